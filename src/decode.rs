@@ -1,0 +1,221 @@
+//! Whole buffers in, views out: [`Decoder`], [`decode`] and [`replies`].
+
+use core::iter::FusedIterator;
+
+use crate::error::{Error, ErrorKind};
+use crate::limits::Limits;
+use crate::reply::Decoded;
+use crate::scanner::Scanner;
+
+/// A resumable decoder of replies: the caller keeps the unfinished frame in its buffer, the result
+/// is a view into it.
+///
+/// [`decode`](Self::decode) is a plain call: it starts no thread, holds no lock, keeps no bytes,
+/// and nothing of it goes on when it has returned. To give up a frame, drop the decoder or
+/// [`reset`](Self::reset) it.
+///
+/// ```
+/// use zresp::{Decoder, ReplyRef};
+///
+/// let mut decoder = Decoder::new();
+/// let mut buffer = b"$5\r\nhel".to_vec();
+/// assert!(decoder.decode(&buffer)?.is_none());
+/// assert_eq!(decoder.needed(), 4);
+///
+/// buffer.extend_from_slice(b"lo\r\n+OK\r\n");
+/// let frame = decoder.decode(&buffer)?.expect("the frame is whole by now");
+/// assert_eq!(frame.reply, ReplyRef::Bulk(b"hello"));
+/// assert_eq!(frame.wire, b"$5\r\nhello\r\n");
+///
+/// let next = decoder.decode(&buffer[frame.wire.len()..])?.expect("a second frame");
+/// assert_eq!(next.reply, ReplyRef::Simple(b"OK"));
+/// # Ok::<(), zresp::Error>(())
+/// ```
+#[derive(Debug, Clone)]
+pub struct Decoder {
+    scanner: Scanner,
+}
+
+impl Decoder {
+    /// Returns a decoder with the default [`Limits`].
+    #[must_use]
+    #[inline]
+    pub const fn new() -> Self {
+        Self::with_limits(Limits::new())
+    }
+
+    /// Returns a decoder with limits of its own.
+    #[must_use]
+    #[inline]
+    pub const fn with_limits(limits: Limits) -> Self {
+        Self { scanner: Scanner::new(limits) }
+    }
+
+    /// Returns the frame that `buf` begins with, or `None` if more bytes are needed.
+    ///
+    /// In every call `buf` starts at the frame's first byte; until the frame is taken, it only ever
+    /// grows. The decoder resumes behind the bytes that it has seen, so that feeding a frame in
+    /// small pieces takes time linear in its length. Once a frame is returned, the next call is for
+    /// the next frame: move on by the length of [`Decoded::wire`].
+    ///
+    /// # Errors
+    /// Input that no reply could begin with, or that exceeds a limit, with the offset from the
+    /// frame's first byte. The stream has no recognisable next frame, so every further call returns
+    /// the same error, until [`reset`](Self::reset). A buffer that shrank or whose header changed
+    /// between two calls is [`ErrorKind::BufferChanged`].
+    #[inline]
+    pub fn decode<'a>(&mut self, buf: &'a [u8]) -> Result<Option<Decoded<'a>>, Error> {
+        let Some(frame) = self.frame(buf)? else { return Ok(None) };
+        match frame.view(buf) {
+            Some(decoded) => Ok(Some(decoded)),
+            None => Err(self.scanner.fail(ErrorKind::BufferChanged)),
+        }
+    }
+
+    /// Returns where the frame that `buf` begins with ends: [`decode`](Self::decode) without the
+    /// view, for callers that must still change the buffer in between.
+    #[inline]
+    pub(crate) fn frame(&mut self, buf: &[u8]) -> Result<Option<Frame>, Error> {
+        let Some(unseen) = buf.get(self.scanner.offset()..) else {
+            return Err(self.scanner.fail(ErrorKind::BufferChanged));
+        };
+        if self.scanner.advance(unseen)?.is_none() {
+            return Ok(None);
+        }
+        let frame = Frame { len: self.scanner.offset(), value_at: self.scanner.value_at() };
+        self.scanner.reset();
+        Ok(Some(frame))
+    }
+
+    /// Returns the smallest number of further bytes that can complete the frame; at least one, and
+    /// exact inside a payload.
+    ///
+    /// Between frames it is the size of the shortest frame. After an error it is 0.
+    #[must_use]
+    pub fn needed(&self) -> usize {
+        self.scanner.needed()
+    }
+
+    /// Forgets the frame in progress, or the error that ended it: the next call of
+    /// [`decode`](Self::decode) is for a new frame.
+    pub fn reset(&mut self) {
+        self.scanner.reset();
+    }
+}
+
+impl Default for Decoder {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// Where a whole frame ends, and where its value begins behind its attributes.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Frame {
+    pub(crate) len: usize,
+    value_at: usize,
+}
+
+impl Frame {
+    /// Returns the view of the frame that `buf` begins with.
+    #[inline]
+    pub(crate) fn view<'a>(&self, buf: &'a [u8]) -> Option<Decoded<'a>> {
+        Decoded::read(buf.get(..self.len)?, self.value_at)
+    }
+}
+
+/// Returns the frame that `buf` begins with, or `None` if it is cut.
+///
+/// One call, one reply: no thread or channel is behind it, and nothing of it outlives the call.
+/// Bytes behind the frame are not looked at. To go on when more bytes have come, use a
+/// [`Decoder`]; for all the frames of a buffer, [`replies`].
+///
+/// ```
+/// let frame = zresp::decode(b":7\r\n")?.expect("a whole frame");
+/// assert_eq!(frame.reply.as_i64(), Ok(7));
+/// assert!(zresp::decode(b":7")?.is_none());
+/// # Ok::<(), zresp::Error>(())
+/// ```
+///
+/// # Errors
+/// Input that no reply could begin with, or that exceeds the default [`Limits`].
+#[inline]
+pub fn decode(buf: &[u8]) -> Result<Option<Decoded<'_>>, Error> {
+    Decoder::new().decode(buf)
+}
+
+/// Returns an iterator over all the frames of `buf`.
+///
+/// It ends with `None` at a clean end. A frame that is cut is an error of the kind
+/// [`ErrorKind::UnexpectedEnd`], given once, at the offset where the input ends; offsets count from
+/// the first byte of `buf`. [`Replies::rest`] has the bytes of the frame that was cut or broken.
+///
+/// No thread or channel is behind it: each frame is decoded when it is asked for, and dropping the
+/// iterator is all there is to cancelling.
+///
+/// ```
+/// use zresp::ErrorKind;
+///
+/// let mut replies = zresp::replies(b"+OK\r\n:1\r\n$3\r\nfo");
+/// assert_eq!(replies.by_ref().filter_map(Result::ok).count(), 2);
+/// assert_eq!(replies.rest(), b"$3\r\nfo");
+///
+/// let error = zresp::replies(b"+OK\r\n$3\r\nfo").last().expect("an item").unwrap_err();
+/// assert_eq!((error.kind, error.offset), (ErrorKind::UnexpectedEnd, 11));
+/// ```
+#[must_use]
+pub const fn replies(buf: &[u8]) -> Replies<'_> {
+    Replies::new(buf, Limits::new())
+}
+
+/// The frames of a buffer: see [`replies`].
+#[derive(Debug, Clone)]
+pub struct Replies<'a> {
+    buf: &'a [u8],
+    at: usize,
+    decoder: Decoder,
+    ended: bool,
+}
+
+impl<'a> Replies<'a> {
+    /// Returns an iterator over the frames of `buf`, each within the limits.
+    #[must_use]
+    pub const fn new(buf: &'a [u8], limits: Limits) -> Self {
+        Self { buf, at: 0, decoder: Decoder::with_limits(limits), ended: false }
+    }
+
+    /// Returns the bytes behind the last frame given: empty after a clean end.
+    #[must_use]
+    pub fn rest(&self) -> &'a [u8] {
+        self.buf.get(self.at..).unwrap_or_default()
+    }
+
+    /// Returns how many bytes of the buffer the frames given so far take.
+    #[must_use]
+    pub const fn offset(&self) -> usize {
+        self.at
+    }
+}
+
+impl<'a> Iterator for Replies<'a> {
+    type Item = Result<Decoded<'a>, Error>;
+
+    #[inline]
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.ended || self.at == self.buf.len() {
+            return None;
+        }
+        let error = match self.decoder.decode(self.rest()) {
+            Ok(Some(frame)) => {
+                self.at += frame.wire.len();
+                return Some(Ok(frame));
+            }
+            Ok(None) => Error::new(ErrorKind::UnexpectedEnd, self.buf.len()),
+            Err(error) => Error::new(error.kind, self.at + error.offset),
+        };
+        self.ended = true;
+        Some(Err(error))
+    }
+}
+
+impl FusedIterator for Replies<'_> {}

@@ -1,0 +1,198 @@
+//! What can be wrong with the input, and where.
+
+use core::fmt;
+
+/// The reason why input was refused and the offset of the first byte that no valid input could
+/// have there.
+///
+/// The same input gives the same error however it was cut into pieces.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Error {
+    /// What is wrong.
+    pub kind: ErrorKind,
+    /// Where: bytes from the first byte of the frame ([`replies`](crate::replies): from the first
+    /// byte of the buffer).
+    pub offset: usize,
+}
+
+impl Error {
+    pub(crate) const fn new(kind: ErrorKind, offset: usize) -> Self {
+        Self { kind, offset }
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} at offset {}", self.kind, self.offset)
+    }
+}
+
+impl core::error::Error for Error {}
+
+/// What is wrong with the input: malformed, over a limit, or not all there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ErrorKind {
+    /// A byte stands where the grammar allows only others.
+    Unexpected {
+        /// What could have stood there.
+        expected: Expected,
+        /// The byte that does.
+        found: u8,
+    },
+    /// An integer does not fit an `i64`; the offset is that of the digit that is too many.
+    IntegerOverflow,
+    /// Aggregates are nested deeper than [`Limits::depth`](crate::Limits::depth).
+    TooDeep {
+        /// The limit, in levels.
+        limit: usize,
+    },
+    /// A payload is longer than [`Limits::bulk`](crate::Limits::bulk).
+    BulkTooLong {
+        /// The limit, in bytes.
+        limit: usize,
+    },
+    /// An aggregate has more elements than [`Limits::elements`](crate::Limits::elements).
+    TooManyElements {
+        /// The limit, in elements.
+        limit: usize,
+    },
+    /// A frame is longer than [`Limits::frame`](crate::Limits::frame).
+    FrameTooLong {
+        /// The limit, in bytes.
+        limit: usize,
+    },
+    /// The input ended inside a frame. Only where the end is known: [`replies`](crate::replies)
+    /// and readers; a decoder answers `Ok(None)` instead.
+    UnexpectedEnd,
+    /// The buffer given to a decoder does not continue the one of the call before: it is shorter,
+    /// or its bytes are no longer those that were validated.
+    BufferChanged,
+}
+
+impl ErrorKind {
+    /// Returns whether the input is well formed so far but exceeds one of the
+    /// [`Limits`](crate::Limits).
+    #[must_use]
+    pub const fn is_limit(&self) -> bool {
+        matches!(
+            self,
+            Self::TooDeep { .. }
+                | Self::BulkTooLong { .. }
+                | Self::TooManyElements { .. }
+                | Self::FrameTooLong { .. }
+        )
+    }
+
+    /// Returns whether the input can be no RESP at all, whatever the limits.
+    #[must_use]
+    pub const fn is_malformed(&self) -> bool {
+        matches!(self, Self::Unexpected { .. } | Self::IntegerOverflow)
+    }
+}
+
+impl fmt::Display for ErrorKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match *self {
+            Self::Unexpected { expected, found } => {
+                write!(f, "expected {expected}, found {}", Byte(found))
+            }
+            Self::IntegerOverflow => f.write_str("integer does not fit 64 bits"),
+            Self::TooDeep { limit } => write!(f, "nested deeper than {limit} levels"),
+            Self::BulkTooLong { limit } => write!(f, "payload longer than {limit} bytes"),
+            Self::TooManyElements { limit } => {
+                write!(f, "aggregate of more than {limit} elements")
+            }
+            Self::FrameTooLong { limit } => write!(f, "frame longer than {limit} bytes"),
+            Self::UnexpectedEnd => f.write_str("input ends inside a frame"),
+            Self::BufferChanged => f.write_str("buffer does not continue the one before"),
+        }
+    }
+}
+
+/// What the grammar allows at the place of an [`ErrorKind::Unexpected`] byte.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Expected {
+    /// The first byte of a reply, one of ``+-:$*_#,(!=%~>|``.
+    Type,
+    /// The first byte of a reply, or the `.` that ends a streamed aggregate.
+    TypeOrEnd,
+    /// The `;` of a streamed string's next chunk.
+    Chunk,
+    /// A digit.
+    Digit,
+    /// A digit, or the `?` that opens a streamed aggregate.
+    Count,
+    /// A digit, the `-` of a null, or the `?` that opens a streamed form.
+    Length,
+    /// The `1` of the null `-1`.
+    One,
+    /// A digit from 1 to 9, for `-0` is not an integer.
+    NonZeroDigit,
+    /// A digit or CR.
+    DigitOrCr,
+    /// A digit or a sign.
+    Integer,
+    /// A digit, a sign, `inf` or `nan`.
+    Double,
+    /// A letter of `inf`, by its lower-case form.
+    Letter(u8),
+    /// What may follow the sign of a double: a digit, `inf` or `nan`.
+    UnsignedDouble,
+    /// What may follow the integer part of a double: a digit, `.`, `e` or CR.
+    PointExponentOrCr,
+    /// What may follow the fraction of a double: a digit, `e` or CR.
+    ExponentOrCr,
+    /// `t` or `f`.
+    Boolean,
+    /// The `:` behind the three bytes of a verbatim string's format.
+    Colon,
+    /// CR.
+    Cr,
+    /// LF.
+    Lf,
+    /// Text or CR: a bare LF is no line end.
+    TextOrCr,
+}
+
+impl fmt::Display for Expected {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Type => "a type byte",
+            Self::TypeOrEnd => "a type byte or `.`",
+            Self::Chunk => "`;`",
+            Self::Digit => "a digit",
+            Self::Count => "a digit or `?`",
+            Self::Length => "a digit, `-` or `?`",
+            Self::One => "`1`",
+            Self::NonZeroDigit => "a digit from 1 to 9",
+            Self::DigitOrCr => "a digit or CR",
+            Self::Integer => "a digit or a sign",
+            Self::Double => "a digit, a sign, `inf` or `nan`",
+            Self::Letter(letter) => return write!(f, "`{}`", char::from(*letter)),
+            Self::UnsignedDouble => "a digit, `inf` or `nan`",
+            Self::PointExponentOrCr => "a digit, `.`, `e` or CR",
+            Self::ExponentOrCr => "a digit, `e` or CR",
+            Self::Boolean => "`t` or `f`",
+            Self::Colon => "`:`",
+            Self::Cr => "CR",
+            Self::Lf => "LF",
+            Self::TextOrCr => "text or CR",
+        })
+    }
+}
+
+/// A byte of the input, as messages show it.
+struct Byte(u8);
+
+impl fmt::Display for Byte {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            b'\r' => f.write_str("CR"),
+            b'\n' => f.write_str("LF"),
+            byte @ (b' '..=b'~') => write!(f, "`{}`", char::from(byte)),
+            byte => write!(f, "byte {byte:#04x}"),
+        }
+    }
+}

@@ -1,0 +1,223 @@
+//! Replies from a blocking reader, one at a time.
+
+use std::fmt;
+use std::io::{ErrorKind as IoErrorKind, Read};
+use std::vec::Vec;
+
+use crate::decode::Decoder;
+use crate::error::{Error, ErrorKind};
+use crate::limits::Limits;
+use crate::reply::Decoded;
+
+/// How many bytes the buffer has from the start, and how many are asked for in one read at least.
+const CAPACITY: usize = 16 * 1024;
+/// A larger buffer is given back as soon as it holds less than [`CAPACITY`].
+const KEPT: usize = 1024 * 1024;
+
+/// Replies from a reader, each borrowed from the buffer that it was read into.
+///
+/// [`read`](Self::read) is a plain call that reads until a frame is whole and returns it. No thread
+/// or channel is behind it and nothing of it outlives the call: to cancel is not to call again, and
+/// dropping the `ReplyReader` drops its buffer and the reader.
+///
+/// The buffer grows with the bytes that arrive, never by a length that is only announced, and a
+/// buffer of more than 1 MiB is given back after the frame that needed it.
+///
+/// ```
+/// use zresp::io::ReplyReader;
+///
+/// let mut replies = ReplyReader::new(&b"+OK\r\n:1\r\n"[..]);
+/// let mut seen = Vec::new();
+/// while let Some(frame) = replies.read()? {
+///     seen.push(format!("{:?}", frame.reply));
+/// }
+/// assert_eq!(seen, ["Simple(\"OK\")", "Integer(1)"]);
+/// # Ok::<(), zresp::io::ReadError>(())
+/// ```
+#[derive(Debug)]
+pub struct ReplyReader<R> {
+    reader: R,
+    decoder: Decoder,
+    /// Bytes read and not yet given out lie in `start..end`; the rest is room.
+    buffer: Vec<u8>,
+    start: usize,
+    end: usize,
+    /// The size of the frame that the last call gave out: it lies at `start`.
+    given: usize,
+    /// Bytes of the stream in front of `start`.
+    position: u64,
+}
+
+impl<R: Read> ReplyReader<R> {
+    /// Returns the replies of `reader`, within the default [`Limits`].
+    #[must_use]
+    pub const fn new(reader: R) -> Self {
+        Self::with_limits(reader, Limits::new())
+    }
+
+    /// Returns the replies of `reader`, each within the limits.
+    #[must_use]
+    pub const fn with_limits(reader: R, limits: Limits) -> Self {
+        Self {
+            reader,
+            decoder: Decoder::with_limits(limits),
+            buffer: Vec::new(),
+            start: 0,
+            end: 0,
+            given: 0,
+            position: 0,
+        }
+    }
+
+    /// Returns the next reply, reading as much as it takes; `None` if the stream ends between two
+    /// replies.
+    ///
+    /// Replies that are already whole are given before anything more is read, so a reader that
+    /// fails takes none of them with it. After an error of the reader (`WouldBlock` included) call
+    /// again: nothing that was read is lost, and decoding resumes where it stopped. `Interrupted`
+    /// is retried here.
+    ///
+    /// # Errors
+    /// [`ReadError::Io`] is the reader's own error. [`ReadError::Decode`] is broken input, with
+    /// [`ErrorKind::UnexpectedEnd`] if the stream ends inside a frame; its offset counts from the
+    /// first byte of the frame, which is at [`position`](Self::position) of the stream.
+    pub fn read(&mut self) -> Result<Option<Decoded<'_>>, ReadError> {
+        self.release();
+        let frame = loop {
+            let unread = self.buffer.get(self.start..self.end).unwrap_or_default();
+            if let Some(frame) = self.decoder.frame(unread)? {
+                break frame;
+            }
+            if self.fill()? == 0 {
+                if self.start == self.end {
+                    return Ok(None);
+                }
+                let offset = self.end - self.start;
+                return Err(Error::new(ErrorKind::UnexpectedEnd, offset).into());
+            }
+        };
+        self.given = frame.len;
+        let unread = self.buffer.get(self.start..self.end).unwrap_or_default();
+        Ok(frame.view(unread))
+    }
+
+    /// Drops the frame that was given out last.
+    fn release(&mut self) {
+        self.start += self.given;
+        self.position += self.given as u64;
+        self.given = 0;
+        if self.start == self.end {
+            self.start = 0;
+            self.end = 0;
+        }
+        if self.buffer.len() > KEPT && self.end - self.start < CAPACITY {
+            self.make_room(CAPACITY);
+        }
+    }
+
+    /// Reads once; returns how many bytes came.
+    fn fill(&mut self) -> Result<usize, std::io::Error> {
+        if self.end == self.buffer.len() {
+            // Doubling: each byte is moved a bounded number of times, however long the frame is.
+            self.make_room((2 * (self.end - self.start)).max(CAPACITY));
+        }
+        loop {
+            let room = self.buffer.get_mut(self.end..).unwrap_or_default();
+            match self.reader.read(room) {
+                Ok(count) => {
+                    self.end += count.min(room.len());
+                    return Ok(count);
+                }
+                Err(error) if error.kind() == IoErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    /// Moves the bytes not yet given out to the front of a buffer of `size` bytes.
+    fn make_room(&mut self, size: usize) {
+        self.buffer.copy_within(self.start..self.end, 0);
+        self.end -= self.start;
+        self.start = 0;
+        if self.buffer.len() > size {
+            self.buffer.truncate(size);
+            self.buffer.shrink_to_fit();
+        }
+        self.buffer.resize(size, 0);
+    }
+}
+
+impl<R> ReplyReader<R> {
+    /// Returns how many bytes of the stream lie in front of the frame that was given out last, or
+    /// that is in progress.
+    #[must_use]
+    pub const fn position(&self) -> u64 {
+        self.position
+    }
+
+    /// Returns the bytes that have been read and not given out yet, the frame given out last
+    /// excepted.
+    #[must_use]
+    pub fn buffered(&self) -> &[u8] {
+        self.buffer.get(self.start + self.given..self.end).unwrap_or_default()
+    }
+
+    /// Returns the reader.
+    #[must_use]
+    pub const fn get_ref(&self) -> &R {
+        &self.reader
+    }
+
+    /// Returns the reader, to write to the same connection, say. What is read from it past the
+    /// `ReplyReader` is missing there.
+    #[must_use]
+    pub const fn get_mut(&mut self) -> &mut R {
+        &mut self.reader
+    }
+
+    /// Returns the reader; bytes that are [`buffered`](Self::buffered) are dropped.
+    #[must_use]
+    pub fn into_inner(self) -> R {
+        self.reader
+    }
+}
+
+/// Why no reply could be read.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum ReadError {
+    /// The reader failed; it may be asked again.
+    Io(std::io::Error),
+    /// The bytes are no reply, exceed a limit, or end inside a frame.
+    Decode(Error),
+}
+
+impl fmt::Display for ReadError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Io(error) => error.fmt(f),
+            Self::Decode(error) => error.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for ReadError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Io(error) => error.source(),
+            Self::Decode(error) => error.source(),
+        }
+    }
+}
+
+impl From<std::io::Error> for ReadError {
+    fn from(error: std::io::Error) -> Self {
+        Self::Io(error)
+    }
+}
+
+impl From<Error> for ReadError {
+    fn from(error: Error) -> Self {
+        Self::Decode(error)
+    }
+}

@@ -1,0 +1,100 @@
+//! The alphabet of RESP: which kinds of value there are.
+
+use core::fmt;
+
+/// The kind of a value, by the first bytes of its wire form.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Kind {
+    /// `+`, a line of text.
+    Simple,
+    /// `-`, an error in a line.
+    Error,
+    /// `:`, a 64-bit signed integer.
+    Integer,
+    /// `$`, bytes with their length in front.
+    Bulk,
+    /// `$?`, bytes in chunks of their own lengths.
+    Streamed,
+    /// `$-1`, RESP2's null where a bulk string could stand.
+    NullBulk,
+    /// `*-1`, RESP2's null where an array could stand.
+    NullArray,
+    /// `_`, RESP3's null.
+    Null,
+    /// `#`, true or false.
+    Boolean,
+    /// `,`, a double-precision number.
+    Double,
+    /// `(`, an integer of any size, as text.
+    BigNumber,
+    /// `!`, an error with its length in front.
+    BulkError,
+    /// `=`, text with a format of three bytes, such as `txt` or `mkd`.
+    Verbatim,
+    /// `*`, values in order.
+    Array,
+    /// `%`, pairs of key and value in order.
+    Map,
+    /// `~`, values whose order means nothing.
+    Set,
+    /// `>`, values that answer no command.
+    Push,
+    /// `|`, pairs that annotate the value behind them.
+    Attribute,
+}
+
+impl Kind {
+    /// Returns the byte that a value of this kind begins with on the wire.
+    #[must_use]
+    pub const fn type_byte(self) -> u8 {
+        match self {
+            Self::Simple => b'+',
+            Self::Error => b'-',
+            Self::Integer => b':',
+            Self::Bulk | Self::Streamed | Self::NullBulk => b'$',
+            Self::Array | Self::NullArray => b'*',
+            Self::Null => b'_',
+            Self::Boolean => b'#',
+            Self::Double => b',',
+            Self::BigNumber => b'(',
+            Self::BulkError => b'!',
+            Self::Verbatim => b'=',
+            Self::Map => b'%',
+            Self::Set => b'~',
+            Self::Push => b'>',
+            Self::Attribute => b'|',
+        }
+    }
+
+    /// Returns whether a value of this kind holds other values.
+    #[must_use]
+    pub const fn is_aggregate(self) -> bool {
+        matches!(self, Self::Array | Self::Map | Self::Set | Self::Push | Self::Attribute)
+    }
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Simple => "simple string",
+            Self::Error => "error",
+            Self::Integer => "integer",
+            Self::Bulk => "bulk string",
+            Self::Streamed => "streamed string",
+            Self::NullBulk => "null bulk string",
+            Self::NullArray => "null array",
+            Self::Null => "null",
+            Self::Boolean => "boolean",
+            Self::Double => "double",
+            Self::BigNumber => "big number",
+            Self::BulkError => "bulk error",
+            Self::Verbatim => "verbatim string",
+            Self::Array => "array",
+            Self::Map => "map",
+            Self::Set => "set",
+            Self::Push => "push",
+            Self::Attribute => "attribute",
+        })
+    }
+}

@@ -1,0 +1,35 @@
+#![doc = include_str!("../README.md")]
+#![no_std]
+#![forbid(unsafe_code)]
+#![cfg_attr(docsrs, feature(doc_cfg))]
+#![warn(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::unreachable
+)]
+#![cfg_attr(test, allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests may panic"))]
+
+extern crate alloc;
+#[cfg(feature = "std")]
+extern crate std;
+
+mod decode;
+mod error;
+#[cfg(feature = "std")]
+pub mod io;
+mod kind;
+mod limits;
+mod reply;
+mod scan;
+mod scanner;
+
+pub use decode::{Decoder, Replies, decode, replies};
+pub use error::{Error, ErrorKind, Expected};
+pub use kind::Kind;
+pub use limits::Limits;
+pub use reply::{
+    AnnotatedAttributePairs, AnnotatedElements, AnnotatedPairs, AttributePairs, Attributes, Chunks,
+    ConversionError, Decoded, Elements, Pairs, ReplyRef, Token, Tokens,
+};

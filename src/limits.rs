@@ -1,0 +1,104 @@
+//! How much one frame may ask of its reader.
+
+/// How deep, how long and how many one frame may be.
+///
+/// ```
+/// use zresp::{Decoder, Limits};
+///
+/// let limits = Limits::new().with_bulk(1024 * 1024).with_depth(16);
+/// let decoder = Decoder::with_limits(limits);
+/// # let _ = decoder;
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Limits {
+    depth: usize,
+    bulk: usize,
+    elements: u32,
+    frame: usize,
+}
+
+impl Limits {
+    /// Returns the default limits; each method below says its own.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self {
+            depth: 128,
+            bulk: 512 * 1024 * 1024,
+            elements: (1 << 31) - 1,
+            frame: 1024 * 1024 * 1024,
+        }
+    }
+
+    /// Limits that no slice in memory can exceed: for bytes that were validated before.
+    pub(crate) const fn none() -> Self {
+        Self { depth: usize::MAX, bulk: usize::MAX, elements: u32::MAX, frame: usize::MAX }
+    }
+
+    /// Returns how many aggregates and attributes may be open, one inside the other: 128 by
+    /// default, as Envoy does it (redis-rs: 100, hiredis: 1024).
+    ///
+    /// 0 allows no aggregate, 1 an array of scalars, and so on.
+    #[must_use]
+    pub const fn depth(&self) -> usize {
+        self.depth
+    }
+
+    /// Returns how many bytes one payload may have: 512 MiB by default, which is Redis's
+    /// `proto-max-bulk-len`.
+    ///
+    /// The chunks of a streamed string count together.
+    #[must_use]
+    pub const fn bulk(&self) -> usize {
+        self.bulk
+    }
+
+    /// Returns how many elements one aggregate may have: 2³¹ − 1 by default, as in Redis 7.
+    ///
+    /// A map or attribute has two elements for each of its pairs. Nothing is ever allocated from
+    /// an announced count, whatever this limit is.
+    #[must_use]
+    pub const fn elements(&self) -> u32 {
+        self.elements
+    }
+
+    /// Returns how many bytes one frame may have from its first byte to its last, attributes
+    /// included: 1 GiB by default, which is Redis's `client-query-buffer-limit`.
+    #[must_use]
+    pub const fn frame(&self) -> usize {
+        self.frame
+    }
+
+    /// Sets [`depth`](Self::depth), in levels.
+    #[must_use]
+    pub const fn with_depth(mut self, levels: usize) -> Self {
+        self.depth = levels;
+        self
+    }
+
+    /// Sets [`bulk`](Self::bulk), in bytes.
+    #[must_use]
+    pub const fn with_bulk(mut self, bytes: usize) -> Self {
+        self.bulk = bytes;
+        self
+    }
+
+    /// Sets [`elements`](Self::elements).
+    #[must_use]
+    pub const fn with_elements(mut self, elements: u32) -> Self {
+        self.elements = elements;
+        self
+    }
+
+    /// Sets [`frame`](Self::frame), in bytes.
+    #[must_use]
+    pub const fn with_frame(mut self, bytes: usize) -> Self {
+        self.frame = bytes;
+        self
+    }
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self::new()
+    }
+}

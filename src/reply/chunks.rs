@@ -1,0 +1,52 @@
+//! A string that came in chunks.
+
+use alloc::borrow::Cow;
+use core::iter::FusedIterator;
+
+use super::read;
+
+/// The chunks of a streamed string that are still to be read: slices of the input, none of them
+/// empty.
+///
+/// An iterator, and a cheap copy: to read again from the start, keep a copy.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Chunks<'a> {
+    wire: &'a [u8],
+}
+
+impl<'a> Chunks<'a> {
+    #[inline]
+    pub(super) const fn new(wire: &'a [u8]) -> Self {
+        Self { wire }
+    }
+
+    /// Returns the whole string: borrowed if it is one chunk or none, otherwise in one allocation.
+    ///
+    /// ```
+    /// let frame = zresp::decode(b"$?\r\n;4\r\nHell\r\n;1\r\no\r\n;0\r\n")?.expect("a whole frame");
+    /// let zresp::ReplyRef::Streamed(chunks) = frame.reply else { panic!() };
+    /// assert_eq!(chunks.to_bytes(), b"Hello".as_slice());
+    /// # Ok::<(), zresp::Error>(())
+    /// ```
+    #[must_use]
+    pub fn to_bytes(self) -> Cow<'a, [u8]> {
+        let mut rest = self;
+        match (rest.next(), rest.next()) {
+            (None, _) => Cow::Borrowed(&[]),
+            (Some(only), None) => Cow::Borrowed(only),
+            _ => Cow::Owned(self.collect::<alloc::vec::Vec<_>>().concat()),
+        }
+    }
+}
+
+impl<'a> Iterator for Chunks<'a> {
+    type Item = &'a [u8];
+
+    fn next(&mut self) -> Option<&'a [u8]> {
+        let (chunk, size) = read::payload(self.wire)?;
+        self.wire = self.wire.get(size..)?;
+        Some(chunk)
+    }
+}
+
+impl FusedIterator for Chunks<'_> {}

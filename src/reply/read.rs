@@ -1,0 +1,229 @@
+//! Reading a value again, after the scanner has validated it.
+//!
+//! Nothing here can fail on validated bytes. On others every function answers `None` and nothing
+//! panics.
+
+use crate::kind::Kind;
+use crate::limits::Limits;
+use crate::scan::{line, number, word};
+use crate::scanner::Scanner;
+
+use super::values::Values;
+use super::{Chunks, Elements, Pairs, ReplyRef};
+
+/// Where the value at the front of some bytes ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Extent {
+    /// With the bytes.
+    Exact,
+    /// Somewhere before their end, or with it.
+    Within,
+}
+
+/// What stands between a type byte and its CRLF.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Length {
+    Known(usize),
+    Null,
+    Streamed,
+}
+
+/// Returns the value at the front of the bytes, which is no attribute, and its size.
+#[inline]
+pub(super) fn value(bytes: &[u8], extent: Extent) -> Option<(ReplyRef<'_>, usize)> {
+    match bytes.first()? {
+        b'$' => bulk(bytes),
+        b':' => {
+            let (text, size) = text(bytes, extent)?;
+            Some((ReplyRef::Integer(number::integer(text)?), size))
+        }
+        b'+' => line_of(bytes, extent, ReplyRef::Simple),
+        b'-' => line_of(bytes, extent, ReplyRef::Error),
+        b'(' => line_of(bytes, extent, ReplyRef::BigNumber),
+        b',' => {
+            let (text, size) = text(bytes, extent)?;
+            Some((ReplyRef::Double(number::double(text)?), size))
+        }
+        b'_' => Some((ReplyRef::Null, 3)),
+        b'#' => Some((ReplyRef::Boolean(*bytes.get(1)? == b't'), 4)),
+        b'!' => {
+            let (payload, size) = payload(bytes)?;
+            Some((ReplyRef::BulkError(payload), size))
+        }
+        b'=' => {
+            let (payload, size) = payload(bytes)?;
+            let (format, text) = payload.split_first_chunk()?;
+            let (_colon, text) = text.split_first()?;
+            Some((ReplyRef::Verbatim { format, text }, size))
+        }
+        b'*' | b'~' | b'%' | b'>' => aggregate(bytes, extent),
+        _ => None,
+    }
+}
+
+/// Returns the length behind the type byte, and the size of the header.
+#[inline]
+pub(super) fn length(bytes: &[u8]) -> Option<(Length, usize)> {
+    match word::number(word::word_at(bytes, 0)?) {
+        Some((length, size)) => Some((Length::Known(length), size)),
+        None => rare_length(bytes),
+    }
+}
+
+#[cold]
+fn rare_length(bytes: &[u8]) -> Option<(Length, usize)> {
+    let text = bytes.get(1..)?;
+    let digits = text.get(..line::break_at(text)?)?;
+    let length = match digits {
+        b"-1" => Length::Null,
+        b"?" => Length::Streamed,
+        _ => Length::Known(usize::try_from(number::integer(digits)?).ok()?),
+    };
+    Some((length, digits.len() + 3))
+}
+
+/// Returns the size of `values` values, with their attributes, at the front of the bytes.
+pub(super) fn size(bytes: &[u8], values: u32) -> Option<usize> {
+    if values == 0 {
+        return Some(0);
+    }
+    Scanner::values(Limits::none(), values).advance(bytes).ok()?
+}
+
+/// Returns the size of the attributes in front of a value.
+#[inline]
+pub(super) fn attributes_size(bytes: &[u8]) -> Option<usize> {
+    if bytes.first() == Some(&b'|') { rest_of_attributes(bytes) } else { Some(0) }
+}
+
+#[cold]
+fn rest_of_attributes(bytes: &[u8]) -> Option<usize> {
+    let mut at = 0;
+    while bytes.get(at)? == &b'|' {
+        let (Length::Known(pairs), header) = length(bytes.get(at..)?)? else { return None };
+        let values = u32::try_from(pairs.checked_mul(2)?).ok()?;
+        at += header;
+        at += size(bytes.get(at..)?, values)?;
+    }
+    Some(at)
+}
+
+#[inline]
+fn bulk(bytes: &[u8]) -> Option<(ReplyRef<'_>, usize)> {
+    match length(bytes)? {
+        (Length::Known(length), header) => {
+            let end = header.checked_add(length)?;
+            Some((ReplyRef::Bulk(bytes.get(header..end)?), end + 2))
+        }
+        (Length::Null, header) => Some((ReplyRef::NullBulk, header)),
+        (Length::Streamed, header) => {
+            let chunks = bytes.get(header..)?;
+            let size = chunks_size(chunks)?;
+            Some((ReplyRef::Streamed(Chunks::new(chunks.get(..size)?)), header + size + 4))
+        }
+    }
+}
+
+/// The size of a streamed string's chunks without the last, empty one.
+fn chunks_size(bytes: &[u8]) -> Option<usize> {
+    let mut at = 0usize;
+    loop {
+        match length(bytes.get(at..)?)? {
+            (Length::Known(0), _) => return Some(at),
+            (Length::Known(length), header) => {
+                at = at.checked_add(header)?.checked_add(length)?.checked_add(2)?;
+            }
+            _ => return None,
+        }
+    }
+}
+
+/// Returns the payload with its length in front, and the size of both.
+#[inline]
+pub(super) fn payload(bytes: &[u8]) -> Option<(&[u8], usize)> {
+    let (Length::Known(length), header) = length(bytes)? else { return None };
+    let end = header.checked_add(length)?;
+    Some((bytes.get(header..end)?, end + 2))
+}
+
+#[inline]
+fn line_of<'a>(
+    bytes: &'a [u8],
+    extent: Extent,
+    variant: fn(&'a [u8]) -> ReplyRef<'a>,
+) -> Option<(ReplyRef<'a>, usize)> {
+    let (text, size) = text(bytes, extent)?;
+    Some((variant(text), size))
+}
+
+/// Returns the text of a line behind its type byte, and the size of the line.
+#[inline]
+fn text(bytes: &[u8], extent: Extent) -> Option<(&[u8], usize)> {
+    let length = match extent {
+        Extent::Exact => bytes.len().checked_sub(3)?,
+        Extent::Within => line::break_at(bytes.get(1..)?)?,
+    };
+    Some((bytes.get(1..=length)?, length + 3))
+}
+
+/// An aggregate's kind, its length in elements or pairs (`None`: streamed), and its header's size.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Opening {
+    pub(super) kind: Kind,
+    pub(super) length: Option<usize>,
+    pub(super) size: usize,
+}
+
+impl Opening {
+    /// How many values the aggregate consists of, where that is known.
+    #[inline]
+    pub(super) fn values(&self) -> Option<u32> {
+        let values = match self.kind {
+            Kind::Map | Kind::Attribute => self.length?.checked_mul(2)?,
+            _ => self.length?,
+        };
+        u32::try_from(values).ok()
+    }
+}
+
+/// Returns how an aggregate or attribute opens; `None` for a scalar or a null.
+#[inline]
+pub(super) fn opening(bytes: &[u8]) -> Option<Opening> {
+    let kind = match bytes.first()? {
+        b'*' => Kind::Array,
+        b'%' => Kind::Map,
+        b'~' => Kind::Set,
+        b'>' => Kind::Push,
+        b'|' => Kind::Attribute,
+        _ => return None,
+    };
+    let (length, size) = match length(bytes)? {
+        (Length::Known(length), size) => (Some(length), size),
+        (Length::Streamed, size) => (None, size),
+        (Length::Null, _) => return None,
+    };
+    Some(Opening { kind, length, size })
+}
+
+/// The `.` and CRLF behind the elements of a streamed aggregate.
+pub(super) const STREAM_END: usize = 3;
+
+#[inline]
+fn aggregate(bytes: &[u8], extent: Extent) -> Option<(ReplyRef<'_>, usize)> {
+    let Some(opening) = opening(bytes) else { return Some((ReplyRef::NullArray, 5)) };
+    let values = opening.values();
+    let size = match (extent, values) {
+        (Extent::Exact, _) => bytes.len(),
+        (Extent::Within, Some(values)) => opening.size + size(bytes.get(opening.size..)?, values)?,
+        (Extent::Within, None) => size(bytes, 1)?,
+    };
+    let end = if values.is_some() { size } else { size.checked_sub(STREAM_END)? };
+    let values = Values::new(bytes.get(opening.size..end)?, values);
+    let reply = match opening.kind {
+        Kind::Map => ReplyRef::Map(Pairs::new(values)),
+        Kind::Set => ReplyRef::Set(Elements::new(values)),
+        Kind::Push => ReplyRef::Push(Elements::new(values)),
+        _ => ReplyRef::Array(Elements::new(values)),
+    };
+    Some((reply, size))
+}

@@ -1,0 +1,55 @@
+//! The validated bytes of values one behind the other, and the walk over them.
+
+use super::read::{self, Extent};
+use super::{Attributes, Decoded};
+
+/// Values that lie one behind the other: what elements and pairs are made of.
+#[derive(Clone, Copy)]
+pub(super) struct Values<'a> {
+    rest: &'a [u8],
+    /// How many there are; `None` in a streamed aggregate.
+    left: Option<u32>,
+}
+
+impl<'a> Values<'a> {
+    #[inline]
+    pub(super) const fn new(bytes: &'a [u8], count: Option<u32>) -> Self {
+        Self { rest: bytes, left: count }
+    }
+
+    pub(super) const fn bytes(&self) -> &'a [u8] {
+        self.rest
+    }
+
+    pub(super) const fn left(&self) -> Option<u32> {
+        self.left
+    }
+
+    /// How many values are left at the least and at the most, `each` at a time.
+    pub(super) fn size_hint(&self, each: usize) -> (usize, Option<usize>) {
+        // The shortest value has three bytes.
+        let most = self.rest.len() / 3 / each;
+        match self.left {
+            Some(left) => {
+                let exact = left as usize / each;
+                (exact, Some(exact))
+            }
+            None => (usize::from(most > 0), Some(most)),
+        }
+    }
+
+    /// Takes the next value with its attributes and its own bytes.
+    #[inline]
+    pub(super) fn take(&mut self) -> Option<Decoded<'a>> {
+        if self.rest.is_empty() {
+            return None;
+        }
+        let (attributes, value) = self.rest.split_at_checked(read::attributes_size(self.rest)?)?;
+        let extent = if self.left == Some(1) { Extent::Exact } else { Extent::Within };
+        let (reply, size) = read::value(value, extent)?;
+        let (wire, rest) = self.rest.split_at_checked(attributes.len() + size)?;
+        self.rest = rest;
+        self.left = self.left.map(|left| left.saturating_sub(1));
+        Some(Decoded { reply, wire, attributes: Attributes::new(attributes) })
+    }
+}

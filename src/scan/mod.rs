@@ -1,0 +1,8 @@
+//! The primitives that read a header: words of eight bytes, lines, numbers.
+//!
+//! They know nothing of frames or of state. Both the validating scanner and the views, which read
+//! what has been validated, are built on them.
+
+pub(crate) mod line;
+pub(crate) mod number;
+pub(crate) mod word;

@@ -1,0 +1,122 @@
+//! The least number of bytes that can complete a frame.
+
+use super::Scanner;
+use super::level::{Level, Shape};
+use super::state::{BigNumberStage, DoubleStage, IntegerStage, LengthStage, Prefix, State, Then};
+
+/// The shortest value: `+` or `_`, and CRLF.
+const VALUE: u64 = 3;
+/// The end of a streamed aggregate, `.` CRLF; of a streamed string, `;0` CRLF, it is one more.
+const END: u64 = 3;
+const CRLF: u64 = 2;
+
+/// What the scan is in the middle of, seen from a level.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Inside {
+    /// Nothing: it stands between two values.
+    Gap,
+    /// One of the values that the level owes.
+    Value,
+    /// An attribute, whose value the level still owes.
+    Attribute,
+}
+
+impl Scanner {
+    /// Returns the least number of further bytes with which the frame could be complete.
+    pub(crate) fn needed(&self) -> usize {
+        let (mut bytes, mut inside) = self.rest_of_value();
+        // The level whose `.` has been read needs no second one.
+        let ended = matches!(self.state, State::Cr(Then::End) | State::Lf(Then::End));
+        for level in self.levels.innermost_first().skip(usize::from(ended)) {
+            bytes = bytes.saturating_add(rest_of_level(level, inside));
+            inside = match level.shape {
+                Shape::Attribute => Inside::Attribute,
+                _ => Inside::Value,
+            };
+        }
+        usize::try_from(bytes).unwrap_or(usize::MAX)
+    }
+
+    /// The bytes that can end the value that the scan is in the middle of.
+    fn rest_of_value(&self) -> (u64, Inside) {
+        let bytes = match self.state {
+            State::Failed(_) => 0,
+            State::Value => return (0, Inside::Gap),
+            State::Annotated => return (0, Inside::Attribute),
+            State::Chunk { .. } => END + 1,
+            State::Length { prefix, stage } => self.rest_of_length(prefix, stage),
+            State::Text
+            | State::Integer(IntegerStage::Digits { .. })
+            | State::BigNumber(BigNumberStage::Digits)
+            | State::Double(
+                DoubleStage::Integer | DoubleStage::Fraction | DoubleStage::ExponentDigits,
+            ) => CRLF,
+            State::Integer(_) | State::BigNumber(_) | State::Double(_) | State::Boolean => 1 + CRLF,
+            State::Letters(letters) => letters.len() as u64 + CRLF,
+            State::Payload { prefix, left } => left as u64 + CRLF + behind_payload(prefix),
+            State::Format { left, text } => u64::from(left) + text as u64 + CRLF,
+            State::Cr(then) => CRLF + behind_line(then),
+            State::Lf(then) => 1 + behind_line(then),
+        };
+        let attribute = match self.state {
+            State::Length { prefix, .. }
+            | State::Cr(Then::Announced { prefix, .. })
+            | State::Lf(Then::Announced { prefix, .. }) => prefix == Prefix::Attribute,
+            _ => false,
+        };
+        (bytes, if attribute { Inside::Attribute } else { Inside::Value })
+    }
+
+    /// From the middle of a length prefix to the end of the value.
+    fn rest_of_length(&self, prefix: Prefix, stage: LengthStage) -> u64 {
+        match stage {
+            LengthStage::Empty => 1,
+            LengthStage::Minus => 1 + CRLF,
+            LengthStage::Digits(length) if length < prefix.least() => {
+                1 + CRLF + behind_length(prefix, length.saturating_mul(10))
+            }
+            LengthStage::Digits(length) => CRLF + behind_length(prefix, length),
+            // `-1` CRLF is shorter than `0` CRLF CRLF, and at the deepest level there is no `*0`.
+            LengthStage::Start if prefix == Prefix::Bulk => 2 + CRLF,
+            LengthStage::Start if prefix == Prefix::Array && self.at_full_depth() => 2 + CRLF,
+            LengthStage::Start => 1 + CRLF + behind_length(prefix, prefix.least()),
+        }
+    }
+}
+
+fn behind_line(then: Then) -> u64 {
+    match then {
+        Then::Value | Then::End => 0,
+        Then::Chunk { .. } | Then::Streamed(Prefix::Bulk) => END + 1,
+        Then::Streamed(_) => END,
+        Then::Announced { prefix, length } => behind_length(prefix, length),
+    }
+}
+
+fn behind_length(prefix: Prefix, length: usize) -> u64 {
+    if !prefix.is_payload() {
+        return VALUE.saturating_mul(prefix.values(length) as u64);
+    }
+    match prefix {
+        Prefix::Chunk { .. } if length == 0 => 0,
+        _ => (length as u64).saturating_add(CRLF + behind_payload(prefix)),
+    }
+}
+
+/// What must follow the line end of a payload.
+fn behind_payload(prefix: Prefix) -> u64 {
+    if matches!(prefix, Prefix::Chunk { .. }) { END + 1 } else { 0 }
+}
+
+/// The bytes that a level needs beyond those of the value or attribute in progress.
+fn rest_of_level(Level { owed, shape }: Level, inside: Inside) -> u64 {
+    let owed = u64::from(owed);
+    let behind = if inside == Inside::Value { owed.saturating_sub(1) } else { owed };
+    match shape {
+        Shape::Counted | Shape::Attribute => VALUE * behind,
+        Shape::StreamedMap if behind % 2 == 1 => VALUE + END,
+        Shape::StreamedMap if inside == Inside::Attribute => 2 * VALUE + END,
+        Shape::Streamed if inside == Inside::Attribute => VALUE + END,
+        Shape::Streamed | Shape::StreamedMap => END,
+    }
+}

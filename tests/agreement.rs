@@ -1,0 +1,57 @@
+//! The decoder agrees with the naive one: verdict, offset, bytes consumed, bytes needed, values.
+
+mod generate;
+mod naive;
+mod support;
+
+use naive::Verdict;
+use proptest::prelude::*;
+use support::{in_pieces, limits, whole};
+
+/// Asserts that both give the same verdict, in one piece and in the pieces between the cuts.
+fn agree(input: &[u8], cuts: &[usize], naive_limits: &naive::Limits) -> Result<(), TestCaseError> {
+    let expected = naive::decode(input, naive_limits);
+    let limits = limits(naive_limits);
+    prop_assert_eq!(&whole(input, limits), &expected, "whole");
+    prop_assert_eq!(&in_pieces(input, cuts.iter().copied(), limits), &expected, "cut");
+    prop_assert_eq!(&in_pieces(input, 0..input.len(), limits), &expected, "byte by byte");
+    Ok(())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 2048, ..ProptestConfig::default() })]
+
+    #[test]
+    fn valid_frames_agree(
+        frame in generate::frame(),
+        cuts in generate::cuts(),
+        limits in generate::limits(),
+    ) {
+        agree(&frame.0, &cuts, &limits)?;
+        prop_assert!(
+            matches!(
+                naive::decode(&frame.0, &naive::Limits::default()),
+                Verdict::Complete { consumed, .. } if consumed == frame.0.len()
+            ),
+            "{:?}", frame,
+        );
+    }
+
+    #[test]
+    fn mutated_frames_agree(
+        frame in generate::mutated(),
+        cuts in generate::cuts(),
+        limits in generate::limits(),
+    ) {
+        agree(&frame.0, &cuts, &limits)?;
+    }
+
+    #[test]
+    fn arbitrary_bytes_agree(
+        bytes in generate::soup(),
+        cuts in generate::cuts(),
+        limits in generate::limits(),
+    ) {
+        agree(&bytes.0, &cuts, &limits)?;
+    }
+}

@@ -1,0 +1,118 @@
+//! What the crate says about some bytes, in the terms of the naive decoder.
+
+#![allow(dead_code, unreachable_pub, reason = "each test uses a part of it")]
+
+use zresp::{Decoded, Decoder, Elements, Error, ErrorKind, Limits, ReplyRef};
+
+use crate::naive::{self, Annotated, Double, Failure, Value, Verdict};
+
+/// The same limits for the crate.
+pub fn limits(limits: &naive::Limits) -> Limits {
+    Limits::new()
+        .with_depth(limits.depth)
+        .with_bulk(limits.bulk)
+        .with_elements(u32::try_from(limits.elements).expect("a limit of 32 bits"))
+        .with_frame(limits.frame)
+}
+
+/// The verdict of one call of a new decoder.
+pub fn whole(input: &[u8], limits: Limits) -> Verdict {
+    let mut decoder = Decoder::with_limits(limits);
+    let result = decoder.decode(input);
+    verdict(result, decoder.needed())
+}
+
+/// The verdict of a decoder that is shown the input up to each of the cuts, then all of it.
+pub fn in_pieces(input: &[u8], cuts: impl IntoIterator<Item = usize>, limits: Limits) -> Verdict {
+    let mut decoder = Decoder::with_limits(limits);
+    let mut seen = 0;
+    for cut in cuts {
+        seen = cut.clamp(seen, input.len());
+        let result = decoder.decode(&input[..seen]);
+        if !matches!(result, Ok(None)) {
+            return verdict(result, 0);
+        }
+        let needed = decoder.needed();
+        assert!(needed > 0, "nothing is needed after {seen} bytes of {:?}", input.escape_ascii());
+    }
+    let result = decoder.decode(input);
+    verdict(result, decoder.needed())
+}
+
+/// A result of `decode` as a verdict.
+pub fn verdict(result: Result<Option<Decoded<'_>>, Error>, needed: usize) -> Verdict {
+    match result {
+        Ok(Some(frame)) => {
+            Verdict::Complete { consumed: frame.wire.len(), value: annotated(frame) }
+        }
+        Ok(None) => Verdict::Incomplete { needed },
+        Err(Error { kind, offset, .. }) => Verdict::Failed { failure: failure(kind), offset },
+    }
+}
+
+fn failure(kind: ErrorKind) -> Failure {
+    match kind {
+        ErrorKind::Unexpected { .. } | ErrorKind::IntegerOverflow => Failure::Malformed,
+        ErrorKind::TooDeep { .. } => Failure::TooDeep,
+        ErrorKind::BulkTooLong { .. } => Failure::BulkTooLong,
+        ErrorKind::TooManyElements { .. } => Failure::TooManyElements,
+        ErrorKind::FrameTooLong { .. } => Failure::FrameTooLong,
+        other => panic!("{other:?} is no verdict of a decoder"),
+    }
+}
+
+/// A value by the nested iterators.
+pub fn annotated(decoded: Decoded<'_>) -> Annotated {
+    Annotated {
+        attributes: decoded.attributes.annotated().map(pair).collect(),
+        value: value(decoded.reply),
+        wire: decoded.wire.to_vec(),
+    }
+}
+
+fn pair((key, value): (Decoded<'_>, Decoded<'_>)) -> (Annotated, Annotated) {
+    (annotated(key), annotated(value))
+}
+
+fn value(reply: ReplyRef<'_>) -> Value {
+    match reply {
+        ReplyRef::Simple(text) => Value::Simple(text.to_vec()),
+        ReplyRef::Error(text) => Value::Error(text.to_vec()),
+        ReplyRef::Integer(value) => Value::Integer(value),
+        ReplyRef::Bulk(bytes) => Value::Bulk(bytes.to_vec()),
+        ReplyRef::Streamed(chunks) => Value::Streamed(chunks.map(<[u8]>::to_vec).collect()),
+        ReplyRef::NullBulk => Value::NullBulk,
+        ReplyRef::NullArray => Value::NullArray,
+        ReplyRef::Null => Value::Null,
+        ReplyRef::Boolean(value) => Value::Boolean(value),
+        ReplyRef::Double(value) => Value::Double(Double(value)),
+        ReplyRef::BigNumber(text) => Value::BigNumber(text.to_vec()),
+        ReplyRef::BulkError(text) => Value::BulkError(text.to_vec()),
+        ReplyRef::Verbatim { format, text } => {
+            Value::Verbatim { format: *format, text: text.to_vec() }
+        }
+        ReplyRef::Array(items) => {
+            let (streamed, elements) = elements(items);
+            Value::Array { streamed, elements }
+        }
+        ReplyRef::Set(items) => {
+            let (streamed, elements) = elements(items);
+            Value::Set { streamed, elements }
+        }
+        ReplyRef::Push(items) => Value::Push(elements(items).1),
+        ReplyRef::Map(pairs) => {
+            let streamed = pairs.len().is_none();
+            Value::Map { streamed, pairs: pairs.annotated().map(pair).collect() }
+        }
+        other => panic!("{other:?} is no value of the grammar"),
+    }
+}
+
+fn elements(items: Elements<'_>) -> (bool, Vec<Annotated>) {
+    let elements: Vec<_> = items.annotated().map(annotated).collect();
+    let (least, most) = items.size_hint();
+    assert!((least..=most.unwrap()).contains(&elements.len()), "{items:?}");
+    assert_eq!(items.count(), elements.len(), "{items:?}");
+    assert!(items.len().is_none_or(|len| len == elements.len()), "{items:?}");
+    (items.len().is_none(), elements)
+}

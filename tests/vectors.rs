@@ -1,0 +1,88 @@
+//! Every input of the vectors gets the verdict that they expect, whole and however it is cut.
+//!
+//! The vectors are those of `vectors/*.jsonl`, and of the file that `ZRESP_VECTORS` names. Each line
+//! is an object: `mode` (`reply` or `request`), `input` (a character for each byte), `expect` (`ok`,
+//! `incomplete` or `error`) and, where it is `ok`, `consumed` in bytes.
+
+use std::{env, fs, path::PathBuf};
+
+use serde_json::Value;
+use zresp::{Decoder, Error};
+
+struct Vector {
+    /// File and line, for messages.
+    place: String,
+    input: Vec<u8>,
+    expected: Verdict,
+}
+
+#[derive(Debug, PartialEq)]
+enum Verdict {
+    Complete(usize),
+    Incomplete,
+    Error,
+}
+
+fn files() -> Vec<PathBuf> {
+    let own = fs::read_dir("tests/vectors").expect("the folder of vectors");
+    let named = env::var_os("ZRESP_VECTORS").map(PathBuf::from);
+    own.map(|entry| entry.expect("a folder entry").path()).chain(named).collect()
+}
+
+/// The vectors of a mode.
+fn vectors(mode: &str) -> Vec<Vector> {
+    let mut vectors = Vec::new();
+    for file in files() {
+        let text = fs::read_to_string(&file).unwrap_or_else(|error| panic!("{file:?}: {error}"));
+        for (number, line) in text.lines().enumerate() {
+            let place = format!("{}:{}", file.display(), number + 1);
+            let fields: Value = serde_json::from_str(line).expect(&place);
+            if fields["mode"] == mode {
+                vectors.push(vector(place, &fields));
+            }
+        }
+    }
+    vectors
+}
+
+fn vector(place: String, fields: &Value) -> Vector {
+    let byte = |character| u8::try_from(u32::from(character)).expect("a byte for each character");
+    let input = fields["input"].as_str().expect(&place).chars().map(byte).collect();
+    let expected = match fields["expect"].as_str() {
+        Some("ok") => Verdict::Complete(
+            fields["consumed"].as_u64().and_then(|bytes| bytes.try_into().ok()).expect(&place),
+        ),
+        Some("incomplete") => Verdict::Incomplete,
+        Some("error") => Verdict::Error,
+        other => panic!("{place}: no verdict: {other:?}"),
+    };
+    Vector { place, input, expected }
+}
+
+/// Decodes the first frame of the input as it arrives in pieces that end at the cuts.
+fn decode(input: &[u8], cuts: &[usize]) -> Result<Verdict, Error> {
+    let mut decoder = Decoder::new();
+    for &end in cuts.iter().chain([&input.len()]) {
+        if let Some(frame) = decoder.decode(&input[..end])? {
+            return Ok(Verdict::Complete(frame.wire.len()));
+        }
+    }
+    Ok(Verdict::Incomplete)
+}
+
+#[test]
+fn every_reply_gets_the_expected_verdict_however_it_is_cut() {
+    let vectors = vectors("reply");
+    assert!(vectors.len() >= 40, "only {} vectors", vectors.len());
+    for Vector { place, input, expected } in &vectors {
+        let whole = decode(input, &[]);
+        let verdict = whole.as_ref().unwrap_or(&Verdict::Error);
+        assert_eq!(verdict, expected, "{place}: {whole:?}: {:?}", input.escape_ascii());
+
+        let bytewise: Vec<usize> = (0..input.len()).collect();
+        assert_eq!(decode(input, &bytewise), whole, "{place}: byte by byte");
+        for cut in 0..input.len() {
+            assert_eq!(decode(input, &[cut]), whole, "{place}: cut at {cut}");
+        }
+    }
+}
