@@ -65,7 +65,40 @@ impl Decoder {
     /// between two calls is [`ErrorKind::BufferChanged`].
     #[inline]
     pub fn decode<'a>(&mut self, buf: &'a [u8]) -> Result<Option<Decoded<'a>>, Error> {
-        let Some(frame) = self.frame(buf)? else { return Ok(None) };
+        match self.scanner.like_the_last(buf) {
+            Some((payload, wire)) => Ok(Some(Decoded::bulk(payload, wire))),
+            None => self.decode_any(buf),
+        }
+    }
+
+    #[inline(never)]
+    fn decode_any<'a>(&mut self, buf: &'a [u8]) -> Result<Option<Decoded<'a>>, Error> {
+        if self.scanner.is_between_frames() {
+            match buf.first() {
+                Some(b'$') => {
+                    if let Some((payload, wire)) = self.scanner.lone_bulk(buf) {
+                        return Ok(Some(Decoded::bulk(payload, wire)));
+                    }
+                }
+                Some(b'*' | b'%' | b'~' | b'>') => {
+                    let whole = self.scanner.whole_frame(buf).and_then(|len| buf.get(..len));
+                    if let Some(decoded) = whole.and_then(Decoded::aggregate) {
+                        return Ok(Some(decoded));
+                    }
+                }
+                _ => {
+                    if let Some(decoded) = Decoded::line(self.scanner.visible(buf)) {
+                        return Ok(Some(decoded));
+                    }
+                }
+            }
+        }
+        self.decode_resumed(buf)
+    }
+
+    #[inline(never)]
+    fn decode_resumed<'a>(&mut self, buf: &'a [u8]) -> Result<Option<Decoded<'a>>, Error> {
+        let Some(frame) = self.resume(buf)? else { return Ok(None) };
         match frame.view(buf) {
             Some(decoded) => Ok(Some(decoded)),
             None => Err(self.scanner.fail(ErrorKind::BufferChanged)),
@@ -76,6 +109,15 @@ impl Decoder {
     /// view, for callers that must still change the buffer in between.
     #[inline]
     pub(crate) fn frame(&mut self, buf: &[u8]) -> Result<Option<Frame>, Error> {
+        if self.scanner.is_between_frames() {
+            if let Some(len) = self.scanner.whole_frame(buf) {
+                return Ok(Some(Frame { len, value_at: 0 }));
+            }
+        }
+        self.resume(buf)
+    }
+
+    fn resume(&mut self, buf: &[u8]) -> Result<Option<Frame>, Error> {
         let Some(unseen) = buf.get(self.scanner.offset()..) else {
             return Err(self.scanner.fail(ErrorKind::BufferChanged));
         };

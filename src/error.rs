@@ -91,6 +91,12 @@ impl ErrorKind {
     }
 }
 
+/// Refuses a byte that cannot stand where it does.
+#[cold]
+pub(crate) fn unexpected<T>(found: u8, expected: Expected) -> Result<T, ErrorKind> {
+    Err(ErrorKind::Unexpected { expected, found })
+}
+
 impl fmt::Display for ErrorKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match *self {
@@ -118,16 +124,12 @@ pub enum Expected {
     Type,
     /// The first byte of a reply, or the `.` that ends a streamed aggregate.
     TypeOrEnd,
-    /// The `;` of a streamed string's next chunk.
-    Chunk,
     /// A digit.
     Digit,
     /// A digit, or the `?` that opens a streamed aggregate.
     Count,
     /// A digit, the `-` of a null, or the `?` that opens a streamed form.
     Length,
-    /// The `1` of the null `-1`.
-    One,
     /// A digit from 1 to 9, for `-0` is not an integer.
     NonZeroDigit,
     /// A digit or CR.
@@ -136,8 +138,8 @@ pub enum Expected {
     Integer,
     /// A digit, a sign, `inf` or `nan`.
     Double,
-    /// A letter of `inf`, by its lower-case form.
-    Letter(u8),
+    /// This byte; a letter by its lower-case form where either case would do.
+    Literal(u8),
     /// What may follow the sign of a double: a digit, `inf` or `nan`.
     UnsignedDouble,
     /// What may follow the integer part of a double: a digit, `.`, `e` or CR.
@@ -146,14 +148,24 @@ pub enum Expected {
     ExponentOrCr,
     /// `t` or `f`.
     Boolean,
-    /// The `:` behind the three bytes of a verbatim string's format.
-    Colon,
     /// CR.
     Cr,
     /// LF.
     Lf,
     /// Text or CR: a bare LF is no line end.
     TextOrCr,
+    /// The `+` of a primary's answer to `PSYNC`, or a keep-alive LF in front of it.
+    SyncLine,
+    /// The first letter of `FULLRESYNC` or `CONTINUE`.
+    SyncWord,
+    /// The `$` of a synchronisation's payload, or a keep-alive LF in front of it.
+    SyncHeader,
+    /// The length of a synchronisation's payload, or `EOF:` and a mark.
+    SyncForm,
+    /// A hexadecimal digit of a replication id.
+    HexDigit,
+    /// A space or CR.
+    SpaceOrCr,
 }
 
 impl fmt::Display for Expected {
@@ -161,24 +173,27 @@ impl fmt::Display for Expected {
         f.write_str(match self {
             Self::Type => "a type byte",
             Self::TypeOrEnd => "a type byte or `.`",
-            Self::Chunk => "`;`",
             Self::Digit => "a digit",
             Self::Count => "a digit or `?`",
             Self::Length => "a digit, `-` or `?`",
-            Self::One => "`1`",
             Self::NonZeroDigit => "a digit from 1 to 9",
             Self::DigitOrCr => "a digit or CR",
             Self::Integer => "a digit or a sign",
             Self::Double => "a digit, a sign, `inf` or `nan`",
-            Self::Letter(letter) => return write!(f, "`{}`", char::from(*letter)),
+            Self::Literal(byte) => return write!(f, "`{}`", char::from(*byte)),
             Self::UnsignedDouble => "a digit, `inf` or `nan`",
             Self::PointExponentOrCr => "a digit, `.`, `e` or CR",
             Self::ExponentOrCr => "a digit, `e` or CR",
             Self::Boolean => "`t` or `f`",
-            Self::Colon => "`:`",
             Self::Cr => "CR",
             Self::Lf => "LF",
             Self::TextOrCr => "text or CR",
+            Self::SyncLine => "`+` or LF",
+            Self::SyncWord => "`FULLRESYNC` or `CONTINUE`",
+            Self::SyncHeader => "`$` or LF",
+            Self::SyncForm => "a digit or `EOF:`",
+            Self::HexDigit => "a hexadecimal digit",
+            Self::SpaceOrCr => "a space or CR",
         })
     }
 }

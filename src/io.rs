@@ -20,8 +20,8 @@ const KEPT: usize = 1024 * 1024;
 /// or channel is behind it and nothing of it outlives the call: to cancel is not to call again, and
 /// dropping the `ReplyReader` drops its buffer and the reader.
 ///
-/// The buffer grows with the bytes that arrive, never by a length that is only announced, and a
-/// buffer of more than 1 MiB is given back after the frame that needed it.
+/// The buffer grows with the bytes that arrive, never by a length that is only announced. One of
+/// more than 1 MiB is given back once it holds less than 16 KiB.
 ///
 /// ```
 /// use zresp::io::ReplyReader;
@@ -34,7 +34,6 @@ const KEPT: usize = 1024 * 1024;
 /// assert_eq!(seen, ["Simple(\"OK\")", "Integer(1)"]);
 /// # Ok::<(), zresp::io::ReadError>(())
 /// ```
-#[derive(Debug)]
 pub struct ReplyReader<R> {
     reader: R,
     decoder: Decoder,
@@ -98,7 +97,10 @@ impl<R: Read> ReplyReader<R> {
         };
         self.given = frame.len;
         let unread = self.buffer.get(self.start..self.end).unwrap_or_default();
-        Ok(frame.view(unread))
+        match frame.view(unread) {
+            Some(decoded) => Ok(Some(decoded)),
+            None => Err(Error::new(ErrorKind::BufferChanged, 0).into()),
+        }
     }
 
     /// Drops the frame that was given out last.
@@ -147,16 +149,28 @@ impl<R: Read> ReplyReader<R> {
     }
 }
 
+impl<R: fmt::Debug> fmt::Debug for ReplyReader<R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ReplyReader")
+            .field("reader", &self.reader)
+            .field("position", &self.position)
+            .field("buffered", &self.buffered().len())
+            .finish_non_exhaustive()
+    }
+}
+
 impl<R> ReplyReader<R> {
     /// Returns how many bytes of the stream lie in front of the frame that was given out last, or
-    /// that is in progress.
+    /// that is in progress or broken: add a decoding error's offset to find its place in the stream.
+    ///
+    /// It is the sum of the lengths of [`Decoded::wire`] over the frames before.
     #[must_use]
     pub const fn position(&self) -> u64 {
         self.position
     }
 
     /// Returns the bytes that have been read and not given out yet, the frame given out last
-    /// excepted.
+    /// excepted: they begin with the frame in progress, or with the broken one.
     #[must_use]
     pub fn buffered(&self) -> &[u8] {
         self.buffer.get(self.start + self.given..self.end).unwrap_or_default()

@@ -45,6 +45,28 @@ pub enum Kind {
 }
 
 impl Kind {
+    /// All kinds, in the order of their declaration.
+    pub const ALL: [Self; 18] = [
+        Self::Simple,
+        Self::Error,
+        Self::Integer,
+        Self::Bulk,
+        Self::Streamed,
+        Self::NullBulk,
+        Self::NullArray,
+        Self::Null,
+        Self::Boolean,
+        Self::Double,
+        Self::BigNumber,
+        Self::BulkError,
+        Self::Verbatim,
+        Self::Array,
+        Self::Map,
+        Self::Set,
+        Self::Push,
+        Self::Attribute,
+    ];
+
     /// Returns the byte that a value of this kind begins with on the wire.
     #[must_use]
     pub const fn type_byte(self) -> u8 {
@@ -67,10 +89,16 @@ impl Kind {
         }
     }
 
+    /// Returns whether a value of this kind holds pairs of values.
+    #[must_use]
+    pub const fn has_pairs(self) -> bool {
+        matches!(self, Self::Map | Self::Attribute)
+    }
+
     /// Returns whether a value of this kind holds other values.
     #[must_use]
     pub const fn is_aggregate(self) -> bool {
-        matches!(self, Self::Array | Self::Map | Self::Set | Self::Push | Self::Attribute)
+        self.has_pairs() || matches!(self, Self::Array | Self::Set | Self::Push)
     }
 }
 

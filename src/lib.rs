@@ -9,10 +9,16 @@
     clippy::indexing_slicing,
     clippy::unreachable
 )]
+#![allow(
+    clippy::inline_always,
+    reason = "what a caller's loop runs for each value: a call that returns a view through memory \
+              costs more than the work"
+)]
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests may panic"))]
 
 extern crate alloc;
-#[cfg(feature = "std")]
+#[cfg(any(feature = "std", test))]
+#[cfg_attr(test, macro_use)]
 extern crate std;
 
 mod decode;
@@ -21,6 +27,7 @@ mod error;
 pub mod io;
 mod kind;
 mod limits;
+pub mod replication;
 mod reply;
 mod scan;
 mod scanner;

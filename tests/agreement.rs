@@ -55,3 +55,9 @@ proptest! {
         agree(&bytes.0, &cuts, &limits)?;
     }
 }
+
+#[test]
+fn what_a_fuzzer_found_agrees() {
+    let zeros = [b"*8\r\n:-92254775807\r\n".as_slice(), &[0; 100]].concat();
+    agree(&zeros, &[], &naive::Limits::default()).unwrap();
+}

@@ -33,7 +33,8 @@ fn files() -> Vec<PathBuf> {
 fn vectors(mode: &str) -> Vec<Vector> {
     let mut vectors = Vec::new();
     for file in files() {
-        let text = fs::read_to_string(&file).unwrap_or_else(|error| panic!("{file:?}: {error}"));
+        let text =
+            fs::read_to_string(&file).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
         for (number, line) in text.lines().enumerate() {
             let place = format!("{}:{}", file.display(), number + 1);
             let fields: Value = serde_json::from_str(line).expect(&place);
@@ -77,7 +78,7 @@ fn every_reply_gets_the_expected_verdict_however_it_is_cut() {
     for Vector { place, input, expected } in &vectors {
         let whole = decode(input, &[]);
         let verdict = whole.as_ref().unwrap_or(&Verdict::Error);
-        assert_eq!(verdict, expected, "{place}: {whole:?}: {:?}", input.escape_ascii());
+        assert_eq!(verdict, expected, "{place}: {whole:?}: {}", input.escape_ascii());
 
         let bytewise: Vec<usize> = (0..input.len()).collect();
         assert_eq!(decode(input, &bytewise), whole, "{place}: byte by byte");

@@ -54,7 +54,7 @@ impl fmt::Display for ConversionError {
         write!(f, "expected {}, found {}", self.expected, Article(self.found))?;
         match self.problem {
             Problem::Kind => Ok(()),
-            Problem::Value => f.write_str(" that is none"),
+            Problem::Value => f.write_str(" that is not one"),
         }
     }
 }

@@ -8,7 +8,7 @@ use crate::kind::Kind;
 
 use super::{
     AnnotatedAttributePairs, AnnotatedElements, AnnotatedPairs, AttributePairs, Attributes, Chunks,
-    Elements, Pairs, ReplyRef, Token, Tokens,
+    Decoded, Elements, Pairs, ReplyRef, Token, Tokens,
 };
 
 /// How many values are shown before the rest is left out.
@@ -19,6 +19,13 @@ const BYTES: usize = 64;
 impl fmt::Debug for ReplyRef<'_> {
     /// Writes the reply on one line, as `Array[Bulk("GET"), Integer(1)]`: at most 64 values and 64
     /// bytes of each payload, with `…` for the rest.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        flat(self.tokens(), f)
+    }
+}
+
+impl fmt::Debug for Decoded<'_> {
+    /// Writes the attributes and the reply, as for a [`ReplyRef`].
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         flat(self.tokens(), f)
     }
@@ -99,7 +106,7 @@ fn flat(tokens: Tokens<'_>, f: &mut fmt::Formatter<'_>) -> fmt::Result {
     for token in tokens {
         if let Token::Close(kind) = token {
             open.pop();
-            f.write_char(if is_map(kind) { '}' } else { ']' })?;
+            f.write_char(if kind.has_pairs() { '}' } else { ']' })?;
             annotated = kind == Kind::Attribute;
             continue;
         }
@@ -108,7 +115,7 @@ fn flat(tokens: Tokens<'_>, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         } else if let Some(Open { kind, written }) = open.last_mut() {
             match *written {
                 0 => {}
-                odd if is_map(*kind) && odd % 2 == 1 => f.write_str(": ")?,
+                odd if kind.has_pairs() && odd % 2 == 1 => f.write_str(": ")?,
                 _ => f.write_str(", ")?,
             }
             *written += 1;
@@ -121,7 +128,7 @@ fn flat(tokens: Tokens<'_>, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match token {
             Token::Open { kind, len } => {
                 let streamed = if len.is_none() { "?" } else { "" };
-                let bracket = if is_map(kind) { '{' } else { '[' };
+                let bracket = if kind.has_pairs() { '{' } else { '[' };
                 write!(f, "{kind:?}{streamed}{bracket}")?;
                 open.push(Open { kind, written: 0 });
             }
@@ -130,10 +137,6 @@ fn flat(tokens: Tokens<'_>, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         }
     }
     Ok(())
-}
-
-fn is_map(kind: Kind) -> bool {
-    matches!(kind, Kind::Map | Kind::Attribute)
 }
 
 fn scalar(reply: ReplyRef<'_>, f: &mut fmt::Formatter<'_>) -> fmt::Result {

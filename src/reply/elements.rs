@@ -62,9 +62,9 @@ impl<'a> Elements<'a> {
 impl<'a> Iterator for Elements<'a> {
     type Item = ReplyRef<'a>;
 
-    #[inline]
+    #[inline(always)]
     fn next(&mut self) -> Option<ReplyRef<'a>> {
-        Some(self.0.take()?.reply)
+        self.0.take_reply()
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {

@@ -45,8 +45,11 @@ use crate::kind::Kind;
 /// assert_eq!(items.next(), None);
 /// # Ok::<(), zresp::Error>(())
 /// ```
+// A tag of one byte makes the compiler copy the bytes behind it by loads that overlap the stores
+// before them, which stalls: with a tag of a whole word, reading a list takes a third of the time.
 #[derive(Clone, Copy)]
 #[non_exhaustive]
+#[repr(u64)]
 pub enum ReplyRef<'a> {
     /// `+`: a line without CR and LF; not necessarily UTF-8.
     Simple(&'a [u8]),

@@ -53,9 +53,9 @@ impl<'a> Pairs<'a> {
 impl<'a> Iterator for Pairs<'a> {
     type Item = (ReplyRef<'a>, ReplyRef<'a>);
 
-    #[inline]
+    #[inline(always)]
     fn next(&mut self) -> Option<Self::Item> {
-        Some((self.0.take()?.reply, self.0.take()?.reply))
+        Some((self.0.take_reply()?, self.0.take_reply()?))
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {

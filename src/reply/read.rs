@@ -28,6 +28,35 @@ pub(super) enum Length {
     Streamed,
 }
 
+/// Splits off a bulk string with a short header, checking all of it, and says what is behind it.
+#[inline(always)]
+pub(super) fn bulk_string(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
+    let (_, payload, rest) = word::bulk(word::first(bytes)?, bytes)?;
+    Some((payload, rest))
+}
+
+/// Splits off a value that is a line, checking all of it, and says what is behind it. `None` for
+/// what is rare, cut or wrong.
+#[inline(always)]
+pub(super) fn line(bytes: &[u8]) -> Option<(ReplyRef<'_>, &[u8])> {
+    let word = word::first(bytes)?;
+    match word::first_byte(word) {
+        b':' => {
+            let (value, rest) = number::line(word, bytes)?;
+            Some((ReplyRef::Integer(value), rest))
+        }
+        b'+' => {
+            let (text, rest) = line::split(bytes)?;
+            Some((ReplyRef::Simple(text), rest))
+        }
+        b'-' => {
+            let (text, rest) = line::split(bytes)?;
+            Some((ReplyRef::Error(text), rest))
+        }
+        _ => None,
+    }
+}
+
 /// Returns the value at the front of the bytes, which is no attribute, and its size.
 #[inline]
 pub(super) fn value(bytes: &[u8], extent: Extent) -> Option<(ReplyRef<'_>, usize)> {
@@ -62,9 +91,9 @@ pub(super) fn value(bytes: &[u8], extent: Extent) -> Option<(ReplyRef<'_>, usize
 }
 
 /// Returns the length behind the type byte, and the size of the header.
-#[inline]
+#[inline(always)]
 pub(super) fn length(bytes: &[u8]) -> Option<(Length, usize)> {
-    match word::number(word::word_at(bytes, 0)?) {
+    match word::number(word::first(bytes)?) {
         Some((length, size)) => Some((Length::Known(length), size)),
         None => rare_length(bytes),
     }
@@ -178,16 +207,13 @@ impl Opening {
     /// How many values the aggregate consists of, where that is known.
     #[inline]
     pub(super) fn values(&self) -> Option<u32> {
-        let values = match self.kind {
-            Kind::Map | Kind::Attribute => self.length?.checked_mul(2)?,
-            _ => self.length?,
-        };
-        u32::try_from(values).ok()
+        let each = if self.kind.has_pairs() { 2 } else { 1 };
+        u32::try_from(self.length?.checked_mul(each)?).ok()
     }
 }
 
 /// Returns how an aggregate or attribute opens; `None` for a scalar or a null.
-#[inline]
+#[inline(always)]
 pub(super) fn opening(bytes: &[u8]) -> Option<Opening> {
     let kind = match bytes.first()? {
         b'*' => Kind::Array,
@@ -211,19 +237,26 @@ pub(super) const STREAM_END: usize = 3;
 #[inline]
 fn aggregate(bytes: &[u8], extent: Extent) -> Option<(ReplyRef<'_>, usize)> {
     let Some(opening) = opening(bytes) else { return Some((ReplyRef::NullArray, 5)) };
-    let values = opening.values();
-    let size = match (extent, values) {
+    let size = match (extent, opening.values()) {
         (Extent::Exact, _) => bytes.len(),
         (Extent::Within, Some(values)) => opening.size + size(bytes.get(opening.size..)?, values)?,
         (Extent::Within, None) => size(bytes, 1)?,
     };
-    let end = if values.is_some() { size } else { size.checked_sub(STREAM_END)? };
-    let values = Values::new(bytes.get(opening.size..end)?, values);
-    let reply = match opening.kind {
-        Kind::Map => ReplyRef::Map(Pairs::new(values)),
-        Kind::Set => ReplyRef::Set(Elements::new(values)),
-        Kind::Push => ReplyRef::Push(Elements::new(values)),
-        _ => ReplyRef::Array(Elements::new(values)),
-    };
-    Some((reply, size))
+    Some((opening.reply(bytes.get(..size)?)?, size))
+}
+
+impl Opening {
+    /// The aggregate of which these are all the bytes.
+    #[inline(always)]
+    pub(super) fn reply<'a>(&self, wire: &'a [u8]) -> Option<ReplyRef<'a>> {
+        let values = self.values();
+        let end = if values.is_some() { wire.len() } else { wire.len().checked_sub(STREAM_END)? };
+        let values = Values::new(wire.get(self.size..end)?, values);
+        Some(match self.kind {
+            Kind::Map => ReplyRef::Map(Pairs::new(values)),
+            Kind::Set => ReplyRef::Set(Elements::new(values)),
+            Kind::Push => ReplyRef::Push(Elements::new(values)),
+            _ => ReplyRef::Array(Elements::new(values)),
+        })
+    }
 }

@@ -28,6 +28,8 @@ pub enum Token<'a> {
 
 /// The flat pass over a reply: an iterator of [`Token`]s, linear at any depth.
 ///
+/// A clone looks ahead, to learn the length of a streamed aggregate, say.
+///
 /// It looks at each header once and keeps one small entry for each open aggregate; the first
 /// sixteen need no allocation.
 ///
@@ -63,6 +65,23 @@ struct Open {
 }
 
 impl<'a> Tokens<'a> {
+    /// Returns the bytes that the tokens still to come lie in, the end of an outermost streamed
+    /// aggregate excepted: what a token took from the front is that token's text on the wire.
+    ///
+    /// ```
+    /// let frame = zresp::decode(b"*1\r\n,1.50\r\n")?.expect("a whole frame");
+    /// let mut tokens = frame.reply.tokens();
+    /// tokens.next();
+    /// let before = tokens.rest();
+    /// assert_eq!(tokens.next(), Some(zresp::Token::Scalar(zresp::ReplyRef::Double(1.5))));
+    /// assert_eq!(&before[..before.len() - tokens.rest().len()], b",1.50\r\n");
+    /// # Ok::<(), zresp::Error>(())
+    /// ```
+    #[must_use]
+    pub const fn rest(&self) -> &'a [u8] {
+        self.rest
+    }
+
     pub(super) fn of_wire(wire: &'a [u8]) -> Self {
         Self { first: None, rest: wire, open: SmallVec::new() }
     }
@@ -99,7 +118,10 @@ impl<'a> Tokens<'a> {
             // The end of the outermost streamed aggregate is not among the bytes of its elements.
             None => self.rest.is_empty(),
         };
-        ended.then_some(Token::Close(self.open.pop()?.kind))
+        if !ended {
+            return None;
+        }
+        Some(Token::Close(self.open.pop()?.kind))
     }
 
     /// Counts a value of the innermost aggregate.

@@ -1,7 +1,7 @@
 //! The validated bytes of values one behind the other, and the walk over them.
 
 use super::read::{self, Extent};
-use super::{Attributes, Decoded};
+use super::{Attributes, Decoded, ReplyRef};
 
 /// Values that lie one behind the other: what elements and pairs are made of.
 #[derive(Clone, Copy)]
@@ -38,8 +38,30 @@ impl<'a> Values<'a> {
         }
     }
 
+    /// Takes the next value without its attributes.
+    #[inline(always)]
+    pub(super) fn take_reply(&mut self) -> Option<ReplyRef<'a>> {
+        match read::bulk_string(self.rest) {
+            Some((payload, rest)) => {
+                self.pass(rest);
+                Some(ReplyRef::Bulk(payload))
+            }
+            None => self.take_other(),
+        }
+    }
+
+    #[inline(never)]
+    fn take_other(&mut self) -> Option<ReplyRef<'a>> {
+        match read::line(self.rest) {
+            Some((reply, rest)) => {
+                self.pass(rest);
+                Some(reply)
+            }
+            None => Some(self.take()?.reply),
+        }
+    }
+
     /// Takes the next value with its attributes and its own bytes.
-    #[inline]
     pub(super) fn take(&mut self) -> Option<Decoded<'a>> {
         if self.rest.is_empty() {
             return None;
@@ -48,8 +70,14 @@ impl<'a> Values<'a> {
         let extent = if self.left == Some(1) { Extent::Exact } else { Extent::Within };
         let (reply, size) = read::value(value, extent)?;
         let (wire, rest) = self.rest.split_at_checked(attributes.len() + size)?;
+        self.pass(rest);
+        Some(Decoded { reply, wire, attributes: Attributes::new(attributes) })
+    }
+
+    /// Goes on behind a value.
+    #[inline]
+    fn pass(&mut self, rest: &'a [u8]) {
         self.rest = rest;
         self.left = self.left.map(|left| left.saturating_sub(1));
-        Some(Decoded { reply, wire, attributes: Attributes::new(attributes) })
     }
 }

@@ -4,10 +4,19 @@ use memchr::memchr2;
 
 use super::word;
 
+/// Splits off the line that the input begins with: its text behind the type byte, and what is
+/// behind its line end. `None` if it is not whole, or ends with anything but CRLF.
+#[inline]
+pub(crate) fn split(input: &[u8]) -> Option<(&[u8], &[u8])> {
+    let (_, text) = input.split_first()?;
+    let (text, end) = text.split_at_checked(break_at(text)?)?;
+    Some((text, end.strip_prefix(b"\r\n")?))
+}
+
 /// Returns the index, in `text`, of the first CR or LF.
 #[inline]
 pub(crate) fn break_at(text: &[u8]) -> Option<usize> {
-    match word::word_at(text, 0) {
+    match word::first(text) {
         Some(head) => match first_break(head) {
             Some(index) => Some(index),
             None => Some(memchr2(b'\r', b'\n', text.get(8..)?)? + 8),

@@ -4,5 +4,6 @@
 //! what has been validated, are built on them.
 
 pub(crate) mod line;
+pub(crate) mod memo;
 pub(crate) mod number;
 pub(crate) mod word;

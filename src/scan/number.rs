@@ -1,4 +1,42 @@
-//! The values of numbers whose text has been validated.
+//! The values of numbers.
+
+use super::word;
+
+/// Splits off the integer that the input begins with, `word` being its first bytes: its value, and
+/// what is behind its line end. `None` if it is cut, malformed, or of nineteen digits.
+#[inline]
+pub(crate) fn line(word: u64, input: &[u8]) -> Option<(i64, &[u8])> {
+    if let Some((value, size)) = word::number(word) {
+        return Some((i64::try_from(value).ok()?, input.get(size..)?));
+    }
+    long_line(input)
+}
+
+fn long_line(input: &[u8]) -> Option<(i64, &[u8])> {
+    let (_, text) = input.split_first()?;
+    let (negative, digits) = match text.split_first()? {
+        (b'-', digits) => (true, digits),
+        (b'+', digits) => (false, digits),
+        _ => (false, text),
+    };
+    let mut magnitude = 0i64;
+    let mut rest = digits;
+    while let Some((&byte, behind)) = rest.split_first() {
+        let digit = byte.wrapping_sub(b'0');
+        if digit > 9 {
+            break;
+        }
+        magnitude = magnitude.wrapping_mul(10).wrapping_add(i64::from(digit));
+        rest = behind;
+    }
+    let count = digits.len() - rest.len();
+    let leading_zero = digits.first() == Some(&b'0') && (count > 1 || negative);
+    if !(1..=18).contains(&count) || leading_zero {
+        return None;
+    }
+    let value = if negative { -magnitude } else { magnitude };
+    Some((value, rest.strip_prefix(b"\r\n")?))
+}
 
 /// Returns the value of an optional sign and digits; `None` where the text is something else or
 /// does not fit.

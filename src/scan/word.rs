@@ -7,45 +7,62 @@
 /// CR and LF as the low sixteen bits of a word hold them.
 const CRLF: u64 = 0x0a0d;
 
-/// Returns the eight bytes from `at`, the first one lowest, with zeros behind the end of the
-/// input; `None` where fewer than four are left.
+/// Returns the first eight bytes, the first one lowest, with zeros behind the end of the input;
+/// `None` where there are fewer than four.
 #[inline]
-pub(crate) fn word_at(input: &[u8], at: usize) -> Option<u64> {
-    let tail = input.get(at..)?;
-    match tail.first_chunk() {
+pub(crate) fn first(input: &[u8]) -> Option<u64> {
+    match input.first_chunk() {
         Some(bytes) => Some(u64::from_le_bytes(*bytes)),
-        None => short_word(tail),
+        None => short(input),
     }
 }
 
 /// The word of four to seven bytes: two halves that overlap.
 #[inline]
-fn short_word(tail: &[u8]) -> Option<u64> {
-    let low = u64::from(u32::from_le_bytes(*tail.first_chunk()?));
-    let high = u64::from(u32::from_le_bytes(*tail.last_chunk()?));
-    Some(low | high << (8 * (tail.len() - 4)))
+fn short(input: &[u8]) -> Option<u64> {
+    let low = u64::from(u32::from_le_bytes(*input.first_chunk()?));
+    let high = u64::from(u32::from_le_bytes(*input.last_chunk()?));
+    Some(low | high << (8 * (input.len() - 4)))
+}
+
+/// Splits off the bulk string that the input begins with, if its length has up to five digits and
+/// it is whole: the size of its header, its payload, and what is behind its line end.
+#[inline(always)]
+pub(crate) fn bulk(word: u64, input: &[u8]) -> Option<(usize, &[u8], &[u8])> {
+    if first_byte(word) != b'$' {
+        return None;
+    }
+    let (length, header) = number(word)?;
+    let (whole, rest) = input.split_at_checked(header + length + 2)?;
+    let payload = whole.strip_suffix(b"\r\n")?.get(header..)?;
+    Some((header, payload, rest))
 }
 
 /// Returns the number of one to five digits, without leading zeros, between the first byte of the
 /// word and a CRLF, and the size of all that in bytes.
-#[inline]
+#[inline(always)]
 pub(crate) fn number(word: u64) -> Option<(usize, usize)> {
-    let mut value = digit(word >> 8)?;
+    let one = digit(word >> 8)?;
     if ends_line(word >> 16) {
-        return Some((value, 4));
+        return Some((one, 4));
     }
-    if value == 0 {
+    if one == 0 {
         return None;
     }
-    let mut rest = word >> 16;
-    for size in 5..=8 {
-        value = value * 10 + digit(rest)?;
-        rest >>= 8;
-        if ends_line(rest) {
-            return Some((value, size));
-        }
+    let two = 10 * one + digit(word >> 16)?;
+    if ends_line(word >> 24) {
+        return Some((two, 5));
     }
-    None
+    let three = 10 * two + digit(word >> 24)?;
+    if ends_line(word >> 32) {
+        return Some((three, 6));
+    }
+    let four = 10 * three + digit(word >> 32)?;
+    if ends_line(word >> 40) {
+        return Some((four, 7));
+    }
+    let five = 10 * four + digit(word >> 40)?;
+    ends_line(word >> 48).then_some((five, 8))
 }
 
 /// Returns the lowest byte, which is the first in the input.
@@ -80,7 +97,7 @@ mod tests {
             let size = tail.len().min(8);
             padded[..size].copy_from_slice(&tail[..size]);
             let expected = (size >= 4).then(|| u64::from_le_bytes(padded));
-            assert_eq!(word_at(&input[..end], 2), expected, "{end} bytes");
+            assert_eq!(first(&input[2.min(end)..end]), expected, "{end} bytes");
         }
     }
 
@@ -88,7 +105,7 @@ mod tests {
     fn a_number_is_what_its_digits_say() {
         for value in (0..2_000).chain([9_999, 10_000, 12_345, 99_999, 100_000, 999_999]) {
             let text = format!("${value}\r\n........");
-            let word = word_at(text.as_bytes(), 0).unwrap();
+            let word = first(text.as_bytes()).unwrap();
             let expected = (value < 100_000).then(|| (value, text.len() - 8));
             assert_eq!(number(word), expected, "{text:?}");
         }

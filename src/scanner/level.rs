@@ -21,6 +21,8 @@ pub(super) struct Levels {
 pub(super) struct Level {
     /// Values still to come; in a streamed aggregate, values that the limit still allows.
     pub(super) owed: u32,
+    /// How many aggregates are open, this one included.
+    pub(super) depth: u32,
     pub(super) shape: Shape,
 }
 
@@ -38,19 +40,27 @@ pub(super) enum Shape {
 }
 
 impl Level {
+    const FRAME: Self = Self { owed: 1, depth: 0, shape: Shape::Counted };
+
     /// An aggregate or attribute with `length` elements or pairs, which are within the limits.
     pub(super) fn counted(prefix: Prefix, length: usize) -> Self {
         let shape = if prefix == Prefix::Attribute { Shape::Attribute } else { Shape::Counted };
-        Self { owed: u32::try_from(prefix.values(length)).unwrap_or(u32::MAX), shape }
+        let owed = u32::try_from(prefix.values(length)).unwrap_or(u32::MAX);
+        Self { owed, depth: 0, shape }
     }
 
     /// A streamed aggregate with at most `most` elements.
-    pub(super) fn streamed(prefix: Prefix, most: u32) -> Self {
+    pub(super) const fn streamed(prefix: Prefix, most: u32) -> Self {
         match prefix {
             // Even from the start: an odd number tells that a key waits for its value.
-            Prefix::Map => Self { owed: most & !1, shape: Shape::StreamedMap },
-            _ => Self { owed: most, shape: Shape::Streamed },
+            Prefix::Map => Self { owed: most & !1, depth: 0, shape: Shape::StreamedMap },
+            _ => Self { owed: most, depth: 0, shape: Shape::Streamed },
         }
+    }
+
+    /// Whether nothing more is in it and its end is the end of what is around it.
+    const fn is_over(&self) -> bool {
+        self.owed == 0 && matches!(self.shape, Shape::Counted)
     }
 }
 
@@ -68,21 +78,40 @@ pub(super) enum Ended {
 impl Levels {
     /// A frame that consists of `values` values.
     pub(super) const fn new(values: u32) -> Self {
-        Self {
-            current: Level { owed: values, shape: Shape::Counted },
-            outer: SmallVec::new_const(),
-        }
+        Self { current: Level { owed: values, ..Level::FRAME }, outer: SmallVec::new_const() }
     }
 
-    pub(super) fn depth(&self) -> usize {
-        self.outer.len()
+    /// Goes back to the beginning of a frame of one value.
+    pub(super) fn reset(&mut self) {
+        self.current = Level::FRAME;
+        self.outer.clear();
     }
 
-    /// Enters an aggregate, and leaves it at once if it is empty.
+    pub(super) const fn depth(&self) -> u32 {
+        self.current.depth
+    }
+
+    /// Enters an aggregate, which counts as a value of the one around it from now on, or an
+    /// attribute, which never does. Leaves it at once if it is empty.
+    ///
+    /// An aggregate that is the last value of the one around it takes its place: both end at once.
     pub(super) fn open(&mut self, level: Level) -> Ended {
-        self.outer.push(self.current);
-        self.current = level;
-        self.end_levels()
+        if level.shape == Shape::Attribute {
+            if level.owed == 0 {
+                return Ended::Attribute;
+            }
+        } else {
+            self.current.owed = self.current.owed.saturating_sub(1);
+            if level.is_over() {
+                return self.end_levels();
+            }
+        }
+        let depth = self.current.depth.saturating_add(1);
+        if !self.current.is_over() {
+            self.outer.push(self.current);
+        }
+        self.current = Level { depth, ..level };
+        Ended::Value
     }
 
     /// Counts a value that has ended, and the aggregates that end with it.
@@ -91,34 +120,31 @@ impl Levels {
         self.end_levels()
     }
 
+    /// Leaves a streamed aggregate at its `.`.
+    pub(super) fn end_streamed(&mut self) -> Ended {
+        self.current = Level { owed: 0, shape: Shape::Counted, ..self.current };
+        self.end_levels()
+    }
+
     /// Leaves the levels that owe nothing more.
-    fn end_levels(&mut self) -> Ended {
+    pub(super) fn end_levels(&mut self) -> Ended {
         while self.current.owed == 0 {
-            match self.current.shape {
+            let ended = match self.current.shape {
                 Shape::Streamed | Shape::StreamedMap => return Ended::Value,
-                Shape::Counted => {
-                    let Some(outer) = self.outer.pop() else { return Ended::Frame };
-                    self.current = outer;
-                    self.current.owed = self.current.owed.saturating_sub(1);
-                }
-                Shape::Attribute => {
-                    let Some(outer) = self.outer.pop() else { return Ended::Frame };
-                    self.current = outer;
-                    return Ended::Attribute;
-                }
+                Shape::Counted => Ended::Value,
+                Shape::Attribute => Ended::Attribute,
+            };
+            let Some(outer) = self.outer.pop() else { return Ended::Frame };
+            self.current = outer;
+            if ended == Ended::Attribute {
+                return ended;
             }
         }
         Ended::Value
     }
 
-    /// Leaves a streamed aggregate at its `.`.
-    pub(super) fn end_streamed(&mut self) -> Ended {
-        self.current = Level { owed: 0, shape: Shape::Counted };
-        self.end_levels()
-    }
-
-    /// The open levels, from the current one outwards.
-    pub(super) fn innermost_first(&self) -> impl Iterator<Item = Level> {
-        core::iter::once(self.current).chain(self.outer.iter().rev().copied())
+    /// The current level, and those around it that owe something, from the inside out.
+    pub(super) fn outer(&self) -> impl Iterator<Item = Level> {
+        self.outer.iter().rev().copied()
     }
 }

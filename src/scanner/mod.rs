@@ -16,11 +16,10 @@ mod whole;
 
 use crate::error::{Error, ErrorKind};
 use crate::limits::Limits;
-use crate::scan::line;
+use crate::scan::{line, memo::Memo, word};
 
 use level::{Ended, Levels};
 use state::{LengthStage, State};
-use whole::Memo;
 
 /// The resumable validation of one frame.
 #[derive(Debug, Clone)]
@@ -55,13 +54,67 @@ impl Scanner {
         }
     }
 
+    /// Whether nothing of a frame has been examined.
+    #[inline]
+    pub(crate) const fn is_between_frames(&self) -> bool {
+        self.offset == 0 && matches!(self.state, State::Value)
+    }
+
+    /// Between two frames, splits off a bulk string with the same header as the last one: its
+    /// payload and its wire bytes.
+    #[inline]
+    pub(crate) fn like_the_last<'a>(&self, input: &'a [u8]) -> Option<(&'a [u8], &'a [u8])> {
+        if !self.is_between_frames() {
+            return None;
+        }
+        let (payload, rest) = self.memo.split(word::first(input)?, input)?;
+        Some((payload, input.get(..input.len() - rest.len())?))
+    }
+
+    /// Between two frames, splits off a bulk string with a short header: its payload and its wire
+    /// bytes.
+    #[inline]
+    pub(crate) fn lone_bulk<'a>(&mut self, input: &'a [u8]) -> Option<(&'a [u8], &'a [u8])> {
+        let input = self.visible(input);
+        let word = word::first(input)?;
+        let (header, payload, rest) = word::bulk(word, input)?;
+        if payload.len() > self.limits.bulk() {
+            return None;
+        }
+        let wire = input.get(..input.len() - rest.len())?;
+        self.memo = Memo::new(word, header, wire.len());
+        Some((payload, wire))
+    }
+
+    /// The part of a frame's input that the frame limit leaves to it.
+    #[inline]
+    pub(crate) fn visible<'a>(&self, input: &'a [u8]) -> &'a [u8] {
+        input.get(..self.limits.frame()).unwrap_or(input)
+    }
+
+    /// Between two frames, passes over one that lies whole in the input and has no attributes in
+    /// front of it: its size. Otherwise the scan stands somewhere inside the frame.
+    #[inline]
+    pub(crate) fn whole_frame(&mut self, input: &[u8]) -> Option<usize> {
+        let (size, ended) = self.whole_values(self.visible(input));
+        if ended == Ended::Frame {
+            self.levels.reset();
+            return Some(size);
+        }
+        self.offset = size;
+        if ended == Ended::Attribute {
+            self.settle(ended, size);
+        }
+        None
+    }
+
     /// Forgets the frame.
     #[inline]
     pub(crate) fn reset(&mut self) {
         self.offset = 0;
         self.value_at = 0;
         self.state = State::Value;
-        self.levels = Levels::new(1);
+        self.levels.reset();
     }
 
     /// Bytes of the frame examined so far.
@@ -119,8 +172,11 @@ impl Scanner {
         let mut at = 0;
         loop {
             if matches!(self.state, State::Value) {
-                let (reached, ended) = self.whole_values(input, at);
-                at = reached;
+                let (passed, ended) = self.whole_values(input.get(at..).unwrap_or_default());
+                at += passed;
+                if ended != Ended::Value {
+                    self.settle(ended, self.offset + at);
+                }
                 if ended == Ended::Frame {
                     return (at, Ok(ended));
                 }

@@ -24,15 +24,22 @@ enum Inside {
 impl Scanner {
     /// Returns the least number of further bytes with which the frame could be complete.
     pub(crate) fn needed(&self) -> usize {
-        let (mut bytes, mut inside) = self.rest_of_value();
+        let (mut bytes, inside) = self.rest_of_value();
+        let level = self.levels.current;
+        let counted = u32::from(inside == Inside::Value);
+        let unread = Level { owed: level.owed.saturating_sub(counted), ..level };
         // The level whose `.` has been read needs no second one.
-        let ended = matches!(self.state, State::Cr(Then::End) | State::Lf(Then::End));
-        for level in self.levels.innermost_first().skip(usize::from(ended)) {
-            bytes = bytes.saturating_add(rest_of_level(level, inside));
-            inside = match level.shape {
+        if !matches!(self.state, State::Cr(Then::End) | State::Lf(Then::End)) {
+            bytes = bytes.saturating_add(rest_of_level(unread, inside));
+        }
+        let mut inner = level.shape;
+        for level in self.levels.outer() {
+            let inside = match inner {
                 Shape::Attribute => Inside::Attribute,
                 _ => Inside::Value,
             };
+            bytes = bytes.saturating_add(rest_of_level(level, inside));
+            inner = level.shape;
         }
         usize::try_from(bytes).unwrap_or(usize::MAX)
     }
@@ -108,13 +115,11 @@ fn behind_payload(prefix: Prefix) -> u64 {
     if matches!(prefix, Prefix::Chunk { .. }) { END + 1 } else { 0 }
 }
 
-/// The bytes that a level needs beyond those of the value or attribute in progress.
-fn rest_of_level(Level { owed, shape }: Level, inside: Inside) -> u64 {
-    let owed = u64::from(owed);
-    let behind = if inside == Inside::Value { owed.saturating_sub(1) } else { owed };
+/// The bytes that a level needs behind the value or attribute in progress.
+fn rest_of_level(Level { owed, shape, .. }: Level, inside: Inside) -> u64 {
     match shape {
-        Shape::Counted | Shape::Attribute => VALUE * behind,
-        Shape::StreamedMap if behind % 2 == 1 => VALUE + END,
+        Shape::Counted | Shape::Attribute => VALUE * u64::from(owed),
+        Shape::StreamedMap if owed % 2 == 1 => VALUE + END,
         Shape::StreamedMap if inside == Inside::Attribute => 2 * VALUE + END,
         Shape::Streamed if inside == Inside::Attribute => VALUE + END,
         Shape::Streamed | Shape::StreamedMap => END,

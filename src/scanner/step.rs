@@ -3,7 +3,7 @@
 //! Each byte either leads on or is the first that no valid input could have in its place. This is
 //! where every error comes from.
 
-use crate::error::{ErrorKind, Expected};
+use crate::error::{ErrorKind, Expected, unexpected};
 
 use super::Scanner;
 use super::level::{Ended, Level, Shape};
@@ -21,7 +21,7 @@ impl Scanner {
             },
             State::Annotated => self.type_byte(byte)?,
             State::Chunk { total } => {
-                expect(b';', byte, Expected::Chunk)?;
+                expect(b';', byte, Expected::Literal(b';'))?;
                 start(Prefix::Chunk { total })
             }
             State::Text => {
@@ -39,7 +39,7 @@ impl Scanner {
             },
             State::Payload { prefix, left } => Self::payload(prefix, left.saturating_sub(1)),
             State::Format { left: 1, text } => {
-                expect(b':', byte, Expected::Colon)?;
+                expect(b':', byte, Expected::Literal(b':'))?;
                 Self::payload(Prefix::Verbatim, text)
             }
             State::Format { left, text } => State::Format { left: left.saturating_sub(1), text },
@@ -88,7 +88,7 @@ impl Scanner {
 
     /// Whether `.` may come next: the current level is streamed, and no value is missing.
     fn may_end(&self) -> bool {
-        let Level { owed, shape } = self.levels.current;
+        let Level { owed, shape, .. } = self.levels.current;
         let unannotated = matches!(self.state, State::Value);
         unannotated && (shape == Shape::Streamed || shape == Shape::StreamedMap && owed % 2 == 0)
     }
@@ -118,7 +118,7 @@ impl Scanner {
             (LengthStage::Start, _) => unexpected(byte, prefix.expected()),
             (LengthStage::Empty, _) => unexpected(b'\r', prefix.expected()),
             (LengthStage::Minus, _) => {
-                expect(b'1', byte, Expected::One)?;
+                expect(b'1', byte, Expected::Literal(b'1'))?;
                 Ok(State::Cr(Then::Value))
             }
             (LengthStage::Digits(0), _) => {
@@ -182,7 +182,7 @@ impl Scanner {
 
     /// Whether no further aggregate may be opened.
     pub(super) fn at_full_depth(&self) -> bool {
-        self.levels.depth() >= self.limits.depth()
+        self.levels.depth() as usize >= self.limits.depth()
     }
 
     fn too_many_elements(&self) -> ErrorKind {
@@ -314,7 +314,7 @@ fn letter(letters: &'static [u8], byte: u8) -> Step<State> {
     match letters.split_first() {
         Some((&letter, rest)) => {
             if !byte.eq_ignore_ascii_case(&letter) {
-                return unexpected(byte, Expected::Letter(letter));
+                return unexpected(byte, Expected::Literal(letter));
             }
             Ok(if rest.is_empty() { State::Cr(Then::Value) } else { State::Letters(rest) })
         }
@@ -335,9 +335,4 @@ fn big_number(stage: BigNumberStage, byte: u8) -> Step<State> {
 
 fn expect(wanted: u8, found: u8, expected: Expected) -> Step<()> {
     if found == wanted { Ok(()) } else { unexpected(found, expected) }
-}
-
-#[cold]
-fn unexpected<T>(found: u8, expected: Expected) -> Step<T> {
-    Err(ErrorKind::Unexpected { expected, found })
 }

@@ -1,65 +1,42 @@
 //! The fast path: values that lie whole in the input, a word at a time.
 
-use crate::scan::{line, word};
+use crate::scan::{line, memo::Memo, number, word};
 
 use super::Scanner;
 use super::level::{Ended, Level};
 use super::state::{Prefix, State};
 
-/// The header of the last bulk string, and how long header, payload and line end were together.
-///
-/// Each length decides where the next header is, so a walk over bulk strings waits for one load
-/// after the other. When the next header is likely to be the same, the position can advance by a
-/// known amount, and the branch predictor runs ahead of the loads.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Memo {
-    /// The bytes of the header, zero behind them.
-    header: u64,
-    mask: u64,
-    size: usize,
-}
-
-impl Memo {
-    /// Matches no header: all of them have a type byte.
-    pub(super) const NONE: Self = Self { header: 0, mask: u64::MAX, size: 0 };
-
-    fn new(word: u64, header: usize, size: usize) -> Self {
-        let mask = u64::MAX >> (64 - 8 * header.min(8));
-        Self { header: word & mask, mask, size }
-    }
-
-    fn matches(&self, word: u64) -> bool {
-        word & self.mask == self.header
-    }
-}
-
 impl Scanner {
-    /// Passes over values from `at` on. Returns where it stopped: at the end of the frame, in front
-    /// of something cut in two, or of something that needs a closer look.
-    pub(super) fn whole_values(&mut self, input: &[u8], mut at: usize) -> (usize, Ended) {
+    /// Passes over values. Returns how many bytes they take and where it stopped: at the end of the frame, in front of something
+    /// cut in two, or of something that needs a closer look.
+    pub(super) fn whole_values(&mut self, input: &[u8]) -> (usize, Ended) {
+        let mut rest = input;
         let mut memo = self.memo;
         let mut owed = self.levels.current.owed;
+        let mut ended = Ended::Value;
         while owed > 0 {
-            let Some(word) = word::word_at(input, at) else { break };
-            if memo.matches(word) {
-                let end = at + memo.size;
-                if !ends_line(input, end) {
+            let Some(word) = word::first(rest) else { break };
+            if let Some((_, behind)) = memo.split(word, rest) {
+                rest = behind;
+            } else if let Some((header, payload, behind)) = word::bulk(word, rest) {
+                if payload.len() > self.limits.bulk() {
                     break;
                 }
-                at = end;
+                memo = Memo::new(word, header, header + payload.len() + 2);
+                rest = behind;
             } else {
-                match self.whole_value(input, at, word, &mut memo) {
-                    Whole::Value { end } => at = end,
-                    Whole::Aggregate { elements, end } => {
+                match self.other_value(word, rest) {
+                    Whole::Value(behind) => rest = behind,
+                    Whole::Aggregate(elements, behind) => {
                         self.levels.current.owed = owed;
                         _ = self.levels.open(Level::counted(Prefix::Array, elements));
                         owed = self.levels.current.owed;
-                        at = end;
+                        rest = behind;
                         continue;
                     }
-                    Whole::Text { until } => {
+                    Whole::Text(behind) => {
                         self.state = State::Text;
-                        at = until;
+                        rest = behind;
                         break;
                     }
                     Whole::Unclear => break,
@@ -67,84 +44,69 @@ impl Scanner {
             }
             owed -= 1;
             if owed == 0 {
-                self.levels.current.owed = 1;
-                let ended = self.levels.end_value();
-                let ended = self.settle(ended, self.offset + at);
-                owed = self.levels.current.owed;
+                self.levels.current.owed = 0;
+                ended = self.levels.end_levels();
                 if ended != Ended::Value {
-                    self.memo = memo;
-                    return (at, ended);
+                    break;
                 }
+                owed = self.levels.current.owed;
             }
         }
         self.memo = memo;
-        self.levels.current.owed = owed;
-        (at, Ended::Value)
+        if ended == Ended::Value {
+            self.levels.current.owed = owed;
+        }
+        (input.len() - rest.len(), ended)
     }
 
-    /// Looks at one value whose first bytes are in `word`.
+    /// Looks at a value, no bulk string, whose first bytes are in `word`.
     #[inline]
-    fn whole_value(&self, input: &[u8], at: usize, word: u64, memo: &mut Memo) -> Whole {
+    fn other_value<'a>(&self, word: u64, input: &'a [u8]) -> Whole<'a> {
+        let behind = |size| input.get(size..).map_or(Whole::Unclear, Whole::Value);
         let first = word::first_byte(word);
         match first {
-            b'$' => {
-                let Some((length, header)) = word::number(word) else { return Whole::Unclear };
-                let size = header + length + 2;
-                if length > self.limits.bulk() || !ends_line(input, at + size) {
-                    return Whole::Unclear;
-                }
-                *memo = Memo::new(word, header, size);
-                Whole::Value { end: at + size }
-            }
             b'*' | b'%' | b'~' | b'>' => {
                 let Some((length, header)) = word::number(word) else { return Whole::Unclear };
                 let elements = if first == b'%' { 2 * length } else { length };
-                let allowed = elements <= self.limits.elements() as usize && !self.at_full_depth();
+                let Some(rest) = input.get(header..) else { return Whole::Unclear };
                 match elements {
-                    _ if !allowed => Whole::Unclear,
-                    0 => Whole::Value { end: at + header },
-                    _ => Whole::Aggregate { elements, end: at + header },
+                    _ if elements > self.limits.elements() as usize || self.at_full_depth() => {
+                        Whole::Unclear
+                    }
+                    0 => Whole::Value(rest),
+                    _ => Whole::Aggregate(elements, rest),
                 }
+            }
+            b':' => {
+                number::line(word, input).map_or(Whole::Unclear, |(_, rest)| Whole::Value(rest))
             }
             b'+' | b'-' => {
-                let text = at + 1;
-                match line::break_at(input.get(text..).unwrap_or_default()) {
-                    Some(length) if ends_line(input, text + length + 2) => {
-                        Whole::Value { end: text + length + 2 }
-                    }
-                    Some(length) => Whole::Text { until: text + length },
-                    None => Whole::Text { until: input.len() },
+                if let Some((_, rest)) = line::split(input) {
+                    return Whole::Value(rest);
                 }
+                let text = input.get(1..).unwrap_or_default();
+                let length = line::break_at(text).unwrap_or(text.len());
+                Whole::Text(text.get(length..).unwrap_or_default())
             }
-            b':' => match word::number(word) {
-                Some((_, size)) => Whole::Value { end: at + size },
-                None => Whole::Unclear,
-            },
-            b'_' if word::ends_line(word >> 8) => Whole::Value { end: at + 3 },
+            b'_' if word::ends_line(word >> 8) => behind(3),
             b'#' if matches!(word::first_byte(word >> 8), b't' | b'f')
                 && word::ends_line(word >> 16) =>
             {
-                Whole::Value { end: at + 4 }
+                behind(4)
             }
             _ => Whole::Unclear,
         }
     }
 }
 
-/// What a look at one value found.
-enum Whole {
-    /// A value that ends in front of `end`.
-    Value { end: usize },
+/// What a look at one value found, with what is behind it.
+enum Whole<'a> {
+    /// A value.
+    Value(&'a [u8]),
     /// The header of an aggregate that is not empty.
-    Aggregate { elements: usize, end: usize },
-    /// A line whose text goes on at least until there.
-    Text { until: usize },
+    Aggregate(usize, &'a [u8]),
+    /// The type byte of a line and some of its text.
+    Text(&'a [u8]),
     /// Something cut in two, rare or wrong: the automaton will tell.
     Unclear,
-}
-
-/// Returns whether a CRLF lies in front of `end`.
-#[inline]
-fn ends_line(input: &[u8], end: usize) -> bool {
-    input.get(..end).is_some_and(|whole| whole.ends_with(b"\r\n"))
 }

@@ -2,7 +2,7 @@
 
 #![allow(dead_code, unreachable_pub, reason = "each test uses a part of it")]
 
-use zresp::{Decoded, Decoder, Elements, Error, ErrorKind, Limits, ReplyRef};
+use zresp::{Decoded, Decoder, Elements, Error, ErrorKind, Kind, Limits, ReplyRef, Token};
 
 use crate::naive::{self, Annotated, Double, Failure, Value, Verdict};
 
@@ -33,7 +33,7 @@ pub fn in_pieces(input: &[u8], cuts: impl IntoIterator<Item = usize>, limits: Li
             return verdict(result, 0);
         }
         let needed = decoder.needed();
-        assert!(needed > 0, "nothing is needed after {seen} bytes of {:?}", input.escape_ascii());
+        assert!(needed > 0, "nothing is needed after {seen} bytes of {}", input.escape_ascii());
     }
     let result = decoder.decode(input);
     verdict(result, decoder.needed())
@@ -43,6 +43,7 @@ pub fn in_pieces(input: &[u8], cuts: impl IntoIterator<Item = usize>, limits: Li
 pub fn verdict(result: Result<Option<Decoded<'_>>, Error>, needed: usize) -> Verdict {
     match result {
         Ok(Some(frame)) => {
+            assert_flat_equals_nested(frame);
             Verdict::Complete { consumed: frame.wire.len(), value: annotated(frame) }
         }
         Ok(None) => Verdict::Incomplete { needed },
@@ -115,4 +116,55 @@ fn elements(items: Elements<'_>) -> (bool, Vec<Annotated>) {
     assert_eq!(items.count(), elements.len(), "{items:?}");
     assert!(items.len().is_none_or(|len| len == elements.len()), "{items:?}");
     (items.len().is_none(), elements)
+}
+
+/// Asserts that the flat pass sees what the nested iterators see.
+fn assert_flat_equals_nested(frame: Decoded<'_>) {
+    let mut nested = Vec::new();
+    push_tokens(frame, &mut nested);
+    // As text: a NaN is not equal to itself.
+    let text = |tokens: &[Token<'_>]| format!("{tokens:?}");
+    assert_eq!(text(&frame.tokens().collect::<Vec<_>>()), text(&nested));
+    let behind_attributes = nested.len() - frame.reply.tokens().count();
+    assert_eq!(text(&frame.reply.tokens().collect::<Vec<_>>()), text(&nested[behind_attributes..]),);
+}
+
+fn push_tokens<'a>(decoded: Decoded<'a>, tokens: &mut Vec<Token<'a>>) {
+    let kind = decoded.reply.kind();
+    push_attributes(decoded, tokens);
+    match decoded.reply {
+        ReplyRef::Array(items) | ReplyRef::Set(items) | ReplyRef::Push(items) => {
+            tokens.push(Token::Open { kind, len: items.len() });
+            items.annotated().for_each(|item| push_tokens(item, tokens));
+            tokens.push(Token::Close(kind));
+        }
+        ReplyRef::Map(pairs) => {
+            tokens.push(Token::Open { kind, len: pairs.len() });
+            pairs.annotated().for_each(|(key, value)| {
+                push_tokens(key, tokens);
+                push_tokens(value, tokens);
+            });
+            tokens.push(Token::Close(kind));
+        }
+        scalar => tokens.push(Token::Scalar(scalar)),
+    }
+}
+
+/// The attributes of a value, each with as many pairs as its header says.
+fn push_attributes<'a>(decoded: Decoded<'a>, tokens: &mut Vec<Token<'a>>) {
+    let mut pairs = decoded.attributes.annotated();
+    let mut wire = decoded.attributes.wire();
+    while let Some(header) = wire.strip_prefix(b"|") {
+        let digits = header.iter().take_while(|byte| byte.is_ascii_digit()).count();
+        let count: usize = std::str::from_utf8(&header[..digits]).unwrap().parse().unwrap();
+        tokens.push(Token::Open { kind: Kind::Attribute, len: Some(count) });
+        wire = &header[digits + 2..];
+        for (key, value) in pairs.by_ref().take(count) {
+            push_tokens(key, tokens);
+            push_tokens(value, tokens);
+            wire = &wire[key.wire.len() + value.wire.len()..];
+        }
+        tokens.push(Token::Close(Kind::Attribute));
+    }
+    assert!(wire.is_empty() && pairs.next().is_none());
 }

@@ -1,0 +1,209 @@
+//! The traffic that is measured: seeded, so that every run decodes the same bytes.
+//!
+//! Lengths are mixed where a name does not say otherwise: equal ones flatter the branch predictor.
+
+#![allow(dead_code, unreachable_pub, reason = "each bench uses a part of it")]
+
+use std::fmt::Write as _;
+use std::iter::repeat_with;
+use std::ops::Range;
+
+use fastrand::Rng;
+
+/// A buffer of whole frames.
+pub struct Corpus {
+    /// `group/shape`, as benches are named.
+    pub name: &'static str,
+    pub bytes: Vec<u8>,
+    /// How many frames there are, and how many values in all: aggregates and what is in them.
+    pub frames: usize,
+    pub elements: usize,
+    pub protocol: Protocol,
+    pub shape: Shape,
+}
+
+/// The oldest protocol that has all the kinds of a corpus.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Protocol {
+    Resp2,
+    Resp3,
+}
+
+/// What a walk over the corpus is bound by.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Shape {
+    /// Frames of one value.
+    Single,
+    /// Frames of several values.
+    Several,
+    /// Bulk strings of one length, in arrays or in a pipeline.
+    Equal,
+}
+
+impl Corpus {
+    fn new(name: &'static str, shape: Shape, bytes: Vec<u8>) -> Self {
+        let frames = zresp::replies(&bytes).count();
+        let elements = zresp::replies(&bytes)
+            .map(|frame| frame.expect("a valid corpus"))
+            .flat_map(|frame| frame.tokens())
+            .filter(|token| !matches!(token, zresp::Token::Close(_)))
+            .count();
+        let resp3 =
+            zresp::replies(&bytes).flatten().flat_map(|frame| frame.tokens()).any(|token| {
+                let kind = match token {
+                    zresp::Token::Open { kind, .. } | zresp::Token::Close(kind) => kind,
+                    zresp::Token::Scalar(reply) => reply.kind(),
+                    _ => unreachable!("no other token"),
+                };
+                !b"+-:$*".contains(&kind.type_byte())
+            });
+        let protocol = if resp3 { Protocol::Resp3 } else { Protocol::Resp2 };
+        Self { name, bytes, frames, elements, protocol, shape }
+    }
+
+    /// Where each frame lies.
+    pub fn ranges(&self) -> Vec<Range<usize>> {
+        let mut start = 0;
+        let frames = zresp::replies(&self.bytes).map(|frame| frame.expect("a valid corpus"));
+        frames
+            .map(|frame| {
+                let end = start + frame.wire.len();
+                std::mem::replace(&mut start, end)..end
+            })
+            .collect()
+    }
+}
+
+/// All the corpora: 20 KB to 1 MB each, but for the values of 1 MiB.
+pub fn all() -> Vec<Corpus> {
+    let mut rng = Rng::with_seed(0x7265_7370);
+    let rng = &mut rng;
+    let bulks = |count: usize, length: usize| repeated(count, || bulk(&vec![b'x'; length]));
+    let flags = |rng: &mut Rng| array(&text(16, || format!(":{}\r\n", u8::from(rng.bool()))), 16);
+    vec![
+        Corpus::new(
+            "command/get",
+            Shape::Several,
+            repeated(4_000, || command(&[b"GET", &word(rng, 8..40)])),
+        ),
+        Corpus::new(
+            "command/set",
+            Shape::Several,
+            repeated(3_000, || command(&[b"SET", &word(rng, 8..40), &word(rng, 1..120)])),
+        ),
+        Corpus::new(
+            "command/get-key16",
+            Shape::Equal,
+            repeated(4_000, || command(&[b"GET", &word(rng, 16..17)])),
+        ),
+        Corpus::new("line/ok", Shape::Single, repeated(8_000, || b"+OK\r\n".to_vec())),
+        Corpus::new("line/error", Shape::Single, repeated(2_000, || error(rng))),
+        Corpus::new("integer/mixed", Shape::Single, repeated(8_000, || integer(rng))),
+        Corpus::new("integer/flags", Shape::Several, repeated(1_000, || flags(rng))),
+        Corpus::new("double/mixed", Shape::Single, repeated(6_000, || double(rng))),
+        Corpus::new("bulk/00000b", Shape::Equal, bulks(8_000, 0)),
+        Corpus::new("bulk/00008b", Shape::Equal, bulks(8_000, 8)),
+        Corpus::new("bulk/00032b", Shape::Equal, bulks(6_000, 32)),
+        Corpus::new("bulk/00256b", Shape::Equal, bulks(2_000, 256)),
+        Corpus::new("bulk/0-63b", Shape::Single, repeated(8_000, || bulk(&word(rng, 0..64)))),
+        Corpus::new("bulk/0-2000b", Shape::Single, repeated(900, || bulk(&word(rng, 0..2_001)))),
+        Corpus::new("bulk/1mib", Shape::Single, bulks(4, 1 << 20)),
+        Corpus::new(
+            "list/equal",
+            Shape::Equal,
+            array(&repeated(10_000, || bulk(&word(rng, 20..21))), 10_000),
+        ),
+        Corpus::new(
+            "list/mixed",
+            Shape::Several,
+            array(&repeated(10_000, || bulk(&word(rng, 0..64))), 10_000),
+        ),
+        Corpus::new("map/20-fields", Shape::Several, repeated(300, || map(rng))),
+        Corpus::new("stream/entries", Shape::Several, repeated(50, || stream(rng))),
+        Corpus::new("session/resp3", Shape::Several, recorded()),
+    ]
+}
+
+/// 80,000 bulk strings of 50 bytes: for reads of different sizes.
+pub fn many_bulks() -> Vec<u8> {
+    let mut rng = Rng::with_seed(50);
+    repeated(80_000, || bulk(&word(&mut rng, 50..51)))
+}
+
+/// The answers of a real server to a session over all its data types.
+fn recorded() -> Vec<u8> {
+    include_bytes!("../../tests/captures/resp3-session.replies").repeat(4)
+}
+
+fn repeated(count: usize, item: impl FnMut() -> Vec<u8>) -> Vec<u8> {
+    repeat_with(item).take(count).flatten().collect()
+}
+
+fn text(count: usize, item: impl FnMut() -> String) -> Vec<u8> {
+    repeat_with(item).take(count).collect::<String>().into_bytes()
+}
+
+fn word(rng: &mut Rng, length: Range<usize>) -> Vec<u8> {
+    let length = rng.usize(length);
+    repeat_with(|| rng.lowercase() as u8).take(length).collect()
+}
+
+fn bulk(payload: &[u8]) -> Vec<u8> {
+    [format!("${}\r\n", payload.len()).as_bytes(), payload, b"\r\n"].concat()
+}
+
+fn array(elements: &[u8], count: usize) -> Vec<u8> {
+    [format!("*{count}\r\n").as_bytes(), elements].concat()
+}
+
+fn command(arguments: &[&[u8]]) -> Vec<u8> {
+    let bulks: Vec<_> = arguments.iter().flat_map(|argument| bulk(argument)).collect();
+    array(&bulks, arguments.len())
+}
+
+fn error(rng: &mut Rng) -> Vec<u8> {
+    let key = String::from_utf8_lossy(&word(rng, 4..40)).into_owned();
+    let texts = [
+        "-WRONGTYPE Operation against a key holding the wrong kind of value".to_owned(),
+        "-ERR value is not an integer or out of range".to_owned(),
+        format!("-MOVED {} 10.0.0.{}:6379", rng.u16(..16_384), rng.u8(..)),
+        format!("-ERR unknown command '{key}', with args beginning with: "),
+        "-NOAUTH Authentication required.".to_owned(),
+    ];
+    format!("{}\r\n", texts[rng.usize(..texts.len())]).into_bytes()
+}
+
+/// One to eighteen digits, shorter ones more often, and some of them negative.
+fn integer(rng: &mut Rng) -> Vec<u8> {
+    let digits = rng.u32(1..=6) * rng.u32(1..=3);
+    let value = rng.i64(..) % 10i64.pow(digits);
+    format!(":{value}\r\n").into_bytes()
+}
+
+fn double(rng: &mut Rng) -> Vec<u8> {
+    let mut line = String::from(",");
+    _ = match rng.u8(..4) {
+        0 => write!(line, "{}", rng.i32(..10_000)),
+        1 => write!(line, "{}", f64::from(rng.i32(..100_000)) / 100.0),
+        2 => write!(line, "{}", rng.f64()),
+        _ => write!(line, "{:e}", rng.f64() * 1e30),
+    };
+    line.push_str("\r\n");
+    line.into_bytes()
+}
+
+/// A map of twenty fields, as `HGETALL` answers in RESP3.
+fn map(rng: &mut Rng) -> Vec<u8> {
+    let fields = repeated(20, || [bulk(&word(rng, 3..16)), bulk(&word(rng, 1..40))].concat());
+    [b"%20\r\n".as_slice(), &fields].concat()
+}
+
+/// Ten entries of a stream with four fields each, as `XRANGE` answers.
+fn stream(rng: &mut Rng) -> Vec<u8> {
+    let entries = repeated(10, || {
+        let id = format!("{}-{}", 1_690_000_000_000 + rng.u64(..1_000_000_000), rng.u8(..10));
+        let fields = repeated(4, || [bulk(&word(rng, 3..10)), bulk(&word(rng, 1..30))].concat());
+        array(&[bulk(id.as_bytes()), array(&fields, 8)].concat(), 2)
+    });
+    array(&entries, 10)
+}

@@ -1,0 +1,172 @@
+//! The parsers that are compared, each through its fastest public entry point.
+//!
+//! Each counts the frames that it saw; a count that differs from the corpus is an error of the bench.
+
+use std::hint::black_box;
+use std::ops::Range;
+
+use bytes::Bytes;
+use rustis::resp::bench_support::{BenchTape, bench_parse_only};
+use zresp::{Decoder, ReplyRef};
+
+use crate::corpus::{Corpus, Protocol};
+use crate::walk;
+
+/// A corpus in the forms that the contenders take.
+pub struct Input {
+    pub corpus: Corpus,
+    padded: Vec<u8>,
+    shared: Bytes,
+    ranges: Vec<Range<usize>>,
+}
+
+impl Input {
+    pub fn new(corpus: Corpus) -> Self {
+        let padded = [corpus.bytes.as_slice(), &[0; walk::PADDING]].concat();
+        let shared = Bytes::copy_from_slice(&corpus.bytes);
+        let ranges = corpus.ranges();
+        Self { corpus, padded, shared, ranges }
+    }
+
+    fn frames(&self) -> impl Iterator<Item = &[u8]> {
+        self.ranges.iter().map(|range| &self.corpus.bytes[range.clone()])
+    }
+}
+
+/// A parser: its name, and a pass over all frames of a corpus that returns how many there were.
+pub struct Contender {
+    pub name: &'static str,
+    pub pass: fn(&Input) -> usize,
+}
+
+pub const DECODE: &Contender = &Contender { name: "zresp decode", pass: decode };
+pub const READ: &Contender = &Contender { name: "zresp read", pass: read };
+pub const WALK: &Contender = &Contender { name: "unsafe walk", pass: unsafe_walk };
+pub const RUSTIS: &Contender = &Contender { name: "rustis tape", pass: rustis };
+pub const OTHERS: [&Contender; 3] = [
+    &Contender { name: "resp-rs", pass: resp_rs },
+    &Contender { name: "redis-protocol", pass: redis_protocol },
+    &Contender { name: "redis", pass: redis },
+];
+
+fn decode(input: &Input) -> usize {
+    let mut rest = input.corpus.bytes.as_slice();
+    let mut decoder = Decoder::new();
+    let mut frames = 0;
+    while let Ok(Some(frame)) = decoder.decode(rest) {
+        frames += 1;
+        rest = &rest[black_box(frame.wire).len()..];
+    }
+    frames
+}
+
+fn read(input: &Input) -> usize {
+    let mut rest = input.corpus.bytes.as_slice();
+    let mut decoder = Decoder::new();
+    let mut frames = 0;
+    while let Ok(Some(frame)) = decoder.decode(rest) {
+        black_box(weight(&frame.reply));
+        frames += 1;
+        rest = &rest[frame.wire.len()..];
+    }
+    frames
+}
+
+/// Looks at every value through the public iterators, and at the first byte of each payload.
+#[inline(always)]
+fn weight(reply: &ReplyRef<'_>) -> u64 {
+    let bytes = |bytes: &[u8]| bytes.len() as u64 + u64::from(bytes.first().copied().unwrap_or(0));
+    match *reply {
+        ReplyRef::Bulk(payload) => bytes(payload),
+        ReplyRef::Simple(text) | ReplyRef::Error(text) | ReplyRef::BigNumber(text) => bytes(text),
+        ReplyRef::Integer(value) => value.cast_unsigned(),
+        ReplyRef::Double(value) => value.to_bits(),
+        ReplyRef::Array(_) | ReplyRef::Set(_) | ReplyRef::Push(_) | ReplyRef::Map(_) => {
+            weight_of_elements(reply)
+        }
+        other => other.to_bytes().map_or(1, |text| bytes(&text)),
+    }
+}
+
+#[inline(never)]
+fn weight_of_elements(reply: &ReplyRef<'_>) -> u64 {
+    match *reply {
+        ReplyRef::Array(items) | ReplyRef::Set(items) | ReplyRef::Push(items) => {
+            items.fold(0, |sum, item| sum.wrapping_add(weight(&item)))
+        }
+        ReplyRef::Map(pairs) => pairs.fold(0, |sum, (key, value)| {
+            sum.wrapping_add(weight(&key)).wrapping_add(weight(&value))
+        }),
+        _ => 0,
+    }
+}
+
+fn unsafe_walk(input: &Input) -> usize {
+    // SAFETY: corpora are whole valid frames without attributes and streamed forms; padded above.
+    unsafe { walk::frames(&input.padded) }
+}
+
+fn rustis(input: &Input) -> usize {
+    // The entry point does not tell where a frame ends, so it is shown each frame by itself.
+    let mut tape = BenchTape::new();
+    input.frames().map(|frame| bench_parse_only(frame, &mut tape)).count()
+}
+
+fn resp_rs(input: &Input) -> usize {
+    let mut rest = input.shared.clone();
+    let mut frames = 0;
+    while !rest.is_empty() {
+        rest = match input.corpus.protocol {
+            Protocol::Resp2 => match resp_rs::resp2::parse_frame(rest) {
+                Ok((frame, rest)) => {
+                    black_box(frame);
+                    rest
+                }
+                Err(_) => return 0,
+            },
+            Protocol::Resp3 => match resp_rs::resp3::parse_frame(rest) {
+                Ok((frame, rest)) => {
+                    black_box(frame);
+                    rest
+                }
+                Err(_) => return 0,
+            },
+        };
+        frames += 1;
+    }
+    frames
+}
+
+fn redis_protocol(input: &Input) -> usize {
+    use redis_protocol::{
+        resp2::decode::decode_range as resp2, resp3::decode::complete::decode_range as resp3,
+    };
+    let mut rest = input.corpus.bytes.as_slice();
+    let mut frames = 0;
+    while !rest.is_empty() {
+        let size = match input.corpus.protocol {
+            Protocol::Resp2 => match resp2(rest) {
+                Ok(Some((frame, size))) => {
+                    black_box(frame);
+                    size
+                }
+                _ => return 0,
+            },
+            Protocol::Resp3 => match resp3(rest) {
+                Ok(Some((frame, size))) => {
+                    black_box(frame);
+                    size
+                }
+                _ => return 0,
+            },
+        };
+        rest = &rest[size..];
+        frames += 1;
+    }
+    frames
+}
+
+fn redis(input: &Input) -> usize {
+    let parsed = input.frames().map(redis::parse_redis_value);
+    parsed.filter(|value| black_box(value).is_ok()).count()
+}

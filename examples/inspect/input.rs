@@ -1,0 +1,79 @@
+//! Where the bytes come from: files, standard input, or the capture that is built in.
+
+use std::fs::File;
+use std::io::{self, BufRead, IsTerminal, Read};
+use std::path::PathBuf;
+
+/// A session with a real server, so that the example shows something on a machine without one.
+const CAPTURE: &[u8] = include_bytes!("../../tests/captures/resp3-session.replies");
+
+/// An input that has not been opened yet.
+pub(crate) enum Input {
+    /// A file by its path.
+    File(PathBuf),
+    /// Standard input.
+    Standard,
+    /// Standard input if it is piped and not empty, otherwise the capture that is built in.
+    StandardOrBuiltIn,
+}
+
+/// An input that can be read.
+pub(crate) struct Source<'a> {
+    /// What messages call it.
+    pub(crate) name: String,
+    /// How many bytes it has, where that is known.
+    pub(crate) size: Option<u64>,
+    pub(crate) reader: Box<dyn Read + 'a>,
+}
+
+impl Input {
+    /// Returns the inputs that the arguments of the command line name.
+    pub(crate) fn all(files: &[PathBuf]) -> Vec<Self> {
+        if files.is_empty() {
+            return vec![Self::StandardOrBuiltIn];
+        }
+        let named = |file: &PathBuf| match file.to_str() {
+            Some("-") => Self::Standard,
+            _ => Self::File(file.clone()),
+        };
+        files.iter().map(named).collect()
+    }
+
+    /// Returns what messages call it.
+    pub(crate) fn name(&self) -> String {
+        match self {
+            Self::File(path) => path.display().to_string(),
+            Self::Standard | Self::StandardOrBuiltIn => "standard input".to_owned(),
+        }
+    }
+
+    /// Opens it.
+    ///
+    /// # Errors
+    /// Those of the file, or of the first read from standard input.
+    pub(crate) fn open(&self) -> io::Result<Source<'static>> {
+        let (size, reader): (_, Box<dyn Read>) = match self {
+            Self::File(path) => {
+                let file = File::open(path)?;
+                let metadata = file.metadata()?;
+                (metadata.is_file().then_some(metadata.len()), Box::new(file))
+            }
+            Self::Standard => (None, Box::new(io::stdin().lock())),
+            Self::StandardOrBuiltIn if io::stdin().is_terminal() => return Ok(built_in()),
+            Self::StandardOrBuiltIn => {
+                let mut stdin = io::stdin().lock();
+                if stdin.fill_buf()?.is_empty() {
+                    return Ok(built_in());
+                }
+                (None, Box::new(stdin))
+            }
+        };
+        Ok(Source { name: self.name(), size, reader })
+    }
+}
+
+/// Returns the capture that is built in, and says that it is no input.
+fn built_in() -> Source<'static> {
+    crate::complain("no input, so this is the capture that is built in (see --help)");
+    Source { name: "built-in capture".to_owned(), size: None, reader: Box::new(CAPTURE) }
+}

@@ -1,0 +1,240 @@
+//! What follows `PSYNC` is taken apart the same way however it is cut, and in constant memory.
+
+use allocation_counter::measure;
+use zresp::replication::{Event, SyncDecoder};
+use zresp::{Error, replies};
+
+const ID: &str = "0123456789abcdef0123456789ABCDEF01234567";
+
+/// A synchronisation, put together from its events.
+#[derive(Debug, Default, Clone, PartialEq)]
+struct Sync {
+    /// The line, as `full ID OFFSET` or `continue ID`.
+    answer: String,
+    announced: Announced,
+    payload: Vec<u8>,
+    ended: bool,
+    /// What is behind, once the decoder says that commands follow.
+    commands: Option<Vec<u8>>,
+}
+
+/// How the end of the payload is announced.
+#[derive(Debug, Default, Clone, Copy, PartialEq)]
+enum Announced {
+    #[default]
+    Nothing,
+    Length(u64),
+    Mark,
+}
+
+/// Decodes a stream that comes in the chunks between the cuts.
+fn decode(stream: &[u8], cuts: &[usize]) -> Result<Sync, Error> {
+    let mut decoder = SyncDecoder::new();
+    let mut sync = Sync::default();
+    let mut start = 0;
+    for &end in cuts.iter().chain([&stream.len()]) {
+        // A chunk of its own allocation: what is held back must not be read from the old one.
+        let chunk = stream[start..end].to_vec();
+        let mut rest = chunk.as_slice();
+        start = end;
+        while sync.commands.is_none() {
+            let progress = decoder.advance(rest)?;
+            let used = progress.used;
+            match progress.event {
+                None => {
+                    assert_eq!(used, rest.len(), "no event, and not all taken");
+                    break;
+                }
+                Some(Event::FullResync { id, offset }) => {
+                    sync.answer = format!("full {} {offset}", id.escape_ascii());
+                }
+                Some(Event::Continue { id }) => {
+                    let id = id.map_or_else(String::new, |id| id.escape_ascii().to_string());
+                    sync.answer = format!("continue {id}");
+                }
+                Some(Event::PayloadStart { len }) => {
+                    sync.announced = len.map_or(Announced::Mark, Announced::Length);
+                }
+                Some(Event::Payload(bytes)) => {
+                    assert!(!bytes.is_empty());
+                    sync.payload.extend_from_slice(bytes);
+                }
+                Some(Event::PayloadEnd) => sync.ended = true,
+                Some(Event::Commands) => {
+                    assert_eq!(used, 0);
+                    sync.commands = Some([rest, &stream[end..]].concat());
+                }
+                Some(other) => panic!("{other:?}"),
+            }
+            rest = &rest[used..];
+        }
+    }
+    Ok(sync)
+}
+
+/// Decodes whole, byte by byte, and at every cut into two and three; all must agree.
+fn decode_all_ways(stream: &[u8]) -> Result<Sync, Error> {
+    let whole = decode(stream, &[]);
+    let name = stream.escape_ascii().to_string();
+    let bytewise: Vec<_> = (1..stream.len()).collect();
+    assert_eq!(decode(stream, &bytewise), whole, "byte by byte: {name}");
+    for first in 0..=stream.len() {
+        assert_eq!(decode(stream, &[first]), whole, "cut at {first}: {name}");
+        for second in (first..stream.len()).step_by(7) {
+            assert_eq!(decode(stream, &[first, second]), whole, "{first}, {second}: {name}");
+        }
+    }
+    whole
+}
+
+fn full(payload: &str, commands: &str) -> Vec<u8> {
+    format!("\n\n+FULLRESYNC {ID} 1234\r\n\n\n\n{payload}{commands}").into_bytes()
+}
+
+const COMMANDS: &str = "*1\r\n$4\r\nPING\r\n\n*1\r\n$4\r\nPING\r\n";
+
+#[test]
+fn a_payload_with_its_length_has_no_line_end_behind_it() {
+    for payload in ["", "R", "REDIS0011\r\n*1\r\n"] {
+        let stream = full(&format!("${}\r\n{payload}", payload.len()), COMMANDS);
+        let sync = decode_all_ways(&stream).unwrap();
+        assert_eq!(sync.answer, format!("full {ID} 1234"));
+        assert_eq!(sync.announced, Announced::Length(payload.len() as u64));
+        assert_eq!(sync.payload, payload.as_bytes());
+        assert!(sync.ended);
+        assert_eq!(sync.commands.unwrap(), COMMANDS.as_bytes());
+    }
+}
+
+#[test]
+fn a_payload_with_a_mark_ends_where_the_mark_appears_again() {
+    let marks = ["a".repeat(40), "ab".repeat(20), "aab".repeat(13) + "a", ID.to_owned()];
+    for mark in &marks {
+        let begun = &mark[..39];
+        for payload in [
+            String::new(),
+            "x".to_owned(),
+            begun.replacen('a', "b", 1),
+            format!("b{begun}b{begun}cb"),
+            format!("{}b", &mark[..20]),
+            format!("{}b{}b", &mark[..3], &mark[..1]),
+            "REDIS\r\n".repeat(9),
+        ] {
+            let stream = full(&format!("$EOF:{mark}\r\n{payload}{mark}"), COMMANDS);
+            let sync = decode_all_ways(&stream).unwrap();
+            // The first place where the mark stands, found the plain way.
+            let body = format!("{payload}{mark}{COMMANDS}");
+            let end = body.find(mark.as_str()).unwrap();
+            assert_eq!(sync.announced, Announced::Mark);
+            assert_eq!(sync.payload, &body.as_bytes()[..end], "{mark}: {payload}");
+            assert!(sync.ended);
+            assert_eq!(sync.commands.unwrap(), &body.as_bytes()[end + 40..]);
+        }
+    }
+}
+
+#[test]
+fn a_continuation_leads_straight_to_the_commands() {
+    for (line, answer) in [
+        ("+CONTINUE\r\n".to_owned(), "continue ".to_owned()),
+        (format!("+CONTINUE {ID}\r\n"), format!("continue {ID}")),
+        (format!("\n+CONTINUE {ID}\r\n"), format!("continue {ID}")),
+    ] {
+        let sync = decode_all_ways(format!("{line}{COMMANDS}").as_bytes()).unwrap();
+        assert_eq!(sync.answer, answer);
+        assert_eq!(sync.announced, Announced::Nothing);
+        assert_eq!(sync.commands.unwrap(), COMMANDS.as_bytes());
+    }
+}
+
+#[test]
+fn the_first_impossible_byte_is_an_error_and_stays_one() {
+    let full = format!("+FULLRESYNC {ID} ");
+    for (stream, message) in [
+        ("-ERR no".to_owned(), "expected `+` or LF, found `-` at offset 0".to_owned()),
+        ("+OK".to_owned(), "expected `FULLRESYNC` or `CONTINUE`, found `O` at offset 1".to_owned()),
+        ("+FULLX".to_owned(), "expected `R`, found `X` at offset 5".to_owned()),
+        (
+            "+FULLRESYNC xyz".to_owned(),
+            "expected a hexadecimal digit, found `x` at offset 12".to_owned(),
+        ),
+        (format!("+FULLRESYNC {ID}0"), "expected ` `, found `0` at offset 52".to_owned()),
+        (format!("{full}-"), "expected a digit, found `-` at offset 53".to_owned()),
+        (format!("{full}01"), "expected CR, found `1` at offset 54".to_owned()),
+        (
+            format!("{full}18446744073709551616"),
+            "integer does not fit 64 bits at offset 72".to_owned(),
+        ),
+        (format!("{full}1\n"), "expected a digit or CR, found LF at offset 54".to_owned()),
+        (format!("{full}1\r\n+"), "expected `$` or LF, found `+` at offset 56".to_owned()),
+        (format!("{full}1\r\n$-"), "expected a digit or `EOF:`, found `-` at offset 57".to_owned()),
+        (format!("{full}1\r\n$EOX"), "expected `F`, found `X` at offset 59".to_owned()),
+        ("+CONTINUEX".to_owned(), "expected a space or CR, found `X` at offset 9".to_owned()),
+        ("+CONTINUE\rx".to_owned(), "expected LF, found `x` at offset 10".to_owned()),
+    ] {
+        let error = decode_all_ways(stream.as_bytes()).unwrap_err();
+        assert_eq!(error.to_string(), message);
+        let mut decoder = SyncDecoder::new();
+        while decoder.advance(stream.as_bytes()).is_ok() {}
+        assert!(decoder.advance(b"+CONTINUE\r\n").is_err(), "{stream}");
+    }
+}
+
+#[test]
+fn a_payload_passes_through_without_allocation() {
+    let mark = "m".repeat(40);
+    let chunk = format!("{}x", "m".repeat(39)).repeat(1_000).into_bytes();
+    let header = full(&format!("$EOF:{mark}\r\n"), "");
+    let info = measure(|| {
+        let mut decoder = SyncDecoder::new();
+        let mut passed = 0;
+        for chunk in [header.as_slice(), &chunk, &chunk, mark.as_bytes()] {
+            let mut rest = chunk;
+            loop {
+                let progress = decoder.advance(rest).unwrap();
+                let used = progress.used;
+                match progress.event {
+                    Some(Event::Payload(bytes)) => passed += bytes.len(),
+                    None | Some(Event::Commands) => break,
+                    Some(_) => {}
+                }
+                rest = &rest[used..];
+            }
+        }
+        assert_eq!(passed, 2 * chunk.len());
+    });
+    assert_eq!(info.count_total, 0, "{info:?}");
+}
+
+#[test]
+fn recorded_synchronisations_are_taken_apart() {
+    for (file, announced) in [
+        ("replication-disk", "length"),
+        ("replication-diskless", "mark"),
+        ("replication-continue", "nothing"),
+    ] {
+        let stream = std::fs::read(format!("tests/captures/{file}.stream")).unwrap();
+        let whole = decode(&stream, &[]).unwrap();
+        for cut in 0..stream.len() {
+            assert_eq!(decode(&stream, &[cut]).as_ref(), Ok(&whole), "{file} cut at {cut}");
+        }
+        let bytewise: Vec<_> = (1..stream.len()).collect();
+        assert_eq!(decode(&stream, &bytewise).as_ref(), Ok(&whole), "{file} byte by byte");
+
+        let form = format!("{:?}", whole.announced).to_lowercase();
+        assert!(form.starts_with(announced), "{file}: {form}");
+        if whole.ended {
+            assert!(whole.payload.starts_with(b"REDIS"), "{file}");
+            assert_eq!(
+                whole.payload[whole.payload.len() - 9],
+                0xff,
+                "{file}: the RDB's last opcode"
+            );
+        }
+        // Commands are arrays of bulk strings; the keep-alives between them are not replies.
+        let commands = whole.commands.unwrap();
+        let text = String::from_utf8_lossy(&commands).replace("\n\n", "\n");
+        assert!(replies(text.as_bytes()).all(|frame| frame.is_ok()), "{file}");
+        assert!(replies(text.as_bytes()).count() >= 10, "{file}");
+    }
+}
