@@ -1,10 +1,12 @@
 //! Whole buffers in, views out: [`Decoder`], [`decode`] and [`replies`].
 
+use core::fmt;
 use core::iter::FusedIterator;
 
 use crate::error::{Error, ErrorKind};
 use crate::limits::Limits;
-use crate::reply::Decoded;
+use crate::reply::{Decoded, ReplyRef};
+use crate::scan::template::Alike;
 use crate::scanner::Scanner;
 
 /// A resumable decoder of replies: the caller keeps the unfinished frame in its buffer, the result
@@ -31,24 +33,26 @@ use crate::scanner::Scanner;
 /// assert_eq!(next.reply, ReplyRef::Simple(b"OK"));
 /// # Ok::<(), zresp::Error>(())
 /// ```
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Decoder {
     scanner: Scanner,
+    /// The first bytes of an unfinished frame, zero behind its end.
+    head: [u8; 8],
 }
 
 impl Decoder {
     /// Returns a decoder with the default [`Limits`].
     #[must_use]
     #[inline]
-    pub const fn new() -> Self {
+    pub fn new() -> Self {
         Self::with_limits(Limits::new())
     }
 
     /// Returns a decoder with limits of its own.
     #[must_use]
     #[inline]
-    pub const fn with_limits(limits: Limits) -> Self {
-        Self { scanner: Scanner::new(limits) }
+    pub fn with_limits(limits: Limits) -> Self {
+        Self { scanner: Scanner::new(limits), head: [0; 8] }
     }
 
     /// Returns the frame that `buf` begins with, or `None` if more bytes are needed.
@@ -61,14 +65,17 @@ impl Decoder {
     /// # Errors
     /// Input that no reply could begin with, or that exceeds a limit, with the offset from the
     /// frame's first byte. The stream has no recognisable next frame, so every further call returns
-    /// the same error, until [`reset`](Self::reset). A buffer that shrank or whose header changed
-    /// between two calls is [`ErrorKind::BufferChanged`].
-    #[inline]
+    /// the same error, until [`reset`](Self::reset).
+    ///
+    /// A buffer that is shorter than in the call before, or does not begin with the same bytes, is
+    /// [`ErrorKind::BufferChanged`]. Other changes are not noticed; what is then seen through the
+    /// views is unspecified, but safe and free of panics.
+    #[inline(always)]
     pub fn decode<'a>(&mut self, buf: &'a [u8]) -> Result<Option<Decoded<'a>>, Error> {
-        match self.scanner.like_the_last(buf) {
-            Some((payload, wire)) => Ok(Some(Decoded::bulk(payload, wire))),
-            None => self.decode_any(buf),
+        if let Some(Alike { wire, values, elements }) = self.scanner.frame_alike(buf) {
+            return Ok(Some(Decoded::of_bulks(wire, values, elements)));
         }
+        self.decode_any(buf)
     }
 
     #[inline(never)]
@@ -77,13 +84,14 @@ impl Decoder {
             match buf.first() {
                 Some(b'$') => {
                     if let Some((payload, wire)) = self.scanner.lone_bulk(buf) {
-                        return Ok(Some(Decoded::bulk(payload, wire)));
+                        return Ok(Some(Decoded::bare(ReplyRef::Bulk(payload), wire)));
                     }
                 }
                 Some(b'*' | b'%' | b'~' | b'>') => {
-                    let whole = self.scanner.whole_frame(buf).and_then(|len| buf.get(..len));
-                    if let Some(decoded) = whole.and_then(Decoded::aggregate) {
-                        return Ok(Some(decoded));
+                    if let Some((wire, header, values)) = self.scanner.aggregate(buf) {
+                        if let Some(decoded) = Decoded::aggregate(wire, header, values) {
+                            return Ok(Some(decoded));
+                        }
                     }
                 }
                 _ => {
@@ -92,35 +100,35 @@ impl Decoder {
                     }
                 }
             }
+        } else if !self.is_continued_by(buf) {
+            return Err(self.scanner.fail(ErrorKind::BufferChanged));
         }
         self.decode_resumed(buf)
     }
 
     #[inline(never)]
     fn decode_resumed<'a>(&mut self, buf: &'a [u8]) -> Result<Option<Decoded<'a>>, Error> {
-        let Some(frame) = self.resume(buf)? else { return Ok(None) };
+        let Some(frame) = self.frame(buf)? else {
+            let head = self.head.iter_mut().zip(buf);
+            head.for_each(|(kept, byte)| *kept = *byte);
+            return Ok(None);
+        };
         match frame.view(buf) {
             Some(decoded) => Ok(Some(decoded)),
             None => Err(self.scanner.fail(ErrorKind::BufferChanged)),
         }
     }
 
-    /// Returns where the frame that `buf` begins with ends: [`decode`](Self::decode) without the
-    /// view, for callers that must still change the buffer in between.
-    #[inline]
-    pub(crate) fn frame(&mut self, buf: &[u8]) -> Result<Option<Frame>, Error> {
-        if self.scanner.is_between_frames() {
-            if let Some(len) = self.scanner.whole_frame(buf) {
-                return Ok(Some(Frame { len, value_at: 0 }));
-            }
-        }
-        self.resume(buf)
+    /// Whether `buf` is longer than the one of the call before, and begins with the same bytes.
+    fn is_continued_by(&self, buf: &[u8]) -> bool {
+        let seen = buf.get(..self.scanner.offset());
+        seen.is_some_and(|seen| seen.starts_with(self.head.get(..seen.len()).unwrap_or(&self.head)))
     }
 
-    fn resume(&mut self, buf: &[u8]) -> Result<Option<Frame>, Error> {
-        let Some(unseen) = buf.get(self.scanner.offset()..) else {
-            return Err(self.scanner.fail(ErrorKind::BufferChanged));
-        };
+    /// Returns where the frame that `buf` begins with ends: [`decode`](Self::decode) without the
+    /// view, for callers that must still change the buffer in between.
+    pub(crate) fn frame(&mut self, buf: &[u8]) -> Result<Option<Frame>, Error> {
+        let unseen = buf.get(self.scanner.offset()..).unwrap_or_default();
         if self.scanner.advance(unseen)?.is_none() {
             return Ok(None);
         }
@@ -142,6 +150,15 @@ impl Decoder {
     /// [`decode`](Self::decode) is for a new frame.
     pub fn reset(&mut self) {
         self.scanner.reset();
+    }
+}
+
+impl fmt::Debug for Decoder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Decoder")
+            .field("examined", &self.scanner.offset())
+            .field("needed", &self.needed())
+            .finish_non_exhaustive()
     }
 }
 
@@ -206,12 +223,12 @@ pub fn decode(buf: &[u8]) -> Result<Option<Decoded<'_>>, Error> {
 /// assert_eq!((error.kind, error.offset), (ErrorKind::UnexpectedEnd, 11));
 /// ```
 #[must_use]
-pub const fn replies(buf: &[u8]) -> Replies<'_> {
-    Replies::new(buf, Limits::new())
+pub fn replies(buf: &[u8]) -> Replies<'_> {
+    Replies::with_limits(buf, Limits::new())
 }
 
 /// The frames of a buffer: see [`replies`].
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Replies<'a> {
     buf: &'a [u8],
     at: usize,
@@ -222,7 +239,7 @@ pub struct Replies<'a> {
 impl<'a> Replies<'a> {
     /// Returns an iterator over the frames of `buf`, each within the limits.
     #[must_use]
-    pub const fn new(buf: &'a [u8], limits: Limits) -> Self {
+    pub fn with_limits(buf: &'a [u8], limits: Limits) -> Self {
         Self { buf, at: 0, decoder: Decoder::with_limits(limits), ended: false }
     }
 
@@ -236,6 +253,15 @@ impl<'a> Replies<'a> {
     #[must_use]
     pub const fn offset(&self) -> usize {
         self.at
+    }
+}
+
+impl fmt::Debug for Replies<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Replies")
+            .field("offset", &self.at)
+            .field("rest", &self.rest().len())
+            .finish_non_exhaustive()
     }
 }
 

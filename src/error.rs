@@ -10,8 +10,9 @@ use core::fmt;
 pub struct Error {
     /// What is wrong.
     pub kind: ErrorKind,
-    /// Where: bytes from the first byte of the frame ([`replies`](crate::replies): from the first
-    /// byte of the buffer).
+    /// Where: bytes from the first byte of the frame; for [`replies`](crate::replies) from the first
+    /// byte of the buffer, for [`SyncDecoder`](crate::replication::SyncDecoder) from the first byte
+    /// given to it.
     pub offset: usize,
 }
 
@@ -66,7 +67,7 @@ pub enum ErrorKind {
     /// and readers; a decoder answers `Ok(None)` instead.
     UnexpectedEnd,
     /// The buffer given to a decoder does not continue the one of the call before: it is shorter,
-    /// or its bytes are no longer those that were validated.
+    /// or does not begin with the same bytes.
     BufferChanged,
 }
 
@@ -134,6 +135,8 @@ pub enum Expected {
     NonZeroDigit,
     /// A digit or CR.
     DigitOrCr,
+    /// A further digit of a verbatim string's length, which is 4 at the least.
+    VerbatimLength,
     /// A digit or a sign.
     Integer,
     /// A digit, a sign, `inf` or `nan`.
@@ -178,6 +181,7 @@ impl fmt::Display for Expected {
             Self::Length => "a digit, `-` or `?`",
             Self::NonZeroDigit => "a digit from 1 to 9",
             Self::DigitOrCr => "a digit or CR",
+            Self::VerbatimLength => "a length of 4 or more",
             Self::Integer => "a digit or a sign",
             Self::Double => "a digit, a sign, `inf` or `nan`",
             Self::Literal(byte) => return write!(f, "`{}`", char::from(*byte)),

@@ -50,13 +50,13 @@ pub struct ReplyReader<R> {
 impl<R: Read> ReplyReader<R> {
     /// Returns the replies of `reader`, within the default [`Limits`].
     #[must_use]
-    pub const fn new(reader: R) -> Self {
+    pub fn new(reader: R) -> Self {
         Self::with_limits(reader, Limits::new())
     }
 
     /// Returns the replies of `reader`, each within the limits.
     #[must_use]
-    pub const fn with_limits(reader: R, limits: Limits) -> Self {
+    pub fn with_limits(reader: R, limits: Limits) -> Self {
         Self {
             reader,
             decoder: Decoder::with_limits(limits),
@@ -79,7 +79,8 @@ impl<R: Read> ReplyReader<R> {
     /// # Errors
     /// [`ReadError::Io`] is the reader's own error. [`ReadError::Decode`] is broken input, with
     /// [`ErrorKind::UnexpectedEnd`] if the stream ends inside a frame; its offset counts from the
-    /// first byte of the frame, which is at [`position`](Self::position) of the stream.
+    /// first byte of the frame, which is at [`position`](Self::position) of the stream. Broken input
+    /// stays broken: every further call returns the same error.
     pub fn read(&mut self) -> Result<Option<Decoded<'_>>, ReadError> {
         self.release();
         let frame = loop {
@@ -169,6 +170,12 @@ impl<R> ReplyReader<R> {
         self.position
     }
 
+    /// Returns how many bytes of the stream all replies given out so far take, the last one included.
+    #[must_use]
+    pub const fn consumed(&self) -> u64 {
+        self.position + self.given as u64
+    }
+
     /// Returns the bytes that have been read and not given out yet, the frame given out last
     /// excepted: they begin with the frame in progress, or with the broken one.
     #[must_use]
@@ -221,6 +228,28 @@ impl std::error::Error for ReadError {
             Self::Io(error) => error.source(),
             Self::Decode(error) => error.source(),
         }
+    }
+}
+
+impl From<ReadError> for std::io::Error {
+    /// Returns the reader's own error, or one of the kind `UnexpectedEof` or `InvalidData`.
+    fn from(error: ReadError) -> Self {
+        match error {
+            ReadError::Io(error) => error,
+            ReadError::Decode(error) => error.into(),
+        }
+    }
+}
+
+impl From<Error> for std::io::Error {
+    /// Returns an error of the kind `UnexpectedEof` for an unexpected end, `InvalidData` for all
+    /// others.
+    fn from(error: Error) -> Self {
+        let kind = match error.kind {
+            ErrorKind::UnexpectedEnd => IoErrorKind::UnexpectedEof,
+            _ => IoErrorKind::InvalidData,
+        };
+        Self::new(kind, error)
     }
 }
 

@@ -46,7 +46,8 @@ impl Limits {
     /// Returns how many bytes one payload may have: 512 MiB by default, which is Redis's
     /// `proto-max-bulk-len`.
     ///
-    /// The chunks of a streamed string count together.
+    /// The chunks of a streamed string count together; the format of a verbatim string counts.
+    /// Lines (`+`, `-`, `(` and the like) are bounded by [`frame`](Self::frame) alone.
     #[must_use]
     pub const fn bulk(&self) -> usize {
         self.bulk

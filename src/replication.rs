@@ -61,14 +61,15 @@ pub struct Progress<'a> {
 }
 
 /// A step of a synchronisation, in the order in which they come.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Event<'a> {
-    /// `+FULLRESYNC`: a payload follows, then commands from `offset` on.
+    /// `+FULLRESYNC`: a payload follows, then commands.
     FullResync {
         /// The primary's replication id: 40 hexadecimal digits.
         id: &'a [u8; 40],
-        /// The replication offset of the first command, in bytes.
+        /// The replication offset in front of the first command, in bytes: after so many bytes of
+        /// commands, `PSYNC` asks to go on with `offset` plus these bytes plus 1.
         offset: u64,
     },
     /// `+CONTINUE`: commands follow at once.
@@ -85,8 +86,8 @@ pub enum Event<'a> {
     Payload(&'a [u8]),
     /// The payload is complete.
     PayloadEnd,
-    /// What follows are commands and bare LF keep-alives: the work of this decoder is done, and
-    /// every further call says so again.
+    /// What follows are commands, with bare LF between them as keep-alives, which are no replies and
+    /// have to be skipped: the work of this decoder is done, and every further call says so again.
     Commands,
 }
 
@@ -375,6 +376,24 @@ fn digit(before: Number, byte: u8) -> Result<u64, ErrorKind> {
             .checked_mul(10)
             .and_then(|tens| tens.checked_add(u64::from(digit)))
             .ok_or(ErrorKind::IntegerOverflow),
+    }
+}
+
+impl fmt::Debug for Event<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::FullResync { id, offset } => {
+                write!(f, "FullResync {{ id: {}, offset: {offset} }}", id.escape_ascii())
+            }
+            Self::Continue { id: Some(id) } => {
+                write!(f, "Continue {{ id: {} }}", id.escape_ascii())
+            }
+            Self::Continue { id: None } => f.write_str("Continue"),
+            Self::PayloadStart { len } => f.debug_struct("PayloadStart").field("len", len).finish(),
+            Self::Payload(bytes) => write!(f, "Payload({} bytes)", bytes.len()),
+            Self::PayloadEnd => f.write_str("PayloadEnd"),
+            Self::Commands => f.write_str("Commands"),
+        }
     }
 }
 

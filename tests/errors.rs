@@ -59,8 +59,8 @@ fn messages_name_the_byte_what_was_expected_and_the_offset() {
         (b">?", "expected a digit, found `?` at offset 1"),
         (b"|-", "expected a digit, found `-` at offset 1"),
         (b"!?", "expected a digit, found `?` at offset 1"),
-        (b"=0", "expected a digit from 1 to 9, found `0` at offset 1"),
-        (b"=3\r", "expected a digit, found CR at offset 2"),
+        (b"=0", "expected a length of 4 or more, found `0` at offset 1"),
+        (b"=3\r", "expected a length of 4 or more, found CR at offset 2"),
         (b"=5\r\ntxtX", "expected `:`, found `X` at offset 7"),
         (b"_x", "expected CR, found `x` at offset 1"),
         (b"#T", "expected `t` or `f`, found `T` at offset 1"),
@@ -147,17 +147,40 @@ fn a_buffer_that_shrank_is_an_error() {
 }
 
 #[test]
-fn a_buffer_whose_header_changed_is_an_error() {
-    for changed in [b"$4\r\nhello\r\n", b"+5\r\nhello\r\n", b"x5\r\nhello\r\n", b"*5\r\nhello\r\n"]
-    {
+fn a_buffer_that_begins_otherwise_is_an_error() {
+    for (before, after) in [
+        (b"$5\r\nhel".as_slice(), b"$4\r\nhello\r\n".as_slice()),
+        (b"$5\r\nhel", b"+5\r\nhello\r\n"),
+        (b"*2\r\n+a\r\n", b"*3\r\n+a\r\n:2\r\n"),
+        (b"*2\r\n+a\r\n", b"+2\r\n+a\r\n:2\r\n"),
+        (b"+abc", b"-xyz\r\n"),
+        (b"+", b"-\r\n"),
+    ] {
         let mut decoder = Decoder::new();
-        assert!(decoder.decode(b"$5\r\nhel").unwrap().is_none());
-        match decoder.decode(changed) {
-            Err(error) => assert_eq!(error.kind, ErrorKind::BufferChanged),
-            Ok(frame) => {
-                // What cannot be told from the frame that was validated is safe to walk.
-                let frame = frame.expect("the scan has seen the end");
-                assert!(frame.tokens().count() < 10, "{frame:?}");
+        assert!(decoder.decode(before).unwrap().is_none());
+        let error = decoder.decode(after).unwrap_err();
+        assert_eq!(error.kind, ErrorKind::BufferChanged, "{}", after.escape_ascii());
+        assert_eq!(decoder.decode(before).unwrap_err(), error);
+        decoder.reset();
+        assert!(decoder.decode(b"+OK\r\n").unwrap().is_some());
+    }
+}
+
+#[test]
+fn a_buffer_that_changed_further_behind_is_safe_to_look_at() {
+    let before = b"*3\r\n$1\r\na\r\n*2\r\n$1\r\nb\r\n%1\r\n+k\r\n";
+    for place in 8..before.len() {
+        for byte in 0..=u8::MAX {
+            let mut changed = [before.as_slice(), b"+v\r\n_\r\n"].concat();
+            changed[place] = byte;
+            let mut decoder = Decoder::new();
+            assert!(decoder.decode(before).unwrap().is_none());
+            if let Ok(Some(frame)) = decoder.decode(&changed) {
+                assert!(frame.tokens().count() < 20);
+                assert!(format!("{frame:?}").len() < 1_000);
+                let items = frame.reply.as_elements().unwrap();
+                assert!(items.annotated().count() < 10);
+                assert!(items.filter_map(|item| item.as_elements().ok()).flatten().count() < 10);
             }
         }
     }

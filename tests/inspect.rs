@@ -546,7 +546,10 @@ fn redis_cli_is_there() -> bool {
     let number = version.strip_prefix("redis-cli ").and_then(|text| text.split('.').next());
     let is_there = number.and_then(|text| text.parse().ok()).is_some_and(|major: u32| major >= 7);
     if !is_there {
-        assert!(env::var_os("CI").is_none(), "no redis-cli 7 on the PATH, and CI needs it");
+        assert!(
+            env::var_os("ZRESP_REQUIRE_REDIS").is_none(),
+            "no redis-cli 7 on the PATH, but required"
+        );
         writeln!(io::stderr(), "skipped: no redis-cli 7 is on the PATH").expect("stderr");
     }
     is_there

@@ -222,6 +222,14 @@ fn conversions_accept_what_servers_send_in_either_protocol() {
     assert_eq!(i64::try_from(of(b"$2\r\n-5\r\n")), Ok(-5));
     assert_eq!(u8::try_from(of(b":255\r\n")), Ok(255));
     assert_eq!(u64::try_from(of(b"+18\r\n")), Ok(18));
+    assert_eq!(u64::try_from(of(b"(18446744073709551615\r\n")), Ok(u64::MAX));
+    assert_eq!(i64::try_from(of(b"=6\r\ntxt:12\r\n")), Ok(12));
+    assert_eq!(f64::try_from(of(b"$?\r\n;3\r\n1.5\r\n;0\r\n")), Ok(1.5));
+    assert_eq!(Pairs::try_from(of(b"*4\r\n+a\r\n:1\r\n+b\r\n:2\r\n")).map(Iterator::count), Ok(2));
+    assert_eq!(of(b"$-1\r\n").non_null(), None);
+    assert_eq!(of(b":1\r\n").non_null(), Some(ReplyRef::Integer(1)));
+    assert_eq!(of(b"-ERR x\r\n").into_result(), Err(b"ERR x".as_slice()));
+    assert_eq!(of(b":1\r\n").into_result(), Ok(ReplyRef::Integer(1)));
     assert_eq!(f64::try_from(of(b",1.5\r\n")), Ok(1.5));
     assert_eq!(f64::try_from(of(b"$3\r\n1.5\r\n")), Ok(1.5));
     assert_eq!(f64::try_from(of(b":3\r\n")), Ok(3.0));
@@ -270,7 +278,10 @@ fn a_conversion_that_fails_names_what_was_expected_and_what_came() {
             of(b"%0\r\n").as_elements().unwrap_err(),
             "expected an array, a set or a push, found a map",
         ),
-        (of(b"*0\r\n").as_pairs().unwrap_err(), "expected a map, found an array"),
+        (
+            of(b"*1\r\n_\r\n").as_pairs().unwrap_err(),
+            "expected a map, found an array that is not one",
+        ),
         (
             of(b"$?\r\n;1\r\na\r\n;1\r\nb\r\n;0\r\n").as_bytes().unwrap_err(),
             "expected a string in one piece, found a streamed string that is not one",

@@ -8,7 +8,8 @@ use super::read;
 /// The chunks of a streamed string that are still to be read: slices of the input, none of them
 /// empty.
 ///
-/// An iterator, and a cheap copy: to read again from the start, keep a copy.
+/// An iterator, and `Copy`: `for` loops and adapters take a copy and leave the
+/// original where it stands; `by_ref` moves it on.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Chunks<'a> {
     wire: &'a [u8],

@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 use core::fmt;
 
 use crate::kind::Kind;
-use crate::scan::number;
+use crate::scan::{double, number};
 
 use super::{Elements, Pairs, ReplyRef};
 
@@ -122,19 +122,13 @@ impl<'a> ReplyRef<'a> {
             .map_err(|_| ConversionError::value(TEXT, self.kind()))
     }
 
-    /// Returns an integer: one by kind, or the decimal text of a string, which is how `GET` answers
-    /// for a counter.
+    /// Returns an integer: one by kind, or the decimal text of a string or of a big number, which is
+    /// how `GET` answers for a counter. A `+` and zeros in front are fine.
     ///
     /// # Errors
     /// Any other kind, text that is something else, and numbers that do not fit.
     pub fn as_i64(&self) -> Result<i64, ConversionError> {
-        match self {
-            Self::Integer(value) => Ok(*value),
-            Self::Simple(text) | Self::Bulk(text) | Self::BigNumber(text) => {
-                number::integer(text).ok_or(ConversionError::value(INTEGER, self.kind()))
-            }
-            _ => Err(ConversionError::kind(INTEGER, self.kind())),
-        }
+        self.number(INTEGER, number::parse, Some)
     }
 
     /// Returns a double: one by kind, an integer, or the text of a string, which is how RESP2
@@ -143,15 +137,28 @@ impl<'a> ReplyRef<'a> {
     /// # Errors
     /// Any other kind, and text that is something else.
     pub fn as_f64(&self) -> Result<f64, ConversionError> {
+        #[allow(clippy::cast_precision_loss, reason = "scores come as integers, too")]
+        let from_integer = |value| Some(value as f64);
         match self {
             Self::Double(value) => Ok(*value),
-            #[allow(clippy::cast_precision_loss, reason = "scores come as integers, too")]
-            Self::Integer(value) => Ok(*value as f64),
-            Self::Simple(text) | Self::Bulk(text) | Self::BigNumber(text) => {
-                number::double(text).ok_or(ConversionError::value(DOUBLE, self.kind()))
-            }
-            _ => Err(ConversionError::kind(DOUBLE, self.kind())),
+            _ => self.number(DOUBLE, double::parse, from_integer),
         }
+    }
+
+    /// A number from an integer, or from text.
+    fn number<T>(
+        &self,
+        expected: &'static str,
+        from_text: impl FnOnce(&[u8]) -> Option<T>,
+        from_integer: impl FnOnce(i64) -> Option<T>,
+    ) -> Result<T, ConversionError> {
+        let number = match self {
+            Self::Integer(value) => from_integer(*value),
+            _ => from_text(
+                self.as_bytes().map_err(|_| ConversionError::kind(expected, self.kind()))?,
+            ),
+        };
+        number.ok_or(ConversionError::value(expected, self.kind()))
     }
 
     /// Returns a boolean: one by kind, or the integers 0 and 1, which is how RESP2 writes them.
@@ -179,15 +186,53 @@ impl<'a> ReplyRef<'a> {
         }
     }
 
-    /// Returns the pairs of a map.
+    /// Returns the pairs of a map, or of an array of an even length, which is how RESP2 writes maps.
     ///
     /// # Errors
-    /// Any other kind; a flat array, which is how RESP2 writes maps, too.
+    /// Any other kind, and an array of an odd length or a streamed one.
     pub fn as_pairs(&self) -> Result<Pairs<'a>, ConversionError> {
         match self {
             Self::Map(pairs) => Ok(*pairs),
+            Self::Array(items) => {
+                let is_even = items.len().is_some_and(|len| len % 2 == 0);
+                let pairs = is_even.then_some(Pairs::new(items.values()));
+                pairs.ok_or(ConversionError::value(PAIRS, Kind::Array))
+            }
             _ => Err(ConversionError::kind(PAIRS, self.kind())),
         }
+    }
+
+    /// Returns the reply, or the message of an error reply as the error: before a conversion, which
+    /// would only tell that the reply is no integer, say.
+    ///
+    /// ```
+    /// let frame = zresp::decode(b"-WRONGTYPE no list\r\n")?.expect("a whole frame");
+    /// assert_eq!(frame.reply.into_result(), Err(b"WRONGTYPE no list".as_slice()));
+    /// # Ok::<(), zresp::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// An error in a line or in bulk.
+    pub const fn into_result(self) -> Result<Self, &'a [u8]> {
+        match self.as_error() {
+            Some(message) => Err(message),
+            None => Ok(self),
+        }
+    }
+
+    /// Returns the reply; `None` if it is one of the three nulls.
+    ///
+    /// ```
+    /// let frame = zresp::decode(b"*2\r\n$1\r\n7\r\n$-1\r\n")?.expect("a whole frame");
+    /// let values = frame.reply.as_elements().expect("an array");
+    /// let values: Result<Vec<Option<u32>>, _> =
+    ///     values.map(|value| value.non_null().map(u32::try_from).transpose()).collect();
+    /// assert_eq!(values, Ok(vec![Some(7), None]));
+    /// # Ok::<(), zresp::Error>(())
+    /// ```
+    #[must_use]
+    pub const fn non_null(self) -> Option<Self> {
+        if self.is_null() { None } else { Some(self) }
     }
 
     /// Returns the message of an error, in a line or in bulk; `None` for any other kind.
@@ -241,15 +286,14 @@ impl TryFrom<ReplyRef<'_>> for String {
     }
 }
 
-/// Implements `TryFrom<ReplyRef>` for the integers narrower than `i64` or without a sign.
+/// Implements `TryFrom<ReplyRef>` for the other integers.
 macro_rules! try_from_integer {
     ($($type:ty, $expected:literal;)*) => {$(
         impl TryFrom<ReplyRef<'_>> for $type {
             type Error = ConversionError;
 
             fn try_from(reply: ReplyRef<'_>) -> Result<Self, ConversionError> {
-                Self::try_from(reply.as_i64()?)
-                    .map_err(|_| ConversionError::value($expected, reply.kind()))
+                reply.number($expected, number::parse, |value| Self::try_from(value).ok())
             }
         }
     )*};
@@ -259,6 +303,7 @@ try_from_integer! {
     i8, "an integer from -128 to 127";
     i16, "an integer of 16 bits";
     i32, "an integer of 32 bits";
+    i128, "an integer of 128 bits";
     isize, "an integer of the machine's size";
     u8, "an integer from 0 to 255";
     u16, "an unsigned integer of 16 bits";

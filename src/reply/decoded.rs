@@ -1,7 +1,8 @@
 //! A value together with its bytes and its attributes.
 
 use super::read::{self, Extent};
-use super::{Attributes, ReplyRef, Tokens};
+use super::values::Values;
+use super::{Attributes, Elements, ReplyRef, Tokens};
 
 /// One whole value: a frame, or an element with its annotations.
 #[derive(Clone, Copy)]
@@ -25,25 +26,34 @@ impl<'a> Decoded<'a> {
         (size == value.len()).then_some(Self { reply, wire, attributes })
     }
 
-    /// Reads an aggregate that has been validated and has no attributes in front of it.
+    /// Reads an aggregate that has been validated, and has `values` values behind `header` bytes.
     #[inline(always)]
-    pub(crate) fn aggregate(wire: &'a [u8]) -> Option<Self> {
-        let reply = read::opening(wire)?.reply(wire)?;
-        Some(Self { reply, wire, attributes: Attributes::new(&[]) })
+    pub(crate) fn aggregate(wire: &'a [u8], header: usize, values: u32) -> Option<Self> {
+        let values = Values::new(wire.get(header..)?, Some(values));
+        Some(Self::bare(ReplyRef::aggregate(*wire.first()?, values), wire))
+    }
+
+    /// The bulk string with this payload, if there are no elements, or an array of bulk strings.
+    #[inline(always)]
+    pub(crate) const fn of_bulks(wire: &'a [u8], content: &'a [u8], elements: u32) -> Self {
+        if elements == 0 {
+            return Self::bare(ReplyRef::Bulk(content), wire);
+        }
+        let values = Values::new(content, Some(elements));
+        Self::bare(ReplyRef::Array(Elements::new(values)), wire)
     }
 
     /// Reads a frame of one line, checking all of it.
     #[inline(always)]
     pub(crate) fn line(bytes: &'a [u8]) -> Option<Self> {
         let (reply, rest) = read::line(bytes)?;
-        let wire = bytes.get(..bytes.len() - rest.len())?;
-        Some(Self { reply, wire, attributes: Attributes::new(&[]) })
+        Some(Self::bare(reply, bytes.get(..bytes.len() - rest.len())?))
     }
 
-    /// A bulk string.
-    #[inline]
-    pub(crate) const fn bulk(payload: &'a [u8], wire: &'a [u8]) -> Self {
-        Self { reply: ReplyRef::Bulk(payload), wire, attributes: Attributes::new(&[]) }
+    /// A reply without attributes.
+    #[inline(always)]
+    pub(crate) const fn bare(reply: ReplyRef<'a>, wire: &'a [u8]) -> Self {
+        Self { reply, wire, attributes: Attributes::new(&[]) }
     }
 
     /// Returns the attributes, the value and all that is in it as one flat sequence.

@@ -7,7 +7,8 @@ use super::{Decoded, ReplyRef};
 
 /// The elements of an array, a set or a push that are still to be read, in order.
 ///
-/// An iterator over [`ReplyRef`], and a cheap copy: to read again from the start, keep a copy.
+/// An iterator over [`ReplyRef`], and `Copy`: `for` loops and adapters take a copy and leave the
+/// original where it stands; `by_ref` moves it on.
 /// Attributes are stepped over; [`annotated`](Self::annotated) has them, and the wire bytes of each
 /// element.
 #[derive(Clone, Copy)]

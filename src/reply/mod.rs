@@ -25,6 +25,7 @@ pub use pairs::{AnnotatedPairs, Pairs};
 pub use tokens::{Token, Tokens};
 
 use crate::kind::Kind;
+use values::Values;
 
 /// A validated reply, borrowed from the bytes it lies in.
 ///
@@ -114,6 +115,17 @@ impl<'a> ReplyRef<'a> {
             Self::Map(_) => Kind::Map,
             Self::Set(_) => Kind::Set,
             Self::Push(_) => Kind::Push,
+        }
+    }
+
+    /// The aggregate of these values, by its type byte.
+    #[inline(always)]
+    fn aggregate(type_byte: u8, values: Values<'a>) -> Self {
+        match type_byte {
+            b'%' => Self::Map(Pairs::new(values)),
+            b'~' => Self::Set(Elements::new(values)),
+            b'>' => Self::Push(Elements::new(values)),
+            _ => Self::Array(Elements::new(values)),
         }
     }
 

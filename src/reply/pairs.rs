@@ -7,7 +7,8 @@ use super::{Decoded, ReplyRef};
 
 /// The pairs of a map that are still to be read, in the order of the wire, duplicate keys included.
 ///
-/// An iterator over keys and values, and a cheap copy: to read again from the start, keep a copy.
+/// An iterator over keys and values, and `Copy`: `for` loops and adapters take a copy and leave the
+/// original where it stands; `by_ref` moves it on.
 /// Attributes are stepped over; [`annotated`](Self::annotated) has them.
 #[derive(Clone, Copy)]
 pub struct Pairs<'a>(Values<'a>);

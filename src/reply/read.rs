@@ -5,11 +5,11 @@
 
 use crate::kind::Kind;
 use crate::limits::Limits;
-use crate::scan::{line, number, word};
+use crate::scan::{double, line, number, word};
 use crate::scanner::Scanner;
 
 use super::values::Values;
-use super::{Chunks, Elements, Pairs, ReplyRef};
+use super::{Chunks, ReplyRef};
 
 /// Where the value at the front of some bytes ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,6 +45,10 @@ pub(super) fn line(bytes: &[u8]) -> Option<(ReplyRef<'_>, &[u8])> {
             let (value, rest) = number::line(word, bytes)?;
             Some((ReplyRef::Integer(value), rest))
         }
+        b',' => {
+            let (decimal, rest) = double::line(bytes)?;
+            Some((ReplyRef::Double(decimal.value()?), rest))
+        }
         b'+' => {
             let (text, rest) = line::split(bytes)?;
             Some((ReplyRef::Simple(text), rest))
@@ -64,14 +68,14 @@ pub(super) fn value(bytes: &[u8], extent: Extent) -> Option<(ReplyRef<'_>, usize
         b'$' => bulk(bytes),
         b':' => {
             let (text, size) = text(bytes, extent)?;
-            Some((ReplyRef::Integer(number::integer(text)?), size))
+            Some((ReplyRef::Integer(number::parse(text)?), size))
         }
         b'+' => line_of(bytes, extent, ReplyRef::Simple),
         b'-' => line_of(bytes, extent, ReplyRef::Error),
         b'(' => line_of(bytes, extent, ReplyRef::BigNumber),
         b',' => {
             let (text, size) = text(bytes, extent)?;
-            Some((ReplyRef::Double(number::double(text)?), size))
+            Some((ReplyRef::Double(double::parse(text)?), size))
         }
         b'_' => Some((ReplyRef::Null, 3)),
         b'#' => Some((ReplyRef::Boolean(*bytes.get(1)? == b't'), 4)),
@@ -106,7 +110,7 @@ fn rare_length(bytes: &[u8]) -> Option<(Length, usize)> {
     let length = match digits {
         b"-1" => Length::Null,
         b"?" => Length::Streamed,
-        _ => Length::Known(usize::try_from(number::integer(digits)?).ok()?),
+        _ => Length::Known(number::parse(digits)?),
     };
     Some((length, digits.len() + 3))
 }
@@ -242,21 +246,8 @@ fn aggregate(bytes: &[u8], extent: Extent) -> Option<(ReplyRef<'_>, usize)> {
         (Extent::Within, Some(values)) => opening.size + size(bytes.get(opening.size..)?, values)?,
         (Extent::Within, None) => size(bytes, 1)?,
     };
-    Some((opening.reply(bytes.get(..size)?)?, size))
-}
-
-impl Opening {
-    /// The aggregate of which these are all the bytes.
-    #[inline(always)]
-    pub(super) fn reply<'a>(&self, wire: &'a [u8]) -> Option<ReplyRef<'a>> {
-        let values = self.values();
-        let end = if values.is_some() { wire.len() } else { wire.len().checked_sub(STREAM_END)? };
-        let values = Values::new(wire.get(self.size..end)?, values);
-        Some(match self.kind {
-            Kind::Map => ReplyRef::Map(Pairs::new(values)),
-            Kind::Set => ReplyRef::Set(Elements::new(values)),
-            Kind::Push => ReplyRef::Push(Elements::new(values)),
-            _ => ReplyRef::Array(Elements::new(values)),
-        })
-    }
+    let values = opening.values();
+    let end = if values.is_some() { size } else { size.checked_sub(STREAM_END)? };
+    let values = Values::new(bytes.get(opening.size..end)?, values);
+    Some((ReplyRef::aggregate(opening.kind.type_byte(), values), size))
 }

@@ -65,8 +65,12 @@ struct Open {
 }
 
 impl<'a> Tokens<'a> {
-    /// Returns the bytes that the tokens still to come lie in, the end of an outermost streamed
-    /// aggregate excepted: what a token took from the front is that token's text on the wire.
+    /// Returns the bytes that the tokens still to come lie in: what a token took from the front is
+    /// that token's text on the wire.
+    ///
+    /// Of [`Decoded::tokens`](crate::Decoded::tokens) these are all bytes of the frame. Those of
+    /// [`ReplyRef::tokens`] begin behind the first token, and the end of an outermost streamed
+    /// aggregate is not among them.
     ///
     /// ```
     /// let frame = zresp::decode(b"*1\r\n,1.50\r\n")?.expect("a whole frame");

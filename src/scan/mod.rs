@@ -3,7 +3,10 @@
 //! They know nothing of frames or of state. Both the validating scanner and the views, which read
 //! what has been validated, are built on them.
 
+pub(crate) mod digits;
+pub(crate) mod double;
 pub(crate) mod line;
 pub(crate) mod memo;
 pub(crate) mod number;
+pub(crate) mod template;
 pub(crate) mod word;

@@ -1,9 +1,12 @@
-//! The values of numbers.
+//! Integers.
 
+use core::str::FromStr;
+
+use super::digits::{self, Digits};
 use super::word;
 
 /// Splits off the integer that the input begins with, `word` being its first bytes: its value, and
-/// what is behind its line end. `None` if it is cut, malformed, or of nineteen digits.
+/// what is behind its line end. `None` if it is cut, malformed, or does not fit.
 #[inline]
 pub(crate) fn line(word: u64, input: &[u8]) -> Option<(i64, &[u8])> {
     if let Some((value, size)) = word::number(word) {
@@ -14,57 +17,34 @@ pub(crate) fn line(word: u64, input: &[u8]) -> Option<(i64, &[u8])> {
 
 fn long_line(input: &[u8]) -> Option<(i64, &[u8])> {
     let (_, text) = input.split_first()?;
-    let (negative, digits) = match text.split_first()? {
-        (b'-', digits) => (true, digits),
-        (b'+', digits) => (false, digits),
-        _ => (false, text),
-    };
-    let mut magnitude = 0i64;
-    let mut rest = digits;
-    while let Some((&byte, behind)) = rest.split_first() {
-        let digit = byte.wrapping_sub(b'0');
-        if digit > 9 {
-            break;
-        }
-        magnitude = magnitude.wrapping_mul(10).wrapping_add(i64::from(digit));
-        rest = behind;
-    }
-    let count = digits.len() - rest.len();
-    let leading_zero = digits.first() == Some(&b'0') && (count > 1 || negative);
-    if !(1..=18).contains(&count) || leading_zero {
+    let (is_negative, unsigned) = split_sign(text)?;
+    let digits = digits::run(unsigned);
+    let is_zero = unsigned.first()? == &b'0';
+    if is_zero && (digits.count > 1 || is_negative) {
         return None;
     }
-    let value = if negative { -magnitude } else { magnitude };
-    Some((value, rest.strip_prefix(b"\r\n")?))
+    Some((value(is_negative, digits)?, unsigned.get(digits.count..)?.strip_prefix(b"\r\n")?))
 }
 
-/// Returns the value of an optional sign and digits; `None` where the text is something else or
-/// does not fit.
+fn split_sign(text: &[u8]) -> Option<(bool, &[u8])> {
+    match text.split_first()? {
+        (b'-', unsigned) => Some((true, unsigned)),
+        (b'+', unsigned) => Some((false, unsigned)),
+        _ => Some((false, text)),
+    }
+}
+
+/// The value of up to nineteen digits, if it fits.
 #[inline]
-pub(crate) fn integer(text: &[u8]) -> Option<i64> {
-    let (negative, digits) = match text.split_first()? {
-        (b'-', digits) => (true, digits),
-        (b'+', digits) => (false, digits),
-        _ => (false, text),
-    };
-    if digits.is_empty() {
+fn value(is_negative: bool, Digits { value, count }: Digits) -> Option<i64> {
+    if !(1..=digits::MOST).contains(&count) {
         return None;
     }
-    let mut value = 0i64;
-    for &byte in digits {
-        let digit = byte.wrapping_sub(b'0');
-        if digit > 9 {
-            return None;
-        }
-        // Downwards, for the least i64 has no positive twin.
-        value = value.checked_mul(10)?.checked_sub(i64::from(digit))?;
-    }
-    if negative { Some(value) } else { value.checked_neg() }
+    if is_negative { 0i64.checked_sub_unsigned(value) } else { i64::try_from(value).ok() }
 }
 
-/// Returns the double that the text stands for; too large a number is infinite.
-#[inline]
-pub(crate) fn double(text: &[u8]) -> Option<f64> {
+/// Returns the integer that a text stands for; `None` where it is none, or does not fit.
+pub(crate) fn parse<T: FromStr>(text: &[u8]) -> Option<T> {
     core::str::from_utf8(text).ok()?.parse().ok()
 }
 
@@ -73,32 +53,62 @@ mod tests {
     use super::*;
 
     #[test]
-    fn integers_agree_with_the_standard_library() {
+    fn a_line_is_what_the_standard_library_makes_of_its_text() {
         for text in [
             "0",
             "+0",
-            "-1",
             "7",
+            "+7",
+            "-7",
             "10",
-            "-10",
-            "+12",
-            "99999999",
-            "100000000",
+            "99999",
+            "100000",
+            "-99999999",
+            "123456789",
             "-123456789012345678",
+            "999999999999999999",
+            "1000000000000000000",
             "9223372036854775807",
             "-9223372036854775808",
-            "9223372036854775808",
-            "-9223372036854775809",
-            "18446744073709551616",
+            "+9223372036854775807",
+        ] {
+            let input = format!(":{text}\r\n+OK\r\n");
+            let word = word::first(input.as_bytes()).unwrap();
+            let expected = (text.parse().unwrap(), b"+OK\r\n".as_slice());
+            assert_eq!(line(word, input.as_bytes()), Some(expected), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_integer_is_left_to_the_slow_path() {
+        for text in [
             "",
             "-",
             "+",
+            "-0",
+            "00",
+            "01",
+            "-01",
+            "+01",
             "1a",
             "a",
             "--1",
             "1 ",
+            " 1",
+            "1.0",
+            "9223372036854775808",
+            "-9223372036854775809",
+            "18446744073709551616",
+            "10000000000000000000",
+            "99999999999999999999",
         ] {
-            assert_eq!(integer(text.as_bytes()), text.parse().ok(), "{text:?}");
+            let input = format!(":{text}\r\n+OK\r\n");
+            let word = word::first(input.as_bytes()).unwrap();
+            assert_eq!(line(word, input.as_bytes()), None, "{text}");
+        }
+        for input in [":1234567\r", ":1234567\n", ":1234567", ":1234567\rx"] {
+            let word = word::first(input.as_bytes()).unwrap();
+            assert_eq!(line(word, input.as_bytes()), None, "{input:?}");
         }
     }
 }

@@ -58,8 +58,13 @@ impl Level {
         }
     }
 
+    /// An aggregate of `elements` values inside this one.
+    pub(super) const fn inner(&self, elements: u32) -> Self {
+        Self { owed: elements, depth: self.depth.saturating_add(1), shape: Shape::Counted }
+    }
+
     /// Whether nothing more is in it and its end is the end of what is around it.
-    const fn is_over(&self) -> bool {
+    pub(super) const fn is_over(&self) -> bool {
         self.owed == 0 && matches!(self.shape, Shape::Counted)
     }
 }
@@ -77,14 +82,34 @@ pub(super) enum Ended {
 
 impl Levels {
     /// A frame that consists of `values` values.
-    pub(super) const fn new(values: u32) -> Self {
-        Self { current: Level { owed: values, ..Level::FRAME }, outer: SmallVec::new_const() }
+    pub(super) fn new(values: u32) -> Self {
+        Self { current: Level { owed: values, ..Level::FRAME }, outer: SmallVec::new() }
+    }
+
+    /// Enters an aggregate that is the frame's value, with `owed` of its values still to come.
+    pub(super) const fn enter(&mut self, owed: u32) {
+        self.current = Level::FRAME.inner(owed);
+    }
+
+    /// Goes back to the beginning of a frame of one value, from the end of one.
+    pub(super) const fn restart(&mut self) {
+        self.current = Level::FRAME;
     }
 
     /// Goes back to the beginning of a frame of one value.
     pub(super) fn reset(&mut self) {
-        self.current = Level::FRAME;
+        self.restart();
         self.outer.clear();
+    }
+
+    /// Whether nothing is around the current level but levels that end with it.
+    pub(super) fn is_outermost(&self) -> bool {
+        self.outer.is_empty()
+    }
+
+    /// Keeps a level for when what is inside it has ended.
+    pub(super) fn push(&mut self, level: Level) {
+        self.outer.push(level);
     }
 
     pub(super) const fn depth(&self) -> u32 {

@@ -16,7 +16,12 @@ mod whole;
 
 use crate::error::{Error, ErrorKind};
 use crate::limits::Limits;
-use crate::scan::{line, memo::Memo, word};
+use crate::scan::{
+    line,
+    memo::Memo,
+    template::{Alike, Template},
+    word,
+};
 
 use level::{Ended, Levels};
 use state::{LengthStage, State};
@@ -25,25 +30,28 @@ use state::{LengthStage, State};
 #[derive(Debug, Clone)]
 pub(crate) struct Scanner {
     limits: Limits,
-    /// Bytes of the frame that have been examined.
+    /// Bytes of the frame that have been examined; 0 only between two frames.
     offset: usize,
     /// Where the frame's value begins, behind its attributes.
     value_at: usize,
     state: State,
     levels: Levels,
     memo: Memo,
+    template: Template,
+    /// The length of the last frame that was all bulk strings.
+    last_size: usize,
 }
 
 impl Scanner {
     /// A scanner for one frame.
     #[inline]
-    pub(crate) const fn new(limits: Limits) -> Self {
+    pub(crate) fn new(limits: Limits) -> Self {
         Self::values(limits, 1)
     }
 
     /// A scanner that takes `values` values for one frame.
     #[inline]
-    pub(crate) const fn values(limits: Limits, values: u32) -> Self {
+    pub(crate) fn values(limits: Limits, values: u32) -> Self {
         Self {
             limits,
             offset: 0,
@@ -51,61 +59,80 @@ impl Scanner {
             state: State::Value,
             levels: Levels::new(values),
             memo: Memo::NONE,
+            template: Template::NONE,
+            last_size: 0,
         }
     }
 
     /// Whether nothing of a frame has been examined.
     #[inline]
     pub(crate) const fn is_between_frames(&self) -> bool {
-        self.offset == 0 && matches!(self.state, State::Value)
+        self.offset == 0
     }
 
-    /// Between two frames, splits off a bulk string with the same header as the last one: its
-    /// payload and its wire bytes.
-    #[inline]
-    pub(crate) fn like_the_last<'a>(&self, input: &'a [u8]) -> Option<(&'a [u8], &'a [u8])> {
+    /// Between two frames, returns the one that the input begins with if its layout is that of
+    /// frames before.
+    #[inline(always)]
+    pub(crate) fn frame_alike<'a>(&self, input: &'a [u8]) -> Option<Alike<'a>> {
         if !self.is_between_frames() {
             return None;
         }
-        let (payload, rest) = self.memo.split(word::first(input)?, input)?;
-        Some((payload, input.get(..input.len() - rest.len())?))
+        self.template.matches(input)
     }
 
     /// Between two frames, splits off a bulk string with a short header: its payload and its wire
     /// bytes.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn lone_bulk<'a>(&mut self, input: &'a [u8]) -> Option<(&'a [u8], &'a [u8])> {
         let input = self.visible(input);
-        let word = word::first(input)?;
-        let (header, payload, rest) = word::bulk(word, input)?;
+        let (_, payload, rest) = word::bulk(word::first(input)?, input)?;
         if payload.len() > self.limits.bulk() {
             return None;
         }
         let wire = input.get(..input.len() - rest.len())?;
-        self.memo = Memo::new(word, header, wire.len());
+        self.learn(wire);
         Some((payload, wire))
+    }
+
+    /// Between two frames, splits off an aggregate that lies whole in the input: its wire bytes, its
+    /// header's size, and the number of its values. Otherwise the scan stands inside the frame.
+    #[inline(always)]
+    pub(crate) fn aggregate<'a>(&mut self, input: &'a [u8]) -> Option<(&'a [u8], usize, u32)> {
+        let visible = self.visible(input);
+        let word = word::first(visible)?;
+        let (values, header) = self.short_aggregate(word, 0)?;
+        let (mut rest, owed) = self.whole_bulks(visible.get(header..)?, values);
+        if owed > 0 {
+            self.levels.enter(owed);
+            let (passed, ended) = self.whole_values(rest);
+            if ended != Ended::Frame {
+                self.offset = visible.len() - rest.len() + passed;
+                self.state = if ended == Ended::Attribute { State::Annotated } else { self.state };
+                return None;
+            }
+            self.levels.restart();
+            rest = rest.get(passed..)?;
+        }
+        let wire = visible.get(..visible.len() - rest.len())?;
+        if owed == 0 && word::first_byte(word) == b'*' {
+            self.learn(wire);
+        }
+        Some((wire, header, values))
+    }
+
+    /// Learns the layout of a frame of bulk strings, if the one before was as long.
+    #[inline(always)]
+    fn learn(&mut self, wire: &[u8]) {
+        if wire.len() == self.last_size {
+            self.template = Template::of(wire).unwrap_or(self.template);
+        }
+        self.last_size = wire.len();
     }
 
     /// The part of a frame's input that the frame limit leaves to it.
     #[inline]
     pub(crate) fn visible<'a>(&self, input: &'a [u8]) -> &'a [u8] {
         input.get(..self.limits.frame()).unwrap_or(input)
-    }
-
-    /// Between two frames, passes over one that lies whole in the input and has no attributes in
-    /// front of it: its size. Otherwise the scan stands somewhere inside the frame.
-    #[inline]
-    pub(crate) fn whole_frame(&mut self, input: &[u8]) -> Option<usize> {
-        let (size, ended) = self.whole_values(self.visible(input));
-        if ended == Ended::Frame {
-            self.levels.reset();
-            return Some(size);
-        }
-        self.offset = size;
-        if ended == Ended::Attribute {
-            self.settle(ended, size);
-        }
-        None
     }
 
     /// Forgets the frame.
@@ -139,8 +166,10 @@ impl Scanner {
 
     /// Examines the bytes behind those examined before. Returns how many of them belong to the
     /// frame if it ends among them; `None` if all of them do and more are needed.
-    #[inline]
     pub(crate) fn advance(&mut self, input: &[u8]) -> Result<Option<usize>, Error> {
+        if let Some(error) = self.failure() {
+            return Err(error);
+        }
         let room = self.limits.frame().saturating_sub(self.offset);
         let visible = input.get(..room).unwrap_or(input);
         let base = self.offset;
@@ -164,6 +193,8 @@ impl Scanner {
     pub(crate) fn fail(&mut self, kind: ErrorKind) -> Error {
         let error = self.failure().unwrap_or(Error::new(kind, self.offset));
         self.state = State::Failed(error);
+        // A broken frame is not the gap between two.
+        self.offset = self.offset.max(1);
         error
     }
 

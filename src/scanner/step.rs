@@ -128,7 +128,7 @@ impl Scanner {
             (LengthStage::Digits(length), b'0'..=b'9') => self.digit(prefix, length, byte, offset),
             (LengthStage::Digits(length), b'\r') if length >= prefix.least() => Ok(ended(length)),
             (LengthStage::Digits(length), _) if length < prefix.least() => {
-                unexpected(byte, Expected::Digit)
+                unexpected(byte, Expected::VerbatimLength)
             }
             (LengthStage::Digits(_), _) => unexpected(byte, Expected::DigitOrCr),
         }
@@ -139,7 +139,7 @@ impl Scanner {
         let value = usize::from(byte.wrapping_sub(b'0'));
         let length = before.saturating_mul(10).saturating_add(value);
         if length == 0 && prefix.least() > 0 {
-            return unexpected(byte, Expected::NonZeroDigit);
+            return unexpected(byte, Expected::VerbatimLength);
         }
         if prefix.is_payload() {
             self.check_payload(prefix, length, offset)?;

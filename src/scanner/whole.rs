@@ -1,38 +1,34 @@
 //! The fast path: values that lie whole in the input, a word at a time.
 
-use crate::scan::{line, memo::Memo, number, word};
+use crate::scan::{double, line, number, word};
 
 use super::Scanner;
-use super::level::{Ended, Level};
-use super::state::{Prefix, State};
+use super::level::Ended;
+use super::state::State;
 
 impl Scanner {
-    /// Passes over values. Returns how many bytes they take and where it stopped: at the end of the frame, in front of something
-    /// cut in two, or of something that needs a closer look.
+    /// Passes over values. Returns how many bytes they take and where it stopped: at the end of the
+    /// frame, in front of something cut in two, or of something that needs a closer look.
     pub(super) fn whole_values(&mut self, input: &[u8]) -> (usize, Ended) {
         let mut rest = input;
-        let mut memo = self.memo;
-        let mut owed = self.levels.current.owed;
+        let mut current = self.levels.current;
         let mut ended = Ended::Value;
-        while owed > 0 {
-            let Some(word) = word::first(rest) else { break };
-            if let Some((_, behind)) = memo.split(word, rest) {
-                rest = behind;
-            } else if let Some((header, payload, behind)) = word::bulk(word, rest) {
-                if payload.len() > self.limits.bulk() {
-                    break;
-                }
-                memo = Memo::new(word, header, header + payload.len() + 2);
-                rest = behind;
-            } else {
-                match self.other_value(word, rest) {
-                    Whole::Value(behind) => rest = behind,
-                    Whole::Aggregate(elements, behind) => {
-                        self.levels.current.owed = owed;
-                        _ = self.levels.open(Level::counted(Prefix::Array, elements));
-                        owed = self.levels.current.owed;
+        while current.owed > 0 {
+            (rest, current.owed) = self.whole_bulks(rest, current.owed);
+            if current.owed > 0 {
+                let Some(word) = word::first(rest) else { break };
+                match self.whole_value(word, rest, current.depth) {
+                    Whole::Value(behind) => {
                         rest = behind;
-                        continue;
+                        current.owed -= 1;
+                    }
+                    Whole::Aggregate(elements, behind) => {
+                        rest = behind;
+                        current.owed -= 1;
+                        if !current.is_over() {
+                            self.levels.push(current);
+                        }
+                        current = current.inner(elements);
                     }
                     Whole::Text(behind) => {
                         self.state = State::Text;
@@ -42,37 +38,69 @@ impl Scanner {
                     Whole::Unclear => break,
                 }
             }
-            owed -= 1;
-            if owed == 0 {
-                self.levels.current.owed = 0;
+            if current.owed == 0 {
+                if current.is_over() && self.levels.is_outermost() {
+                    ended = Ended::Frame;
+                    break;
+                }
+                self.levels.current = current;
                 ended = self.levels.end_levels();
+                current = self.levels.current;
                 if ended != Ended::Value {
                     break;
                 }
-                owed = self.levels.current.owed;
             }
         }
-        self.memo = memo;
-        if ended == Ended::Value {
-            self.levels.current.owed = owed;
-        }
+        self.levels.current = current;
         (input.len() - rest.len(), ended)
     }
 
-    /// Looks at a value, no bulk string, whose first bytes are in `word`.
-    #[inline]
-    fn other_value<'a>(&self, word: u64, input: &'a [u8]) -> Whole<'a> {
+    /// Passes over bulk strings, up to `owed` of them: what is behind them, and how many are owed
+    /// still.
+    #[inline(always)]
+    pub(super) fn whole_bulks<'a>(&mut self, mut rest: &'a [u8], mut owed: u32) -> (&'a [u8], u32) {
+        while owed > 0 {
+            let Some(word) = word::first(rest) else { break };
+            if let Some(behind) = self.memo.pass(owed, word, rest) {
+                rest = behind;
+            } else {
+                let Some((header, payload, behind)) = word::bulk(word, rest) else { break };
+                if payload.len() > self.limits.bulk() {
+                    break;
+                }
+                if header <= 8 {
+                    self.memo.remember(owed, word, header, rest.len() - behind.len());
+                }
+                rest = behind;
+            }
+            owed -= 1;
+        }
+        (rest, owed)
+    }
+
+    /// Returns the number of values in the aggregate with this header, inside `depth` others, and
+    /// the header's size, if it is short and within the limits.
+    #[inline(always)]
+    pub(super) fn short_aggregate(&self, word: u64, depth: u32) -> Option<(u32, usize)> {
+        let (length, header) = word::number(word)?;
+        let values = if word::first_byte(word) == b'%' { 2 * length } else { length };
+        let is_allowed =
+            values <= self.limits.elements() as usize && (depth as usize) < self.limits.depth();
+        Some((u32::try_from(values).ok().filter(|_| is_allowed)?, header))
+    }
+
+    /// Looks at a value other than a bulk string whose first bytes are in `word`.
+    #[inline(always)]
+    fn whole_value<'a>(&self, word: u64, input: &'a [u8], depth: u32) -> Whole<'a> {
         let behind = |size| input.get(size..).map_or(Whole::Unclear, Whole::Value);
         let first = word::first_byte(word);
         match first {
             b'*' | b'%' | b'~' | b'>' => {
-                let Some((length, header)) = word::number(word) else { return Whole::Unclear };
-                let elements = if first == b'%' { 2 * length } else { length };
+                let Some((elements, header)) = self.short_aggregate(word, depth) else {
+                    return Whole::Unclear;
+                };
                 let Some(rest) = input.get(header..) else { return Whole::Unclear };
                 match elements {
-                    _ if elements > self.limits.elements() as usize || self.at_full_depth() => {
-                        Whole::Unclear
-                    }
                     0 => Whole::Value(rest),
                     _ => Whole::Aggregate(elements, rest),
                 }
@@ -80,6 +108,7 @@ impl Scanner {
             b':' => {
                 number::line(word, input).map_or(Whole::Unclear, |(_, rest)| Whole::Value(rest))
             }
+            b',' => double::line(input).map_or(Whole::Unclear, |(_, rest)| Whole::Value(rest)),
             b'+' | b'-' => {
                 if let Some((_, rest)) = line::split(input) {
                     return Whole::Value(rest);
@@ -104,7 +133,7 @@ enum Whole<'a> {
     /// A value.
     Value(&'a [u8]),
     /// The header of an aggregate that is not empty.
-    Aggregate(usize, &'a [u8]),
+    Aggregate(u32, &'a [u8]),
     /// The type byte of a line and some of its text.
     Text(&'a [u8]),
     /// Something cut in two, rare or wrong: the automaton will tell.

@@ -1,0 +1,166 @@
+//! Doubles: their grammar, and their values where those need no long arithmetic.
+
+use super::digits;
+
+/// The largest integer up to which every one is a double.
+const EXACT: u64 = 1 << 53;
+
+/// Powers of ten that are doubles.
+const POWERS: [f64; 23] = [
+    1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16,
+    1e17, 1e18, 1e19, 1e20, 1e21, 1e22,
+];
+
+/// A finite double as it is written: digits, and a power of ten.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Decimal<'a> {
+    text: &'a [u8],
+    is_negative: bool,
+    /// The digits as one integer, right if there are not too many.
+    mantissa: u64,
+    digits: usize,
+    exponent: i64,
+}
+
+/// Splits off the double that the input begins with, and says what is behind its line end. `None`
+/// if it is cut, malformed, or no number.
+#[inline]
+pub(crate) fn line(input: &[u8]) -> Option<(Decimal<'_>, &[u8])> {
+    let (_, unsigned) = input.split_first()?;
+    let (is_negative, start) = match unsigned.first()? {
+        b'-' => (true, 2),
+        b'+' => (false, 2),
+        _ => (false, 1),
+    };
+    let mut rest = input.get(start..)?;
+    let whole = take(&mut rest)?;
+    let mut decimal =
+        Decimal { text: &[], is_negative, mantissa: whole.value, digits: whole.count, exponent: 0 };
+    if rest.first() == Some(&b'.') {
+        rest = rest.get(1..)?;
+        let fraction = take(&mut rest)?;
+        let shift = u32::try_from(fraction.count).ok()?;
+        decimal.mantissa = match 10u64.checked_pow(shift) {
+            Some(power) => whole.value.wrapping_mul(power).wrapping_add(fraction.value),
+            None => 0,
+        };
+        decimal.digits += fraction.count;
+        decimal.exponent = -i64::from(shift);
+    }
+    if let Some(b'e' | b'E') = rest.first() {
+        rest = rest.get(1..)?;
+        let is_negative = rest.first() == Some(&b'-');
+        if is_negative || rest.first() == Some(&b'+') {
+            rest = rest.get(1..)?;
+        }
+        let written = take(&mut rest)?;
+        let power = if written.count > 9 {
+            i64::from(u32::MAX)
+        } else {
+            i64::try_from(written.value).ok()?
+        };
+        decimal.exponent += if is_negative { -power } else { power };
+    }
+    decimal.text = input.get(1..input.len() - rest.len())?;
+    Some((decimal, rest.strip_prefix(b"\r\n")?))
+}
+
+/// Takes one digit or more.
+#[inline]
+fn take(rest: &mut &[u8]) -> Option<digits::Digits> {
+    let digits = digits::run(rest);
+    *rest = rest.get(digits.count..)?;
+    (digits.count > 0).then_some(digits)
+}
+
+impl Decimal<'_> {
+    /// Returns the double nearest to the number.
+    ///
+    /// With both the digits and the power of ten exact, one multiplication or division rounds once,
+    /// and so correctly; all others are left to the standard library.
+    #[inline]
+    pub(crate) fn value(&self) -> Option<f64> {
+        let is_exact = self.digits <= digits::MOST && self.mantissa <= EXACT;
+        let power = usize::try_from(self.exponent.unsigned_abs()).ok()?;
+        let Some(power) = POWERS.get(power).filter(|_| is_exact) else { return parse(self.text) };
+        #[allow(clippy::cast_precision_loss, reason = "it is exact, as checked")]
+        let mantissa = self.mantissa as f64;
+        let magnitude = if self.exponent < 0 { mantissa / power } else { mantissa * power };
+        Some(if self.is_negative { -magnitude } else { magnitude })
+    }
+}
+
+/// Returns the double that any valid text stands for; too large a number is infinite.
+pub(crate) fn parse(text: &[u8]) -> Option<f64> {
+    core::str::from_utf8(text).ok()?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn doubles_are_those_of_the_standard_library_to_the_bit() {
+        for text in [
+            "0",
+            "-0",
+            "+0",
+            "0.0",
+            "-0.0",
+            "1",
+            "-1.5",
+            "3.14159",
+            "0.1",
+            "0.3",
+            "1e5",
+            "1E-5",
+            "1.5e+10",
+            "123456789.987654321",
+            "9007199254740992",
+            "9007199254740993",
+            "1e22",
+            "1e23",
+            "1e-22",
+            "1e-23",
+            "0.10000000000000001",
+            "1.0000000000000001e+300",
+            "5e-324",
+            "1e-400",
+            "1e400",
+            "-1e999999999999",
+            "1e-999999999999",
+            "18446744073709551616",
+            "99999999999999999999.5",
+            "0.00000000000000000000000000001",
+            "007",
+            "00000000000000000000001",
+            "1.7976931348623157e308",
+            "2.2250738585072014e-308",
+            "0.000001234",
+            "4503599627370496.5",
+            "12345678901234567890123",
+            "1.2345678901234567890123e5",
+            "0e0",
+            "0.0e-400",
+        ] {
+            let line_of_it = format!(",{text}\r\n+OK\r\n");
+            let (decimal, rest) = line(line_of_it.as_bytes()).unwrap();
+            let expected: f64 = text.parse().unwrap();
+            assert_eq!(decimal.value().map(f64::to_bits), Some(expected.to_bits()), "{text}");
+            assert_eq!(rest, b"+OK\r\n", "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_finite_number_is_left_to_the_slow_path() {
+        for text in [
+            "", "-", ".5", "5.", "1.e5", "1e", "1e+", "inf", "nan", "1x", "1.5x", "1e5x", "--1",
+            "1 ", "0x10", "1_0", "1.5.5",
+        ] {
+            assert!(line(format!(",{text}\r\n").as_bytes()).is_none(), "{text}");
+        }
+        assert!(line(b",1.5\r").is_none());
+        assert!(line(b",1.5\n").is_none());
+        assert!(line(b",1.5").is_none());
+    }
+}

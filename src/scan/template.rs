@@ -1,0 +1,172 @@
+//! The layout of a frame, to recognise frames that are alike.
+//!
+//! Traffic comes in runs: `GET` with keys of one length, values of one length. A frame is alike if
+//! its headers, and the line ends in front of them, are the same bytes in the same places. Comparing
+//! these takes no parsing, and no comparison waits for another: the frame is passed at once, and the
+//! branch predictor runs ahead to the next.
+
+use super::word;
+
+/// How many words of a frame are compared behind the first: enough for a command of three short
+/// arguments.
+const WORDS: usize = 2;
+
+/// A frame that is a bulk string, or an array of a few of them, without its payloads.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Template {
+    /// The first bytes.
+    mask: u64,
+    bytes: u64,
+    /// The places compared in an array; those not needed match anything.
+    words: [Place; WORDS],
+    /// The length of the frame in bytes.
+    size: usize,
+    /// The length of its first header.
+    header: usize,
+    /// How many bulk strings are in the array; 0 if the frame is a bulk string itself.
+    elements: u32,
+}
+
+/// Up to eight bytes that are the same in all frames that are alike.
+#[derive(Debug, Clone, Copy)]
+struct Place {
+    at: usize,
+    mask: u64,
+    bytes: u64,
+}
+
+impl Template {
+    /// Matches nothing.
+    pub(crate) const NONE: Self =
+        Self { mask: 0, bytes: 1, words: [Place::ANY; WORDS], size: 0, header: 0, elements: 0 };
+
+    /// Returns the layout of a validated frame that is a bulk string, or an array of a few of them;
+    /// `None` for other frames, and for those too short or too long for this.
+    pub(crate) fn of(wire: &[u8]) -> Option<Self> {
+        let word = word::first(wire)?;
+        let (count, header) = word::number(word)?;
+        let is_array = word::first_byte(word) == b'*';
+        let elements = if is_array { u32::try_from(count).ok()? } else { 0 };
+        let mut first = Place::of(wire, 0, header)?;
+        let mut words = [Place::ANY; WORDS];
+        let mut free = words.iter_mut();
+        let mut at = if is_array { header } else { 0 };
+        while at < wire.len() {
+            let tail = wire.get(at..)?;
+            let (bulk_header, payload, _) = word::bulk(word::first(tail)?, tail)?;
+            let end = at + bulk_header;
+            // An array's own header and that of its first element may fit in one word.
+            match Place::of(wire, 0, end) {
+                Some(both) => first = both,
+                // With the line end in front.
+                None => *free.next()? = Place::of(wire, at.checked_sub(2)?, end)?,
+            }
+            at = end + payload.len() + 2;
+        }
+        let Place { mask, bytes, .. } = first;
+        Some(Self { mask, bytes, words, size: wire.len(), header, elements })
+    }
+
+    /// Returns the frame that the input begins with, if it is alike.
+    #[inline(always)]
+    pub(crate) fn matches<'a>(&self, input: &'a [u8]) -> Option<Alike<'a>> {
+        let wire = input.get(..self.size)?;
+        let word = u64::from_le_bytes(*wire.first_chunk()?);
+        if word & self.mask != self.bytes {
+            return None;
+        }
+        let body = wire.strip_suffix(b"\r\n")?;
+        if self.elements == 0 {
+            let values = body.get(self.header..).unwrap_or_default();
+            return Some(Alike { wire, values, elements: 0 });
+        }
+        let [second, third] = &self.words;
+        let values = wire.get(self.header..).unwrap_or_default();
+        let is_alike = second.is_in(wire) && third.is_in(wire);
+        is_alike.then_some(Alike { wire, values, elements: self.elements })
+    }
+}
+
+/// A frame that a template matched.
+pub(crate) struct Alike<'a> {
+    /// The whole frame.
+    pub(crate) wire: &'a [u8],
+    /// The payload of a bulk string; the elements of an array.
+    pub(crate) values: &'a [u8],
+    /// The number of elements; 0 for a bulk string.
+    pub(crate) elements: u32,
+}
+
+impl Place {
+    /// Matches any eight bytes.
+    const ANY: Self = Self { at: 0, mask: 0, bytes: 0 };
+
+    /// The bytes from `at` to `end`, if they fit in a word that lies in the frame.
+    fn of(wire: &[u8], at: usize, end: usize) -> Option<Self> {
+        let size = end.checked_sub(at).filter(|size| (1..=8).contains(size))?;
+        let word = u64::from_le_bytes(*wire.get(at..)?.first_chunk()?);
+        let mask = u64::MAX >> (64 - 8 * size);
+        Some(Self { at, mask, bytes: word & mask })
+    }
+
+    #[inline(always)]
+    fn is_in(&self, wire: &[u8]) -> bool {
+        let word = wire.get(self.at..).and_then(|tail| tail.first_chunk());
+        word.is_some_and(|bytes| u64::from_le_bytes(*bytes) & self.mask == self.bytes)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_frames_of_the_same_headers_are_alike() {
+        let frames: [&[u8]; 12] = [
+            b"$8\r\nabcdefgh\r\n",
+            b"$10\r\nabcdefghij\r\n",
+            b"$100\r\n\r\n",
+            b"*2\r\n$3\r\nGET\r\n$3\r\nkey\r\n",
+            b"*2\r\n$3\r\nGET\r\n$4\r\nkeys\r\n",
+            b"*2\r\n$4\r\nGETX\r\n$2\r\nke\r\n",
+            b"*1\r\n$12\r\nGETX$2ke....\r\n",
+            b"*3\r\n$3\r\nSET\r\n$3\r\nkey\r\n$5\r\nvalue\r\n",
+            b"*3\r\n$3\r\nSET\r\n$5\r\nvalue\r\n$3\r\nkey\r\n",
+            b"*3\r\n$3\r\nSET\r\n$16\r\n0123456789abcdef\r\n$100\r\n",
+            b"*1\r\n$4\r\nPING\r\n",
+            b"*1\r\n$4\r\nPONG\r\n",
+        ];
+        let mut learned = 0;
+        for frame in frames {
+            let Some(template) = Template::of(frame) else { continue };
+            learned += 1;
+            for other in frames {
+                let other_is_alike = Template::of(other).is_some_and(|of_other| {
+                    let words = |template: &Template| {
+                        let places = template.words.map(|place| (place.at, place.bytes));
+                        (template.bytes, places)
+                    };
+                    words(&of_other) == words(&template) && other.len() == frame.len()
+                });
+                assert_eq!(template.matches(other).is_some(), other_is_alike);
+                let longer = [other, b"*1\r\n"].concat();
+                assert_eq!(template.matches(&longer).is_some(), other_is_alike);
+            }
+            for cut in 0..frame.len() {
+                assert!(template.matches(&frame[..cut]).is_none());
+            }
+            for place in 0..2 {
+                let mut broken = frame.to_vec();
+                broken[frame.len() - 2 + place] = b'x';
+                assert!(template.matches(&broken).is_none());
+            }
+        }
+        assert_eq!(learned, 10, "frames whose layout is learned");
+    }
+
+    #[test]
+    fn nothing_matches_before_a_layout_is_learned() {
+        assert!(Template::NONE.matches(&[0; 100]).is_none());
+        assert!(Template::NONE.matches(b"\r\n\r\n\r\n\r\n").is_none());
+    }
+}
