@@ -6,7 +6,7 @@ mod support;
 
 use naive::Verdict;
 use proptest::prelude::*;
-use support::{in_pieces, limits, whole};
+use support::{in_pieces, limits, naive_stream, whole};
 
 /// Asserts that both give the same verdict, in one piece and in the pieces between the cuts.
 fn agree(input: &[u8], cuts: &[usize], naive_limits: &naive::Limits) -> Result<(), TestCaseError> {
@@ -44,6 +44,15 @@ proptest! {
         limits in generate::limits(),
     ) {
         agree(&frame.0, &cuts, &limits)?;
+    }
+
+    #[test]
+    fn frames_agree_with_others_of_their_kind_before_them(
+        stream in generate::alike(),
+        limits in generate::limits(),
+    ) {
+        let expected = naive_stream(&stream.0, &limits);
+        prop_assert_eq!(support::stream(&stream.0, support::limits(&limits)), expected);
     }
 
     #[test]

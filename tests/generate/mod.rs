@@ -51,6 +51,29 @@ pub fn mutated() -> impl Strategy<Value = Input> {
     })
 }
 
+/// Frames of few bulk strings one after the other, most of them like the one before, and sometimes a
+/// byte changed: what a decoder that remembers layouts could take for what it is not.
+pub fn alike() -> impl Strategy<Value = Input> {
+    let word =
+        prop_oneof![4 => vec(byte(), 0..4), 1 => vec(byte(), 8..12), 1 => vec(byte(), 98..102)];
+    let command = (vec(word, 0..5), 1..4usize).prop_map(|(words, times)| {
+        let bulks = words.iter().flat_map(|word| sized(b'$', word)).collect();
+        let header = format!("*{}\r\n", words.len()).into_bytes();
+        let frame = if words.len() == 1 { bulks } else { [header, bulks].concat() };
+        frame.repeat(times)
+    });
+    let edits = vec((any::<Index>(), byte()), 0..3);
+    (vec(command, 1..6), edits).prop_map(|(frames, edits)| {
+        // Each run of equal frames comes twice, with others between.
+        let mut bytes = [frames.concat(), frames.concat()].concat();
+        for (place, byte) in edits {
+            let at = place.index(bytes.len());
+            bytes[at] = byte;
+        }
+        Input(bytes)
+    })
+}
+
 /// Bytes that mean something to the grammar, in no order, and pieces of headers among them.
 pub fn soup() -> impl Strategy<Value = Input> {
     let piece =

@@ -22,6 +22,38 @@ pub fn whole(input: &[u8], limits: Limits) -> Verdict {
     verdict(result, decoder.needed())
 }
 
+/// The verdicts of one decoder on the frames of the input, up to the first that is not whole.
+pub fn stream(mut input: &[u8], limits: Limits) -> Vec<Verdict> {
+    let mut decoder = Decoder::with_limits(limits);
+    let mut verdicts = Vec::new();
+    loop {
+        let result = decoder.decode(input);
+        let size = result.as_ref().ok().and_then(|frame| Some(frame.as_ref()?.wire.len()));
+        verdicts.push(verdict(result, decoder.needed()));
+        match size {
+            Some(size) => input = &input[size..],
+            None => return verdicts,
+        }
+    }
+}
+
+/// The naive decoder's verdicts on the same.
+pub fn naive_stream(mut input: &[u8], limits: &naive::Limits) -> Vec<Verdict> {
+    let mut verdicts = Vec::new();
+    loop {
+        let verdict = naive::decode(input, limits);
+        let size = match verdict {
+            Verdict::Complete { consumed, .. } => Some(consumed),
+            _ => None,
+        };
+        verdicts.push(verdict);
+        match size {
+            Some(size) => input = &input[size..],
+            None => return verdicts,
+        }
+    }
+}
+
 /// The verdict of a decoder that is shown the input up to each of the cuts, then all of it.
 pub fn in_pieces(input: &[u8], cuts: impl IntoIterator<Item = usize>, limits: Limits) -> Verdict {
     let mut decoder = Decoder::with_limits(limits);
