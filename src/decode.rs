@@ -78,29 +78,44 @@ impl Decoder {
         self.decode_any(buf)
     }
 
+    // Each way of decoding is a function of its own that is called last, so that none pays for the
+    // registers and the stack of another.
+
     #[inline(never)]
     fn decode_any<'a>(&mut self, buf: &'a [u8]) -> Result<Option<Decoded<'a>>, Error> {
-        if self.scanner.is_between_frames() {
-            match buf.first() {
-                Some(b'$') => {
-                    if let Some((payload, wire)) = self.scanner.lone_bulk(buf) {
-                        return Ok(Some(Decoded::bare(ReplyRef::Bulk(payload), wire)));
-                    }
-                }
-                Some(b'*' | b'%' | b'~' | b'>') => {
-                    if let Some((wire, header, values)) = self.scanner.aggregate(buf) {
-                        if let Some(decoded) = Decoded::aggregate(wire, header, values) {
-                            return Ok(Some(decoded));
-                        }
-                    }
-                }
-                _ => {
-                    if let Some(decoded) = Decoded::line(self.scanner.visible(buf)) {
-                        return Ok(Some(decoded));
-                    }
-                }
-            }
-        } else if !self.is_continued_by(buf) {
+        if !self.scanner.is_between_frames() {
+            return self.decode_continued(buf);
+        }
+        match buf.first() {
+            Some(b'$') => match self.scanner.lone_bulk(buf) {
+                Some((payload, wire)) => Ok(Some(Decoded::bare(ReplyRef::Bulk(payload), wire))),
+                None => self.decode_resumed(buf),
+            },
+            Some(b'*' | b'%' | b'~' | b'>') => self.decode_aggregate(buf),
+            _ => self.decode_line(buf),
+        }
+    }
+
+    #[inline(never)]
+    fn decode_line<'a>(&mut self, buf: &'a [u8]) -> Result<Option<Decoded<'a>>, Error> {
+        match Decoded::line(self.scanner.visible(buf)) {
+            Some(decoded) => Ok(Some(decoded)),
+            None => self.decode_resumed(buf),
+        }
+    }
+
+    #[inline(never)]
+    fn decode_aggregate<'a>(&mut self, buf: &'a [u8]) -> Result<Option<Decoded<'a>>, Error> {
+        let whole = self.scanner.aggregate(buf);
+        match whole.and_then(|(wire, header, values)| Decoded::aggregate(wire, header, values)) {
+            Some(decoded) => Ok(Some(decoded)),
+            None => self.decode_resumed(buf),
+        }
+    }
+
+    #[inline(never)]
+    fn decode_continued<'a>(&mut self, buf: &'a [u8]) -> Result<Option<Decoded<'a>>, Error> {
+        if !self.is_continued_by(buf) {
             return Err(self.scanner.fail(ErrorKind::BufferChanged));
         }
         self.decode_resumed(buf)

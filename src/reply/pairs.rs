@@ -56,7 +56,7 @@ impl<'a> Iterator for Pairs<'a> {
 
     #[inline(always)]
     fn next(&mut self) -> Option<Self::Item> {
-        Some((self.0.take_reply()?, self.0.take_reply()?))
+        self.0.take_pair()
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {

@@ -62,43 +62,55 @@ pub(super) fn line(bytes: &[u8]) -> Option<(ReplyRef<'_>, &[u8])> {
 }
 
 /// Returns the value at the front of the bytes, which is no attribute, and its size.
-#[inline]
+#[inline(always)]
 pub(super) fn value(bytes: &[u8], extent: Extent) -> Option<(ReplyRef<'_>, usize)> {
     match bytes.first()? {
         b'$' => bulk(bytes),
-        b':' => {
-            let (text, size) = text(bytes, extent)?;
-            Some((ReplyRef::Integer(number::parse(text)?), size))
-        }
-        b'+' => line_of(bytes, extent, ReplyRef::Simple),
-        b'-' => line_of(bytes, extent, ReplyRef::Error),
-        b'(' => line_of(bytes, extent, ReplyRef::BigNumber),
-        b',' => {
-            let (text, size) = text(bytes, extent)?;
-            Some((ReplyRef::Double(double::parse(text)?), size))
-        }
-        b'_' => Some((ReplyRef::Null, 3)),
-        b'#' => Some((ReplyRef::Boolean(*bytes.get(1)? == b't'), 4)),
-        b'!' => {
-            let (payload, size) = payload(bytes)?;
-            Some((ReplyRef::BulkError(payload), size))
-        }
-        b'=' => {
-            let (payload, size) = payload(bytes)?;
-            let (format, text) = payload.split_first_chunk()?;
-            let (_colon, text) = text.split_first()?;
-            Some((ReplyRef::Verbatim { format, text }, size))
-        }
         b'*' | b'~' | b'%' | b'>' => aggregate(bytes, extent),
-        _ => None,
+        b':' | b',' | b'+' | b'-' => match line(bytes) {
+            Some((reply, rest)) => Some((reply, bytes.len() - rest.len())),
+            None => rare(bytes),
+        },
+        _ => rare(bytes),
     }
+}
+
+/// Returns a value of the rarer kinds, and numbers of the rarer forms.
+#[inline(never)]
+fn rare(bytes: &[u8]) -> Option<(ReplyRef<'_>, usize)> {
+    let (&first, rest) = bytes.split_first()?;
+    let (reply, size) = match first {
+        b'!' | b'=' => {
+            let (payload, size) = payload(bytes)?;
+            if first == b'!' {
+                return Some((ReplyRef::BulkError(payload), size));
+            }
+            let (format, text) = payload.split_first_chunk()?;
+            return Some((ReplyRef::Verbatim { format, text: text.get(1..)? }, size));
+        }
+        _ => {
+            let text = rest.get(..line::break_at(rest)?)?;
+            let reply = match first {
+                b'+' => ReplyRef::Simple(text),
+                b'-' => ReplyRef::Error(text),
+                b':' => ReplyRef::Integer(number::parse(text)?),
+                b',' => ReplyRef::Double(double::parse(text)?),
+                b'(' => ReplyRef::BigNumber(text),
+                b'#' => ReplyRef::Boolean(text == b"t"),
+                b'_' => ReplyRef::Null,
+                _ => return None,
+            };
+            (reply, text.len() + 3)
+        }
+    };
+    Some((reply, size))
 }
 
 /// Returns the length behind the type byte, and the size of the header.
 #[inline(always)]
 pub(super) fn length(bytes: &[u8]) -> Option<(Length, usize)> {
     match word::number(word::first(bytes)?) {
-        Some((length, size)) => Some((Length::Known(length), size)),
+        Some((length, size)) => Some((Length::Known(length as usize), size)),
         None => rare_length(bytes),
     }
 }
@@ -117,10 +129,38 @@ fn rare_length(bytes: &[u8]) -> Option<(Length, usize)> {
 
 /// Returns the size of `values` values, with their attributes, at the front of the bytes.
 pub(super) fn size(bytes: &[u8], values: u32) -> Option<usize> {
-    if values == 0 {
-        return Some(0);
+    let (rest, owed) = skip(bytes, values);
+    let skipped = bytes.len() - rest.len();
+    if owed == 0 {
+        return Some(skipped);
     }
-    Scanner::values(Limits::none(), values).advance(bytes).ok()?
+    Some(skipped + Scanner::values(Limits::none(), owed).advance(rest).ok()??)
+}
+
+/// Passes over values without attributes, streamed forms and rare headers: what is behind them, and
+/// how many values are left there. All these have been validated, so a sum is enough to know how
+/// many values are owed, at any depth.
+fn skip(mut bytes: &[u8], mut owed: u32) -> (&[u8], u32) {
+    while owed > 0 {
+        let Some(word) = word::first(bytes) else { break };
+        let passed = match (word::first_byte(word), word::number(word)) {
+            (b'$', Some((length, header))) => (header + length as usize + 2, 0),
+            (b':', Some((_, header))) => (header, 0),
+            (b'*' | b'~' | b'>', Some((length, header))) => (header, length),
+            (b'%', Some((length, header))) => (header, 2 * length),
+            (b'+' | b'-' | b':' | b',' | b'(' | b'_' | b'#', _) => match line::break_at(bytes) {
+                Some(length) => (length + 2, 0),
+                None => break,
+            },
+            _ => break,
+        };
+        let (size, values) = passed;
+        let (Some(rest), Some(sum)) = (bytes.get(size..), (owed - 1).checked_add(values)) else {
+            break;
+        };
+        (bytes, owed) = (rest, sum);
+    }
+    (bytes, owed)
 }
 
 /// Returns the size of the attributes in front of a value.
@@ -179,26 +219,6 @@ pub(super) fn payload(bytes: &[u8]) -> Option<(&[u8], usize)> {
     Some((bytes.get(header..end)?, end + 2))
 }
 
-#[inline]
-fn line_of<'a>(
-    bytes: &'a [u8],
-    extent: Extent,
-    variant: fn(&'a [u8]) -> ReplyRef<'a>,
-) -> Option<(ReplyRef<'a>, usize)> {
-    let (text, size) = text(bytes, extent)?;
-    Some((variant(text), size))
-}
-
-/// Returns the text of a line behind its type byte, and the size of the line.
-#[inline]
-fn text(bytes: &[u8], extent: Extent) -> Option<(&[u8], usize)> {
-    let length = match extent {
-        Extent::Exact => bytes.len().checked_sub(3)?,
-        Extent::Within => line::break_at(bytes.get(1..)?)?,
-    };
-    Some((bytes.get(1..=length)?, length + 3))
-}
-
 /// An aggregate's kind, its length in elements or pairs (`None`: streamed), and its header's size.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Opening {
@@ -238,16 +258,28 @@ pub(super) fn opening(bytes: &[u8]) -> Option<Opening> {
 /// The `.` and CRLF behind the elements of a streamed aggregate.
 pub(super) const STREAM_END: usize = 3;
 
-#[inline]
+#[inline(always)]
 fn aggregate(bytes: &[u8], extent: Extent) -> Option<(ReplyRef<'_>, usize)> {
     let Some(opening) = opening(bytes) else { return Some((ReplyRef::NullArray, 5)) };
-    let size = match (extent, opening.values()) {
-        (Extent::Exact, _) => bytes.len(),
-        (Extent::Within, Some(values)) => opening.size + size(bytes.get(opening.size..)?, values)?,
-        (Extent::Within, None) => size(bytes, 1)?,
-    };
-    let values = opening.values();
-    let end = if values.is_some() { size } else { size.checked_sub(STREAM_END)? };
-    let values = Values::new(bytes.get(opening.size..end)?, values);
+    let (values, size) = opening.content(bytes, extent)?;
     Some((ReplyRef::aggregate(opening.kind.type_byte(), values), size))
+}
+
+impl Opening {
+    /// The values of the aggregate, and its size with its header and its end.
+    #[inline(always)]
+    pub(super) fn content<'a>(
+        &self,
+        bytes: &'a [u8],
+        extent: Extent,
+    ) -> Option<(Values<'a>, usize)> {
+        let values = self.values();
+        let size = match (extent, values) {
+            (Extent::Exact, _) => bytes.len(),
+            (Extent::Within, Some(values)) => self.size + size(bytes.get(self.size..)?, values)?,
+            (Extent::Within, None) => size(bytes, 1)?,
+        };
+        let end = if values.is_some() { size } else { size.checked_sub(STREAM_END)? };
+        Some((Values::new(bytes.get(self.size..end)?, values), size))
+    }
 }

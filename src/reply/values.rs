@@ -50,6 +50,23 @@ impl<'a> Values<'a> {
         }
     }
 
+    /// Takes the next two values without their attributes.
+    #[inline(always)]
+    pub(super) fn take_pair(&mut self) -> Option<(ReplyRef<'a>, ReplyRef<'a>)> {
+        let Some((key, behind)) = read::bulk_string(self.rest) else {
+            return self.take_other_pair();
+        };
+        let Some((value, rest)) = read::bulk_string(behind) else { return self.take_other_pair() };
+        self.pass(behind);
+        self.pass(rest);
+        Some((ReplyRef::Bulk(key), ReplyRef::Bulk(value)))
+    }
+
+    #[inline(never)]
+    fn take_other_pair(&mut self) -> Option<(ReplyRef<'a>, ReplyRef<'a>)> {
+        Some((self.take_reply()?, self.take_reply()?))
+    }
+
     #[inline(never)]
     fn take_other(&mut self) -> Option<ReplyRef<'a>> {
         match read::line(self.rest) {
@@ -57,8 +74,29 @@ impl<'a> Values<'a> {
                 self.pass(rest);
                 Some(reply)
             }
-            None => Some(self.take()?.reply),
+            None => self.take_rare(),
         }
+    }
+
+    #[inline(never)]
+    fn take_rare(&mut self) -> Option<ReplyRef<'a>> {
+        if self.rest.first() == Some(&b'|') {
+            return Some(self.take()?.reply);
+        }
+        // In place: a detour over a tuple is a copy that stalls.
+        if let Some(opening) = read::opening(self.rest) {
+            let (values, size) = opening.content(self.rest, self.extent())?;
+            self.pass(self.rest.get(size..)?);
+            return Some(ReplyRef::aggregate(opening.kind.type_byte(), values));
+        }
+        let (reply, size) = read::value(self.rest, self.extent())?;
+        self.pass(self.rest.get(size..)?);
+        Some(reply)
+    }
+
+    /// Where the next value ends: the last one ends with the bytes.
+    fn extent(&self) -> Extent {
+        if self.left == Some(1) { Extent::Exact } else { Extent::Within }
     }
 
     /// Takes the next value with its attributes and its own bytes.
@@ -67,8 +105,7 @@ impl<'a> Values<'a> {
             return None;
         }
         let (attributes, value) = self.rest.split_at_checked(read::attributes_size(self.rest)?)?;
-        let extent = if self.left == Some(1) { Extent::Exact } else { Extent::Within };
-        let (reply, size) = read::value(value, extent)?;
+        let (reply, size) = read::value(value, self.extent())?;
         let (wire, rest) = self.rest.split_at_checked(attributes.len() + size)?;
         self.pass(rest);
         Some(Decoded { reply, wire, attributes: Attributes::new(attributes) })

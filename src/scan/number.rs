@@ -10,7 +10,7 @@ use super::word;
 #[inline]
 pub(crate) fn line(word: u64, input: &[u8]) -> Option<(i64, &[u8])> {
     if let Some((value, size)) = word::number(word) {
-        return Some((i64::try_from(value).ok()?, input.get(size..)?));
+        return Some((i64::from(value), input.get(size..)?));
     }
     long_line(input)
 }

@@ -42,11 +42,12 @@ impl Template {
 
     /// Returns the layout of a validated frame that is a bulk string, or an array of a few of them;
     /// `None` for other frames, and for those too short or too long for this.
+    #[inline(never)]
     pub(crate) fn of(wire: &[u8]) -> Option<Self> {
         let word = word::first(wire)?;
         let (count, header) = word::number(word)?;
         let is_array = word::first_byte(word) == b'*';
-        let elements = if is_array { u32::try_from(count).ok()? } else { 0 };
+        let elements = if is_array { count } else { 0 };
         let mut first = Place::of(wire, 0, header)?;
         let mut words = [Place::ANY; WORDS];
         let mut free = words.iter_mut();
@@ -70,11 +71,11 @@ impl Template {
     /// Returns the frame that the input begins with, if it is alike.
     #[inline(always)]
     pub(crate) fn matches<'a>(&self, input: &'a [u8]) -> Option<Alike<'a>> {
-        let wire = input.get(..self.size)?;
-        let word = u64::from_le_bytes(*wire.first_chunk()?);
+        let word = u64::from_le_bytes(*input.first_chunk()?);
         if word & self.mask != self.bytes {
             return None;
         }
+        let wire = input.get(..self.size)?;
         let body = wire.strip_suffix(b"\r\n")?;
         if self.elements == 0 {
             let values = body.get(self.header..).unwrap_or_default();
@@ -104,7 +105,7 @@ impl Place {
     /// The bytes from `at` to `end`, if they fit in a word that lies in the frame.
     fn of(wire: &[u8], at: usize, end: usize) -> Option<Self> {
         let size = end.checked_sub(at).filter(|size| (1..=8).contains(size))?;
-        let word = u64::from_le_bytes(*wire.get(at..)?.first_chunk()?);
+        let word = word::first(wire.get(at..)?)?;
         let mask = u64::MAX >> (64 - 8 * size);
         Some(Self { at, mask, bytes: word & mask })
     }

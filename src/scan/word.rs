@@ -38,7 +38,7 @@ pub(crate) fn bulk(word: u64, input: &[u8]) -> Option<(usize, &[u8], &[u8])> {
         Some(number) => number,
         None => long_number(input)?,
     };
-    let (whole, rest) = input.split_at_checked(header + length + 2)?;
+    let (whole, rest) = input.split_at_checked(header + length as usize + 2)?;
     let payload = whole.strip_suffix(b"\r\n")?.get(header..)?;
     Some((header, payload, rest))
 }
@@ -46,7 +46,7 @@ pub(crate) fn bulk(word: u64, input: &[u8]) -> Option<(usize, &[u8], &[u8])> {
 /// Returns the number of one to five digits, without leading zeros, between the first byte of the
 /// word and a CRLF, and the size of all that in bytes.
 #[inline(always)]
-pub(crate) fn number(word: u64) -> Option<(usize, usize)> {
+pub(crate) fn number(word: u64) -> Option<(u32, usize)> {
     let one = digit(word >> 8)?;
     if ends_line(word >> 16) {
         return Some((one, 4));
@@ -76,15 +76,27 @@ pub(crate) const fn first_byte(word: u64) -> u8 {
     word.to_le_bytes()[0]
 }
 
+/// Returns the number of elements of an array and the length of the bulk string that it begins with,
+/// if both have one digit: the header of most commands is one word.
+#[inline(always)]
+pub(crate) fn command(word: u64) -> Option<(u32, usize)> {
+    const FORM: u64 = u64::from_le_bytes(*b"*\0\r\n$\0\r\n");
+    const FIXED: u64 = u64::from_le_bytes([0xff, 0, 0xff, 0xff, 0xff, 0, 0xff, 0xff]);
+    if word & FIXED != FORM {
+        return None;
+    }
+    Some((digit(word >> 8)?, digit(word >> 40)? as usize))
+}
+
 /// Returns the number of six to nine digits between the first byte and a CRLF, and the size of all
 /// that in bytes.
 #[cold]
-fn long_number(input: &[u8]) -> Option<(usize, usize)> {
+fn long_number(input: &[u8]) -> Option<(u32, usize)> {
     let text = input.get(1..)?;
     let Digits { value, count } = digits::run(text);
     let is_number = (6..=9).contains(&count) && !text.starts_with(b"0");
     let is_line = text.get(count..)?.starts_with(b"\r\n");
-    Some((usize::try_from(value).ok().filter(|_| is_number && is_line)?, count + 3))
+    Some((u32::try_from(value).ok().filter(|_| is_number && is_line)?, count + 3))
 }
 
 /// Returns whether the lowest two bytes are CRLF.
@@ -95,9 +107,9 @@ pub(crate) const fn ends_line(word: u64) -> bool {
 
 /// The value of the lowest byte, if it is a digit.
 #[inline]
-fn digit(word: u64) -> Option<usize> {
+fn digit(word: u64) -> Option<u32> {
     let value = first_byte(word).wrapping_sub(b'0');
-    (value < 10).then_some(usize::from(value))
+    (value < 10).then_some(u32::from(value))
 }
 
 #[cfg(test)]

@@ -100,8 +100,14 @@ impl Scanner {
     pub(crate) fn aggregate<'a>(&mut self, input: &'a [u8]) -> Option<(&'a [u8], usize, u32)> {
         let visible = self.visible(input);
         let word = word::first(visible)?;
-        let (values, header) = self.short_aggregate(word, 0)?;
-        let (mut rest, owed) = self.whole_bulks(visible.get(header..)?, values);
+        let (values, header, behind, owed) = match self.command_name(word, visible) {
+            Some((values, behind)) => (values, 4, behind, values - 1),
+            None => {
+                let (values, header) = self.short_aggregate(word, 0)?;
+                (values, header, visible.get(header..)?, values)
+            }
+        };
+        let (mut rest, owed) = self.whole_bulks(behind, owed);
         if owed > 0 {
             self.levels.enter(owed);
             let (passed, ended) = self.whole_values(rest);
@@ -114,7 +120,7 @@ impl Scanner {
             rest = rest.get(passed..)?;
         }
         let wire = visible.get(..visible.len() - rest.len())?;
-        if owed == 0 && word::first_byte(word) == b'*' {
+        if owed == 0 && values > 0 && word::first_byte(word) == b'*' {
             self.learn(wire);
         }
         Some((wire, header, values))

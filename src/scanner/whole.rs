@@ -78,15 +78,31 @@ impl Scanner {
         (rest, owed)
     }
 
+    /// Passes over the header of a command and its name: the number of its arguments, at least one,
+    /// and what is behind the name. `None` for what does not begin like most commands.
+    #[inline(always)]
+    pub(super) fn command_name<'a>(&self, word: u64, input: &'a [u8]) -> Option<(u32, &'a [u8])> {
+        let (arguments, length) = word::command(word)?;
+        let name = input.get(8..)?;
+        let is_whole = name.get(length..)?.starts_with(b"\r\n");
+        let is_allowed = self.allows(arguments, 0) && length <= self.limits.bulk();
+        let behind = name.get(length + 2..)?;
+        (is_whole && is_allowed && arguments > 0).then_some((arguments, behind))
+    }
+
+    /// Whether an aggregate of so many values may be opened inside `depth` others.
+    #[inline(always)]
+    fn allows(&self, values: u32, depth: u32) -> bool {
+        values <= self.limits.elements() && (depth as usize) < self.limits.depth()
+    }
+
     /// Returns the number of values in the aggregate with this header, inside `depth` others, and
     /// the header's size, if it is short and within the limits.
     #[inline(always)]
     pub(super) fn short_aggregate(&self, word: u64, depth: u32) -> Option<(u32, usize)> {
         let (length, header) = word::number(word)?;
         let values = if word::first_byte(word) == b'%' { 2 * length } else { length };
-        let is_allowed =
-            values <= self.limits.elements() as usize && (depth as usize) < self.limits.depth();
-        Some((u32::try_from(values).ok().filter(|_| is_allowed)?, header))
+        self.allows(values, depth).then_some((values, header))
     }
 
     /// Looks at a value other than a bulk string whose first bytes are in `word`.
