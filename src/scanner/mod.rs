@@ -100,13 +100,14 @@ impl Scanner {
     pub(crate) fn aggregate<'a>(&mut self, input: &'a [u8]) -> Option<(&'a [u8], usize, u32)> {
         let visible = self.visible(input);
         let word = word::first(visible)?;
-        let (values, header, behind, owed) = match self.command_name(word, visible) {
-            Some((values, behind)) => (values, 4, behind, values - 1),
-            None => {
-                let (values, header) = self.short_aggregate(word, 0)?;
-                (values, header, visible.get(header..)?, values)
-            }
-        };
+        let (values, header, behind, owed);
+        if let Some((arguments, behind_name)) = self.command_name(word, visible) {
+            (values, header) = (arguments, 4);
+            (behind, owed) = (behind_name, arguments - 1);
+        } else {
+            (values, header) = self.short_aggregate(word, 0)?;
+            (behind, owed) = (visible.get(header..)?, values);
+        }
         let (mut rest, owed) = self.whole_bulks(behind, owed);
         if owed > 0 {
             self.levels.enter(owed);
