@@ -43,14 +43,14 @@ pub struct Decoder {
 impl Decoder {
     /// Returns a decoder with the default [`Limits`].
     #[must_use]
-    #[inline]
+    #[inline(always)]
     pub fn new() -> Self {
         Self::with_limits(Limits::new())
     }
 
     /// Returns a decoder with limits of its own.
     #[must_use]
-    #[inline]
+    #[inline(always)]
     pub fn with_limits(limits: Limits) -> Self {
         Self { scanner: Scanner::new(limits), head: [0; 8] }
     }
@@ -92,13 +92,17 @@ impl Decoder {
                 None => self.decode_resumed(buf),
             },
             Some(b'*' | b'%' | b'~' | b'>') => self.decode_aggregate(buf),
-            _ => self.decode_line(buf),
+            Some(b'+' | b'-') => match Decoded::text(self.scanner.visible(buf)) {
+                Some(decoded) => Ok(Some(decoded)),
+                None => self.decode_resumed(buf),
+            },
+            _ => self.decode_number(buf),
         }
     }
 
     #[inline(never)]
-    fn decode_line<'a>(&mut self, buf: &'a [u8]) -> Result<Option<Decoded<'a>>, Error> {
-        match Decoded::line(self.scanner.visible(buf)) {
+    fn decode_number<'a>(&mut self, buf: &'a [u8]) -> Result<Option<Decoded<'a>>, Error> {
+        match Decoded::number(self.scanner.visible(buf)) {
             Some(decoded) => Ok(Some(decoded)),
             None => self.decode_resumed(buf),
         }

@@ -124,10 +124,13 @@ pub fn all() -> Vec<Corpus> {
     ]
 }
 
-/// 80,000 bulk strings of 50 bytes: for reads of different sizes.
+/// How many frames [`many_bulks`] has.
+pub const MANY_BULKS: usize = 80_000;
+
+/// Bulk strings of 50 bytes: for reads of different sizes.
 pub fn many_bulks() -> Vec<u8> {
     let mut rng = Rng::with_seed(50);
-    repeated(80_000, || bulk(&word(&mut rng, 50..51)))
+    repeated(MANY_BULKS, || bulk(&word(&mut rng, 50..51)))
 }
 
 /// The answers of a real server to a session over all its data types.

@@ -43,10 +43,20 @@ impl<'a> Decoded<'a> {
         Self::bare(ReplyRef::Array(Elements::new(values)), wire)
     }
 
-    /// Reads a frame of one line, checking all of it.
+    /// Reads a frame of one line of text, checking all of it.
     #[inline(always)]
-    pub(crate) fn line(bytes: &'a [u8]) -> Option<Self> {
-        let (reply, rest) = read::line(bytes)?;
+    pub(crate) fn text(bytes: &'a [u8]) -> Option<Self> {
+        Self::split(read::text(bytes)?, bytes)
+    }
+
+    /// Reads a frame of one number in a line, checking all of it.
+    #[inline(always)]
+    pub(crate) fn number(bytes: &'a [u8]) -> Option<Self> {
+        Self::split(read::number(bytes)?, bytes)
+    }
+
+    #[inline(always)]
+    fn split((reply, rest): (ReplyRef<'a>, &[u8]), bytes: &'a [u8]) -> Option<Self> {
         Some(Self::bare(reply, bytes.get(..bytes.len() - rest.len())?))
     }
 

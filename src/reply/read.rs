@@ -39,6 +39,24 @@ pub(super) fn bulk_string(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
 /// what is rare, cut or wrong.
 #[inline(always)]
 pub(super) fn line(bytes: &[u8]) -> Option<(ReplyRef<'_>, &[u8])> {
+    match bytes.first()? {
+        b'+' | b'-' => text(bytes),
+        _ => number(bytes),
+    }
+}
+
+/// Splits off a simple string or an error.
+#[inline(always)]
+pub(super) fn text(bytes: &[u8]) -> Option<(ReplyRef<'_>, &[u8])> {
+    let word = word::first(bytes)?;
+    let (text, rest) = line::split(word, bytes)?;
+    let is_error = word::first_byte(word) == b'-';
+    Some((if is_error { ReplyRef::Error(text) } else { ReplyRef::Simple(text) }, rest))
+}
+
+/// Splits off an integer or a double.
+#[inline(always)]
+pub(super) fn number(bytes: &[u8]) -> Option<(ReplyRef<'_>, &[u8])> {
     let word = word::first(bytes)?;
     match word::first_byte(word) {
         b':' => {
@@ -48,14 +66,6 @@ pub(super) fn line(bytes: &[u8]) -> Option<(ReplyRef<'_>, &[u8])> {
         b',' => {
             let (decimal, rest) = double::line(bytes)?;
             Some((ReplyRef::Double(decimal.value()?), rest))
-        }
-        b'+' => {
-            let (text, rest) = line::split(bytes)?;
-            Some((ReplyRef::Simple(text), rest))
-        }
-        b'-' => {
-            let (text, rest) = line::split(bytes)?;
-            Some((ReplyRef::Error(text), rest))
         }
         _ => None,
     }

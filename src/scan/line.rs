@@ -4,12 +4,20 @@ use memchr::memchr2;
 
 use super::word;
 
-/// Splits off the line that the input begins with: its text behind the type byte, and what is
-/// behind its line end. `None` if it is not whole, or ends with anything but CRLF.
-#[inline]
-pub(crate) fn split(input: &[u8]) -> Option<(&[u8], &[u8])> {
-    let (_, text) = input.split_first()?;
-    let (text, end) = text.split_at_checked(break_at(text)?)?;
+/// Splits off the line that the input begins with, `word` being its first bytes: its text behind the
+/// type byte, and what is behind its line end. `None` if it is not whole, or ends with anything but
+/// CRLF.
+#[inline(always)]
+pub(crate) fn split(word: u64, input: &[u8]) -> Option<(&[u8], &[u8])> {
+    let text = input.get(1..)?;
+    // A short line is all in the word.
+    let length = match first_break(word >> 8) {
+        Some(length) if word::ends_line(word >> (8 + 8 * length)) => {
+            return Some((text.get(..length)?, text.get(length + 2..)?));
+        }
+        _ => memchr2(b'\r', b'\n', text)?,
+    };
+    let (text, end) = text.split_at_checked(length)?;
     Some((text, end.strip_prefix(b"\r\n")?))
 }
 

@@ -82,6 +82,7 @@ pub(super) enum Ended {
 
 impl Levels {
     /// A frame that consists of `values` values.
+    #[inline(always)]
     pub(super) fn new(values: u32) -> Self {
         Self { current: Level { owed: values, ..Level::FRAME }, outer: SmallVec::new() }
     }

@@ -37,20 +37,20 @@ pub(crate) struct Scanner {
     state: State,
     levels: Levels,
     memo: Memo,
-    template: Template,
+    template: Option<Template>,
     /// The length of the last frame that was all bulk strings.
     last_size: usize,
 }
 
 impl Scanner {
     /// A scanner for one frame.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn new(limits: Limits) -> Self {
         Self::values(limits, 1)
     }
 
     /// A scanner that takes `values` values for one frame.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn values(limits: Limits, values: u32) -> Self {
         Self {
             limits,
@@ -59,7 +59,7 @@ impl Scanner {
             state: State::Value,
             levels: Levels::new(values),
             memo: Memo::NONE,
-            template: Template::NONE,
+            template: None,
             last_size: 0,
         }
     }
@@ -77,7 +77,7 @@ impl Scanner {
         if !self.is_between_frames() {
             return None;
         }
-        self.template.matches(input)
+        self.template.as_ref()?.matches(input)
     }
 
     /// Between two frames, splits off a bulk string with a short header: its payload and its wire
@@ -131,7 +131,7 @@ impl Scanner {
     #[inline(always)]
     fn learn(&mut self, wire: &[u8]) {
         if wire.len() == self.last_size {
-            self.template = Template::of(wire).unwrap_or(self.template);
+            self.template = Template::of(wire).or(self.template);
         }
         self.last_size = wire.len();
     }

@@ -126,7 +126,7 @@ impl Scanner {
             }
             b',' => double::line(input).map_or(Whole::Unclear, |(_, rest)| Whole::Value(rest)),
             b'+' | b'-' => {
-                if let Some((_, rest)) = line::split(input) {
+                if let Some((_, rest)) = line::split(word, input) {
                     return Whole::Value(rest);
                 }
                 let text = input.get(1..).unwrap_or_default();

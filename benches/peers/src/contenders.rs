@@ -7,10 +7,9 @@ use std::ops::Range;
 
 use bytes::Bytes;
 use rustis::resp::bench_support::{BenchTape, bench_parse_only};
-use zresp::{Decoder, ReplyRef};
 
 use crate::corpus::{Corpus, Protocol};
-use crate::walk;
+use crate::{walk, work};
 
 /// A corpus in the forms that the contenders take.
 pub struct Input {
@@ -50,56 +49,11 @@ pub const OTHERS: [&Contender; 3] = [
 ];
 
 fn decode(input: &Input) -> usize {
-    let mut rest = input.corpus.bytes.as_slice();
-    let mut decoder = Decoder::new();
-    let mut frames = 0;
-    while let Ok(Some(frame)) = decoder.decode(rest) {
-        black_box((frame.wire.as_ptr(), frame.reply.kind()));
-        frames += 1;
-        rest = &rest[frame.wire.len()..];
-    }
-    frames
+    work::decode(&input.corpus.bytes)
 }
 
 fn read(input: &Input) -> usize {
-    let mut rest = input.corpus.bytes.as_slice();
-    let mut decoder = Decoder::new();
-    let mut frames = 0;
-    while let Ok(Some(frame)) = decoder.decode(rest) {
-        black_box(weight(&frame.reply));
-        frames += 1;
-        rest = &rest[frame.wire.len()..];
-    }
-    frames
-}
-
-/// Looks at every value through the public iterators, and at the first byte of each payload.
-#[inline(always)]
-fn weight(reply: &ReplyRef<'_>) -> u64 {
-    let bytes = |bytes: &[u8]| bytes.len() as u64 + u64::from(bytes.first().copied().unwrap_or(0));
-    match *reply {
-        ReplyRef::Bulk(payload) => bytes(payload),
-        ReplyRef::Simple(text) | ReplyRef::Error(text) | ReplyRef::BigNumber(text) => bytes(text),
-        ReplyRef::Integer(value) => value.cast_unsigned(),
-        ReplyRef::Double(value) => value.to_bits(),
-        ReplyRef::Array(_) | ReplyRef::Set(_) | ReplyRef::Push(_) | ReplyRef::Map(_) => {
-            weight_of_elements(reply)
-        }
-        other => other.to_bytes().map_or(1, |text| bytes(&text)),
-    }
-}
-
-#[inline(never)]
-fn weight_of_elements(reply: &ReplyRef<'_>) -> u64 {
-    match *reply {
-        ReplyRef::Array(items) | ReplyRef::Set(items) | ReplyRef::Push(items) => {
-            items.fold(0, |sum, item| sum.wrapping_add(weight(&item)))
-        }
-        ReplyRef::Map(pairs) => pairs.fold(0, |sum, (key, value)| {
-            sum.wrapping_add(weight(&key)).wrapping_add(weight(&value))
-        }),
-        _ => 0,
-    }
+    work::read(&input.corpus.bytes)
 }
 
 fn unsafe_walk(input: &Input) -> usize {

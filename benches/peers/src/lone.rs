@@ -1,0 +1,38 @@
+//! One small frame at a time, by a parser that has seen nothing before.
+
+use std::hint::black_box;
+
+use bytes::Bytes;
+use zresp::Decoder;
+
+/// The frames, by name.
+pub const FRAMES: [(&str, &[u8]); 4] = [
+    ("`+OK`", b"+OK\r\n"),
+    ("`:1`", b":1\r\n"),
+    ("`$5`", b"$5\r\nhello\r\n"),
+    ("`GET key`", b"*2\r\n$3\r\nGET\r\n$3\r\nkey\r\n"),
+];
+
+/// How often a pass decodes the frame: a clock is slower than a decoder.
+pub const TIMES: usize = 1_000;
+
+pub fn zresp(frame: &[u8]) {
+    for _ in 0..TIMES {
+        let mut decoder = Decoder::new();
+        if let Ok(Some(frame)) = decoder.decode(black_box(frame)) {
+            black_box((frame.wire.as_ptr(), frame.reply.kind()));
+        }
+    }
+}
+
+pub fn resp_rs(frame: &Bytes) {
+    for _ in 0..TIMES {
+        black_box(resp_rs::resp2::parse_frame(black_box(frame.clone())).is_ok());
+    }
+}
+
+pub fn redis_protocol(frame: &[u8]) {
+    for _ in 0..TIMES {
+        black_box(redis_protocol::resp2::decode::decode_range(black_box(frame)).is_ok());
+    }
+}

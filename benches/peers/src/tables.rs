@@ -1,0 +1,167 @@
+//! The tables, and what is measured for each.
+
+use bytes::Bytes;
+
+use crate::contenders::{Contender, DECODE, Input, OTHERS, READ, RUSTIS, WALK};
+use crate::corpus::{self, Shape};
+use crate::rounds::{self, Times, geometric_mean};
+use crate::{lone, work};
+
+/// What was measured on a corpus: nanoseconds per element, by contender.
+pub struct Row {
+    pub corpus: &'static str,
+    pub times: Vec<(&'static str, f64)>,
+}
+
+/// Ratios of a corpus: how many times as long the others take.
+struct Ratios {
+    shape: Shape,
+    walk: f64,
+    rustis: f64,
+    others: f64,
+    read_others: f64,
+    read_rustis: f64,
+}
+
+/// Prints the table of all contenders on all corpora.
+pub fn corpora(rounds: usize, filter: &str) -> Vec<Row> {
+    let contenders: Vec<_> = [DECODE, READ, WALK, RUSTIS].into_iter().chain(OTHERS).collect();
+    println!("## Nanoseconds per element, and how many times as long others take\n");
+    print!("| corpus |");
+    for contender in &contenders {
+        print!(" {} |", contender.name);
+    }
+    println!(" walk / decode | rustis / decode | next / decode | next / read | rustis / read |");
+    println!("|---{}|", "|---:".repeat(contenders.len() + 5));
+    let mut rows = Vec::new();
+    let mut all = Vec::new();
+    for corpus in corpus::all().into_iter().filter(|corpus| corpus.name.contains(filter)) {
+        let input = Input::new(corpus);
+        let times = times(&input, &contenders, rounds);
+        all.push(ratios(&input, &times));
+        rows.push(row(&input, &contenders, &times));
+        print_row(&rows[rows.len() - 1], &all[all.len() - 1]);
+    }
+    print_summary(&all);
+    rows
+}
+
+/// Times all contenders on a corpus; each must see all of its frames.
+fn times(input: &Input, contenders: &[&Contender], rounds: usize) -> Vec<Times> {
+    for contender in contenders {
+        let frames = (contender.pass)(input);
+        assert_eq!(frames, input.corpus.frames, "{} on {}", contender.name, input.corpus.name);
+    }
+    let passes: Vec<_> = contenders
+        .iter()
+        .map(|contender| move || _ = std::hint::black_box((contender.pass)(input)))
+        .collect();
+    let passes: Vec<&dyn Fn()> = passes.iter().map(|pass| pass as &dyn Fn()).collect();
+    rounds::take(rounds, &passes)
+}
+
+fn row(input: &Input, contenders: &[&Contender], times: &[Times]) -> Row {
+    let per_element = |times: &Times| times.median() / input.corpus.elements as f64;
+    let names = contenders.iter().map(|contender| contender.name);
+    Row { corpus: input.corpus.name, times: names.zip(times.iter().map(per_element)).collect() }
+}
+
+fn ratios(input: &Input, times: &[Times]) -> Ratios {
+    let [decode, read, walk, rustis, others @ ..] = times else { unreachable!("as measured") };
+    let next = |fast: &Times| others.iter().map(|slow| slow.over(fast)).fold(f64::MAX, f64::min);
+    Ratios {
+        shape: input.corpus.shape,
+        walk: walk.over(decode),
+        rustis: rustis.over(decode),
+        others: next(decode),
+        read_others: next(read),
+        read_rustis: rustis.over(read),
+    }
+}
+
+fn print_row(row: &Row, ratios: &Ratios) {
+    print!("| {} |", row.corpus);
+    for (_, time) in &row.times {
+        print!(" {time:.1} |");
+    }
+    let Ratios { walk, rustis, others, read_others, read_rustis, .. } = ratios;
+    println!(" {walk:.2} | {rustis:.1} | {others:.1} | {read_others:.1} | {read_rustis:.1} |");
+}
+
+/// Prints the geometric means, the least values, and the targets.
+fn print_summary(all: &[Ratios]) {
+    println!(
+        "\n## Targets\n\n| ratio | mean | target | least | target |\n|---|---:|---:|---:|---:|"
+    );
+    let line = |name: &str, of: fn(&Ratios) -> f64, mean_target: &str, least_target: &str| {
+        let mean = geometric_mean(all.iter().map(of));
+        let least = all.iter().map(of).fold(f64::MAX, f64::min);
+        println!("| {name} | {mean:.2} | {mean_target} | {least:.2} | {least_target} |");
+    };
+    line("rustis / decode", |row| row.rustis, "3", "1.5");
+    line("next / decode", |row| row.others, "10", "5");
+    line("next / read", |row| row.read_others, "5", "3");
+    line("rustis / read", |row| row.read_rustis, "", "1");
+    for (name, shape, target) in [
+        ("walk / decode, frames of several elements", Shape::Several, "0.80"),
+        ("walk / decode, frames of one", Shape::Single, "0.67"),
+        ("walk / decode, equal lengths", Shape::Equal, "2.00"),
+    ] {
+        let of_shape = all.iter().filter(|row| row.shape == shape).map(|row| row.walk);
+        let least = of_shape.clone().fold(f64::MAX, f64::min);
+        println!("| {name} | {:.2} | | {least:.2} | {target} |", geometric_mean(of_shape));
+    }
+}
+
+/// Prints the table of lone frames, decoded by a new decoder each.
+pub fn lone_frames(rounds: usize) {
+    println!("\n## One small frame, cold: nanoseconds\n");
+    println!(
+        "| frame | zresp | resp-rs | redis-protocol | resp-rs / zresp |\n|---|---:|---:|---:|---:|"
+    );
+    for (name, frame) in lone::FRAMES {
+        let shared = Bytes::from_static(frame);
+        let passes: [&dyn Fn(); 3] =
+            [&|| lone::zresp(frame), &|| lone::resp_rs(&shared), &|| lone::redis_protocol(frame)];
+        let times = rounds::take(rounds, &passes);
+        let [zresp, resp_rs, protocol] =
+            [0, 1, 2].map(|index| times[index].median() / lone::TIMES as f64);
+        let ratio = times[1].over(&times[0]);
+        println!("| {name} | {zresp:.1} | {resp_rs:.1} | {protocol:.1} | {ratio:.1} |");
+    }
+}
+
+/// Prints the table of the same bytes in reads of different sizes.
+pub fn chunks(rounds: usize) {
+    let bytes = corpus::many_bulks();
+    println!("\n## 80,000 bulk strings of 50 bytes in reads\n");
+    println!("| reads of | nanoseconds per frame | / whole |\n|---|---:|---:|");
+    let sizes = [bytes.len(), 16_384, 1_400];
+    let passes = sizes.map(|size| {
+        let bytes = &bytes;
+        move || assert_eq!(work::chunked(bytes, size), corpus::MANY_BULKS)
+    });
+    let times = rounds::take(rounds, &passes.each_ref().map(|pass| pass as &dyn Fn()));
+    for (size, time) in sizes.iter().zip(&times) {
+        let per_frame = time.median() / corpus::MANY_BULKS as f64;
+        println!("| {size} | {per_frame:.1} | {:.2} |", time.over(&times[0]));
+    }
+}
+
+/// Prints how much is allocated in all that.
+pub fn allocations() {
+    let bytes = corpus::many_bulks();
+    let corpora = corpus::all();
+    let info = allocation_counter::measure(|| {
+        for corpus in &corpora {
+            work::decode(&corpus.bytes);
+            work::read(&corpus.bytes);
+            work::tokens(&corpus.bytes);
+        }
+        work::chunked(&bytes, 1_400);
+        for (_, frame) in lone::FRAMES {
+            lone::zresp(frame);
+        }
+    });
+    println!("\nAllocations by zresp in all of these: {}", info.count_total);
+}

@@ -1,0 +1,100 @@
+//! Throughput over seeded corpora: `cargo bench`, or `cargo bench -- decode/bulk` for a part of it.
+//!
+//! `decode` validates and frames, `read` also looks at every value through the iterators, `tokens`
+//! does so by the flat pass, `chunked` has the bytes arrive in reads, `latency` decodes one small
+//! frame with a new decoder. `decode` and `chunked` count bytes, the others elements. How this
+//! compares with other crates and with the limit is told by `cargo run --release -p zresp-peers`.
+
+#![allow(missing_docs, reason = "`criterion_group!` makes a public function")]
+
+mod corpus;
+mod work;
+
+use std::hint::black_box;
+use std::time::Duration;
+
+use corpus::Corpus;
+use criterion::measurement::WallTime;
+use criterion::{BenchmarkGroup, Criterion, Throughput, criterion_group, criterion_main};
+use zresp::{Decoded, Decoder};
+
+/// Benches a pass over each corpus.
+fn over_corpora(
+    criterion: &mut Criterion,
+    name: &str,
+    throughput: fn(&Corpus) -> Throughput,
+    pass: fn(&[u8]) -> usize,
+) {
+    let mut group = group(criterion, name);
+    for corpus in corpus::all() {
+        assert_eq!(pass(&corpus.bytes), corpus.frames, "{}", corpus.name);
+        group.throughput(throughput(&corpus));
+        group.bench_function(corpus.name, |bencher| {
+            bencher.iter(|| pass(black_box(&corpus.bytes)));
+        });
+    }
+    group.finish();
+}
+
+fn group<'a>(criterion: &'a mut Criterion, name: &str) -> BenchmarkGroup<'a, WallTime> {
+    let mut group = criterion.benchmark_group(name);
+    group.warm_up_time(Duration::from_millis(300)).measurement_time(Duration::from_secs(1));
+    group
+}
+
+fn bytes(corpus: &Corpus) -> Throughput {
+    Throughput::Bytes(corpus.bytes.len() as u64)
+}
+
+fn elements(corpus: &Corpus) -> Throughput {
+    Throughput::Elements(corpus.elements as u64)
+}
+
+fn decode(criterion: &mut Criterion) {
+    over_corpora(criterion, "decode", bytes, work::decode);
+}
+
+fn read(criterion: &mut Criterion) {
+    over_corpora(criterion, "read", elements, work::read);
+}
+
+fn tokens(criterion: &mut Criterion) {
+    over_corpora(criterion, "tokens", elements, work::tokens);
+}
+
+fn chunked(criterion: &mut Criterion) {
+    let bytes = corpus::many_bulks();
+    let mut group = group(criterion, "chunked");
+    group.throughput(Throughput::Bytes(bytes.len() as u64)).sample_size(20);
+    for (name, size) in [("001400b", 1_400), ("016384b", 16_384), ("whole", bytes.len())] {
+        assert_eq!(work::chunked(&bytes, size), corpus::MANY_BULKS);
+        group.bench_function(name, |bencher| {
+            bencher.iter(|| work::chunked(black_box(&bytes), size));
+        });
+    }
+    group.finish();
+}
+
+fn latency(criterion: &mut Criterion) {
+    let mut group = group(criterion, "latency");
+    group.throughput(Throughput::Elements(1));
+    let frames: [(&str, &[u8]); 4] = [
+        ("ok", b"+OK\r\n"),
+        ("integer", b":1\r\n"),
+        ("bulk", b"$5\r\nhello\r\n"),
+        ("get", b"*2\r\n$3\r\nGET\r\n$3\r\nkey\r\n"),
+    ];
+    for (name, frame) in frames {
+        group.bench_function(name, |bencher| {
+            bencher.iter(|| {
+                let mut decoder = Decoder::new();
+                let result = decoder.decode(black_box(frame));
+                result.ok().flatten().map(|Decoded { wire, reply, .. }| (wire.len(), reply.kind()))
+            });
+        });
+    }
+    group.finish();
+}
+
+criterion_group!(benches, decode, read, tokens, chunked, latency);
+criterion_main!(benches);

@@ -1,0 +1,100 @@
+//! What is measured of this crate: passes over all frames of some bytes, each of which returns how
+//! many frames there were.
+
+#![allow(dead_code, unreachable_pub, reason = "each bench uses a part of it")]
+
+use std::hint::black_box;
+
+use zresp::{Decoder, ReplyRef, Token};
+
+/// Validates and frames.
+pub fn decode(mut rest: &[u8]) -> usize {
+    let mut decoder = Decoder::new();
+    let mut frames = 0;
+    while let Ok(Some(frame)) = decoder.decode(rest) {
+        black_box((frame.wire.as_ptr(), frame.reply.kind()));
+        frames += 1;
+        rest = &rest[frame.wire.len()..];
+    }
+    frames
+}
+
+/// Looks at every value through the public iterators.
+pub fn read(mut rest: &[u8]) -> usize {
+    let mut decoder = Decoder::new();
+    let mut frames = 0;
+    while let Ok(Some(frame)) = decoder.decode(rest) {
+        black_box(weight(&frame.reply));
+        frames += 1;
+        rest = &rest[frame.wire.len()..];
+    }
+    frames
+}
+
+/// Looks at every value through the flat pass.
+pub fn tokens(mut rest: &[u8]) -> usize {
+    let mut decoder = Decoder::new();
+    let mut frames = 0;
+    while let Ok(Some(frame)) = decoder.decode(rest) {
+        let mut sum = 0u64;
+        for token in frame.tokens() {
+            sum = sum.wrapping_add(match token {
+                Token::Scalar(scalar) => weight(&scalar),
+                Token::Open { len, .. } => len.unwrap_or_default() as u64,
+                _ => 1,
+            });
+        }
+        black_box(sum);
+        frames += 1;
+        rest = &rest[frame.wire.len()..];
+    }
+    frames
+}
+
+/// Validates and frames bytes that arrive in reads of `size`. The buffer holds them all, and is
+/// shown to the decoder as far as they have come: what is measured is resuming, not copying.
+pub fn chunked(bytes: &[u8], size: usize) -> usize {
+    let mut decoder = Decoder::new();
+    let mut frames = 0;
+    let mut at = 0;
+    let mut arrived = 0;
+    while arrived < bytes.len() {
+        arrived = (arrived + size).min(bytes.len());
+        while let Ok(Some(frame)) = decoder.decode(&bytes[at..arrived]) {
+            black_box((frame.wire.as_ptr(), frame.reply.kind()));
+            frames += 1;
+            at += frame.wire.len();
+        }
+    }
+    frames
+}
+
+/// A sum over a value: of its lengths, numbers, and the first byte of each payload.
+#[inline(always)]
+#[allow(clippy::inline_always, reason = "as a `match` in the loop of a caller")]
+pub fn weight(reply: &ReplyRef<'_>) -> u64 {
+    let bytes = |bytes: &[u8]| bytes.len() as u64 + u64::from(bytes.first().copied().unwrap_or(0));
+    match *reply {
+        ReplyRef::Bulk(payload) => bytes(payload),
+        ReplyRef::Simple(text) | ReplyRef::Error(text) | ReplyRef::BigNumber(text) => bytes(text),
+        ReplyRef::Integer(value) => value.unsigned_abs(),
+        ReplyRef::Double(value) => value.to_bits(),
+        ReplyRef::Array(_) | ReplyRef::Set(_) | ReplyRef::Push(_) | ReplyRef::Map(_) => {
+            weight_of_elements(reply)
+        }
+        other => other.to_bytes().map_or(1, |text| bytes(&text)),
+    }
+}
+
+#[inline(never)]
+fn weight_of_elements(reply: &ReplyRef<'_>) -> u64 {
+    match *reply {
+        ReplyRef::Array(items) | ReplyRef::Set(items) | ReplyRef::Push(items) => {
+            items.fold(0, |sum, item| sum.wrapping_add(weight(&item)))
+        }
+        ReplyRef::Map(pairs) => pairs.fold(0, |sum, (key, value)| {
+            sum.wrapping_add(weight(&key)).wrapping_add(weight(&value))
+        }),
+        _ => 0,
+    }
+}
