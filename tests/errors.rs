@@ -130,6 +130,15 @@ fn an_error_stays_until_the_decoder_is_reset() {
 }
 
 #[test]
+fn nothing_is_needed_after_an_error() {
+    for broken in [b"x".as_slice(), b"*9\r\nx", b"*?\r\n**", b"|1\r\n_\r\n**", b"%?\r\n_\r\n;"] {
+        let mut decoder = Decoder::new();
+        decoder.decode(broken).unwrap_err();
+        assert_eq!(decoder.needed(), 0, "{}", broken.escape_ascii());
+    }
+}
+
+#[test]
 fn a_frame_can_be_given_up_in_the_middle() {
     let mut decoder = Decoder::new();
     assert!(decoder.decode(b"*2\r\n$5\r\nhe").unwrap().is_none());

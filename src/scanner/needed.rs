@@ -24,6 +24,9 @@ enum Inside {
 impl Scanner {
     /// Returns the least number of further bytes with which the frame could be complete.
     pub(crate) fn needed(&self) -> usize {
+        if self.failure().is_some() {
+            return 0;
+        }
         let (mut bytes, inside) = self.rest_of_value();
         let level = self.levels.current;
         let counted = u32::from(inside == Inside::Value);
