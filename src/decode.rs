@@ -159,7 +159,8 @@ impl Decoder {
     /// Returns the smallest number of further bytes that can complete the frame; at least one, and
     /// exact inside a payload.
     ///
-    /// Between frames it is the size of the shortest frame. After an error it is 0.
+    /// Between frames it is the size of the shortest frame. After an error it is 0. The limits play
+    /// no part in it, and it takes time in the depth of nesting.
     #[must_use]
     pub fn needed(&self) -> usize {
         self.scanner.needed()

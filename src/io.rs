@@ -146,6 +146,8 @@ impl<R: Read> ReplyReader<R> {
             self.buffer.truncate(size);
             self.buffer.shrink_to_fit();
         }
+        // Exactly: a vector that grows by itself could take twice the size.
+        self.buffer.reserve_exact(size.saturating_sub(self.buffer.len()));
         self.buffer.resize(size, 0);
     }
 }

@@ -91,6 +91,15 @@ fn nothing_is_allocated_from_an_announced_count() {
 }
 
 #[test]
+fn a_streamed_string_is_copied_once_and_only_where_that_is_asked_for() {
+    let frame = format!("$?\r\n{};0\r\n", ";1\r\na\r\n".repeat(100_000)).into_bytes();
+    let reply = zresp::decode(&frame).unwrap().unwrap().reply;
+    assert_free("as_bytes", || assert!(reply.as_bytes().is_err()));
+    let info = measure(|| assert_eq!(reply.to_bytes().unwrap().len(), 100_000));
+    assert_eq!((info.count_total, info.bytes_max), (1, 100_000), "{info:?}");
+}
+
+#[test]
 fn errors_allocate_nothing() {
     assert_free("error", || {
         let error = zresp::decode(b"*1\r\n$3\r\nfooX").unwrap_err();

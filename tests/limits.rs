@@ -178,6 +178,29 @@ fn a_frame_that_is_too_long_is_refused_by_its_header() {
 }
 
 #[test]
+fn lengths_do_not_overflow_where_nothing_is_limited() {
+    let limits = Limits::new().with_bulk(usize::MAX).with_frame(usize::MAX).with_elements(u32::MAX);
+    for most in ["$18446744073709551615", "!18446744073709551615", "=18446744073709551615"] {
+        for behind in ["", "\r", "\r\n", "\r\na"] {
+            let mut decoder = Decoder::with_limits(limits);
+            let frame = format!("{most}{behind}");
+            if let Ok(whole) = decoder.decode(frame.as_bytes()) {
+                assert!(whole.is_none());
+                assert!(decoder.needed() > usize::MAX / 2, "{frame:?}: {}", decoder.needed());
+            }
+        }
+    }
+    for header in ["$18446744073709551616", "*4294967296", "%2147483648"] {
+        let error = Decoder::with_limits(limits).decode(header.as_bytes()).unwrap_err();
+        assert!(error.kind.is_limit(), "{header}: {error}");
+        assert_eq!(error.offset, header.len() - 1, "{header}");
+    }
+    let endless = [b"$".as_slice(), &[b'9'; 100_000]].concat();
+    let error = Decoder::with_limits(limits).decode(&endless).unwrap_err();
+    assert_eq!((error.kind, error.offset), (ErrorKind::BulkTooLong { limit: usize::MAX }, 20));
+}
+
+#[test]
 fn the_defaults_are_those_of_the_documentation() {
     let limits = Limits::default();
     assert_eq!(limits.depth(), 128);

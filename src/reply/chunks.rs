@@ -1,6 +1,7 @@
 //! A string that came in chunks.
 
 use alloc::borrow::Cow;
+use alloc::vec::Vec;
 use core::iter::FusedIterator;
 
 use super::read;
@@ -31,12 +32,20 @@ impl<'a> Chunks<'a> {
     /// ```
     #[must_use]
     pub fn to_bytes(self) -> Cow<'a, [u8]> {
-        let mut rest = self;
-        match (rest.next(), rest.next()) {
-            (None, _) => Cow::Borrowed(&[]),
-            (Some(only), None) => Cow::Borrowed(only),
-            _ => Cow::Owned(self.collect::<alloc::vec::Vec<_>>().concat()),
+        if let Some(bytes) = self.single() {
+            return Cow::Borrowed(bytes);
         }
+        let mut bytes = Vec::with_capacity(self.map(<[u8]>::len).sum());
+        for chunk in self {
+            bytes.extend_from_slice(chunk);
+        }
+        Cow::Owned(bytes)
+    }
+
+    /// Returns the whole string, if it is one chunk or none.
+    pub(super) fn single(mut self) -> Option<&'a [u8]> {
+        let bytes = self.next().unwrap_or_default();
+        self.next().is_none().then_some(bytes)
     }
 }
 

@@ -91,9 +91,15 @@ impl<'a> ReplyRef<'a> {
     /// # Errors
     /// Any other kind, and a streamed string of several chunks: see [`to_bytes`](Self::to_bytes).
     pub fn as_bytes(&self) -> Result<&'a [u8], ConversionError> {
-        match self.to_bytes()? {
-            Cow::Borrowed(bytes) => Ok(bytes),
-            Cow::Owned(_) => Err(ConversionError::value("a string in one piece", self.kind())),
+        match *self {
+            Self::Simple(bytes)
+            | Self::Bulk(bytes)
+            | Self::BigNumber(bytes)
+            | Self::Verbatim { text: bytes, .. } => Ok(bytes),
+            Self::Streamed(chunks) => {
+                chunks.single().ok_or(ConversionError::value("a string in one piece", self.kind()))
+            }
+            _ => Err(ConversionError::kind(BYTES, self.kind())),
         }
     }
 
@@ -104,12 +110,8 @@ impl<'a> ReplyRef<'a> {
     /// Any other kind.
     pub fn to_bytes(&self) -> Result<Cow<'a, [u8]>, ConversionError> {
         match *self {
-            Self::Simple(bytes)
-            | Self::Bulk(bytes)
-            | Self::BigNumber(bytes)
-            | Self::Verbatim { text: bytes, .. } => Ok(Cow::Borrowed(bytes)),
             Self::Streamed(chunks) => Ok(chunks.to_bytes()),
-            _ => Err(ConversionError::kind(BYTES, self.kind())),
+            _ => self.as_bytes().map(Cow::Borrowed),
         }
     }
 

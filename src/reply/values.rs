@@ -31,7 +31,7 @@ impl<'a> Values<'a> {
         let most = self.rest.len() / 3 / each;
         match self.left {
             Some(left) => {
-                let exact = left as usize / each;
+                let exact = most.min(left as usize / each);
                 (exact, Some(exact))
             }
             None => (usize::from(most > 0), Some(most)),

@@ -4,11 +4,14 @@ use super::Scanner;
 use super::level::{Level, Shape};
 use super::state::{BigNumberStage, DoubleStage, IntegerStage, LengthStage, Prefix, State, Then};
 
+/// Wide enough for any sum of lengths.
+type Sum = u128;
+
 /// The shortest value: `+` or `_`, and CRLF.
-const VALUE: u64 = 3;
+const VALUE: Sum = 3;
 /// The end of a streamed aggregate, `.` CRLF; of a streamed string, `;0` CRLF, it is one more.
-const END: u64 = 3;
-const CRLF: u64 = 2;
+const END: Sum = 3;
+const CRLF: Sum = 2;
 
 /// What the scan is in the middle of, seen from a level.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -33,7 +36,7 @@ impl Scanner {
         let unread = Level { owed: level.owed.saturating_sub(counted), ..level };
         // The level whose `.` has been read needs no second one.
         if !matches!(self.state, State::Cr(Then::End) | State::Lf(Then::End)) {
-            bytes = bytes.saturating_add(rest_of_level(unread, inside));
+            bytes += rest_of_level(unread, inside);
         }
         let mut inner = level.shape;
         for level in self.levels.outer() {
@@ -41,14 +44,14 @@ impl Scanner {
                 Shape::Attribute => Inside::Attribute,
                 _ => Inside::Value,
             };
-            bytes = bytes.saturating_add(rest_of_level(level, inside));
+            bytes += rest_of_level(level, inside);
             inner = level.shape;
         }
         usize::try_from(bytes).unwrap_or(usize::MAX)
     }
 
     /// The bytes that can end the value that the scan is in the middle of.
-    fn rest_of_value(&self) -> (u64, Inside) {
+    fn rest_of_value(&self) -> (Sum, Inside) {
         let bytes = match self.state {
             State::Failed(_) => 0,
             State::Value => return (0, Inside::Gap),
@@ -62,9 +65,9 @@ impl Scanner {
                 DoubleStage::Integer | DoubleStage::Fraction | DoubleStage::ExponentDigits,
             ) => CRLF,
             State::Integer(_) | State::BigNumber(_) | State::Double(_) | State::Boolean => 1 + CRLF,
-            State::Letters(letters) => letters.len() as u64 + CRLF,
-            State::Payload { prefix, left } => left as u64 + CRLF + behind_payload(prefix),
-            State::Format { left, text } => u64::from(left) + text as u64 + CRLF,
+            State::Letters(letters) => letters.len() as Sum + CRLF,
+            State::Payload { prefix, left } => left as Sum + CRLF + behind_payload(prefix),
+            State::Format { left, text } => Sum::from(left) + text as Sum + CRLF,
             State::Cr(then) => CRLF + behind_line(then),
             State::Lf(then) => 1 + behind_line(then),
         };
@@ -78,7 +81,7 @@ impl Scanner {
     }
 
     /// From the middle of a length prefix to the end of the value.
-    fn rest_of_length(&self, prefix: Prefix, stage: LengthStage) -> u64 {
+    fn rest_of_length(&self, prefix: Prefix, stage: LengthStage) -> Sum {
         match stage {
             LengthStage::Empty => 1,
             LengthStage::Minus => 1 + CRLF,
@@ -94,7 +97,7 @@ impl Scanner {
     }
 }
 
-fn behind_line(then: Then) -> u64 {
+fn behind_line(then: Then) -> Sum {
     match then {
         Then::Value | Then::End => 0,
         Then::Chunk { .. } | Then::Streamed(Prefix::Bulk) => END + 1,
@@ -103,25 +106,25 @@ fn behind_line(then: Then) -> u64 {
     }
 }
 
-fn behind_length(prefix: Prefix, length: usize) -> u64 {
+fn behind_length(prefix: Prefix, length: usize) -> Sum {
     if !prefix.is_payload() {
-        return VALUE.saturating_mul(prefix.values(length) as u64);
+        return VALUE * prefix.values(length) as Sum;
     }
     match prefix {
         Prefix::Chunk { .. } if length == 0 => 0,
-        _ => (length as u64).saturating_add(CRLF + behind_payload(prefix)),
+        _ => length as Sum + CRLF + behind_payload(prefix),
     }
 }
 
 /// What must follow the line end of a payload.
-fn behind_payload(prefix: Prefix) -> u64 {
+fn behind_payload(prefix: Prefix) -> Sum {
     if matches!(prefix, Prefix::Chunk { .. }) { END + 1 } else { 0 }
 }
 
 /// The bytes that a level needs behind the value or attribute in progress.
-fn rest_of_level(Level { owed, shape, .. }: Level, inside: Inside) -> u64 {
+fn rest_of_level(Level { owed, shape, .. }: Level, inside: Inside) -> Sum {
     match shape {
-        Shape::Counted | Shape::Attribute => VALUE * u64::from(owed),
+        Shape::Counted | Shape::Attribute => VALUE * Sum::from(owed),
         Shape::StreamedMap if owed % 2 == 1 => VALUE + END,
         Shape::StreamedMap if inside == Inside::Attribute => 2 * VALUE + END,
         Shape::Streamed if inside == Inside::Attribute => VALUE + END,

@@ -137,7 +137,8 @@ impl Scanner {
     /// Takes a digit of a length, if a length that begins with these digits is possible.
     fn digit(&self, prefix: Prefix, before: usize, byte: u8, offset: usize) -> Step<State> {
         let value = usize::from(byte.wrapping_sub(b'0'));
-        let length = before.saturating_mul(10).saturating_add(value);
+        let length = before.checked_mul(10).and_then(|tens| tens.checked_add(value));
+        let Some(length) = length else { return Err(self.too_long(prefix)) };
         if length == 0 && prefix.least() > 0 {
             return unexpected(byte, Expected::VerbatimLength);
         }
@@ -148,7 +149,7 @@ impl Scanner {
                 self.check_depth()?;
             }
             if prefix.values(length) > self.limits.elements() as usize {
-                return Err(self.too_many_elements());
+                return Err(self.too_long(prefix));
             }
         }
         Ok(State::Length { prefix, stage: LengthStage::Digits(length) })
@@ -162,7 +163,7 @@ impl Scanner {
         };
         let least = if length < prefix.least() { length.saturating_mul(10) } else { length };
         if least > room {
-            return Err(ErrorKind::BulkTooLong { limit: bulk });
+            return Err(self.too_long(prefix));
         }
         // The digit, two line ends, and between them the payload.
         let end = offset.saturating_add(length).saturating_add(5);
@@ -183,6 +184,15 @@ impl Scanner {
     /// Whether no further aggregate may be opened.
     pub(super) fn at_full_depth(&self) -> bool {
         self.levels.depth() as usize >= self.limits.depth()
+    }
+
+    /// A length exceeds the limit for what it announces.
+    fn too_long(&self, prefix: Prefix) -> ErrorKind {
+        if prefix.is_payload() {
+            ErrorKind::BulkTooLong { limit: self.limits.bulk() }
+        } else {
+            self.too_many_elements()
+        }
     }
 
     fn too_many_elements(&self) -> ErrorKind {
