@@ -195,7 +195,7 @@ fn lengths_do_not_overflow_where_nothing_is_limited() {
         assert!(error.kind.is_limit(), "{header}: {error}");
         assert_eq!(error.offset, header.len() - 1, "{header}");
     }
-    let endless = [b"$".as_slice(), &[b'9'; 100_000]].concat();
+    let endless = [b"$".as_slice(), &vec![b'9'; 100_000]].concat();
     let error = Decoder::with_limits(limits).decode(&endless).unwrap_err();
     assert_eq!((error.kind, error.offset), (ErrorKind::BulkTooLong { limit: usize::MAX }, 20));
 }
