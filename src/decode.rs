@@ -72,8 +72,13 @@ impl Decoder {
     /// views is unspecified, but safe and free of panics.
     #[inline(always)]
     pub fn decode<'a>(&mut self, buf: &'a [u8]) -> Result<Option<Decoded<'a>>, Error> {
-        if let Some(Alike { wire, values, elements }) = self.scanner.frame_alike(buf) {
-            return Ok(Some(Decoded::of_bulks(wire, values, elements)));
+        if self.scanner.is_between_frames() {
+            if let Some(Alike { wire, values, elements }) = self.scanner.frame_alike(buf) {
+                return Ok(Some(Decoded::of_bulks(wire, values, elements)));
+            }
+            if let Some((payload, wire)) = self.scanner.lone_bulk(buf) {
+                return Ok(Some(Decoded::bare(ReplyRef::Bulk(payload), wire)));
+            }
         }
         self.decode_any(buf)
     }
@@ -87,22 +92,23 @@ impl Decoder {
             return self.decode_continued(buf);
         }
         match buf.first() {
-            Some(b'$') => match self.scanner.lone_bulk(buf) {
-                Some((payload, wire)) => Ok(Some(Decoded::bare(ReplyRef::Bulk(payload), wire))),
-                None => self.decode_resumed(buf),
-            },
             Some(b'*' | b'%' | b'~' | b'>') => self.decode_aggregate(buf),
             Some(b'+' | b'-') => match Decoded::text(self.scanner.visible(buf)) {
                 Some(decoded) => Ok(Some(decoded)),
                 None => self.decode_resumed(buf),
             },
-            _ => self.decode_number(buf),
+            Some(b':') => match Decoded::integer(self.scanner.visible(buf)) {
+                Some(decoded) => Ok(Some(decoded)),
+                None => self.decode_resumed(buf),
+            },
+            Some(b',') => self.decode_double(buf),
+            _ => self.decode_resumed(buf),
         }
     }
 
     #[inline(never)]
-    fn decode_number<'a>(&mut self, buf: &'a [u8]) -> Result<Option<Decoded<'a>>, Error> {
-        match Decoded::number(self.scanner.visible(buf)) {
+    fn decode_double<'a>(&mut self, buf: &'a [u8]) -> Result<Option<Decoded<'a>>, Error> {
+        match Decoded::double(self.scanner.visible(buf)) {
             Some(decoded) => Ok(Some(decoded)),
             None => self.decode_resumed(buf),
         }

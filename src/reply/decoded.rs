@@ -49,10 +49,16 @@ impl<'a> Decoded<'a> {
         Self::split(read::text(bytes)?, bytes)
     }
 
-    /// Reads a frame of one number in a line, checking all of it.
+    /// Reads a frame of one integer, checking all of it.
     #[inline(always)]
-    pub(crate) fn number(bytes: &'a [u8]) -> Option<Self> {
-        Self::split(read::number(bytes)?, bytes)
+    pub(crate) fn integer(bytes: &'a [u8]) -> Option<Self> {
+        Self::split(read::integer(bytes)?, bytes)
+    }
+
+    /// Reads a frame of one double, checking all of it.
+    #[inline(always)]
+    pub(crate) fn double(bytes: &'a [u8]) -> Option<Self> {
+        Self::split(read::double(bytes)?, bytes)
     }
 
     #[inline(always)]

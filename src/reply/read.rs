@@ -40,8 +40,10 @@ pub(super) fn bulk_string(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
 #[inline(always)]
 pub(super) fn line(bytes: &[u8]) -> Option<(ReplyRef<'_>, &[u8])> {
     match bytes.first()? {
+        b':' => integer(bytes),
         b'+' | b'-' => text(bytes),
-        _ => number(bytes),
+        b',' => double(bytes),
+        _ => None,
     }
 }
 
@@ -54,21 +56,18 @@ pub(super) fn text(bytes: &[u8]) -> Option<(ReplyRef<'_>, &[u8])> {
     Some((if is_error { ReplyRef::Error(text) } else { ReplyRef::Simple(text) }, rest))
 }
 
-/// Splits off an integer or a double.
+/// Splits off an integer.
 #[inline(always)]
-pub(super) fn number(bytes: &[u8]) -> Option<(ReplyRef<'_>, &[u8])> {
-    let word = word::first(bytes)?;
-    match word::first_byte(word) {
-        b':' => {
-            let (value, rest) = number::line(word, bytes)?;
-            Some((ReplyRef::Integer(value), rest))
-        }
-        b',' => {
-            let (decimal, rest) = double::line(bytes)?;
-            Some((ReplyRef::Double(decimal.value()?), rest))
-        }
-        _ => None,
-    }
+pub(super) fn integer(bytes: &[u8]) -> Option<(ReplyRef<'_>, &[u8])> {
+    let (value, rest) = number::line(word::first(bytes)?, bytes)?;
+    Some((ReplyRef::Integer(value), rest))
+}
+
+/// Splits off a double.
+#[inline(always)]
+pub(super) fn double(bytes: &[u8]) -> Option<(ReplyRef<'_>, &[u8])> {
+    let (decimal, rest) = double::line(bytes)?;
+    Some((ReplyRef::Double(decimal.value()?), rest))
 }
 
 /// Returns the value at the front of the bytes, which is no attribute, and its size.

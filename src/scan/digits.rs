@@ -39,12 +39,12 @@ pub(crate) fn run(bytes: &[u8]) -> Digits {
 }
 
 /// The value and the number of the digits that a word begins with, its lowest byte first.
-#[inline]
-fn of_word(word: u64) -> (u64, usize) {
+#[inline(always)]
+pub(crate) fn of_word(word: u64) -> (u64, usize) {
     let digits = word ^ 0x3030_3030_3030_3030;
     // A byte of more than nine sets its top bit; what that carries changes only bytes behind it.
     let others = (digits.wrapping_add(0x7676_7676_7676_7676) | digits) & 0x8080_8080_8080_8080;
-    let count = others.trailing_zeros() as usize / 8;
+    let count = (others.trailing_zeros() / 8) as usize;
     // With zeros in front there are eight digits, whose neighbours are joined: to numbers of two
     // digits, of four, of eight.
     let eight = if count == 0 { 0 } else { digits << (64 - 8 * count) };

@@ -7,14 +7,28 @@ use super::word;
 
 /// Splits off the integer that the input begins with, `word` being its first bytes: its value, and
 /// what is behind its line end. `None` if it is cut, malformed, or does not fit.
-#[inline]
+#[inline(always)]
 pub(crate) fn line(word: u64, input: &[u8]) -> Option<(i64, &[u8])> {
-    if let Some((value, size)) = word::number(word) {
-        return Some((i64::from(value), input.get(size..)?));
+    // Most often 0 or 1.
+    if let (Some(digit), true) = (word::digit(word >> 8), word::ends_line(word >> 16)) {
+        return Some((i64::from(digit), input.get(4..)?));
     }
-    long_line(input)
+    // A short one is all in the word, and its digits are read together: there is no branch for
+    // each, which could be predicted wrongly.
+    let is_negative = word::first_byte(word >> 8) == b'-';
+    let start = 1 + usize::from(is_negative);
+    let text = word >> (8 * start);
+    let (magnitude, count) = digits::of_word(text);
+    let has_needless_zero = word::first_byte(text) == b'0' && start + count > 2;
+    if count == 0 || has_needless_zero || !word::ends_line(text >> (8 * count)) {
+        return long_line(input);
+    }
+    #[allow(clippy::cast_possible_wrap, reason = "it has less than eight digits")]
+    let value = if is_negative { -(magnitude as i64) } else { magnitude as i64 };
+    Some((value, input.get(start + count + 2..)?))
 }
 
+#[inline(never)]
 fn long_line(input: &[u8]) -> Option<(i64, &[u8])> {
     let (_, text) = input.split_first()?;
     let (is_negative, unsigned) = split_sign(text)?;

@@ -38,9 +38,8 @@ pub(crate) fn bulk(word: u64, input: &[u8]) -> Option<(usize, &[u8], &[u8])> {
         Some(number) => number,
         None => long_number(input)?,
     };
-    let (whole, rest) = input.split_at_checked(header + length as usize + 2)?;
-    let payload = whole.strip_suffix(b"\r\n")?.get(header..)?;
-    Some((header, payload, rest))
+    let (payload, tail) = input.get(header..)?.split_at_checked(length as usize)?;
+    Some((header, payload, tail.strip_prefix(b"\r\n")?))
 }
 
 /// Returns the number of one to five digits, without leading zeros, between the first byte of the
@@ -102,12 +101,13 @@ fn long_number(input: &[u8]) -> Option<(u32, usize)> {
 /// Returns whether the lowest two bytes are CRLF.
 #[inline]
 pub(crate) const fn ends_line(word: u64) -> bool {
-    word & 0xffff == CRLF
+    // Not `word & 0xffff == CRLF`: with two masks of eight bytes that takes longer.
+    (word << 48) == CRLF << 48
 }
 
 /// The value of the lowest byte, if it is a digit.
-#[inline]
-fn digit(word: u64) -> Option<u32> {
+#[inline(always)]
+pub(crate) fn digit(word: u64) -> Option<u32> {
     let value = first_byte(word).wrapping_sub(b'0');
     (value < 10).then_some(u32::from(value))
 }

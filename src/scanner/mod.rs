@@ -74,9 +74,6 @@ impl Scanner {
     /// frames before.
     #[inline(always)]
     pub(crate) fn frame_alike<'a>(&self, input: &'a [u8]) -> Option<Alike<'a>> {
-        if !self.is_between_frames() {
-            return None;
-        }
         self.template.as_ref()?.matches(input)
     }
 

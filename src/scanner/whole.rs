@@ -68,9 +68,7 @@ impl Scanner {
                 if payload.len() > self.limits.bulk() {
                     break;
                 }
-                if header <= 8 {
-                    self.memo.remember(owed, word, header, rest.len() - behind.len());
-                }
+                self.memo.notice(owed, word, header, rest.len() - behind.len());
                 rest = behind;
             }
             owed -= 1;

@@ -56,8 +56,11 @@ pub fn mutated() -> impl Strategy<Value = Input> {
 pub fn alike() -> impl Strategy<Value = Input> {
     let word =
         prop_oneof![4 => vec(byte(), 0..4), 1 => vec(byte(), 8..12), 1 => vec(byte(), 98..102)];
-    let command = (vec(word, 0..5), 1..4usize).prop_map(|(words, times)| {
-        let bulks = words.iter().flat_map(|word| sized(b'$', word)).collect();
+    // The same word several times in a row: lists of equal lengths.
+    let words = (word, 1..6usize).prop_map(|(word, times)| vec![word; times]);
+    let command = (vec(words, 0..5), 1..4usize).prop_map(|(words, times)| {
+        let words = words.concat();
+        let bulks: Vec<u8> = words.iter().flat_map(|word| sized(b'$', word)).collect();
         let header = format!("*{}\r\n", words.len()).into_bytes();
         let frame = if words.len() == 1 { bulks } else { [header, bulks].concat() };
         frame.repeat(times)
