@@ -128,6 +128,12 @@ impl Decoder {
         if !self.is_continued_by(buf) {
             return Err(self.scanner.fail(ErrorKind::BufferChanged));
         }
+        // A lone bulk string, the most frequent frame to be cut, is known by its header alone.
+        if let (None, Some((payload, wire))) = (self.scanner.failure(), self.scanner.lone_bulk(buf))
+        {
+            self.scanner.reset();
+            return Ok(Some(Decoded::bare(ReplyRef::Bulk(payload), wire)));
+        }
         self.decode_resumed(buf)
     }
 

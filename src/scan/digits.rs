@@ -38,6 +38,19 @@ pub(crate) fn run(bytes: &[u8]) -> Digits {
     Digits { value, count }
 }
 
+/// Reads the digits that sixteen bytes begin with; `None` where there are fewer bytes.
+#[inline(always)]
+pub(crate) fn up_to_sixteen(bytes: &[u8]) -> Option<Digits> {
+    let (first, rest) = bytes.split_first_chunk()?;
+    let second = rest.first_chunk()?;
+    let (value, count) = of_word(u64::from_le_bytes(*first));
+    if count < 8 {
+        return Some(Digits { value, count });
+    }
+    let (low, more) = of_word(u64::from_le_bytes(*second));
+    Some(Digits { value: value * power(more) + low, count: 8 + more })
+}
+
 /// The value and the number of the digits that a word begins with, its lowest byte first.
 #[inline(always)]
 pub(crate) fn of_word(word: u64) -> (u64, usize) {

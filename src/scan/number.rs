@@ -20,16 +20,24 @@ pub(crate) fn line(word: u64, input: &[u8]) -> Option<(i64, &[u8])> {
     let text = word >> (8 * start);
     let (magnitude, count) = digits::of_word(text);
     let has_needless_zero = word::first_byte(text) == b'0' && start + count > 2;
-    if count == 0 || has_needless_zero || !word::ends_line(text >> (8 * count)) {
-        return long_line(input);
+    if count > 0 && !has_needless_zero && word::ends_line(text >> (8 * count)) {
+        #[allow(clippy::cast_possible_wrap, reason = "it has less than eight digits")]
+        let value = if is_negative { -(magnitude as i64) } else { magnitude as i64 };
+        return Some((value, input.get(start + count + 2..)?));
     }
-    #[allow(clippy::cast_possible_wrap, reason = "it has less than eight digits")]
-    let value = if is_negative { -(magnitude as i64) } else { magnitude as i64 };
-    Some((value, input.get(start + count + 2..)?))
+    let unsigned = input.get(start..)?;
+    match digits::up_to_sixteen(unsigned) {
+        Some(digits @ Digits { count: 1..16, .. }) if !has_needless_zero => {
+            let rest = unsigned.get(digits.count..)?.strip_prefix(b"\r\n")?;
+            Some((value(is_negative, digits)?, rest))
+        }
+        _ => rare_line(input),
+    }
 }
 
+/// An integer with a `+`, of more than fifteen digits, or near the end of the input.
 #[inline(never)]
-fn long_line(input: &[u8]) -> Option<(i64, &[u8])> {
+fn rare_line(input: &[u8]) -> Option<(i64, &[u8])> {
     let (_, text) = input.split_first()?;
     let (is_negative, unsigned) = split_sign(text)?;
     let digits = digits::run(unsigned);

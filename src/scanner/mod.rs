@@ -24,7 +24,7 @@ use crate::scan::{
 };
 
 use level::{Ended, Levels};
-use state::{LengthStage, State};
+use state::{LengthStage, Prefix, State};
 
 /// The resumable validation of one frame.
 #[derive(Debug, Clone)]
@@ -214,6 +214,13 @@ impl Scanner {
                 }
                 if ended == Ended::Frame {
                     return (at, Ok(ended));
+                }
+                if let Some(left) = self.cut_payload(input.get(at..).unwrap_or_default()) {
+                    let end = self.offset.saturating_add(input.len() + left + 2);
+                    if end <= self.limits.frame() {
+                        self.state = State::Payload { prefix: Prefix::Bulk, left };
+                        return (input.len(), Ok(Ended::Value));
+                    }
                 }
             }
             at += self.run(input.get(at..).unwrap_or_default());

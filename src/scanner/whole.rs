@@ -76,6 +76,16 @@ impl Scanner {
         (rest, owed)
     }
 
+    /// Returns how much of its payload is to come, if the input is a bulk string that is cut there,
+    /// and within its limit.
+    pub(super) fn cut_payload(&self, input: &[u8]) -> Option<usize> {
+        let word = word::first(input).filter(|word| word::first_byte(*word) == b'$')?;
+        let (length, header) = word::number(word)?;
+        let left = (header + length as usize).checked_sub(input.len())?;
+        let is_allowed = self.levels.current.owed > 0 && length as usize <= self.limits.bulk();
+        (left > 0 && is_allowed).then_some(left)
+    }
+
     /// Passes over the header of a command and its name: the number of its arguments, at least one,
     /// and what is behind the name. `None` for what does not begin like most commands.
     #[inline(always)]
