@@ -73,8 +73,8 @@ impl Decoder {
     #[inline(always)]
     pub fn decode<'a>(&mut self, buf: &'a [u8]) -> Result<Option<Decoded<'a>>, Error> {
         if self.scanner.is_between_frames() {
-            if let Some(Alike { wire, values, elements }) = self.scanner.frame_alike(buf) {
-                return Ok(Some(Decoded::of_bulks(wire, values, elements)));
+            if let Some(Alike { wire, content, form }) = self.scanner.frame_alike(buf) {
+                return Ok(Some(Decoded::alike(wire, content, form)));
             }
             if let Some((payload, wire)) = self.scanner.lone_bulk(buf) {
                 return Ok(Some(Decoded::bare(ReplyRef::Bulk(payload), wire)));
@@ -94,7 +94,10 @@ impl Decoder {
         match buf.first() {
             Some(b'*' | b'%' | b'~' | b'>') => self.decode_aggregate(buf),
             Some(b'+' | b'-') => match Decoded::text(self.scanner.visible(buf)) {
-                Some(decoded) => Ok(Some(decoded)),
+                Some(decoded) => {
+                    self.scanner.learn(decoded.wire);
+                    Ok(Some(decoded))
+                }
                 None => self.decode_resumed(buf),
             },
             Some(b':') => match Decoded::integer(self.scanner.visible(buf)) {

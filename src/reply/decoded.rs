@@ -1,5 +1,7 @@
 //! A value together with its bytes and its attributes.
 
+use crate::scan::template::Form;
+
 use super::read::{self, Extent};
 use super::values::Values;
 use super::{Attributes, Elements, ReplyRef, Tokens};
@@ -33,14 +35,17 @@ impl<'a> Decoded<'a> {
         Some(Self::bare(ReplyRef::aggregate(*wire.first()?, values), wire))
     }
 
-    /// The bulk string with this payload, if there are no elements, or an array of bulk strings.
+    /// The frame of this form and content.
     #[inline(always)]
-    pub(crate) const fn of_bulks(wire: &'a [u8], content: &'a [u8], elements: u32) -> Self {
-        if elements == 0 {
-            return Self::bare(ReplyRef::Bulk(content), wire);
-        }
-        let values = Values::new(content, Some(elements));
-        Self::bare(ReplyRef::Array(Elements::new(values)), wire)
+    pub(crate) const fn alike(wire: &'a [u8], content: &'a [u8], form: Form) -> Self {
+        let reply = match form {
+            Form::Bulk => ReplyRef::Bulk(content),
+            Form::Simple => ReplyRef::Simple(content),
+            Form::Array(elements) => {
+                ReplyRef::Array(Elements::new(Values::new(content, Some(elements))))
+            }
+        };
+        Self::bare(reply, wire)
     }
 
     /// Reads a frame of one line of text, checking all of it.

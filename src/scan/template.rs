@@ -1,6 +1,6 @@
 //! The layout of a frame, to recognise frames that are alike.
 //!
-//! Traffic comes in runs: `GET` with keys of one length, values of one length. A frame is alike if
+//! Traffic comes in runs: `GET` with keys of one length, values of one length, `+OK`. A frame is alike if
 //! its headers, and the line ends in front of them, are the same bytes in the same places. Comparing
 //! these takes no parsing, and no comparison waits for another: the frame is passed at once, and the
 //! branch predictor runs ahead to the next.
@@ -13,7 +13,7 @@ use super::word;
 /// arguments.
 const WORDS: usize = 2;
 
-/// A frame that is a bulk string, or an array of a few of them, without its payloads.
+/// A frame without its payloads.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Template {
     /// The first bytes.
@@ -25,8 +25,17 @@ pub(crate) struct Template {
     size: NonZeroUsize,
     /// The length of its first header.
     header: usize,
-    /// How many bulk strings are in the array; 0 if the frame is a bulk string itself.
-    elements: u32,
+    form: Form,
+}
+
+/// The forms of frames that are recognised.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Form {
+    Bulk,
+    /// A simple string that fits in one word, all of which is compared.
+    Simple,
+    /// An array of so many bulk strings.
+    Array(u32),
 }
 
 /// Up to eight bytes that are the same in all frames that are alike.
@@ -38,18 +47,20 @@ struct Place {
 }
 
 impl Template {
-    /// Returns the layout of a validated frame that is a bulk string, or an array of a few of them;
-    /// `None` for other frames, and for those too short or too long for this.
+    /// Returns the layout of a validated frame; `None` for one of other forms, and for one too long.
     #[inline(never)]
     pub(crate) fn of(wire: &[u8]) -> Option<Self> {
         let word = word::first(wire)?;
-        let (count, header) = word::number(word)?;
-        let is_array = word::first_byte(word) == b'*';
-        let elements = if is_array { count } else { 0 };
-        let mut first = Place::of(wire, 0, header)?;
         let mut words = [Place::ANY; WORDS];
+        let (form, header, mut at) = match (word::first_byte(word), word::number(word)) {
+            (b'*', Some((elements, header))) => (Form::Array(elements), header, header),
+            (b'$', Some((_, header))) => (Form::Bulk, header, 0),
+            (b'+', _) => (Form::Simple, 1, wire.len()),
+            _ => return None,
+        };
+        let fixed = if form == Form::Simple { wire.len() } else { header };
+        let mut first = Place::of(wire, 0, fixed)?;
         let mut free = words.iter_mut();
-        let mut at = if is_array { header } else { 0 };
         while at < wire.len() {
             let tail = wire.get(at..)?;
             let (bulk_header, payload, _) = word::bulk(word::first(tail)?, tail)?;
@@ -63,7 +74,7 @@ impl Template {
             at = end + payload.len() + 2;
         }
         let Place { mask, bytes, .. } = first;
-        Some(Self { mask, bytes, words, size: NonZeroUsize::new(wire.len())?, header, elements })
+        Some(Self { mask, bytes, words, size: NonZeroUsize::new(wire.len())?, header, form })
     }
 
     /// Returns the frame that the input begins with, if it is alike.
@@ -75,14 +86,15 @@ impl Template {
         }
         let wire = input.get(..self.size.get())?;
         let body = wire.strip_suffix(b"\r\n")?;
-        if self.elements == 0 {
-            let values = body.get(self.header..).unwrap_or_default();
-            return Some(Alike { wire, values, elements: 0 });
+        let form = self.form;
+        if let Form::Array(_) = form {
+            let [second, third] = &self.words;
+            let content = wire.get(self.header..).unwrap_or_default();
+            let is_alike = second.is_in(wire) && third.is_in(wire);
+            return is_alike.then_some(Alike { wire, content, form });
         }
-        let [second, third] = &self.words;
-        let values = wire.get(self.header..).unwrap_or_default();
-        let is_alike = second.is_in(wire) && third.is_in(wire);
-        is_alike.then_some(Alike { wire, values, elements: self.elements })
+        let content = body.get(self.header..).unwrap_or_default();
+        Some(Alike { wire, content, form })
     }
 }
 
@@ -90,10 +102,9 @@ impl Template {
 pub(crate) struct Alike<'a> {
     /// The whole frame.
     pub(crate) wire: &'a [u8],
-    /// The payload of a bulk string; the elements of an array.
-    pub(crate) values: &'a [u8],
-    /// The number of elements; 0 for a bulk string.
-    pub(crate) elements: u32,
+    /// The payload or the text; the elements of an array.
+    pub(crate) content: &'a [u8],
+    pub(crate) form: Form,
 }
 
 impl Place {
@@ -121,7 +132,7 @@ mod tests {
 
     #[test]
     fn only_frames_of_the_same_headers_are_alike() {
-        let frames: [&[u8]; 12] = [
+        let frames: [&[u8]; 16] = [
             b"$8\r\nabcdefgh\r\n",
             b"$10\r\nabcdefghij\r\n",
             b"$100\r\n\r\n",
@@ -134,6 +145,10 @@ mod tests {
             b"*3\r\n$3\r\nSET\r\n$16\r\n0123456789abcdef\r\n$100\r\n",
             b"*1\r\n$4\r\nPING\r\n",
             b"*1\r\n$4\r\nPONG\r\n",
+            b"+OK\r\n",
+            b"+KO\r\n",
+            b"+QUEUE\r\n",
+            b"+QUEUED\r\n",
         ];
         let mut learned = 0;
         for frame in frames {
@@ -147,7 +162,9 @@ mod tests {
                     };
                     words(&of_other) == words(&template) && other.len() == frame.len()
                 });
-                assert_eq!(template.matches(other).is_some(), other_is_alike);
+                // A frame shorter than a word needs something behind it.
+                let needs_more = other.len() < 8;
+                assert_eq!(template.matches(other).is_some(), other_is_alike && !needs_more);
                 let longer = [other, b"*1\r\n"].concat();
                 assert_eq!(template.matches(&longer).is_some(), other_is_alike);
             }
@@ -160,6 +177,6 @@ mod tests {
                 assert!(template.matches(&broken).is_none());
             }
         }
-        assert_eq!(learned, 10, "frames whose layout is learned");
+        assert_eq!(learned, 13, "frames whose layout is learned");
     }
 }

@@ -38,7 +38,7 @@ pub(crate) struct Scanner {
     levels: Levels,
     memo: Memo,
     template: Option<Template>,
-    /// The length of the last frame that was all bulk strings.
+    /// The length of the last frame of a form that could be learned.
     last_size: usize,
 }
 
@@ -124,9 +124,9 @@ impl Scanner {
         Some((wire, header, values))
     }
 
-    /// Learns the layout of a frame of bulk strings, if the one before was as long.
+    /// Learns the layout of a frame, if the one before was as long.
     #[inline(always)]
-    fn learn(&mut self, wire: &[u8]) {
+    pub(crate) fn learn(&mut self, wire: &[u8]) {
         if wire.len() == self.last_size {
             self.template = Template::of(wire).or(self.template);
         }

@@ -65,8 +65,11 @@ pub fn alike() -> impl Strategy<Value = Input> {
         let frame = if words.len() == 1 { bulks } else { [header, bulks].concat() };
         frame.repeat(times)
     });
+    let line = (select(&["+OK", "+KO", "+QUEUE", "+QUEUED", "-OK", ":1"]), 1..4usize)
+        .prop_map(|(text, times)| format!("{text}\r\n").into_bytes().repeat(times));
+    let frames = vec(prop_oneof![3 => command, 1 => line], 1..6);
     let edits = vec((any::<Index>(), byte()), 0..3);
-    (vec(command, 1..6), edits).prop_map(|(frames, edits)| {
+    (frames, edits).prop_map(|(frames, edits)| {
         // Each run of equal frames comes twice, with others between.
         let mut bytes = [frames.concat(), frames.concat()].concat();
         for (place, byte) in edits {
