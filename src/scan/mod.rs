@@ -1,7 +1,7 @@
 //! The primitives that read a header: words of eight bytes, lines, numbers.
 //!
-//! They know nothing of frames or of state. Both the validating scanner and the views, which read
-//! what has been validated, are built on them.
+//! Both the validating scanner and the views, which read what has been validated, are built on them.
+//! `memo` and `template` recognise what was read before.
 
 pub(crate) mod digits;
 pub(crate) mod double;

@@ -169,7 +169,7 @@ impl Levels {
         Ended::Value
     }
 
-    /// The current level, and those around it that owe something, from the inside out.
+    /// The levels around the current one that owe something or end otherwise, from the inside out.
     pub(super) fn outer(&self) -> impl Iterator<Item = Level> {
         self.outer.iter().rev().copied()
     }
