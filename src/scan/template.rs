@@ -86,15 +86,21 @@ impl Template {
         }
         let wire = input.get(..self.size.get())?;
         let body = wire.strip_suffix(b"\r\n")?;
-        let form = self.form;
-        if let Form::Array(_) = form {
-            let [second, third] = &self.words;
-            let content = wire.get(self.header..).unwrap_or_default();
-            let is_alike = second.is_in(wire) && third.is_in(wire);
-            return is_alike.then_some(Alike { wire, content, form });
+        // Each form by itself, for its view to be made in its own branch of the caller's loop.
+        match self.form {
+            form @ Form::Bulk => {
+                Some(Alike { wire, content: body.get(self.header..).unwrap_or_default(), form })
+            }
+            form @ Form::Simple => {
+                Some(Alike { wire, content: body.get(1..).unwrap_or_default(), form })
+            }
+            form @ Form::Array(_) => {
+                let [second, third] = &self.words;
+                let is_alike = second.is_in(wire) && third.is_in(wire);
+                let content = wire.get(self.header..).unwrap_or_default();
+                is_alike.then_some(Alike { wire, content, form })
+            }
         }
-        let content = body.get(self.header..).unwrap_or_default();
-        Some(Alike { wire, content, form })
     }
 }
 
