@@ -92,7 +92,7 @@ pub(crate) fn command(word: u64) -> Option<(u32, usize)> {
 #[cold]
 fn long_number(input: &[u8]) -> Option<(u32, usize)> {
     let text = input.get(1..)?;
-    let Digits { value, count } = digits::run(text);
+    let Digits { value, count } = digits::up_to_sixteen(text)?;
     let is_number = (6..=9).contains(&count) && !text.starts_with(b"0");
     let is_line = text.get(count..)?.starts_with(b"\r\n");
     Some((u32::try_from(value).ok().filter(|_| is_number && is_line)?, count + 3))
