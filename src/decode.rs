@@ -6,8 +6,8 @@ use core::iter::FusedIterator;
 use crate::error::{Error, ErrorKind};
 use crate::limits::Limits;
 use crate::reply::{Decoded, ReplyRef};
-use crate::scan::template::Alike;
-use crate::scanner::Scanner;
+use crate::scan::{constant, template::Alike, word};
+use crate::scanner::{Aggregate, Line, Scanner};
 
 /// A resumable decoder of replies: the caller keeps the unfinished frame in its buffer, the result
 /// is a view into it.
@@ -36,8 +36,8 @@ use crate::scanner::Scanner;
 #[derive(Clone)]
 pub struct Decoder {
     scanner: Scanner,
-    /// The first bytes of an unfinished frame, zero behind its end.
-    head: [u8; 8],
+    /// The first bytes of an unfinished frame.
+    head: u64,
 }
 
 impl Decoder {
@@ -52,7 +52,7 @@ impl Decoder {
     #[must_use]
     #[inline(always)]
     pub fn with_limits(limits: Limits) -> Self {
-        Self { scanner: Scanner::new(limits), head: [0; 8] }
+        Self { scanner: Scanner::new(limits), head: 0 }
     }
 
     /// Returns the frame that `buf` begins with, or `None` if more bytes are needed.
@@ -72,79 +72,85 @@ impl Decoder {
     /// views is unspecified, but safe and free of panics.
     #[inline(always)]
     pub fn decode<'a>(&mut self, buf: &'a [u8]) -> Result<Option<Decoded<'a>>, Error> {
-        if self.scanner.is_between_frames() {
+        let is_continued = !self.scanner.is_between_frames();
+        if !is_continued {
             if let Some(Alike { wire, content, form }) = self.scanner.frame_alike(buf) {
                 return Ok(Some(Decoded::alike(wire, content, form)));
             }
-            if let Some((payload, wire)) = self.scanner.lone_bulk(buf) {
-                return Ok(Some(Decoded::bare(ReplyRef::Bulk(payload), wire)));
+            if let Some(frame) = self.decode_whole(buf) {
+                return Ok(Some(frame));
             }
         }
-        self.decode_any(buf)
+        // Field by field: the views made above need no place in memory then.
+        let slow = self.decode_slow(buf, is_continued)?;
+        Ok(slow.map(|Decoded { reply, wire, attributes }| Decoded { reply, wire, attributes }))
     }
 
-    // Each way of decoding is a function of its own that is called last, so that none pays for the
-    // registers and the stack of another.
-
-    #[inline(never)]
-    fn decode_any<'a>(&mut self, buf: &'a [u8]) -> Result<Option<Decoded<'a>>, Error> {
-        if !self.scanner.is_between_frames() {
-            return self.decode_continued(buf);
-        }
-        match buf.first() {
-            Some(b'*' | b'%' | b'~' | b'>') => self.decode_aggregate(buf),
-            Some(b'+' | b'-') => match Decoded::text(self.scanner.visible(buf)) {
-                Some(decoded) => {
-                    self.scanner.learn(decoded.wire);
-                    Ok(Some(decoded))
+    /// Returns the frame that `buf` begins with, if it is of a frequent kind and whole.
+    ///
+    /// What is not read here at once is read by calls that return no more than fits in registers:
+    /// a view that goes through memory stalls whoever reads it next.
+    #[inline(always)]
+    fn decode_whole<'a>(&mut self, buf: &'a [u8]) -> Option<Decoded<'a>> {
+        let word = word::first(buf)?;
+        match word::first_byte(word) {
+            b'$' => match self.scanner.lone_bulk(word, buf) {
+                Some((payload, wire)) => Some(Decoded::bare(ReplyRef::Bulk(payload), wire)),
+                None => self.decode_constant(word, buf),
+            },
+            b'*' | b'%' | b'~' | b'>' => {
+                if let Some((wire, values)) = self.scanner.command_alike(buf) {
+                    return Decoded::aggregate(wire, 4, values);
                 }
-                None => self.decode_resumed(buf),
-            },
-            Some(b':') => match Decoded::integer(self.scanner.visible(buf)) {
-                Some(decoded) => Ok(Some(decoded)),
-                None => self.decode_resumed(buf),
-            },
-            Some(b',') => self.decode_double(buf),
-            _ => self.decode_resumed(buf),
+                let Aggregate { size, opening } = self.scanner.aggregate(buf)?;
+                Decoded::aggregate(buf.get(..size.get())?, (opening >> 32) as usize, opening as u32)
+            }
+            b':' => {
+                let Line { value, size } = self.scanner.lone_integer(word, buf)?;
+                Some(Decoded::bare(ReplyRef::Integer(value), buf.get(..size.get())?))
+            }
+            first @ (b'+' | b'-') => {
+                let wire = self.scanner.lone_text(word, buf)?;
+                let text = wire.get(1..wire.len() - 2)?;
+                let reply =
+                    if first == b'+' { ReplyRef::Simple(text) } else { ReplyRef::Error(text) };
+                Some(Decoded::bare(reply, wire))
+            }
+            b',' => {
+                let Line { value, size } = self.scanner.lone_double(buf)?;
+                Some(Decoded::bare(ReplyRef::Double(value), buf.get(..size.get())?))
+            }
+            b'_' | b'#' => self.decode_constant(word, buf),
+            _ => None,
         }
     }
 
-    #[inline(never)]
-    fn decode_double<'a>(&mut self, buf: &'a [u8]) -> Result<Option<Decoded<'a>>, Error> {
-        match Decoded::double(self.scanner.visible(buf)) {
-            Some(decoded) => Ok(Some(decoded)),
-            None => self.decode_resumed(buf),
-        }
+    #[inline(always)]
+    fn decode_constant<'a>(&mut self, word: u64, buf: &'a [u8]) -> Option<Decoded<'a>> {
+        let (constant, size) = constant::line(word)?;
+        Some(Decoded::bare(ReplyRef::constant(constant), self.scanner.visible(buf).get(..size)?))
     }
 
     #[inline(never)]
-    fn decode_aggregate<'a>(&mut self, buf: &'a [u8]) -> Result<Option<Decoded<'a>>, Error> {
-        let whole = self.scanner.aggregate(buf);
-        match whole.and_then(|(wire, header, values)| Decoded::aggregate(wire, header, values)) {
-            Some(decoded) => Ok(Some(decoded)),
-            None => self.decode_resumed(buf),
+    fn decode_slow<'a>(
+        &mut self,
+        buf: &'a [u8],
+        is_continued: bool,
+    ) -> Result<Option<Decoded<'a>>, Error> {
+        if is_continued {
+            if !self.is_continued_by(buf) {
+                return Err(self.scanner.fail(ErrorKind::BufferChanged));
+            }
+            // A lone bulk string, the most frequent frame to be cut, is known by its header alone.
+            if let Some((payload, wire)) = self.scanner.resumed_bulk(buf) {
+                return Ok(Some(Decoded::bare(ReplyRef::Bulk(payload), wire)));
+            }
+        } else if self.scanner.begin_bulk(buf) {
+            self.head = head(buf);
+            return Ok(None);
         }
-    }
-
-    #[inline(never)]
-    fn decode_continued<'a>(&mut self, buf: &'a [u8]) -> Result<Option<Decoded<'a>>, Error> {
-        if !self.is_continued_by(buf) {
-            return Err(self.scanner.fail(ErrorKind::BufferChanged));
-        }
-        // A lone bulk string, the most frequent frame to be cut, is known by its header alone.
-        if let (None, Some((payload, wire))) = (self.scanner.failure(), self.scanner.lone_bulk(buf))
-        {
-            self.scanner.reset();
-            return Ok(Some(Decoded::bare(ReplyRef::Bulk(payload), wire)));
-        }
-        self.decode_resumed(buf)
-    }
-
-    #[inline(never)]
-    fn decode_resumed<'a>(&mut self, buf: &'a [u8]) -> Result<Option<Decoded<'a>>, Error> {
         let Some(frame) = self.frame(buf)? else {
-            let head = self.head.iter_mut().zip(buf);
-            head.for_each(|(kept, byte)| *kept = *byte);
+            self.head = head(buf);
             return Ok(None);
         };
         match frame.view(buf) {
@@ -154,9 +160,9 @@ impl Decoder {
     }
 
     /// Whether `buf` is longer than the one of the call before, and begins with the same bytes.
+    #[inline]
     fn is_continued_by(&self, buf: &[u8]) -> bool {
-        let seen = buf.get(..self.scanner.offset());
-        seen.is_some_and(|seen| seen.starts_with(self.head.get(..seen.len()).unwrap_or(&self.head)))
+        buf.get(..self.scanner.offset()).is_some_and(|seen| head(seen) == self.head)
     }
 
     /// Returns where the frame that `buf` begins with ends: [`decode`](Self::decode) without the
@@ -200,6 +206,15 @@ impl fmt::Debug for Decoder {
 impl Default for Decoder {
     fn default() -> Self {
         Self::new()
+    }
+}
+
+/// The first eight bytes as a number, with zeros behind the end of the input.
+#[inline]
+fn head(bytes: &[u8]) -> u64 {
+    match bytes.first_chunk() {
+        Some(chunk) => u64::from_le_bytes(*chunk),
+        None => bytes.iter().rev().fold(0, |word, byte| word << 8 | u64::from(*byte)),
     }
 }
 

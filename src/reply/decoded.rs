@@ -48,29 +48,6 @@ impl<'a> Decoded<'a> {
         Self::bare(reply, wire)
     }
 
-    /// Reads a frame of one line of text, checking all of it.
-    #[inline(always)]
-    pub(crate) fn text(bytes: &'a [u8]) -> Option<Self> {
-        Self::split(read::text(bytes)?, bytes)
-    }
-
-    /// Reads a frame of one integer, checking all of it.
-    #[inline(always)]
-    pub(crate) fn integer(bytes: &'a [u8]) -> Option<Self> {
-        Self::split(read::integer(bytes)?, bytes)
-    }
-
-    /// Reads a frame of one double, checking all of it.
-    #[inline(always)]
-    pub(crate) fn double(bytes: &'a [u8]) -> Option<Self> {
-        Self::split(read::double(bytes)?, bytes)
-    }
-
-    #[inline(always)]
-    fn split((reply, rest): (ReplyRef<'a>, &[u8]), bytes: &'a [u8]) -> Option<Self> {
-        Some(Self::bare(reply, bytes.get(..bytes.len() - rest.len())?))
-    }
-
     /// A reply without attributes.
     #[inline(always)]
     pub(crate) const fn bare(reply: ReplyRef<'a>, wire: &'a [u8]) -> Self {

@@ -25,6 +25,7 @@ pub use pairs::{AnnotatedPairs, Pairs};
 pub use tokens::{Token, Tokens};
 
 use crate::kind::Kind;
+use crate::scan::constant::Constant;
 use values::Values;
 
 /// A validated reply, borrowed from the bytes it lies in.
@@ -126,6 +127,16 @@ impl<'a> ReplyRef<'a> {
             b'~' => Self::Set(Elements::new(values)),
             b'>' => Self::Push(Elements::new(values)),
             _ => Self::Array(Elements::new(values)),
+        }
+    }
+
+    #[inline(always)]
+    pub(crate) const fn constant(constant: Constant) -> Self {
+        match constant {
+            Constant::Null => Self::Null,
+            Constant::NullBulk => Self::NullBulk,
+            Constant::NullArray => Self::NullArray,
+            Constant::Boolean(value) => Self::Boolean(value),
         }
     }
 

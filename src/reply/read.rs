@@ -5,7 +5,7 @@
 
 use crate::kind::Kind;
 use crate::limits::Limits;
-use crate::scan::{double, line, number, word};
+use crate::scan::{constant, double, line, number, word};
 use crate::scanner::Scanner;
 
 use super::values::Values;
@@ -35,6 +35,13 @@ pub(super) fn bulk_string(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
     Some((payload, rest))
 }
 
+/// Splits off an integer of one digit.
+#[inline(always)]
+pub(super) fn flag(bytes: &[u8]) -> Option<(i64, &[u8])> {
+    let (line, rest) = bytes.split_first_chunk()?;
+    number::is_flag(u32::from_le_bytes(*line)).then_some((i64::from(line[1] & 0xf), rest))
+}
+
 /// Splits off a value that is a line, checking all of it, and says what is behind it. `None` for
 /// what is rare, cut or wrong.
 #[inline(always)]
@@ -43,7 +50,10 @@ pub(super) fn line(bytes: &[u8]) -> Option<(ReplyRef<'_>, &[u8])> {
         b':' => integer(bytes),
         b'+' | b'-' => text(bytes),
         b',' => double(bytes),
-        _ => None,
+        _ => {
+            let (constant, size) = constant::line(word::first(bytes)?)?;
+            Some((ReplyRef::constant(constant), bytes.get(size..)?))
+        }
     }
 }
 

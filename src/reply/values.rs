@@ -46,7 +46,13 @@ impl<'a> Values<'a> {
                 self.pass(rest);
                 Some(ReplyRef::Bulk(payload))
             }
-            None => self.take_other(),
+            None => match read::flag(self.rest) {
+                Some((value, rest)) => {
+                    self.pass(rest);
+                    Some(ReplyRef::Integer(value))
+                }
+                None => self.take_other(),
+            },
         }
     }
 

@@ -11,67 +11,69 @@ pub(crate) struct Digits {
     pub(crate) count: usize,
 }
 
-/// Reads the digits that the bytes begin with, none included; where the bytes end soon or the run is
-/// long, one by one.
+/// Reads the digits that the bytes begin with, none included.
 #[inline]
 pub(crate) fn run(bytes: &[u8]) -> Digits {
-    let mut value = 0u64;
-    let mut count = 0;
-    let mut rest = bytes;
-    while let Some((chunk, behind)) = rest.split_first_chunk() {
-        let (digits, length) = of_word(u64::from_le_bytes(*chunk));
-        value = value.wrapping_mul(power(length)).wrapping_add(digits);
-        count += length;
-        if length < 8 {
-            return Digits { value, count };
-        }
-        rest = behind;
+    match up_to_sixteen(bytes) {
+        Some(digits @ Digits { count: ..16, .. }) => digits,
+        Some(digits) => more(digits, bytes.get(16..).unwrap_or_default()),
+        None => more(Digits { value: 0, count: 0 }, bytes),
     }
-    for &byte in rest {
-        let digit = byte.wrapping_sub(b'0');
-        if digit > 9 {
-            break;
-        }
-        value = value.wrapping_mul(10).wrapping_add(u64::from(digit));
-        count += 1;
-    }
-    Digits { value, count }
 }
 
-/// Reads the digits that sixteen bytes begin with; `None` where there are fewer bytes.
+/// Reads further digits, one by one: where the bytes end soon or the run is long.
+fn more(mut digits: Digits, bytes: &[u8]) -> Digits {
+    for digit in bytes.iter().map(|byte| byte.wrapping_sub(b'0')).take_while(|digit| *digit <= 9) {
+        digits.value = digits.value.wrapping_mul(10).wrapping_add(u64::from(digit));
+        digits.count += 1;
+    }
+    digits
+}
+
+/// Reads the digits that sixteen bytes begin with, without a branch that depends on their number;
+/// `None` where there are fewer bytes.
 #[inline(always)]
 pub(crate) fn up_to_sixteen(bytes: &[u8]) -> Option<Digits> {
-    let (first, rest) = bytes.split_first_chunk()?;
-    let second = rest.first_chunk()?;
-    let (value, count) = of_word(u64::from_le_bytes(*first));
-    if count < 8 {
-        return Some(Digits { value, count });
-    }
-    let (low, more) = of_word(u64::from_le_bytes(*second));
-    Some(Digits { value: value * power(more) + low, count: 8 + more })
+    let digits = u128::from_le_bytes(*bytes.first_chunk()?) ^ (u128::MAX / 255 * 0x30);
+    let (low, high) = (digits as u64, (digits >> 64) as u64);
+    let (first, second) = (others(low), others(high));
+    let bits = if first == 0 { 64 + second.trailing_zeros() } else { first.trailing_zeros() };
+    let count = bits / 8;
+    // With zeros in front there are sixteen digits.
+    let sixteen = if count == 0 { 0 } else { digits << (128 - 8 * count) };
+    let value = eight(sixteen as u64) * 100_000_000 + eight((sixteen >> 64) as u64);
+    Some(Digits { value, count: count as usize })
 }
 
-/// The value and the number of the digits that a word begins with, its lowest byte first.
+/// The top bit of each byte that is more than nine; what that carries changes only bytes behind the
+/// first.
 #[inline(always)]
-pub(crate) fn of_word(word: u64) -> (u64, usize) {
-    let digits = word ^ 0x3030_3030_3030_3030;
-    // A byte of more than nine sets its top bit; what that carries changes only bytes behind it.
-    let others = (digits.wrapping_add(0x7676_7676_7676_7676) | digits) & 0x8080_8080_8080_8080;
-    let count = (others.trailing_zeros() / 8) as usize;
-    // With zeros in front there are eight digits, whose neighbours are joined: to numbers of two
-    // digits, of four, of eight.
-    let eight = if count == 0 { 0 } else { digits << (64 - 8 * count) };
-    let pairs = (eight.wrapping_mul(1 + (10 << 8)) >> 8) & 0x00ff_00ff_00ff_00ff;
-    let fours = (pairs.wrapping_mul(1 + (100 << 16)) >> 16) & 0x0000_ffff_0000_ffff;
-    (fours.wrapping_mul(1 + (10_000 << 32)) >> 32, count)
+const fn others(digits: u64) -> u64 {
+    (digits.wrapping_add(0x7676_7676_7676_7676) | digits) & 0x8080_8080_8080_8080
 }
 
-/// Ten to the power of a number of digits up to eight.
+/// The value of eight digits, the first one lowest: neighbours are joined, to numbers of two digits,
+/// of four, of eight.
+#[inline(always)]
+const fn eight(digits: u64) -> u64 {
+    let pairs = (digits.wrapping_mul(1 + (10 << 8)) >> 8) & 0x00ff_00ff_00ff_00ff;
+    let fours = (pairs.wrapping_mul(1 + (100 << 16)) >> 16) & 0x0000_ffff_0000_ffff;
+    fours.wrapping_mul(1 + (10_000 << 32)) >> 32
+}
+
+/// Ten to the power of a number of digits up to [`MOST`].
 #[inline]
-fn power(digits: usize) -> u64 {
-    const POWERS: [u64; 9] =
-        [1, 10, 100, 1_000, 10_000, 100_000, 1_000_000, 10_000_000, 100_000_000];
-    POWERS.get(digits).copied().unwrap_or_default()
+pub(crate) fn power(digits: usize) -> Option<u64> {
+    const POWERS: [u64; MOST + 1] = {
+        let mut powers = [1; MOST + 1];
+        let mut digits = 1;
+        while digits <= MOST {
+            powers[digits] = 10 * powers[digits - 1];
+            digits += 1;
+        }
+        powers
+    };
+    POWERS.get(digits).copied()
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! Doubles: their grammar, and their values where those need no long arithmetic.
 
-use super::digits;
+use super::digits::{self, Digits};
 
 /// The largest integer up to which every one is a double.
 const EXACT: u64 = 1 << 53;
@@ -10,6 +10,17 @@ const POWERS: [f64; 23] = [
     1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16,
     1e17, 1e18, 1e19, 1e20, 1e21, 1e22,
 ];
+
+/// Powers of five that fit a `u64`.
+const FIVES: [u64; 28] = {
+    let mut fives = [1; 28];
+    let mut power = 1;
+    while power < fives.len() {
+        fives[power] = 5 * fives[power - 1];
+        power += 1;
+    }
+    fives
+};
 
 /// A finite double as it is written: digits, and a power of ten.
 #[derive(Debug, Clone, Copy)]
@@ -39,13 +50,10 @@ pub(crate) fn line(input: &[u8]) -> Option<(Decimal<'_>, &[u8])> {
     if rest.first() == Some(&b'.') {
         rest = rest.get(1..)?;
         let fraction = take(&mut rest)?;
-        let shift = u32::try_from(fraction.count).ok()?;
-        decimal.mantissa = match 10u64.checked_pow(shift) {
-            Some(power) => whole.value.wrapping_mul(power).wrapping_add(fraction.value),
-            None => 0,
-        };
+        let power = digits::power(fraction.count).unwrap_or_default();
+        decimal.mantissa = whole.value.wrapping_mul(power).wrapping_add(fraction.value);
         decimal.digits += fraction.count;
-        decimal.exponent = -i64::from(shift);
+        decimal.exponent = -i64::try_from(fraction.count).ok()?;
     }
     if let Some(b'e' | b'E') = rest.first() {
         rest = rest.get(1..)?;
@@ -65,9 +73,15 @@ pub(crate) fn line(input: &[u8]) -> Option<(Decimal<'_>, &[u8])> {
     Some((decimal, rest.strip_prefix(b"\r\n")?))
 }
 
+/// Passes over the double that the input begins with: what is behind its line end.
+#[inline(never)]
+pub(crate) fn pass(input: &[u8]) -> Option<&[u8]> {
+    line(input).map(|(_, rest)| rest)
+}
+
 /// Takes one digit or more.
 #[inline]
-fn take(rest: &mut &[u8]) -> Option<digits::Digits> {
+fn take(rest: &mut &[u8]) -> Option<Digits> {
     let digits = digits::run(rest);
     *rest = rest.get(digits.count..)?;
     (digits.count > 0).then_some(digits)
@@ -75,18 +89,45 @@ fn take(rest: &mut &[u8]) -> Option<digits::Digits> {
 
 impl Decimal<'_> {
     /// Returns the double nearest to the number.
-    ///
-    /// With both the digits and the power of ten exact, one multiplication or division rounds once,
-    /// and so correctly; all others are left to the standard library.
     #[inline]
     pub(crate) fn value(&self) -> Option<f64> {
-        let is_exact = self.digits <= digits::MOST && self.mantissa <= EXACT;
         let power = usize::try_from(self.exponent.unsigned_abs()).ok()?;
-        let Some(power) = POWERS.get(power).filter(|_| is_exact) else { return parse(self.text) };
+        let magnitude = match (POWERS.get(power), FIVES.get(power)) {
+            _ if self.digits > digits::MOST => return parse(self.text),
+            (Some(power), _) if self.mantissa <= EXACT => self.rounded_once(*power),
+            (_, Some(five)) => self.of_long_digits(*five),
+            _ => return parse(self.text),
+        };
+        Some(if self.is_negative { -magnitude } else { magnitude })
+    }
+
+    /// With both the digits and the power of ten exact, one multiplication or division rounds once,
+    /// and so correctly.
+    #[inline]
+    fn rounded_once(&self, power: f64) -> f64 {
         #[allow(clippy::cast_precision_loss, reason = "it is exact, as checked")]
         let mantissa = self.mantissa as f64;
-        let magnitude = if self.exponent < 0 { mantissa / power } else { mantissa * power };
-        Some(if self.is_negative { -magnitude } else { magnitude })
+        if self.exponent < 0 { mantissa / power } else { mantissa * power }
+    }
+
+    /// The digits times, or through, the power of five are computed exactly, or to sixty bits with
+    /// a last one that stands for all those left out: to make a double of that rounds once. The
+    /// power of two is exact.
+    fn of_long_digits(&self, five: u64) -> f64 {
+        let (wide, five) = (u128::from(self.mantissa), u128::from(five));
+        if self.exponent >= 0 {
+            return (wide * five) as f64 * self.two(0);
+        }
+        let shift = self.mantissa.leading_zeros() + five.ilog2();
+        let (numerator, power) = (wide << shift, five);
+        let inexact = numerator % power != 0;
+        let quotient = (numerator / power) as u64 | u64::from(inexact);
+        quotient as f64 * self.two(shift)
+    }
+
+    /// Two to the power of the exponent less `shift`.
+    fn two(&self, shift: u32) -> f64 {
+        f64::from_bits((1023 + self.exponent - i64::from(shift)).cast_unsigned() << 52)
     }
 }
 

@@ -1,5 +1,7 @@
 //! Where a line ends.
 
+use core::num::NonZeroUsize;
+
 use memchr::memchr2;
 
 use super::word;
@@ -9,16 +11,27 @@ use super::word;
 /// CRLF.
 #[inline(always)]
 pub(crate) fn split(word: u64, input: &[u8]) -> Option<(&[u8], &[u8])> {
-    let text = input.get(1..)?;
-    // A short line is all in the word.
-    let length = match first_break(word >> 8) {
-        Some(length) if word::ends_line(word >> (8 + 8 * length)) => {
-            return Some((text.get(..length)?, text.get(length + 2..)?));
-        }
-        _ => memchr2(b'\r', b'\n', text)?,
+    let size = match short_size(word) {
+        Some(size) => size,
+        None => size(input)?.get(),
     };
-    let (text, end) = text.split_at_checked(length)?;
-    Some((text, end.strip_prefix(b"\r\n")?))
+    let (line, rest) = input.split_at_checked(size)?;
+    Some((line.get(1..size - 2)?, rest))
+}
+
+/// Returns the size of a line that lies in the word, with its type byte and its CRLF.
+#[inline(always)]
+pub(crate) fn short_size(word: u64) -> Option<usize> {
+    let length = first_break(word >> 8)?;
+    word::ends_line(word >> (8 + 8 * length)).then_some(length + 3)
+}
+
+/// Returns the size of the line that the input begins with, with its type byte and its CRLF.
+#[inline(never)]
+pub(crate) fn size(input: &[u8]) -> Option<NonZeroUsize> {
+    let text = input.get(1..)?;
+    let length = memchr2(b'\r', b'\n', text)?;
+    text.get(length..)?.starts_with(b"\r\n").then_some(NonZeroUsize::new(length + 3)?)
 }
 
 /// Returns the index, in `text`, of the first CR or LF.

@@ -9,30 +9,44 @@ use super::word;
 /// what is behind its line end. `None` if it is cut, malformed, or does not fit.
 #[inline(always)]
 pub(crate) fn line(word: u64, input: &[u8]) -> Option<(i64, &[u8])> {
-    // Most often 0 or 1.
-    if let (Some(digit), true) = (word::digit(word >> 8), word::ends_line(word >> 16)) {
-        return Some((i64::from(digit), input.get(4..)?));
+    #[allow(clippy::cast_possible_truncation, reason = "the first four bytes")]
+    if is_flag(word as u32) {
+        return Some((i64::from(word::digit(word >> 8)?), input.get(4..)?));
     }
-    // A short one is all in the word, and its digits are read together: there is no branch for
-    // each, which could be predicted wrongly.
     let is_negative = word::first_byte(word >> 8) == b'-';
     let start = 1 + usize::from(is_negative);
-    let text = word >> (8 * start);
-    let (magnitude, count) = digits::of_word(text);
-    let has_needless_zero = word::first_byte(text) == b'0' && start + count > 2;
-    if count > 0 && !has_needless_zero && word::ends_line(text >> (8 * count)) {
-        #[allow(clippy::cast_possible_wrap, reason = "it has less than eight digits")]
-        let value = if is_negative { -(magnitude as i64) } else { magnitude as i64 };
-        return Some((value, input.get(start + count + 2..)?));
-    }
     let unsigned = input.get(start..)?;
     match digits::up_to_sixteen(unsigned) {
-        Some(digits @ Digits { count: 1..16, .. }) if !has_needless_zero => {
+        Some(digits @ Digits { count: 1..16, .. }) => {
+            let has_needless_zero = unsigned.first() == Some(&b'0') && start + digits.count > 2;
             let rest = unsigned.get(digits.count..)?.strip_prefix(b"\r\n")?;
-            Some((value(is_negative, digits)?, rest))
+            if has_needless_zero {
+                return None;
+            }
+            #[allow(clippy::cast_possible_wrap, reason = "it has less than sixteen digits")]
+            let value = digits.value as i64;
+            Some((if is_negative { -value } else { value }, rest))
         }
         _ => rare_line(input),
     }
+}
+
+/// Whether four bytes are an integer of one digit: most often 0 or 1.
+#[inline(always)]
+pub(crate) fn is_flag(line: u32) -> bool {
+    const FORM: u32 = u32::from_le_bytes(*b":0\r\n");
+    line ^ FORM < 10 << 8 && (line ^ FORM) & !0xff00 == 0
+}
+
+/// Whether the word is two integers of one digit.
+#[inline(always)]
+pub(crate) const fn are_two_flags(word: u64) -> bool {
+    const FORM: u64 = u64::from_le_bytes(*b":0\r\n:0\r\n");
+    const DIGITS: u64 = u64::from_le_bytes([0, 0x7f, 0, 0, 0, 0x7f, 0, 0]);
+    const ABOVE_NINE: u64 = u64::from_le_bytes([0, 0x76, 0, 0, 0, 0x76, 0, 0]);
+    // A digit of more than nine sets its top bit.
+    let digits = word ^ FORM;
+    (digits | digits.wrapping_add(ABOVE_NINE)) & !DIGITS == 0
 }
 
 /// An integer with a `+`, of more than fifteen digits, or near the end of the input.

@@ -48,7 +48,7 @@ struct Place {
 
 impl Template {
     /// Returns the layout of a validated frame; `None` for one of other forms, and for one too long.
-    #[inline(never)]
+    #[inline]
     pub(crate) fn of(wire: &[u8]) -> Option<Self> {
         let word = word::first(wire)?;
         let mut words = [Place::ANY; WORDS];

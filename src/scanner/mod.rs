@@ -17,8 +17,9 @@ mod whole;
 
 use crate::error::{Error, ErrorKind};
 use crate::limits::Limits;
-use crate::scan::{line, memo::Memo, template::Template};
+use crate::scan::{line, memo::Memo, prefix::Prefix as CommandPrefix, template::Template};
 
+pub(crate) use frame::{Aggregate, Line};
 use level::{Ended, Levels};
 use state::{LengthStage, Prefix, State};
 
@@ -34,6 +35,7 @@ pub(crate) struct Scanner {
     levels: Levels,
     memo: Memo,
     template: Option<Template>,
+    prefix: CommandPrefix,
     /// The length of the last frame of a form that could be learned.
     last_size: usize,
 }
@@ -56,6 +58,7 @@ impl Scanner {
             levels: Levels::new(values),
             memo: Memo::NONE,
             template: None,
+            prefix: CommandPrefix::NONE,
             last_size: 0,
         }
     }
@@ -142,12 +145,10 @@ impl Scanner {
                 if ended == Ended::Frame {
                     return (at, Ok(ended));
                 }
-                if let Some(left) = self.cut_payload(input.get(at..).unwrap_or_default()) {
-                    let end = self.offset.saturating_add(input.len() + left + 2);
-                    if end <= self.limits.frame() {
-                        self.state = State::Payload { prefix: Prefix::Bulk, left };
-                        return (input.len(), Ok(Ended::Value));
-                    }
+                let tail = input.get(at..).unwrap_or_default();
+                if let Some(left) = self.cut_payload(tail, self.offset + at) {
+                    self.state = State::Payload { prefix: Prefix::Bulk, left };
+                    return (input.len(), Ok(Ended::Value));
                 }
             }
             at += self.run(input.get(at..).unwrap_or_default());

@@ -1,6 +1,6 @@
 //! The fast path: values that lie whole in the input, a word at a time.
 
-use crate::scan::{double, line, number, word};
+use crate::scan::{constant, double, line, number, word};
 
 use super::Scanner;
 use super::level::Ended;
@@ -14,29 +14,26 @@ impl Scanner {
         let mut current = self.levels.current;
         let mut ended = Ended::Value;
         while current.owed > 0 {
-            (rest, current.owed) = self.whole_bulks(rest, current.owed);
-            if current.owed > 0 {
-                let Some(word) = word::first(rest) else { break };
-                match self.whole_value(word, rest, current.depth) {
-                    Whole::Value(behind) => {
-                        rest = behind;
-                        current.owed -= 1;
-                    }
-                    Whole::Aggregate(elements, behind) => {
-                        rest = behind;
-                        current.owed -= 1;
-                        if !current.is_over() {
-                            self.levels.push(current);
-                        }
-                        current = current.inner(elements);
-                    }
-                    Whole::Text(behind) => {
-                        self.state = State::Text;
-                        rest = behind;
-                        break;
-                    }
-                    Whole::Unclear => break,
+            let Some(word) = word::first(rest) else { break };
+            match self.whole_value(word, rest, current.owed, current.depth) {
+                Whole::Values(behind, owed) => {
+                    rest = behind;
+                    current.owed = owed;
                 }
+                Whole::Aggregate(elements, behind) => {
+                    rest = behind;
+                    current.owed -= 1;
+                    if !current.is_over() {
+                        self.levels.push(current);
+                    }
+                    current = current.inner(elements);
+                }
+                Whole::Text(behind) => {
+                    self.state = State::Text;
+                    rest = behind;
+                    break;
+                }
+                Whole::Unclear => break,
             }
             if current.owed == 0 {
                 if current.is_over() && self.levels.is_outermost() {
@@ -76,14 +73,15 @@ impl Scanner {
         (rest, owed)
     }
 
-    /// Returns how much of its payload is to come, if the input is a bulk string that is cut there,
-    /// and within its limit.
-    pub(super) fn cut_payload(&self, input: &[u8]) -> Option<usize> {
+    /// Returns how much of its payload is to come, if the input, `offset` bytes into the frame, is a
+    /// bulk string that is cut there, and within the limits.
+    pub(super) fn cut_payload(&self, input: &[u8], offset: usize) -> Option<usize> {
         let word = word::first(input).filter(|word| word::first_byte(*word) == b'$')?;
         let (length, header) = word::number(word)?;
-        let left = (header + length as usize).checked_sub(input.len())?;
-        let is_allowed = self.levels.current.owed > 0 && length as usize <= self.limits.bulk();
-        (left > 0 && is_allowed).then_some(left)
+        let left = (header + length as usize).checked_sub(input.len()).filter(|left| *left > 0)?;
+        let end = offset.saturating_add(input.len() + left + 2);
+        let is_allowed = length as usize <= self.limits.bulk() && end <= self.limits.frame();
+        (is_allowed && self.levels.current.owed > 0).then_some(left)
     }
 
     /// Passes over the header of a command and its name: the number of its arguments, at least one,
@@ -113,49 +111,72 @@ impl Scanner {
         self.allows(values, depth).then_some((values, header))
     }
 
-    /// Looks at a value other than a bulk string whose first bytes are in `word`.
+    /// Passes over one-digit integers, up to `owed` of them, most often flags and counts.
     #[inline(always)]
-    fn whole_value<'a>(&self, word: u64, input: &'a [u8], depth: u32) -> Whole<'a> {
-        let behind = |size| input.get(size..).map_or(Whole::Unclear, Whole::Value);
-        let first = word::first_byte(word);
-        match first {
+    fn whole_flags<'a>(mut rest: &'a [u8], mut owed: u32) -> (&'a [u8], u32) {
+        while let (2.., Some((two, behind))) = (owed, rest.split_first_chunk()) {
+            if !number::are_two_flags(u64::from_le_bytes(*two)) {
+                break;
+            }
+            (rest, owed) = (behind, owed - 2);
+        }
+        if let (1.., Some((one, behind))) = (owed, rest.split_first_chunk()) {
+            if number::is_flag(u32::from_le_bytes(*one)) {
+                (rest, owed) = (behind, owed - 1);
+            }
+        }
+        (rest, owed)
+    }
+
+    /// Looks at the next of `owed` values, whose first bytes are in `word`, and at those behind it
+    /// that are like it.
+    #[inline(always)]
+    fn whole_value<'a>(&mut self, word: u64, input: &'a [u8], owed: u32, depth: u32) -> Whole<'a> {
+        let line = |rest: Option<&'a [u8]>| match rest {
+            Some(rest) => Whole::Values(rest, owed - 1),
+            None => Whole::Unclear,
+        };
+        let constant = || match constant::line(word) {
+            Some((_, size)) => line(input.get(size..)),
+            None => Whole::Unclear,
+        };
+        match word::first_byte(word) {
+            b'$' => match self.whole_bulks(input, owed) {
+                (_, left) if left == owed => constant(),
+                (rest, left) => Whole::Values(rest, left),
+            },
             b'*' | b'%' | b'~' | b'>' => {
                 let Some((elements, header)) = self.short_aggregate(word, depth) else {
-                    return Whole::Unclear;
+                    return constant();
                 };
                 let Some(rest) = input.get(header..) else { return Whole::Unclear };
                 match elements {
-                    0 => Whole::Value(rest),
+                    0 => Whole::Values(rest, owed - 1),
                     _ => Whole::Aggregate(elements, rest),
                 }
             }
-            b':' => {
-                number::line(word, input).map_or(Whole::Unclear, |(_, rest)| Whole::Value(rest))
-            }
-            b',' => double::line(input).map_or(Whole::Unclear, |(_, rest)| Whole::Value(rest)),
+            b':' => match Self::whole_flags(input, owed) {
+                (_, left) if left == owed => line(number::line(word, input).map(|(_, rest)| rest)),
+                (rest, left) => Whole::Values(rest, left),
+            },
+            b',' => line(double::pass(input)),
             b'+' | b'-' => {
                 if let Some((_, rest)) = line::split(word, input) {
-                    return Whole::Value(rest);
+                    return Whole::Values(rest, owed - 1);
                 }
                 let text = input.get(1..).unwrap_or_default();
                 let length = line::break_at(text).unwrap_or(text.len());
                 Whole::Text(text.get(length..).unwrap_or_default())
             }
-            b'_' if word::ends_line(word >> 8) => behind(3),
-            b'#' if matches!(word::first_byte(word >> 8), b't' | b'f')
-                && word::ends_line(word >> 16) =>
-            {
-                behind(4)
-            }
-            _ => Whole::Unclear,
+            _ => constant(),
         }
     }
 }
 
 /// What a look at one value found, with what is behind it.
 enum Whole<'a> {
-    /// A value.
-    Value(&'a [u8]),
+    /// One value or more, and how many are owed behind them.
+    Values(&'a [u8], u32),
     /// The header of an aggregate that is not empty.
     Aggregate(u32, &'a [u8]),
     /// The type byte of a line and some of its text.

@@ -1,0 +1,68 @@
+//! Nulls and booleans: lines of which there are few.
+
+use super::word;
+
+/// What such a line says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Constant {
+    Null,
+    NullBulk,
+    NullArray,
+    Boolean(bool),
+}
+
+/// Returns the null or boolean that the input begins with, `word` being its first bytes, and the
+/// size of its line in bytes.
+#[inline(always)]
+pub(crate) fn line(word: u64) -> Option<(Constant, usize)> {
+    const NULL: u64 = line_of(*b"_\r\n\0\0\0\0\0");
+    const NULL_BULK: u64 = line_of(*b"$-1\r\n\0\0\0");
+    const NULL_ARRAY: u64 = line_of(*b"*-1\r\n\0\0\0");
+    const TRUE: u64 = line_of(*b"#t\r\n\0\0\0\0");
+    const FALSE: u64 = line_of(*b"#f\r\n\0\0\0\0");
+    let begins_with = |line: u64, size| word << (64 - 8 * size) == line << (64 - 8 * size);
+    let (constant, line, size) = match (word::first_byte(word), word::first_byte(word >> 8)) {
+        (b'_', _) => (Constant::Null, NULL, 3),
+        (b'$', _) => (Constant::NullBulk, NULL_BULK, 5),
+        (b'*', _) => (Constant::NullArray, NULL_ARRAY, 5),
+        (b'#', b't') => (Constant::Boolean(true), TRUE, 4),
+        (b'#', _) => (Constant::Boolean(false), FALSE, 4),
+        _ => return None,
+    };
+    begins_with(line, size).then_some((constant, size))
+}
+
+const fn line_of(bytes: [u8; 8]) -> u64 {
+    u64::from_le_bytes(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_constant_is_one_whole_line() {
+        let lines = [
+            ("_\r\n", Constant::Null),
+            ("$-1\r\n", Constant::NullBulk),
+            ("*-1\r\n", Constant::NullArray),
+            ("#t\r\n", Constant::Boolean(true)),
+            ("#f\r\n", Constant::Boolean(false)),
+        ];
+        for (text, constant) in lines {
+            for behind in ["", "\0", "+OK\r\n"] {
+                let input = format!("{text}{behind}");
+                let Some(word) = word::first(input.as_bytes()) else { continue };
+                assert_eq!(line(word), Some((constant, text.len())), "{input:?}");
+            }
+            for place in 0..text.len() {
+                let mut broken = format!("{text}+OK\r\n").into_bytes();
+                broken[place] ^= 0x40;
+                assert_eq!(line(word::first(&broken).unwrap()), None, "{broken:?}");
+            }
+        }
+        for text in ["#x\r\n", "$-2\r\n", "%-1\r\n", "*?\r\n.\r\n", "$0\r\n\r\n"] {
+            assert_eq!(line(word::first(text.as_bytes()).unwrap()), None, "{text:?}");
+        }
+    }
+}
