@@ -5,9 +5,9 @@ use core::iter::FusedIterator;
 
 use crate::error::{Error, ErrorKind};
 use crate::limits::Limits;
-use crate::reply::{Decoded, ReplyRef};
-use crate::scan::{constant, template::Alike, word};
-use crate::scanner::{Aggregate, Line, Scanner};
+use crate::reply::Decoded;
+use crate::scan::{template::Alike, word};
+use crate::scanner::Scanner;
 
 /// A resumable decoder of replies: the caller keeps the unfinished frame in its buffer, the result
 /// is a view into it.
@@ -77,7 +77,7 @@ impl Decoder {
             if let Some(Alike { wire, content, form }) = self.scanner.frame_alike(buf) {
                 return Ok(Some(Decoded::alike(wire, content, form)));
             }
-            if let Some(frame) = self.decode_whole(buf) {
+            if let Some(frame) = self.decode_whole(self.scanner.visible(buf)) {
                 return Ok(Some(frame));
             }
         }
@@ -86,49 +86,25 @@ impl Decoder {
         Ok(slow.map(|Decoded { reply, wire, attributes }| Decoded { reply, wire, attributes }))
     }
 
-    /// Returns the frame that `buf` begins with, if it is of a frequent kind and whole.
-    ///
-    /// What is not read here at once is read by calls that return no more than fits in registers:
-    /// a view that goes through memory stalls whoever reads it next.
+    /// Returns the frame that the bytes begin with, if it is of a frequent kind and whole.
     #[inline(always)]
-    fn decode_whole<'a>(&mut self, buf: &'a [u8]) -> Option<Decoded<'a>> {
-        let word = word::first(buf)?;
+    fn decode_whole<'a>(&mut self, bytes: &'a [u8]) -> Option<Decoded<'a>> {
+        let word = word::first(bytes)?;
         match word::first_byte(word) {
-            b'$' => match self.scanner.lone_bulk(word, buf) {
-                Some((payload, wire)) => Some(Decoded::bare(ReplyRef::Bulk(payload), wire)),
-                None => self.decode_constant(word, buf),
-            },
             b'*' | b'%' | b'~' | b'>' => {
-                if let Some((wire, values)) = self.scanner.command_alike(buf) {
-                    return Decoded::aggregate(wire, 4, values);
-                }
-                let Aggregate { size, opening } = self.scanner.aggregate(buf)?;
-                Decoded::aggregate(buf.get(..size.get())?, (opening >> 32) as usize, opening as u32)
+                let aggregate = match self.scanner.command_alike(bytes) {
+                    Some(command) => command,
+                    None => self.scanner.aggregate(bytes)?,
+                };
+                Decoded::aggregate(aggregate, bytes)
             }
-            b':' => {
-                let Line { value, size } = self.scanner.lone_integer(word, buf)?;
-                Some(Decoded::bare(ReplyRef::Integer(value), buf.get(..size.get())?))
+            b'$' | b'+' => {
+                let frame = Decoded::scalar(word, bytes, self.scanner.limits())?;
+                self.scanner.learn(frame.wire);
+                Some(frame)
             }
-            first @ (b'+' | b'-') => {
-                let wire = self.scanner.lone_text(word, buf)?;
-                let text = wire.get(1..wire.len() - 2)?;
-                let reply =
-                    if first == b'+' { ReplyRef::Simple(text) } else { ReplyRef::Error(text) };
-                Some(Decoded::bare(reply, wire))
-            }
-            b',' => {
-                let Line { value, size } = self.scanner.lone_double(buf)?;
-                Some(Decoded::bare(ReplyRef::Double(value), buf.get(..size.get())?))
-            }
-            b'_' | b'#' => self.decode_constant(word, buf),
-            _ => None,
+            _ => Decoded::scalar(word, bytes, self.scanner.limits()),
         }
-    }
-
-    #[inline(always)]
-    fn decode_constant<'a>(&mut self, word: u64, buf: &'a [u8]) -> Option<Decoded<'a>> {
-        let (constant, size) = constant::line(word)?;
-        Some(Decoded::bare(ReplyRef::constant(constant), self.scanner.visible(buf).get(..size)?))
     }
 
     #[inline(never)]
@@ -142,8 +118,9 @@ impl Decoder {
                 return Err(self.scanner.fail(ErrorKind::BufferChanged));
             }
             // A lone bulk string, the most frequent frame to be cut, is known by its header alone.
-            if let Some((payload, wire)) = self.scanner.resumed_bulk(buf) {
-                return Ok(Some(Decoded::bare(ReplyRef::Bulk(payload), wire)));
+            if let Some(frame) = self.resume_scalar(buf) {
+                self.scanner.reset();
+                return Ok(Some(frame));
             }
         } else if self.scanner.begin_bulk(buf) {
             self.head = head(buf);
@@ -157,6 +134,15 @@ impl Decoder {
             Some(decoded) => Ok(Some(decoded)),
             None => Err(self.scanner.fail(ErrorKind::BufferChanged)),
         }
+    }
+
+    /// The rest of a frame that has been begun, if it is a scalar after all.
+    fn resume_scalar<'a>(&self, buf: &'a [u8]) -> Option<Decoded<'a>> {
+        if self.scanner.failure().is_some() || buf.first()? != &b'$' {
+            return None;
+        }
+        let bytes = self.scanner.visible(buf);
+        Decoded::scalar(word::first(bytes)?, bytes, self.scanner.limits())
     }
 
     /// Whether `buf` is longer than the one of the call before, and begins with the same bytes.
@@ -250,7 +236,13 @@ impl Frame {
 /// Input that no reply could begin with, or that exceeds the default [`Limits`].
 #[inline]
 pub fn decode(buf: &[u8]) -> Result<Option<Decoded<'_>>, Error> {
-    Decoder::new().decode(buf)
+    // A decoder is more than most frames need.
+    const LIMITS: Limits = Limits::new();
+    let visible = buf.get(..LIMITS.frame()).unwrap_or(buf);
+    match word::first(visible).and_then(|word| Decoded::scalar(word, visible, &LIMITS)) {
+        Some(frame) => Ok(Some(frame)),
+        None => Decoder::new().decode(buf),
+    }
 }
 
 /// Returns an iterator over all the frames of `buf`.

@@ -1,6 +1,8 @@
 //! A value together with its bytes and its attributes.
 
+use crate::limits::Limits;
 use crate::scan::template::Form;
+use crate::scanner::Aggregate;
 
 use super::read::{self, Extent};
 use super::values::Values;
@@ -28,11 +30,25 @@ impl<'a> Decoded<'a> {
         (size == value.len()).then_some(Self { reply, wire, attributes })
     }
 
-    /// Reads an aggregate that has been validated, and has `values` values behind `header` bytes.
+    /// Views the aggregate that the bytes begin with.
     #[inline(always)]
-    pub(crate) fn aggregate(wire: &'a [u8], header: usize, values: u32) -> Option<Self> {
-        let values = Values::new(wire.get(header..)?, Some(values));
+    pub(crate) fn aggregate(aggregate: Aggregate, bytes: &'a [u8]) -> Option<Self> {
+        let wire = bytes.get(..aggregate.size())?;
+        let values = Values::new(wire.get(aggregate.header()..)?, Some(aggregate.values()));
         Some(Self::bare(ReplyRef::aggregate(*wire.first()?, values), wire))
+    }
+
+    /// Reads the frame that the bytes begin with, if it is a short line or a bulk string, and checks
+    /// all of it. `word` is its first bytes.
+    #[inline(always)]
+    pub(crate) fn scalar(word: u64, bytes: &'a [u8], limits: &Limits) -> Option<Self> {
+        if let Some((payload, rest)) = read::bulk_string(word, bytes) {
+            let wire = bytes.get(..bytes.len() - rest.len())?;
+            return (payload.len() <= limits.bulk())
+                .then_some(Self::bare(ReplyRef::Bulk(payload), wire));
+        }
+        let (reply, rest) = read::line(word, bytes)?;
+        Some(Self::bare(reply, bytes.get(..bytes.len() - rest.len())?))
     }
 
     /// The frame of this form and content.

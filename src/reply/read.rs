@@ -29,9 +29,10 @@ pub(super) enum Length {
 }
 
 /// Splits off a bulk string with a short header, checking all of it, and says what is behind it.
+/// `word` is the first bytes.
 #[inline(always)]
-pub(super) fn bulk_string(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
-    let (_, payload, rest) = word::bulk(word::first(bytes)?, bytes)?;
+pub(super) fn bulk_string(word: u64, bytes: &[u8]) -> Option<(&[u8], &[u8])> {
+    let (_, payload, rest) = word::bulk(word, bytes)?;
     Some((payload, rest))
 }
 
@@ -45,39 +46,29 @@ pub(super) fn flag(bytes: &[u8]) -> Option<(i64, &[u8])> {
 /// Splits off a value that is a line, checking all of it, and says what is behind it. `None` for
 /// what is rare, cut or wrong.
 #[inline(always)]
-pub(super) fn line(bytes: &[u8]) -> Option<(ReplyRef<'_>, &[u8])> {
-    match bytes.first()? {
-        b':' => integer(bytes),
-        b'+' | b'-' => text(bytes),
-        b',' => double(bytes),
+pub(super) fn line(word: u64, bytes: &[u8]) -> Option<(ReplyRef<'_>, &[u8])> {
+    match word::first_byte(word) {
+        b':' => {
+            let (value, rest) = number::line(word, bytes)?;
+            Some((ReplyRef::Integer(value), rest))
+        }
+        b'+' => {
+            let (text, rest) = line::split(word, bytes)?;
+            Some((ReplyRef::Simple(text), rest))
+        }
+        b'-' => {
+            let (text, rest) = line::split(word, bytes)?;
+            Some((ReplyRef::Error(text), rest))
+        }
+        b',' => {
+            let (value, size) = double::line(bytes)?;
+            Some((ReplyRef::Double(value), bytes.get(size.get()..)?))
+        }
         _ => {
-            let (constant, size) = constant::line(word::first(bytes)?)?;
+            let (constant, size) = constant::line(word)?;
             Some((ReplyRef::constant(constant), bytes.get(size..)?))
         }
     }
-}
-
-/// Splits off a simple string or an error.
-#[inline(always)]
-pub(super) fn text(bytes: &[u8]) -> Option<(ReplyRef<'_>, &[u8])> {
-    let word = word::first(bytes)?;
-    let (text, rest) = line::split(word, bytes)?;
-    let is_error = word::first_byte(word) == b'-';
-    Some((if is_error { ReplyRef::Error(text) } else { ReplyRef::Simple(text) }, rest))
-}
-
-/// Splits off an integer.
-#[inline(always)]
-pub(super) fn integer(bytes: &[u8]) -> Option<(ReplyRef<'_>, &[u8])> {
-    let (value, rest) = number::line(word::first(bytes)?, bytes)?;
-    Some((ReplyRef::Integer(value), rest))
-}
-
-/// Splits off a double.
-#[inline(always)]
-pub(super) fn double(bytes: &[u8]) -> Option<(ReplyRef<'_>, &[u8])> {
-    let (decimal, rest) = double::line(bytes)?;
-    Some((ReplyRef::Double(decimal.value()?), rest))
 }
 
 /// Returns the value at the front of the bytes, which is no attribute, and its size.
@@ -86,7 +77,7 @@ pub(super) fn value(bytes: &[u8], extent: Extent) -> Option<(ReplyRef<'_>, usize
     match bytes.first()? {
         b'$' => bulk(bytes),
         b'*' | b'~' | b'%' | b'>' => aggregate(bytes, extent),
-        b':' | b',' | b'+' | b'-' => match line(bytes) {
+        b':' | b',' | b'+' | b'-' => match line(word::first(bytes)?, bytes) {
             Some((reply, rest)) => Some((reply, bytes.len() - rest.len())),
             None => rare(bytes),
         },

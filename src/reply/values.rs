@@ -1,5 +1,7 @@
 //! The validated bytes of values one behind the other, and the walk over them.
 
+use crate::scan::word;
+
 use super::read::{self, Extent};
 use super::{Attributes, Decoded, ReplyRef};
 
@@ -41,31 +43,36 @@ impl<'a> Values<'a> {
     /// Takes the next value without its attributes.
     #[inline(always)]
     pub(super) fn take_reply(&mut self) -> Option<ReplyRef<'a>> {
-        match read::bulk_string(self.rest) {
-            Some((payload, rest)) => {
-                self.pass(rest);
-                Some(ReplyRef::Bulk(payload))
-            }
-            None => match read::flag(self.rest) {
-                Some((value, rest)) => {
-                    self.pass(rest);
-                    Some(ReplyRef::Integer(value))
-                }
-                None => self.take_other(),
-            },
+        if let Some((payload, rest)) = self.bulk_string() {
+            self.pass(rest);
+            return Some(ReplyRef::Bulk(payload));
         }
+        if let Some((value, rest)) = read::flag(self.rest) {
+            self.pass(rest);
+            return Some(ReplyRef::Integer(value));
+        }
+        self.take_other()
     }
 
     /// Takes the next two values without their attributes.
     #[inline(always)]
     pub(super) fn take_pair(&mut self) -> Option<(ReplyRef<'a>, ReplyRef<'a>)> {
-        let Some((key, behind)) = read::bulk_string(self.rest) else {
-            return self.take_other_pair();
-        };
-        let Some((value, rest)) = read::bulk_string(behind) else { return self.take_other_pair() };
-        self.pass(behind);
-        self.pass(rest);
-        Some((ReplyRef::Bulk(key), ReplyRef::Bulk(value)))
+        let before = *self;
+        if let Some((key, rest)) = self.bulk_string() {
+            self.pass(rest);
+            if let Some((value, rest)) = self.bulk_string() {
+                self.pass(rest);
+                return Some((ReplyRef::Bulk(key), ReplyRef::Bulk(value)));
+            }
+            *self = before;
+        }
+        self.take_other_pair()
+    }
+
+    /// The bulk string that is next, and what is behind it.
+    #[inline(always)]
+    fn bulk_string(&self) -> Option<(&'a [u8], &'a [u8])> {
+        read::bulk_string(word::first(self.rest)?, self.rest)
     }
 
     #[inline(never)]
@@ -75,7 +82,8 @@ impl<'a> Values<'a> {
 
     #[inline(never)]
     fn take_other(&mut self) -> Option<ReplyRef<'a>> {
-        match read::line(self.rest) {
+        let line = word::first(self.rest).and_then(|word| read::line(word, self.rest));
+        match line {
             Some((reply, rest)) => {
                 self.pass(rest);
                 Some(reply)

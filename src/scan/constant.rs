@@ -13,7 +13,7 @@ pub(crate) enum Constant {
 
 /// Returns the null or boolean that the input begins with, `word` being its first bytes, and the
 /// size of its line in bytes.
-#[inline(always)]
+#[inline(never)]
 pub(crate) fn line(word: u64) -> Option<(Constant, usize)> {
     const NULL: u64 = line_of(*b"_\r\n\0\0\0\0\0");
     const NULL_BULK: u64 = line_of(*b"$-1\r\n\0\0\0");

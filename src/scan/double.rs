@@ -1,5 +1,7 @@
 //! Doubles: their grammar, and their values where those need no long arithmetic.
 
+use core::num::NonZeroUsize;
+
 use super::digits::{self, Digits};
 
 /// The largest integer up to which every one is a double.
@@ -33,10 +35,17 @@ pub(crate) struct Decimal<'a> {
     exponent: i64,
 }
 
-/// Splits off the double that the input begins with, and says what is behind its line end. `None`
-/// if it is cut, malformed, or no number.
-#[inline]
-pub(crate) fn line(input: &[u8]) -> Option<(Decimal<'_>, &[u8])> {
+/// Returns the double that the input begins with, and the size of its line in bytes. `None` if it is
+/// cut, malformed, or no number.
+#[inline(never)]
+pub(crate) fn line(input: &[u8]) -> Option<(f64, NonZeroUsize)> {
+    let (decimal, rest) = split(input)?;
+    Some((decimal.value()?, NonZeroUsize::new(input.len() - rest.len())?))
+}
+
+/// Splits off the double that the input begins with, and says what is behind its line end.
+#[inline(always)]
+fn split(input: &[u8]) -> Option<(Decimal<'_>, &[u8])> {
     let (_, unsigned) = input.split_first()?;
     let (is_negative, start) = match unsigned.first()? {
         b'-' => (true, 2),
@@ -76,7 +85,7 @@ pub(crate) fn line(input: &[u8]) -> Option<(Decimal<'_>, &[u8])> {
 /// Passes over the double that the input begins with: what is behind its line end.
 #[inline(never)]
 pub(crate) fn pass(input: &[u8]) -> Option<&[u8]> {
-    line(input).map(|(_, rest)| rest)
+    split(input).map(|(_, rest)| rest)
 }
 
 /// Takes one digit or more.
@@ -185,10 +194,10 @@ mod tests {
             "0.0e-400",
         ] {
             let line_of_it = format!(",{text}\r\n+OK\r\n");
-            let (decimal, rest) = line(line_of_it.as_bytes()).unwrap();
+            let (value, size) = line(line_of_it.as_bytes()).unwrap();
             let expected: f64 = text.parse().unwrap();
-            assert_eq!(decimal.value().map(f64::to_bits), Some(expected.to_bits()), "{text}");
-            assert_eq!(rest, b"+OK\r\n", "{text}");
+            assert_eq!(value.to_bits(), expected.to_bits(), "{text}");
+            assert_eq!(size.get(), text.len() + 3, "{text}");
         }
     }
 

@@ -5,7 +5,6 @@
 use core::num::NonZeroUsize;
 
 use crate::scan::{
-    double, line, number,
     template::{Alike, Template},
     word,
 };
@@ -14,18 +13,39 @@ use super::Scanner;
 use super::level::Ended;
 use super::state::{Prefix, State};
 
-/// A whole aggregate.
+/// A whole aggregate, as much of it as fits in two registers: what goes through memory stalls
+/// whoever reads it next.
+#[derive(Debug, Clone, Copy)]
 pub(crate) struct Aggregate {
     /// The size of the frame in bytes.
-    pub(crate) size: NonZeroUsize,
+    size: NonZeroUsize,
     /// The number of its values, and the size of its header in the upper half.
-    pub(crate) opening: u64,
+    opening: u64,
 }
 
-/// A whole frame of one number.
-pub(crate) struct Line<T> {
-    pub(crate) value: T,
-    pub(crate) size: NonZeroUsize,
+impl Aggregate {
+    #[inline(always)]
+    fn new(size: usize, header: usize, values: u32) -> Option<Self> {
+        let opening = (header as u64) << 32 | u64::from(values);
+        Some(Self { size: NonZeroUsize::new(size)?, opening })
+    }
+
+    #[inline(always)]
+    pub(crate) const fn size(self) -> usize {
+        self.size.get()
+    }
+
+    #[inline(always)]
+    #[allow(clippy::cast_possible_truncation, reason = "it was a `usize` and is small")]
+    pub(crate) const fn header(self) -> usize {
+        (self.opening >> 32) as usize
+    }
+
+    #[inline(always)]
+    #[allow(clippy::cast_possible_truncation, reason = "the lower half")]
+    pub(crate) const fn values(self) -> u32 {
+        self.opening as u32
+    }
 }
 
 impl Scanner {
@@ -36,28 +56,9 @@ impl Scanner {
         self.template.as_ref()?.matches(input)
     }
 
-    /// Between two frames, splits off a bulk string with a short header: its payload and its wire
-    /// bytes.
-    #[inline(always)]
-    pub(crate) fn lone_bulk<'a>(
-        &mut self,
-        word: u64,
-        input: &'a [u8],
-    ) -> Option<(&'a [u8], &'a [u8])> {
-        let input = self.visible(input);
-        let (_, payload, rest) = word::bulk(word, input)?;
-        if payload.len() > self.limits.bulk() {
-            return None;
-        }
-        let wire = input.get(..input.len() - rest.len())?;
-        self.learn(wire);
-        Some((payload, wire))
-    }
-
     /// Between two frames, finds the end of a command that begins like the one before.
     #[inline(always)]
-    pub(crate) fn command_alike<'a>(&mut self, input: &'a [u8]) -> Option<(&'a [u8], u32)> {
-        let visible = self.visible(input);
+    pub(crate) fn command_alike(&mut self, visible: &[u8]) -> Option<Aggregate> {
         let (values, mut rest) = self.prefix.pass(visible)?;
         for _ in 1..values {
             let (_, payload, behind) = word::bulk(word::first(rest)?, rest)?;
@@ -68,14 +69,13 @@ impl Scanner {
         }
         let wire = visible.get(..visible.len() - rest.len())?;
         self.learn(wire);
-        Some((wire, values))
+        Aggregate::new(wire.len(), 4, values)
     }
 
     /// Between two frames, finds the end of an aggregate that lies whole in the input. Otherwise the
     /// scan stands inside the frame.
     #[inline(never)]
-    pub(crate) fn aggregate(&mut self, input: &[u8]) -> Option<Aggregate> {
-        let visible = self.visible(input);
+    pub(crate) fn aggregate(&mut self, visible: &[u8]) -> Option<Aggregate> {
         let word = word::first(visible)?;
         let (values, header, behind, owed);
         if let Some((arguments, behind_name)) = self.command_name(word, visible) {
@@ -85,6 +85,7 @@ impl Scanner {
             (values, header) = self.short_aggregate(word, 0)?;
             (behind, owed) = (visible.get(header..)?, values);
         }
+        let name_end = visible.len() - behind.len();
         let (mut rest, owed) = self.whole_bulks(behind, owed);
         if owed > 0 {
             self.levels.enter(owed);
@@ -99,49 +100,11 @@ impl Scanner {
         let wire = visible.get(..visible.len() - rest.len())?;
         if owed == 0 && values > 0 && word::first_byte(word) == b'*' {
             self.learn(wire);
-            if header == 4 {
-                self.prefix.notice(
-                    word,
-                    wire,
-                    10 + word::digit(word >> 40).unwrap_or(9) as usize,
-                    values,
-                );
+            if name_end > header {
+                self.prefix.notice(word, wire, name_end, values);
             }
         }
-        #[allow(clippy::cast_possible_truncation, reason = "a short header")]
-        Some(Aggregate {
-            size: NonZeroUsize::new(wire.len())?,
-            opening: (header as u64) << 32 | u64::from(values),
-        })
-    }
-
-    /// Between two frames, reads a frame of one integer.
-    #[inline(always)]
-    pub(crate) fn lone_integer(&self, word: u64, input: &[u8]) -> Option<Line<i64>> {
-        let input = self.visible(input);
-        let (value, rest) = number::line(word, input)?;
-        Some(Line { value, size: NonZeroUsize::new(input.len() - rest.len())? })
-    }
-
-    /// Between two frames, reads a frame of one double.
-    #[inline(never)]
-    pub(crate) fn lone_double(&self, input: &[u8]) -> Option<Line<f64>> {
-        let input = self.visible(input);
-        let (decimal, rest) = double::line(input)?;
-        Some(Line { value: decimal.value()?, size: NonZeroUsize::new(input.len() - rest.len())? })
-    }
-
-    /// Between two frames, splits off a simple string or error.
-    #[inline(always)]
-    pub(crate) fn lone_text<'a>(&mut self, word: u64, input: &'a [u8]) -> Option<&'a [u8]> {
-        let input = self.visible(input);
-        let size = match line::short_size(word) {
-            Some(size) => size,
-            None => line::size(input)?.get(),
-        };
-        let wire = input.get(..size)?;
-        self.learn(wire);
-        Some(wire)
+        Aggregate::new(wire.len(), header, values)
     }
 
     /// Between two frames, begins a bulk string that is cut in its payload, if that is what the input
@@ -153,19 +116,9 @@ impl Scanner {
         true
     }
 
-    /// Splits off a frame that is a bulk string with a short header, some of which has been examined.
-    pub(crate) fn resumed_bulk<'a>(&mut self, input: &'a [u8]) -> Option<(&'a [u8], &'a [u8])> {
-        if self.failure().is_some() {
-            return None;
-        }
-        let bulk = self.lone_bulk(word::first(input)?, input)?;
-        self.reset();
-        Some(bulk)
-    }
-
     /// Learns the layout of a frame, if the one before was as long.
     #[inline(always)]
-    fn learn(&mut self, wire: &[u8]) {
+    pub(crate) fn learn(&mut self, wire: &[u8]) {
         if wire.len() == self.last_size {
             self.learn_again(wire);
         }

@@ -19,7 +19,7 @@ use crate::error::{Error, ErrorKind};
 use crate::limits::Limits;
 use crate::scan::{line, memo::Memo, prefix::Prefix as CommandPrefix, template::Template};
 
-pub(crate) use frame::{Aggregate, Line};
+pub(crate) use frame::Aggregate;
 use level::{Ended, Levels};
 use state::{LengthStage, Prefix, State};
 
@@ -61,6 +61,11 @@ impl Scanner {
             prefix: CommandPrefix::NONE,
             last_size: 0,
         }
+    }
+
+    #[inline(always)]
+    pub(crate) const fn limits(&self) -> &Limits {
+        &self.limits
     }
 
     /// Whether nothing of a frame has been examined.

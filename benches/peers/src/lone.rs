@@ -3,7 +3,6 @@
 use std::hint::black_box;
 
 use bytes::Bytes;
-use zresp::Decoder;
 
 /// The frames, by name.
 pub const FRAMES: [(&str, &[u8]); 4] = [
@@ -18,8 +17,7 @@ pub const TIMES: usize = 1_000;
 
 pub fn zresp(frame: &[u8]) {
     for _ in 0..TIMES {
-        let mut decoder = Decoder::new();
-        if let Ok(Some(frame)) = decoder.decode(black_box(frame)) {
+        if let Ok(Some(frame)) = zresp::decode(black_box(frame)) {
             black_box((frame.wire.as_ptr(), frame.reply.kind()));
         }
     }
