@@ -84,13 +84,15 @@ fn latency(criterion: &mut Criterion) {
         ("bulk", b"$5\r\nhello\r\n"),
         ("get", b"*2\r\n$3\r\nGET\r\n$3\r\nkey\r\n"),
     ];
+    let kind = |result: Result<Option<Decoded<'_>>, _>| {
+        result.ok().flatten().map(|Decoded { wire, reply, .. }| (wire.len(), reply.kind()))
+    };
     for (name, frame) in frames {
         group.bench_function(name, |bencher| {
-            bencher.iter(|| {
-                let mut decoder = Decoder::new();
-                let result = decoder.decode(black_box(frame));
-                result.ok().flatten().map(|Decoded { wire, reply, .. }| (wire.len(), reply.kind()))
-            });
+            bencher.iter(|| kind(zresp::decode(black_box(frame))));
+        });
+        group.bench_function(format!("decoder-{name}"), |bencher| {
+            bencher.iter(|| kind(Decoder::new().decode(black_box(frame))));
         });
     }
     group.finish();

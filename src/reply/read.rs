@@ -77,7 +77,7 @@ pub(super) fn value(bytes: &[u8], extent: Extent) -> Option<(ReplyRef<'_>, usize
     match bytes.first()? {
         b'$' => bulk(bytes),
         b'*' | b'~' | b'%' | b'>' => aggregate(bytes, extent),
-        b':' | b',' | b'+' | b'-' => match line(word::first(bytes)?, bytes) {
+        b':' | b',' | b'+' | b'-' => match word::first(bytes).and_then(|word| line(word, bytes)) {
             Some((reply, rest)) => Some((reply, bytes.len() - rest.len())),
             None => rare(bytes),
         },
@@ -153,22 +153,32 @@ pub(super) fn size(bytes: &[u8], values: u32) -> Option<usize> {
 fn skip(mut bytes: &[u8], mut owed: u32) -> (&[u8], u32) {
     while owed > 0 {
         let Some(word) = word::first(bytes) else { break };
-        let passed = match (word::first_byte(word), word::number(word)) {
+        let first = word::first_byte(word);
+        let (size, values) = match (first, word::number(word)) {
             (b'$', Some((length, header))) => (header + length as usize + 2, 0),
-            (b':', Some((_, header))) => (header, 0),
             (b'*' | b'~' | b'>', Some((length, header))) => (header, length),
             (b'%', Some((length, header))) => (header, 2 * length),
+            (b':', Some((_, header))) => (header, 0),
             (b'+' | b'-' | b':' | b',' | b'(' | b'_' | b'#', _) => match line::break_at(bytes) {
                 Some(length) => (length + 2, 0),
                 None => break,
             },
             _ => break,
         };
-        let (size, values) = passed;
         let (Some(rest), Some(sum)) = (bytes.get(size..), (owed - 1).checked_add(values)) else {
             break;
         };
         (bytes, owed) = (rest, sum);
+        // Most values are bulk strings behind bulk strings.
+        while let (1.., Some(chunk)) = (owed, bytes.first_chunk()) {
+            let word = u64::from_le_bytes(*chunk);
+            let (b'$', Some((length, header))) = (word::first_byte(word), word::number(word))
+            else {
+                break;
+            };
+            let Some(rest) = bytes.get(header + length as usize + 2..) else { break };
+            (bytes, owed) = (rest, owed - 1);
+        }
     }
     (bytes, owed)
 }

@@ -1,8 +1,9 @@
 //! The validated bytes of values one behind the other, and the walk over them.
 
+use crate::kind::Kind;
 use crate::scan::word;
 
-use super::read::{self, Extent};
+use super::read::{self, Extent, Opening};
 use super::{Attributes, Decoded, ReplyRef};
 
 /// Values that lie one behind the other: what elements and pairs are made of.
@@ -82,6 +83,10 @@ impl<'a> Values<'a> {
 
     #[inline(never)]
     fn take_other(&mut self) -> Option<ReplyRef<'a>> {
+        // In place: a detour over a tuple is a copy that stalls.
+        if let Some(opening) = read::opening(self.rest) {
+            return self.take_aggregate(opening);
+        }
         let line = word::first(self.rest).and_then(|word| read::line(word, self.rest));
         match line {
             Some((reply, rest)) => {
@@ -92,17 +97,18 @@ impl<'a> Values<'a> {
         }
     }
 
-    #[inline(never)]
-    fn take_rare(&mut self) -> Option<ReplyRef<'a>> {
-        if self.rest.first() == Some(&b'|') {
+    #[inline(always)]
+    fn take_aggregate(&mut self, opening: Opening) -> Option<ReplyRef<'a>> {
+        if opening.kind == Kind::Attribute {
             return Some(self.take()?.reply);
         }
-        // In place: a detour over a tuple is a copy that stalls.
-        if let Some(opening) = read::opening(self.rest) {
-            let (values, size) = opening.content(self.rest, self.extent())?;
-            self.pass(self.rest.get(size..)?);
-            return Some(ReplyRef::aggregate(opening.kind.type_byte(), values));
-        }
+        let (values, size) = opening.content(self.rest, self.extent())?;
+        self.pass(self.rest.get(size..)?);
+        Some(ReplyRef::aggregate(opening.kind.type_byte(), values))
+    }
+
+    #[inline(never)]
+    fn take_rare(&mut self) -> Option<ReplyRef<'a>> {
         let (reply, size) = read::value(self.rest, self.extent())?;
         self.pass(self.rest.get(size..)?);
         Some(reply)

@@ -30,19 +30,38 @@ fn more(mut digits: Digits, bytes: &[u8]) -> Digits {
     digits
 }
 
+/// Powers of ten up to that of [`MOST`].
+#[allow(clippy::indexing_slicing, reason = "at compile time")]
+const POWERS: [u64; MOST + 1] = {
+    let mut powers = [1; MOST + 1];
+    let mut digits = 1;
+    while digits <= MOST {
+        powers[digits] = 10 * powers[digits - 1];
+        digits += 1;
+    }
+    powers
+};
+
 /// Reads the digits that sixteen bytes begin with, without a branch that depends on their number;
 /// `None` where there are fewer bytes.
 #[inline(always)]
 pub(crate) fn up_to_sixteen(bytes: &[u8]) -> Option<Digits> {
     let digits = u128::from_le_bytes(*bytes.first_chunk()?) ^ (u128::MAX / 255 * 0x30);
-    let (low, high) = (digits as u64, (digits >> 64) as u64);
-    let (first, second) = (others(low), others(high));
+    let (first, second) = halves(digits);
+    let (first, second) = (others(first), others(second));
     let bits = if first == 0 { 64 + second.trailing_zeros() } else { first.trailing_zeros() };
     let count = bits / 8;
     // With zeros in front there are sixteen digits.
     let sixteen = if count == 0 { 0 } else { digits << (128 - 8 * count) };
-    let value = eight(sixteen as u64) * 100_000_000 + eight((sixteen >> 64) as u64);
+    let (first, second) = halves(sixteen);
+    let value = eight(first) * 100_000_000 + eight(second);
     Some(Digits { value, count: count as usize })
+}
+
+#[inline(always)]
+#[allow(clippy::cast_possible_truncation, reason = "half of it each")]
+const fn halves(bytes: u128) -> (u64, u64) {
+    (bytes as u64, (bytes >> 64) as u64)
 }
 
 /// The top bit of each byte that is more than nine; what that carries changes only bytes behind the
@@ -64,15 +83,6 @@ const fn eight(digits: u64) -> u64 {
 /// Ten to the power of a number of digits up to [`MOST`].
 #[inline]
 pub(crate) fn power(digits: usize) -> Option<u64> {
-    const POWERS: [u64; MOST + 1] = {
-        let mut powers = [1; MOST + 1];
-        let mut digits = 1;
-        while digits <= MOST {
-            powers[digits] = 10 * powers[digits - 1];
-            digits += 1;
-        }
-        powers
-    };
     POWERS.get(digits).copied()
 }
 

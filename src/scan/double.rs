@@ -14,6 +14,7 @@ const POWERS: [f64; 23] = [
 ];
 
 /// Powers of five that fit a `u64`.
+#[allow(clippy::indexing_slicing, reason = "at compile time")]
 const FIVES: [u64; 28] = {
     let mut fives = [1; 28];
     let mut power = 1;
@@ -119,24 +120,26 @@ impl Decimal<'_> {
         if self.exponent < 0 { mantissa / power } else { mantissa * power }
     }
 
-    /// The digits times, or through, the power of five are computed exactly, or to sixty bits with
-    /// a last one that stands for all those left out: to make a double of that rounds once. The
-    /// power of two is exact.
+    /// The digits times the power of five are computed exactly; divided by it, to 63 bits or more,
+    /// the last of which is set if anything is left over. To make a double of that rounds once, and
+    /// the power of two is exact.
+    #[allow(clippy::cast_precision_loss, reason = "it is this loss that rounds")]
+    #[allow(clippy::cast_possible_truncation, reason = "the quotient has 63 or 64 bits")]
     fn of_long_digits(&self, five: u64) -> f64 {
-        let (wide, five) = (u128::from(self.mantissa), u128::from(five));
+        let (mantissa, power) = (u128::from(self.mantissa), u128::from(five));
         if self.exponent >= 0 {
-            return (wide * five) as f64 * self.two(0);
+            return (mantissa * power) as f64 * self.two(0);
         }
         let shift = self.mantissa.leading_zeros() + five.ilog2();
-        let (numerator, power) = (wide << shift, five);
-        let inexact = numerator % power != 0;
-        let quotient = (numerator / power) as u64 | u64::from(inexact);
+        let dividend = mantissa << shift;
+        let quotient = (dividend / power) as u64 | u64::from(dividend % power != 0);
         quotient as f64 * self.two(shift)
     }
 
     /// Two to the power of the exponent less `shift`.
     fn two(&self, shift: u32) -> f64 {
-        f64::from_bits((1023 + self.exponent - i64::from(shift)).cast_unsigned() << 52)
+        let exponent = u64::try_from(1023 + self.exponent - i64::from(shift));
+        f64::from_bits(exponent.unwrap_or_default() << 52)
     }
 }
 
@@ -198,6 +201,32 @@ mod tests {
             let expected: f64 = text.parse().unwrap();
             assert_eq!(value.to_bits(), expected.to_bits(), "{text}");
             assert_eq!(size.get(), text.len() + 3, "{text}");
+        }
+    }
+
+    #[test]
+    fn doubles_of_any_digits_are_those_of_the_standard_library_to_the_bit() {
+        let mut rng = fastrand::Rng::with_seed(17);
+        for _ in 0..100_000 {
+            let digits = rng.u64(..) >> rng.u32(..64);
+            let fraction = rng.u64(..) >> rng.u32(..64);
+            let exponent = rng.i32(-45..45);
+            for text in [
+                format!("{digits}"),
+                format!("{digits}.{fraction}"),
+                format!("-{digits}e{exponent}"),
+                format!("{digits}.{fraction}E{exponent}"),
+                // Half way between two doubles, and next to it.
+                format!("{}", (1u64 << 53 | digits >> 11) * 2 + 1),
+                format!("{}", f64::from_bits(digits)),
+            ] {
+                let line_of_it = format!(",{text}\r\n");
+                let expected: f64 = text.parse().unwrap();
+                match line(line_of_it.as_bytes()) {
+                    Some((value, _)) => assert_eq!(value.to_bits(), expected.to_bits(), "{text}"),
+                    None => assert!(!expected.is_finite(), "{text}"),
+                }
+            }
         }
     }
 

@@ -113,7 +113,7 @@ impl Scanner {
 
     /// Passes over one-digit integers, up to `owed` of them, most often flags and counts.
     #[inline(always)]
-    fn whole_flags<'a>(mut rest: &'a [u8], mut owed: u32) -> (&'a [u8], u32) {
+    fn whole_flags(mut rest: &[u8], mut owed: u32) -> (&[u8], u32) {
         while let (2.., Some((two, behind))) = (owed, rest.split_first_chunk()) {
             if !number::are_two_flags(u64::from_le_bytes(*two)) {
                 break;

@@ -67,7 +67,7 @@ pub fn alike() -> impl Strategy<Value = Input> {
     });
     let line = (select(&["+OK", "+KO", "+QUEUE", "+QUEUED", "-OK", ":1"]), 1..4usize)
         .prop_map(|(text, times)| format!("{text}\r\n").into_bytes().repeat(times));
-    let frames = vec(prop_oneof![3 => command, 1 => line], 1..6);
+    let frames = vec(prop_oneof![3 => command, 3 => commands(), 2 => flags(), 1 => line], 1..6);
     let edits = vec((any::<Index>(), byte()), 0..3);
     (frames, edits).prop_map(|(frames, edits)| {
         // Each run of equal frames comes twice, with others between.
@@ -78,6 +78,34 @@ pub fn alike() -> impl Strategy<Value = Input> {
         }
         Input(bytes)
     })
+}
+
+/// Commands of one name one after the other, whose arguments differ in length.
+fn commands() -> Bytes {
+    let name = select(&["GET", "SET", "MSET", "GETRANGE", "INCRBYFLOAT"]);
+    let arguments = vec(vec(byte(), 0..14), 1..3);
+    (name, vec(arguments, 1..5))
+        .prop_map(|(name, commands)| {
+            let bulks = |arguments: Vec<Vec<u8>>| -> Vec<u8> {
+                let header = format!("*{}\r\n", arguments.len() + 1).into_bytes();
+                let arguments = arguments.iter().flat_map(|argument| sized(b'$', argument));
+                [header, sized(b'$', name.as_bytes()), arguments.collect()].concat()
+            };
+            commands.into_iter().flat_map(bulks).collect()
+        })
+        .boxed()
+}
+
+/// An array of small integers and of constants.
+fn flags() -> Bytes {
+    let line = select(&[":0\r\n", ":1\r\n", ":7\r\n", ":10\r\n", "$-1\r\n", "_\r\n", "#t\r\n"]);
+    let runs = vec((line, 1..4usize), 0..5);
+    runs.prop_map(|runs| {
+        let count: usize = runs.iter().map(|(_, times)| times).sum();
+        let lines = runs.iter().map(|(line, times)| line.repeat(*times));
+        format!("*{count}\r\n{}", lines.collect::<String>()).into_bytes()
+    })
+    .boxed()
 }
 
 /// Bytes that mean something to the grammar, in no order, and pieces of headers among them.

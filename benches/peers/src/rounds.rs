@@ -48,7 +48,6 @@ fn median(mut values: Vec<f64>) -> f64 {
 }
 
 /// The geometric mean.
-pub fn geometric_mean(values: impl Iterator<Item = f64> + Clone) -> f64 {
-    let count = values.clone().count();
-    (values.map(f64::ln).sum::<f64>() / count as f64).exp()
+pub fn geometric_mean(values: &[f64]) -> f64 {
+    (values.iter().copied().map(f64::ln).sum::<f64>() / values.len() as f64).exp()
 }

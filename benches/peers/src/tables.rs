@@ -93,23 +93,26 @@ fn print_summary(all: &[Ratios]) {
     println!(
         "\n## Targets\n\n| ratio | mean | target | least | target |\n|---|---:|---:|---:|---:|"
     );
-    let line = |name: &str, of: fn(&Ratios) -> f64, mean_target: &str, least_target: &str| {
-        let mean = geometric_mean(all.iter().map(of));
-        let least = all.iter().map(of).fold(f64::MAX, f64::min);
+    let line = |name: &str, ratios: Vec<f64>, mean_target: &str, least_target: &str| {
+        if ratios.is_empty() {
+            return;
+        }
+        let mean = geometric_mean(&ratios);
+        let least = ratios.iter().copied().fold(f64::MAX, f64::min);
         println!("| {name} | {mean:.2} | {mean_target} | {least:.2} | {least_target} |");
     };
-    line("rustis / decode", |row| row.rustis, "3", "1.5");
-    line("next / decode", |row| row.others, "10", "5");
-    line("next / read", |row| row.read_others, "5", "3");
-    line("rustis / read", |row| row.read_rustis, "", "1");
+    let every = |of: fn(&Ratios) -> f64| all.iter().map(of).collect();
+    line("rustis / decode", every(|row| row.rustis), "3", "1.5");
+    line("next / decode", every(|row| row.others), "10", "5");
+    line("next / read", every(|row| row.read_others), "5", "3");
+    line("rustis / read", every(|row| row.read_rustis), "", "1");
     for (name, shape, target) in [
         ("walk / decode, frames of several elements", Shape::Several, "0.80"),
         ("walk / decode, frames of one", Shape::Single, "0.67"),
         ("walk / decode, equal lengths", Shape::Equal, "2.00"),
     ] {
         let of_shape = all.iter().filter(|row| row.shape == shape).map(|row| row.walk);
-        let least = of_shape.clone().fold(f64::MAX, f64::min);
-        println!("| {name} | {:.2} | | {least:.2} | {target} |", geometric_mean(of_shape));
+        line(name, of_shape.collect(), "", target);
     }
 }
 
