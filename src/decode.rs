@@ -6,6 +6,7 @@ use core::iter::FusedIterator;
 use crate::error::{Error, ErrorKind};
 use crate::limits::Limits;
 use crate::reply::Decoded;
+use crate::resume::{Bounds, Resumable};
 use crate::scan::{template::Alike, word};
 use crate::scanner::Scanner;
 
@@ -35,9 +36,7 @@ use crate::scanner::Scanner;
 /// ```
 #[derive(Clone)]
 pub struct Decoder {
-    scanner: Scanner,
-    /// The first bytes of an unfinished frame.
-    head: u64,
+    scan: Resumable,
 }
 
 impl Decoder {
@@ -52,7 +51,7 @@ impl Decoder {
     #[must_use]
     #[inline(always)]
     pub fn with_limits(limits: Limits) -> Self {
-        Self { scanner: Scanner::new(limits), head: 0 }
+        Self { scan: Resumable::new(Scanner::new(limits)) }
     }
 
     /// Returns the frame that `buf` begins with, or `None` if more bytes are needed.
@@ -72,12 +71,12 @@ impl Decoder {
     /// views is unspecified, but safe and free of panics.
     #[inline(always)]
     pub fn decode<'a>(&mut self, buf: &'a [u8]) -> Result<Option<Decoded<'a>>, Error> {
-        let is_continued = !self.scanner.is_between_frames();
+        let is_continued = !self.scan.scanner.is_between_frames();
         if !is_continued {
-            if let Some(Alike { wire, content, form }) = self.scanner.frame_alike(buf) {
+            if let Some(Alike { wire, content, form, .. }) = self.scan.scanner.frame_alike(buf) {
                 return Ok(Some(Decoded::alike(wire, content, form)));
             }
-            if let Some(frame) = self.decode_whole(self.scanner.visible(buf)) {
+            if let Some(frame) = self.decode_whole(self.scan.scanner.visible(buf)) {
                 return Ok(Some(frame));
             }
         }
@@ -92,18 +91,18 @@ impl Decoder {
         let word = word::first(bytes)?;
         match word::first_byte(word) {
             b'*' | b'%' | b'~' | b'>' => {
-                let aggregate = match self.scanner.command_alike(bytes) {
+                let aggregate = match self.scan.scanner.command_alike(bytes) {
                     Some(command) => command,
-                    None => self.scanner.aggregate(bytes)?,
+                    None => self.scan.scanner.aggregate(bytes)?,
                 };
                 Decoded::aggregate(aggregate, bytes)
             }
             b'$' | b'+' => {
-                let frame = Decoded::scalar(word, bytes, self.scanner.limits())?;
-                self.scanner.learn(frame.wire);
+                let frame = Decoded::scalar(word, bytes, self.scan.scanner.limits())?;
+                self.scan.scanner.learn(frame.wire);
                 Some(frame)
             }
-            _ => Decoded::scalar(word, bytes, self.scanner.limits()),
+            _ => Decoded::scalar(word, bytes, self.scan.scanner.limits()),
         }
     }
 
@@ -114,53 +113,36 @@ impl Decoder {
         is_continued: bool,
     ) -> Result<Option<Decoded<'a>>, Error> {
         if is_continued {
-            if !self.is_continued_by(buf) {
-                return Err(self.scanner.fail(ErrorKind::BufferChanged));
-            }
+            self.scan.check(buf)?;
             // A lone bulk string, the most frequent frame to be cut, is known by its header alone.
             if let Some(frame) = self.resume_scalar(buf) {
-                self.scanner.reset();
+                self.reset();
                 return Ok(Some(frame));
             }
-        } else if self.scanner.begin_bulk(buf) {
-            self.head = head(buf);
+        } else if self.scan.scanner.begin_bulk(buf) {
+            self.scan.remember(buf);
             return Ok(None);
         }
-        let Some(frame) = self.frame(buf)? else {
-            self.head = head(buf);
-            return Ok(None);
-        };
-        match frame.view(buf) {
+        let Some(frame) = self.scan.frame(buf)? else { return Ok(None) };
+        match Decoded::read(buf, frame) {
             Some(decoded) => Ok(Some(decoded)),
-            None => Err(self.scanner.fail(ErrorKind::BufferChanged)),
+            None => Err(self.scan.changed()),
         }
     }
 
     /// The rest of a frame that has been begun, if it is a scalar after all.
     fn resume_scalar<'a>(&self, buf: &'a [u8]) -> Option<Decoded<'a>> {
-        if self.scanner.failure().is_some() || buf.first()? != &b'$' {
+        if self.scan.scanner.failure().is_some() || buf.first()? != &b'$' {
             return None;
         }
-        let bytes = self.scanner.visible(buf);
-        Decoded::scalar(word::first(bytes)?, bytes, self.scanner.limits())
-    }
-
-    /// Whether `buf` is longer than the one of the call before, and begins with the same bytes.
-    #[inline]
-    fn is_continued_by(&self, buf: &[u8]) -> bool {
-        buf.get(..self.scanner.offset()).is_some_and(|seen| head(seen) == self.head)
+        let bytes = self.scan.scanner.visible(buf);
+        Decoded::scalar(word::first(bytes)?, bytes, self.scan.scanner.limits())
     }
 
     /// Returns where the frame that `buf` begins with ends: [`decode`](Self::decode) without the
     /// view, for callers that must still change the buffer in between.
-    pub(crate) fn frame(&mut self, buf: &[u8]) -> Result<Option<Frame>, Error> {
-        let unseen = buf.get(self.scanner.offset()..).unwrap_or_default();
-        if self.scanner.advance(unseen)?.is_none() {
-            return Ok(None);
-        }
-        let frame = Frame { len: self.scanner.offset(), value_at: self.scanner.value_at() };
-        self.scanner.reset();
-        Ok(Some(frame))
+    pub(crate) fn extent(&mut self, buf: &[u8]) -> Result<Option<Bounds>, Error> {
+        self.scan.frame(buf)
     }
 
     /// Returns the smallest number of further bytes that can complete the frame; at least one, and
@@ -170,20 +152,25 @@ impl Decoder {
     /// no part in it, and it takes time in the depth of nesting.
     #[must_use]
     pub fn needed(&self) -> usize {
-        self.scanner.needed()
+        self.scan.scanner.needed()
+    }
+
+    /// Sets the limits for all that follows, the rest of a frame in progress included.
+    pub fn set_limits(&mut self, limits: Limits) {
+        self.scan.scanner.set_limits(limits);
     }
 
     /// Forgets the frame in progress, or the error that ended it: the next call of
     /// [`decode`](Self::decode) is for a new frame.
     pub fn reset(&mut self) {
-        self.scanner.reset();
+        self.scan.scanner.reset();
     }
 }
 
 impl fmt::Debug for Decoder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Decoder")
-            .field("examined", &self.scanner.offset())
+            .field("examined", &self.scan.scanner.offset())
             .field("needed", &self.needed())
             .finish_non_exhaustive()
     }
@@ -192,30 +179,6 @@ impl fmt::Debug for Decoder {
 impl Default for Decoder {
     fn default() -> Self {
         Self::new()
-    }
-}
-
-/// The first eight bytes as a number, with zeros behind the end of the input.
-#[inline]
-fn head(bytes: &[u8]) -> u64 {
-    match bytes.first_chunk() {
-        Some(chunk) => u64::from_le_bytes(*chunk),
-        None => bytes.iter().rev().fold(0, |word, byte| word << 8 | u64::from(*byte)),
-    }
-}
-
-/// Where a whole frame ends, and where its value begins behind its attributes.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Frame {
-    pub(crate) len: usize,
-    value_at: usize,
-}
-
-impl Frame {
-    /// Returns the view of the frame that `buf` begins with.
-    #[inline]
-    pub(crate) fn view<'a>(&self, buf: &'a [u8]) -> Option<Decoded<'a>> {
-        Decoded::read(buf.get(..self.len)?, self.value_at)
     }
 }
 

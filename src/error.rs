@@ -63,6 +63,17 @@ pub enum ErrorKind {
         /// The limit, in bytes.
         limit: usize,
     },
+    /// An inline command is longer than 64 KiB.
+    InlineTooLong {
+        /// The limit, in bytes in front of the LF.
+        limit: usize,
+    },
+    /// The quotes of an inline command are not balanced: one is open at the end of its line, or
+    /// something other than white space follows a closing one.
+    UnbalancedQuotes,
+    /// An inline command is called `POST` or `Host:`: an HTTP client is talking, which may have been
+    /// tricked into it.
+    HttpRequest,
     /// The input ended inside a frame. Only where the end is known: [`replies`](crate::replies)
     /// and readers; a decoder answers `Ok(None)` instead.
     UnexpectedEnd,
@@ -82,13 +93,20 @@ impl ErrorKind {
                 | Self::BulkTooLong { .. }
                 | Self::TooManyElements { .. }
                 | Self::FrameTooLong { .. }
+                | Self::InlineTooLong { .. }
         )
     }
 
     /// Returns whether the input can be no RESP at all, whatever the limits.
     #[must_use]
     pub const fn is_malformed(&self) -> bool {
-        matches!(self, Self::Unexpected { .. } | Self::IntegerOverflow)
+        matches!(
+            self,
+            Self::Unexpected { .. }
+                | Self::IntegerOverflow
+                | Self::UnbalancedQuotes
+                | Self::HttpRequest
+        )
     }
 }
 
@@ -111,6 +129,11 @@ impl fmt::Display for ErrorKind {
                 write!(f, "aggregate of more than {limit} elements")
             }
             Self::FrameTooLong { limit } => write!(f, "frame longer than {limit} bytes"),
+            Self::InlineTooLong { limit } => {
+                write!(f, "inline command longer than {limit} bytes")
+            }
+            Self::UnbalancedQuotes => f.write_str("unbalanced quotes in an inline command"),
+            Self::HttpRequest => f.write_str("HTTP request"),
             Self::UnexpectedEnd => f.write_str("input ends inside a frame"),
             Self::BufferChanged => f.write_str("buffer does not continue the one before"),
         }
@@ -129,6 +152,10 @@ pub enum Expected {
     Digit,
     /// A digit, or the `?` that opens a streamed aggregate.
     Count,
+    /// A digit, or the `-` of a command without arguments.
+    Arguments,
+    /// Text of an inline command, which has no NUL.
+    InlineText,
     /// A digit, the `-` of a null, or the `?` that opens a streamed form.
     Length,
     /// A digit from 1 to 9, for `-0` is not an integer.
@@ -178,6 +205,8 @@ impl fmt::Display for Expected {
             Self::TypeOrEnd => "a type byte or `.`",
             Self::Digit => "a digit",
             Self::Count => "a digit or `?`",
+            Self::Arguments => "a digit or `-`",
+            Self::InlineText => "text or a line end",
             Self::Length => "a digit, `-` or `?`",
             Self::NonZeroDigit => "a digit from 1 to 9",
             Self::DigitOrCr => "a digit or CR",

@@ -85,7 +85,7 @@ impl<R: Read> ReplyReader<R> {
         self.release();
         let frame = loop {
             let unread = self.buffer.get(self.start..self.end).unwrap_or_default();
-            if let Some(frame) = self.decoder.frame(unread)? {
+            if let Some(frame) = self.decoder.extent(unread)? {
                 break frame;
             }
             if self.fill()? == 0 {
@@ -98,7 +98,7 @@ impl<R: Read> ReplyReader<R> {
         };
         self.given = frame.len;
         let unread = self.buffer.get(self.start..self.end).unwrap_or_default();
-        match frame.view(unread) {
+        match Decoded::read(unread, frame) {
             Some(decoded) => Ok(Some(decoded)),
             None => Err(Error::new(ErrorKind::BufferChanged, 0).into()),
         }

@@ -21,6 +21,8 @@ extern crate alloc;
 #[cfg_attr(test, macro_use)]
 extern crate std;
 
+mod command;
+mod debug;
 mod decode;
 mod error;
 #[cfg(feature = "std")]
@@ -29,13 +31,18 @@ mod kind;
 mod limits;
 pub mod replication;
 mod reply;
+mod resume;
 mod scan;
 mod scanner;
 
+pub use command::{
+    Args, Command, CommandDecoder, CommandRef, Commands, InlineArgs, InlineCommand, PartialCommand,
+    Request, commands,
+};
 pub use decode::{Decoder, Replies, decode, replies};
 pub use error::{Error, ErrorKind, Expected};
 pub use kind::Kind;
-pub use limits::Limits;
+pub use limits::{InlinePolicy, Limits};
 pub use reply::{
     AnnotatedAttributePairs, AnnotatedElements, AnnotatedPairs, AttributePairs, Attributes, Chunks,
     ConversionError, Decoded, Elements, Pairs, ReplyRef, Token, Tokens,

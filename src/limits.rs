@@ -29,6 +29,13 @@ impl Limits {
         }
     }
 
+    /// Returns Redis's limits for a client that has not authenticated: 10 arguments of 16,384 bytes,
+    /// and 1 MiB for a request.
+    #[must_use]
+    pub const fn unauthenticated() -> Self {
+        Self::new().with_elements(10).with_bulk(16_384).with_frame(1024 * 1024)
+    }
+
     /// Limits that no slice in memory can exceed: for bytes that were validated before.
     pub(crate) const fn none() -> Self {
         Self { depth: usize::MAX, bulk: usize::MAX, elements: u32::MAX, frame: usize::MAX }
@@ -99,6 +106,16 @@ impl Limits {
         self.frame = bytes;
         self
     }
+}
+
+/// What a decoder of requests does with inline commands: lines of text that are no arrays.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum InlinePolicy {
+    /// Decodes them, as Redis does.
+    #[default]
+    Accept,
+    /// Refuses any request that does not begin with `*`, but for empty lines.
+    Refuse,
 }
 
 impl Default for Limits {

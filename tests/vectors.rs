@@ -7,7 +7,7 @@
 use std::{env, fs, path::PathBuf};
 
 use serde_json::Value;
-use zresp::{Decoder, Error};
+use zresp::{CommandDecoder, Decoder, Error};
 
 struct Vector {
     /// File and line, for messages.
@@ -60,6 +60,12 @@ fn vector(place: String, fields: &Value) -> Vector {
     Vector { place, input, expected }
 }
 
+/// Every place to cut the input; of a long one, those near its ends, and some between.
+fn cuts(input: &[u8]) -> impl Iterator<Item = usize> {
+    let length = input.len();
+    (0..length).filter(move |cut| *cut < 1024 || cut % 257 == 0 || length - cut < 64)
+}
+
 /// Decodes the first frame of the input as it arrives in pieces that end at the cuts.
 fn decode(input: &[u8], cuts: &[usize]) -> Result<Verdict, Error> {
     let mut decoder = Decoder::new();
@@ -69,6 +75,39 @@ fn decode(input: &[u8], cuts: &[usize]) -> Result<Verdict, Error> {
         }
     }
     Ok(Verdict::Incomplete)
+}
+
+/// Decodes the requests of the input, a pipeline, as it arrives in pieces that end at the cuts.
+fn decode_requests(input: &[u8], cuts: &[usize]) -> Result<Verdict, Error> {
+    let mut decoder = CommandDecoder::new();
+    let mut at = 0;
+    for &end in cuts.iter().chain([&input.len()]) {
+        while let Some(request) = decoder
+            .decode(&input[at..end])
+            .map_err(|error| Error { offset: error.offset + at, ..error })?
+        {
+            at += request.wire.len();
+        }
+        at += decoder.take_skipped();
+    }
+    Ok(if at == input.len() { Verdict::Complete(at) } else { Verdict::Incomplete })
+}
+
+#[test]
+fn every_request_gets_the_expected_verdict_however_it_is_cut() {
+    let vectors = vectors("request");
+    assert!(vectors.len() >= 40, "only {} vectors", vectors.len());
+    for Vector { place, input, expected } in &vectors {
+        let whole = decode_requests(input, &[]);
+        let verdict = whole.as_ref().unwrap_or(&Verdict::Error);
+        assert_eq!(verdict, expected, "{place}: {whole:?}: {}", input.escape_ascii());
+
+        let bytewise: Vec<usize> = (0..input.len()).collect();
+        assert_eq!(decode_requests(input, &bytewise), whole, "{place}: byte by byte");
+        for cut in cuts(input) {
+            assert_eq!(decode_requests(input, &[cut]), whole, "{place}: cut at {cut}");
+        }
+    }
 }
 
 #[test]
@@ -82,7 +121,7 @@ fn every_reply_gets_the_expected_verdict_however_it_is_cut() {
 
         let bytewise: Vec<usize> = (0..input.len()).collect();
         assert_eq!(decode(input, &bytewise), whole, "{place}: byte by byte");
-        for cut in 0..input.len() {
+        for cut in cuts(input) {
             assert_eq!(decode(input, &[cut]), whole, "{place}: cut at {cut}");
         }
     }

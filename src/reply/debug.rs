@@ -4,17 +4,13 @@ use core::fmt::{self, Write};
 
 use smallvec::SmallVec;
 
+use crate::debug::{self, VALUES, bytes};
 use crate::kind::Kind;
 
 use super::{
     AnnotatedAttributePairs, AnnotatedElements, AnnotatedPairs, AttributePairs, Attributes, Chunks,
     Decoded, Elements, Pairs, ReplyRef, Token, Tokens,
 };
-
-/// How many values are shown before the rest is left out.
-const VALUES: usize = 64;
-/// How many bytes of a payload are shown.
-const BYTES: usize = 64;
 
 impl fmt::Debug for ReplyRef<'_> {
     /// Writes the reply on one line, as `Array[Bulk("GET"), Integer(1)]`: at most 64 values and 64
@@ -81,13 +77,7 @@ impl fmt::Debug for AnnotatedAttributePairs<'_> {
 
 impl fmt::Debug for Chunks<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Streamed[")?;
-        let mut chunks = *self;
-        for (index, chunk) in chunks.by_ref().take(VALUES).enumerate() {
-            f.write_str(if index == 0 { "" } else { ", " })?;
-            bytes(chunk, f)?;
-        }
-        f.write_str(if chunks.next().is_some() { ", …]" } else { "]" })
+        debug::list("Streamed", *self, f)
     }
 }
 
@@ -160,14 +150,4 @@ fn scalar(reply: ReplyRef<'_>, f: &mut fmt::Formatter<'_>) -> fmt::Result {
     write!(f, "{:?}(", reply.kind())?;
     bytes(payload, f)?;
     f.write_char(')')
-}
-
-/// Writes the beginning of a payload, escaped, and how long all of it is if that was not all.
-fn bytes(payload: &[u8], f: &mut fmt::Formatter<'_>) -> fmt::Result {
-    let shown = payload.get(..BYTES).unwrap_or(payload);
-    write!(f, "\"{}\"", shown.escape_ascii())?;
-    if shown.len() < payload.len() {
-        write!(f, "… {} bytes", payload.len())?;
-    }
-    Ok(())
 }

@@ -1,6 +1,7 @@
 //! A value together with its bytes and its attributes.
 
 use crate::limits::Limits;
+use crate::resume::Bounds;
 use crate::scan::template::Form;
 use crate::scanner::Aggregate;
 
@@ -21,9 +22,10 @@ pub struct Decoded<'a> {
 }
 
 impl<'a> Decoded<'a> {
-    /// Reads a frame that has been validated and whose value begins at `value_at`; `None` if the
-    /// bytes are others by now.
-    pub(crate) fn read(wire: &'a [u8], value_at: usize) -> Option<Self> {
+    /// Reads the frame that `buf` begins with and that has been validated; `None` if the bytes are
+    /// others by now.
+    pub(crate) fn read(buf: &'a [u8], Bounds { len, value_at }: Bounds) -> Option<Self> {
+        let wire = buf.get(..len)?;
         let (attributes, value) = wire.split_at_checked(value_at)?;
         let (reply, size) = read::value(value, Extent::Exact)?;
         let attributes = Attributes::new(attributes);

@@ -6,6 +6,7 @@
 pub(crate) mod constant;
 pub(crate) mod digits;
 pub(crate) mod double;
+pub(crate) mod inline;
 pub(crate) mod line;
 pub(crate) mod memo;
 pub(crate) mod number;

@@ -89,16 +89,18 @@ impl Template {
         // Each form by itself, for its view to be made in its own branch of the caller's loop.
         match self.form {
             form @ Form::Bulk => {
-                Some(Alike { wire, content: body.get(self.header..).unwrap_or_default(), form })
+                let content = body.get(self.header..).unwrap_or_default();
+                Some(Alike { wire, content, header: self.header, form })
             }
             form @ Form::Simple => {
-                Some(Alike { wire, content: body.get(1..).unwrap_or_default(), form })
+                let content = body.get(1..).unwrap_or_default();
+                Some(Alike { wire, content, header: self.header, form })
             }
             form @ Form::Array(_) => {
                 let [second, third] = &self.words;
                 let is_alike = second.is_in(wire) && third.is_in(wire);
                 let content = wire.get(self.header..).unwrap_or_default();
-                is_alike.then_some(Alike { wire, content, form })
+                is_alike.then_some(Alike { wire, content, header: self.header, form })
             }
         }
     }
@@ -110,6 +112,8 @@ pub(crate) struct Alike<'a> {
     pub(crate) wire: &'a [u8],
     /// The payload or the text; the elements of an array.
     pub(crate) content: &'a [u8],
+    /// The size of the first header in bytes.
+    pub(crate) header: usize,
     pub(crate) form: Form,
 }
 

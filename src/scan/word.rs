@@ -27,18 +27,18 @@ fn short(input: &[u8]) -> Option<u64> {
     Some(low | high << (8 * (input.len() - 4)))
 }
 
-/// Splits off the bulk string that the input begins with, if its length has up to nine digits and
-/// it is whole: the size of its header, its payload, and what is behind its line end.
+/// Splits off the bulk string that the input begins with, if its length has up to fifteen digits
+/// and it is whole: the size of its header, its payload, and what is behind its line end.
 #[inline(always)]
 pub(crate) fn bulk(word: u64, input: &[u8]) -> Option<(usize, &[u8], &[u8])> {
     if first_byte(word) != b'$' {
         return None;
     }
     let (length, header) = match number(word) {
-        Some(number) => number,
+        Some((length, header)) => (length as usize, header),
         None => long_number(input)?,
     };
-    let (payload, tail) = input.get(header..)?.split_at_checked(length as usize)?;
+    let (payload, tail) = input.get(header..)?.split_at_checked(length)?;
     Some((header, payload, tail.strip_prefix(b"\r\n")?))
 }
 
@@ -87,15 +87,15 @@ pub(crate) fn command(word: u64) -> Option<(u32, usize)> {
     Some((digit(word >> 8)?, digit(word >> 40)? as usize))
 }
 
-/// Returns the number of six to nine digits between the first byte and a CRLF, and the size of all
+/// Returns the number of six to fifteen digits between the first byte and a CRLF, and the size of all
 /// that in bytes.
 #[cold]
-fn long_number(input: &[u8]) -> Option<(u32, usize)> {
+fn long_number(input: &[u8]) -> Option<(usize, usize)> {
     let text = input.get(1..)?;
     let Digits { value, count } = digits::up_to_sixteen(text)?;
-    let is_number = (6..=9).contains(&count) && !text.starts_with(b"0");
+    let is_number = (6..16).contains(&count) && !text.starts_with(b"0");
     let is_line = text.get(count..)?.starts_with(b"\r\n");
-    Some((u32::try_from(value).ok().filter(|_| is_number && is_line)?, count + 3))
+    Some((usize::try_from(value).ok().filter(|_| is_number && is_line)?, count + 3))
 }
 
 /// Returns whether the lowest two bytes are CRLF.

@@ -9,9 +9,9 @@ use crate::scan::{
     word,
 };
 
-use super::Scanner;
 use super::level::Ended;
 use super::state::{Prefix, State};
+use super::{Grammar, Scanner};
 
 /// A whole aggregate, as much of it as fits in two registers: what goes through memory stalls
 /// whoever reads it next.
@@ -56,6 +56,17 @@ impl Scanner {
         self.template.as_ref()?.matches(input)
     }
 
+    /// Between two requests, finds the end of a command that lies whole in the input, and is an array.
+    /// Otherwise the scan may stand inside the command.
+    #[inline(always)]
+    pub(crate) fn command(&mut self, visible: &[u8]) -> Option<Aggregate> {
+        match self.command_alike(visible) {
+            Some(command) => Some(command),
+            None if visible.first()? == &b'*' => self.aggregate(visible),
+            None => None,
+        }
+    }
+
     /// Between two frames, finds the end of a command that begins like the one before.
     #[inline(always)]
     pub(crate) fn command_alike(&mut self, visible: &[u8]) -> Option<Aggregate> {
@@ -83,13 +94,17 @@ impl Scanner {
             (behind, owed) = (behind_name, arguments - 1);
         } else {
             (values, header) = self.short_aggregate(word, 0)?;
+            // An empty command is none.
+            if values == 0 && self.grammar != Grammar::Replies {
+                return None;
+            }
             (behind, owed) = (visible.get(header..)?, values);
         }
         let name_end = visible.len() - behind.len();
         let (mut rest, owed) = self.whole_bulks(behind, owed);
         if owed > 0 {
             self.levels.enter(owed);
-            let (passed, ended) = self.whole_values(rest);
+            let (passed, ended) = self.whole(rest);
             if ended != Ended::Frame {
                 self.offset = visible.len() - rest.len() + passed;
                 return None;

@@ -11,25 +11,35 @@
 mod frame;
 mod level;
 mod needed;
+mod request;
 mod state;
 mod step;
 mod whole;
 
 use crate::error::{Error, ErrorKind};
-use crate::limits::Limits;
+use crate::limits::{InlinePolicy, Limits};
 use crate::scan::{line, memo::Memo, prefix::Prefix as CommandPrefix, template::Template};
 
 pub(crate) use frame::Aggregate;
 use level::{Ended, Levels};
 use state::{LengthStage, Prefix, State};
 
+/// What frames are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Grammar {
+    Replies,
+    /// Commands, with what is skipped in front of each.
+    Requests(InlinePolicy),
+}
+
 /// The resumable validation of one frame.
 #[derive(Debug, Clone)]
 pub(crate) struct Scanner {
+    grammar: Grammar,
     limits: Limits,
     /// Bytes of the frame that have been examined; 0 only between two frames.
     offset: usize,
-    /// Where the frame's value begins, behind its attributes.
+    /// Where the frame's value begins, behind its attributes; of a request, where the command does.
     value_at: usize,
     state: State,
     levels: Levels,
@@ -47,10 +57,17 @@ impl Scanner {
         Self::values(limits, 1)
     }
 
+    /// A scanner for requests.
+    #[inline(always)]
+    pub(crate) fn requests(limits: Limits, policy: InlinePolicy) -> Self {
+        Self { grammar: Grammar::Requests(policy), ..Self::new(limits) }
+    }
+
     /// A scanner that takes `values` values for one frame.
     #[inline(always)]
     pub(crate) fn values(limits: Limits, values: u32) -> Self {
         Self {
+            grammar: Grammar::Replies,
             limits,
             offset: 0,
             value_at: 0,
@@ -89,7 +106,36 @@ impl Scanner {
         self.offset
     }
 
-    /// Where the frame's value begins, behind its attributes, once the frame is whole.
+    /// Where the bytes begin that the frame cannot do without: behind what a request skips.
+    pub(crate) const fn start(&self) -> usize {
+        match self.grammar {
+            Grammar::Replies => 0,
+            Grammar::Requests(_) => self.value_at,
+        }
+    }
+
+    /// Forgets what a request skips: the bytes in front of [`start`](Self::start), whose number it
+    /// returns.
+    pub(crate) fn forget_skipped(&mut self) -> usize {
+        let skipped = self.start();
+        if self.failure().is_some() {
+            return 0;
+        }
+        self.offset -= skipped;
+        self.value_at -= skipped;
+        skipped
+    }
+
+    /// Sets the limits for all that follows.
+    pub(crate) fn set_limits(&mut self, limits: Limits) {
+        self.limits = limits;
+        // What has been learned was within the old ones.
+        (self.memo, self.template, self.prefix) = (Memo::NONE, None, CommandPrefix::NONE);
+        self.last_size = 0;
+    }
+
+    /// Where the frame's value begins, behind its attributes, once the frame is whole; the command
+    /// of a request as soon as it has begun.
     #[inline]
     pub(crate) const fn value_at(&self) -> usize {
         self.value_at
@@ -142,7 +188,8 @@ impl Scanner {
         let mut at = 0;
         loop {
             if matches!(self.state, State::Value) {
-                let (passed, ended) = self.whole_values(input.get(at..).unwrap_or_default());
+                let tail = input.get(at..).unwrap_or_default();
+                let (passed, ended) = self.whole(tail);
                 at += passed;
                 if ended != Ended::Value {
                     self.settle(ended, self.offset + at);

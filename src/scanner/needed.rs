@@ -1,14 +1,16 @@
 //! The least number of bytes that can complete a frame.
 
-use super::Scanner;
 use super::level::{Level, Shape};
 use super::state::{BigNumberStage, DoubleStage, IntegerStage, LengthStage, Prefix, State, Then};
+use super::{Grammar, InlinePolicy, Scanner};
 
 /// Wide enough for any sum of lengths.
 type Sum = u128;
 
 /// The shortest value: `+` or `_`, and CRLF.
 const VALUE: Sum = 3;
+/// The shortest argument of a command: `$0`, CRLF, CRLF.
+const ARGUMENT: Sum = 6;
 /// The end of a streamed aggregate, `.` CRLF; of a streamed string, `;0` CRLF, it is one more.
 const END: Sum = 3;
 const CRLF: Sum = 2;
@@ -30,13 +32,20 @@ impl Scanner {
         if self.failure().is_some() {
             return 0;
         }
+        let least = match self.grammar {
+            Grammar::Replies => VALUE,
+            Grammar::Requests(policy) if self.is_between_commands() => {
+                return usize::try_from(self.rest_of_request(policy)).unwrap_or(usize::MAX);
+            }
+            Grammar::Requests(_) => ARGUMENT,
+        };
         let (mut bytes, inside) = self.rest_of_value();
         let level = self.levels.current;
         let counted = u32::from(inside == Inside::Value);
         let unread = Level { owed: level.owed.saturating_sub(counted), ..level };
         // The level whose `.` has been read needs no second one.
         if !matches!(self.state, State::Cr(Then::End) | State::Lf(Then::End)) {
-            bytes += rest_of_level(unread, inside);
+            bytes += rest_of_level(unread, inside, least);
         }
         let mut inner = level.shape;
         for level in self.levels.outer() {
@@ -44,7 +53,7 @@ impl Scanner {
                 Shape::Attribute => Inside::Attribute,
                 _ => Inside::Value,
             };
-            bytes += rest_of_level(level, inside);
+            bytes += rest_of_level(level, inside, least);
             inner = level.shape;
         }
         usize::try_from(bytes).unwrap_or(usize::MAX)
@@ -53,7 +62,7 @@ impl Scanner {
     /// The bytes that can end the value that the scan is in the middle of.
     fn rest_of_value(&self) -> (Sum, Inside) {
         let bytes = match self.state {
-            State::Failed(_) => 0,
+            State::Failed(_) | State::Inline(_) => 0,
             State::Value => return (0, Inside::Gap),
             State::Annotated => return (0, Inside::Attribute),
             State::Chunk { .. } => END + 1,
@@ -78,6 +87,30 @@ impl Scanner {
             _ => false,
         };
         (bytes, if attribute { Inside::Attribute } else { Inside::Value })
+    }
+
+    /// From the middle of a request in which no argument has begun to its end.
+    fn rest_of_request(&self, policy: InlinePolicy) -> Sum {
+        let request = match policy {
+            // One letter and LF.
+            InlinePolicy::Accept => 2,
+            // `*1` CRLF.
+            InlinePolicy::Refuse => 2 + CRLF + ARGUMENT,
+        };
+        match self.state {
+            State::Inline(inline) => inline.needed() as Sum,
+            State::Length { prefix, stage } => match stage {
+                LengthStage::Empty => 1,
+                LengthStage::Start => 1 + CRLF + request.min(ARGUMENT),
+                LengthStage::Minus => 1 + CRLF + request,
+                LengthStage::Digits(0) => CRLF + request,
+                LengthStage::Digits(length) => CRLF + ARGUMENT * prefix.values(length) as Sum,
+            },
+            State::Integer(IntegerStage::Digits { .. }) => CRLF + request,
+            State::Lf(Then::Announced { length: length @ 1.., .. }) => 1 + ARGUMENT * length as Sum,
+            State::Lf(_) => 1 + request,
+            _ => request,
+        }
     }
 
     /// From the middle of a length prefix to the end of the value.
@@ -122,9 +155,9 @@ fn behind_payload(prefix: Prefix) -> Sum {
 }
 
 /// The bytes that a level needs behind the value or attribute in progress.
-fn rest_of_level(Level { owed, shape, .. }: Level, inside: Inside) -> Sum {
+fn rest_of_level(Level { owed, shape, .. }: Level, inside: Inside, least: Sum) -> Sum {
     match shape {
-        Shape::Counted | Shape::Attribute => VALUE * Sum::from(owed),
+        Shape::Counted | Shape::Attribute => least * Sum::from(owed),
         Shape::StreamedMap if owed % 2 == 1 => VALUE + END,
         Shape::StreamedMap if inside == Inside::Attribute => 2 * VALUE + END,
         Shape::Streamed if inside == Inside::Attribute => VALUE + END,

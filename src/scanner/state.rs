@@ -33,8 +33,50 @@ pub(super) enum State {
     Cr(Then),
     /// LF.
     Lf(Then),
+    /// An inline command.
+    Inline(Inline),
     /// Nothing: the frame is broken.
     Failed(Error),
+}
+
+/// How much of an inline command has been read.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Inline {
+    pub(super) place: Place,
+    pub(super) first: FirstToken,
+}
+
+/// Where in an inline command the scan stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Place {
+    /// Between two tokens.
+    Gap,
+    /// In a token, outside of quotes.
+    Token,
+    /// Between double quotes.
+    Double,
+    /// Behind a backslash between double quotes.
+    Escape,
+    /// Behind `\x`, and perhaps one hexadecimal digit.
+    Hex(Option<u8>),
+    /// Between single quotes.
+    Single,
+    /// Behind a backslash between single quotes.
+    SingleEscape,
+    /// Behind a closing quote.
+    Closed,
+}
+
+/// What is known of the first token of an inline command: whether it is that of an HTTP request.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct FirstToken {
+    pub(super) is_begun: bool,
+    pub(super) is_ended: bool,
+    pub(super) length: u8,
+    /// Whether it has been the beginning of `POST` so far, in any letter case.
+    pub(super) is_post: bool,
+    /// As `is_post`, of `Host:`.
+    pub(super) is_host: bool,
 }
 
 /// What follows a line end.
@@ -67,6 +109,10 @@ pub(super) enum Prefix {
     Map,
     Push,
     Attribute,
+    /// The arguments of a command.
+    Command,
+    /// An argument of a command.
+    Argument,
 }
 
 /// How much of a length prefix has been read.
@@ -131,7 +177,10 @@ impl Prefix {
 
     /// Whether bytes follow, not values.
     pub(super) const fn is_payload(self) -> bool {
-        matches!(self, Self::Bulk | Self::BulkError | Self::Verbatim | Self::Chunk { .. })
+        matches!(
+            self,
+            Self::Bulk | Self::BulkError | Self::Verbatim | Self::Chunk { .. } | Self::Argument
+        )
     }
 
     /// The least length there is: a verbatim string has a format and a `:`.
@@ -150,6 +199,7 @@ impl Prefix {
     /// What may stand behind the type byte.
     pub(super) const fn expected(self) -> Expected {
         match (self.has_null(), self.has_stream()) {
+            _ if matches!(self, Self::Command) => Expected::Arguments,
             (true, _) => Expected::Length,
             (false, true) => Expected::Count,
             (false, false) => Expected::Digit,

@@ -5,20 +5,28 @@
 
 use crate::error::{ErrorKind, Expected, unexpected};
 
-use super::Scanner;
 use super::level::{Ended, Level, Shape};
 use super::state::{BigNumberStage, DoubleStage, IntegerStage, LengthStage, Prefix, State, Then};
+use super::{Grammar, Scanner};
 
-type Step<T> = Result<T, ErrorKind>;
+pub(super) type Step<T> = Result<T, ErrorKind>;
 
 impl Scanner {
     /// Takes the byte at `offset` in the frame.
     pub(super) fn step(&mut self, byte: u8, offset: usize) -> Step<Ended> {
         self.state = match self.state {
-            State::Value => match byte {
-                b'.' => return self.end_streamed(),
-                _ => self.type_byte(byte)?,
+            State::Value => match (self.grammar, byte) {
+                (Grammar::Replies, b'.') => return self.end_streamed(),
+                (Grammar::Replies, _) => self.type_byte(byte)?,
+                (Grammar::Requests(policy), _) if self.levels.depth() == 0 => {
+                    return self.request(policy, byte, offset);
+                }
+                (Grammar::Requests(_), _) => {
+                    expect(b'$', byte, Expected::Literal(b'$'))?;
+                    start(Prefix::Argument)
+                }
             },
+            State::Inline(inline) => return self.inline(inline, byte, offset),
             State::Annotated => self.type_byte(byte)?,
             State::Chunk { total } => {
                 expect(b';', byte, Expected::Literal(b';'))?;
@@ -105,7 +113,7 @@ impl Scanner {
         let ended = |length| State::Lf(Then::Announced { prefix, length });
         match (stage, byte) {
             (LengthStage::Start, b'0'..=b'9') => self.digit(prefix, 0, byte, offset),
-            (LengthStage::Start, b'-') if prefix.has_null() => {
+            (LengthStage::Start, b'-') if prefix.has_null() || prefix == Prefix::Command => {
                 Ok(State::Length { prefix, stage: LengthStage::Minus })
             }
             (LengthStage::Start, b'?') if prefix.has_stream() => {
@@ -117,6 +125,10 @@ impl Scanner {
             (LengthStage::Start, b'\r') => Ok(State::Length { prefix, stage: LengthStage::Empty }),
             (LengthStage::Start, _) => unexpected(byte, prefix.expected()),
             (LengthStage::Empty, _) => unexpected(b'\r', prefix.expected()),
+            // A command without arguments.
+            (LengthStage::Minus, _) if prefix == Prefix::Command => {
+                integer(IntegerStage::Sign { negative: true }, byte)
+            }
             (LengthStage::Minus, _) => {
                 expect(b'1', byte, Expected::Literal(b'1'))?;
                 Ok(State::Cr(Then::Value))
@@ -202,6 +214,11 @@ impl Scanner {
     /// Does what a line that ended in front of `offset` calls for.
     fn line_ended(&mut self, then: Then, offset: usize) -> Ended {
         let ended = match then {
+            Then::Value | Then::Announced { prefix: Prefix::Command, length: 0 }
+                if self.is_between_commands() =>
+            {
+                return self.skip(offset);
+            }
             Then::Value | Then::Announced { prefix: Prefix::Chunk { .. }, length: 0 } => {
                 self.levels.end_value()
             }
@@ -249,7 +266,7 @@ impl Scanner {
 }
 
 /// The state behind the type byte of a value with a length prefix.
-const fn start(prefix: Prefix) -> State {
+pub(super) const fn start(prefix: Prefix) -> State {
     State::Length { prefix, stage: LengthStage::Start }
 }
 

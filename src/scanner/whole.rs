@@ -2,11 +2,20 @@
 
 use crate::scan::{constant, double, line, number, word};
 
-use super::Scanner;
 use super::level::Ended;
 use super::state::State;
+use super::{Grammar, Scanner};
 
 impl Scanner {
+    /// Passes over what the grammar allows inside a frame, as [`whole_values`](Self::whole_values).
+    #[inline]
+    pub(super) fn whole(&mut self, input: &[u8]) -> (usize, Ended) {
+        match self.grammar {
+            Grammar::Replies => self.whole_values(input),
+            Grammar::Requests(_) => self.whole_arguments(input),
+        }
+    }
+
     /// Passes over values. Returns how many bytes they take and where it stopped: at the end of the
     /// frame, in front of something cut in two, or of something that needs a closer look.
     pub(super) fn whole_values(&mut self, input: &[u8]) -> (usize, Ended) {
@@ -52,6 +61,16 @@ impl Scanner {
         (input.len() - rest.len(), ended)
     }
 
+    /// Passes over the arguments of a command, as [`whole_values`](Self::whole_values) over values.
+    pub(super) fn whole_arguments(&mut self, input: &[u8]) -> (usize, Ended) {
+        if self.is_between_commands() {
+            return (0, Ended::Value);
+        }
+        let (rest, owed) = self.whole_bulks(input, self.levels.current.owed);
+        self.levels.current.owed = owed;
+        (input.len() - rest.len(), self.levels.end_levels())
+    }
+
     /// Passes over bulk strings, up to `owed` of them: what is behind them, and how many are owed
     /// still.
     #[inline(always)]
@@ -77,6 +96,9 @@ impl Scanner {
     /// bulk string that is cut there, and within the limits.
     pub(super) fn cut_payload(&self, input: &[u8], offset: usize) -> Option<usize> {
         let word = word::first(input).filter(|word| word::first_byte(*word) == b'$')?;
+        if self.is_between_commands() {
+            return None;
+        }
         let (length, header) = word::number(word)?;
         let left = (header + length as usize).checked_sub(input.len()).filter(|left| *left > 0)?;
         let end = offset.saturating_add(input.len() + left + 2);

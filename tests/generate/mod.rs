@@ -3,6 +3,7 @@
 #![allow(dead_code, unreachable_pub, reason = "each test uses a part of it")]
 
 use std::fmt;
+use std::ops::Range;
 
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -34,9 +35,17 @@ fn frames() -> Bytes {
 
 /// A valid frame in which a few bytes have been changed, removed or added, or which is cut.
 pub fn mutated() -> impl Strategy<Value = Input> {
+    edited(vec(frames(), 1..3), 0..4)
+}
+
+/// The bytes joined, in which a few have been changed, removed or added, or which are cut.
+fn edited(
+    parts: impl Strategy<Value = Vec<Vec<u8>>>,
+    edits: Range<usize>,
+) -> impl Strategy<Value = Input> {
     let edit = (any::<Index>(), 0..4u8, byte());
-    (vec(frames(), 1..3), vec(edit, 0..4)).prop_map(|(frames, edits)| {
-        let mut bytes = frames.concat();
+    (parts, vec(edit, edits)).prop_map(|(parts, edits)| {
+        let mut bytes = parts.concat();
         for (place, action, byte) in edits {
             let at = place.index(bytes.len() + 1);
             match action {
@@ -270,4 +279,40 @@ fn double() -> impl Strategy<Value = String> {
         "[+-]?[0-9]{1,20}(\\.[0-9]{1,20})?([eE][+-]?[0-9]{1,4})?",
         "[+-]?([iI][nN][fF]|[nN][aA][nN])",
     ]
+}
+
+/// Requests of both forms, with what is skipped between them, some of them broken or cut.
+pub fn requests() -> impl Strategy<Value = Input> {
+    let array = arguments().prop_map(|arguments| {
+        let header = format!("*{}\r\n", arguments.len()).into_bytes();
+        arguments.iter().fold(header, |bytes, argument| [bytes, sized(b'$', argument)].concat())
+    });
+    let token = prop_oneof![
+        4 => select(&["get", "a", "POST", "host:", "Hos", "pos", "*1", "$1"]).prop_map(str::to_owned),
+        3 => vec(select(QUOTED), 0..5).prop_map(|parts| format!("\"{}\"", parts.concat())),
+        3 => vec(select(QUOTED), 0..5).prop_map(|parts| format!("'{}'", parts.concat())),
+        2 => vec(select(QUOTED), 0..5).prop_map(|parts| parts.concat()),
+    ];
+    let gap = select(&[" ", "  ", "\t", "\r", "\x0b", ""]);
+    let line =
+        (vec((gap, token), 0..4), select(&["\r\n", "\n", " \r\n"])).prop_map(|(tokens, end)| {
+            let tokens = tokens.into_iter().map(|(gap, token)| format!("{gap}{token}"));
+            format!("{}{end}", tokens.collect::<String>()).into_bytes()
+        });
+    let nothing = select(&["\r\n", "\n", "*0\r\n", "*-1\r\n", "*-19\r\n", " \r\n"])
+        .prop_map(|text| text.as_bytes().to_vec());
+    let request = prop_oneof![4 => array, 3 => line, 2 => nothing, 2 => commands()];
+    edited(vec(request, 0..5), 0..3)
+}
+
+/// What means something between quotes.
+const QUOTED: &[&str] = &[
+    "a", "P", "o", "s", "T", "h", ":", " ", "\\", "\\n", "\\x", "\\x4", "\\x4f", "\\xzz", "\\\"",
+    "\\'", "'", "\"", "\r", "\x0b", "post", "host:",
+];
+
+/// The arguments of a command, its name included.
+pub fn arguments() -> impl Strategy<Value = Vec<Vec<u8>>> {
+    let argument = prop_oneof![4 => vec(byte(), 0..12), 1 => vec(byte(), 95..105)];
+    prop_oneof![6 => vec(argument.clone(), 1..4), 1 => vec(argument, 8..13)]
 }

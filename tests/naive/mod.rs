@@ -13,6 +13,8 @@
 
 #![allow(dead_code, unreachable_pub, reason = "each test that includes this uses a part of it")]
 
+pub mod request;
+
 /// The bounds of what is accepted; see [`Failure`] for what happens beyond each.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Limits {
@@ -52,6 +54,9 @@ pub enum Failure {
     BulkTooLong,
     TooManyElements,
     FrameTooLong,
+    InlineTooLong,
+    UnbalancedQuotes,
+    Http,
 }
 
 /// A value, the attributes before it in their order, and the bytes of both.

@@ -83,13 +83,16 @@ pub fn verdict(result: Result<Option<Decoded<'_>>, Error>, needed: usize) -> Ver
     }
 }
 
-fn failure(kind: ErrorKind) -> Failure {
+pub fn failure(kind: ErrorKind) -> Failure {
     match kind {
         ErrorKind::Unexpected { .. } | ErrorKind::IntegerOverflow => Failure::Malformed,
         ErrorKind::TooDeep { .. } => Failure::TooDeep,
         ErrorKind::BulkTooLong { .. } => Failure::BulkTooLong,
         ErrorKind::TooManyElements { .. } => Failure::TooManyElements,
         ErrorKind::FrameTooLong { .. } => Failure::FrameTooLong,
+        ErrorKind::InlineTooLong { .. } => Failure::InlineTooLong,
+        ErrorKind::UnbalancedQuotes => Failure::UnbalancedQuotes,
+        ErrorKind::HttpRequest => Failure::Http,
         other => panic!("{other:?} is no verdict of a decoder"),
     }
 }

@@ -1,0 +1,58 @@
+//! The arguments of a command, one after the other.
+
+use core::fmt;
+use core::iter::FusedIterator;
+
+use crate::debug;
+use crate::scan::word;
+
+/// The arguments of a command that are still to be read, in order: an iterator over `&[u8]`.
+#[derive(Clone)]
+pub struct Args<'a> {
+    rest: &'a [u8],
+    left: u32,
+}
+
+impl<'a> Args<'a> {
+    pub(super) const fn new(rest: &'a [u8], left: u32) -> Self {
+        Self { rest, left }
+    }
+
+    /// The bytes of the arguments that are left.
+    pub(super) const fn rest(&self) -> &'a [u8] {
+        self.rest
+    }
+}
+
+/// Splits off an argument, and says what is behind it; `None` if it is cut.
+#[inline(always)]
+pub(super) fn split(rest: &[u8]) -> Option<(&[u8], &[u8])> {
+    let (_, payload, behind) = word::bulk(word::first(rest)?, rest)?;
+    Some((payload, behind))
+}
+
+impl<'a> Iterator for Args<'a> {
+    type Item = &'a [u8];
+
+    #[inline]
+    fn next(&mut self) -> Option<&'a [u8]> {
+        let (payload, rest) = split(self.rest).filter(|_| self.left > 0)?;
+        self.rest = rest;
+        self.left -= 1;
+        Some(payload)
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        // The shortest argument has six bytes; the last ones may not have arrived.
+        (0, Some((self.left as usize).min(self.rest.len() / 6)))
+    }
+}
+
+impl FusedIterator for Args<'_> {}
+
+/// The arguments that are left, bounded in number and length.
+impl fmt::Debug for Args<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        debug::list("Args", self.clone(), f)
+    }
+}

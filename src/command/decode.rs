@@ -1,0 +1,283 @@
+//! Whole buffers in, commands out: [`CommandDecoder`] and [`commands`].
+
+use core::fmt;
+use core::iter::FusedIterator;
+
+use crate::error::{Error, ErrorKind};
+use crate::limits::{InlinePolicy, Limits};
+use crate::resume::{Bounds, Resumable};
+use crate::scan::template::{Alike, Form};
+use crate::scan::{line, number};
+use crate::scanner::Scanner;
+
+use super::{Args, Command, CommandRef, InlineCommand, Request};
+
+/// A resumable decoder of requests: what a server or a proxy reads from its clients.
+///
+/// As with [`Decoder`](crate::Decoder), the caller keeps the unfinished request in its buffer, the
+/// result is a view into it, and [`decode`](Self::decode) is a plain call of which nothing goes on
+/// when it has returned.
+///
+/// ```
+/// use zresp::{Command, CommandDecoder};
+///
+/// let mut decoder = CommandDecoder::new();
+/// let mut buffer = b"*3\r\n$3\r\nSET\r\n$3\r\nkey\r\n$1000000\r\n".to_vec();
+/// assert!(decoder.decode(&buffer)?.is_none());
+///
+/// // The key is known long before the value has come.
+/// let partial = decoder.partial(&buffer).expect("a command has begun");
+/// assert_eq!((partial.arg(0), partial.arg(1), partial.arg(2)), (Some(&b"SET"[..]), Some(&b"key"[..]), None));
+///
+/// buffer.extend_from_slice(&[b'x'; 1_000_000]);
+/// buffer.extend_from_slice(b"\r\n");
+/// let request = decoder.decode(&buffer)?.expect("the command is whole by now");
+/// let Command::Array(command) = request.command else { panic!() };
+/// assert!(command.is("set"));
+/// assert_eq!(command.len(), 3);
+/// assert_eq!(request.wire.len(), buffer.len());
+/// # Ok::<(), zresp::Error>(())
+/// ```
+#[derive(Clone)]
+pub struct CommandDecoder {
+    scan: Resumable,
+}
+
+impl CommandDecoder {
+    /// Returns a decoder with the default [`Limits`] that accepts inline commands.
+    #[must_use]
+    #[inline(always)]
+    pub fn new() -> Self {
+        Self::with_limits(Limits::new(), InlinePolicy::Accept)
+    }
+
+    /// Returns a decoder with limits and a policy of its own. The limit for nesting plays no part.
+    #[must_use]
+    #[inline(always)]
+    pub fn with_limits(limits: Limits, policy: InlinePolicy) -> Self {
+        Self { scan: Resumable::new(Scanner::requests(limits, policy)) }
+    }
+
+    /// Sets the limits for all that follows, the rest of a request in progress included: when a
+    /// client has authenticated, say.
+    pub fn set_limits(&mut self, limits: Limits) {
+        self.scan.scanner.set_limits(limits);
+    }
+
+    /// Returns the request that `buf` begins with, or `None` if more bytes are needed.
+    ///
+    /// In every call `buf` starts at the first byte of the request; until it is taken, `buf` only
+    /// ever grows. Once a request is returned, the next call is for the next one: move on by the
+    /// length of [`Request::wire`]. Empty lines and empty arrays are skipped, as servers do it; they
+    /// are part of the request behind them.
+    ///
+    /// # Errors
+    /// Input that no request could begin with, or that exceeds a limit, with the offset from the
+    /// first byte of `buf`. Every further call returns the same error, until
+    /// [`reset`](Self::reset). A buffer that is shorter than in the call before, or does not begin
+    /// with the same bytes, is [`ErrorKind::BufferChanged`].
+    #[inline(always)]
+    pub fn decode<'a>(&mut self, buf: &'a [u8]) -> Result<Option<Request<'a>>, Error> {
+        let scanner = &mut self.scan.scanner;
+        let is_continued = !scanner.is_between_frames();
+        if !is_continued {
+            if let Some(Alike { wire, form: Form::Array(len), header, .. }) =
+                scanner.frame_alike(buf)
+            {
+                return Ok(Some(Request::array(wire, header, len)));
+            }
+            if let Some(command) = scanner.command(scanner.visible(buf)) {
+                if let Some(wire) = buf.get(..command.size()) {
+                    return Ok(Some(Request::array(wire, command.header(), command.values())));
+                }
+            }
+        }
+        self.decode_slow(buf, is_continued)
+    }
+
+    #[inline(never)]
+    fn decode_slow<'a>(
+        &mut self,
+        buf: &'a [u8],
+        is_continued: bool,
+    ) -> Result<Option<Request<'a>>, Error> {
+        if is_continued {
+            self.scan.check(buf)?;
+        }
+        let Some(Bounds { len, value_at }) = self.scan.frame(buf)? else { return Ok(None) };
+        let wire = buf.get(..len).unwrap_or_default();
+        let command = match wire.get(value_at..).unwrap_or_default() {
+            array @ [b'*', ..] => Command::Array(CommandRef::read(array)),
+            line => Command::Inline(InlineCommand::new(line)),
+        };
+        Ok(Some(Request { command, wire }))
+    }
+
+    /// Returns what has arrived of a command in progress: behind a call of [`decode`](Self::decode)
+    /// that returned `None`, with the same `buf`.
+    ///
+    /// A proxy chooses its upstream by it, before a long value is there. It takes no time but that of
+    /// reading the arguments that are asked for.
+    #[must_use]
+    pub fn partial<'a>(&self, buf: &'a [u8]) -> Option<PartialCommand<'a>> {
+        let seen = buf.get(self.scan.scanner.start()..self.scan.scanner.offset())?;
+        let header = line::size(seen).filter(|_| seen.starts_with(b"*"))?.get();
+        let len: u32 = number::parse(seen.get(1..header - 2)?)?;
+        (len > 0).then_some(PartialCommand { len, args: Args::new(seen.get(header..)?, len) })
+    }
+
+    /// Returns how many bytes at the front of the buffer were skipped and belong to no command, and
+    /// forgets them: drop as many from the buffer, and the next call goes on behind them.
+    ///
+    /// To call it is needed only where a peer may send nothing but empty lines, of which the buffer
+    /// would fill up to [`Limits::frame`].
+    #[must_use = "the buffer must shrink by as many bytes"]
+    pub fn take_skipped(&mut self) -> usize {
+        self.scan.scanner.forget_skipped()
+    }
+
+    /// Returns the smallest number of further bytes that can complete the request; at least one, and
+    /// exact inside an argument. After an error it is 0.
+    #[must_use]
+    pub fn needed(&self) -> usize {
+        self.scan.scanner.needed()
+    }
+
+    /// Forgets the request in progress, or the error that ended it.
+    pub fn reset(&mut self) {
+        self.scan.scanner.reset();
+    }
+}
+
+impl<'a> Request<'a> {
+    #[inline(always)]
+    fn array(wire: &'a [u8], header: usize, len: u32) -> Self {
+        Self { command: Command::Array(CommandRef::new(wire, header, len)), wire }
+    }
+}
+
+impl Default for CommandDecoder {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl fmt::Debug for CommandDecoder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("CommandDecoder")
+            .field("examined", &self.scan.scanner.offset())
+            .field("needed", &self.needed())
+            .finish_non_exhaustive()
+    }
+}
+
+/// The arguments of a command that have arrived whole, while others are still to come.
+#[derive(Debug, Clone)]
+pub struct PartialCommand<'a> {
+    len: u32,
+    args: Args<'a>,
+}
+
+impl<'a> PartialCommand<'a> {
+    /// Returns how many arguments the command will have, the name included.
+    #[must_use]
+    #[allow(clippy::len_without_is_empty, reason = "a command is never empty")]
+    pub const fn len(&self) -> usize {
+        self.len as usize
+    }
+
+    /// Returns an iterator over the arguments that are there, the name first.
+    #[must_use]
+    pub fn args(&self) -> Args<'a> {
+        self.args.clone()
+    }
+
+    /// Returns an argument, if it is there; 0 is the name.
+    #[must_use]
+    pub fn arg(&self, index: usize) -> Option<&'a [u8]> {
+        self.args().nth(index)
+    }
+}
+
+/// Returns an iterator over all the requests of `buf`.
+///
+/// It ends with `None` at a clean end, behind which there may be empty lines. A request that is cut is
+/// an error of the kind [`ErrorKind::UnexpectedEnd`], given once; offsets count from the first byte of
+/// `buf`. [`Commands::rest`] has the bytes of the request that was cut or broken.
+///
+/// ```
+/// let pipeline = b"*2\r\n$3\r\nGET\r\n$1\r\na\r\n\r\nPING\r\n";
+/// let sizes: Result<Vec<_>, _> =
+///     zresp::commands(pipeline).map(|request| request.map(|request| request.wire.len())).collect();
+/// assert_eq!(sizes?, [20, 8]);
+/// # Ok::<(), zresp::Error>(())
+/// ```
+#[must_use]
+pub fn commands(buf: &[u8]) -> Commands<'_> {
+    Commands::with_limits(buf, Limits::new(), InlinePolicy::Accept)
+}
+
+/// The requests of a buffer: see [`commands`].
+#[derive(Clone)]
+pub struct Commands<'a> {
+    buf: &'a [u8],
+    at: usize,
+    decoder: CommandDecoder,
+    ended: bool,
+}
+
+impl<'a> Commands<'a> {
+    /// Returns an iterator over the requests of `buf`, each within the limits.
+    #[must_use]
+    pub fn with_limits(buf: &'a [u8], limits: Limits, policy: InlinePolicy) -> Self {
+        let decoder = CommandDecoder::with_limits(limits, policy);
+        Self { buf, at: 0, decoder, ended: false }
+    }
+
+    /// Returns the bytes behind the last request given: empty after a clean end.
+    #[must_use]
+    pub fn rest(&self) -> &'a [u8] {
+        self.buf.get(self.at..).unwrap_or_default()
+    }
+
+    /// Returns how many bytes of the buffer the requests given so far take, and what was skipped.
+    #[must_use]
+    pub const fn offset(&self) -> usize {
+        self.at
+    }
+}
+
+impl fmt::Debug for Commands<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Commands")
+            .field("offset", &self.at)
+            .field("rest", &self.rest().len())
+            .finish_non_exhaustive()
+    }
+}
+
+impl<'a> Iterator for Commands<'a> {
+    type Item = Result<Request<'a>, Error>;
+
+    #[inline]
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.ended || self.at == self.buf.len() {
+            return None;
+        }
+        let error = match self.decoder.decode(self.rest()) {
+            Ok(Some(request)) => {
+                self.at += request.wire.len();
+                return Some(Ok(request));
+            }
+            Ok(None) => {
+                self.at += self.decoder.take_skipped();
+                Error::new(ErrorKind::UnexpectedEnd, self.buf.len())
+            }
+            Err(error) => Error::new(error.kind, self.at + error.offset),
+        };
+        self.ended = true;
+        (self.at < self.buf.len()).then_some(Err(error))
+    }
+}
+
+impl FusedIterator for Commands<'_> {}

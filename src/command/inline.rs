@@ -1,0 +1,150 @@
+//! Inline commands: lines of text, split as Redis splits them.
+
+use alloc::borrow::Cow;
+use alloc::vec::Vec;
+use core::fmt;
+use core::iter::FusedIterator;
+
+use crate::debug;
+use crate::scan::inline::{ends_token, from_hex, is_space, unescape};
+
+/// A command as a line of text, which has been validated.
+///
+/// White space separates the arguments. In double quotes `\n`, `\r`, `\t`, `\b`, `\a` and `\x` with two
+/// hexadecimal digits stand for a byte, and a backslash takes any other character as it is; in single
+/// quotes `\'` does.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct InlineCommand<'a> {
+    wire: &'a [u8],
+}
+
+impl<'a> InlineCommand<'a> {
+    pub(super) const fn new(wire: &'a [u8]) -> Self {
+        Self { wire }
+    }
+
+    /// Returns the line with its line end.
+    #[must_use]
+    pub const fn wire(&self) -> &'a [u8] {
+        self.wire
+    }
+
+    /// Returns an iterator over the arguments, the name first. Those without escapes are borrowed.
+    #[must_use]
+    pub fn args(&self) -> InlineArgs<'a> {
+        InlineArgs { rest: self.wire.strip_suffix(b"\n").unwrap_or(self.wire) }
+    }
+
+    /// Returns the name of the command.
+    #[must_use]
+    pub fn name(&self) -> Cow<'a, [u8]> {
+        self.args().next().unwrap_or_default()
+    }
+
+    /// Returns whether this is the name of the command, in any letter case.
+    #[must_use]
+    pub fn is(&self, name: &str) -> bool {
+        self.name().eq_ignore_ascii_case(name.as_bytes())
+    }
+
+    /// Appends the command as an array of bulk strings, the form to forward.
+    pub fn encode(&self, out: &mut Vec<u8>) {
+        let header = |out: &mut Vec<u8>, kind: u8, length: usize| {
+            let mut digits = itoa::Buffer::new();
+            out.push(kind);
+            out.extend_from_slice(digits.format(length).as_bytes());
+            out.extend_from_slice(b"\r\n");
+        };
+        header(out, b'*', self.args().count());
+        for argument in self.args() {
+            header(out, b'$', argument.len());
+            out.extend_from_slice(&argument);
+            out.extend_from_slice(b"\r\n");
+        }
+    }
+}
+
+impl fmt::Debug for InlineCommand<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        debug::list("InlineCommand", self.args(), f)
+    }
+}
+
+/// The arguments of an inline command that are still to be read, in order.
+#[derive(Clone)]
+pub struct InlineArgs<'a> {
+    rest: &'a [u8],
+}
+
+impl<'a> Iterator for InlineArgs<'a> {
+    type Item = Cow<'a, [u8]>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let start = self.rest.iter().position(|byte| !is_space(*byte))?;
+        let token = self.rest.get(start..)?;
+        let plain = token
+            .iter()
+            .position(|byte| ends_token(*byte) || matches!(byte, b'"' | b'\''))
+            .unwrap_or(token.len());
+        let (text, rest) = token.split_at_checked(plain)?;
+        self.rest = rest;
+        match rest.first() {
+            Some(b'"' | b'\'') => Some(self.quoted(text)),
+            _ => Some(Cow::Borrowed(text)),
+        }
+    }
+}
+
+impl<'a> InlineArgs<'a> {
+    /// Takes the quoted end of a token that begins with `text`.
+    fn quoted(&mut self, text: &'a [u8]) -> Cow<'a, [u8]> {
+        let Some((&quote, quoted)) = self.rest.split_first() else { return Cow::Borrowed(text) };
+        let is_special = |byte: &u8| *byte == quote || *byte == b'\\';
+        let plain = quoted.iter().position(is_special).unwrap_or(quoted.len());
+        if let (b"", Some((inner, rest))) = (text, quoted.split_at_checked(plain)) {
+            if let Some(rest) = rest.strip_prefix(&[quote]) {
+                self.rest = rest;
+                return Cow::Borrowed(inner);
+            }
+        }
+        let mut bytes = text.to_vec();
+        let mut rest = quoted;
+        loop {
+            let byte = match (quote, rest) {
+                (b'"', [b'\\', b'x', high, low, behind @ ..])
+                    if high.is_ascii_hexdigit() && low.is_ascii_hexdigit() =>
+                {
+                    rest = behind;
+                    from_hex(*high, *low)
+                }
+                (b'"', [b'\\', letter, behind @ ..]) => {
+                    rest = behind;
+                    unescape(*letter)
+                }
+                (b'\'', [b'\\', b'\'', behind @ ..]) => {
+                    rest = behind;
+                    b'\''
+                }
+                (_, [byte, behind @ ..]) => {
+                    rest = behind;
+                    if *byte == quote {
+                        break;
+                    }
+                    *byte
+                }
+                (_, []) => break,
+            };
+            bytes.push(byte);
+        }
+        self.rest = rest;
+        Cow::Owned(bytes)
+    }
+}
+
+impl FusedIterator for InlineArgs<'_> {}
+
+impl fmt::Debug for InlineArgs<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        debug::list("InlineArgs", self.clone(), f)
+    }
+}

@@ -1,0 +1,36 @@
+//! Bytes as a person reads them: escaped, and bounded in length.
+
+use core::fmt;
+
+/// How many values are shown before the rest is left out.
+pub(crate) const VALUES: usize = 64;
+/// How many bytes of a payload are shown.
+const BYTES: usize = 64;
+
+/// Writes the beginning of a payload, escaped, and how long all of it is if that was not all.
+pub(crate) fn bytes(payload: &[u8], f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    let shown = payload.get(..BYTES).unwrap_or(payload);
+    write!(f, "\"{}\"", shown.escape_ascii())?;
+    if shown.len() < payload.len() {
+        write!(f, "… {} bytes", payload.len())?;
+    }
+    Ok(())
+}
+
+/// Writes the first of some payloads as a list.
+pub(crate) fn list<P: AsRef<[u8]>>(
+    name: &str,
+    payloads: impl IntoIterator<Item = P>,
+    f: &mut fmt::Formatter<'_>,
+) -> fmt::Result {
+    write!(f, "{name}[")?;
+    for (index, payload) in payloads.into_iter().enumerate() {
+        f.write_str(if index == 0 { "" } else { ", " })?;
+        if index == VALUES {
+            f.write_str("…")?;
+            break;
+        }
+        bytes(payload.as_ref(), f)?;
+    }
+    f.write_str("]")
+}
