@@ -238,7 +238,7 @@ fn the_errors_of_requests_are_told() {
         assert_eq!(error.to_string(), message, "{}", input.escape_ascii());
         assert!(error.kind.is_malformed());
     }
-    let error = commands(&[b'x'; 65_537]).find_map(Result::err).unwrap();
+    let error = commands(&vec![b'x'; 65_537]).find_map(Result::err).unwrap();
     assert_eq!(error.to_string(), "inline command longer than 65536 bytes at offset 65536");
     assert!(error.kind.is_limit());
 

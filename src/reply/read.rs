@@ -75,6 +75,7 @@ pub(super) fn line(word: u64, bytes: &[u8]) -> Option<(ReplyRef<'_>, &[u8])> {
 #[inline(always)]
 pub(super) fn value(bytes: &[u8], extent: Extent) -> Option<(ReplyRef<'_>, usize)> {
     match bytes.first()? {
+        b'+' | b'-' | b'(' if extent == Extent::Exact => Some((whole_text(bytes)?, bytes.len())),
         b'$' => bulk(bytes),
         b'*' | b'~' | b'%' | b'>' => aggregate(bytes, extent),
         b':' | b',' | b'+' | b'-' => match word::first(bytes).and_then(|word| line(word, bytes)) {
@@ -82,6 +83,17 @@ pub(super) fn value(bytes: &[u8], extent: Extent) -> Option<(ReplyRef<'_>, usize
             None => rare(bytes),
         },
         _ => rare(bytes),
+    }
+}
+
+/// The text of a line that ends with the bytes: no need to look for its end.
+fn whole_text(bytes: &[u8]) -> Option<ReplyRef<'_>> {
+    let text = bytes.get(1..bytes.len().checked_sub(2)?)?;
+    match bytes.first()? {
+        b'+' => Some(ReplyRef::Simple(text)),
+        b'-' => Some(ReplyRef::Error(text)),
+        b'(' => Some(ReplyRef::BigNumber(text)),
+        _ => None,
     }
 }
 

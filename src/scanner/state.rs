@@ -69,6 +69,7 @@ pub(super) enum Place {
 
 /// What is known of the first token of an inline command: whether it is that of an HTTP request.
 #[derive(Debug, Clone, Copy)]
+#[allow(clippy::struct_excessive_bools, reason = "each is a question of its own")]
 pub(super) struct FirstToken {
     pub(super) is_begun: bool,
     pub(super) is_ended: bool,

@@ -308,23 +308,20 @@ impl Reader<'_> {
             return Ok(());
         };
         let low = self.quoted_character(start, 2)?;
-        match digit(low) {
-            Some(second) => token.push(u8::try_from(first * 16 + second).expect("two digits")),
-            None => {
-                token.extend([b'x', high]);
-                self.at -= 1;
-            }
+        if let Some(second) = digit(low) {
+            token.push(u8::try_from(first * 16 + second).expect("two digits"));
+        } else {
+            token.extend([b'x', high]);
+            self.at -= 1;
         }
         Ok(())
     }
 
     fn quoted_character(&mut self, start: usize, needed: usize) -> Step<u8> {
-        match self.character(start, needed)? {
-            Some(byte) => Ok(byte),
-            None => {
-                self.at += 1;
-                self.fail(Failure::UnbalancedQuotes)
-            }
+        if let Some(byte) = self.character(start, needed)? {
+            return Ok(byte);
         }
+        self.at += 1;
+        self.fail(Failure::UnbalancedQuotes)
     }
 }

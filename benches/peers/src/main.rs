@@ -24,8 +24,8 @@ use clap::Parser;
 #[derive(Parser)]
 struct Options {
     /// How often each contender takes its turn.
-    #[arg(long, default_value_t = 21)]
-    rounds: usize,
+    #[arg(long, default_value_t = 21, value_parser = clap::value_parser!(u16).range(1..))]
+    rounds: u16,
     /// Only the corpora whose name contains this.
     #[arg(long, default_value = "")]
     filter: String,
@@ -36,6 +36,10 @@ struct Options {
 
 fn main() -> std::io::Result<()> {
     let Options { rounds, filter, chart } = Options::parse();
+    let rounds = usize::from(rounds);
+    if !corpus::all().iter().any(|corpus| corpus.name.contains(&filter)) {
+        return Err(std::io::Error::other(format!("no corpus is called anything like {filter:?}")));
+    }
     let rows = tables::corpora(rounds, &filter);
     if filter.is_empty() {
         tables::lone_frames(rounds);
