@@ -21,7 +21,11 @@ extern crate alloc;
 #[cfg_attr(test, macro_use)]
 extern crate std;
 
+#[cfg(feature = "cluster")]
+pub mod cluster;
 mod command;
+#[cfg(feature = "commands")]
+pub mod commands;
 mod debug;
 mod decode;
 mod error;

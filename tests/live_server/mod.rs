@@ -32,6 +32,11 @@ impl Server {
     /// Returns a server that answers; `None` where the program is missing, but that panics where
     /// `ZRESP_REQUIRE_REDIS` is set.
     pub fn start() -> Option<Self> {
+        Self::start_with(&[])
+    }
+
+    /// As [`start`](Self::start), with further options.
+    pub fn start_with(options: &[&str]) -> Option<Self> {
         let Some(program) = program() else {
             assert!(
                 env::var_os("ZRESP_REQUIRE_REDIS").is_none(),
@@ -41,12 +46,12 @@ impl Server {
             writeln!(io::stderr(), "skipped: {PROGRAM} is not on the PATH").expect("stderr");
             return None;
         };
-        let server = (0..PORTS).find_map(|_| Self::start_on_a_port(&program));
+        let server = (0..PORTS).find_map(|_| Self::start_on_a_port(&program, options));
         Some(server.expect("a server that keeps running"))
     }
 
     /// Returns a server that answers; `None` if it ended by itself.
-    fn start_on_a_port(program: &Path) -> Option<Self> {
+    fn start_on_a_port(program: &Path, options: &[&str]) -> Option<Self> {
         static STARTED: AtomicU32 = AtomicU32::new(0);
         let number = STARTED.fetch_add(1, Ordering::Relaxed);
         let name = format!("{PROGRAM}-{}-{number}", process::id());
@@ -56,6 +61,7 @@ impl Server {
         let child = Command::new(program)
             .args(["--port", &address.port().to_string(), "--bind", "127.0.0.1"])
             .args(["--save", "", "--appendonly", "no", "--enable-debug-command", "yes"])
+            .args(options)
             .current_dir(&folder)
             .stdin(Stdio::null())
             .stdout(File::create(folder.join("log")).expect("a file for the log"))

@@ -1,0 +1,171 @@
+//! What a client or a proxy of a Redis Cluster computes and reads: key slots and redirections.
+
+use core::fmt;
+
+use crc::{CRC_16_XMODEM, Crc, Table};
+
+/// How many slots the keys of a cluster are spread over.
+pub const SLOTS: u16 = 16_384;
+
+/// Sixteen bytes, a usual key, at a time.
+const CRC: Crc<u16, Table<16>> = Crc::<u16, Table<16>>::new(&CRC_16_XMODEM);
+
+/// Returns the slot of a key: the CRC-16 (XMODEM) of its [hash tag](hash_tag), modulo [`SLOTS`].
+///
+/// ```
+/// use zresp::cluster::key_slot;
+///
+/// assert_eq!(key_slot(b"foo"), 12_182);
+/// assert_eq!(key_slot(b"{user1000}.following"), key_slot(b"{user1000}.followers"));
+/// ```
+#[must_use]
+#[inline]
+pub fn key_slot(key: &[u8]) -> u16 {
+    CRC.checksum(hash_tag(key)) % SLOTS
+}
+
+/// Returns the part of a key that decides about its slot: what is between the first `{` and the first
+/// `}` behind it, or the whole key, if there is nothing.
+#[must_use]
+#[inline]
+pub fn hash_tag(key: &[u8]) -> &[u8] {
+    let tag = memchr::memchr(b'{', key).and_then(|open| {
+        let behind = key.get(open + 1..)?;
+        behind.get(..memchr::memchr(b'}', behind)?)
+    });
+    tag.filter(|tag| !tag.is_empty()).unwrap_or(key)
+}
+
+/// Where a cluster says that a slot is to be found.
+///
+/// ```
+/// use zresp::cluster::{Redirect, RedirectKind};
+///
+/// let redirect = Redirect::parse(b"MOVED 3999 127.0.0.1:6381").expect("a redirection");
+/// assert_eq!(redirect.kind, RedirectKind::Moved);
+/// assert_eq!((redirect.slot, redirect.host, redirect.port), (3999, Some("127.0.0.1"), 6381));
+/// assert!(Redirect::parse(b"ERR no such key").is_none());
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub struct Redirect<'a> {
+    /// Whether the slot has moved, or is about to.
+    pub kind: RedirectKind,
+    /// The slot, below [`SLOTS`].
+    pub slot: u16,
+    /// An IPv4 or IPv6 address without brackets, or a host name; `None` for the host of the node that
+    /// said so.
+    pub host: Option<&'a str>,
+    /// The port.
+    pub port: u16,
+}
+
+/// The kinds of redirection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum RedirectKind {
+    /// `MOVED`: the slot belongs to that node from now on.
+    Moved,
+    /// `ASK`: that node is to be asked this once, with `ASKING` in front.
+    Ask,
+}
+
+impl<'a> Redirect<'a> {
+    /// Reads the text of an error reply; `None` if it is no redirection, or a malformed one.
+    #[must_use]
+    pub fn parse(error: &'a [u8]) -> Option<Self> {
+        let mut words = core::str::from_utf8(error).ok()?.split(' ');
+        let kind = match words.next()? {
+            "MOVED" => RedirectKind::Moved,
+            "ASK" => RedirectKind::Ask,
+            _ => return None,
+        };
+        let slot = number(words.next()?).filter(|slot| *slot < SLOTS)?;
+        // An IPv6 address has colons of its own.
+        let (host, port) = words.next()?.rsplit_once(':')?;
+        let unbracketed = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
+        let host = unbracketed.unwrap_or(host);
+        let host = (!host.is_empty()).then_some(host);
+        Some(Self { kind, slot, host, port: number(port).filter(|port| *port > 0)? })
+    }
+}
+
+/// The text of the error, as a server writes it.
+impl fmt::Display for Redirect<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { kind, slot, host, port } = self;
+        let kind = match kind {
+            RedirectKind::Moved => "MOVED",
+            RedirectKind::Ask => "ASK",
+        };
+        write!(f, "{kind} {slot} {}:{port}", host.unwrap_or_default())
+    }
+}
+
+/// A number without sign.
+fn number(digits: &str) -> Option<u16> {
+    digits.bytes().all(|byte| byte.is_ascii_digit()).then(|| digits.parse().ok())?
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn redirections_have_all_kinds_of_hosts() {
+        for (text, host, port) in [
+            ("MOVED 3999 127.0.0.1:6381", Some("127.0.0.1"), 6381),
+            ("MOVED 0 ::1:7000", Some("::1"), 7000),
+            ("MOVED 16383 [2001:db8::1]:6379", Some("2001:db8::1"), 6379),
+            ("ASK 866 node-1.example.com:6379", Some("node-1.example.com"), 6379),
+            ("ASK 866 :6379", None, 6379),
+        ] {
+            let redirect = Redirect::parse(text.as_bytes()).unwrap();
+            assert_eq!((redirect.host, redirect.port), (host, port), "{text}");
+            assert_eq!(Redirect::parse(redirect.to_string().as_bytes()), Some(redirect));
+        }
+    }
+
+    #[test]
+    fn what_is_no_redirection_is_none() {
+        for text in [
+            "",
+            "MOVED",
+            "MOVED 1",
+            "MOVED x a:1",
+            "MOVED 16384 a:1",
+            "MOVED 1 a",
+            "MOVED 1 a:",
+            "MOVED 1 a:0",
+            "MOVED 1 a:65536",
+            "MOVED 1 a:+1",
+            "MOVED -1 a:1",
+            "moved 1 a:1",
+            "MOVEDX 1 a:1",
+            "MOVED  1 a:1",
+            "ERR x",
+            "MOVED 1 \u{ff}",
+        ] {
+            assert_eq!(Redirect::parse(text.as_bytes()), None, "{text}");
+        }
+        assert_eq!(Redirect::parse(b"MOVED 1 \xff:1"), None);
+    }
+
+    #[test]
+    fn a_hash_tag_is_the_first_one_and_not_empty() {
+        for (key, tag) in [
+            ("foo", "foo"),
+            ("", ""),
+            ("{a}b", "a"),
+            ("x{a}b{c}", "a"),
+            ("{}a", "{}a"),
+            ("a{}b{c}", "a{}b{c}"),
+            ("{{a}}", "{a"),
+            ("a{b", "a{b"),
+            ("a}b{c}", "c"),
+            ("{", "{"),
+            ("}{", "}{"),
+        ] {
+            assert_eq!(hash_tag(key.as_bytes()), tag.as_bytes(), "{key}");
+        }
+    }
+}

@@ -1,0 +1,275 @@
+//! The keys of a command, by the specifications of the table.
+
+use core::fmt;
+use core::iter::FusedIterator;
+
+use smallvec::SmallVec;
+
+use crate::command::{Args, CommandRef};
+use crate::scan::number;
+
+use super::{Access, BeginSearch, CommandInfo, FindKeys, KeySpec, of};
+
+/// A key of a command.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Key<'a> {
+    /// The key.
+    pub key: &'a [u8],
+    /// Which argument it is; the name of the command is 0.
+    pub index: usize,
+    /// What the command does with it.
+    pub access: Access,
+}
+
+/// Why the keys of a command cannot be told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum KeysError {
+    /// The table has no such command.
+    UnknownCommand,
+    /// The command takes another number of arguments.
+    Arity,
+    /// The argument of this index should say how many keys there are, and does not, or says more than
+    /// there are arguments.
+    Count {
+        /// The index.
+        index: usize,
+    },
+    /// The arguments contradict each other, or some are missing.
+    Syntax,
+}
+
+impl fmt::Display for KeysError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::UnknownCommand => f.write_str("unknown command"),
+            Self::Arity => f.write_str("wrong number of arguments"),
+            Self::Count { index } => {
+                write!(f, "argument {index} is not the number of keys that follow")
+            }
+            Self::Syntax => f.write_str("arguments that contradict each other"),
+        }
+    }
+}
+
+impl core::error::Error for KeysError {}
+
+/// Returns an iterator over the keys of a command.
+///
+/// ```
+/// use zresp::{Command, commands};
+///
+/// let bytes = b"*5\r\n$5\r\nXREAD\r\n$7\r\nSTREAMS\r\n$1\r\na\r\n$1\r\n0\r\n$1\r\n1\r\n";
+/// let request = zresp::commands(bytes).next().expect("a request")?;
+/// let Command::Array(command) = request.command else { panic!() };
+/// assert_eq!(commands::keys(&command), Err(commands::KeysError::Syntax), "a stream without an id");
+/// # Ok::<(), zresp::Error>(())
+/// ```
+///
+/// # Errors
+/// A command that the table does not have, of the wrong number of arguments, or whose arguments
+/// contradict its own counts.
+pub fn keys<'a>(command: &CommandRef<'a>) -> Result<Keys<'a>, KeysError> {
+    let info = of(command).ok_or(KeysError::UnknownCommand)?;
+    if !info.accepts(command.len()) {
+        return Err(KeysError::Arity);
+    }
+    let mut keys = Keys { command: *command, args: command.args(), at: 0, ranges: Ranges::new() };
+    keys.find(info)?;
+    keys.ranges.reverse();
+    Ok(keys)
+}
+
+/// More than any command needs.
+type Ranges = SmallVec<[Range; 4]>;
+
+/// Arguments that are keys.
+#[derive(Debug, Clone, Copy)]
+struct Range {
+    next: usize,
+    last: usize,
+    step: usize,
+    access: Access,
+}
+
+/// The keys of a command, in the order of its specifications: see [`keys`].
+#[derive(Clone)]
+pub struct Keys<'a> {
+    command: CommandRef<'a>,
+    /// The arguments from index `at` on.
+    args: Args<'a>,
+    at: usize,
+    /// The ranges still to be given out, the next one last.
+    ranges: Ranges,
+}
+
+impl<'a> Keys<'a> {
+    fn find(&mut self, info: &CommandInfo) -> Result<(), KeysError> {
+        match info.name {
+            "sort" => self.find_of_sort(),
+            "migrate" => self.find_of_migrate(),
+            _ => info.key_specs.iter().try_for_each(|spec| self.find_by(spec)),
+        }
+    }
+
+    fn find_by(&mut self, spec: &KeySpec) -> Result<(), KeysError> {
+        if spec.is_not_key {
+            return Ok(());
+        }
+        let begin = match spec.begin {
+            BeginSearch::Index(index) => index,
+            BeginSearch::Keyword { keyword, from } => match self.find_keyword(keyword, from) {
+                Some(index) => index + 1,
+                None => return Ok(()),
+            },
+            BeginSearch::Unknown => return Ok(()),
+        };
+        let arguments = self.command.len();
+        let (first, last, step) = match spec.find {
+            FindKeys::Range { last, step, limit } => {
+                let end = usize::try_from(last.unsigned_abs()).unwrap_or(usize::MAX);
+                let last = match last {
+                    0.. => Some(begin + end),
+                    -1 if limit > 1 => {
+                        let rest = arguments.saturating_sub(begin);
+                        if rest == 0 || rest % limit != 0 {
+                            return Err(KeysError::Syntax);
+                        }
+                        Some(begin + rest / limit - 1)
+                    }
+                    _ => arguments.checked_sub(end),
+                };
+                (begin, last.ok_or(KeysError::Syntax)?, step)
+            }
+            FindKeys::Count { index, first, step } => {
+                let index = begin + index;
+                let error = KeysError::Count { index };
+                let count: usize = self.command.arg(index).and_then(number::parse).ok_or(error)?;
+                let first = begin + first;
+                let Some(others) = count.checked_sub(1) else { return Ok(()) };
+                let last = others.checked_mul(step).and_then(|span| span.checked_add(first));
+                (first, last.filter(|last| *last < arguments).ok_or(error)?, step)
+            }
+            FindKeys::Unknown => return Ok(()),
+        };
+        if last < first || last >= arguments {
+            return Err(KeysError::Syntax);
+        }
+        self.ranges.push(Range { next: first, last, step: step.max(1), access: spec.access });
+        Ok(())
+    }
+
+    /// Returns the index of a keyword.
+    fn find_keyword(&self, keyword: &str, from: i32) -> Option<usize> {
+        let is_keyword = |argument: &[u8]| argument.eq_ignore_ascii_case(keyword.as_bytes());
+        let distance = usize::try_from(from.unsigned_abs()).ok()?;
+        let mut arguments = self.command.args().enumerate();
+        if from < 0 {
+            let end = self.command.len().checked_sub(distance)?;
+            let found = arguments.take(end + 1).filter(|(_, argument)| is_keyword(argument));
+            return Some(found.last()?.0);
+        }
+        // With nothing behind it, it is no keyword.
+        let last = self.command.len() - 1;
+        Some(
+            arguments
+                .find(|(at, argument)| (distance..last).contains(at) && is_keyword(argument))?
+                .0,
+        )
+    }
+
+    /// `SORT key … [STORE destination]`: the last `STORE` counts.
+    fn find_of_sort(&mut self) -> Result<(), KeysError> {
+        let one = |index, access| Range { next: index, last: index, step: 1, access };
+        let mut destination = None;
+        let mut arguments = self.command.args().enumerate().skip(2);
+        while let Some((index, argument)) = arguments.next() {
+            let skipped = match argument {
+                _ if argument.eq_ignore_ascii_case(b"limit") => 2,
+                _ if argument.eq_ignore_ascii_case(b"by") => 1,
+                _ if argument.eq_ignore_ascii_case(b"get") => 1,
+                _ if argument.eq_ignore_ascii_case(b"store") => {
+                    destination = Some(index + 1);
+                    0
+                }
+                _ => 0,
+            };
+            for _ in 0..skipped {
+                arguments.next();
+            }
+        }
+        self.ranges.push(one(1, Access::READ | Access::ACCESS));
+        if let Some(destination) = destination {
+            if destination == self.command.len() {
+                return Err(KeysError::Syntax);
+            }
+            self.ranges.push(one(destination, Access::WRITE | Access::UPDATE));
+        }
+        Ok(())
+    }
+
+    /// `MIGRATE host port key …` or `MIGRATE host port "" … KEYS key [key …]`.
+    fn find_of_migrate(&mut self) -> Result<(), KeysError> {
+        let access = Access::READ | Access::WRITE | Access::ACCESS | Access::DELETE;
+        let has_one = self.command.arg(3).is_some_and(|key| !key.is_empty());
+        let mut arguments = self.command.args().enumerate().skip(6);
+        let mut behind_keyword = None;
+        while let Some((index, argument)) = arguments.next() {
+            if argument.eq_ignore_ascii_case(b"keys") {
+                behind_keyword = Some(index + 1);
+                break;
+            }
+            let skipped = match argument {
+                _ if argument.eq_ignore_ascii_case(b"auth2") => 2,
+                _ if argument.eq_ignore_ascii_case(b"auth") => 1,
+                _ => 0,
+            };
+            for _ in 0..skipped {
+                arguments.next();
+            }
+        }
+        let last = self.command.len() - 1;
+        let (next, last) = match behind_keyword {
+            Some(first) if !has_one && first <= last => (first, last),
+            None if has_one => (3, 3),
+            _ => return Err(KeysError::Syntax),
+        };
+        self.ranges.push(Range { next, last, step: 1, access });
+        Ok(())
+    }
+}
+
+impl<'a> Iterator for Keys<'a> {
+    type Item = Key<'a>;
+
+    fn next(&mut self) -> Option<Key<'a>> {
+        let Range { next: index, last, step, access } = *self.ranges.last()?;
+        if index + step > last {
+            self.ranges.pop();
+        } else if let Some(range) = self.ranges.last_mut() {
+            range.next += step;
+        }
+        // Once over the arguments, for many keys; from the front again if a range begins earlier.
+        if index < self.at {
+            (self.args, self.at) = (self.command.args(), 0);
+        }
+        let key = self.args.nth(index - self.at)?;
+        self.at = index + 1;
+        Some(Key { key, index, access })
+    }
+}
+
+impl FusedIterator for Keys<'_> {}
+
+impl PartialEq for Keys<'_> {
+    fn eq(&self, other: &Self) -> bool {
+        self.clone().eq(other.clone())
+    }
+}
+
+impl fmt::Debug for Keys<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        crate::debug::list("Keys", self.clone().map(|key| key.key), f)
+    }
+}

@@ -1,0 +1,179 @@
+//! Commands and their keys are what a live server says of them.
+#![cfg(all(feature = "commands", feature = "std"))]
+
+mod live_server;
+
+use std::collections::BTreeSet;
+use std::io::Write;
+
+use live_server::Server;
+use zresp::commands::{Access, Flags, KeysError, keys, lookup, of};
+use zresp::io::ReplyReader;
+use zresp::{Command, CommandRef, ReplyRef};
+
+/// Command lines of all kinds that have keys.
+const LINES: &str = include_str!("command_lines.txt");
+
+/// A line as an array of bulk strings.
+fn encoded(line: &str) -> Vec<u8> {
+    let request = format!("{line}\n");
+    let mut scratch = Vec::new();
+    let request = zresp::commands(request.as_bytes()).next().expect("a request").expect(line);
+    request.command.to_array(&mut scratch);
+    scratch
+}
+
+fn command(bytes: &[u8]) -> CommandRef<'_> {
+    match zresp::commands(bytes).next().expect("a request").expect("a command").command {
+        Command::Array(command) => command,
+        Command::Inline(_) => panic!("an array"),
+    }
+}
+
+fn lines() -> impl Iterator<Item = &'static str> {
+    LINES.lines().filter(|line| !line.is_empty() && !line.starts_with('#'))
+}
+
+#[test]
+fn keys_are_those_that_a_server_finds() {
+    let Some(server) = Server::start() else { return };
+    let mut stream = server.connect();
+    for line in lines() {
+        stream.write_all(&encoded(&format!("COMMAND GETKEYS {line}"))).unwrap();
+    }
+    let mut replies = ReplyReader::new(stream);
+    let (mut compared, mut names) = (0, BTreeSet::new());
+    for line in lines() {
+        let frame = replies.read().unwrap().expect("a reply");
+        let bytes = encoded(line);
+        let found = keys(&command(&bytes));
+        match frame.reply {
+            // For some commands that may have no keys, this is what contradictory counts get, too.
+            ReplyRef::Array(expected) if expected.is_empty() => {
+                assert!(found.is_err() || found.unwrap().count() == 0, "{line}");
+            }
+            ReplyRef::Array(expected) => {
+                let expected: Vec<_> = expected.map(|key| key.as_bytes().unwrap()).collect();
+                let found: Vec<_> = found
+                    .unwrap_or_else(|error| panic!("{line}: {error}"))
+                    .map(|key| key.key)
+                    .collect();
+                assert_eq!(found, expected, "{line}");
+            }
+            ReplyRef::Error(message) => {
+                assert!(
+                    found.is_err() || found.unwrap().count() == 0,
+                    "{line}: {}",
+                    message.escape_ascii()
+                );
+            }
+            other => panic!("{line}: {other:?}"),
+        }
+        compared += 1;
+        names.insert(of(&command(&bytes)).expect(line).name);
+    }
+    assert!(compared >= 150, "{compared} lines");
+    assert!(names.len() >= 120, "{} commands", names.len());
+}
+
+#[test]
+fn the_table_is_what_a_server_of_the_same_version_answers() {
+    let Some(server) = Server::start() else { return };
+    let mut stream = server.connect();
+    stream.write_all(b"INFO server\r\nCOMMAND\r\n").unwrap();
+    let mut replies = ReplyReader::new(stream);
+    let info = replies.read().unwrap().unwrap().reply.to_bytes().unwrap().into_owned();
+    let is_same = String::from_utf8_lossy(&info).contains("redis_version:7.0.");
+    let frame = replies.read().unwrap().unwrap();
+    let ReplyRef::Array(commands) = frame.reply else { panic!("{:?}", frame.reply) };
+    let mut known = 0;
+    for entry in commands {
+        let ReplyRef::Array(mut fields) = entry else { panic!("{entry:?}") };
+        let name = fields.next().unwrap().as_bytes().unwrap();
+        let arity = fields.next().unwrap().as_i64().unwrap();
+        let ReplyRef::Array(flags) = fields.next().unwrap() else { panic!("{entry:?}") };
+        let Some(info) = lookup(name) else {
+            assert!(!is_same, "{} is not in the table", name.escape_ascii());
+            continue;
+        };
+        known += 1;
+        if is_same {
+            assert_eq!(i64::from(info.arity), arity, "{}", info.name);
+            let names: BTreeSet<String> =
+                info.flags.iter_names().map(|(name, _)| name.to_lowercase()).collect();
+            let expected: BTreeSet<String> =
+                flags.map(|flag| flag.as_str().unwrap().to_owned()).collect();
+            assert_eq!(names, expected, "{}", info.name);
+        }
+    }
+    assert!(known > 200, "{known} commands");
+}
+
+#[test]
+fn names_are_found_in_any_letter_case_and_subcommands_by_their_containers() {
+    for (line, name) in [
+        ("GET k", Some("get")),
+        ("gEt k", Some("get")),
+        ("CONFIG GET *", Some("config|get")),
+        ("config SET a b", Some("config|set")),
+        ("config", Some("config")),
+        ("config nothing", None),
+        ("config|get *", None),
+        ("xgroup CREATE k g 0", Some("xgroup|create")),
+        ("nothing", None),
+        ("\"\"", None),
+        ("a_name_that_is_longer_than_that_of_any_command_that_there_is x", None),
+        ("config a_name_that_is_longer_than_that_of_any_command_that_there_is", None),
+        ("\"g\\xe9t\" k", None),
+    ] {
+        let bytes = encoded(line);
+        assert_eq!(of(&command(&bytes)).map(|info| info.name), name, "{line}");
+    }
+    let config = lookup(b"config").expect("a container");
+    assert!(config.subcommands.contains(&"config|get"));
+    assert!(config.subcommands.iter().all(|name| lookup(name.as_bytes()).is_some()));
+    let eval = lookup(b"eval").expect("a command");
+    assert!(eval.flags.contains(Flags::MOVABLEKEYS | Flags::NOSCRIPT));
+}
+
+#[test]
+fn contradictory_command_lines_have_no_keys() {
+    for (line, error) in [
+        ("nothing k", KeysError::UnknownCommand),
+        ("GET", KeysError::Arity),
+        ("GET a b", KeysError::Arity),
+        ("EVAL s 2 a", KeysError::Count { index: 2 }),
+        ("EVAL s x a", KeysError::Count { index: 2 }),
+        ("EVAL s -1 a", KeysError::Count { index: 2 }),
+        ("EVAL s 18446744073709551615 a", KeysError::Count { index: 2 }),
+        ("EVAL s 18446744073709551616 a", KeysError::Count { index: 2 }),
+        ("ZUNIONSTORE d 3 a b", KeysError::Count { index: 2 }),
+        ("XREAD STREAMS a b 0", KeysError::Syntax),
+        ("MIGRATE h 1 k 0 1 KEYS a b", KeysError::Syntax),
+        ("SORT k STORE", KeysError::Syntax),
+    ] {
+        let bytes = encoded(line);
+        let found = keys(&command(&bytes)).map(Iterator::count);
+        assert_eq!(found, Err(error), "{line}");
+    }
+}
+
+#[test]
+fn keys_have_their_access_and_their_index() {
+    let bytes = encoded("BITOP AND d a b");
+    let found: Vec<_> =
+        keys(&command(&bytes)).unwrap().map(|key| (key.index, key.access)).collect();
+    let (read, write) = (Access::READ | Access::ACCESS, Access::WRITE | Access::UPDATE);
+    assert_eq!(found, [(2, write), (3, read), (4, read)]);
+    let bytes = encoded("SORT k BY w LIMIT 0 5 STORE d");
+    let found: Vec<_> =
+        keys(&command(&bytes)).unwrap().map(|key| (key.index, key.access)).collect();
+    assert_eq!(found, [(1, read), (8, write)]);
+}
+
+#[test]
+fn the_keys_of_long_commands_are_found_in_one_walk() {
+    let pairs = "$3\r\nkey\r\n$5\r\nvalue\r\n".repeat(20_000);
+    let bytes = format!("*40001\r\n$4\r\nMSET\r\n{pairs}").into_bytes();
+    assert_eq!(keys(&command(&bytes)).unwrap().count(), 20_000);
+}
