@@ -121,7 +121,7 @@ mod tests {
         ] {
             let redirect = Redirect::parse(text.as_bytes()).unwrap();
             assert_eq!((redirect.host, redirect.port), (host, port), "{text}");
-            assert_eq!(Redirect::parse(redirect.to_string().as_bytes()), Some(redirect));
+            assert_eq!(Redirect::parse(format!("{redirect}").as_bytes()), Some(redirect));
         }
     }
 

@@ -141,7 +141,7 @@ impl Decoder {
 
     /// Returns where the frame that `buf` begins with ends: [`decode`](Self::decode) without the
     /// view, for callers that must still change the buffer in between.
-    pub(crate) fn extent(&mut self, buf: &[u8]) -> Result<Option<Bounds>, Error> {
+    pub(crate) fn bounds(&mut self, buf: &[u8]) -> Result<Option<Bounds>, Error> {
         self.scan.frame(buf)
     }
 

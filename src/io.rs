@@ -1,27 +1,23 @@
-//! Replies from a blocking reader, one at a time.
+//! Replies and requests from a blocking reader, one at a time.
 
 use std::fmt;
 use std::io::{ErrorKind as IoErrorKind, Read};
 use std::vec::Vec;
 
+use crate::command::{CommandDecoder, Request};
 use crate::decode::Decoder;
 use crate::error::{Error, ErrorKind};
-use crate::limits::Limits;
+use crate::limits::{InlinePolicy, Limits};
 use crate::reply::Decoded;
+use crate::resume::Bounds;
 
 /// How many bytes the buffer has from the start, and how many are asked for in one read at least.
 const CAPACITY: usize = 16 * 1024;
 /// A larger buffer is given back as soon as it holds less than [`CAPACITY`].
 const KEPT: usize = 1024 * 1024;
 
-/// Replies from a reader, each borrowed from the buffer that it was read into.
-///
-/// [`read`](Self::read) is a plain call that reads until a frame is whole and returns it. No thread
-/// or channel is behind it and nothing of it outlives the call: to cancel is not to call again, and
-/// dropping the `ReplyReader` drops its buffer and the reader.
-///
-/// The buffer grows with the bytes that arrive, never by a length that is only announced. One of
-/// more than 1 MiB is given back once it holds less than 16 KiB.
+/// Replies from a reader, each borrowed from the buffer that it was read into: a [`FrameReader`] of
+/// [`Decoded`] frames.
 ///
 /// ```
 /// use zresp::io::ReplyReader;
@@ -34,9 +30,36 @@ const KEPT: usize = 1024 * 1024;
 /// assert_eq!(seen, ["Simple(\"OK\")", "Integer(1)"]);
 /// # Ok::<(), zresp::io::ReadError>(())
 /// ```
-pub struct ReplyReader<R> {
+pub type ReplyReader<R> = FrameReader<R, Decoder>;
+
+/// Requests from a reader, each borrowed from the buffer that it was read into: a [`FrameReader`] of
+/// [`Request`]s.
+///
+/// ```
+/// use zresp::io::CommandReader;
+///
+/// let mut requests = CommandReader::new(&b"*1\r\n$4\r\nPING\r\n\r\nget key\r\n\r\n"[..]);
+/// let mut names = Vec::new();
+/// let mut scratch = Vec::new();
+/// while let Some(request) = requests.read()? {
+///     names.push(request.command.to_array(&mut scratch).name().to_vec());
+/// }
+/// assert_eq!(names, [b"PING".to_vec(), b"get".to_vec()]);
+/// # Ok::<(), zresp::io::ReadError>(())
+/// ```
+pub type CommandReader<R> = FrameReader<R, CommandDecoder>;
+
+/// Frames from a reader: a [`ReplyReader`] or a [`CommandReader`].
+///
+/// [`read`](Self::read) is a plain call that reads until a frame is whole and returns it. No thread
+/// or channel is behind it and nothing of it outlives the call: to cancel is not to call again, and
+/// dropping the reader of frames drops its buffer and the reader behind it.
+///
+/// The buffer grows with the bytes that arrive, never by a length that is only announced. One of
+/// more than 1 MiB is given back once it holds less than 16 KiB.
+pub struct FrameReader<R, D> {
     reader: R,
-    decoder: Decoder,
+    decoder: D,
     /// Bytes read and not yet given out lie in `start..end`; the rest is room.
     buffer: Vec<u8>,
     start: usize,
@@ -47,31 +70,97 @@ pub struct ReplyReader<R> {
     position: u64,
 }
 
-impl<R: Read> ReplyReader<R> {
-    /// Returns the replies of `reader`, within the default [`Limits`].
+/// A decoder whose frames a [`FrameReader`] reads: [`Decoder`] or [`CommandDecoder`].
+pub trait FrameDecoder: sealed::Frames {}
+
+impl FrameDecoder for Decoder {}
+impl FrameDecoder for CommandDecoder {}
+
+mod sealed {
+    use super::{Bounds, Error, Limits};
+
+    /// What a reader needs of a decoder.
+    pub trait Frames {
+        /// A view of a frame.
+        type Frame<'a>;
+
+        /// A decoder with these limits.
+        fn with_limits(limits: Limits) -> Self;
+
+        /// Where the frame that `buf` begins with ends.
+        fn bounds(&mut self, buf: &[u8]) -> Result<Option<Bounds>, Error>;
+
+        /// The frame with these bounds.
+        fn view(buf: &[u8], bounds: Bounds) -> Option<Self::Frame<'_>>;
+
+        /// How many bytes at the front of the buffer belong to no frame, and are to be dropped.
+        fn take_skipped(&mut self) -> usize;
+    }
+}
+
+impl sealed::Frames for Decoder {
+    type Frame<'a> = Decoded<'a>;
+
+    fn with_limits(limits: Limits) -> Self {
+        Self::with_limits(limits)
+    }
+
+    fn bounds(&mut self, buf: &[u8]) -> Result<Option<Bounds>, Error> {
+        self.bounds(buf)
+    }
+
+    fn view(buf: &[u8], bounds: Bounds) -> Option<Decoded<'_>> {
+        Decoded::read(buf, bounds)
+    }
+
+    fn take_skipped(&mut self) -> usize {
+        0
+    }
+}
+
+impl sealed::Frames for CommandDecoder {
+    type Frame<'a> = Request<'a>;
+
+    fn with_limits(limits: Limits) -> Self {
+        Self::with_limits(limits, InlinePolicy::Accept)
+    }
+
+    fn bounds(&mut self, buf: &[u8]) -> Result<Option<Bounds>, Error> {
+        self.bounds(buf)
+    }
+
+    fn view(buf: &[u8], bounds: Bounds) -> Option<Request<'_>> {
+        Request::read(buf, bounds)
+    }
+
+    fn take_skipped(&mut self) -> usize {
+        self.take_skipped()
+    }
+}
+
+impl<R: Read, D: FrameDecoder> FrameReader<R, D> {
+    /// Returns the frames of `reader`, within the default [`Limits`].
     #[must_use]
     pub fn new(reader: R) -> Self {
         Self::with_limits(reader, Limits::new())
     }
 
-    /// Returns the replies of `reader`, each within the limits.
+    /// Returns the frames of `reader`, each within the limits.
     #[must_use]
     pub fn with_limits(reader: R, limits: Limits) -> Self {
-        Self {
-            reader,
-            decoder: Decoder::with_limits(limits),
-            buffer: Vec::new(),
-            start: 0,
-            end: 0,
-            given: 0,
-            position: 0,
-        }
+        Self::with_decoder(reader, D::with_limits(limits))
     }
 
-    /// Returns the next reply, reading as much as it takes; `None` if the stream ends between two
-    /// replies.
+    /// Returns the frames of `reader`, as this decoder takes them, which has begun none yet.
+    #[must_use]
+    pub const fn with_decoder(reader: R, decoder: D) -> Self {
+        Self { reader, decoder, buffer: Vec::new(), start: 0, end: 0, given: 0, position: 0 }
+    }
+
+    /// Returns the next frame, reading as much as it takes; `None` if the stream ends between two
+    /// frames.
     ///
-    /// Replies that are already whole are given before anything more is read, so a reader that
+    /// Frames that are already whole are given before anything more is read, so a reader that
     /// fails takes none of them with it. After an error of the reader (`WouldBlock` included) call
     /// again: nothing that was read is lost, and decoding resumes where it stopped. `Interrupted`
     /// is retried here.
@@ -81,13 +170,15 @@ impl<R: Read> ReplyReader<R> {
     /// [`ErrorKind::UnexpectedEnd`] if the stream ends inside a frame; its offset counts from the
     /// first byte of the frame, which is at [`position`](Self::position) of the stream. Broken input
     /// stays broken: every further call returns the same error.
-    pub fn read(&mut self) -> Result<Option<Decoded<'_>>, ReadError> {
+    pub fn read(&mut self) -> Result<Option<D::Frame<'_>>, ReadError> {
         self.release();
         let frame = loop {
             let unread = self.buffer.get(self.start..self.end).unwrap_or_default();
-            if let Some(frame) = self.decoder.extent(unread)? {
+            if let Some(frame) = self.decoder.bounds(unread)? {
                 break frame;
             }
+            self.given = self.decoder.take_skipped();
+            self.release();
             if self.fill()? == 0 {
                 if self.start == self.end {
                     return Ok(None);
@@ -98,8 +189,8 @@ impl<R: Read> ReplyReader<R> {
         };
         self.given = frame.len;
         let unread = self.buffer.get(self.start..self.end).unwrap_or_default();
-        match Decoded::read(unread, frame) {
-            Some(decoded) => Ok(Some(decoded)),
+        match D::view(unread, frame) {
+            Some(frame) => Ok(Some(frame)),
             None => Err(Error::new(ErrorKind::BufferChanged, 0).into()),
         }
     }
@@ -152,9 +243,9 @@ impl<R: Read> ReplyReader<R> {
     }
 }
 
-impl<R: fmt::Debug> fmt::Debug for ReplyReader<R> {
+impl<R: fmt::Debug, D> fmt::Debug for FrameReader<R, D> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ReplyReader")
+        f.debug_struct("FrameReader")
             .field("reader", &self.reader)
             .field("position", &self.position)
             .field("buffered", &self.buffered().len())
@@ -162,17 +253,19 @@ impl<R: fmt::Debug> fmt::Debug for ReplyReader<R> {
     }
 }
 
-impl<R> ReplyReader<R> {
+impl<R, D> FrameReader<R, D> {
     /// Returns how many bytes of the stream lie in front of the frame that was given out last, or
     /// that is in progress or broken: add a decoding error's offset to find its place in the stream.
     ///
-    /// It is the sum of the lengths of [`Decoded::wire`] over the frames before.
+    /// It is the sum of the lengths of [`Decoded::wire`] or [`Request::wire`] over the frames before, but
+    /// for what a decoder of requests skips.
     #[must_use]
     pub const fn position(&self) -> u64 {
         self.position
     }
 
-    /// Returns how many bytes of the stream all replies given out so far take, the last one included.
+    /// Returns how many bytes of the stream all frames given out so far take, the last one and what was
+    /// skipped included.
     #[must_use]
     pub const fn consumed(&self) -> u64 {
         self.position + self.given as u64
@@ -185,6 +278,12 @@ impl<R> ReplyReader<R> {
         self.buffer.get(self.start + self.given..self.end).unwrap_or_default()
     }
 
+    /// Returns the decoder, to set its limits.
+    #[must_use]
+    pub const fn decoder_mut(&mut self) -> &mut D {
+        &mut self.decoder
+    }
+
     /// Returns the reader.
     #[must_use]
     pub const fn get_ref(&self) -> &R {
@@ -192,7 +291,7 @@ impl<R> ReplyReader<R> {
     }
 
     /// Returns the reader, to write to the same connection, say. What is read from it past the
-    /// `ReplyReader` is missing there.
+    /// `FrameReader` is missing there.
     #[must_use]
     pub const fn get_mut(&mut self) -> &mut R {
         &mut self.reader
@@ -205,13 +304,13 @@ impl<R> ReplyReader<R> {
     }
 }
 
-/// Why no reply could be read.
+/// Why no frame could be read.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum ReadError {
     /// The reader failed; it may be asked again.
     Io(std::io::Error),
-    /// The bytes are no reply, exceed a limit, or end inside a frame.
+    /// The bytes are no frame, exceed a limit, or end inside a frame.
     Decode(Error),
 }
 

@@ -13,7 +13,7 @@ pub(crate) struct Resumable {
 
 /// Where a whole frame ends, and where its value or command begins behind what is in front of it.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Bounds {
+pub struct Bounds {
     pub(crate) len: usize,
     pub(crate) value_at: usize,
 }

@@ -2,18 +2,18 @@
 
 use std::fmt::Write;
 
-use zresp::io::{ReadError, ReplyReader};
+use zresp::io::{FrameReader, ReadError};
 
 /// How many bytes are shown on either side of the one in question.
 const AROUND: usize = 8;
 
 /// Returns what is wrong with the input, where, and the bytes around, on one line:
 /// ``session.replies: offset 40: expected a digit or CR, found `x`: 24 31 [78] 0d 0a``.
-pub(crate) fn line<R>(name: &str, error: &ReadError, replies: &ReplyReader<R>) -> String {
+pub(crate) fn line<R, D>(name: &str, error: &ReadError, frames: &FrameReader<R, D>) -> String {
     let ReadError::Decode(error) = error else { return format!("{name}: {error}") };
     // The error counts from the first byte of its frame; the frame is what the reader still holds.
-    let offset = replies.position() + error.offset as u64;
-    let bytes = around(replies.buffered(), error.offset);
+    let offset = frames.position() + error.offset as u64;
+    let bytes = around(frames.buffered(), error.offset);
     format!("{name}: offset {offset}: {}: {bytes}", error.kind)
 }
 

@@ -5,11 +5,11 @@
 //! cargo run --release --example inspect -- session.replies   # a file, or several
 //! nc localhost 6379 <commands | cargo run --release --example inspect
 //! cargo run --release --example inspect -- --stats session.replies
+//! cargo run --release --example inspect -- --requests appendonly.aof
 //! ```
 //!
-//! Each room has one job: an [`input`] yields bytes, [`replies`] makes frames of them, and a
-//! [`Sink`] (the [`printer`] or the [`stats`]) takes the frames. Another kind of traffic is another
-//! room beside `replies`; another view of replies is another `Sink`.
+//! Each room has one job: an [`input`] yields bytes, [`replies`] or [`requests`] make frames of them, and
+//! a [`Sink`] (the [`printer`] or the [`stats`]) takes the frames. Another view of them is another `Sink`.
 
 mod broken;
 mod input;
@@ -17,6 +17,7 @@ mod options;
 mod printer;
 mod progress;
 mod replies;
+mod requests;
 mod shape;
 mod sink;
 mod speed;
@@ -42,10 +43,10 @@ const OUTPUT_BUFFER: usize = 128 * 1024;
 fn main() -> ExitCode {
     let options = Options::parse();
     let out = BufWriter::with_capacity(OUTPUT_BUFFER, io::stdout().lock());
-    let result = if options.stats {
-        run(&options, Stats::new(out))
-    } else {
-        run(&options, Printer::new(out))
+    let result = match (options.stats, options.requests) {
+        (true, true) => run(&options, Stats::of_requests(out)),
+        (true, false) => run(&options, Stats::of_replies(out)),
+        (false, _) => run(&options, Printer::new(out)),
     };
     match result {
         Ok(code) => code,
@@ -70,7 +71,11 @@ fn run(options: &Options, mut sink: impl Sink) -> io::Result<ExitCode> {
             Ok(mut source) => {
                 let bar = progress::bar(source.size, options);
                 source.reader = Box::new(bar.wrap_read(source.reader));
-                let drained = replies::drain(source, &mut sink);
+                let drained = if options.requests {
+                    requests::drain(source, &mut sink)
+                } else {
+                    replies::drain(source, &mut sink)
+                };
                 bar.finish_and_clear();
                 drained
             }

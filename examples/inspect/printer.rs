@@ -11,19 +11,21 @@
 use std::io::{self, Write};
 use std::mem;
 
-use zresp::{Decoded, Elements, Kind, ReplyRef, Token};
+use zresp::{Decoded, Elements, Kind, ReplyRef, Request, Token};
 
 use crate::shape::{Lines, Shape, Shapes};
 use crate::sink::Sink;
 use crate::text;
 
-/// Prints replies.
+/// Prints replies and requests.
 pub(crate) struct Printer<W> {
     out: W,
     levels: Vec<Level>,
     shapes: Shapes,
     /// Whether an attribute has just ended.
     annotated: bool,
+    /// Where inline commands become arrays.
+    scratch: Vec<u8>,
 }
 
 /// An open aggregate.
@@ -60,7 +62,13 @@ impl Level {
 
 impl<W: Write> Printer<W> {
     pub(crate) fn new(out: W) -> Self {
-        Self { out, levels: Vec::new(), shapes: Shapes::default(), annotated: false }
+        Self {
+            out,
+            levels: Vec::new(),
+            shapes: Shapes::default(),
+            annotated: false,
+            scratch: Vec::new(),
+        }
     }
 
     /// Writes what belongs in front of a value: a new line, an index, an arrow.
@@ -160,6 +168,16 @@ impl<W: Write> Sink for Printer<W> {
                 }
                 _ => {}
             }
+        }
+        self.out.write_all(b"\n")
+    }
+
+    /// Writes the arguments on a line, each in quotes, as `MONITOR` does.
+    fn request(&mut self, request: &Request<'_>) -> io::Result<()> {
+        let command = request.command.to_array(&mut self.scratch);
+        for (index, argument) in command.args().enumerate() {
+            self.out.write_all(if index == 0 { b"" } else { b" " })?;
+            text::quoted(&mut self.out, [argument])?;
         }
         self.out.write_all(b"\n")
     }

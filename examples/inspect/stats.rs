@@ -1,21 +1,27 @@
-//! What replies consist of.
+//! What replies and requests consist of.
 
+use std::cmp::Reverse;
+use std::collections::HashMap;
 use std::io::{self, Write};
 
 use indicatif::HumanCount;
-use zresp::{Decoded, Kind, Token};
+use zresp::{Decoded, Kind, Request, Token};
 
 use crate::sink::Sink;
 use crate::speed::Speed;
 use crate::stopwatch::Stopwatch;
 
-/// Counts replies, over all inputs.
+/// Counts replies or requests, over all inputs.
 pub(crate) struct Stats<W> {
     out: W,
     frames: u64,
     bytes: u64,
-    /// How many values there are of each kind.
-    kinds: Vec<(Kind, u64)>,
+    /// Values: aggregates and what is in them, or commands and their arguments.
+    elements: u64,
+    /// How many values there are of each kind, or how many commands of each name.
+    counts: HashMap<String, u64>,
+    /// What is counted.
+    title: &'static str,
     largest: Option<Largest>,
     input: Place,
     stopwatch: Stopwatch,
@@ -35,23 +41,43 @@ struct Place {
 }
 
 impl<W: Write> Stats<W> {
-    pub(crate) fn new(out: W) -> Self {
+    /// Counts replies.
+    pub(crate) fn of_replies(out: W) -> Self {
+        Self::new(out, "kinds", Stopwatch::of_replies())
+    }
+
+    /// Counts requests.
+    pub(crate) fn of_requests(out: W) -> Self {
+        Self::new(out, "names", Stopwatch::of_requests())
+    }
+
+    fn new(out: W, title: &'static str, stopwatch: Stopwatch) -> Self {
         Self {
             out,
             frames: 0,
             bytes: 0,
-            kinds: Vec::new(),
+            elements: 0,
+            counts: HashMap::new(),
+            title,
             largest: None,
             input: Place::default(),
-            stopwatch: Stopwatch::default(),
+            stopwatch,
         }
     }
 
-    fn count(&mut self, kind: Kind) {
-        match self.kinds.iter_mut().find(|(seen, _)| *seen == kind) {
-            Some((_, count)) => *count += 1,
-            None => self.kinds.push((kind, 1)),
+    fn count(&mut self, name: String) {
+        *self.counts.entry(name).or_default() += 1;
+    }
+
+    fn frame(&mut self, wire: &[u8]) {
+        let size = wire.len() as u64;
+        self.frames += 1;
+        self.bytes += size;
+        if self.largest.as_ref().is_none_or(|largest| largest.size < size) {
+            self.largest = Some(Largest { size, at: self.input.clone() });
         }
+        self.input.offset += size;
+        self.stopwatch.add(wire);
     }
 }
 
@@ -61,21 +87,26 @@ impl<W: Write> Sink for Stats<W> {
     }
 
     fn reply(&mut self, frame: &Decoded<'_>) -> io::Result<()> {
-        let size = frame.wire.len() as u64;
-        self.frames += 1;
-        self.bytes += size;
-        if self.largest.as_ref().is_none_or(|largest| largest.size < size) {
-            self.largest = Some(Largest { size, at: self.input.clone() });
-        }
-        self.input.offset += size;
+        self.frame(frame.wire);
         for token in frame.tokens() {
-            match token {
-                Token::Open { kind, .. } => self.count(kind),
-                Token::Scalar(scalar) => self.count(scalar.kind()),
-                _ => {}
-            }
+            let kind = match token {
+                Token::Open { kind, .. } => kind,
+                Token::Scalar(scalar) => scalar.kind(),
+                _ => continue,
+            };
+            self.elements += u64::from(kind != Kind::Attribute);
+            self.count(kind.to_string());
         }
-        self.stopwatch.add(frame.wire);
+        Ok(())
+    }
+
+    fn request(&mut self, request: &Request<'_>) -> io::Result<()> {
+        self.frame(request.wire);
+        let mut scratch = Vec::new();
+        let command = request.command.to_array(&mut scratch);
+        self.elements += 1 + command.len() as u64;
+        let name = String::from_utf8_lossy(command.name()).to_lowercase();
+        self.count(name.escape_debug().to_string());
         Ok(())
     }
 
@@ -84,9 +115,7 @@ impl<W: Write> Sink for Stats<W> {
     }
 
     fn finish(&mut self) -> io::Result<()> {
-        let values: u64 = self.kinds.iter().map(|(_, count)| count).sum();
-        let attributes = self.kinds.iter().find(|(kind, _)| *kind == Kind::Attribute);
-        let elements = values - attributes.map_or(0, |(_, count)| *count);
+        let elements = self.elements;
         let out = &mut self.out;
         writeln!(out, "frames    {}", HumanCount(self.frames))?;
         writeln!(out, "elements  {}, frames and all that is in them", HumanCount(elements))?;
@@ -95,12 +124,14 @@ impl<W: Write> Sink for Stats<W> {
             let (size, offset) = (HumanCount(*size), HumanCount(at.offset));
             writeln!(out, "largest   {size} bytes at offset {offset} of {}", at.name)?;
         }
-        self.kinds.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
-        for (index, (kind, count)) in self.kinds.iter().enumerate() {
-            let title = if index == 0 { "kinds" } else { "" };
-            let share = count * 1000 / values;
-            let (kind, count) = (kind.to_string(), HumanCount(*count).to_string());
-            writeln!(out, "{title:8}  {kind:16} {count:>14} {:3}.{} %", share / 10, share % 10)?;
+        let total: u64 = self.counts.values().sum();
+        let mut counts: Vec<_> = self.counts.iter().collect();
+        counts.sort_by_key(|(name, count)| (Reverse(*count), *name));
+        for (index, (name, count)) in counts.into_iter().enumerate() {
+            let title = if index == 0 { self.title } else { "" };
+            let share = count * 1000 / total;
+            let count = HumanCount(*count).to_string();
+            writeln!(out, "{title:8}  {name:16} {count:>14} {:3}.{} %", share / 10, share % 10)?;
         }
         let elapsed = self.stopwatch.elapsed();
         writeln!(out, "decoding  {}", Speed { bytes: self.bytes, elements, elapsed })?;

@@ -104,13 +104,17 @@ impl CommandDecoder {
         if is_continued {
             self.scan.check(buf)?;
         }
-        let Some(Bounds { len, value_at }) = self.scan.frame(buf)? else { return Ok(None) };
-        let wire = buf.get(..len).unwrap_or_default();
-        let command = match wire.get(value_at..).unwrap_or_default() {
-            array @ [b'*', ..] => Command::Array(CommandRef::read(array)),
-            line => Command::Inline(InlineCommand::new(line)),
-        };
-        Ok(Some(Request { command, wire }))
+        let Some(bounds) = self.bounds(buf)? else { return Ok(None) };
+        match Request::read(buf, bounds) {
+            Some(request) => Ok(Some(request)),
+            None => Err(self.scan.changed()),
+        }
+    }
+
+    /// Returns where the request that `buf` begins with ends: [`decode`](Self::decode) without the
+    /// view, for callers that must still change the buffer in between.
+    pub(crate) fn bounds(&mut self, buf: &[u8]) -> Result<Option<Bounds>, Error> {
+        self.scan.frame(buf)
     }
 
     /// Returns what has arrived of a command in progress: behind a call of [`decode`](Self::decode)
@@ -150,6 +154,17 @@ impl CommandDecoder {
 }
 
 impl<'a> Request<'a> {
+    /// Views the request that `buf` begins with and that has been validated; `None` if the bytes are
+    /// others by now.
+    pub(crate) fn read(buf: &'a [u8], Bounds { len, value_at }: Bounds) -> Option<Self> {
+        let wire = buf.get(..len)?;
+        let command = match wire.get(value_at..)? {
+            array @ [b'*', ..] => Command::Array(CommandRef::read(array)),
+            line => Command::Inline(InlineCommand::new(line)),
+        };
+        Some(Self { command, wire })
+    }
+
     #[inline(always)]
     fn array(wire: &'a [u8], header: usize, len: u32) -> Self {
         Self { command: Command::Array(CommandRef::new(wire, header, len)), wire }

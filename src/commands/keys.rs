@@ -104,7 +104,7 @@ pub struct Keys<'a> {
     ranges: Ranges,
 }
 
-impl<'a> Keys<'a> {
+impl Keys<'_> {
     fn find(&mut self, info: &CommandInfo) -> Result<(), KeysError> {
         match info.name {
             "sort" => self.find_of_sort(),

@@ -204,6 +204,19 @@ impl<'a> ReplyRef<'a> {
         }
     }
 
+    /// Returns the code of an error reply, its first word: `ERR`, `WRONGTYPE`, `MOVED`.
+    ///
+    /// ```
+    /// let frame = zresp::decode(b"-WRONGTYPE no list\r\n")?.expect("a whole frame");
+    /// assert_eq!(frame.reply.error_code(), Some(b"WRONGTYPE".as_slice()));
+    /// # Ok::<(), zresp::Error>(())
+    /// ```
+    #[must_use]
+    pub fn error_code(&self) -> Option<&'a [u8]> {
+        let message = self.as_error()?;
+        message.split(|byte| *byte == b' ').next()
+    }
+
     /// Returns the reply, or the message of an error reply as the error: before a conversion, which
     /// would only tell that the reply is no integer, say.
     ///

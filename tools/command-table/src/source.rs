@@ -40,7 +40,9 @@ fn add(command: ReplyRef<'_>, commands: &mut Vec<(String, String)>) -> Result<()
     let arity = next()?.as_i64()?;
     let flags = set("Flags", next()?, |flag| flag.to_uppercase())?;
     // The first key, the last and the step are in the key specifications, too.
-    (next()?, next()?, next()?);
+    for _ in 0..3 {
+        next()?;
+    }
     let categories =
         set("Categories", next()?, |category| category.trim_start_matches('@').to_uppercase())?;
     let _tips = next()?;
