@@ -1,13 +1,16 @@
 //! Throughput over seeded corpora: `cargo bench`, or `cargo bench -- decode/bulk` for a part of it.
 //!
 //! `decode` validates and frames, `read` also looks at every value through the iterators, `tokens`
-//! does so by the flat pass, `chunked` has the bytes arrive in reads, `latency` decodes one small
+//! does so by the flat pass, `request` decodes commands, `route` (with `--all-features`) also finds their
+//! keys and slots, `chunked` has the bytes arrive in reads, `latency` decodes one small
 //! frame with a new decoder. `decode` and `chunked` count bytes, the others elements. How this
 //! compares with other crates and with the limit is told by `cargo run --release -p zresp-peers`.
 
 #![allow(missing_docs, reason = "`criterion_group!` makes a public function")]
 
 mod corpus;
+#[path = "work/requests.rs"]
+mod requests;
 mod work;
 
 use std::hint::black_box;
@@ -22,11 +25,12 @@ use zresp::{Decoded, Decoder};
 fn over_corpora(
     criterion: &mut Criterion,
     name: &str,
+    corpora: Vec<Corpus>,
     throughput: fn(&Corpus) -> Throughput,
     pass: fn(&[u8]) -> usize,
 ) {
     let mut group = group(criterion, name);
-    for corpus in corpus::all() {
+    for corpus in corpora {
         assert_eq!(pass(&corpus.bytes), corpus.frames, "{}", corpus.name);
         group.throughput(throughput(&corpus));
         group.bench_function(corpus.name, |bencher| {
@@ -51,15 +55,25 @@ fn elements(corpus: &Corpus) -> Throughput {
 }
 
 fn decode(criterion: &mut Criterion) {
-    over_corpora(criterion, "decode", bytes, work::decode);
+    over_corpora(criterion, "decode", corpus::all(), bytes, work::decode);
 }
 
 fn read(criterion: &mut Criterion) {
-    over_corpora(criterion, "read", elements, work::read);
+    over_corpora(criterion, "read", corpus::all(), elements, work::read);
 }
 
 fn tokens(criterion: &mut Criterion) {
-    over_corpora(criterion, "tokens", elements, work::tokens);
+    over_corpora(criterion, "tokens", corpus::all(), elements, work::tokens);
+}
+
+fn frames(corpus: &Corpus) -> Throughput {
+    Throughput::Elements(corpus.frames as u64)
+}
+
+fn request(criterion: &mut Criterion) {
+    over_corpora(criterion, "request", corpus::requests(), frames, requests::decode);
+    #[cfg(all(feature = "commands", feature = "cluster"))]
+    over_corpora(criterion, "route", corpus::requests(), frames, requests::route);
 }
 
 fn chunked(criterion: &mut Criterion) {
@@ -98,5 +112,5 @@ fn latency(criterion: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, decode, read, tokens, chunked, latency);
+criterion_group!(benches, decode, read, tokens, request, chunked, latency);
 criterion_main!(benches);

@@ -40,8 +40,8 @@ mod scan;
 mod scanner;
 
 pub use command::{
-    Args, Command, CommandDecoder, CommandRef, Commands, InlineArgs, InlineCommand, PartialCommand,
-    Request, commands,
+    ArgIndex, Args, Command, CommandDecoder, CommandRef, Commands, InlineArgs, InlineCommand,
+    PartialCommand, Request, commands,
 };
 pub use decode::{Decoder, Replies, decode, replies};
 pub use error::{Error, ErrorKind, Expected};

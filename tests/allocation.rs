@@ -1,7 +1,7 @@
 //! What is allocated: nothing, but for the stack of open aggregates beyond sixteen levels.
 
 use allocation_counter::{AllocationInfo, measure};
-use zresp::{Decoder, ReplyRef};
+use zresp::{Command, CommandDecoder, Decoder, ReplyRef};
 
 /// The header of each kind of aggregate, with a key for its value where it needs one.
 const NESTED: [&str; 5] =
@@ -44,6 +44,34 @@ fn nothing_is_allocated_to_decode_and_read_up_to_sixteen_levels() {
             assert!(decoder.decode(&frame).unwrap().is_some());
         });
     }
+}
+
+#[test]
+fn nothing_is_allocated_to_decode_requests_and_look_at_them() {
+    let pipeline = b"*2\r\n$3\r\nGET\r\n$1\r\nk\r\n\r\nset k 'v w'\r\n*4\r\n$4\r\nMGET\r\n$1\r\na\r\n$1\r\nb\r\n$0\r\n\r\n";
+    assert_free("requests", || {
+        let mut seen = 0;
+        for request in zresp::commands(pipeline) {
+            seen += match request.unwrap().command {
+                Command::Array(command) => {
+                    assert!(command.arg(1).is_some() && command.index().len() == command.len());
+                    command.args().count()
+                }
+                Command::Inline(line) => line.args().count(),
+            };
+        }
+        assert_eq!(seen, 9);
+    });
+    assert_free("a cut request", || {
+        let mut decoder = CommandDecoder::new();
+        for end in 0..20 {
+            assert!(decoder.decode(&pipeline[..end]).unwrap().is_none());
+            _ = decoder.partial(&pipeline[..end]).map(|partial| partial.args().count());
+        }
+        assert!(decoder.decode(b"*2147483647\r\n").is_err());
+        decoder.reset();
+        assert!(decoder.decode(b"*2147483647\r\n").unwrap().is_none());
+    });
 }
 
 #[test]

@@ -5,116 +5,12 @@ mod generate;
 mod naive;
 mod support;
 
-use naive::request::{self, Verdict};
 use proptest::prelude::*;
-use support::failure;
-use zresp::{
-    Command, CommandDecoder, CommandRef, Error, ErrorKind, InlinePolicy, Limits, Request, commands,
-};
+use support::{arguments, naive_requests, requests};
+use zresp::{CommandDecoder, Error, ErrorKind, InlinePolicy, Limits, Request, commands};
 
 fn policy(accepts_inline: bool) -> InlinePolicy {
     if accepts_inline { InlinePolicy::Accept } else { InlinePolicy::Refuse }
-}
-
-fn verdict(result: Result<Option<Request<'_>>, Error>, needed: usize) -> Verdict {
-    match result {
-        Ok(Some(request)) => {
-            let consumed = request.wire.len();
-            Verdict::Complete { arguments: arguments(&request), consumed }
-        }
-        Ok(None) => Verdict::Incomplete { needed },
-        Err(Error { kind, offset, .. }) => Verdict::Failed { failure: failure(kind), offset },
-    }
-}
-
-/// The arguments, which all ways to get at them agree about.
-fn arguments(request: &Request<'_>) -> Vec<Vec<u8>> {
-    assert!(request.wire.ends_with(request.command.wire()));
-    let mut scratch = Vec::new();
-    let array = request.command.to_array(&mut scratch);
-    let arguments: Vec<Vec<u8>> = array.args().map(<[u8]>::to_vec).collect();
-    assert_array(array, &arguments);
-    match request.command {
-        Command::Array(command) => {
-            assert_eq!(command, array);
-            assert_array(command, &arguments);
-        }
-        Command::Inline(line) => {
-            let borrowed: Vec<Vec<u8>> = line.args().map(|argument| argument.to_vec()).collect();
-            assert_eq!(borrowed, arguments);
-            assert_eq!(line.name(), arguments[0]);
-        }
-    }
-    arguments
-}
-
-fn assert_array(command: CommandRef<'_>, arguments: &[Vec<u8>]) {
-    assert_eq!(command.len(), arguments.len());
-    assert_eq!(command.name(), arguments[0]);
-    for (index, argument) in arguments.iter().enumerate() {
-        assert_eq!(command.arg(index), Some(&argument[..]));
-        assert_eq!(command.wire()[command.arg_span(index).unwrap()], argument[..]);
-    }
-    assert_eq!(command.arg(arguments.len()), None);
-    assert_eq!(command.arg(usize::MAX), None);
-}
-
-/// The verdicts of one decoder on the requests of the input, which is shown to it up to each of the
-/// cuts, up to the first that is not whole.
-fn stream(
-    input: &[u8],
-    cuts: impl IntoIterator<Item = usize>,
-    limits: Limits,
-    policy: InlinePolicy,
-) -> Vec<Verdict> {
-    let mut decoder = CommandDecoder::with_limits(limits, policy);
-    let mut verdicts = Vec::new();
-    let (mut at, mut seen) = (0, 0);
-    for cut in cuts.into_iter().chain([input.len()]) {
-        seen = cut.clamp(seen, input.len());
-        loop {
-            let result = decoder.decode(&input[at..seen]);
-            let size = match result {
-                Ok(Some(request)) => request.wire.len(),
-                Ok(None) if seen < input.len() => {
-                    assert!(decoder.needed() > 0);
-                    assert_partial(&decoder, &input[at..seen]);
-                    break;
-                }
-                _ => {
-                    verdicts.push(verdict(result, decoder.needed()));
-                    return verdicts;
-                }
-            };
-            verdicts.push(verdict(result, 0));
-            at += size;
-        }
-    }
-    verdicts
-}
-
-/// The arguments that have arrived are those that a decoder of the whole command would give.
-fn assert_partial(decoder: &CommandDecoder, seen: &[u8]) {
-    let Some(partial) = decoder.partial(seen) else { return };
-    let arrived: Vec<&[u8]> = partial.args().collect();
-    assert!(arrived.len() < partial.len());
-    for (index, argument) in arrived.iter().enumerate() {
-        assert_eq!(partial.arg(index), Some(*argument));
-        assert!(seen.windows(argument.len() + 2).any(|part| part.starts_with(argument)));
-    }
-    assert_eq!(partial.arg(arrived.len()), None);
-}
-
-fn naive_stream(mut input: &[u8], limits: &naive::Limits, accepts_inline: bool) -> Vec<Verdict> {
-    let mut verdicts = Vec::new();
-    loop {
-        let verdict = request::decode(input, limits, accepts_inline);
-        verdicts.push(verdict.clone());
-        match verdict {
-            Verdict::Complete { consumed, .. } => input = &input[consumed..],
-            _ => return verdicts,
-        }
-    }
 }
 
 proptest! {
@@ -128,11 +24,11 @@ proptest! {
         accepts_inline in prop::bool::weighted(0.8),
     ) {
         let input = &input.0;
-        let expected = naive_stream(input, &limits, accepts_inline);
+        let expected = naive_requests(input, &limits, accepts_inline);
         let (limits, policy) = (support::limits(&limits), policy(accepts_inline));
-        prop_assert_eq!(&stream(input, [], limits, policy), &expected, "whole");
-        prop_assert_eq!(&stream(input, cuts, limits, policy), &expected, "cut");
-        prop_assert_eq!(&stream(input, 0..input.len(), limits, policy), &expected, "byte by byte");
+        prop_assert_eq!(&requests(input, [], limits, policy), &expected, "whole");
+        prop_assert_eq!(&requests(input, cuts, limits, policy), &expected, "cut");
+        prop_assert_eq!(&requests(input, 0..input.len(), limits, policy), &expected, "byte by byte");
     }
 
     #[test]
@@ -159,7 +55,7 @@ proptest! {
     #[test]
     fn arguments_come_back(arguments in generate::arguments()) {
         let bytes = encode(&arguments);
-        let requests: Vec<_> = commands(&bytes).map(|request| request.map(|r| self::arguments(&r))).collect();
+        let requests: Vec<_> = commands(&bytes).map(|request| request.map(|r| support::arguments(&r))).collect();
         prop_assert_eq!(requests, vec![Ok(arguments)]);
     }
 }
@@ -252,6 +148,6 @@ fn many_arguments_are_found() {
     let arguments: Vec<Vec<u8>> = (0..300).map(|number| vec![b'x'; number % 40]).collect();
     let bytes = encode(&arguments);
     let request = commands(&bytes).next().unwrap().unwrap();
-    assert_eq!(self::arguments(&request), arguments);
+    assert_eq!(support::arguments(&request), arguments);
     assert_eq!(format!("{:?}", request.command).matches(", ").count(), 64, "bounded");
 }

@@ -124,6 +124,24 @@ pub fn all() -> Vec<Corpus> {
     ]
 }
 
+/// The commands of clients, each corpus of one name.
+pub fn requests() -> Vec<Corpus> {
+    let mut rng = Rng::with_seed(0x6765_7473);
+    let rng = &mut rng;
+    vec![
+        Corpus::new(
+            "get-key16",
+            Shape::Equal,
+            repeated(4_000, || command(&[b"GET", &word(rng, 16..17)])),
+        ),
+        Corpus::new(
+            "set-short",
+            Shape::Several,
+            repeated(4_000, || command(&[b"SET", &word(rng, 8..17), &word(rng, 3..12)])),
+        ),
+    ]
+}
+
 /// How many frames [`many_bulks`] has.
 pub const MANY_BULKS: usize = 80_000;
 

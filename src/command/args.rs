@@ -2,6 +2,9 @@
 
 use core::fmt;
 use core::iter::FusedIterator;
+use core::ops::Deref;
+
+use smallvec::SmallVec;
 
 use crate::debug;
 use crate::scan::word;
@@ -26,17 +29,44 @@ impl<'a> Args<'a> {
 
 /// Splits off an argument, and says what is behind it; `None` if it is cut.
 #[inline(always)]
-pub(super) fn split(rest: &[u8]) -> Option<(&[u8], &[u8])> {
+fn split(rest: &[u8]) -> Option<(&[u8], &[u8])> {
     let (_, payload, behind) = word::bulk(word::first(rest)?, rest)?;
     Some((payload, behind))
+}
+
+/// All arguments of a command, as a slice: see [`CommandRef::index`](super::CommandRef::index).
+#[derive(Clone, PartialEq, Eq)]
+pub struct ArgIndex<'a>(SmallVec<[&'a [u8]; 8]>);
+
+impl<'a> ArgIndex<'a> {
+    pub(super) fn new(args: Args<'a>) -> Self {
+        Self(args.collect())
+    }
+}
+
+impl<'a> Deref for ArgIndex<'a> {
+    type Target = [&'a [u8]];
+
+    fn deref(&self) -> &Self::Target {
+        &self.0
+    }
+}
+
+impl fmt::Debug for ArgIndex<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        debug::list("ArgIndex", self.iter(), f)
+    }
 }
 
 impl<'a> Iterator for Args<'a> {
     type Item = &'a [u8];
 
-    #[inline]
+    #[inline(always)]
     fn next(&mut self) -> Option<&'a [u8]> {
-        let (payload, rest) = split(self.rest).filter(|_| self.left > 0)?;
+        if self.left == 0 {
+            return None;
+        }
+        let (payload, rest) = split(self.rest)?;
         self.rest = rest;
         self.left -= 1;
         Some(payload)

@@ -92,7 +92,9 @@ impl CommandDecoder {
                 }
             }
         }
-        self.decode_slow(buf, is_continued)
+        // Field by field: the views made above need no place in memory then.
+        let slow = self.decode_slow(buf, is_continued)?;
+        Ok(slow.map(|Request { command, wire }| Request { command, wire }))
     }
 
     #[inline(never)]

@@ -3,12 +3,10 @@
 use core::fmt;
 use core::iter::FusedIterator;
 
-use smallvec::SmallVec;
-
 use crate::command::{Args, CommandRef};
 use crate::scan::number;
 
-use super::{Access, BeginSearch, CommandInfo, FindKeys, KeySpec, of};
+use super::{Access, BeginSearch, FindKeys, KeySpec, of};
 
 /// A key of a command.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -70,19 +68,21 @@ impl core::error::Error for KeysError {}
 /// # Errors
 /// A command that the table does not have, of the wrong number of arguments, or whose arguments
 /// contradict its own counts.
+#[inline]
 pub fn keys<'a>(command: &CommandRef<'a>) -> Result<Keys<'a>, KeysError> {
     let info = of(command).ok_or(KeysError::UnknownCommand)?;
     if !info.accepts(command.len()) {
         return Err(KeysError::Arity);
     }
-    let mut keys = Keys { command: *command, args: command.args(), at: 0, ranges: Ranges::new() };
-    keys.find(info)?;
-    keys.ranges.reverse();
+    let args = command.args();
+    let mut keys = Keys { command: *command, args, at: 0, range: None, pending: Pending::Nothing };
+    match info.name {
+        "sort" => keys.find_of_sort()?,
+        "migrate" => keys.find_of_migrate()?,
+        _ => keys.find(info.key_specs)?,
+    }
     Ok(keys)
 }
-
-/// More than any command needs.
-type Ranges = SmallVec<[Range; 4]>;
 
 /// Arguments that are keys.
 #[derive(Debug, Clone, Copy)]
@@ -93,6 +93,21 @@ struct Range {
     access: Access,
 }
 
+impl Range {
+    const fn one(index: usize, access: Access) -> Self {
+        Self { next: index, last: index, step: 1, access }
+    }
+}
+
+/// What comes behind a range.
+#[derive(Debug, Clone, Copy)]
+enum Pending {
+    Nothing,
+    Range(Range),
+    /// What these specifications find, which has been seen to be something.
+    Specs(&'static [KeySpec]),
+}
+
 /// The keys of a command, in the order of its specifications: see [`keys`].
 #[derive(Clone)]
 pub struct Keys<'a> {
@@ -100,30 +115,46 @@ pub struct Keys<'a> {
     /// The arguments from index `at` on.
     args: Args<'a>,
     at: usize,
-    /// The ranges still to be given out, the next one last.
-    ranges: Ranges,
+    range: Option<Range>,
+    pending: Pending,
 }
 
 impl Keys<'_> {
-    fn find(&mut self, info: &CommandInfo) -> Result<(), KeysError> {
-        match info.name {
-            "sort" => self.find_of_sort(),
-            "migrate" => self.find_of_migrate(),
-            _ => info.key_specs.iter().try_for_each(|spec| self.find_by(spec)),
+    /// Finds the keys by the specifications, and checks all of these.
+    fn find(&mut self, specs: &'static [KeySpec]) -> Result<(), KeysError> {
+        for (index, spec) in specs.iter().enumerate() {
+            let range = self.range_of(spec)?;
+            if self.range.is_none() {
+                self.range = range;
+                self.pending = Pending::Specs(specs.get(index + 1..).unwrap_or_default());
+            }
+        }
+        Ok(())
+    }
+
+    /// Goes on to the next range.
+    fn next_range(&mut self) {
+        self.range = None;
+        match core::mem::replace(&mut self.pending, Pending::Nothing) {
+            Pending::Nothing => {}
+            Pending::Range(range) => self.range = Some(range),
+            // It has been found once, without an error.
+            Pending::Specs(specs) => _ = self.find(specs),
         }
     }
 
-    fn find_by(&mut self, spec: &KeySpec) -> Result<(), KeysError> {
+    /// Returns the arguments that a specification says are keys, if it finds any.
+    fn range_of(&self, spec: &KeySpec) -> Result<Option<Range>, KeysError> {
         if spec.is_not_key {
-            return Ok(());
+            return Ok(None);
         }
         let begin = match spec.begin {
             BeginSearch::Index(index) => index,
             BeginSearch::Keyword { keyword, from } => match self.find_keyword(keyword, from) {
                 Some(index) => index + 1,
-                None => return Ok(()),
+                None => return Ok(None),
             },
-            BeginSearch::Unknown => return Ok(()),
+            BeginSearch::Unknown => return Ok(None),
         };
         let arguments = self.command.len();
         let (first, last, step) = match spec.find {
@@ -147,17 +178,16 @@ impl Keys<'_> {
                 let error = KeysError::Count { index };
                 let count: usize = self.command.arg(index).and_then(number::parse).ok_or(error)?;
                 let first = begin + first;
-                let Some(others) = count.checked_sub(1) else { return Ok(()) };
+                let Some(others) = count.checked_sub(1) else { return Ok(None) };
                 let last = others.checked_mul(step).and_then(|span| span.checked_add(first));
                 (first, last.filter(|last| *last < arguments).ok_or(error)?, step)
             }
-            FindKeys::Unknown => return Ok(()),
+            FindKeys::Unknown => return Ok(None),
         };
         if last < first || last >= arguments {
             return Err(KeysError::Syntax);
         }
-        self.ranges.push(Range { next: first, last, step: step.max(1), access: spec.access });
-        Ok(())
+        Ok(Some(Range { next: first, last, step: step.max(1), access: spec.access }))
     }
 
     /// Returns the index of a keyword.
@@ -181,7 +211,6 @@ impl Keys<'_> {
 
     /// `SORT key … [STORE destination]`: the last `STORE` counts.
     fn find_of_sort(&mut self) -> Result<(), KeysError> {
-        let one = |index, access| Range { next: index, last: index, step: 1, access };
         let mut destination = None;
         let mut arguments = self.command.args().enumerate().skip(2);
         while let Some((index, argument)) = arguments.next() {
@@ -199,12 +228,13 @@ impl Keys<'_> {
                 arguments.next();
             }
         }
-        self.ranges.push(one(1, Access::READ | Access::ACCESS));
+        self.range = Some(Range::one(1, Access::READ | Access::ACCESS));
         if let Some(destination) = destination {
             if destination == self.command.len() {
                 return Err(KeysError::Syntax);
             }
-            self.ranges.push(one(destination, Access::WRITE | Access::UPDATE));
+            let access = Access::WRITE | Access::UPDATE;
+            self.pending = Pending::Range(Range::one(destination, access));
         }
         Ok(())
     }
@@ -235,7 +265,7 @@ impl Keys<'_> {
             None if has_one => (3, 3),
             _ => return Err(KeysError::Syntax),
         };
-        self.ranges.push(Range { next, last, step: 1, access });
+        self.range = Some(Range { next, last, step: 1, access });
         Ok(())
     }
 }
@@ -243,12 +273,13 @@ impl Keys<'_> {
 impl<'a> Iterator for Keys<'a> {
     type Item = Key<'a>;
 
+    #[inline]
     fn next(&mut self) -> Option<Key<'a>> {
-        let Range { next: index, last, step, access } = *self.ranges.last()?;
+        let Range { next: index, last, step, access } = self.range?;
         if index + step > last {
-            self.ranges.pop();
-        } else if let Some(range) = self.ranges.last_mut() {
-            range.next += step;
+            self.next_range();
+        } else {
+            self.range = Some(Range { next: index + step, last, step, access });
         }
         // Once over the arguments, for many keys; from the front again if a range begins earlier.
         if index < self.at {

@@ -241,12 +241,10 @@ pub fn lookup(name: &[u8]) -> Option<&'static CommandInfo> {
 #[must_use]
 pub fn of(command: &CommandRef<'_>) -> Option<&'static CommandInfo> {
     let name = command.name();
-    if memchr::memchr(b'|', name).is_some() {
-        return None;
-    }
     let info = lookup(name)?;
     if info.subcommands.is_empty() {
-        return Some(info);
+        // The full name of a subcommand is no name of a command.
+        return (!name.contains(&b'|')).then_some(info);
     }
     match command.arg(1) {
         Some(subcommand) => find(&[name, b"|", subcommand]),
@@ -264,5 +262,5 @@ fn find(parts: &[&[u8]]) -> Option<&'static CommandInfo> {
     }
     let name = buffer.get_mut(..length)?;
     name.make_ascii_lowercase();
-    table::COMMANDS.get(core::str::from_utf8(name).ok()?)
+    table::COMMANDS.get(&*name)
 }

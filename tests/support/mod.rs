@@ -2,9 +2,12 @@
 
 #![allow(dead_code, unreachable_pub, reason = "each test uses a part of it")]
 
-use zresp::{Decoded, Decoder, Elements, Error, ErrorKind, Kind, Limits, ReplyRef, Token};
+use zresp::{
+    Command, CommandDecoder, CommandRef, Decoded, Decoder, Elements, Error, ErrorKind,
+    InlinePolicy, Kind, Limits, ReplyRef, Request, Token,
+};
 
-use crate::naive::{self, Annotated, Double, Failure, Value, Verdict};
+use crate::naive::{self, Annotated, Double, Failure, Value, Verdict, request};
 
 /// The same limits for the crate.
 pub fn limits(limits: &naive::Limits) -> Limits {
@@ -83,7 +86,7 @@ pub fn verdict(result: Result<Option<Decoded<'_>>, Error>, needed: usize) -> Ver
     }
 }
 
-pub fn failure(kind: ErrorKind) -> Failure {
+fn failure(kind: ErrorKind) -> Failure {
     match kind {
         ErrorKind::Unexpected { .. } | ErrorKind::IntegerOverflow => Failure::Malformed,
         ErrorKind::TooDeep { .. } => Failure::TooDeep,
@@ -202,4 +205,112 @@ fn push_attributes<'a>(decoded: Decoded<'a>, tokens: &mut Vec<Token<'a>>) {
         tokens.push(Token::Close(Kind::Attribute));
     }
     assert!(wire.is_empty() && pairs.next().is_none());
+}
+
+fn request_verdict(result: Result<Option<Request<'_>>, Error>, needed: usize) -> request::Verdict {
+    match result {
+        Ok(Some(request)) => {
+            let consumed = request.wire.len();
+            request::Verdict::Complete { arguments: arguments(&request), consumed }
+        }
+        Ok(None) => request::Verdict::Incomplete { needed },
+        Err(Error { kind, offset, .. }) => {
+            request::Verdict::Failed { failure: failure(kind), offset }
+        }
+    }
+}
+
+/// The arguments, which all ways to get at them agree about.
+pub fn arguments(request: &Request<'_>) -> Vec<Vec<u8>> {
+    assert!(request.wire.ends_with(request.command.wire()));
+    let mut scratch = Vec::new();
+    let array = request.command.to_array(&mut scratch);
+    let arguments: Vec<Vec<u8>> = array.args().map(<[u8]>::to_vec).collect();
+    assert_array(array, &arguments);
+    match request.command {
+        Command::Array(command) => {
+            assert_eq!(command, array);
+            assert_array(command, &arguments);
+        }
+        Command::Inline(line) => {
+            let borrowed: Vec<Vec<u8>> = line.args().map(|argument| argument.to_vec()).collect();
+            assert_eq!(borrowed, arguments);
+            assert_eq!(line.name(), arguments[0]);
+        }
+    }
+    arguments
+}
+
+fn assert_array(command: CommandRef<'_>, arguments: &[Vec<u8>]) {
+    assert_eq!(command.len(), arguments.len());
+    assert_eq!(command.name(), arguments[0]);
+    for (index, argument) in arguments.iter().enumerate() {
+        assert_eq!(command.arg(index), Some(&argument[..]));
+        assert_eq!(command.wire()[command.arg_span(index).unwrap()], argument[..]);
+    }
+    assert_eq!(command.arg(arguments.len()), None);
+    assert_eq!(command.arg_span(usize::MAX), None);
+    assert_eq!(command.index().to_vec(), arguments);
+}
+
+/// The verdicts of one decoder on the requests of the input, which is shown to it up to each of the
+/// cuts, up to the first that is not whole.
+pub fn requests(
+    input: &[u8],
+    cuts: impl IntoIterator<Item = usize>,
+    limits: Limits,
+    policy: InlinePolicy,
+) -> Vec<request::Verdict> {
+    let mut decoder = CommandDecoder::with_limits(limits, policy);
+    let mut verdicts = Vec::new();
+    let (mut at, mut seen) = (0, 0);
+    for cut in cuts.into_iter().chain([input.len()]) {
+        seen = cut.clamp(seen, input.len());
+        loop {
+            let result = decoder.decode(&input[at..seen]);
+            let size = match result {
+                Ok(Some(request)) => request.wire.len(),
+                Ok(None) if seen < input.len() => {
+                    assert!(decoder.needed() > 0);
+                    assert_partial(&decoder, &input[at..seen]);
+                    break;
+                }
+                _ => {
+                    verdicts.push(request_verdict(result, decoder.needed()));
+                    return verdicts;
+                }
+            };
+            verdicts.push(request_verdict(result, 0));
+            at += size;
+        }
+    }
+    verdicts
+}
+
+/// The arguments that have arrived are those that a decoder of the whole command would give.
+fn assert_partial(decoder: &CommandDecoder, seen: &[u8]) {
+    let Some(partial) = decoder.partial(seen) else { return };
+    let arrived: Vec<&[u8]> = partial.args().collect();
+    assert!(arrived.len() < partial.len());
+    for (index, argument) in arrived.iter().enumerate() {
+        assert_eq!(partial.arg(index), Some(*argument));
+        assert!(seen.windows(argument.len() + 2).any(|part| part.starts_with(argument)));
+    }
+    assert_eq!(partial.arg(arrived.len()), None);
+}
+
+pub fn naive_requests(
+    mut input: &[u8],
+    limits: &naive::Limits,
+    accepts_inline: bool,
+) -> Vec<request::Verdict> {
+    let mut verdicts = Vec::new();
+    loop {
+        let verdict = request::decode(input, limits, accepts_inline);
+        verdicts.push(verdict.clone());
+        match verdict {
+            request::Verdict::Complete { consumed, .. } => input = &input[consumed..],
+            _ => return verdicts,
+        }
+    }
 }

@@ -43,8 +43,9 @@ pub const DECODE: &Contender = &Contender { name: "zresp decode", pass: decode }
 pub const READ: &Contender = &Contender { name: "zresp read", pass: read };
 pub const WALK: &Contender = &Contender { name: "unsafe walk", pass: unsafe_walk };
 pub const RUSTIS: &Contender = &Contender { name: "rustis tape", pass: rustis };
+pub const RESP_RS: &Contender = &Contender { name: "resp-rs", pass: resp_rs };
 pub const OTHERS: [&Contender; 3] = [
-    &Contender { name: "resp-rs", pass: resp_rs },
+    RESP_RS,
     &Contender { name: "redis-protocol", pass: redis_protocol },
     &Contender { name: "redis", pass: redis },
 ];

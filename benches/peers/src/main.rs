@@ -6,6 +6,8 @@
 
 #[path = "../../corpus/mod.rs"]
 mod corpus;
+#[path = "../../work/requests.rs"]
+mod requests;
 #[path = "../../work/mod.rs"]
 mod work;
 
@@ -42,6 +44,7 @@ fn main() -> std::io::Result<()> {
     }
     let rows = tables::corpora(rounds, &filter);
     if filter.is_empty() {
+        tables::requests(rounds);
         tables::lone_frames(rounds);
         tables::chunks(rounds);
         tables::allocations();

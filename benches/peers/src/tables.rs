@@ -2,10 +2,10 @@
 
 use bytes::Bytes;
 
-use crate::contenders::{Contender, DECODE, Input, OTHERS, READ, RUSTIS, WALK};
+use crate::contenders::{Contender, DECODE, Input, OTHERS, READ, RESP_RS, RUSTIS, WALK};
 use crate::corpus::{self, Shape};
 use crate::rounds::{self, Times, geometric_mean};
-use crate::{lone, work};
+use crate::{lone, requests, work};
 
 /// What was measured on a corpus: nanoseconds per element, by contender.
 pub struct Row {
@@ -134,6 +134,31 @@ pub fn lone_frames(rounds: usize) {
     }
 }
 
+/// Prints the table of requests: decoded, and with all that routing takes.
+pub fn requests(rounds: usize) {
+    println!("\n## Pipelined requests: nanoseconds each\n");
+    println!(
+        "| request | zresp decode | name matched, key, slot | name looked up, keys, slots | resp-rs | \
+         resp-rs / decode |\n|---|---:|---:|---:|---:|---:|"
+    );
+    for corpus in corpus::requests() {
+        let input = Input::new(corpus);
+        let bytes = &input.corpus.bytes;
+        let frames = input.corpus.frames;
+        let passes: [&dyn Fn(); 4] = [
+            &|| assert_eq!(requests::decode(bytes), frames),
+            &|| assert_eq!(requests::route_known(bytes), frames),
+            &|| assert_eq!(requests::route(bytes), frames),
+            &|| assert_eq!((RESP_RS.pass)(&input), frames),
+        ];
+        let times = rounds::take(rounds, &passes);
+        let each = |index: usize| times[index].median() / frames as f64;
+        print!("| {} |", input.corpus.name);
+        (0..4).for_each(|index| print!(" {:.1} |", each(index)));
+        println!(" {:.1} |", times[3].over(&times[0]));
+    }
+}
+
 /// Prints the table of the same bytes in reads of different sizes.
 pub fn chunks(rounds: usize) {
     let bytes = corpus::many_bulks();
@@ -155,11 +180,16 @@ pub fn chunks(rounds: usize) {
 pub fn allocations() {
     let bytes = corpus::many_bulks();
     let corpora = corpus::all();
+    let requests = corpus::requests();
     let info = allocation_counter::measure(|| {
         for corpus in &corpora {
             work::decode(&corpus.bytes);
             work::read(&corpus.bytes);
             work::tokens(&corpus.bytes);
+        }
+        for corpus in &requests {
+            requests::decode(&corpus.bytes);
+            requests::route(&corpus.bytes);
         }
         work::chunked(&bytes, 1_400);
         for (_, frame) in lone::FRAMES {

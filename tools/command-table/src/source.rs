@@ -17,7 +17,7 @@ pub fn of(reply: ReplyRef<'_>, name: &str) -> Result<String> {
     let longest = commands.iter().map(|(name, _)| name.len()).max().unwrap_or_default();
     let mut map = phf_codegen::Map::new();
     for (name, source) in &commands {
-        map.entry(name.as_str(), source.as_str());
+        map.entry(name.as_bytes(), source.as_str());
     }
     Ok(format!(
         "//! The commands of {name}: made by `cargo run -p zresp-command-table`, not by hand.\n\n\
@@ -27,7 +27,7 @@ pub fn of(reply: ReplyRef<'_>, name: &str) -> Result<String> {
          pub(super) const LONGEST: usize = {longest};\n\n\
          /// The commands and subcommands by their names.\n\
          #[rustfmt::skip]\n\
-         pub(super) static COMMANDS: phf::Map<&'static str, CommandInfo> = {};\n",
+         pub(super) static COMMANDS: phf::Map<&'static [u8], CommandInfo> = {};\n",
         map.build()
     ))
 }

@@ -1,0 +1,149 @@
+//! A running server sees the same commands in the same bytes, valid or broken.
+//!
+//! Where a `redis-server` is missing, this is skipped; with `ZRESP_REQUIRE_REDIS` it fails.
+#![cfg(feature = "std")]
+
+mod live_server;
+
+use std::io::{Read, Write};
+use std::net::Shutdown;
+
+use live_server::Server;
+use zresp::{Error, ErrorKind, Expected, commands, replies};
+
+/// What a connection saw: commands that were answered, and whether it ended with a protocol error.
+#[derive(Debug, PartialEq, Eq)]
+struct Seen {
+    commands: usize,
+    is_broken: bool,
+}
+
+/// Sends the bytes over a connection of their own, and counts the answers.
+fn server_sees(server: &Server, bytes: &[u8]) -> Seen {
+    let mut stream = server.connect();
+    // A server that has seen enough closes the connection at once.
+    let sent = stream.write_all(bytes).and_then(|()| stream.shutdown(Shutdown::Write));
+    let mut answers = Vec::new();
+    let read = stream.read_to_end(&mut answers);
+    let frames: Vec<_> = replies(&answers).map_while(Result::ok).map(|frame| frame.reply).collect();
+    let protocol_errors = frames.iter().filter(|reply| {
+        reply.as_error().is_some_and(|message| message.starts_with(b"ERR Protocol error"))
+    });
+    let protocol_errors = protocol_errors.count();
+    let is_broken = protocol_errors > 0 || sent.is_err() || read.is_err();
+    Seen { commands: frames.len() - protocol_errors, is_broken }
+}
+
+/// What this crate sees, and the error at which it stopped if it did.
+fn we_see(bytes: &[u8]) -> (usize, Option<Error>) {
+    let mut count = 0;
+    for request in commands(bytes) {
+        match request {
+            Ok(_) => count += 1,
+            Err(error) => {
+                return (count, Some(error).filter(|error| error.kind != ErrorKind::UnexpectedEnd));
+            }
+        }
+    }
+    (count, None)
+}
+
+/// Whether Redis 7 does not look where this grammar does, or not yet.
+fn is_stricter_here(error: Error, bytes: &[u8]) -> bool {
+    // It looks at a line when its end is there, and sees no end behind a NUL.
+    let seen = bytes[error.offset..].split(|byte| *byte == 0).next().unwrap_or_default();
+    match error.kind {
+        // It does not look at the two bytes behind an argument, nor at the one behind a CR.
+        ErrorKind::Unexpected { expected: Expected::Cr | Expected::Lf, .. } => true,
+        // It looks at the length of a line only while its end is missing, and closes the connection of
+        // an HTTP client without a word.
+        ErrorKind::InlineTooLong { .. } | ErrorKind::HttpRequest => true,
+        ErrorKind::UnbalancedQuotes => !seen.contains(&b'\n'),
+        _ => !seen.contains(&b'\r'),
+    }
+}
+
+/// Bytes that are commands, or nearly.
+fn pipeline(rng: &mut fastrand::Rng) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    for _ in 0..rng.usize(1..5) {
+        match rng.u8(..10) {
+            0..5 => array(rng, &mut bytes),
+            5..8 => inline(rng, &mut bytes),
+            _ => {
+                let nothing = ["\r\n", "\n", "*0\r\n", "*-1\r\n", "*-77\r\n", "  \r\n", "\t\n"];
+                bytes.extend_from_slice(rng.choice(nothing).unwrap().as_bytes());
+            }
+        }
+    }
+    for _ in 0..rng.usize(0..3) {
+        if bytes.is_empty() || rng.bool() {
+            continue;
+        }
+        let at = rng.usize(..bytes.len());
+        let byte = *rng.choice(b"\r\n\0*$-+0123456789\"'\\ xP".iter()).unwrap();
+        match rng.u8(..4) {
+            0 => bytes.insert(at, byte),
+            1 => bytes.truncate(at),
+            2 => bytes[at] = byte,
+            _ => _ = bytes.remove(at),
+        }
+    }
+    bytes
+}
+
+/// A name that gets one answer whatever the arguments are.
+const NAMES: [&str; 6] = ["PING", "echo", "Get", "nothing", "x", "STRLEN"];
+
+fn array(rng: &mut fastrand::Rng, bytes: &mut Vec<u8>) {
+    let count = rng.usize(1..4);
+    bytes.extend(format!("*{count}\r\n").bytes());
+    for index in 0..count {
+        let argument: Vec<u8> = match index {
+            0 => rng.choice(NAMES).unwrap().bytes().collect(),
+            _ => (0..rng.usize(0..12))
+                .map(|_| *rng.choice(b"ab\r\n\0*$ \xff".iter()).unwrap())
+                .collect(),
+        };
+        bytes.extend(format!("${}\r\n", argument.len()).bytes());
+        bytes.extend(argument);
+        bytes.extend(b"\r\n");
+    }
+}
+
+fn inline(rng: &mut fastrand::Rng, bytes: &mut Vec<u8>) {
+    let parts =
+        ["a", "b ", " ", "\"", "'", "\\", "\\x41", "\\n", "\"a b\"", "'a b'", "\t", "\r", "\x0b"];
+    bytes.extend(rng.choice(NAMES).unwrap().bytes());
+    bytes.push(b' ');
+    for _ in 0..rng.usize(0..6) {
+        bytes.extend(rng.choice(parts).unwrap().bytes());
+    }
+    bytes.extend(if rng.bool() { &b"\r\n"[..] } else { b"\n" });
+}
+
+#[test]
+fn a_server_sees_the_same_commands() {
+    let Some(server) = Server::start() else { return };
+    let mut rng = fastrand::Rng::with_seed(6_379);
+    let (mut equal, mut broken, mut stricter) = (0, 0, 0);
+    for _ in 0..4_000 {
+        let bytes = pipeline(&mut rng);
+        let theirs = server_sees(&server, &bytes);
+        let (ours, error) = we_see(&bytes);
+        let shown = bytes.escape_ascii();
+        match error {
+            Some(error) if is_stricter_here(error, &bytes) => {
+                assert!(ours <= theirs.commands, "{error}: {ours}, not {theirs:?}: {shown}");
+                stricter += 1;
+            }
+            _ => {
+                let ours = Seen { commands: ours, is_broken: error.is_some() };
+                assert_eq!(ours, theirs, "{error:?}: {shown}");
+                equal += 1;
+                broken += usize::from(error.is_some());
+            }
+        }
+    }
+    assert!(equal > 2_500 && broken > 300 && stricter > 100, "{equal} {broken} {stricter}");
+}
