@@ -1,4 +1,8 @@
-#![doc = include_str!("../README.md")]
+#![cfg_attr(all(feature = "cluster", feature = "commands", feature = "std"), doc = include_str!("../README.md"))]
+#![cfg_attr(
+    not(all(feature = "cluster", feature = "commands", feature = "std")),
+    doc = "A zero-copy parser for RESP2 and RESP3: `README.md` shows how to use it, with all features."
+)]
 #![no_std]
 #![forbid(unsafe_code)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
