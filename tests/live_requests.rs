@@ -53,11 +53,12 @@ fn is_stricter_here(error: Error, bytes: &[u8]) -> bool {
     // It looks at a line when its end is there, and sees no end behind a NUL.
     let seen = bytes[error.offset..].split(|byte| *byte == 0).next().unwrap_or_default();
     match error.kind {
-        // It does not look at the two bytes behind an argument, nor at the one behind a CR.
-        ErrorKind::Unexpected { expected: Expected::Cr | Expected::Lf, .. } => true,
-        // It looks at the length of a line only while its end is missing, and closes the connection of
-        // an HTTP client without a word.
-        ErrorKind::InlineTooLong { .. } | ErrorKind::HttpRequest => true,
+        // It does not look at the two bytes behind an argument, nor at the one behind a CR; at the length
+        // of a line it looks only while its end is missing; and it closes the connection of an HTTP
+        // client without a word.
+        ErrorKind::Unexpected { expected: Expected::Cr | Expected::Lf, .. }
+        | ErrorKind::InlineTooLong { .. }
+        | ErrorKind::HttpRequest => true,
         ErrorKind::UnbalancedQuotes => !seen.contains(&b'\n'),
         _ => !seen.contains(&b'\r'),
     }

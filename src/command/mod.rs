@@ -106,9 +106,9 @@ impl<'a> CommandRef<'a> {
 
     /// Returns the name of the command, as it was sent.
     #[must_use]
-    #[inline]
+    #[inline(always)]
     pub fn name(&self) -> &'a [u8] {
-        self.arg(0).unwrap_or_default()
+        self.args().next().unwrap_or_default()
     }
 
     /// Returns whether this is the name of the command, in any letter case.
@@ -122,7 +122,9 @@ impl<'a> CommandRef<'a> {
     #[must_use]
     #[inline]
     pub fn is(&self, name: &str) -> bool {
-        self.name().eq_ignore_ascii_case(name.as_bytes())
+        let found = self.name();
+        // Most are sent as they are written in tables.
+        found == name.as_bytes() || found.eq_ignore_ascii_case(name.as_bytes())
     }
 
     /// Returns how many arguments there are, the name included: at least one.
