@@ -1,9 +1,8 @@
-//! Whole buffers in, views out: [`Decoder`], [`decode`] and [`replies`].
+//! Whole buffers in, views out: [`Decoder`] and [`decode`].
 
 use core::fmt;
-use core::iter::FusedIterator;
 
-use crate::error::{Error, ErrorKind};
+use crate::error::Error;
 use crate::limits::Limits;
 use crate::reply::Decoded;
 use crate::resume::{Bounds, Resumable};
@@ -67,7 +66,7 @@ impl Decoder {
     /// the same error, until [`reset`](Self::reset).
     ///
     /// A buffer that is shorter than in the call before, or does not begin with the same bytes, is
-    /// [`ErrorKind::BufferChanged`]. Other changes are not noticed; what is then seen through the
+    /// [`ErrorKind::BufferChanged`](crate::ErrorKind::BufferChanged). Other changes are not noticed; what is then seen through the
     /// views is unspecified, but safe and free of panics.
     #[inline(always)]
     pub fn decode<'a>(&mut self, buf: &'a [u8]) -> Result<Option<Decoded<'a>>, Error> {
@@ -186,7 +185,7 @@ impl Default for Decoder {
 ///
 /// One call, one reply: no thread or channel is behind it, and nothing of it outlives the call.
 /// Bytes behind the frame are not looked at. To go on when more bytes have come, use a
-/// [`Decoder`]; for all the frames of a buffer, [`replies`].
+/// [`Decoder`]; for all the frames of a buffer, [`replies`](crate::replies).
 ///
 /// ```
 /// let frame = zresp::decode(b":7\r\n")?.expect("a whole frame");
@@ -207,88 +206,3 @@ pub fn decode(buf: &[u8]) -> Result<Option<Decoded<'_>>, Error> {
         None => Decoder::new().decode(buf),
     }
 }
-
-/// Returns an iterator over all the frames of `buf`.
-///
-/// It ends with `None` at a clean end. A frame that is cut is an error of the kind
-/// [`ErrorKind::UnexpectedEnd`], given once, at the offset where the input ends; offsets count from
-/// the first byte of `buf`. [`Replies::rest`] has the bytes of the frame that was cut or broken.
-///
-/// No thread or channel is behind it: each frame is decoded when it is asked for, and dropping the
-/// iterator is all there is to cancelling.
-///
-/// ```
-/// use zresp::ErrorKind;
-///
-/// let mut replies = zresp::replies(b"+OK\r\n:1\r\n$3\r\nfo");
-/// assert_eq!(replies.by_ref().filter_map(Result::ok).count(), 2);
-/// assert_eq!(replies.rest(), b"$3\r\nfo");
-///
-/// let error = zresp::replies(b"+OK\r\n$3\r\nfo").last().expect("an item").unwrap_err();
-/// assert_eq!((error.kind, error.offset), (ErrorKind::UnexpectedEnd, 11));
-/// ```
-#[must_use]
-pub fn replies(buf: &[u8]) -> Replies<'_> {
-    Replies::with_limits(buf, Limits::new())
-}
-
-/// The frames of a buffer: see [`replies`].
-#[derive(Clone)]
-pub struct Replies<'a> {
-    buf: &'a [u8],
-    at: usize,
-    decoder: Decoder,
-    ended: bool,
-}
-
-impl<'a> Replies<'a> {
-    /// Returns an iterator over the frames of `buf`, each within the limits.
-    #[must_use]
-    pub fn with_limits(buf: &'a [u8], limits: Limits) -> Self {
-        Self { buf, at: 0, decoder: Decoder::with_limits(limits), ended: false }
-    }
-
-    /// Returns the bytes behind the last frame given: empty after a clean end.
-    #[must_use]
-    pub fn rest(&self) -> &'a [u8] {
-        self.buf.get(self.at..).unwrap_or_default()
-    }
-
-    /// Returns how many bytes of the buffer the frames given so far take.
-    #[must_use]
-    pub const fn offset(&self) -> usize {
-        self.at
-    }
-}
-
-impl fmt::Debug for Replies<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Replies")
-            .field("offset", &self.at)
-            .field("rest", &self.rest().len())
-            .finish_non_exhaustive()
-    }
-}
-
-impl<'a> Iterator for Replies<'a> {
-    type Item = Result<Decoded<'a>, Error>;
-
-    #[inline]
-    fn next(&mut self) -> Option<Self::Item> {
-        if self.ended || self.at == self.buf.len() {
-            return None;
-        }
-        let error = match self.decoder.decode(self.rest()) {
-            Ok(Some(frame)) => {
-                self.at += frame.wire.len();
-                return Some(Ok(frame));
-            }
-            Ok(None) => Error::new(ErrorKind::UnexpectedEnd, self.buf.len()),
-            Err(error) => Error::new(error.kind, self.at + error.offset),
-        };
-        self.ended = true;
-        Some(Err(error))
-    }
-}
-
-impl FusedIterator for Replies<'_> {}

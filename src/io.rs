@@ -4,12 +4,11 @@ use std::fmt;
 use std::io::{ErrorKind as IoErrorKind, Read};
 use std::vec::Vec;
 
-use crate::command::{CommandDecoder, Request};
+use crate::command::CommandDecoder;
 use crate::decode::Decoder;
 use crate::error::{Error, ErrorKind};
-use crate::limits::{InlinePolicy, Limits};
-use crate::reply::Decoded;
-use crate::resume::Bounds;
+use crate::frames::FrameDecoder;
+use crate::limits::Limits;
 
 /// How many bytes the buffer has from the start, and how many are asked for in one read at least.
 const CAPACITY: usize = 16 * 1024;
@@ -17,7 +16,7 @@ const CAPACITY: usize = 16 * 1024;
 const KEPT: usize = 1024 * 1024;
 
 /// Replies from a reader, each borrowed from the buffer that it was read into: a [`FrameReader`] of
-/// [`Decoded`] frames.
+/// [`Decoded`](crate::Decoded) frames.
 ///
 /// ```
 /// use zresp::io::ReplyReader;
@@ -33,7 +32,7 @@ const KEPT: usize = 1024 * 1024;
 pub type ReplyReader<R> = FrameReader<R, Decoder>;
 
 /// Requests from a reader, each borrowed from the buffer that it was read into: a [`FrameReader`] of
-/// [`Request`]s.
+/// [`Request`](crate::Request)s.
 ///
 /// ```
 /// use zresp::io::CommandReader;
@@ -68,74 +67,6 @@ pub struct FrameReader<R, D> {
     given: usize,
     /// Bytes of the stream in front of `start`.
     position: u64,
-}
-
-/// A decoder whose frames a [`FrameReader`] reads: [`Decoder`] or [`CommandDecoder`].
-pub trait FrameDecoder: sealed::Frames {}
-
-impl FrameDecoder for Decoder {}
-impl FrameDecoder for CommandDecoder {}
-
-mod sealed {
-    use super::{Bounds, Error, Limits};
-
-    /// What a reader needs of a decoder.
-    pub trait Frames {
-        /// A view of a frame.
-        type Frame<'a>;
-
-        /// A decoder with these limits.
-        fn with_limits(limits: Limits) -> Self;
-
-        /// Where the frame that `buf` begins with ends.
-        fn bounds(&mut self, buf: &[u8]) -> Result<Option<Bounds>, Error>;
-
-        /// The frame with these bounds.
-        fn view(buf: &[u8], bounds: Bounds) -> Option<Self::Frame<'_>>;
-
-        /// How many bytes at the front of the buffer belong to no frame, and are to be dropped.
-        fn take_skipped(&mut self) -> usize;
-    }
-}
-
-impl sealed::Frames for Decoder {
-    type Frame<'a> = Decoded<'a>;
-
-    fn with_limits(limits: Limits) -> Self {
-        Self::with_limits(limits)
-    }
-
-    fn bounds(&mut self, buf: &[u8]) -> Result<Option<Bounds>, Error> {
-        self.bounds(buf)
-    }
-
-    fn view(buf: &[u8], bounds: Bounds) -> Option<Decoded<'_>> {
-        Decoded::read(buf, bounds)
-    }
-
-    fn take_skipped(&mut self) -> usize {
-        0
-    }
-}
-
-impl sealed::Frames for CommandDecoder {
-    type Frame<'a> = Request<'a>;
-
-    fn with_limits(limits: Limits) -> Self {
-        Self::with_limits(limits, InlinePolicy::Accept)
-    }
-
-    fn bounds(&mut self, buf: &[u8]) -> Result<Option<Bounds>, Error> {
-        self.bounds(buf)
-    }
-
-    fn view(buf: &[u8], bounds: Bounds) -> Option<Request<'_>> {
-        Request::read(buf, bounds)
-    }
-
-    fn take_skipped(&mut self) -> usize {
-        self.take_skipped()
-    }
 }
 
 impl<R: Read, D: FrameDecoder> FrameReader<R, D> {
@@ -177,7 +108,7 @@ impl<R: Read, D: FrameDecoder> FrameReader<R, D> {
             if let Some(frame) = self.decoder.bounds(unread)? {
                 break frame;
             }
-            self.given = self.decoder.take_skipped();
+            self.given = self.decoder.skipped();
             self.release();
             if self.fill()? == 0 {
                 if self.start == self.end {
@@ -257,7 +188,7 @@ impl<R, D> FrameReader<R, D> {
     /// Returns how many bytes of the stream lie in front of the frame that was given out last, or
     /// that is in progress or broken: add a decoding error's offset to find its place in the stream.
     ///
-    /// It is the sum of the lengths of [`Decoded::wire`] or [`Request::wire`] over the frames before, but
+    /// It is the sum of the lengths of [`Decoded::wire`](crate::Decoded::wire) or [`Request::wire`](crate::Request::wire) over the frames before, but
     /// for what a decoder of requests skips.
     #[must_use]
     pub const fn position(&self) -> u64 {

@@ -33,6 +33,7 @@ pub mod commands;
 mod debug;
 mod decode;
 mod error;
+mod frames;
 #[cfg(feature = "std")]
 pub mod io;
 mod kind;
@@ -44,11 +45,12 @@ mod scan;
 mod scanner;
 
 pub use command::{
-    ArgIndex, Args, Command, CommandDecoder, CommandRef, Commands, InlineArgs, InlineCommand,
-    PartialCommand, Request, commands,
+    ArgIndex, Args, Command, CommandDecoder, CommandRef, InlineArgs, InlineCommand, PartialCommand,
+    Request,
 };
-pub use decode::{Decoder, Replies, decode, replies};
+pub use decode::{Decoder, decode};
 pub use error::{Error, ErrorKind, Expected};
+pub use frames::{Commands, FrameDecoder, Frames, Replies, commands, replies};
 pub use kind::Kind;
 pub use limits::{InlinePolicy, Limits};
 pub use reply::{

@@ -1,9 +1,8 @@
-//! Whole buffers in, commands out: [`CommandDecoder`] and [`commands`].
+//! Whole buffers in, commands out: [`CommandDecoder`].
 
 use core::fmt;
-use core::iter::FusedIterator;
 
-use crate::error::{Error, ErrorKind};
+use crate::error::Error;
 use crate::limits::{InlinePolicy, Limits};
 use crate::resume::{Bounds, Resumable};
 use crate::scan::template::{Alike, Form};
@@ -75,7 +74,7 @@ impl CommandDecoder {
     /// Input that no request could begin with, or that exceeds a limit, with the offset from the
     /// first byte of `buf`. Every further call returns the same error, until
     /// [`reset`](Self::reset). A buffer that is shorter than in the call before, or does not begin
-    /// with the same bytes, is [`ErrorKind::BufferChanged`].
+    /// with the same bytes, is [`ErrorKind::BufferChanged`](crate::ErrorKind::BufferChanged).
     #[inline(always)]
     pub fn decode<'a>(&mut self, buf: &'a [u8]) -> Result<Option<Request<'a>>, Error> {
         let scanner = &mut self.scan.scanner;
@@ -215,86 +214,3 @@ impl<'a> PartialCommand<'a> {
         self.args().nth(index)
     }
 }
-
-/// Returns an iterator over all the requests of `buf`.
-///
-/// It ends with `None` at a clean end, behind which there may be empty lines. A request that is cut is
-/// an error of the kind [`ErrorKind::UnexpectedEnd`], given once; offsets count from the first byte of
-/// `buf`. [`Commands::rest`] has the bytes of the request that was cut or broken.
-///
-/// ```
-/// let pipeline = b"*2\r\n$3\r\nGET\r\n$1\r\na\r\n\r\nPING\r\n";
-/// let sizes: Result<Vec<_>, _> =
-///     zresp::commands(pipeline).map(|request| request.map(|request| request.wire.len())).collect();
-/// assert_eq!(sizes?, [20, 8]);
-/// # Ok::<(), zresp::Error>(())
-/// ```
-#[must_use]
-pub fn commands(buf: &[u8]) -> Commands<'_> {
-    Commands::with_limits(buf, Limits::new(), InlinePolicy::Accept)
-}
-
-/// The requests of a buffer: see [`commands`].
-#[derive(Clone)]
-pub struct Commands<'a> {
-    buf: &'a [u8],
-    at: usize,
-    decoder: CommandDecoder,
-    ended: bool,
-}
-
-impl<'a> Commands<'a> {
-    /// Returns an iterator over the requests of `buf`, each within the limits.
-    #[must_use]
-    pub fn with_limits(buf: &'a [u8], limits: Limits, policy: InlinePolicy) -> Self {
-        let decoder = CommandDecoder::with_limits(limits, policy);
-        Self { buf, at: 0, decoder, ended: false }
-    }
-
-    /// Returns the bytes behind the last request given: empty after a clean end.
-    #[must_use]
-    pub fn rest(&self) -> &'a [u8] {
-        self.buf.get(self.at..).unwrap_or_default()
-    }
-
-    /// Returns how many bytes of the buffer the requests given so far take, and what was skipped.
-    #[must_use]
-    pub const fn offset(&self) -> usize {
-        self.at
-    }
-}
-
-impl fmt::Debug for Commands<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Commands")
-            .field("offset", &self.at)
-            .field("rest", &self.rest().len())
-            .finish_non_exhaustive()
-    }
-}
-
-impl<'a> Iterator for Commands<'a> {
-    type Item = Result<Request<'a>, Error>;
-
-    #[inline]
-    fn next(&mut self) -> Option<Self::Item> {
-        if self.ended || self.at == self.buf.len() {
-            return None;
-        }
-        let error = match self.decoder.decode(self.rest()) {
-            Ok(Some(request)) => {
-                self.at += request.wire.len();
-                return Some(Ok(request));
-            }
-            Ok(None) => {
-                self.at += self.decoder.take_skipped();
-                Error::new(ErrorKind::UnexpectedEnd, self.buf.len())
-            }
-            Err(error) => Error::new(error.kind, self.at + error.offset),
-        };
-        self.ended = true;
-        (self.at < self.buf.len()).then_some(Err(error))
-    }
-}
-
-impl FusedIterator for Commands<'_> {}

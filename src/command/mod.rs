@@ -11,7 +11,7 @@ use crate::debug;
 use crate::scan::{line, number, word};
 
 pub use args::{ArgIndex, Args};
-pub use decode::{CommandDecoder, Commands, PartialCommand, commands};
+pub use decode::{CommandDecoder, PartialCommand};
 pub use inline::{InlineArgs, InlineCommand};
 
 /// A request: a command, and the bytes that it took.
