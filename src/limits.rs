@@ -70,7 +70,7 @@ impl Limits {
     }
 
     /// Returns how many bytes one frame may have from its first byte to its last, attributes
-    /// included: 1 GiB by default, which is Redis's `client-query-buffer-limit`.
+    /// included, or what a request skips: 1 GiB by default, which is Redis's `client-query-buffer-limit`.
     ///
     /// It is exceeded by the first byte beyond it, or by a length prefix whose payload ends beyond
     /// it. Elements that are announced and have not come do not count.

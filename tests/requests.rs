@@ -3,11 +3,17 @@
 
 mod generate;
 mod naive;
+#[cfg(feature = "std")]
+mod pieces;
 mod support;
+
+use std::fs;
 
 use proptest::prelude::*;
 use support::{arguments, naive_requests, requests};
 use zresp::{CommandDecoder, Error, ErrorKind, InlinePolicy, Limits, Request, commands};
+#[cfg(feature = "std")]
+use {pieces::Pieces, zresp::io::CommandReader};
 
 fn policy(accepts_inline: bool) -> InlinePolicy {
     if accepts_inline { InlinePolicy::Accept } else { InlinePolicy::Refuse }
@@ -150,4 +156,68 @@ fn many_arguments_are_found() {
     let request = commands(&bytes).next().unwrap().unwrap();
     assert_eq!(support::arguments(&request), arguments);
     assert_eq!(format!("{:?}", request.command).matches(", ").count(), 64, "bounded");
+}
+
+/// What was sent while the captures were recorded, and an append-only file.
+fn recorded() -> Vec<(String, Vec<u8>)> {
+    let entries = fs::read_dir("tests/captures").expect("the captures");
+    let paths = entries.map(|entry| entry.expect("a folder entry").path());
+    let requests = paths.filter(|path| {
+        path.extension().is_some_and(|extension| extension == "requests" || extension == "aof")
+    });
+    requests.map(|path| (path.display().to_string(), fs::read(path).expect("a capture"))).collect()
+}
+
+#[test]
+fn recorded_requests_and_an_append_only_file_are_read_from_end_to_end() {
+    let recorded = recorded();
+    assert!(recorded.len() >= 15);
+    for (path, bytes) in recorded {
+        let found: Vec<_> = commands(&bytes)
+            .map(|request| {
+                support::arguments(&request.unwrap_or_else(|error| panic!("{path}: {error}")))
+            })
+            .collect();
+        let expected = naive_requests(&bytes, &naive::Limits::default(), true);
+        // The last verdict is that on the end of the input.
+        assert_eq!(found.len(), expected.len() - 1, "{path}");
+        for (found, expected) in found.iter().zip(&expected) {
+            let naive::request::Verdict::Complete { arguments, .. } = expected else {
+                panic!("{path}")
+            };
+            assert_eq!(found, arguments, "{path}");
+        }
+    }
+}
+
+#[cfg(feature = "std")]
+#[test]
+fn a_reader_gives_every_request_once_whatever_the_reads() {
+    for (path, bytes) in recorded() {
+        let expected: Vec<_> =
+            commands(&bytes).map(|request| support::arguments(&request.unwrap())).collect();
+        for sizes in [&[1][..], &[7, 2], &[1400]] {
+            let mut reader = CommandReader::new(Pieces::new(&bytes, sizes));
+            let mut found = Vec::new();
+            while let Some(request) = reader.read().unwrap() {
+                found.push(support::arguments(&request));
+            }
+            assert_eq!(found, expected, "{path} in reads of {sizes:?}");
+            assert_eq!(reader.consumed(), bytes.len() as u64, "{path}");
+        }
+    }
+}
+
+#[cfg(feature = "std")]
+#[test]
+fn a_reader_drops_what_is_skipped_and_counts_it() {
+    let bytes = [&b"\r\n".repeat(100_000)[..], b"PING\r\n", b"\r\n", b"*1\r\n$x"].concat();
+    let mut reader = CommandReader::with_limits(&bytes[..], Limits::new().with_frame(64 * 1024));
+    assert!(reader.read().unwrap().is_some());
+    let error = reader.read().unwrap_err();
+    assert_eq!(error.to_string(), "expected a digit, found `x` at offset 7");
+    assert_eq!(reader.position(), 200_006);
+    let mut reader = CommandReader::new(&b"PING\r\n\r\n*0\r\n"[..]);
+    assert!(reader.read().unwrap().is_some());
+    assert!(reader.read().unwrap().is_none());
 }
