@@ -29,9 +29,11 @@ pub fn key_slot(key: &[u8]) -> u16 {
 #[must_use]
 #[inline]
 pub fn hash_tag(key: &[u8]) -> &[u8] {
-    let tag = memchr::memchr(b'{', key).and_then(|open| {
+    // Keys are short: a call of `memchr` takes longer.
+    let index = |bytes: &[u8], brace| bytes.iter().position(|byte| *byte == brace);
+    let tag = index(key, b'{').and_then(|open| {
         let behind = key.get(open + 1..)?;
-        behind.get(..memchr::memchr(b'}', behind)?)
+        behind.get(..index(behind, b'}')?)
     });
     tag.filter(|tag| !tag.is_empty()).unwrap_or(key)
 }
@@ -54,7 +56,7 @@ pub struct Redirect<'a> {
     /// The slot, below [`SLOTS`].
     pub slot: u16,
     /// An IPv4 or IPv6 address without brackets, or a host name; `None` for the host of the node that
-    /// said so.
+    /// said so. A server that is told to announce host names and has none announces `?`.
     pub host: Option<&'a str>,
     /// The port.
     pub port: u16,
@@ -84,6 +86,9 @@ impl<'a> Redirect<'a> {
         let (host, port) = words.next()?.rsplit_once(':')?;
         let unbracketed = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
         let host = unbracketed.unwrap_or(host);
+        if host.contains(['[', ']']) {
+            return None;
+        }
         let host = (!host.is_empty()).then_some(host);
         Some(Self { kind, slot, host, port: number(port).filter(|port| *port > 0)? })
     }
@@ -142,6 +147,8 @@ mod tests {
             "moved 1 a:1",
             "MOVEDX 1 a:1",
             "MOVED  1 a:1",
+            "MOVED 1 [[a]]]:8",
+            "MOVED 1 [a:8",
             "ERR x",
             "MOVED 1 \u{ff}",
         ] {

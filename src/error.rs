@@ -10,7 +10,8 @@ use core::fmt;
 pub struct Error {
     /// What is wrong.
     pub kind: ErrorKind,
-    /// Where: bytes from the first byte of the frame; for [`replies`](crate::replies) from the first
+    /// Where: bytes from the first byte of the frame; for
+    /// [`replies`](crate::replies) and [`commands`](crate::commands()) from the first
     /// byte of the buffer, for [`SyncDecoder`](crate::replication::SyncDecoder) from the first byte
     /// given to it.
     pub offset: usize,
@@ -74,8 +75,8 @@ pub enum ErrorKind {
     /// An inline command is called `POST` or `Host:`: an HTTP client is talking, which may have been
     /// tricked into it.
     HttpRequest,
-    /// The input ended inside a frame. Only where the end is known: [`replies`](crate::replies)
-    /// and readers; a decoder answers `Ok(None)` instead.
+    /// The input ended inside a frame. Only where the end is known: [`replies`](crate::replies),
+    /// [`commands`](crate::commands()) and readers; a decoder answers `Ok(None)` instead.
     UnexpectedEnd,
     /// The buffer given to a decoder does not continue the one of the call before: it is shorter,
     /// or does not begin with the same bytes.

@@ -30,7 +30,7 @@ impl Limits {
     }
 
     /// Returns Redis's limits for a client that has not authenticated: 10 arguments of 16,384 bytes,
-    /// and 1 MiB for a request.
+    /// and 1 MiB for a request. Inline commands have a limit of their own, 64 KiB, and no other.
     #[must_use]
     pub const fn unauthenticated() -> Self {
         Self::new().with_elements(10).with_bulk(16_384).with_frame(1024 * 1024)
@@ -70,7 +70,7 @@ impl Limits {
     }
 
     /// Returns how many bytes one frame may have from its first byte to its last, attributes
-    /// included, or what a request skips: 1 GiB by default, which is Redis's `client-query-buffer-limit`.
+    /// included: 1 GiB by default, which is Redis's `client-query-buffer-limit`.
     ///
     /// It is exceeded by the first byte beyond it, or by a length prefix whose payload ends beyond
     /// it. Elements that are announced and have not come do not count.

@@ -7,9 +7,9 @@ use std::collections::BTreeSet;
 use std::io::Write;
 
 use live_server::Server;
-use zresp::commands::{Access, Flags, KeysError, keys, lookup, of};
+use zresp::commands::{Access, Flags, KeysError, keys, lookup, of, partial_keys, shard_channels};
 use zresp::io::ReplyReader;
-use zresp::{Command, CommandRef, ReplyRef};
+use zresp::{Command, CommandDecoder, CommandRef, ReplyRef};
 
 /// Command lines of all kinds that have keys.
 const LINES: &str = include_str!("command_lines.txt");
@@ -148,6 +148,9 @@ fn contradictory_command_lines_have_no_keys() {
         ("EVAL s 18446744073709551615 a", KeysError::Count { index: 2 }),
         ("EVAL s 18446744073709551616 a", KeysError::Count { index: 2 }),
         ("ZUNIONSTORE d 3 a b", KeysError::Count { index: 2 }),
+        ("ZUNIONSTORE d 0 a", KeysError::Count { index: 2 }),
+        ("ZUNIONSTORE d 01 a", KeysError::Count { index: 2 }),
+        ("ZUNIONSTORE d +1 a", KeysError::Count { index: 2 }),
         ("XREAD STREAMS a b 0", KeysError::Syntax),
         ("MIGRATE h 1 k 0 1 KEYS a b", KeysError::Syntax),
         ("SORT k STORE", KeysError::Syntax),
@@ -176,4 +179,36 @@ fn the_keys_of_long_commands_are_found_in_one_walk() {
     let pairs = "$3\r\nkey\r\n$5\r\nvalue\r\n".repeat(20_000);
     let bytes = format!("*40001\r\n$4\r\nMSET\r\n{pairs}").into_bytes();
     assert_eq!(keys(&command(&bytes)).unwrap().count(), 20_000);
+}
+
+#[test]
+fn sharded_channels_have_slots_and_are_no_keys() {
+    let bytes = encoded("SSUBSCRIBE a b");
+    assert_eq!(keys(&command(&bytes)).unwrap().count(), 0);
+    let channels: Vec<_> = shard_channels(&command(&bytes)).unwrap().map(|key| key.key).collect();
+    assert_eq!(channels, [b"a", b"b"]);
+    let bytes = encoded("GET k");
+    assert_eq!(shard_channels(&command(&bytes)).unwrap().count(), 0);
+}
+
+#[test]
+fn the_keys_of_a_command_that_is_arriving_are_found_as_far_as_they_are_there() {
+    for (line, least) in [("MSET a 1 b 2", 2), ("EVAL s 2 a b x", 3), ("XGROUP CREATE k g 0", 4)] {
+        let bytes = encoded(line);
+        let all: Vec<_> = keys(&command(&bytes)).unwrap().map(|key| key.key.to_vec()).collect();
+        let mut decoder = CommandDecoder::new();
+        for end in 0..bytes.len() {
+            assert!(decoder.decode(&bytes[..end]).unwrap().is_none());
+            let Some(partial) = decoder.partial(&bytes[..end]) else { continue };
+            let Ok(found) = partial_keys(&partial) else {
+                assert!(partial.args().count() < least, "{line}, {end} bytes");
+                continue;
+            };
+            let found: Vec<_> = found.map(|key| key.key.to_vec()).collect();
+            assert!(all.starts_with(&found), "{line}, {end} bytes");
+            let arrived =
+                all.iter().take_while(|key| partial.args().any(|arg| arg == key.as_slice()));
+            assert_eq!(found.len(), arrived.count(), "{line}, {end} bytes");
+        }
+    }
 }

@@ -106,6 +106,26 @@ fn limits_that_are_lowered_hold_for_what_was_learned() {
 }
 
 #[test]
+fn what_is_skipped_does_not_count_towards_the_limit_of_a_request() {
+    let limits = Limits::new().with_frame(20);
+    let input = [&b"\r\n".repeat(30)[..], b"*1\r\n$4\r\nPING\r\n"].concat();
+    for cut in 0..input.len() {
+        let found = requests(&input, [cut], limits, InlinePolicy::Accept);
+        let naive_limits = naive::Limits { frame: 20, ..naive::Limits::default() };
+        assert_eq!(found, naive_requests(&input, &naive_limits, true), "cut at {cut}");
+        assert_eq!(found.len(), 2);
+    }
+}
+
+#[test]
+fn a_policy_can_change() {
+    let mut decoder = CommandDecoder::new();
+    assert!(decoder.decode(b"PING\r\n").unwrap().is_some());
+    decoder.set_inline_policy(InlinePolicy::Refuse);
+    assert!(decoder.decode(b"PING\r\n").is_err());
+}
+
+#[test]
 fn a_buffer_that_changes_is_an_error() {
     let mut decoder = CommandDecoder::new();
     assert!(decoder.decode(b"\r\n*2\r\n$3\r\nGET\r\n").unwrap().is_none());

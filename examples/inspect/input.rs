@@ -4,8 +4,12 @@ use std::fs::File;
 use std::io::{self, BufRead, IsTerminal, Read};
 use std::path::PathBuf;
 
+use crate::options::Options;
+
 /// A session with a real server, so that the example shows something on a machine without one.
-const CAPTURE: &[u8] = include_bytes!("../../tests/captures/resp3-session.replies");
+const REPLIES: &[u8] = include_bytes!("../../tests/captures/resp3-session.replies");
+/// What the client of that session sent.
+const REQUESTS: &[u8] = include_bytes!("../../tests/captures/resp3-session.requests");
 
 /// An input that has not been opened yet.
 pub(crate) enum Input {
@@ -51,7 +55,7 @@ impl Input {
     ///
     /// # Errors
     /// Those of the file, or of the first read from standard input.
-    pub(crate) fn open(&self) -> io::Result<Source<'static>> {
+    pub(crate) fn open(&self, options: &Options) -> io::Result<Source<'static>> {
         let (size, reader): (_, Box<dyn Read>) = match self {
             Self::File(path) => {
                 let file = File::open(path)?;
@@ -59,11 +63,11 @@ impl Input {
                 (metadata.is_file().then_some(metadata.len()), Box::new(file))
             }
             Self::Standard => (None, Box::new(io::stdin().lock())),
-            Self::StandardOrBuiltIn if io::stdin().is_terminal() => return Ok(built_in()),
+            Self::StandardOrBuiltIn if io::stdin().is_terminal() => return Ok(built_in(options)),
             Self::StandardOrBuiltIn => {
                 let mut stdin = io::stdin().lock();
                 if stdin.fill_buf()?.is_empty() {
-                    return Ok(built_in());
+                    return Ok(built_in(options));
                 }
                 (None, Box::new(stdin))
             }
@@ -73,7 +77,8 @@ impl Input {
 }
 
 /// Returns the capture that is built in, and says that it is no input.
-fn built_in() -> Source<'static> {
+fn built_in(options: &Options) -> Source<'static> {
     crate::complain("no input, so this is the capture that is built in (see --help)");
-    Source { name: "built-in capture".to_owned(), size: None, reader: Box::new(CAPTURE) }
+    let capture = if options.requests { REQUESTS } else { REPLIES };
+    Source { name: "built-in capture".to_owned(), size: None, reader: Box::new(capture) }
 }

@@ -67,7 +67,7 @@ fn main() -> ExitCode {
 fn run(options: &Options, mut sink: impl Sink) -> io::Result<ExitCode> {
     let mut code = ExitCode::SUCCESS;
     for input in Input::all(&options.files) {
-        let drained = match input.open() {
+        let drained = match input.open(options) {
             Ok(mut source) => {
                 let bar = progress::bar(source.size, options);
                 source.reader = Box::new(bar.wrap_read(source.reader));

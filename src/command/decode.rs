@@ -57,8 +57,14 @@ impl CommandDecoder {
         Self { scan: Resumable::new(Scanner::requests(limits, policy)) }
     }
 
+    /// Sets what becomes of inline commands, from the next one on.
+    pub fn set_inline_policy(&mut self, policy: InlinePolicy) {
+        self.scan.scanner.set_policy(policy);
+    }
+
     /// Sets the limits for all that follows, the rest of a request in progress included: when a
-    /// client has authenticated, say.
+    /// client has authenticated, say. An error that the old ones have led to stays until
+    /// [`reset`](Self::reset).
     pub fn set_limits(&mut self, limits: Limits) {
         self.scan.scanner.set_limits(limits);
     }
@@ -134,8 +140,8 @@ impl CommandDecoder {
     /// Returns how many bytes at the front of the buffer were skipped and belong to no command, and
     /// forgets them: drop as many from the buffer, and the next call goes on behind them.
     ///
-    /// To call it is needed only where a peer may send nothing but empty lines, of which the buffer
-    /// would fill up to [`Limits::frame`].
+    /// Call it where [`decode`](Self::decode) has returned `None`, lest a peer that sends nothing but
+    /// empty lines fills the buffer: what is skipped does not count towards [`Limits::frame`].
     #[must_use = "the buffer must shrink by as many bytes"]
     pub fn take_skipped(&mut self) -> usize {
         self.scan.scanner.forget_skipped()
@@ -206,6 +212,12 @@ impl<'a> PartialCommand<'a> {
     #[must_use]
     pub fn args(&self) -> Args<'a> {
         self.args.clone()
+    }
+
+    /// Returns the name of the command, if it is there.
+    #[must_use]
+    pub fn name(&self) -> Option<&'a [u8]> {
+        self.arg(0)
     }
 
     /// Returns an argument, if it is there; 0 is the name.

@@ -3,10 +3,10 @@
 use core::fmt;
 use core::iter::FusedIterator;
 
-use crate::command::{Args, CommandRef};
+use crate::command::{Args, CommandRef, PartialCommand};
 use crate::scan::number;
 
-use super::{Access, BeginSearch, FindKeys, KeySpec, of};
+use super::{Access, BeginSearch, CommandInfo, FindKeys, Flags, KeySpec, find_info, of};
 
 /// A key of a command.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -56,14 +56,25 @@ impl core::error::Error for KeysError {}
 /// Returns an iterator over the keys of a command.
 ///
 /// ```
-/// use zresp::{Command, commands};
+/// use zresp::commands::{Access, KeysError, keys};
+/// use zresp::Command;
+///
+/// let bytes = b"*4\r\n$5\r\nBITOP\r\n$3\r\nNOT\r\n$1\r\nd\r\n$1\r\ns\r\n";
+/// let request = zresp::commands(bytes).next().expect("a request")?;
+/// let Command::Array(command) = request.command else { panic!() };
+/// let found: Vec<_> = keys(&command).expect("two keys").collect();
+/// assert_eq!((found[0].key, found[0].index), (b"d".as_slice(), 2));
+/// assert!(found[0].access.contains(Access::WRITE) && !found[1].access.contains(Access::WRITE));
 ///
 /// let bytes = b"*5\r\n$5\r\nXREAD\r\n$7\r\nSTREAMS\r\n$1\r\na\r\n$1\r\n0\r\n$1\r\n1\r\n";
 /// let request = zresp::commands(bytes).next().expect("a request")?;
 /// let Command::Array(command) = request.command else { panic!() };
-/// assert_eq!(commands::keys(&command), Err(commands::KeysError::Syntax), "a stream without an id");
+/// assert_eq!(keys(&command), Err(KeysError::Syntax), "a stream without an id");
 /// # Ok::<(), zresp::Error>(())
 /// ```
+///
+/// The keys are those that `COMMAND GETKEYS` of a server finds. It does not read the arguments between
+/// them: of `MSET a 1 b`, which the server refuses, the keys are `a` and `b`. Channels are none.
 ///
 /// # Errors
 /// A command that the table does not have, of the wrong number of arguments, or whose arguments
@@ -71,17 +82,40 @@ impl core::error::Error for KeysError {}
 #[inline]
 pub fn keys<'a>(command: &CommandRef<'a>) -> Result<Keys<'a>, KeysError> {
     let info = of(command).ok_or(KeysError::UnknownCommand)?;
-    if !info.accepts(command.len()) {
-        return Err(KeysError::Arity);
-    }
-    let args = command.args();
-    let mut keys = Keys { command: *command, args, at: 0, range: None, pending: Pending::Nothing };
-    match info.name {
-        "sort" => keys.find_of_sort()?,
-        "migrate" => keys.find_of_migrate()?,
-        _ => keys.find(info.key_specs)?,
-    }
-    Ok(keys)
+    Keys::of(info, command.args(), command.len(), Wanted::Keys)
+}
+
+/// Returns an iterator over the sharded channels of a command, which belong to slots as keys do:
+/// `SPUBLISH`, `SSUBSCRIBE` and `SUNSUBSCRIBE` have such, and no keys.
+///
+/// # Errors
+/// As of [`keys`].
+pub fn shard_channels<'a>(command: &CommandRef<'a>) -> Result<Keys<'a>, KeysError> {
+    let info = of(command).ok_or(KeysError::UnknownCommand)?;
+    Keys::of(info, command.args(), command.len(), Wanted::ShardChannels)
+}
+
+/// Returns an iterator over the keys of a command that is still arriving, as far as they are there: an
+/// upstream can be chosen by the first one. Keys that depend on arguments still to come are not found.
+///
+/// ```
+/// use zresp::{CommandDecoder, commands};
+///
+/// let mut decoder = CommandDecoder::new();
+/// let buffer = b"*3\r\n$3\r\nSET\r\n$3\r\nkey\r\n$1000000\r\nxxxx";
+/// assert!(decoder.decode(buffer)?.is_none());
+/// let partial = decoder.partial(buffer).expect("a command has begun");
+/// let key = commands::partial_keys(&partial)?.next().expect("its key is there");
+/// assert_eq!(key.key, b"key");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
+/// # Errors
+/// As of [`keys`]; [`KeysError::UnknownCommand`] also if the name is not there yet.
+pub fn partial_keys<'a>(command: &PartialCommand<'a>) -> Result<Keys<'a>, KeysError> {
+    let name = command.name().ok_or(KeysError::UnknownCommand)?;
+    let info = find_info(name, || command.arg(1)).ok_or(KeysError::UnknownCommand)?;
+    Keys::of(info, command.args(), command.len(), Wanted::Keys)
 }
 
 /// Arguments that are keys.
@@ -99,6 +133,13 @@ impl Range {
     }
 }
 
+/// What is looked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Wanted {
+    Keys,
+    ShardChannels,
+}
+
 /// What comes behind a range.
 #[derive(Debug, Clone, Copy)]
 enum Pending {
@@ -111,7 +152,13 @@ enum Pending {
 /// The keys of a command, in the order of its specifications: see [`keys`].
 #[derive(Clone)]
 pub struct Keys<'a> {
-    command: CommandRef<'a>,
+    /// All the arguments that are there, the name first.
+    all: Args<'a>,
+    /// How many there are, those still to come included.
+    len: usize,
+    wanted: Wanted,
+    /// Whether the command may have no keys.
+    allows_none: bool,
     /// The arguments from index `at` on.
     args: Args<'a>,
     at: usize,
@@ -119,7 +166,32 @@ pub struct Keys<'a> {
     pending: Pending,
 }
 
-impl Keys<'_> {
+impl<'a> Keys<'a> {
+    fn of(
+        info: &'static CommandInfo,
+        args: Args<'a>,
+        len: usize,
+        wanted: Wanted,
+    ) -> Result<Self, KeysError> {
+        if !info.accepts(len) {
+            return Err(KeysError::Arity);
+        }
+        let allows_none = info.flags.contains(Flags::NO_MANDATORY_KEYS);
+        let all = args.clone();
+        let (range, pending) = (None, Pending::Nothing);
+        let mut keys = Self { all, len, wanted, allows_none, args, at: 0, range, pending };
+        match info.name {
+            "sort" => keys.find_of_sort()?,
+            "migrate" => keys.find_of_migrate()?,
+            _ => keys.find(info.key_specs)?,
+        }
+        Ok(keys)
+    }
+
+    fn arg(&self, index: usize) -> Option<&'a [u8]> {
+        self.all.clone().nth(index)
+    }
+
     /// Finds the keys by the specifications, and checks all of these.
     fn find(&mut self, specs: &'static [KeySpec]) -> Result<(), KeysError> {
         for (index, spec) in specs.iter().enumerate() {
@@ -145,7 +217,7 @@ impl Keys<'_> {
 
     /// Returns the arguments that a specification says are keys, if it finds any.
     fn range_of(&self, spec: &KeySpec) -> Result<Option<Range>, KeysError> {
-        if spec.is_not_key {
+        if spec.is_not_key != (self.wanted == Wanted::ShardChannels) {
             return Ok(None);
         }
         let begin = match spec.begin {
@@ -156,7 +228,7 @@ impl Keys<'_> {
             },
             BeginSearch::Unknown => return Ok(None),
         };
-        let arguments = self.command.len();
+        let arguments = self.len;
         let (first, last, step) = match spec.find {
             FindKeys::Range { last, step, limit } => {
                 let end = usize::try_from(last.unsigned_abs()).unwrap_or(usize::MAX);
@@ -176,9 +248,11 @@ impl Keys<'_> {
             FindKeys::Count { index, first, step } => {
                 let index = begin + index;
                 let error = KeysError::Count { index };
-                let count: usize = self.command.arg(index).and_then(number::parse).ok_or(error)?;
+                let count = self.arg(index).and_then(count).ok_or(error)?;
                 let first = begin + first;
-                let Some(others) = count.checked_sub(1) else { return Ok(None) };
+                let Some(others) = count.checked_sub(1) else {
+                    return if self.allows_none { Ok(None) } else { Err(error) };
+                };
                 let last = others.checked_mul(step).and_then(|span| span.checked_add(first));
                 (first, last.filter(|last| *last < arguments).ok_or(error)?, step)
             }
@@ -194,14 +268,14 @@ impl Keys<'_> {
     fn find_keyword(&self, keyword: &str, from: i32) -> Option<usize> {
         let is_keyword = |argument: &[u8]| argument.eq_ignore_ascii_case(keyword.as_bytes());
         let distance = usize::try_from(from.unsigned_abs()).ok()?;
-        let mut arguments = self.command.args().enumerate();
+        let mut arguments = self.all.clone().enumerate();
         if from < 0 {
-            let end = self.command.len().checked_sub(distance)?;
+            let end = self.len.checked_sub(distance)?;
             let found = arguments.take(end + 1).filter(|(_, argument)| is_keyword(argument));
             return Some(found.last()?.0);
         }
         // With nothing behind it, it is no keyword.
-        let last = self.command.len() - 1;
+        let last = self.len - 1;
         Some(
             arguments
                 .find(|(at, argument)| (distance..last).contains(at) && is_keyword(argument))?
@@ -212,7 +286,7 @@ impl Keys<'_> {
     /// `SORT key … [STORE destination]`: the last `STORE` counts.
     fn find_of_sort(&mut self) -> Result<(), KeysError> {
         let mut destination = None;
-        let mut arguments = self.command.args().enumerate().skip(2);
+        let mut arguments = self.all.clone().enumerate().skip(2);
         while let Some((index, argument)) = arguments.next() {
             let skipped = match argument {
                 _ if argument.eq_ignore_ascii_case(b"limit") => 2,
@@ -230,7 +304,7 @@ impl Keys<'_> {
         }
         self.range = Some(Range::one(1, Access::READ | Access::ACCESS));
         if let Some(destination) = destination {
-            if destination == self.command.len() {
+            if destination == self.len {
                 return Err(KeysError::Syntax);
             }
             let access = Access::WRITE | Access::UPDATE;
@@ -242,8 +316,8 @@ impl Keys<'_> {
     /// `MIGRATE host port key …` or `MIGRATE host port "" … KEYS key [key …]`.
     fn find_of_migrate(&mut self) -> Result<(), KeysError> {
         let access = Access::READ | Access::WRITE | Access::ACCESS | Access::DELETE;
-        let has_one = self.command.arg(3).is_some_and(|key| !key.is_empty());
-        let mut arguments = self.command.args().enumerate().skip(6);
+        let has_one = self.arg(3).is_some_and(|key| !key.is_empty());
+        let mut arguments = self.all.clone().enumerate().skip(6);
         let mut behind_keyword = None;
         while let Some((index, argument)) = arguments.next() {
             if argument.eq_ignore_ascii_case(b"keys") {
@@ -259,15 +333,21 @@ impl Keys<'_> {
                 arguments.next();
             }
         }
-        let last = self.command.len() - 1;
+        let last = self.len - 1;
         let (next, last) = match behind_keyword {
             Some(first) if !has_one && first <= last => (first, last),
-            None if has_one => (3, 3),
+            None => (3, 3),
             _ => return Err(KeysError::Syntax),
         };
         self.range = Some(Range { next, last, step: 1, access });
         Ok(())
     }
+}
+
+/// A number of keys, written as the server takes it: without a sign and needless zeros.
+fn count(argument: &[u8]) -> Option<usize> {
+    let is_plain = matches!((argument.first()?, argument.len()), (b'1'..=b'9', _) | (b'0', 1));
+    number::parse(argument).filter(|_| is_plain)
 }
 
 impl<'a> Iterator for Keys<'a> {
@@ -283,7 +363,7 @@ impl<'a> Iterator for Keys<'a> {
         }
         // Once over the arguments, for many keys; from the front again if a range begins earlier.
         if index < self.at {
-            (self.args, self.at) = (self.command.args(), 0);
+            (self.args, self.at) = (self.all.clone(), 0);
         }
         let key = self.args.nth(index - self.at)?;
         self.at = index + 1;

@@ -10,7 +10,7 @@ use bitflags::bitflags;
 
 use crate::command::CommandRef;
 
-pub use keys::{Key, Keys, KeysError, keys};
+pub use keys::{Key, Keys, KeysError, keys, partial_keys, shard_channels};
 
 bitflags! {
     /// What a command is and when it may be called: the flags of `COMMAND`.
@@ -240,13 +240,20 @@ pub fn lookup(name: &[u8]) -> Option<&'static CommandInfo> {
 /// ```
 #[must_use]
 pub fn of(command: &CommandRef<'_>) -> Option<&'static CommandInfo> {
-    let name = command.name();
+    find_info(command.name(), || command.arg(1))
+}
+
+/// Returns what is known of a command of this name, whose first argument may be that of a subcommand.
+fn find_info<'a>(
+    name: &[u8],
+    subcommand: impl FnOnce() -> Option<&'a [u8]>,
+) -> Option<&'static CommandInfo> {
     let info = lookup(name)?;
     if info.subcommands.is_empty() {
         // The full name of a subcommand is no name of a command.
         return (!name.contains(&b'|')).then_some(info);
     }
-    match command.arg(1) {
+    match subcommand() {
         Some(subcommand) => find(&[name, b"|", subcommand]),
         None => Some(info),
     }

@@ -114,6 +114,11 @@ impl Scanner {
         }
     }
 
+    /// Sets what becomes of inline commands.
+    pub(crate) fn set_policy(&mut self, policy: InlinePolicy) {
+        self.grammar = Grammar::Requests(policy);
+    }
+
     /// Forgets what a request skips: the bytes in front of [`start`](Self::start), whose number it
     /// returns.
     pub(crate) fn forget_skipped(&mut self) -> usize {
@@ -155,22 +160,35 @@ impl Scanner {
         if let Some(error) = self.failure() {
             return Err(error);
         }
-        let room = self.limits.frame().saturating_sub(self.offset);
-        let visible = input.get(..room).unwrap_or(input);
-        let base = self.offset;
-        let (at, outcome) = self.scan(visible);
-        self.offset = base + at;
-        match outcome {
-            Ok(Ended::Frame) => Ok(Some(at)),
-            Ok(_) if at < room => Ok(None),
-            Ok(_) => Err(self.fail(ErrorKind::FrameTooLong { limit: self.limits.frame() })),
-            Err(kind) => {
-                let at_the_byte_before =
-                    matches!(self.state, State::Length { stage: LengthStage::Empty, .. });
-                self.offset -= usize::from(at_the_byte_before);
-                Err(self.fail(kind))
+        let mut passed = 0;
+        loop {
+            let rest = input.get(passed..).unwrap_or_default();
+            let room = self.room();
+            let visible = rest.get(..room).unwrap_or(rest);
+            let (at, outcome) = self.scan(visible);
+            self.offset += at;
+            passed += at;
+            match outcome {
+                Ok(Ended::Frame) => return Ok(Some(passed)),
+                Ok(_) if at < room => return Ok(None),
+                // What was skipped made room.
+                Ok(_) if self.room() > 0 => {}
+                Ok(_) => {
+                    return Err(self.fail(ErrorKind::FrameTooLong { limit: self.limits.frame() }));
+                }
+                Err(kind) => {
+                    let at_the_byte_before =
+                        matches!(self.state, State::Length { stage: LengthStage::Empty, .. });
+                    self.offset -= usize::from(at_the_byte_before);
+                    return Err(self.fail(kind));
+                }
             }
         }
+    }
+
+    /// How many more bytes the frame may have.
+    fn room(&self) -> usize {
+        self.limits.frame().saturating_sub(self.offset - self.start())
     }
 
     /// Ends the frame with an error at the byte in front of which the scan stands.

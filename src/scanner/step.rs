@@ -178,7 +178,7 @@ impl Scanner {
             return Err(self.too_long(prefix));
         }
         // The digit, two line ends, and between them the payload.
-        let end = offset.checked_add(length).and_then(|end| end.checked_add(5));
+        let end = (offset - self.start()).checked_add(length).and_then(|end| end.checked_add(5));
         let is_within = end.is_some_and(|end| end <= self.limits.frame());
         let is_last_chunk = length == 0 && matches!(prefix, Prefix::Chunk { .. });
         if !is_within && !is_last_chunk {

@@ -101,7 +101,7 @@ impl Scanner {
         }
         let (length, header) = word::number(word)?;
         let left = (header + length as usize).checked_sub(input.len()).filter(|left| *left > 0)?;
-        let end = offset.checked_add(input.len() + left + 2)?;
+        let end = (offset - self.start()).checked_add(input.len() + left + 2)?;
         let is_allowed = length as usize <= self.limits.bulk() && end <= self.limits.frame();
         (is_allowed && self.levels.current.owed > 0).then_some(left)
     }

@@ -34,22 +34,19 @@ const ARGUMENT: usize = 6;
 
 /// The verdict on the one request that `input` begins with.
 pub fn decode(input: &[u8], limits: &Limits, accepts_inline: bool) -> Verdict {
-    let limit = limits.frame;
-    let input = input.get(..limit).unwrap_or(input);
-    let mut reader = Reader { input, at: 0, limits, accepts_inline };
+    let mut reader = Reader { input, at: 0, start: 0, limits, accepts_inline };
     match reader.request() {
         Ok(arguments) => Verdict::Complete { arguments, consumed: reader.at },
         Err(Stop::Failed(failure, offset)) => Verdict::Failed { failure, offset },
-        Err(Stop::Incomplete(needed)) if input.len() < limit => Verdict::Incomplete { needed },
-        Err(Stop::Incomplete(_)) => {
-            Verdict::Failed { failure: Failure::FrameTooLong, offset: limit }
-        }
+        Err(Stop::Incomplete(needed)) => Verdict::Incomplete { needed },
     }
 }
 
 struct Reader<'a> {
     input: &'a [u8],
     at: usize,
+    /// Where the command begins, behind what is skipped.
+    start: usize,
     limits: &'a Limits,
     accepts_inline: bool,
 }
@@ -61,6 +58,9 @@ impl Reader<'_> {
     }
 
     fn byte(&mut self, needed: usize) -> Step<u8> {
+        if self.at >= self.start + self.limits.frame {
+            return Err(Stop::Failed(Failure::FrameTooLong, self.at));
+        }
         let byte = self.input.get(self.at).copied().ok_or(Stop::Incomplete(needed))?;
         self.at += 1;
         Ok(byte)
@@ -73,6 +73,7 @@ impl Reader<'_> {
 
     fn request(&mut self) -> Step<Vec<Vec<u8>>> {
         loop {
+            self.start = self.at;
             match self.byte(self.smallest())? {
                 b'*' => {
                     let count = self.count()?;
@@ -156,7 +157,9 @@ impl Reader<'_> {
                 return self.fail(too_many);
             }
             // The digit, two line ends, and between them the payload.
-            if too_many == Failure::BulkTooLong && self.at + value + 4 > self.limits.frame {
+            if too_many == Failure::BulkTooLong
+                && self.at - self.start + value + 4 > self.limits.frame
+            {
                 return self.fail(Failure::FrameTooLong);
             }
             digit = self.byte(behind(value).saturating_add(2))?;
@@ -180,7 +183,7 @@ impl Reader<'_> {
             return self.fail(Failure::Malformed);
         }
         let length = match self.byte(5).map_err(more)? {
-            b'\r' => self.empty_length()?,
+            b'\r' => self.empty_length().map_err(more)?,
             digit => self
                 .digits(digit, self.limits.bulk, Failure::BulkTooLong, &|length| length + 2)
                 .map_err(more)?,
