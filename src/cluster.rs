@@ -7,8 +7,10 @@ use crc::{CRC_16_XMODEM, Crc, Table};
 /// How many slots the keys of a cluster are spread over.
 pub const SLOTS: u16 = 16_384;
 
-/// Sixteen bytes, a usual key, at a time.
-const CRC: Crc<u16, Table<16>> = Crc::<u16, Table<16>>::new(&CRC_16_XMODEM);
+/// How many bytes go into the checksum at a time: a usual key.
+const BLOCK: usize = 16;
+
+static CRC: Crc<u16, Table<BLOCK>> = Crc::<u16, Table<BLOCK>>::new(&CRC_16_XMODEM);
 
 /// Returns the slot of a key: the CRC-16 (XMODEM) of its [hash tag](hash_tag), modulo [`SLOTS`].
 ///
@@ -21,7 +23,18 @@ const CRC: Crc<u16, Table<16>> = Crc::<u16, Table<16>>::new(&CRC_16_XMODEM);
 #[must_use]
 #[inline]
 pub fn key_slot(key: &[u8]) -> u16 {
-    CRC.checksum(hash_tag(key)) % SLOTS
+    let tag = hash_tag(key);
+    // Zeros in front do not change this checksum, and whole blocks are computed at once.
+    let (first, blocks) = tag.split_at(tag.len() % BLOCK);
+    let mut digest = CRC.digest();
+    if !first.is_empty() {
+        let mut block = [0; BLOCK];
+        let padded = block.iter_mut().rev().zip(first.iter().rev());
+        padded.for_each(|(end, byte)| *end = *byte);
+        digest.update(&block);
+    }
+    digest.update(blocks);
+    digest.finalize() % SLOTS
 }
 
 /// Returns the part of a key that decides about its slot: what is between the first `{` and the first
@@ -29,11 +42,14 @@ pub fn key_slot(key: &[u8]) -> u16 {
 #[must_use]
 #[inline]
 pub fn hash_tag(key: &[u8]) -> &[u8] {
-    // Keys are short: a call of `memchr` takes longer.
-    let index = |bytes: &[u8], brace| bytes.iter().position(|byte| *byte == brace);
-    let tag = index(key, b'{').and_then(|open| {
+    // Few keys have a brace, and a loop without an early end takes sixteen bytes at a time.
+    let braces = key.iter().fold(0, |braces, byte| braces | u8::from(*byte == b'{'));
+    if braces == 0 {
+        return key;
+    }
+    let tag = memchr::memchr(b'{', key).and_then(|open| {
         let behind = key.get(open + 1..)?;
-        behind.get(..index(behind, b'}')?)
+        behind.get(..memchr::memchr(b'}', behind)?)
     });
     tag.filter(|tag| !tag.is_empty()).unwrap_or(key)
 }
@@ -113,6 +129,8 @@ fn number(digits: &str) -> Option<u16> {
 
 #[cfg(test)]
 mod tests {
+    use std::vec::Vec;
+
     use super::*;
 
     #[test]
@@ -155,6 +173,15 @@ mod tests {
             assert_eq!(Redirect::parse(text.as_bytes()), None, "{text}");
         }
         assert_eq!(Redirect::parse(b"MOVED 1 \xff:1"), None);
+    }
+
+    #[test]
+    fn a_slot_is_that_of_the_checksum_whatever_the_length() {
+        let key: Vec<u8> = (0..100).collect();
+        for length in 0..key.len() {
+            let key = key.get(..length).unwrap();
+            assert_eq!(key_slot(key), CRC.checksum(key) % SLOTS, "{length} bytes");
+        }
     }
 
     #[test]

@@ -167,6 +167,7 @@ pub struct Keys<'a> {
 }
 
 impl<'a> Keys<'a> {
+    #[inline(always)]
     fn of(
         info: &'static CommandInfo,
         args: Args<'a>,
