@@ -30,30 +30,45 @@ pub mod cluster;
 mod command;
 #[cfg(feature = "commands")]
 pub mod commands;
+#[cfg(feature = "serde")]
+pub mod de;
 mod debug;
 mod decode;
+mod encode;
 mod error;
 mod frames;
 #[cfg(feature = "std")]
 pub mod io;
 mod kind;
 mod limits;
+mod owned;
 pub mod replication;
 mod reply;
 mod resume;
 mod scan;
 mod scanner;
+#[cfg(feature = "serde")]
+pub mod ser;
+mod sink;
 
 pub use command::{
     ArgIndex, Args, Command, CommandDecoder, CommandRef, InlineArgs, InlineCommand, PartialCommand,
     Request,
 };
 pub use decode::{Decoder, decode};
+pub use encode::{
+    Argument, Arguments, CommandBuf, CommandPatch, Encode, EncodeError, Protocol, ReplyPatch,
+    ReplyWriter, Scratch, Segments,
+};
 pub use error::{Error, ErrorKind, Expected};
 pub use frames::{Commands, FrameDecoder, Frames, Replies, commands, replies};
 pub use kind::Kind;
 pub use limits::{InlinePolicy, Limits};
+pub use owned::{
+    Annotated, CommandFrame, Entries, Frame, FrameBuffer, Items, Reply, StreamedString, TreeTokens,
+};
 pub use reply::{
     AnnotatedAttributePairs, AnnotatedElements, AnnotatedPairs, AttributePairs, Attributes, Chunks,
-    ConversionError, Decoded, Elements, Pairs, ReplyRef, Token, Tokens,
+    ConversionError, Decoded, Elements, ErrorReply, FromReply, Pairs, Place, ReplyRef, Token,
+    Tokens,
 };

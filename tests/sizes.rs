@@ -32,7 +32,6 @@ fn types_are_what_threads_and_copies_need() {
     copy::<Token<'_>>();
     copy::<Error>();
     copy::<ErrorKind>();
-    copy::<ConversionError>();
     copy::<Kind>();
     copy::<Limits>();
     cloned::<Decoder>();

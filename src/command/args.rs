@@ -17,12 +17,12 @@ pub struct Args<'a> {
 }
 
 impl<'a> Args<'a> {
-    pub(super) const fn new(rest: &'a [u8], left: u32) -> Self {
+    pub(crate) const fn new(rest: &'a [u8], left: u32) -> Self {
         Self { rest, left }
     }
 
     /// The bytes of the arguments that are left.
-    pub(super) const fn rest(&self) -> &'a [u8] {
+    pub(crate) const fn rest(&self) -> &'a [u8] {
         self.rest
     }
 }

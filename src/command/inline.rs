@@ -1,7 +1,6 @@
 //! Inline commands: lines of text, split as Redis splits them.
 
 use alloc::borrow::Cow;
-use alloc::vec::Vec;
 use core::fmt;
 use core::iter::FusedIterator;
 
@@ -45,22 +44,6 @@ impl<'a> InlineCommand<'a> {
     #[must_use]
     pub fn is(&self, name: &str) -> bool {
         self.name().eq_ignore_ascii_case(name.as_bytes())
-    }
-
-    /// Appends the command as an array of bulk strings, the form to forward.
-    pub fn encode(&self, out: &mut Vec<u8>) {
-        let header = |out: &mut Vec<u8>, kind: u8, length: usize| {
-            let mut digits = itoa::Buffer::new();
-            out.push(kind);
-            out.extend_from_slice(digits.format(length).as_bytes());
-            out.extend_from_slice(b"\r\n");
-        };
-        header(out, b'*', self.args().count());
-        for argument in self.args() {
-            header(out, b'$', argument.len());
-            out.extend_from_slice(&argument);
-            out.extend_from_slice(b"\r\n");
-        }
     }
 }
 

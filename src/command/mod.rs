@@ -35,34 +35,6 @@ pub enum Command<'a> {
 }
 
 impl<'a> Command<'a> {
-    /// Returns the command as an array; an inline one is written to `scratch`, what is in it being
-    /// replaced.
-    ///
-    /// This is the form to forward: all servers agree about it.
-    ///
-    /// ```
-    /// let mut scratch = Vec::new();
-    /// for request in zresp::commands(b"*1\r\n$4\r\nPING\r\nget 'a key'\r\n") {
-    ///     let command = request?.command.to_array(&mut scratch);
-    ///     println!("{:?} goes upstream as {:?}", command.name(), command.wire());
-    /// }
-    /// assert_eq!(scratch, b"*2\r\n$3\r\nget\r\n$5\r\na key\r\n");
-    /// # Ok::<(), zresp::Error>(())
-    /// ```
-    pub fn to_array<'b>(&self, scratch: &'b mut alloc::vec::Vec<u8>) -> CommandRef<'b>
-    where
-        'a: 'b,
-    {
-        match self {
-            Self::Array(command) => *command,
-            Self::Inline(line) => {
-                scratch.clear();
-                line.encode(scratch);
-                CommandRef::read(scratch)
-            }
-        }
-    }
-
     /// Returns the exact bytes of the command, ready to forward.
     #[must_use]
     pub const fn wire(&self) -> &'a [u8] {
@@ -102,6 +74,11 @@ impl<'a> CommandRef<'a> {
             (number::parse(digits).unwrap_or_default(), header)
         });
         Self::new(wire, header, len)
+    }
+
+    /// The argument that has this wire form.
+    pub(crate) fn argument(wire: &[u8]) -> &[u8] {
+        Args::new(wire, 1).next().unwrap_or_default()
     }
 
     /// Returns the name of the command, as it was sent.

@@ -18,8 +18,13 @@ pub struct Chunks<'a> {
 
 impl<'a> Chunks<'a> {
     #[inline]
-    pub(super) const fn new(wire: &'a [u8]) -> Self {
+    pub(crate) const fn new(wire: &'a [u8]) -> Self {
         Self { wire }
+    }
+
+    /// The chunks in their wire form.
+    pub(crate) const fn wire(&self) -> &'a [u8] {
+        self.wire
     }
 
     /// Returns the whole string: borrowed if it is one chunk or none, otherwise in one allocation.

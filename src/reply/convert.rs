@@ -1,83 +1,14 @@
-//! From a reply to the Rust type that a caller expects.
+//! What a reply is, if it is what a caller expects.
 
 use alloc::borrow::Cow;
-use alloc::string::String;
-use alloc::vec::Vec;
-use core::fmt;
 
 use crate::kind::Kind;
 use crate::scan::{double, number};
 
-use super::{Elements, Pairs, ReplyRef};
-
-/// A reply is not what was asked for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct ConversionError {
-    expected: &'static str,
-    found: Kind,
-    problem: Problem,
-}
-
-/// Why a reply is not what was asked for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Problem {
-    /// It is of another kind.
-    Kind,
-    /// It is of a kind that could be it, but not with this value.
-    Value,
-}
-
-impl ConversionError {
-    const fn kind(expected: &'static str, found: Kind) -> Self {
-        Self { expected, found, problem: Problem::Kind }
-    }
-
-    const fn value(expected: &'static str, found: Kind) -> Self {
-        Self { expected, found, problem: Problem::Value }
-    }
-
-    /// Returns what was asked for, as `an integer`.
-    #[must_use]
-    pub const fn expected(&self) -> &'static str {
-        self.expected
-    }
-
-    /// Returns what the reply is.
-    #[must_use]
-    pub const fn found(&self) -> Kind {
-        self.found
-    }
-}
-
-impl fmt::Display for ConversionError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "expected {}, found {}", self.expected, Article(self.found))?;
-        match self.problem {
-            Problem::Kind => Ok(()),
-            Problem::Value => f.write_str(" that is not one"),
-        }
-    }
-}
-
-impl core::error::Error for ConversionError {}
-
-/// A kind with its article.
-struct Article(Kind);
-
-impl fmt::Display for Article {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0 {
-            kind @ (Kind::Error | Kind::Integer | Kind::Array | Kind::Attribute) => {
-                write!(f, "an {kind}")
-            }
-            Kind::Null => f.write_str("null"),
-            kind => write!(f, "a {kind}"),
-        }
-    }
-}
+use super::{ConversionError, Elements, Pairs, ReplyRef};
 
 const BYTES: &str = "a string";
-const TEXT: &str = "a string in UTF-8";
+pub(super) const TEXT: &str = "a string in UTF-8";
 const INTEGER: &str = "an integer";
 const DOUBLE: &str = "a double";
 const BOOLEAN: &str = "a boolean";
@@ -97,9 +28,10 @@ impl<'a> ReplyRef<'a> {
             | Self::BigNumber(bytes)
             | Self::Verbatim { text: bytes, .. } => Ok(bytes),
             Self::Streamed(chunks) => {
-                chunks.single().ok_or(ConversionError::value("a string in one piece", self.kind()))
+                let whole = chunks.single();
+                whole.ok_or_else(|| ConversionError::value("a string in one piece", self.kind()))
             }
-            _ => Err(ConversionError::kind(BYTES, self.kind())),
+            _ => Err(ConversionError::kind(BYTES, self)),
         }
     }
 
@@ -148,7 +80,7 @@ impl<'a> ReplyRef<'a> {
     }
 
     /// A number from an integer, or from text.
-    fn number<T>(
+    pub(super) fn number<T>(
         &self,
         expected: &'static str,
         from_text: impl FnOnce(&[u8]) -> Option<T>,
@@ -156,24 +88,29 @@ impl<'a> ReplyRef<'a> {
     ) -> Result<T, ConversionError> {
         let number = match self {
             Self::Integer(value) => from_integer(*value),
-            _ => from_text(
-                self.as_bytes().map_err(|_| ConversionError::kind(expected, self.kind()))?,
-            ),
+            _ => from_text(self.as_bytes().map_err(|_| ConversionError::kind(expected, self))?),
         };
-        number.ok_or(ConversionError::value(expected, self.kind()))
+        number.ok_or_else(|| ConversionError::value(expected, self.kind()))
     }
 
-    /// Returns a boolean: one by kind, or the integers 0 and 1, which is how RESP2 writes them.
+    /// Returns a boolean: one by kind, the integers 0 and 1, which is how RESP2 writes them, or the
+    /// strings `0`, `1`, `false` and `true`, as they are stored in hashes.
     ///
     /// # Errors
-    /// Any other kind, and other integers.
+    /// Any other kind, and other integers and strings.
     pub fn as_bool(&self) -> Result<bool, ConversionError> {
         match self {
             Self::Boolean(value) => Ok(*value),
-            Self::Integer(0) => Ok(false),
-            Self::Integer(1) => Ok(true),
-            Self::Integer(_) => Err(ConversionError::value(BOOLEAN, Kind::Integer)),
-            _ => Err(ConversionError::kind(BOOLEAN, self.kind())),
+            Self::Integer(0) | Self::Simple(b"0" | b"false") | Self::Bulk(b"0" | b"false") => {
+                Ok(false)
+            }
+            Self::Integer(1) | Self::Simple(b"1" | b"true") | Self::Bulk(b"1" | b"true") => {
+                Ok(true)
+            }
+            Self::Integer(_) | Self::Simple(_) | Self::Bulk(_) => {
+                Err(ConversionError::value(BOOLEAN, self.kind()))
+            }
+            _ => Err(ConversionError::kind(BOOLEAN, self)),
         }
     }
 
@@ -184,23 +121,22 @@ impl<'a> ReplyRef<'a> {
     pub fn as_elements(&self) -> Result<Elements<'a>, ConversionError> {
         match self {
             Self::Array(elements) | Self::Set(elements) | Self::Push(elements) => Ok(*elements),
-            _ => Err(ConversionError::kind(ELEMENTS, self.kind())),
+            _ => Err(ConversionError::kind(ELEMENTS, self)),
         }
     }
 
     /// Returns the pairs of a map, or of an array of an even length, which is how RESP2 writes maps.
     ///
     /// # Errors
-    /// Any other kind, and an array of an odd length or a streamed one.
+    /// Any other kind, and an array of an odd length.
     pub fn as_pairs(&self) -> Result<Pairs<'a>, ConversionError> {
         match self {
             Self::Map(pairs) => Ok(*pairs),
             Self::Array(items) => {
-                let is_even = items.len().is_some_and(|len| len % 2 == 0);
-                let pairs = is_even.then_some(Pairs::new(items.values()));
-                pairs.ok_or(ConversionError::value(PAIRS, Kind::Array))
+                let pairs = (items.total() % 2 == 0).then_some(Pairs::new(items.values()));
+                pairs.ok_or_else(|| ConversionError::value(PAIRS, Kind::Array))
             }
-            _ => Err(ConversionError::kind(PAIRS, self.kind())),
+            _ => Err(ConversionError::kind(PAIRS, self)),
         }
     }
 
@@ -258,71 +194,4 @@ impl<'a> ReplyRef<'a> {
             _ => None,
         }
     }
-}
-
-/// Implements `TryFrom<ReplyRef>` by a method.
-macro_rules! try_from {
-    ($($type:ty, $method:ident;)*) => {$(
-        impl<'a> TryFrom<ReplyRef<'a>> for $type {
-            type Error = ConversionError;
-
-            fn try_from(reply: ReplyRef<'a>) -> Result<Self, ConversionError> {
-                reply.$method()
-            }
-        }
-    )*};
-}
-
-try_from! {
-    &'a [u8], as_bytes;
-    Cow<'a, [u8]>, to_bytes;
-    &'a str, as_str;
-    i64, as_i64;
-    f64, as_f64;
-    bool, as_bool;
-    Elements<'a>, as_elements;
-    Pairs<'a>, as_pairs;
-}
-
-impl TryFrom<ReplyRef<'_>> for Vec<u8> {
-    type Error = ConversionError;
-
-    fn try_from(reply: ReplyRef<'_>) -> Result<Self, ConversionError> {
-        Ok(reply.to_bytes()?.into_owned())
-    }
-}
-
-impl TryFrom<ReplyRef<'_>> for String {
-    type Error = ConversionError;
-
-    fn try_from(reply: ReplyRef<'_>) -> Result<Self, ConversionError> {
-        Self::from_utf8(Vec::try_from(reply)?)
-            .map_err(|_| ConversionError::value(TEXT, reply.kind()))
-    }
-}
-
-/// Implements `TryFrom<ReplyRef>` for the other integers.
-macro_rules! try_from_integer {
-    ($($type:ty, $expected:literal;)*) => {$(
-        impl TryFrom<ReplyRef<'_>> for $type {
-            type Error = ConversionError;
-
-            fn try_from(reply: ReplyRef<'_>) -> Result<Self, ConversionError> {
-                reply.number($expected, number::parse, |value| Self::try_from(value).ok())
-            }
-        }
-    )*};
-}
-
-try_from_integer! {
-    i8, "an integer from -128 to 127";
-    i16, "an integer of 16 bits";
-    i32, "an integer of 32 bits";
-    i128, "an integer of 128 bits";
-    isize, "an integer of the machine's size";
-    u8, "an integer from 0 to 255";
-    u16, "an unsigned integer of 16 bits";
-    u32, "an unsigned integer of 32 bits";
-    u64, "an unsigned integer";
-    usize, "an unsigned integer of the machine's size";
 }

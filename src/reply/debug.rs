@@ -89,7 +89,10 @@ struct Open {
 }
 
 /// Writes tokens as a nested text, without recursion.
-fn flat(tokens: Tokens<'_>, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+pub(crate) fn flat<'a>(
+    tokens: impl Iterator<Item = Token<'a>>,
+    f: &mut fmt::Formatter<'_>,
+) -> fmt::Result {
     let mut open = SmallVec::<[Open; 16]>::new();
     let mut values = 0;
     let mut annotated = false;

@@ -31,6 +31,17 @@ impl<'a> Elements<'a> {
         self.0.left().map(|left| left as usize)
     }
 
+    /// How many elements are left, counted in a streamed aggregate.
+    pub(crate) fn total(&self) -> usize {
+        self.len().unwrap_or_else(|| self.count())
+    }
+
+    /// How many values are left, where that is known.
+    #[cfg(feature = "serde")]
+    pub(crate) const fn left(&self) -> Option<u32> {
+        self.0.left()
+    }
+
     /// Returns whether no elements are left; known in a streamed aggregate, too.
     #[must_use]
     pub const fn is_empty(&self) -> bool {

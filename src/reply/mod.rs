@@ -7,22 +7,28 @@
 
 mod attributes;
 mod chunks;
+mod collect;
+mod conversion_error;
 mod convert;
 mod debug;
 mod decoded;
 mod elements;
+mod from_reply;
 mod pairs;
-mod read;
+pub(crate) mod read;
 mod tokens;
 mod values;
 
 pub use attributes::{AnnotatedAttributePairs, AttributePairs, Attributes};
 pub use chunks::Chunks;
-pub use convert::ConversionError;
+pub use conversion_error::{ConversionError, Place};
 pub use decoded::Decoded;
 pub use elements::{AnnotatedElements, Elements};
+pub use from_reply::{ErrorReply, FromReply};
 pub use pairs::{AnnotatedPairs, Pairs};
 pub use tokens::{Token, Tokens};
+
+pub(crate) use debug::flat;
 
 use crate::kind::Kind;
 use crate::scan::constant::Constant;
@@ -150,6 +156,44 @@ impl<'a> ReplyRef<'a> {
     #[must_use]
     pub const fn is_error(&self) -> bool {
         matches!(self, Self::Error(_) | Self::BulkError(_))
+    }
+
+    /// The bytes that payloads lie in: those of a scalar, or the values of an aggregate.
+    pub(crate) const fn content(&self) -> &'a [u8] {
+        match self {
+            Self::Simple(bytes)
+            | Self::Error(bytes)
+            | Self::Bulk(bytes)
+            | Self::BigNumber(bytes)
+            | Self::BulkError(bytes)
+            | Self::Verbatim { text: bytes, .. } => bytes,
+            Self::Streamed(chunks) => chunks.wire(),
+            Self::Array(items) | Self::Set(items) | Self::Push(items) => items.wire(),
+            Self::Map(pairs) => pairs.wire(),
+            _ => &[],
+        }
+    }
+
+    /// The same reply over a copy of its content.
+    pub(crate) fn with_content<'b>(&self, content: &'b [u8]) -> ReplyRef<'b>
+    where
+        'a: 'b,
+    {
+        let elements = |items: &Elements<'_>| Elements::new(items.values().with_bytes(content));
+        match self {
+            Self::Simple(_) => ReplyRef::Simple(content),
+            Self::Error(_) => ReplyRef::Error(content),
+            Self::Bulk(_) => ReplyRef::Bulk(content),
+            Self::BigNumber(_) => ReplyRef::BigNumber(content),
+            Self::BulkError(_) => ReplyRef::BulkError(content),
+            Self::Verbatim { format, .. } => ReplyRef::Verbatim { format, text: content },
+            Self::Streamed(_) => ReplyRef::Streamed(Chunks::new(content)),
+            Self::Array(items) => ReplyRef::Array(elements(items)),
+            Self::Set(items) => ReplyRef::Set(elements(items)),
+            Self::Push(items) => ReplyRef::Push(elements(items)),
+            Self::Map(pairs) => ReplyRef::Map(Pairs::new(pairs.values().with_bytes(content))),
+            other => *other,
+        }
     }
 
     /// Returns the reply and all that is in it as one flat sequence: the linear way to visit

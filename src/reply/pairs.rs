@@ -3,7 +3,7 @@
 use core::iter::FusedIterator;
 
 use super::values::Values;
-use super::{Decoded, ReplyRef};
+use super::{Decoded, Elements, ReplyRef};
 
 /// The pairs of a map that are still to be read, in the order of the wire, duplicate keys included.
 ///
@@ -21,6 +21,11 @@ impl<'a> Pairs<'a> {
 
     pub(super) const fn values(&self) -> Values<'a> {
         self.0
+    }
+
+    /// Keys and values by turns.
+    pub(crate) const fn flat(&self) -> Elements<'a> {
+        Elements::new(self.0)
     }
 
     /// Returns how many pairs are left; `None` in a streamed map, whose length is known only at its

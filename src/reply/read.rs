@@ -13,7 +13,7 @@ use super::{Chunks, ReplyRef};
 
 /// Where the value at the front of some bytes ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Extent {
+pub(crate) enum Extent {
     /// With the bytes.
     Exact,
     /// Somewhere before their end, or with it.
@@ -22,7 +22,7 @@ pub(super) enum Extent {
 
 /// What stands between a type byte and its CRLF.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Length {
+pub(crate) enum Length {
     Known(usize),
     Null,
     Streamed,
@@ -31,14 +31,14 @@ pub(super) enum Length {
 /// Splits off a bulk string with a short header, checking all of it, and says what is behind it.
 /// `word` is the first bytes.
 #[inline(always)]
-pub(super) fn bulk_string(word: u64, bytes: &[u8]) -> Option<(&[u8], &[u8])> {
+pub(crate) fn bulk_string(word: u64, bytes: &[u8]) -> Option<(&[u8], &[u8])> {
     let (_, payload, rest) = word::bulk(word, bytes)?;
     Some((payload, rest))
 }
 
 /// Splits off an integer of one digit.
 #[inline(always)]
-pub(super) fn flag(bytes: &[u8]) -> Option<(i64, &[u8])> {
+pub(crate) fn flag(bytes: &[u8]) -> Option<(i64, &[u8])> {
     let (line, rest) = bytes.split_first_chunk()?;
     number::is_flag(u32::from_le_bytes(*line)).then_some((i64::from(line[1] & 0xf), rest))
 }
@@ -46,7 +46,7 @@ pub(super) fn flag(bytes: &[u8]) -> Option<(i64, &[u8])> {
 /// Splits off a value that is a line, checking all of it, and says what is behind it. `None` for
 /// what is rare, cut or wrong.
 #[inline(always)]
-pub(super) fn line(word: u64, bytes: &[u8]) -> Option<(ReplyRef<'_>, &[u8])> {
+pub(crate) fn line(word: u64, bytes: &[u8]) -> Option<(ReplyRef<'_>, &[u8])> {
     match word::first_byte(word) {
         b':' => {
             let (value, rest) = number::line(word, bytes)?;
@@ -73,7 +73,7 @@ pub(super) fn line(word: u64, bytes: &[u8]) -> Option<(ReplyRef<'_>, &[u8])> {
 
 /// Returns the value at the front of the bytes, which is no attribute, and its size.
 #[inline(always)]
-pub(super) fn value(bytes: &[u8], extent: Extent) -> Option<(ReplyRef<'_>, usize)> {
+pub(crate) fn value(bytes: &[u8], extent: Extent) -> Option<(ReplyRef<'_>, usize)> {
     match bytes.first()? {
         b'+' | b'-' | b'(' if extent == Extent::Exact => Some((whole_text(bytes)?, bytes.len())),
         b'$' => bulk(bytes),
@@ -130,7 +130,7 @@ fn rare(bytes: &[u8]) -> Option<(ReplyRef<'_>, usize)> {
 
 /// Returns the length behind the type byte, and the size of the header.
 #[inline(always)]
-pub(super) fn length(bytes: &[u8]) -> Option<(Length, usize)> {
+pub(crate) fn length(bytes: &[u8]) -> Option<(Length, usize)> {
     match word::number(word::first(bytes)?) {
         Some((length, size)) => Some((Length::Known(length as usize), size)),
         None => rare_length(bytes),
@@ -150,7 +150,7 @@ fn rare_length(bytes: &[u8]) -> Option<(Length, usize)> {
 }
 
 /// Returns the size of `values` values, with their attributes, at the front of the bytes.
-pub(super) fn size(bytes: &[u8], values: u32) -> Option<usize> {
+pub(crate) fn size(bytes: &[u8], values: u32) -> Option<usize> {
     let (rest, owed) = skip(bytes, values);
     let skipped = bytes.len() - rest.len();
     if owed == 0 {
@@ -197,7 +197,7 @@ fn skip(mut bytes: &[u8], mut owed: u32) -> (&[u8], u32) {
 
 /// Returns the size of the attributes in front of a value.
 #[inline]
-pub(super) fn attributes_size(bytes: &[u8]) -> Option<usize> {
+pub(crate) fn attributes_size(bytes: &[u8]) -> Option<usize> {
     if bytes.first() == Some(&b'|') { rest_of_attributes(bytes) } else { Some(0) }
 }
 
@@ -245,7 +245,7 @@ fn chunks_size(bytes: &[u8]) -> Option<usize> {
 
 /// Returns the payload with its length in front, and the size of both.
 #[inline]
-pub(super) fn payload(bytes: &[u8]) -> Option<(&[u8], usize)> {
+pub(crate) fn payload(bytes: &[u8]) -> Option<(&[u8], usize)> {
     let (Length::Known(length), header) = length(bytes)? else { return None };
     let end = header.checked_add(length)?;
     Some((bytes.get(header..end)?, end + 2))
@@ -253,16 +253,16 @@ pub(super) fn payload(bytes: &[u8]) -> Option<(&[u8], usize)> {
 
 /// An aggregate's kind, its length in elements or pairs (`None`: streamed), and its header's size.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Opening {
-    pub(super) kind: Kind,
-    pub(super) length: Option<usize>,
-    pub(super) size: usize,
+pub(crate) struct Opening {
+    pub(crate) kind: Kind,
+    pub(crate) length: Option<usize>,
+    pub(crate) size: usize,
 }
 
 impl Opening {
     /// How many values the aggregate consists of, where that is known.
     #[inline]
-    pub(super) fn values(&self) -> Option<u32> {
+    pub(crate) fn values(&self) -> Option<u32> {
         let each = if self.kind.has_pairs() { 2 } else { 1 };
         u32::try_from(self.length?.checked_mul(each)?).ok()
     }
@@ -270,7 +270,7 @@ impl Opening {
 
 /// Returns how an aggregate or attribute opens; `None` for a scalar or a null.
 #[inline(always)]
-pub(super) fn opening(bytes: &[u8]) -> Option<Opening> {
+pub(crate) fn opening(bytes: &[u8]) -> Option<Opening> {
     let kind = match bytes.first()? {
         b'*' => Kind::Array,
         b'%' => Kind::Map,
@@ -288,7 +288,7 @@ pub(super) fn opening(bytes: &[u8]) -> Option<Opening> {
 }
 
 /// The `.` and CRLF behind the elements of a streamed aggregate.
-pub(super) const STREAM_END: usize = 3;
+pub(crate) const STREAM_END: usize = 3;
 
 #[inline(always)]
 fn aggregate(bytes: &[u8], extent: Extent) -> Option<(ReplyRef<'_>, usize)> {

@@ -86,7 +86,7 @@ impl<'a> Tokens<'a> {
         self.rest
     }
 
-    pub(super) fn of_wire(wire: &'a [u8]) -> Self {
+    pub(crate) fn of_wire(wire: &'a [u8]) -> Self {
         Self { first: None, rest: wire, open: SmallVec::new() }
     }
 

@@ -1,0 +1,161 @@
+//! The values of an aggregate, one after the other.
+
+use serde::de::{DeserializeSeed, EnumAccess, MapAccess, SeqAccess, VariantAccess, Visitor};
+
+use crate::kind::Kind;
+use crate::reply::{ConversionError, Place, ReplyRef};
+
+use super::cursor::{Cursor, Head, Open};
+use super::value::{MAP, Value};
+
+/// The elements of an array, a set or a push, or the pairs of a map.
+pub(super) struct Elements<'c, 'de> {
+    pub(super) cursor: &'c mut Cursor<'de>,
+    pub(super) open: Open,
+    pub(super) index: usize,
+}
+
+impl<'de> SeqAccess<'de> for Elements<'_, 'de> {
+    type Error = ConversionError;
+
+    #[inline]
+    fn next_element_seed<T: DeserializeSeed<'de>>(
+        &mut self,
+        seed: T,
+    ) -> Result<Option<T::Value>, ConversionError> {
+        if !self.cursor.has_more(&mut self.open) {
+            return Ok(None);
+        }
+        let (head, values) = if self.open.kind.has_pairs() {
+            // A pair is read as an array of two that has no header.
+            (Head::Open(Open { kind: Kind::Array, left: Some(2) }), 2)
+        } else {
+            (self.cursor.head()?, 1)
+        };
+        self.open.left = self.open.left.map(|left| left.saturating_sub(values));
+        let index = self.index;
+        self.index += 1;
+        let value = seed.deserialize(Value::new(self.cursor, head));
+        value.map(Some).map_err(|error| error.at(Place::Element(index)))
+    }
+
+    fn size_hint(&self) -> Option<usize> {
+        let each = if self.open.kind.has_pairs() { 2 } else { 1 };
+        self.open.left.map(|left| left as usize / each)
+    }
+}
+
+/// The pairs of a map, of an array of keys and values by turns, or of an array of arrays of two.
+pub(super) struct Pairs<'c, 'de> {
+    pub(super) cursor: &'c mut Cursor<'de>,
+    pub(super) open: Open,
+    /// Whether each pair is an array.
+    pub(super) is_nested: bool,
+    pub(super) index: usize,
+    /// The key whose value is next.
+    pub(super) key: ReplyRef<'de>,
+}
+
+impl<'de> MapAccess<'de> for Pairs<'_, 'de> {
+    type Error = ConversionError;
+
+    #[inline]
+    fn next_key_seed<K: DeserializeSeed<'de>>(
+        &mut self,
+        seed: K,
+    ) -> Result<Option<K::Value>, ConversionError> {
+        if !self.cursor.has_more(&mut self.open) {
+            return Ok(None);
+        }
+        let mut taken = 2;
+        if self.is_nested {
+            taken = 1;
+            match self.cursor.head()? {
+                Head::Open(Open { kind: Kind::Array, left: Some(2) }) => {}
+                _ => return Err(ConversionError::value(MAP, Kind::Array)),
+            }
+        }
+        self.open.left = self.open.left.map(|left| left.saturating_sub(taken));
+        let head = self.cursor.head()?;
+        self.key = match head {
+            Head::Scalar(key) => key,
+            Head::Open(_) => ReplyRef::Null,
+        };
+        let index = self.index;
+        self.index += 1;
+        let key = seed.deserialize(Value::new(self.cursor, head));
+        key.map(Some).map_err(|error| error.at(Place::Key(index)))
+    }
+
+    #[inline]
+    fn next_value_seed<V: DeserializeSeed<'de>>(
+        &mut self,
+        seed: V,
+    ) -> Result<V::Value, ConversionError> {
+        let head = self.cursor.head()?;
+        let value = seed.deserialize(Value::new(self.cursor, head));
+        value.map_err(|error| error.at_field(&self.key))
+    }
+
+    fn size_hint(&self) -> Option<usize> {
+        let each = if self.is_nested { 1 } else { 2 };
+        self.open.left.map(|left| left as usize / each)
+    }
+}
+
+/// The name of a variant, and its data behind it.
+pub(super) struct Variant<'c, 'de> {
+    pub(super) cursor: &'c mut Cursor<'de>,
+}
+
+impl<'de> EnumAccess<'de> for Variant<'_, 'de> {
+    type Error = ConversionError;
+    type Variant = Self;
+
+    fn variant_seed<V: DeserializeSeed<'de>>(
+        self,
+        seed: V,
+    ) -> Result<(V::Value, Self), ConversionError> {
+        let head = self.cursor.head()?;
+        Ok((seed.deserialize(Value::new(self.cursor, head))?, self))
+    }
+}
+
+impl<'c, 'de> Variant<'c, 'de> {
+    /// The data.
+    fn data(self) -> Result<Value<'c, 'de>, ConversionError> {
+        let head = self.cursor.head()?;
+        Ok(Value::new(self.cursor, head))
+    }
+}
+
+impl<'de> VariantAccess<'de> for Variant<'_, 'de> {
+    type Error = ConversionError;
+
+    fn unit_variant(self) -> Result<(), ConversionError> {
+        serde::Deserialize::deserialize(self.data()?)
+    }
+
+    fn newtype_variant_seed<T: DeserializeSeed<'de>>(
+        self,
+        seed: T,
+    ) -> Result<T::Value, ConversionError> {
+        seed.deserialize(self.data()?)
+    }
+
+    fn tuple_variant<V: Visitor<'de>>(
+        self,
+        len: usize,
+        visitor: V,
+    ) -> Result<V::Value, ConversionError> {
+        serde::Deserializer::deserialize_tuple(self.data()?, len, visitor)
+    }
+
+    fn struct_variant<V: Visitor<'de>>(
+        self,
+        _: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, ConversionError> {
+        serde::Deserializer::deserialize_map(self.data()?, visitor)
+    }
+}

@@ -1,0 +1,120 @@
+//! The place in a reply that is read next.
+
+use crate::kind::Kind;
+use crate::reply::{ConversionError, ReplyRef, read};
+use crate::scan::word;
+
+/// How deep the values of recursive types may be nested: they are read by recursion.
+const DEPTH: u8 = 128;
+
+/// Goes through validated bytes once, from header to header.
+pub(super) struct Cursor<'de> {
+    rest: &'de [u8],
+    depth: u8,
+}
+
+/// What stands at the front of a value.
+#[derive(Clone, Copy)]
+pub(super) enum Head<'de> {
+    /// A value that holds no others: all of it.
+    Scalar(ReplyRef<'de>),
+    /// An aggregate whose values are next.
+    Open(Open),
+}
+
+/// An aggregate whose values are next.
+#[derive(Clone, Copy)]
+pub(super) struct Open {
+    pub(super) kind: Kind,
+    /// How many values are to come; `None` in a streamed aggregate.
+    pub(super) left: Option<u32>,
+}
+
+impl<'de> Cursor<'de> {
+    /// A cursor inside the reply, and what the reply begins with.
+    pub(super) fn of_reply(reply: ReplyRef<'de>) -> (Self, Head<'de>) {
+        let (values, left) = match reply {
+            ReplyRef::Array(items) | ReplyRef::Set(items) | ReplyRef::Push(items) => {
+                (items.wire(), items.left())
+            }
+            ReplyRef::Map(pairs) => (pairs.wire(), pairs.flat().left()),
+            scalar => return (Self { rest: &[], depth: 0 }, Head::Scalar(scalar)),
+        };
+        (Self { rest: values, depth: 0 }, Head::Open(Open { kind: reply.kind(), left }))
+    }
+
+    /// Takes the head of the next value.
+    #[inline]
+    pub(super) fn head(&mut self) -> Result<Head<'de>, ConversionError> {
+        let bulk = word::first(self.rest).and_then(|word| read::bulk_string(word, self.rest));
+        if let Some((payload, rest)) = bulk {
+            self.rest = rest;
+            return Ok(Head::Scalar(ReplyRef::Bulk(payload)));
+        }
+        // Validated bytes have a value wherever one is owed.
+        self.other_head().ok_or_else(|| ConversionError::kind("a value", &ReplyRef::Null))
+    }
+
+    fn other_head(&mut self) -> Option<Head<'de>> {
+        self.rest = self.rest.get(read::attributes_size(self.rest)?..)?;
+        if let Some(opening) = read::opening(self.rest) {
+            self.rest = self.rest.get(opening.size..)?;
+            return Some(Head::Open(Open { kind: opening.kind, left: opening.values() }));
+        }
+        let (scalar, size) = read::value(self.rest, read::Extent::Within)?;
+        self.rest = self.rest.get(size..)?;
+        Some(Head::Scalar(scalar))
+    }
+
+    /// Returns whether the aggregate has a further value, and passes over its end if not.
+    #[inline]
+    pub(super) fn has_more(&mut self, open: &mut Open) -> bool {
+        match open.left {
+            Some(left) => left > 0,
+            None if self.rest.starts_with(b".") || self.rest.is_empty() => {
+                // The end of an outermost streamed aggregate is not among the bytes.
+                self.rest = self.rest.get(read::STREAM_END..).unwrap_or_default();
+                open.left = Some(0);
+                false
+            }
+            None => true,
+        }
+    }
+
+    /// Returns whether the next value is an array of two.
+    pub(super) fn is_at_pair(&self) -> bool {
+        self.rest.starts_with(b"*2\r\n")
+    }
+
+    /// Passes over all that is left of an aggregate.
+    pub(super) fn skip(&mut self, mut open: Open) {
+        if let Some(left) = open.left {
+            return self.pass(left);
+        }
+        while self.has_more(&mut open) {
+            self.pass(1);
+        }
+    }
+
+    /// Passes over values.
+    fn pass(&mut self, values: u32) {
+        let size = read::size(self.rest, values);
+        self.rest = size.and_then(|size| self.rest.get(size..)).unwrap_or_default();
+    }
+
+    /// Goes one level down.
+    pub(super) fn enter(&mut self) -> Result<(), ConversionError> {
+        if self.depth == DEPTH {
+            return Err(serde::de::Error::custom(format_args!(
+                "nested deeper than {DEPTH} levels"
+            )));
+        }
+        self.depth += 1;
+        Ok(())
+    }
+
+    /// Goes one level up.
+    pub(super) fn leave(&mut self) {
+        self.depth -= 1;
+    }
+}

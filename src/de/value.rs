@@ -1,0 +1,292 @@
+//! One value: what it can be read as.
+
+use alloc::borrow::Cow;
+
+use serde::Deserializer;
+use serde::de::{IntoDeserializer, Visitor};
+
+use crate::kind::Kind;
+use crate::reply::{ConversionError, ReplyRef};
+
+use super::access::{Elements, Pairs, Variant};
+use super::cursor::{Cursor, Head, Open};
+
+pub(super) const MAP: &str = "a map";
+const SEQUENCE: &str = "an array, a set or a push";
+const VARIANT: &str = "a variant of an enum";
+
+/// A value whose head has been taken.
+pub(super) struct Value<'c, 'de> {
+    cursor: &'c mut Cursor<'de>,
+    head: Head<'de>,
+}
+
+impl<'c, 'de> Value<'c, 'de> {
+    #[inline]
+    pub(super) fn new(cursor: &'c mut Cursor<'de>, head: Head<'de>) -> Self {
+        Self { cursor, head }
+    }
+
+    /// The value, if it holds no others.
+    #[inline]
+    fn scalar(&self, expected: &'static str) -> Result<ReplyRef<'de>, ConversionError> {
+        match self.head {
+            Head::Scalar(scalar) => Ok(scalar),
+            Head::Open(open) => Err(open.is_no(expected)),
+        }
+    }
+
+    /// The aggregate, if it is one.
+    fn open(&self, expected: &'static str) -> Result<Open, ConversionError> {
+        match self.head {
+            Head::Open(open) => Ok(open),
+            Head::Scalar(scalar) => Err(ConversionError::kind(expected, &scalar)),
+        }
+    }
+
+    /// Has the elements visited, which must all be taken.
+    fn visit_elements<V: Visitor<'de>>(
+        self,
+        open: Open,
+        visitor: V,
+    ) -> Result<V::Value, ConversionError> {
+        self.cursor.enter()?;
+        let mut elements = Elements { cursor: self.cursor, open, index: 0 };
+        let value = visitor.visit_seq(&mut elements)?;
+        if elements.cursor.has_more(&mut elements.open) {
+            let taken = elements.index;
+            let text = format_args!("expected an array of {taken} elements, found one of more");
+            return Err(serde::de::Error::custom(text));
+        }
+        elements.cursor.leave();
+        Ok(value)
+    }
+
+    /// Has the pairs visited, which must all be taken.
+    fn visit_pairs<V: Visitor<'de>>(
+        self,
+        open: Open,
+        visitor: V,
+    ) -> Result<V::Value, ConversionError> {
+        let is_nested = open.kind != Kind::Map && self.cursor.is_at_pair();
+        let is_odd = open.left.is_some_and(|left| left % 2 == 1);
+        if is_odd && !is_nested {
+            return Err(ConversionError::value(MAP, open.kind));
+        }
+        self.cursor.enter()?;
+        let key = ReplyRef::Null;
+        let mut pairs = Pairs { cursor: self.cursor, open, is_nested, index: 0, key };
+        let value = visitor.visit_map(&mut pairs)?;
+        if pairs.cursor.has_more(&mut pairs.open) {
+            return Err(serde::de::Error::custom("a map with more pairs than expected"));
+        }
+        pairs.cursor.leave();
+        Ok(value)
+    }
+
+    /// Has a text visited, borrowed if it lies in one piece.
+    fn visit_text<V: Visitor<'de>>(
+        text: Cow<'de, str>,
+        visitor: V,
+    ) -> Result<V::Value, ConversionError> {
+        match text {
+            Cow::Borrowed(text) => visitor.visit_borrowed_str(text),
+            Cow::Owned(text) => visitor.visit_string(text),
+        }
+    }
+}
+
+impl Open {
+    /// Tells that the aggregate is not what was expected.
+    #[cold]
+    fn is_no(self, expected: &'static str) -> ConversionError {
+        ConversionError::kind_only(expected, self.kind)
+    }
+}
+
+/// Implements methods of `Deserializer` for what converts a scalar.
+macro_rules! scalars {
+    ($($method:ident $visit:ident $type:ty, $expected:literal;)*) => {$(
+        #[inline]
+        fn $method<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ConversionError> {
+            visitor.$visit(self.scalar($expected)?.to::<$type>()?)
+        }
+    )*};
+}
+
+impl<'de> Deserializer<'de> for Value<'_, 'de> {
+    type Error = ConversionError;
+
+    scalars! {
+        deserialize_bool visit_bool bool, "a boolean";
+        deserialize_i8 visit_i8 i8, "an integer";
+        deserialize_i16 visit_i16 i16, "an integer";
+        deserialize_i32 visit_i32 i32, "an integer";
+        deserialize_i64 visit_i64 i64, "an integer";
+        deserialize_i128 visit_i128 i128, "an integer";
+        deserialize_u8 visit_u8 u8, "an integer";
+        deserialize_u16 visit_u16 u16, "an integer";
+        deserialize_u32 visit_u32 u32, "an integer";
+        deserialize_u64 visit_u64 u64, "an integer";
+        deserialize_u128 visit_u128 u128, "an integer";
+        deserialize_f32 visit_f32 f32, "a double";
+        deserialize_f64 visit_f64 f64, "a double";
+    }
+
+    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ConversionError> {
+        match self.head {
+            Head::Open(open @ Open { kind: Kind::Map, .. }) => self.visit_pairs(open, visitor),
+            Head::Open(open) => self.visit_elements(open, visitor),
+            Head::Scalar(ReplyRef::Integer(value)) => visitor.visit_i64(value),
+            Head::Scalar(ReplyRef::Double(value)) => visitor.visit_f64(value),
+            Head::Scalar(ReplyRef::Boolean(value)) => visitor.visit_bool(value),
+            Head::Scalar(scalar) if scalar.is_null() => visitor.visit_unit(),
+            Head::Scalar(scalar) => match scalar.to_bytes()? {
+                Cow::Borrowed(bytes) => match core::str::from_utf8(bytes) {
+                    Ok(text) => visitor.visit_borrowed_str(text),
+                    Err(_) => visitor.visit_borrowed_bytes(bytes),
+                },
+                Cow::Owned(bytes) => match alloc::string::String::from_utf8(bytes) {
+                    Ok(text) => visitor.visit_string(text),
+                    Err(error) => visitor.visit_byte_buf(error.into_bytes()),
+                },
+            },
+        }
+    }
+
+    fn deserialize_char<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ConversionError> {
+        self.deserialize_str(visitor)
+    }
+
+    #[inline]
+    fn deserialize_str<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ConversionError> {
+        Self::visit_text(self.scalar("a string in UTF-8")?.to()?, visitor)
+    }
+
+    #[inline]
+    fn deserialize_string<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ConversionError> {
+        self.deserialize_str(visitor)
+    }
+
+    #[inline]
+    fn deserialize_bytes<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ConversionError> {
+        match self.scalar("a string")?.to_bytes()? {
+            Cow::Borrowed(bytes) => visitor.visit_borrowed_bytes(bytes),
+            Cow::Owned(bytes) => visitor.visit_byte_buf(bytes),
+        }
+    }
+
+    fn deserialize_byte_buf<V: Visitor<'de>>(
+        self,
+        visitor: V,
+    ) -> Result<V::Value, ConversionError> {
+        self.deserialize_bytes(visitor)
+    }
+
+    fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ConversionError> {
+        match self.head {
+            Head::Scalar(scalar) if scalar.is_null() => visitor.visit_none(),
+            _ => visitor.visit_some(self),
+        }
+    }
+
+    fn deserialize_unit<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ConversionError> {
+        match self.head {
+            Head::Scalar(scalar) => scalar.to::<()>()?,
+            Head::Open(open) => self.cursor.skip(open),
+        }
+        visitor.visit_unit()
+    }
+
+    fn deserialize_unit_struct<V: Visitor<'de>>(
+        self,
+        _: &'static str,
+        visitor: V,
+    ) -> Result<V::Value, ConversionError> {
+        self.deserialize_unit(visitor)
+    }
+
+    fn deserialize_newtype_struct<V: Visitor<'de>>(
+        self,
+        _: &'static str,
+        visitor: V,
+    ) -> Result<V::Value, ConversionError> {
+        visitor.visit_newtype_struct(self)
+    }
+
+    fn deserialize_seq<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ConversionError> {
+        let open = self.open(SEQUENCE)?;
+        self.visit_elements(open, visitor)
+    }
+
+    fn deserialize_tuple<V: Visitor<'de>>(
+        self,
+        _: usize,
+        visitor: V,
+    ) -> Result<V::Value, ConversionError> {
+        self.deserialize_seq(visitor)
+    }
+
+    fn deserialize_tuple_struct<V: Visitor<'de>>(
+        self,
+        _: &'static str,
+        _: usize,
+        visitor: V,
+    ) -> Result<V::Value, ConversionError> {
+        self.deserialize_seq(visitor)
+    }
+
+    fn deserialize_map<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ConversionError> {
+        let open = self.open(MAP)?;
+        self.visit_pairs(open, visitor)
+    }
+
+    fn deserialize_struct<V: Visitor<'de>>(
+        self,
+        _: &'static str,
+        _: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, ConversionError> {
+        self.deserialize_map(visitor)
+    }
+
+    fn deserialize_enum<V: Visitor<'de>>(
+        self,
+        _: &'static str,
+        _: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, ConversionError> {
+        match self.head {
+            Head::Scalar(scalar) => {
+                let name: Cow<'de, str> = scalar.to()?;
+                visitor.visit_enum(IntoDeserializer::<ConversionError>::into_deserializer(name))
+            }
+            Head::Open(Open { kind: Kind::Map | Kind::Array, left: Some(2) }) => {
+                self.cursor.enter()?;
+                let value = visitor.visit_enum(Variant { cursor: &mut *self.cursor })?;
+                self.cursor.leave();
+                Ok(value)
+            }
+            Head::Open(open) => Err(open.is_no(VARIANT)),
+        }
+    }
+
+    /// The name of a field or of a variant. Fields are told apart by their bytes.
+    #[inline]
+    fn deserialize_identifier<V: Visitor<'de>>(
+        self,
+        visitor: V,
+    ) -> Result<V::Value, ConversionError> {
+        self.deserialize_bytes(visitor)
+    }
+
+    fn deserialize_ignored_any<V: Visitor<'de>>(
+        self,
+        visitor: V,
+    ) -> Result<V::Value, ConversionError> {
+        if let Head::Open(open) = self.head {
+            self.cursor.skip(open);
+        }
+        visitor.visit_unit()
+    }
+}

@@ -1,0 +1,269 @@
+//! Commands and replies with some of their parts replaced: the rest of their bytes is copied in runs.
+
+use alloc::borrow::Cow;
+use alloc::vec::Vec;
+
+use smallvec::SmallVec;
+
+use crate::command::CommandRef;
+use crate::owned::Reply;
+use crate::reply::{AnnotatedElements, ReplyRef};
+use crate::sink::Sink;
+
+use super::{EncodeError, Protocol, downgrade, sealed};
+
+/// Changes to some of many parts, in the order of the parts; each part has one at the most.
+#[derive(Debug, Clone)]
+struct Edits<E>(SmallVec<[(usize, E); 4]>);
+
+/// Bytes that stay as they are, or a part that changes, and how.
+enum Piece<'w, 'e, E> {
+    Run(&'w [u8]),
+    Part(&'w [u8], &'e E),
+}
+
+impl<E> Edits<E> {
+    /// Sets what becomes of a part, in place of what was to become of it.
+    fn set(&mut self, index: usize, edit: E) {
+        match self.0.binary_search_by_key(&index, |(index, _)| *index) {
+            Ok(place) => _ = self.0.get_mut(place).map(|slot| slot.1 = edit),
+            Err(place) => self.0.insert(place, (index, edit)),
+        }
+    }
+
+    /// Refuses a change of a part that is not among the `len` parts.
+    fn check(&self, len: usize) -> Result<(), EncodeError> {
+        match self.0.last() {
+            Some(&(index, _)) if index >= len => Err(EncodeError::NoSuchPart { index, len }),
+            _ => Ok(()),
+        }
+    }
+
+    /// Goes through the parts that `wire` consists of, whose sizes are given.
+    fn apply(
+        &self,
+        wire: &[u8],
+        sizes: impl Iterator<Item = usize>,
+        mut emit: impl FnMut(Piece<'_, '_, E>),
+    ) {
+        let mut edits = self.0.iter().peekable();
+        let (mut run, mut at) = (wire, 0);
+        for (number, size) in sizes.enumerate() {
+            let Some((index, edit)) = edits.peek() else { break };
+            at += size;
+            if *index == number {
+                let (through, rest) = run.split_at_checked(at).unwrap_or_default();
+                let (before, part) = through.split_at_checked(at - size).unwrap_or_default();
+                emit(Piece::Run(before));
+                emit(Piece::Part(part, edit));
+                (run, at) = (rest, 0);
+                edits.next();
+            }
+        }
+        emit(Piece::Run(run));
+    }
+}
+
+/// A command some of whose arguments are replaced, removed or added, over its original bytes: what a
+/// proxy that gives each client its own keys forwards.
+///
+/// Nothing is copied before it is written by [`Encode`](super::Encode), and then all that is unchanged in
+/// runs. An argument that there is not is an error of that.
+///
+/// ```
+/// use zresp::{Command, CommandPatch, Encode, Protocol};
+///
+/// let request = zresp::commands(b"*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$1\r\nv\r\n").next().expect("one")?;
+/// let Command::Array(command) = request.command else { panic!() };
+/// let mut patch = CommandPatch::new(command);
+/// patch.prefix(1, b"tenant:7:").push(b"NX");
+/// let wire = patch.to_wire(Protocol::Resp2)?;
+/// assert_eq!(wire, "*4\r\n$3\r\nSET\r\n$10\r\ntenant:7:k\r\n$1\r\nv\r\n$2\r\nNX\r\n");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug, Clone)]
+pub struct CommandPatch<'a> {
+    command: CommandRef<'a>,
+    edits: Edits<ArgumentEdit<'a>>,
+    added: Vec<Cow<'a, [u8]>>,
+}
+
+/// What becomes of an argument.
+#[derive(Debug, Clone)]
+enum ArgumentEdit<'a> {
+    Replace(Cow<'a, [u8]>),
+    Prefix(Cow<'a, [u8]>),
+    Remove,
+}
+
+impl<'a> CommandPatch<'a> {
+    /// Returns the command without a change yet.
+    #[must_use]
+    pub fn new(command: CommandRef<'a>) -> Self {
+        Self { command, edits: Edits(SmallVec::new()), added: Vec::new() }
+    }
+
+    /// Replaces an argument; 0 is the name. The last change of an argument is the one that counts.
+    pub fn replace(&mut self, index: usize, argument: impl Into<Cow<'a, [u8]>>) -> &mut Self {
+        self.edits.set(index, ArgumentEdit::Replace(argument.into()));
+        self
+    }
+
+    /// Puts bytes in front of an argument.
+    pub fn prefix(&mut self, index: usize, prefix: impl Into<Cow<'a, [u8]>>) -> &mut Self {
+        self.edits.set(index, ArgumentEdit::Prefix(prefix.into()));
+        self
+    }
+
+    /// Removes an argument. The others keep their indices.
+    pub fn remove(&mut self, index: usize) -> &mut Self {
+        self.edits.set(index, ArgumentEdit::Remove);
+        self
+    }
+
+    /// Adds an argument behind all others.
+    pub fn push(&mut self, argument: impl Into<Cow<'a, [u8]>>) -> &mut Self {
+        self.added.push(argument.into());
+        self
+    }
+
+    /// How many arguments there will be.
+    fn len(&self) -> usize {
+        let edits = self.edits.0.iter();
+        let removed = edits.filter(|(_, edit)| matches!(edit, ArgumentEdit::Remove)).count();
+        (self.command.len() + self.added.len()).saturating_sub(removed)
+    }
+}
+
+impl sealed::Encode for CommandPatch<'_> {
+    fn check(&self, _: Protocol) -> Result<(), EncodeError> {
+        self.edits.check(self.command.len())?;
+        if self.len() == 0 { Err(EncodeError::NoArguments) } else { Ok(()) }
+    }
+
+    fn write(&self, _: Protocol, sink: &mut impl Sink) {
+        sink.header(b'*', self.len());
+        let mut args = self.command.args();
+        let wire = args.rest();
+        let sizes = core::iter::from_fn(|| {
+            let before = args.rest().len();
+            args.next()?;
+            Some(before - args.rest().len())
+        });
+        self.edits.apply(wire, sizes, |piece| match piece {
+            Piece::Run(run) => sink.put(run),
+            Piece::Part(_, ArgumentEdit::Remove) => {}
+            Piece::Part(_, ArgumentEdit::Replace(argument)) => sink.payload(b'$', argument),
+            Piece::Part(original, ArgumentEdit::Prefix(prefix)) => {
+                let argument = CommandRef::argument(original);
+                sink.header(b'$', prefix.len() + argument.len());
+                sink.put(prefix);
+                sink.put(argument);
+                sink.put(b"\r\n");
+            }
+        });
+        self.added.iter().for_each(|argument| sink.payload(b'$', argument));
+    }
+
+    fn bound(&self) -> Option<usize> {
+        None
+    }
+}
+
+/// An aggregate some of whose elements are replaced, removed or added, over its original bytes.
+///
+/// Of a map, keys and values count as elements, by turns. The attributes of an element are part of it.
+///
+/// ```
+/// use zresp::{Encode, Protocol, Reply, ReplyPatch};
+///
+/// let frame = zresp::decode(b"%1\r\n$4\r\nport\r\n:6379\r\n")?.expect("a whole frame");
+/// let mut patch = ReplyPatch::new(frame.reply).expect("an aggregate");
+/// patch.replace(1, 6380).push("role").push("master");
+/// assert_eq!(
+///     patch.to_wire(Protocol::Resp3)?,
+///     "%2\r\n$4\r\nport\r\n:6380\r\n$4\r\nrole\r\n$6\r\nmaster\r\n",
+/// );
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug, Clone)]
+pub struct ReplyPatch<'a> {
+    reply: ReplyRef<'a>,
+    elements: AnnotatedElements<'a>,
+    /// How many elements there are.
+    len: usize,
+    /// A replacement, or `None` for an element that is removed.
+    edits: Edits<Option<Reply>>,
+    added: Vec<Reply>,
+}
+
+impl<'a> ReplyPatch<'a> {
+    /// Returns an aggregate without a change yet; `None` for any other reply. One that is streamed is
+    /// counted, and will be written with its length in front.
+    #[must_use]
+    pub fn new(reply: ReplyRef<'a>) -> Option<Self> {
+        let elements = match reply {
+            ReplyRef::Array(items) | ReplyRef::Set(items) | ReplyRef::Push(items) => items,
+            ReplyRef::Map(pairs) => pairs.flat(),
+            _ => return None,
+        };
+        let len = elements.len().unwrap_or_else(|| elements.count());
+        let elements = elements.annotated();
+        Some(Self { reply, elements, len, edits: Edits(SmallVec::new()), added: Vec::new() })
+    }
+
+    /// Replaces an element. The last change of an element is the one that counts.
+    pub fn replace(&mut self, index: usize, element: impl Into<Reply>) -> &mut Self {
+        self.edits.set(index, Some(element.into()));
+        self
+    }
+
+    /// Removes an element. The others keep their indices.
+    pub fn remove(&mut self, index: usize) -> &mut Self {
+        self.edits.set(index, None);
+        self
+    }
+
+    /// Adds an element behind all others.
+    pub fn push(&mut self, element: impl Into<Reply>) -> &mut Self {
+        self.added.push(element.into());
+        self
+    }
+
+    /// How many elements there will be.
+    fn len(&self) -> usize {
+        let removed = self.edits.0.iter().filter(|(_, edit)| edit.is_none()).count();
+        (self.len + self.added.len()).saturating_sub(removed)
+    }
+}
+
+impl sealed::Encode for ReplyPatch<'_> {
+    fn check(&self, protocol: Protocol) -> Result<(), EncodeError> {
+        self.edits.check(self.len)?;
+        if self.reply.kind().has_pairs() && self.len() % 2 == 1 {
+            return Err(EncodeError::KeyWithoutValue);
+        }
+        let replaced = self.edits.0.iter().filter_map(|(_, edit)| edit.as_ref());
+        replaced.chain(&self.added).try_for_each(|element| element.check(protocol))
+    }
+
+    fn write(&self, protocol: Protocol, sink: &mut impl Sink) {
+        let kind = self.reply.kind();
+        match protocol {
+            Protocol::Resp2 => sink.header(b'*', self.len()),
+            Protocol::Resp3 if kind.has_pairs() => sink.header(kind.type_byte(), self.len() / 2),
+            Protocol::Resp3 => sink.header(kind.type_byte(), self.len()),
+        }
+        let sizes = self.elements.clone().map(|element| element.wire.len());
+        self.edits.apply(self.reply.content(), sizes, |piece| match (piece, protocol) {
+            (Piece::Run(run), Protocol::Resp2) => downgrade::write(run, sink),
+            (Piece::Run(run), Protocol::Resp3) => sink.put(run),
+            (Piece::Part(_, edit), _) => edit.iter().for_each(|one| one.write(protocol, sink)),
+        });
+        self.added.iter().for_each(|element| element.write(protocol, sink));
+    }
+
+    fn bound(&self) -> Option<usize> {
+        None
+    }
+}

@@ -1,0 +1,257 @@
+//! What is written as a list of parts, so that large payloads are not copied.
+
+use alloc::vec::Vec;
+use core::fmt;
+use core::ops::Range;
+
+use bytes::{Buf, Bytes};
+use smallvec::SmallVec;
+
+use crate::owned::{Frame, Reply};
+use crate::sink::Sink;
+
+use super::{EncodeError, Protocol, sealed};
+
+/// Payloads of at least so many bytes are parts of their own: writing one more part costs about as much
+/// as copying as many bytes.
+const LARGE: usize = 4096;
+
+/// The wire form of a reply or of a command in parts: large payloads as they are, and what lies between
+/// them, copied together.
+///
+/// It is a [`Buf`], which the writing functions of asynchronous runtimes take, and `advance` after a
+/// write that was cut short. Payloads of 4 KiB and more are not copied.
+///
+/// ```
+/// use bytes::{Buf, Bytes};
+/// use zresp::{Protocol, Reply, Segments};
+///
+/// let value = Bytes::from(vec![b'x'; 1_000_000]);
+/// let reply = Reply::array([Reply::from("key"), Reply::bulk(value.clone())]);
+/// let mut segments = Segments::of_reply(&reply, Protocol::Resp3)?;
+/// assert_eq!(segments.remaining(), 4 + 9 + 10 + 1_000_000 + 2);
+///
+/// // One call of `writev`:
+/// let slices = segments.io_slices();
+/// assert_eq!(slices.len(), 3);
+/// assert_eq!(slices[1].as_ptr(), value.as_ptr());
+/// segments.advance(23 + 5); // as many bytes as it has taken
+/// # Ok::<(), zresp::EncodeError>(())
+/// ```
+#[derive(Clone)]
+pub struct Segments<P = Bytes> {
+    /// What was copied, one part behind the other.
+    small: Vec<u8>,
+    /// In order; those in front of `front` are written.
+    parts: SmallVec<[Part<P>; 4]>,
+    front: usize,
+    /// Bytes of the first part that are written.
+    written: usize,
+    remaining: usize,
+}
+
+/// A part: some of what was copied, or a payload.
+#[derive(Clone)]
+enum Part<P> {
+    Small(Range<usize>),
+    Large(P),
+}
+
+impl Segments<Bytes> {
+    /// Returns a reply in parts that share its payloads.
+    ///
+    /// # Errors
+    /// What has no form on the wire.
+    pub fn of_reply(reply: &Reply, protocol: Protocol) -> Result<Self, EncodeError> {
+        sealed::Encode::check(reply, protocol)?;
+        let mut parts = Shared { segments: Self::new(), source: None };
+        sealed::Encode::write(reply, protocol, &mut parts);
+        Ok(parts.segments)
+    }
+
+    /// Returns a frame in parts that share its bytes.
+    #[must_use]
+    pub fn of_frame(frame: &Frame, protocol: Protocol) -> Self {
+        let mut parts = Shared { segments: Self::new(), source: Some(frame) };
+        sealed::Encode::write(frame, protocol, &mut parts);
+        parts.segments
+    }
+
+    /// Returns the parts.
+    #[must_use]
+    pub fn into_parts(self) -> Vec<Bytes> {
+        let Self { small, parts, front, mut written, .. } = self;
+        let small = Bytes::from(small);
+        let part = |part| match part {
+            Part::Small(range) => small.slice(range),
+            Part::Large(payload) => payload,
+        };
+        let mut parts: Vec<_> = parts.into_iter().skip(front).map(part).collect();
+        if let Some(first) = parts.first_mut() {
+            first.advance(core::mem::take(&mut written).min(first.len()));
+        }
+        parts
+    }
+}
+
+impl<'a> Segments<&'a [u8]> {
+    /// Returns a command in parts that borrow its large arguments.
+    ///
+    /// ```
+    /// use bytes::Buf;
+    /// use zresp::Segments;
+    ///
+    /// let value = vec![b'x'; 1_000_000];
+    /// let mut segments = Segments::of_command(&[b"SET", b"key".as_slice(), &value])?;
+    /// assert_eq!(segments.io_slices().len(), 3);
+    /// # Ok::<(), zresp::EncodeError>(())
+    /// ```
+    ///
+    /// # Errors
+    /// A command without arguments, not even a name.
+    pub fn of_command(arguments: &[&'a [u8]]) -> Result<Self, EncodeError> {
+        if arguments.is_empty() {
+            return Err(EncodeError::NoArguments);
+        }
+        let mut segments = Self::new();
+        let mut copied = Copied(&mut segments);
+        copied.header(b'*', arguments.len());
+        for argument in arguments {
+            copied.header(b'$', argument.len());
+            if argument.len() < LARGE {
+                copied.put(argument);
+            } else {
+                copied.0.push_large(*argument, argument.len());
+            }
+            copied.put(b"\r\n");
+        }
+        Ok(segments)
+    }
+}
+
+impl<P> Segments<P> {
+    fn new() -> Self {
+        Self { small: Vec::new(), parts: SmallVec::new(), front: 0, written: 0, remaining: 0 }
+    }
+
+    fn push_small(&mut self, bytes: &[u8]) {
+        self.small.extend_from_slice(bytes);
+        self.remaining += bytes.len();
+        let end = self.small.len();
+        match self.parts.last_mut() {
+            Some(Part::Small(range)) => range.end = end,
+            _ => self.parts.push(Part::Small(end - bytes.len()..end)),
+        }
+    }
+
+    fn push_large(&mut self, payload: P, len: usize) {
+        self.remaining += len;
+        self.parts.push(Part::Large(payload));
+    }
+}
+
+impl<P: AsRef<[u8]>> Segments<P> {
+    /// Returns what is not written yet, for a vectored write.
+    #[cfg(feature = "std")]
+    #[must_use]
+    pub fn io_slices(&self) -> Vec<std::io::IoSlice<'_>> {
+        self.slices().map(std::io::IoSlice::new).collect()
+    }
+
+    /// Returns what is not written yet.
+    pub fn slices(&self) -> impl Iterator<Item = &[u8]> {
+        let written = core::iter::once(self.written).chain(core::iter::repeat(0));
+        let parts = self.parts.get(self.front..).unwrap_or_default();
+        parts.iter().zip(written).map(|(part, written)| {
+            let bytes = match part {
+                Part::Small(range) => self.small.get(range.clone()).unwrap_or_default(),
+                Part::Large(payload) => payload.as_ref(),
+            };
+            bytes.get(written..).unwrap_or_default()
+        })
+    }
+}
+
+impl<P: AsRef<[u8]>> Buf for Segments<P> {
+    fn remaining(&self) -> usize {
+        self.remaining
+    }
+
+    fn chunk(&self) -> &[u8] {
+        self.slices().next().unwrap_or_default()
+    }
+
+    /// Moves on by as many bytes as have been written, but not past the end.
+    fn advance(&mut self, count: usize) {
+        let mut count = count.min(self.remaining);
+        self.remaining -= count;
+        while count > 0 {
+            let left = self.chunk().len();
+            if count < left {
+                self.written += count;
+                return;
+            }
+            count -= left;
+            self.front += 1;
+            self.written = 0;
+        }
+    }
+
+    #[cfg(feature = "std")]
+    fn chunks_vectored<'a>(&'a self, room: &mut [std::io::IoSlice<'a>]) -> usize {
+        let filled = room.iter_mut().zip(self.slices());
+        filled.map(|(slot, slice)| *slot = std::io::IoSlice::new(slice)).count()
+    }
+}
+
+impl<P: AsRef<[u8]>> fmt::Debug for Segments<P> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Segments")
+            .field("remaining", &self.remaining)
+            .field("parts", &(self.parts.len() - self.front))
+            .finish()
+    }
+}
+
+/// Copies all that it takes.
+struct Copied<'s, P>(&'s mut Segments<P>);
+
+impl<P> Sink for Copied<'_, P> {
+    fn put(&mut self, bytes: &[u8]) {
+        self.0.push_small(bytes);
+    }
+
+    fn header(&mut self, type_byte: u8, number: usize) {
+        self.put(&[type_byte]);
+        self.put(itoa::Buffer::new().format(number).as_bytes());
+        self.put(b"\r\n");
+    }
+}
+
+/// Keeps large payloads, and large parts of the source.
+struct Shared<'f> {
+    segments: Segments,
+    source: Option<&'f Frame>,
+}
+
+impl Sink for Shared<'_> {
+    fn put(&mut self, bytes: &[u8]) {
+        let source = self.source.filter(|_| bytes.len() >= LARGE);
+        match source.and_then(|frame| frame.share(bytes)) {
+            Some(part) => self.segments.push_large(part, bytes.len()),
+            None => self.segments.push_small(bytes),
+        }
+    }
+
+    fn share(&mut self, bytes: &Bytes) {
+        if bytes.len() < LARGE {
+            self.put(bytes);
+        } else {
+            self.segments.push_large(bytes.clone(), bytes.len());
+        }
+    }
+
+    fn header(&mut self, type_byte: u8, number: usize) {
+        Copied(&mut self.segments).header(type_byte, number);
+    }
+}

@@ -1,0 +1,45 @@
+//! Shared bytes: taking frames off the front of a buffer, and parts out of a frame.
+
+use core::ops::Deref;
+
+use bytes::{Bytes, BytesMut};
+
+/// A buffer off whose front a frame can be taken without copying: [`BytesMut`] or [`Bytes`].
+pub trait FrameBuffer: sealed::FrameBuffer {}
+
+impl FrameBuffer for BytesMut {}
+impl FrameBuffer for Bytes {}
+
+pub(crate) mod sealed {
+    use super::{Bytes, Deref};
+
+    pub trait FrameBuffer: Deref<Target = [u8]> {
+        /// Takes off the first bytes, of which there are as many.
+        fn take(&mut self, len: usize) -> Bytes;
+    }
+}
+
+impl sealed::FrameBuffer for BytesMut {
+    #[inline]
+    fn take(&mut self, len: usize) -> Bytes {
+        self.split_to(len.min(self.len())).freeze()
+    }
+}
+
+impl sealed::FrameBuffer for Bytes {
+    #[inline]
+    fn take(&mut self, len: usize) -> Bytes {
+        self.split_to(len.min(self.len()))
+    }
+}
+
+/// Shares a part of some bytes; `None` if it lies elsewhere.
+#[inline]
+pub(super) fn part(bytes: &Bytes, part: &[u8]) -> Option<Bytes> {
+    if part.is_empty() {
+        return Some(Bytes::new());
+    }
+    let start = part.as_ptr().addr().checked_sub(bytes.as_ptr().addr())?;
+    let end = start.checked_add(part.len())?;
+    (end <= bytes.len()).then(|| bytes.slice(start..end))
+}

@@ -1,0 +1,183 @@
+//! Why a reply is not what was asked for, and where in it.
+
+use alloc::boxed::Box;
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::fmt;
+
+use crate::kind::Kind;
+
+use super::ReplyRef;
+
+/// A reply is not what was asked for: what was expected, what came, and where.
+///
+/// ```
+/// use std::collections::HashMap;
+///
+/// let frame = zresp::decode(b"*1\r\n%1\r\n+count\r\n+many\r\n")?.expect("a whole frame");
+/// let error = frame.reply.to::<Vec<HashMap<String, u32>>>().unwrap_err();
+/// assert_eq!(
+///     error.to_string(),
+///     "expected an unsigned integer of 32 bits, found a simple string that is not one \
+///      at element 0, field \"count\"",
+/// );
+/// # Ok::<(), zresp::Error>(())
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ConversionError {
+    expected: &'static str,
+    found: Kind,
+    problem: Problem,
+    /// What most errors do without.
+    details: Option<Box<Details>>,
+}
+
+/// Why a reply is not what was asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Problem {
+    /// It is of another kind.
+    Kind,
+    /// It is of a kind that could be it, but not with this value.
+    Value,
+    /// It is an error, whose message is among the details.
+    ErrorReply,
+    /// The type says itself what is wrong; the text is among the details.
+    Other,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+struct Details {
+    /// Where, from the inside out.
+    path: Vec<Place>,
+    text: Box<[u8]>,
+}
+
+/// A step on the way to a value inside a reply.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Place {
+    /// An element by its index.
+    Element(usize),
+    /// The key of the pair of this index.
+    Key(usize),
+    /// The value of a key.
+    Field(Box<[u8]>),
+}
+
+impl ConversionError {
+    /// A reply of a kind that does not serve; an error reply is told as such.
+    #[cold]
+    pub(crate) fn kind(expected: &'static str, reply: &ReplyRef<'_>) -> Self {
+        let error = Self::kind_only(expected, reply.kind());
+        match reply.as_error() {
+            Some(message) => {
+                Self { problem: Problem::ErrorReply, ..error }.with_text(message.into())
+            }
+            None => error,
+        }
+    }
+
+    /// A reply of a kind that does not serve, and is no error reply.
+    pub(crate) const fn kind_only(expected: &'static str, found: Kind) -> Self {
+        Self { expected, found, problem: Problem::Kind, details: None }
+    }
+
+    /// A reply of a kind that could serve, but not with this value.
+    #[cold]
+    pub(crate) const fn value(expected: &'static str, found: Kind) -> Self {
+        Self { expected, found, problem: Problem::Value, details: None }
+    }
+
+    /// What a type says itself of a reply.
+    pub(crate) fn other(text: String) -> Self {
+        Self { expected: "a value", found: Kind::Null, problem: Problem::Other, details: None }
+            .with_text(text.into_bytes().into())
+    }
+
+    fn with_text(mut self, text: Box<[u8]>) -> Self {
+        self.details.get_or_insert_default().text = text;
+        self
+    }
+
+    /// The same error, seen from one level further out.
+    #[cold]
+    pub(crate) fn at(mut self, place: Place) -> Self {
+        self.details.get_or_insert_default().path.push(place);
+        self
+    }
+
+    /// The same error, seen from the map in which it is the value of this key.
+    pub(crate) fn at_field(self, key: &ReplyRef<'_>) -> Self {
+        let key = match key {
+            ReplyRef::Integer(value) => itoa::Buffer::new().format(*value).as_bytes().into(),
+            key => key.to_bytes().map_or_else(|_| Box::default(), |bytes| (*bytes).into()),
+        };
+        self.at(Place::Field(key))
+    }
+
+    /// Returns what was asked for, as `an integer`.
+    #[must_use]
+    pub const fn expected(&self) -> &'static str {
+        self.expected
+    }
+
+    /// Returns what the reply is.
+    #[must_use]
+    pub const fn found(&self) -> Kind {
+        self.found
+    }
+
+    /// Returns the message, if what came is an error reply.
+    #[must_use]
+    pub fn error_reply(&self) -> Option<&[u8]> {
+        let details = self.details.as_ref().filter(|_| self.problem == Problem::ErrorReply)?;
+        Some(&details.text)
+    }
+
+    /// Returns the way to the value inside the reply, from the outside in; empty if it is the reply
+    /// itself.
+    pub fn path(&self) -> impl Iterator<Item = &Place> {
+        self.details.iter().flat_map(|details| details.path.iter().rev())
+    }
+}
+
+impl fmt::Display for ConversionError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let text = self.details.as_ref().map(|details| &*details.text).unwrap_or_default();
+        match self.problem {
+            Problem::Kind => write!(f, "expected {}, found {}", self.expected, Article(self.found)),
+            Problem::Value => {
+                let found = Article(self.found);
+                write!(f, "expected {}, found {found} that is not one", self.expected)
+            }
+            Problem::ErrorReply => write!(f, "error reply: {}", String::from_utf8_lossy(text)),
+            Problem::Other => f.write_str(&String::from_utf8_lossy(text)),
+        }?;
+        for (number, place) in self.path().enumerate() {
+            f.write_str(if number == 0 { " at " } else { ", " })?;
+            match place {
+                Place::Element(index) => write!(f, "element {index}")?,
+                Place::Key(index) => write!(f, "key {index}")?,
+                Place::Field(key) => write!(f, "field \"{}\"", key.escape_ascii())?,
+            }
+        }
+        Ok(())
+    }
+}
+
+impl core::error::Error for ConversionError {}
+
+/// A kind with its article.
+struct Article(Kind);
+
+impl fmt::Display for Article {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            kind @ (Kind::Error | Kind::Integer | Kind::Array | Kind::Attribute) => {
+                write!(f, "an {kind}")
+            }
+            Kind::Null => f.write_str("null"),
+            kind => write!(f, "a {kind}"),
+        }
+    }
+}

@@ -1,0 +1,204 @@
+//! Values as a tree.
+
+use serde::ser::{self, Serialize};
+
+use crate::kind::Kind;
+use crate::owned::{Builder, Reply};
+
+use super::Error;
+use super::aggregates::aggregates;
+
+/// How many values are made room for before they come, whatever the type announces.
+const RESERVED: usize = 4096;
+
+/// Adds a value to a tree.
+pub(super) struct Serializer<'b> {
+    builder: &'b mut Builder,
+}
+
+impl<'b> Serializer<'b> {
+    pub(super) fn new(builder: &'b mut Builder) -> Self {
+        Self { builder }
+    }
+
+    #[allow(clippy::unnecessary_wraps, reason = "as all methods of serde")]
+    fn value(self, value: impl Into<Reply>) -> Result<(), Error> {
+        self.builder.value(value.into());
+        Ok(())
+    }
+
+    /// Opens an aggregate.
+    fn open(self, kind: Kind, len: Option<usize>) -> Aggregate<'b> {
+        self.builder.open(kind, false, len.unwrap_or(0).min(RESERVED));
+        Aggregate { builder: self.builder, is_variant: false }
+    }
+
+    /// Opens the data of a variant, in a map of one pair.
+    fn open_variant(self, variant: &str, kind: Kind, len: usize) -> Aggregate<'b> {
+        self.builder.open(Kind::Map, false, 1);
+        self.builder.value(variant.into());
+        Aggregate { is_variant: true, ..self.open(kind, Some(len)) }
+    }
+}
+
+/// Implements methods of `Serializer` for what is a reply by itself.
+macro_rules! values {
+    ($($method:ident $type:ty;)*) => {$(
+        fn $method(self, value: $type) -> Result<(), Error> {
+            self.value(value)
+        }
+    )*};
+}
+
+impl<'b> ser::Serializer for Serializer<'b> {
+    type Ok = ();
+    type Error = Error;
+    type SerializeSeq = Aggregate<'b>;
+    type SerializeTuple = Aggregate<'b>;
+    type SerializeTupleStruct = Aggregate<'b>;
+    type SerializeTupleVariant = Aggregate<'b>;
+    type SerializeMap = Aggregate<'b>;
+    type SerializeStruct = Aggregate<'b>;
+    type SerializeStructVariant = Aggregate<'b>;
+
+    values! {
+        serialize_bool bool;
+        serialize_i8 i8;
+        serialize_i16 i16;
+        serialize_i32 i32;
+        serialize_i64 i64;
+        serialize_i128 i128;
+        serialize_u8 u8;
+        serialize_u16 u16;
+        serialize_u32 u32;
+        serialize_u64 u64;
+        serialize_u128 u128;
+        serialize_f32 f32;
+        serialize_f64 f64;
+        serialize_str &str;
+        serialize_bytes &[u8];
+    }
+
+    fn serialize_char(self, value: char) -> Result<(), Error> {
+        self.value(&*value.encode_utf8(&mut [0; 4]))
+    }
+
+    fn serialize_none(self) -> Result<(), Error> {
+        self.value(Reply::Null)
+    }
+
+    fn serialize_some<T: Serialize + ?Sized>(self, value: &T) -> Result<(), Error> {
+        value.serialize(self)
+    }
+
+    fn serialize_unit(self) -> Result<(), Error> {
+        self.value(Reply::Null)
+    }
+
+    fn serialize_unit_struct(self, _: &'static str) -> Result<(), Error> {
+        self.value(Reply::Null)
+    }
+
+    fn serialize_unit_variant(
+        self,
+        _: &'static str,
+        _: u32,
+        variant: &'static str,
+    ) -> Result<(), Error> {
+        self.value(variant)
+    }
+
+    fn serialize_newtype_struct<T: Serialize + ?Sized>(
+        self,
+        _: &'static str,
+        value: &T,
+    ) -> Result<(), Error> {
+        value.serialize(self)
+    }
+
+    fn serialize_newtype_variant<T: Serialize + ?Sized>(
+        self,
+        _: &'static str,
+        _: u32,
+        variant: &'static str,
+        value: &T,
+    ) -> Result<(), Error> {
+        self.builder.open(Kind::Map, false, 1);
+        self.builder.value(variant.into());
+        value.serialize(Serializer::new(&mut *self.builder))?;
+        self.builder.close();
+        Ok(())
+    }
+
+    fn serialize_seq(self, len: Option<usize>) -> Result<Aggregate<'b>, Error> {
+        Ok(self.open(Kind::Array, len))
+    }
+
+    fn serialize_tuple(self, len: usize) -> Result<Aggregate<'b>, Error> {
+        Ok(self.open(Kind::Array, Some(len)))
+    }
+
+    fn serialize_tuple_struct(self, _: &'static str, len: usize) -> Result<Aggregate<'b>, Error> {
+        Ok(self.open(Kind::Array, Some(len)))
+    }
+
+    fn serialize_tuple_variant(
+        self,
+        _: &'static str,
+        _: u32,
+        variant: &'static str,
+        len: usize,
+    ) -> Result<Aggregate<'b>, Error> {
+        Ok(self.open_variant(variant, Kind::Array, len))
+    }
+
+    fn serialize_map(self, len: Option<usize>) -> Result<Aggregate<'b>, Error> {
+        Ok(self.open(Kind::Map, len))
+    }
+
+    fn serialize_struct(self, _: &'static str, len: usize) -> Result<Aggregate<'b>, Error> {
+        Ok(self.open(Kind::Map, Some(len)))
+    }
+
+    fn serialize_struct_variant(
+        self,
+        _: &'static str,
+        _: u32,
+        variant: &'static str,
+        len: usize,
+    ) -> Result<Aggregate<'b>, Error> {
+        Ok(self.open_variant(variant, Kind::Map, len))
+    }
+}
+
+/// An aggregate that is open.
+pub(super) struct Aggregate<'b> {
+    builder: &'b mut Builder,
+    /// Whether it is the data of a variant, in a map of one pair.
+    is_variant: bool,
+}
+
+impl Aggregate<'_> {
+    fn add<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Error> {
+        value.serialize(Serializer::new(self.builder))
+    }
+
+    fn add_key<T: Serialize + ?Sized>(&mut self, key: &T) -> Result<(), Error> {
+        self.add(key)
+    }
+
+    fn add_value<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Error> {
+        self.add(value)
+    }
+
+    #[allow(clippy::unnecessary_wraps, reason = "as all aggregates of serde")]
+    fn close(self) -> Result<(), Error> {
+        self.builder.close();
+        if self.is_variant {
+            self.builder.close();
+        }
+        Ok(())
+    }
+}
+
+aggregates!(Aggregate<'_>);

@@ -1,0 +1,84 @@
+//! Where encoded bytes go: into a buffer, or into a sum of lengths.
+
+use bytes::{BufMut, Bytes};
+
+/// Takes bytes in order.
+pub trait Sink {
+    /// Takes bytes.
+    fn put(&mut self, bytes: &[u8]);
+
+    /// Takes a type byte, a number and a line end.
+    fn header(&mut self, type_byte: u8, number: usize);
+
+    /// Takes bytes that it may keep instead of copying them.
+    #[inline]
+    fn share(&mut self, bytes: &Bytes) {
+        self.put(bytes);
+    }
+
+    /// Takes a payload behind its length, and its line end.
+    #[inline]
+    fn payload(&mut self, type_byte: u8, payload: &[u8]) {
+        self.header(type_byte, payload.len());
+        self.put(payload);
+        self.put(b"\r\n");
+    }
+
+    /// Takes a text behind its type byte, and its line end.
+    #[inline]
+    fn line(&mut self, type_byte: u8, text: &[u8]) {
+        self.put(&[type_byte]);
+        self.put(text);
+        self.put(b"\r\n");
+    }
+}
+
+/// Writes to a buffer that has room.
+pub(crate) struct Out<'b, B>(pub(crate) &'b mut B);
+
+impl<B: BufMut> Sink for Out<'_, B> {
+    #[inline]
+    fn put(&mut self, bytes: &[u8]) {
+        self.0.put_slice(bytes);
+    }
+
+    #[inline]
+    fn header(&mut self, type_byte: u8, number: usize) {
+        #[allow(clippy::cast_possible_truncation, reason = "less than ten, or less than a hundred")]
+        let digit = |value: usize| b'0' + value as u8;
+        match number {
+            0..10 => self.0.put_slice(&[type_byte, digit(number), b'\r', b'\n']),
+            10..100 => {
+                let digits = [digit(number / 10), digit(number % 10)];
+                self.0.put_slice(&[type_byte, digits[0], digits[1], b'\r', b'\n']);
+            }
+            _ => {
+                self.0.put_u8(type_byte);
+                self.0.put_slice(itoa::Buffer::new().format(number).as_bytes());
+                self.0.put_slice(b"\r\n");
+            }
+        }
+    }
+}
+
+/// Counts what would be written.
+#[derive(Default)]
+pub(crate) struct Length(usize);
+
+impl Length {
+    pub(crate) const fn get(&self) -> usize {
+        self.0
+    }
+}
+
+impl Sink for Length {
+    #[inline]
+    fn put(&mut self, bytes: &[u8]) {
+        self.0 += bytes.len();
+    }
+
+    #[inline]
+    fn header(&mut self, _: u8, number: usize) {
+        self.0 += 3 + number.checked_ilog10().unwrap_or(0) as usize + 1;
+    }
+}

@@ -1,0 +1,282 @@
+//! Types of serde: from the replies of both protocols, back into replies, and into arguments.
+
+#![cfg(feature = "serde")]
+
+use std::collections::{BTreeMap, HashMap};
+use std::fmt::Debug;
+
+use serde::de::{DeserializeOwned, IgnoredAny};
+use serde::{Deserialize, Serialize};
+use zresp::{CommandBuf, Decoder, Encode, Limits, Protocol, ReplyRef, de, ser};
+
+fn of(wire: &[u8]) -> ReplyRef<'_> {
+    zresp::decode(wire).expect("a valid reply").expect("a whole reply").reply
+}
+
+fn read<'de, T: Deserialize<'de>>(wire: &'de [u8]) -> Result<T, String> {
+    de::from_reply(of(wire)).map_err(|error| error.to_string())
+}
+
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
+struct Player {
+    name: String,
+    level: u8,
+    score: f64,
+    active: bool,
+    guild: Option<String>,
+    tags: Vec<String>,
+}
+
+#[derive(Debug, PartialEq, Deserialize)]
+struct Borrowed<'a> {
+    text: &'a str,
+    #[serde(borrow)]
+    bytes: Option<&'a [u8]>,
+}
+
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Role {
+    Master,
+    Replica(u16),
+    Shard(u16, String),
+    Sentinel { quorum: u8 },
+}
+
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
+struct Meters(f64);
+
+/// A type that is nested as deep as its data.
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
+#[serde(untagged)]
+enum Tree {
+    Leaf(i64),
+    Node(Vec<Tree>),
+}
+
+fn player() -> Player {
+    Player {
+        name: "ada".to_owned(),
+        level: 37,
+        score: 1.5,
+        active: true,
+        guild: None,
+        tags: vec!["x".to_owned(), "y".to_owned()],
+    }
+}
+
+#[test]
+fn a_struct_comes_from_the_maps_of_both_protocols() {
+    let tags = b"*2\r\n$1\r\nx\r\n$1\r\ny\r\n".as_slice();
+    let typed = b"+name\r\n+ada\r\n+level\r\n:37\r\n+score\r\n,1.5\r\n+active\r\n#t\r\n+guild\r\n_\r\n+tags\r\n";
+    let text = b"+name\r\n$3\r\nada\r\n+level\r\n$2\r\n37\r\n+score\r\n$3\r\n1.5\r\n+active\r\n$1\r\n1\r\n+guild\r\n$-1\r\n+tags\r\n";
+    let wires = [
+        [b"%6\r\n", typed.as_slice(), tags].concat(),
+        [b"%6\r\n", text.as_slice(), tags].concat(),
+        [b"*12\r\n", text.as_slice(), tags].concat(),
+        [b"%?\r\n", typed.as_slice(), tags, b".\r\n"].concat(),
+        [b"*?\r\n", text.as_slice(), tags, b".\r\n"].concat(),
+        [b"%7\r\n+unknown\r\n%1\r\n+a\r\n*?\r\n:1\r\n.\r\n", typed.as_slice(), tags].concat(),
+        [b"%7\r\n+unknown\r\n%?\r\n+a\r\n|1\r\n+k\r\n+v\r\n:1\r\n.\r\n", typed.as_slice(), tags]
+            .concat(),
+        [b"|1\r\n+ttl\r\n:1\r\n%6\r\n", typed.as_slice(), tags].concat(),
+    ];
+    for wire in wires {
+        assert_eq!(read::<Player>(&wire), Ok(player()), "{}", wire.escape_ascii());
+    }
+}
+
+#[test]
+fn what_lies_in_one_piece_is_borrowed() {
+    let wire = b"%2\r\n+text\r\n$2\r\nab\r\n+bytes\r\n$2\r\n\xff\0\r\n";
+    let value: Borrowed<'_> = read(wire).unwrap();
+    assert_eq!(value, Borrowed { text: "ab", bytes: Some(b"\xff\0") });
+    assert!(wire.as_ptr_range().contains(&value.text.as_ptr()));
+    let chunks = b"%1\r\n+text\r\n$?\r\n;1\r\na\r\n;1\r\nb\r\n;0\r\n";
+    assert!(read::<Borrowed<'_>>(chunks).unwrap_err().contains("field \"text\""));
+    assert_eq!(read::<HashMap<String, String>>(chunks).unwrap()["text"], "ab");
+}
+
+#[test]
+fn enums_come_from_names_maps_and_arrays() {
+    let cases: [(&[u8], Role); 8] = [
+        (b"$6\r\nmaster\r\n", Role::Master),
+        (b"+master\r\n", Role::Master),
+        (b"%1\r\n+master\r\n_\r\n", Role::Master),
+        (b"%1\r\n+replica\r\n:3\r\n", Role::Replica(3)),
+        (b"*2\r\n+replica\r\n$1\r\n3\r\n", Role::Replica(3)),
+        (b"%1\r\n+shard\r\n*2\r\n:1\r\n+a\r\n", Role::Shard(1, "a".to_owned())),
+        (b"%1\r\n+sentinel\r\n%1\r\n+quorum\r\n:2\r\n", Role::Sentinel { quorum: 2 }),
+        (b"*2\r\n+sentinel\r\n*2\r\n+quorum\r\n:2\r\n", Role::Sentinel { quorum: 2 }),
+    ];
+    for (wire, expected) in cases {
+        assert_eq!(read::<Role>(wire), Ok(expected), "{}", wire.escape_ascii());
+    }
+    let both: Vec<Role> = read(b"*2\r\n+master\r\n%1\r\n+replica\r\n:3\r\n").unwrap();
+    assert_eq!(both, [Role::Master, Role::Replica(3)]);
+}
+
+#[test]
+fn maps_tuples_newtypes_and_units_come_from_what_serves() {
+    let map = HashMap::from([("a".to_owned(), 1u64), ("b".to_owned(), 2)]);
+    for wire in [
+        b"%2\r\n+a\r\n:1\r\n+b\r\n:2\r\n".as_slice(),
+        b"*4\r\n+a\r\n$1\r\n1\r\n+b\r\n$1\r\n2\r\n",
+        b"*2\r\n*2\r\n+a\r\n:1\r\n*2\r\n+b\r\n:2\r\n",
+        b"*?\r\n*2\r\n+a\r\n:1\r\n*2\r\n+b\r\n:2\r\n.\r\n",
+    ] {
+        assert_eq!(read(wire), Ok(map.clone()), "{}", wire.escape_ascii());
+    }
+    let pairs: Vec<(String, u64)> = read(b"%2\r\n+a\r\n:1\r\n+a\r\n:2\r\n").unwrap();
+    assert_eq!(pairs, [("a".to_owned(), 1), ("a".to_owned(), 2)]);
+    assert_eq!(read(b"*2\r\n,1\r\n$1\r\n2\r\n"), Ok(vec![Meters(1.0), Meters(2.0)]));
+    assert_eq!(read(b"*3\r\n*1\r\n:1\r\n+OK\r\n:7\r\n"), Ok(((), (), 7)));
+    assert_eq!(read(b"+7\r\n"), Ok('7'));
+    assert_eq!(
+        read(b"*2\r\n*2\r\n:1\r\n%?\r\n+a\r\n+b\r\n.\r\n:2\r\n").map(|(_, n): (IgnoredAny, u8)| n),
+        Ok(2)
+    );
+    assert_eq!(read(b"(340282366920938463463374607431768211455\r\n"), Ok(u128::MAX));
+}
+
+#[test]
+fn a_value_of_any_type_is_told_by_its_kind() {
+    let wire = b"%6\r\n+a\r\n:1\r\n+b\r\n,1.5\r\n+c\r\n#t\r\n+d\r\n_\r\n+e\r\n*1\r\n$1\r\nx\r\n+f\r\n$-1\r\n";
+    let expected =
+        serde_json::json!({ "a": 1, "b": 1.5, "c": true, "d": null, "e": ["x"], "f": null });
+    assert_eq!(read(wire), Ok(expected));
+}
+
+#[test]
+fn a_failure_says_where() {
+    fn message<T: DeserializeOwned + Debug>(wire: &[u8]) -> String {
+        read::<T>(wire).expect_err("no such value")
+    }
+    let cases = [
+        (
+            message::<Vec<i64>>(b"*2\r\n:1\r\n+x\r\n"),
+            "expected an integer, found a simple string that is not one at element 1",
+        ),
+        (message::<i64>(b"-ERR x\r\n"), "error reply: ERR x"),
+        (message::<Vec<i64>>(b"-ERR x\r\n"), "error reply: ERR x"),
+        (message::<()>(b"-ERR x\r\n"), "error reply: ERR x"),
+        (message::<i64>(b"*0\r\n"), "expected an integer, found an array"),
+        (
+            message::<Vec<i64>>(b"$1\r\nx\r\n"),
+            "expected an array, a set or a push, found a bulk string",
+        ),
+        (
+            message::<(i64, i64)>(b"*3\r\n:1\r\n:1\r\n:1\r\n"),
+            "expected an array of 2 elements, found one of more",
+        ),
+        (message::<(i64, i64)>(b"*1\r\n:1\r\n"), "invalid length 1, expected a tuple of size 2"),
+        (
+            message::<HashMap<String, i64>>(b"*3\r\n+a\r\n:1\r\n+b\r\n"),
+            "expected a map, found an array that is not one",
+        ),
+        (
+            message::<HashMap<String, i64>>(b"*2\r\n*2\r\n+a\r\n:1\r\n+b\r\n"),
+            "expected a map, found an array that is not one",
+        ),
+        (
+            message::<HashMap<i64, i64>>(b"%1\r\n+a\r\n:1\r\n"),
+            "expected an integer, found a simple string that is not one at key 0",
+        ),
+        (
+            message::<Vec<Player>>(b"*1\r\n%1\r\n+name\r\n+x\r\n"),
+            "missing field `level` at element 0",
+        ),
+        (
+            message::<Vec<Player>>(b"*1\r\n%1\r\n+tags\r\n*1\r\n:1\r\n"),
+            "expected a string, found an integer at element 0, field \"tags\", element 0",
+        ),
+        (
+            message::<Role>(b"+king\r\n"),
+            "unknown variant `king`, expected one of `master`, `replica`, `shard`, `sentinel`",
+        ),
+        (
+            message::<Role>(b"*3\r\n+king\r\n+a\r\n+b\r\n"),
+            "expected a variant of an enum, found an array",
+        ),
+    ];
+    for (found, expected) in cases {
+        assert_eq!(found, expected);
+    }
+}
+
+#[test]
+fn a_recursive_type_is_read_to_a_bounded_depth() {
+    let nested = |depth: usize| [b"*1\r\n".repeat(depth).as_slice(), b":1\r\n"].concat();
+    let read = |depth| {
+        let wire = nested(depth);
+        let mut decoder = Decoder::with_limits(Limits::new().with_depth(1_000));
+        let frame = decoder.decode(&wire).unwrap().unwrap();
+        de::from_reply::<serde_json::Value>(frame.reply).map_err(|error| error.to_string())
+    };
+    assert!(read(100).is_ok());
+    assert!(read(128).is_ok());
+    let error = read(129).unwrap_err();
+    assert!(error.starts_with("nested deeper than 128 levels at element 0"), "{error}");
+    let mut decoder = Decoder::with_limits(Limits::new().with_depth(200_000));
+    let wire = nested(200_000);
+    let frame = decoder.decode(&wire).unwrap().unwrap();
+    assert!(de::from_reply::<IgnoredAny>(frame.reply).is_ok());
+    assert!(de::from_reply::<Tree>(frame.reply).is_err());
+}
+
+#[test]
+fn what_is_written_as_a_reply_reads_back() {
+    fn assert_round_trip<T: Serialize + DeserializeOwned + PartialEq + Debug>(value: &T) {
+        let reply = ser::to_reply(value).unwrap();
+        for protocol in [Protocol::Resp2, Protocol::Resp3] {
+            let wire = reply.to_wire(protocol).unwrap();
+            assert_eq!(read::<T>(&wire).as_ref(), Ok(value), "{reply:?} in {protocol:?}");
+        }
+    }
+    assert_round_trip(&player());
+    assert_round_trip(&vec![Role::Master, Role::Replica(3), Role::Sentinel { quorum: 1 }]);
+    assert_round_trip(&vec![Role::Shard(1, "a\r\n+b".to_owned())]);
+    assert_round_trip(&BTreeMap::from([(1u8, Some(-1i64)), (2, None)]));
+    assert_round_trip(&(u64::MAX, i64::MIN, f64::MAX, 0.1f32, 'ß', "x".to_owned(), Meters(2.5)));
+    assert_round_trip(&Tree::Node(vec![Tree::Leaf(1), Tree::Node(vec![])]));
+    assert_round_trip(&[i128::MAX, i128::MIN]);
+}
+
+#[test]
+fn arguments_are_flat_and_leave_out_what_is_nothing() {
+    #[derive(Serialize)]
+    struct Options<'a> {
+        ex: Option<u32>,
+        match_: Option<&'a str>,
+        count: u8,
+        on: bool,
+    }
+    let arguments = |value: &dyn Fn(&mut CommandBuf) -> Result<(), ser::Error>| {
+        let mut command = CommandBuf::new("X");
+        value(&mut command).map(|()| command)
+    };
+    let options = Options { ex: None, match_: Some("a*"), count: 3, on: false };
+    let command = arguments(&|command| ser::push_arguments(command, &options)).unwrap();
+    assert_eq!(
+        command,
+        CommandBuf::new("X").arg("match_").arg("a*").arg("count").arg(3).arg("on").arg(0)
+    );
+
+    let nested = ("a", vec![(1.5, "x"), (2.0, "y")], (), None::<u8>, Role::Replica(7));
+    let command = arguments(&|command| ser::push_arguments(command, &nested)).unwrap();
+    let expected = ["a", "1.5", "x", "2", "y", "replica", "7"];
+    let mut by_hand = CommandBuf::new("X");
+    by_hand.extend(expected);
+    assert_eq!(command, by_hand);
+
+    for refused in [
+        arguments(&|command| ser::push_arguments(command, &BTreeMap::from([("a", [1, 2])]))),
+        arguments(&|command| ser::push_arguments(command, &BTreeMap::from([([1, 2], "a")]))),
+    ] {
+        let error = refused.unwrap_err().to_string();
+        assert!(["a field of 2 arguments", "a key of 2 arguments"].contains(&&*error), "{error}");
+    }
+    let mut command = CommandBuf::new("X");
+    assert!(ser::push_arguments(&mut command, &("a", BTreeMap::from([("b", [1, 2])]))).is_err());
+    assert_eq!(command, CommandBuf::new("X"));
+}
