@@ -49,11 +49,43 @@ impl<'de> SeqAccess<'de> for Elements<'_, 'de> {
 pub(super) struct Pairs<'c, 'de> {
     pub(super) cursor: &'c mut Cursor<'de>,
     pub(super) open: Open,
-    /// Whether each pair is an array.
-    pub(super) is_nested: bool,
+    /// The array of the last pair, where each pair is one.
+    pub(super) pair: Option<Open>,
     pub(super) index: usize,
     /// The key whose value is next.
     pub(super) key: ReplyRef<'de>,
+}
+
+impl<'de> Pairs<'_, 'de> {
+    /// Takes the head of the next key or value.
+    #[inline]
+    fn head(&mut self) -> Result<Head<'de>, ConversionError> {
+        let values = self.pair.as_mut().unwrap_or(&mut self.open);
+        if !self.cursor.has_more(values) {
+            return Err(ConversionError::value(MAP, self.open.kind));
+        }
+        values.left = values.left.map(|left| left - 1);
+        self.cursor.head()
+    }
+
+    /// Opens the next pair, if pairs are arrays.
+    fn open_pair(&mut self) -> Result<(), ConversionError> {
+        if self.pair.take().is_some() {
+            match self.head()? {
+                Head::Open(Open { kind: Kind::Array | Kind::Set | Kind::Push, left }) => {
+                    self.pair = Some(Open { kind: Kind::Array, left });
+                }
+                _ => return Err(ConversionError::value(MAP, self.open.kind)),
+            }
+        }
+        Ok(())
+    }
+
+    /// Refuses a pair that goes on behind its value.
+    fn close_pair(&mut self) -> Result<(), ConversionError> {
+        let has_more = self.pair.as_mut().is_some_and(|pair| self.cursor.has_more(pair));
+        if has_more { Err(ConversionError::value(MAP, self.open.kind)) } else { Ok(()) }
+    }
 }
 
 impl<'de> MapAccess<'de> for Pairs<'_, 'de> {
@@ -67,16 +99,8 @@ impl<'de> MapAccess<'de> for Pairs<'_, 'de> {
         if !self.cursor.has_more(&mut self.open) {
             return Ok(None);
         }
-        let mut taken = 2;
-        if self.is_nested {
-            taken = 1;
-            match self.cursor.head()? {
-                Head::Open(Open { kind: Kind::Array, left: Some(2) }) => {}
-                _ => return Err(ConversionError::value(MAP, Kind::Array)),
-            }
-        }
-        self.open.left = self.open.left.map(|left| left.saturating_sub(taken));
-        let head = self.cursor.head()?;
+        self.open_pair()?;
+        let head = self.head()?;
         self.key = match head {
             Head::Scalar(key) => key,
             Head::Open(_) => ReplyRef::Null,
@@ -92,13 +116,15 @@ impl<'de> MapAccess<'de> for Pairs<'_, 'de> {
         &mut self,
         seed: V,
     ) -> Result<V::Value, ConversionError> {
-        let head = self.cursor.head()?;
+        let head = self.head()?;
         let value = seed.deserialize(Value::new(self.cursor, head));
-        value.map_err(|error| error.at_field(&self.key))
+        let value = value.map_err(|error| error.at_field(&self.key))?;
+        self.close_pair()?;
+        Ok(value)
     }
 
     fn size_hint(&self) -> Option<usize> {
-        let each = if self.is_nested { 1 } else { 2 };
+        let each = if self.pair.is_some() { 1 } else { 2 };
         self.open.left.map(|left| left as usize / each)
     }
 }

@@ -83,7 +83,19 @@ impl<'de> Cursor<'de> {
 
     /// Returns whether the next value is an array of two.
     pub(super) fn is_at_pair(&self) -> bool {
-        self.rest.starts_with(b"*2\r\n")
+        let mut ahead = Self { ..*self };
+        let Ok(Head::Open(mut array @ Open { kind: Kind::Array, .. })) = ahead.head() else {
+            return false;
+        };
+        if array.left.is_some() {
+            return array.left == Some(2);
+        }
+        let mut count = 0;
+        while ahead.has_more(&mut array) {
+            ahead.pass(1);
+            count += 1;
+        }
+        count == 2
     }
 
     /// Passes over all that is left of an aggregate.

@@ -68,14 +68,18 @@ impl<'c, 'de> Value<'c, 'de> {
         open: Open,
         visitor: V,
     ) -> Result<V::Value, ConversionError> {
-        let is_nested = open.kind != Kind::Map && self.cursor.is_at_pair();
+        let is_nested = matches!(open.kind, Kind::Array | Kind::Set) && self.cursor.is_at_pair();
         let is_odd = open.left.is_some_and(|left| left % 2 == 1);
-        if is_odd && !is_nested {
-            return Err(ConversionError::value(MAP, open.kind));
+        match open.kind {
+            Kind::Set | Kind::Push if !is_nested => return Err(open.is_no(MAP)),
+            kind if is_odd && !is_nested => return Err(ConversionError::value(MAP, kind)),
+            _ => {}
         }
         self.cursor.enter()?;
         let key = ReplyRef::Null;
-        let mut pairs = Pairs { cursor: self.cursor, open, is_nested, index: 0, key };
+        // The first pair replaces this one.
+        let pair = is_nested.then_some(Open { left: Some(0), ..open });
+        let mut pairs = Pairs { cursor: self.cursor, open, pair, index: 0, key };
         let value = visitor.visit_map(&mut pairs)?;
         if pairs.cursor.has_more(&mut pairs.open) {
             return Err(serde::de::Error::custom("a map with more pairs than expected"));
