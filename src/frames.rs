@@ -3,10 +3,13 @@
 use core::fmt;
 use core::iter::FusedIterator;
 
+use bytes::BytesMut;
+
 use crate::command::{CommandDecoder, Request};
 use crate::decode::Decoder;
 use crate::error::{Error, ErrorKind};
 use crate::limits::{InlinePolicy, Limits};
+use crate::owned::{CommandFrame, Frame};
 use crate::reply::Decoded;
 use crate::resume::Bounds;
 
@@ -17,12 +20,15 @@ impl FrameDecoder for Decoder {}
 impl FrameDecoder for CommandDecoder {}
 
 pub(crate) mod sealed {
-    use super::{Bounds, Error, Limits};
+    use super::{Bounds, BytesMut, Error, Limits};
 
-    /// What iterators and readers need of a decoder.
+    /// What iterators, readers and codecs need of a decoder.
     pub trait Frames {
         /// A view of a frame.
         type Frame<'a>;
+
+        /// A frame that owns its bytes.
+        type Owned;
 
         /// A decoder with these limits.
         fn with_limits(limits: Limits) -> Self;
@@ -41,11 +47,18 @@ pub(crate) mod sealed {
 
         /// How many bytes at the front of the buffer belong to no frame, and are to be dropped.
         fn skipped(&mut self) -> usize;
+
+        /// The frame that the buffer begins with, taken off it.
+        fn owned(&mut self, buffer: &mut BytesMut) -> Result<Option<Self::Owned>, Error>;
+
+        /// How many further bytes can complete the frame at least.
+        fn needed(&self) -> usize;
     }
 }
 
 impl sealed::Frames for Decoder {
     type Frame<'a> = Decoded<'a>;
+    type Owned = Frame;
 
     #[inline]
     fn with_limits(limits: Limits) -> Self {
@@ -73,10 +86,20 @@ impl sealed::Frames for Decoder {
     fn skipped(&mut self) -> usize {
         0
     }
+
+    #[inline]
+    fn owned(&mut self, buffer: &mut BytesMut) -> Result<Option<Frame>, Error> {
+        self.decode_frame(buffer)
+    }
+
+    fn needed(&self) -> usize {
+        self.needed()
+    }
 }
 
 impl sealed::Frames for CommandDecoder {
     type Frame<'a> = Request<'a>;
+    type Owned = CommandFrame;
 
     #[inline]
     fn with_limits(limits: Limits) -> Self {
@@ -103,6 +126,15 @@ impl sealed::Frames for CommandDecoder {
 
     fn skipped(&mut self) -> usize {
         self.take_skipped()
+    }
+
+    #[inline]
+    fn owned(&mut self, buffer: &mut BytesMut) -> Result<Option<CommandFrame>, Error> {
+        self.decode_frame(buffer)
+    }
+
+    fn needed(&self) -> usize {
+        self.needed()
     }
 }
 

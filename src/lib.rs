@@ -27,6 +27,8 @@ extern crate std;
 
 #[cfg(feature = "cluster")]
 pub mod cluster;
+#[cfg(feature = "codec")]
+pub mod codec;
 mod command;
 #[cfg(feature = "commands")]
 pub mod commands;

@@ -1,0 +1,74 @@
+//! Talks to a server through `tokio_util::codec::Framed`, and shows what it answers.
+//!
+//! ```text
+//! cargo run --features codec --example client                    # at 127.0.0.1:6379
+//! cargo run --features codec --example client -- example.org:6380
+//! ```
+
+use std::io::{self, ErrorKind};
+use std::process::ExitCode;
+use std::time::Duration;
+
+use futures_util::{SinkExt, StreamExt};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+use tokio_util::codec::Framed;
+use zresp::codec::ReplyCodec;
+use zresp::{CommandBuf, Frame};
+
+/// How long the server may take to accept a connection, or to answer.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+type Connection = Framed<TcpStream, ReplyCodec>;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> ExitCode {
+    let address = std::env::args().nth(1).unwrap_or_else(|| "127.0.0.1:6379".to_owned());
+    let mut connection = match connect(&address).await {
+        Ok(connection) => connection,
+        Err(error) => {
+            eprintln!("no server at {address}: {error}");
+            return ExitCode::FAILURE;
+        }
+    };
+    match talk(&mut connection).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{address}: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn connect(address: &str) -> io::Result<Connection> {
+    let stream = timeout(PATIENCE, TcpStream::connect(address)).await??;
+    stream.set_nodelay(true)?;
+    Ok(Framed::new(stream, ReplyCodec::new()))
+}
+
+async fn talk(connection: &mut Connection) -> io::Result<()> {
+    ask(connection, &[CommandBuf::new("HELLO").arg(3)]).await?;
+    // A pipeline: the second command is sent before the first one is answered.
+    let set = CommandBuf::new("SET").arg("zresp:example").arg("a\r\nvalue").arg("EX").arg(60);
+    let get = CommandBuf::new("GET").arg("zresp:example");
+    ask(connection, &[set, get]).await
+}
+
+/// Sends the commands in one go, and shows a reply for each.
+async fn ask(connection: &mut Connection, commands: &[CommandBuf]) -> io::Result<()> {
+    for command in commands {
+        connection.feed(command).await?;
+    }
+    SinkExt::<&CommandBuf>::flush(connection).await?;
+    for command in commands {
+        println!("{command:?}\n    {:?}", answer(connection).await?);
+    }
+    Ok(())
+}
+
+async fn answer(connection: &mut Connection) -> io::Result<Frame> {
+    match timeout(PATIENCE, connection.next()).await? {
+        Some(frame) => Ok(frame?),
+        None => Err(io::Error::new(ErrorKind::UnexpectedEof, "the server closed the connection")),
+    }
+}
