@@ -1,6 +1,9 @@
-#![cfg_attr(all(feature = "cluster", feature = "commands", feature = "std"), doc = include_str!("../README.md"))]
 #![cfg_attr(
-    not(all(feature = "cluster", feature = "commands", feature = "std")),
+    all(feature = "cluster", feature = "commands", feature = "serde", feature = "std"),
+    doc = include_str!("../README.md")
+)]
+#![cfg_attr(
+    not(all(feature = "cluster", feature = "commands", feature = "serde", feature = "std")),
     doc = "A zero-copy parser for RESP2 and RESP3: `README.md` shows how to use it, with all features."
 )]
 #![no_std]
