@@ -135,6 +135,10 @@ impl<P> Segments<P> {
     }
 
     fn push_small(&mut self, bytes: &[u8]) {
+        // No part is empty: to who takes them one by one, that is the end.
+        if bytes.is_empty() {
+            return;
+        }
         self.small.extend_from_slice(bytes);
         self.remaining += bytes.len();
         let end = self.small.len();
