@@ -97,7 +97,13 @@ pub(super) fn write_error_line(message: &[u8], sink: &mut impl Sink) {
 
 impl sealed::Encode for ReplyRef<'_> {
     fn check(&self, _: Protocol) -> Result<(), EncodeError> {
-        check_scalar(self)
+        match self {
+            // Of the elements of a streamed array or set.
+            Self::Push(items) if items.len().is_none() => {
+                Err(EncodeError::CannotStream { kind: Kind::Push })
+            }
+            other => check_scalar(other),
+        }
     }
 
     fn write(&self, protocol: Protocol, sink: &mut impl Sink) {

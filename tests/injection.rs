@@ -1,0 +1,407 @@
+//! Nobody's data becomes protocol: through every way to make and write a value, data either stays whole
+//! inside of one frame, or is an error with nothing written.
+#![cfg(feature = "std")]
+
+use bytes::BytesMut;
+use zresp::{
+    Argument, Arguments, Command, CommandBuf, CommandPatch, Decoded, Encode, EncodeError, Entries,
+    Items, Kind, Protocol, Reply, ReplyPatch, ReplyRef, ReplyWriter, Segments, StreamedString,
+};
+
+const PROTOCOLS: [Protocol; 2] = [Protocol::Resp2, Protocol::Resp3];
+
+/// What somebody would like to be taken for protocol.
+const HOSTILE: [&[u8]; 22] = [
+    b"",
+    b"\r",
+    b"\n",
+    b"\r\n",
+    b"\0",
+    b"\n\r",
+    b"a\rb",
+    b"a\nb",
+    b"a\r\nb",
+    b"a\0b",
+    b"\r\n\r\n",
+    b"OK\r\n+INJECTED",
+    b"OK\r\n+INJECTED\r\n",
+    b"$-1\r\n",
+    b"$4\r\nPING\r\n",
+    b"x\r\n*1\r\n$8\r\nFLUSHALL\r\n",
+    b"\r\n;0\r\n",
+    b"\r\n.\r\n",
+    b"1\r\n:2\r\n",
+    b"12\r\n",
+    b"|1\r\n+a\r\n+b\r\n",
+    b"\xff\xfe\r\n\xff",
+];
+
+fn has_line_break(data: &[u8]) -> bool {
+    data.iter().any(|byte| b"\r\n".contains(byte))
+}
+
+/// The frame that is all of the bytes.
+fn one_frame<'a>(wire: &'a [u8], case: &str) -> Decoded<'a> {
+    let frame = zresp::decode(wire).unwrap_or_else(|error| panic!("{case}: {error}"));
+    let frame = frame.unwrap_or_else(|| panic!("{case}: incomplete"));
+    assert_eq!(frame.wire.len(), wire.len(), "{case}: more than one frame");
+    frame
+}
+
+/// Encodes; asserts that an error writes nothing.
+fn encoded(value: &impl Encode, protocol: Protocol, case: &str) -> Result<Vec<u8>, EncodeError> {
+    let mut out = BytesMut::from("+before\r\n");
+    let result = value.encode(protocol, &mut out);
+    let written = out.split_off(9);
+    assert_eq!(out, "+before\r\n", "{case}");
+    assert_eq!(value.encoded_len(protocol), result.map(|()| written.len()), "{case}");
+    assert!(result.is_ok() || written.is_empty(), "{case}: {result:?} after {written:?}");
+    result.map(|()| written.to_vec())
+}
+
+/// Asserts that a value with some data in it is written as one frame that means the same, or is this
+/// error; and the same inside of others, by a writer, in parts and as a patch.
+fn assert_contained(name: &str, value: &Reply, error: Option<EncodeError>) {
+    for protocol in PROTOCOLS {
+        let case = format!("{name} of {value:?} in {protocol:?}");
+        let written = encoded(value, protocol, &case);
+        assert_eq!(written.as_ref().err(), error.as_ref(), "{case}");
+        if let Ok(wire) = &written {
+            let frame = one_frame(wire, &case);
+            match protocol {
+                Protocol::Resp3 => assert_eq!(Reply::from(frame), *value, "{case}"),
+                Protocol::Resp2 => assert_eq!(text(&Reply::from(frame)), spaced(value), "{case}"),
+            }
+        }
+        let key = Reply::map([(value.clone(), Reply::Null)]);
+        let nested = Reply::array([Reply::Null, key, Reply::from("end")]);
+        let attribute: Entries = [(value.clone(), value.clone())].into_iter().collect();
+        let annotated = Reply::from(zresp::Annotated::new(attribute, Reply::Null));
+        for (way, outer) in [("nested", &nested), ("attribute", &annotated)] {
+            let case = format!("{way} {case}");
+            let written = encoded(outer, protocol, &case);
+            assert_eq!(written.as_ref().err(), error.as_ref(), "{case}");
+            if let Ok(wire) = written {
+                let again = Reply::from(one_frame(&wire, &case));
+                assert!(protocol == Protocol::Resp2 || again == *outer, "{case}: {again:?}");
+            }
+        }
+
+        let parts = Segments::of_reply(value, protocol).map(|parts| parts.into_parts().concat());
+        assert_eq!(parts, written, "{case}: parts");
+
+        let mut out = BytesMut::from("+before\r\n");
+        let mut writer = ReplyWriter::new(&mut out, protocol);
+        writer.open_array(None).expect("room").integer(1).expect("room");
+        assert_eq!(writer.value(value).err(), error, "{case}: writer");
+        writer.integer(2).expect("room").close().expect("open");
+        writer.finish().expect("closed");
+        let middle = written.as_deref().unwrap_or_default();
+        let count = if error.is_none() { 3 } else { 2 };
+        let header = format!("+before\r\n*{count}\r\n:1\r\n").into_bytes();
+        assert_eq!(out, [&header, middle, b":2\r\n"].concat(), "{case}: writer");
+
+        let pair = one_frame(b"*2\r\n+a\r\n+b\r\n", "two values").reply;
+        for is_new in [false, true] {
+            let mut patch = ReplyPatch::new(pair).expect("an aggregate");
+            _ = if is_new { patch.push(value.clone()) } else { patch.replace(0, value.clone()) };
+            let patched = encoded(&patch, protocol, &case);
+            let (before, behind) =
+                if is_new { ("*3\r\n+a\r\n+b\r\n", "") } else { ("*2\r\n", "+b\r\n") };
+            let around = |wire: Vec<u8>| [before.as_bytes(), &wire, behind.as_bytes()].concat();
+            let expected = written.clone().map(around);
+            assert_eq!(patched, expected, "{case}: patch");
+        }
+    }
+}
+
+/// The bytes of a text, an error in bulk as in a line.
+fn text(reply: &Reply) -> Option<Vec<u8>> {
+    match reply {
+        Reply::Streamed(string) => Some(string.chunks().collect::<Vec<_>>().concat()),
+        Reply::Error(message) | Reply::BulkError(message) => Some(message.to_vec()),
+        Reply::Array(items) => items.first().and_then(text),
+        Reply::Map(entries) => entries.iter().next().and_then(|(key, _)| text(key)),
+        Reply::Set(items) => items.first().and_then(text),
+        scalar => scalar.as_bytes().map(<[u8]>::to_vec),
+    }
+}
+
+/// The same, with a space for each line break of an error in bulk.
+fn spaced(reply: &Reply) -> Option<Vec<u8>> {
+    let space = |byte: u8| if b"\r\n".contains(&byte) { b' ' } else { byte };
+    match reply {
+        Reply::BulkError(message) => Some(message.iter().copied().map(space).collect()),
+        other => text(other),
+    }
+}
+
+fn line_break(kind: Kind, data: &[u8]) -> Option<EncodeError> {
+    let offset = data.iter().position(|byte| b"\r\n".contains(byte))?;
+    Some(EncodeError::LineBreak { kind, offset })
+}
+
+fn not_a_number(data: &[u8]) -> Option<EncodeError> {
+    let is_number = !data.is_empty() && data.iter().all(u8::is_ascii_digit);
+    (!is_number).then_some(EncodeError::NotABigNumber)
+}
+
+#[test]
+fn data_in_a_line_must_have_no_line_break() {
+    for data in HOSTILE {
+        let simple = line_break(Kind::Simple, data);
+        let error = line_break(Kind::Error, data);
+        assert_eq!(simple.is_some(), has_line_break(data));
+        assert_contained("simple", &Reply::simple(data), simple);
+        assert_contained("Simple", &Reply::Simple(data.into()), simple);
+        assert_contained("error", &Reply::error(data), error);
+        assert_contained("Error", &Reply::Error(data.into()), error);
+    }
+}
+
+#[test]
+fn a_big_number_is_a_sign_and_digits() {
+    for data in HOSTILE {
+        assert_contained("BigNumber", &Reply::BigNumber(data.into()), not_a_number(data));
+    }
+    for text in ["-", "+", "--1", "1 ", " 1", "0x1", "1.0", "1e5", "١", "1\r\n:2", "nan"] {
+        let error = Some(EncodeError::NotABigNumber);
+        assert_contained("BigNumber", &Reply::BigNumber(text.into()), error);
+    }
+    for text in ["0", "-0", "+1", "007", "-99999999999999999999999999"] {
+        assert_contained("BigNumber", &Reply::BigNumber(text.into()), None);
+    }
+}
+
+#[test]
+fn data_behind_its_length_stays_whole() {
+    for data in HOSTILE {
+        let owned = || String::from_utf8_lossy(data).into_owned();
+        let streamed = |chunks: &[&[u8]]| Reply::from(chunks.iter().collect::<StreamedString>());
+        let pair = || std::iter::once((data, data));
+        let replies = [
+            ("bulk", Reply::bulk(data)),
+            ("Bulk", Reply::Bulk(data.into())),
+            ("From<&[u8]>", Reply::from(data)),
+            ("From<Vec<u8>>", Reply::from(data.to_vec())),
+            ("From<Bytes>", Reply::from(bytes::Bytes::from(data))),
+            ("From<&str>", Reply::from(owned().as_str())),
+            ("From<String>", Reply::from(owned())),
+            ("From<Option>", Reply::from(Some(data))),
+            ("FromIterator", std::iter::once(data).collect()),
+            ("From<Items>", Reply::from(std::iter::once(data).collect::<Items>())),
+            ("From<Entries>", Reply::from(pair().collect::<Entries>())),
+            ("From<BTreeMap>", Reply::from(pair().collect::<std::collections::BTreeMap<_, _>>())),
+            ("From<HashMap>", Reply::from(pair().collect::<std::collections::HashMap<_, _>>())),
+            (
+                "From<BTreeSet>",
+                Reply::from(std::iter::once(data).collect::<std::collections::BTreeSet<_>>()),
+            ),
+            ("verbatim", Reply::verbatim(*b"txt", data)),
+            ("Verbatim", Reply::Verbatim { format: *b"\r\n:", text: data.into() }),
+            ("Verbatim", Reply::Verbatim { format: [0; 3], text: data.into() }),
+            ("BulkError", Reply::BulkError(data.into())),
+            ("streamed", streamed(&[data])),
+            // An empty chunk would end the string.
+            ("streamed", streamed(&[b"", data, b"", b"", data, b""])),
+            ("streamed", streamed(&[b"", b""])),
+        ];
+        for (name, reply) in replies {
+            assert_contained(name, &reply, None);
+        }
+        assert_contained(
+            "streamed array",
+            &Reply::Array(Items::from_iter([data]).streamed()),
+            None,
+        );
+        let entries: Entries = pair().collect();
+        assert_contained("streamed map", &Reply::Map(entries.streamed()), None);
+    }
+}
+
+#[test]
+fn views_made_by_hand_are_checked() {
+    let streamed = [b"$?\r\n;2\r\n\r\n\r\n;0\r\n".as_slice()].concat();
+    let ReplyRef::Streamed(chunks) = one_frame(&streamed, "chunks").reply else { panic!() };
+    for data in HOSTILE {
+        let cases = [
+            (ReplyRef::Simple(data), line_break(Kind::Simple, data)),
+            (ReplyRef::Error(data), line_break(Kind::Error, data)),
+            (ReplyRef::BigNumber(data), not_a_number(data)),
+            (ReplyRef::Bulk(data), None),
+            (ReplyRef::BulkError(data), None),
+            (ReplyRef::Verbatim { format: b"\r\n+", text: data }, None),
+            (ReplyRef::Streamed(chunks), None),
+        ];
+        for (view, error) in cases {
+            for protocol in PROTOCOLS {
+                let case = format!("{view:?} in {protocol:?}");
+                let written = encoded(&view, protocol, &case);
+                assert_eq!(written.as_ref().err(), error.as_ref(), "{case}");
+                // The tree of a view is written as the view is.
+                assert_eq!(encoded(&Reply::from(view), protocol, &case), written, "{case}");
+                let Ok(wire) = written else { continue };
+                let again = one_frame(&wire, &case).reply;
+                if protocol == Protocol::Resp3 {
+                    assert_eq!(again, view, "{case}");
+                } else {
+                    assert_eq!(text(&Reply::from(again)), spaced(&Reply::from(view)), "{case}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn a_streamed_push_has_no_form() {
+    let error = EncodeError::CannotStream { kind: Kind::Push };
+    for values in [vec![], vec![1], vec![1, 2]] {
+        let push = Reply::Push(values.into_iter().collect::<Items>().streamed());
+        assert_contained("streamed push", &push, Some(error));
+    }
+    for wire in ["*?\r\n.\r\n", "~?\r\n:1\r\n.\r\n"] {
+        let items = one_frame(wire.as_bytes(), wire).reply.as_elements().expect("elements");
+        let view = ReplyRef::Push(items);
+        for protocol in PROTOCOLS {
+            let case = format!("{view:?} in {protocol:?}");
+            assert_eq!(encoded(&view, protocol, &case), Err(error), "{case}");
+            assert_eq!(encoded(&Reply::from(view), protocol, &case), Err(error), "{case}");
+            let mut out = BytesMut::new();
+            let mut writer = ReplyWriter::new(&mut out, protocol);
+            assert_eq!(writer.value(&view).err(), Some(error), "{case}");
+        }
+        // A patch counts what it patches.
+        let patch = ReplyPatch::new(view).expect("an aggregate");
+        let wire = encoded(&patch, Protocol::Resp3, "patch").expect("a form on the wire");
+        assert_eq!(one_frame(&wire, "patch").reply.as_elements().unwrap().count(), items.count());
+    }
+}
+
+#[test]
+fn what_is_left_of_an_aggregate_is_an_aggregate() {
+    for wire in [
+        "*3\r\n+a\r\n*1\r\n_\r\n|1\r\n+k\r\n+v\r\n+c\r\n",
+        "*?\r\n+a\r\n*?\r\n_\r\n.\r\n|0\r\n+c\r\n.\r\n",
+    ] {
+        let mut items = one_frame(wire.as_bytes(), wire).reply.as_elements().expect("elements");
+        for left in (0..=3).rev() {
+            for view in [ReplyRef::Array(items), ReplyRef::Set(items)] {
+                for protocol in PROTOCOLS {
+                    let case = format!("{view:?} in {protocol:?}");
+                    let wire = encoded(&view, protocol, &case).expect("a form on the wire");
+                    let again = one_frame(&wire, &case).reply;
+                    assert_eq!(again.as_elements().expect("elements").count(), left, "{case}");
+                    assert!(protocol == Protocol::Resp2 || again == view, "{case}: {again:?}");
+                }
+            }
+            items.next();
+        }
+    }
+}
+
+/// Calls one method of the writer with data.
+type Method =
+    for<'w, 'b> fn(&'w mut ReplyWriter<'b>, &[u8]) -> Result<&'w mut ReplyWriter<'b>, EncodeError>;
+
+#[test]
+fn each_method_of_a_writer_contains_its_data() {
+    type Tree = fn(&[u8]) -> Reply;
+    const METHODS: [(&str, Method, Tree); 5] = [
+        ("simple", |writer, data| writer.simple(data), |data| Reply::Simple(data.to_vec().into())),
+        ("error", |writer, data| writer.error(data), |data| Reply::Error(data.to_vec().into())),
+        ("bulk", |writer, data| writer.bulk(data), |data| Reply::from(data)),
+        (
+            "verbatim",
+            |writer, data| writer.verbatim(*b"\r\n+", data),
+            |data| Reply::verbatim(*b"\r\n+", data.to_vec()),
+        ),
+        (
+            "value",
+            |writer, data| writer.value(&ReplyRef::BulkError(data)),
+            |data| Reply::BulkError(data.to_vec().into()),
+        ),
+    ];
+    for data in HOSTILE {
+        for (name, method, reply) in METHODS {
+            for protocol in PROTOCOLS {
+                let case = format!("{name} of {} in {protocol:?}", data.escape_ascii());
+                let expected = encoded(&reply(data), protocol, &case);
+                let mut out = BytesMut::new();
+                let mut writer = ReplyWriter::new(&mut out, protocol);
+                assert_eq!(method(&mut writer, data).err(), expected.as_ref().err().copied());
+                writer.finish().expect("a whole reply, or none");
+                assert_eq!(out, expected.unwrap_or_default(), "{case}");
+            }
+        }
+    }
+}
+
+/// The arguments of the only command in the bytes, which is an array.
+fn arguments(wire: &[u8], case: &str) -> Vec<Vec<u8>> {
+    let mut requests = zresp::commands(wire);
+    let request = requests.next().expect("a command").expect("a valid one");
+    assert_eq!(request.wire.len(), wire.len(), "{case}: more than one command");
+    let Command::Array(command) = request.command else { panic!("{case}: inline") };
+    command.args().map(<[u8]>::to_vec).collect()
+}
+
+#[test]
+fn arguments_stay_whole_and_names_too() {
+    for data in HOSTILE {
+        let expected = vec![data.to_vec(), b"key".to_vec(), data.to_vec()];
+        let owned = data.to_vec();
+        let mixed: [&dyn Argument; 3] = [&data, &"key", &owned];
+        let segments = Segments::of_command(&[data, b"key", data]).expect("a name");
+        let mut buf = CommandBuf::new(data).arg("key");
+        buf.extend([data]);
+        let original = b"*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$1\r\nv\r\n";
+        let request = zresp::commands(original).next().expect("a command").expect("a valid one");
+        let Command::Array(command) = request.command else { panic!() };
+        let mut replaced = CommandPatch::new(command);
+        replaced.replace(0, data).replace(1, b"key").replace(2, data);
+        let mut pushed = CommandPatch::new(command);
+        pushed.remove(0).remove(1).remove(2).push(data).push(b"key").push(data);
+        let ways = [
+            ("Arguments", encoded(&Arguments(&[data, b"key", data]), Protocol::Resp2, "slices")),
+            ("dyn Arguments", encoded(&Arguments(&mixed), Protocol::Resp3, "mixed")),
+            ("CommandBuf", encoded(&buf, Protocol::Resp2, "buf")),
+            ("Segments", Ok(segments.slices().collect::<Vec<_>>().concat())),
+            ("replace", encoded(&replaced, Protocol::Resp2, "replace")),
+            ("push", encoded(&pushed, Protocol::Resp2, "push")),
+        ];
+        for (name, wire) in ways {
+            let case = format!("{name} of {}", data.escape_ascii());
+            let wire = wire.unwrap_or_else(|error| panic!("{case}: {error}"));
+            assert_eq!(arguments(&wire, &case), expected, "{case}");
+        }
+
+        let mut prefixed = CommandPatch::new(command);
+        prefixed.prefix(0, data).prefix(1, data).prefix(2, data);
+        let wire = encoded(&prefixed, Protocol::Resp2, "prefix").expect("a name");
+        let expected = [b"SET".as_slice(), b"k", b"v"].map(|part| [data, part].concat());
+        assert_eq!(arguments(&wire, "prefix"), expected, "{}", data.escape_ascii());
+    }
+}
+
+#[test]
+fn arguments_of_an_inline_command_stay_whole_as_an_array() {
+    let line = br#"set "a\r\nb" '$-1' "\x00""#;
+    let line = [line.as_slice(), b"\r\n"].concat();
+    let request = zresp::commands(&line).next().expect("a command").expect("a valid one");
+    let expected = [b"set".as_slice(), b"a\r\nb", b"$-1", b"\0"];
+    let frame = request.command.to_frame();
+    for wire in [
+        encoded(&request.command, Protocol::Resp2, "inline"),
+        encoded(&frame, Protocol::Resp3, "frame"),
+    ] {
+        assert_eq!(arguments(&wire.expect("a name"), "inline"), expected);
+    }
+}
+
+#[test]
+fn a_command_without_a_name_is_an_error() {
+    let none: [&[u8]; 0] = [];
+    for protocol in PROTOCOLS {
+        assert_eq!(encoded(&Arguments(&none), protocol, "none"), Err(EncodeError::NoArguments));
+    }
+}
