@@ -1,0 +1,96 @@
+//! A second way to write a value in RESP2: recursive and plain, from the table in the documentation of
+//! `Encode`, for the fast one to agree with.
+
+#![allow(dead_code, unreachable_pub, reason = "each test uses a part of it")]
+
+use crate::naive::{Annotated, Value};
+
+/// What the text of an integer and of a double is.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Numbers {
+    /// As the sender has printed it.
+    OfTheSender,
+    /// The shortest digits in the shape of `%.17g`.
+    Shortest,
+}
+
+/// The value in RESP2, without any attributes.
+pub fn in_resp2(annotated: &Annotated, numbers: Numbers) -> Vec<u8> {
+    let sent = text_of_the_sender(annotated);
+    let all = |values: Vec<&Annotated>| {
+        let header = format!("*{}\r\n", values.len()).into_bytes();
+        values.iter().fold(header, |wire, value| [wire, in_resp2(value, numbers)].concat())
+    };
+    match &annotated.value {
+        Value::Simple(text) => line(b'+', text),
+        Value::Error(text) => line(b'-', text),
+        Value::Integer(_) if numbers == Numbers::OfTheSender => line(b':', sent),
+        Value::Integer(value) => line(b':', value.to_string().as_bytes()),
+        Value::Bulk(payload) | Value::BigNumber(payload) => bulk(payload),
+        Value::Verbatim { text, .. } => bulk(text),
+        Value::Streamed(chunks) => bulk(&chunks.concat()),
+        Value::NullBulk | Value::Null => b"$-1\r\n".to_vec(),
+        Value::NullArray => b"*-1\r\n".to_vec(),
+        Value::Boolean(value) => line(b':', if *value { b"1" } else { b"0" }),
+        Value::Double(_) if numbers == Numbers::OfTheSender => bulk(sent),
+        Value::Double(value) => bulk(shortest(value.0).as_bytes()),
+        Value::BulkError(message) => {
+            let spaced = message.iter().map(|byte| match byte {
+                b'\r' | b'\n' => b' ',
+                byte => *byte,
+            });
+            line(b'-', &spaced.collect::<Vec<_>>())
+        }
+        Value::Array { elements, .. } | Value::Set { elements, .. } | Value::Push(elements) => {
+            all(elements.iter().collect())
+        }
+        Value::Map { pairs, .. } => {
+            all(pairs.iter().flat_map(|(key, value)| [key, value]).collect())
+        }
+    }
+}
+
+/// The digits that a double has on its own, in the shape of `%.17g`.
+pub fn shortest(value: f64) -> String {
+    let scientific = format!("{value:e}");
+    let Some((digits, exponent)) = scientific.split_once('e') else {
+        return scientific.to_lowercase();
+    };
+    let exponent: i32 = exponent.parse().expect("an exponent is a number");
+    if (-4..17).contains(&exponent) {
+        return format!("{value}");
+    }
+    let sign = if exponent < 0 { '-' } else { '+' };
+    format!("{digits}e{sign}{:02}", exponent.abs())
+}
+
+/// The last line of the value on the wire, without its type byte: all of a number.
+fn text_of_the_sender(annotated: &Annotated) -> &[u8] {
+    let line = annotated.wire.rsplit(|byte| *byte == b'\n').nth(1).unwrap_or_default();
+    line.get(1..line.len().saturating_sub(1)).unwrap_or_default()
+}
+
+fn line(type_byte: u8, text: &[u8]) -> Vec<u8> {
+    [&[type_byte], text, b"\r\n"].concat()
+}
+
+fn bulk(payload: &[u8]) -> Vec<u8> {
+    [format!("${}\r\n", payload.len()).as_bytes(), payload, b"\r\n"].concat()
+}
+
+/// The same value without the bytes that it came in.
+pub fn without_wire(annotated: Annotated) -> Annotated {
+    let all = |values: Vec<Annotated>| values.into_iter().map(without_wire).collect();
+    let pair = |(key, value)| (without_wire(key), without_wire(value));
+    let value = match annotated.value {
+        Value::Array { streamed, elements } => Value::Array { streamed, elements: all(elements) },
+        Value::Set { streamed, elements } => Value::Set { streamed, elements: all(elements) },
+        Value::Push(elements) => Value::Push(all(elements)),
+        Value::Map { streamed, pairs } => {
+            Value::Map { streamed, pairs: pairs.into_iter().map(pair).collect() }
+        }
+        scalar => scalar,
+    };
+    let attributes = annotated.attributes.into_iter().map(pair).collect();
+    Annotated { attributes, value, wire: Vec::new() }
+}

@@ -1,0 +1,431 @@
+//! What is written value by value is what is written as a tree, whether its lengths are known or not; a
+//! call out of order changes nothing; and what is not finished is taken back.
+#![cfg(feature = "std")]
+
+mod generate;
+mod naive;
+
+use bytes::BytesMut;
+use proptest::collection::vec;
+use proptest::prelude::*;
+use zresp::{
+    Annotated, Encode, EncodeError, Entries, Items, Kind, Protocol, Reply, ReplyRef, ReplyWriter,
+};
+
+const PROTOCOLS: [Protocol; 2] = [Protocol::Resp2, Protocol::Resp3];
+
+/// How the next value is written.
+#[derive(Debug, Clone, Copy)]
+enum Way {
+    /// All of it at once, if it has a form without lengths that are not known.
+    Whole,
+    /// Opened with its length.
+    Known,
+    /// Opened without its length.
+    Unknown,
+}
+
+fn ways() -> impl Strategy<Value = Vec<Way>> {
+    vec(prop_oneof![1 => Just(Way::Whole), 3 => Just(Way::Known), 3 => Just(Way::Unknown)], 1..12)
+}
+
+/// The tree with the lengths of all its aggregates in front.
+fn counted(reply: &Reply) -> Reply {
+    let items = |items: &Items| items.iter().map(counted).collect::<Items>();
+    match reply {
+        Reply::Array(elements) => Reply::Array(items(elements)),
+        Reply::Set(elements) => Reply::Set(items(elements)),
+        Reply::Push(elements) => Reply::Push(items(elements)),
+        Reply::Map(entries) => {
+            Reply::map(entries.iter().map(|(key, value)| (counted(key), counted(value))))
+        }
+        Reply::Annotated(annotated) => {
+            let pairs = annotated.attribute().map(|(key, value)| (counted(key), counted(value)));
+            Annotated::new(pairs.collect(), counted(annotated.reply())).into()
+        }
+        scalar => scalar.clone(),
+    }
+}
+
+/// Writes a tree by the method for each of its values; the ways are taken by turns.
+fn write(
+    writer: &mut ReplyWriter<'_>,
+    reply: &Reply,
+    ways: &mut impl Iterator<Item = Way>,
+) -> Result<(), EncodeError> {
+    let way = ways.next().expect("ways without end");
+    if matches!(way, Way::Whole) {
+        return writer.value(&counted(reply)).map(|_| ());
+    }
+    let len = |len: usize| if matches!(way, Way::Known) { Some(len) } else { None };
+    match reply {
+        Reply::Array(items) => writer.open_array(len(items.len()))?,
+        Reply::Set(items) => writer.open_set(len(items.len()))?,
+        Reply::Push(items) => writer.open_push(len(items.len()))?,
+        Reply::Map(entries) => writer.open_map(len(entries.len()))?,
+        Reply::Annotated(annotated) => writer.open_attribute(len(annotated.attribute().count()))?,
+        Reply::Simple(text) => writer.simple(text)?,
+        Reply::Error(message) => writer.error(message)?,
+        Reply::Integer(value) => writer.integer(*value)?,
+        Reply::Bulk(payload) => writer.bulk(payload)?,
+        Reply::Boolean(value) => writer.boolean(*value)?,
+        Reply::Double(value) => writer.double(*value)?,
+        Reply::Null => writer.null()?,
+        Reply::NullArray if writer.protocol() == Protocol::Resp2 => writer.null_array()?,
+        Reply::Verbatim { format, text } => writer.verbatim(*format, text)?,
+        other => writer.value(other)?,
+    };
+    match reply {
+        Reply::Array(items) | Reply::Set(items) | Reply::Push(items) => {
+            items.iter().try_for_each(|item| write(writer, item, ways))?;
+            writer.close()?;
+        }
+        Reply::Map(entries) => {
+            for (key, value) in entries.iter() {
+                write(writer, key, ways)?;
+                write(writer, value, ways)?;
+            }
+            writer.close()?;
+        }
+        Reply::Annotated(annotated) => {
+            for (key, value) in annotated.attribute() {
+                write(writer, key, ways)?;
+                write(writer, value, ways)?;
+            }
+            writer.close()?;
+            assert!(!writer.is_between_replies(), "an attribute has no value yet");
+            write(writer, annotated.reply(), ways)?;
+        }
+        _ => {}
+    }
+    Ok(())
+}
+
+fn trees() -> impl Strategy<Value = Vec<Reply>> {
+    let tree = generate::frame()
+        .prop_map(|input| Reply::from(zresp::decode(&input.0).expect("valid").expect("whole")));
+    vec(tree, 1..4)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 512, ..ProptestConfig::default() })]
+
+    #[test]
+    fn replies_written_by_value_are_those_written_as_trees(trees in trees(), ways in ways()) {
+        for protocol in PROTOCOLS {
+            let mut out = BytesMut::from("before");
+            let mut expected = b"before".to_vec();
+            let mut ways = ways.iter().copied().cycle();
+            let mut writer = ReplyWriter::new(&mut out, protocol);
+            for tree in &trees {
+                prop_assert!(writer.is_between_replies());
+                prop_assert_eq!(write(&mut writer, tree, &mut ways), Ok(()), "{:?}", tree);
+                counted(tree).encode(protocol, &mut expected).expect("a form on the wire");
+            }
+            prop_assert_eq!(writer.finish(), Ok(()));
+            prop_assert_eq!(out.escape_ascii().to_string(), expected.escape_ascii().to_string());
+        }
+    }
+
+    #[test]
+    fn what_is_not_finished_is_taken_back(trees in trees(), ways in ways(), depth in 1..4usize) {
+        for protocol in PROTOCOLS {
+            for is_dropped in [false, true] {
+                let mut out = BytesMut::from("before");
+                let mut expected = b"before".to_vec();
+                let mut ways = ways.iter().copied().cycle();
+                let mut writer = ReplyWriter::new(&mut out, protocol);
+                for tree in &trees {
+                    prop_assert_eq!(write(&mut writer, tree, &mut ways), Ok(()));
+                    counted(tree).encode(protocol, &mut expected).expect("a form on the wire");
+                }
+                for level in 0..depth {
+                    let len = if level % 2 == 0 { None } else { Some(9) };
+                    prop_assert!(writer.open_array(len).is_ok());
+                    prop_assert_eq!(write(&mut writer, &trees[0], &mut ways), Ok(()));
+                }
+                if is_dropped {
+                    drop(writer);
+                } else {
+                    prop_assert_eq!(writer.finish(), Err(EncodeError::Unfinished));
+                }
+                prop_assert_eq!(&out[..], &expected[..], "{:?}", protocol);
+            }
+        }
+    }
+}
+
+#[test]
+fn known_and_unknown_lengths_nest_in_each_other_to_depth_six() {
+    const DEPTH: u32 = 6;
+    // Each level is of one of the kinds, and its length known or not: a digit for each.
+    let kinds = [Kind::Array, Kind::Map, Kind::Set, Kind::Push, Kind::Attribute];
+    for program in 0..2u32.pow(DEPTH) * 25 {
+        let level = |level: u32| {
+            let kind = kinds[((program / 2u32.pow(DEPTH) + level * (level + 1)) % 5) as usize];
+            (kind, program >> level & 1 == 1)
+        };
+        // Twelve values, so that inserted headers have one digit and two.
+        let filler = |kind: Kind| if kind.has_pairs() { 23 } else { 11 };
+        let mut tree = Reply::from("innermost");
+        for (kind, _) in (0..DEPTH).rev().map(level) {
+            let values = [tree].into_iter().chain((0..filler(kind)).map(Reply::from));
+            let values: Vec<Reply> = values.collect();
+            let pairs = || values.chunks(2).map(|pair| (pair[0].clone(), pair[1].clone()));
+            tree = match kind {
+                Kind::Map => Reply::map(pairs()),
+                Kind::Set => Reply::set(values),
+                Kind::Push => Reply::push(values),
+                Kind::Attribute => Annotated::new(pairs().collect(), "annotated").into(),
+                _ => Reply::array(values),
+            };
+        }
+        for protocol in PROTOCOLS {
+            let case = format!("program {program} in {protocol:?}");
+            let mut out = BytesMut::new();
+            let mut writer = ReplyWriter::new(&mut out, protocol);
+            for (kind, is_known) in (0..DEPTH).map(level) {
+                let len = is_known.then_some(12);
+                let opened = match kind {
+                    Kind::Map => writer.open_map(len),
+                    Kind::Set => writer.open_set(len),
+                    Kind::Push => writer.open_push(len),
+                    Kind::Attribute => writer.open_attribute(len),
+                    _ => writer.open_array(len),
+                };
+                opened.expect("a place for an aggregate");
+            }
+            writer.bulk("innermost").expect("a place for a value");
+            for (kind, _) in (0..DEPTH).rev().map(level) {
+                for value in 0..filler(kind) {
+                    writer.integer(value).expect("a place for a value");
+                }
+                writer.close().expect("all values are there");
+                if kind == Kind::Attribute {
+                    writer.bulk("annotated").expect("a place for a value");
+                }
+            }
+            writer.finish().expect("a whole reply");
+            assert_eq!(out, tree.to_wire(protocol).expect("a form on the wire"), "{case}");
+        }
+    }
+}
+
+/// A step of a writer.
+type Step = for<'w, 'b> fn(&'w mut ReplyWriter<'b>) -> Result<&'w mut ReplyWriter<'b>, EncodeError>;
+
+/// Steps that bring a writer to where one more is an error, that step and its error, and how to go on.
+struct Misuse {
+    before: &'static [Step],
+    wrong: Step,
+    error: EncodeError,
+    after: &'static [Step],
+}
+
+const BREAK: EncodeError = EncodeError::LineBreak { kind: Kind::Simple, offset: 1 };
+const ARRAY_FULL: EncodeError = EncodeError::TooManyValues { kind: Kind::Array, announced: 1 };
+const MAP_FULL: EncodeError = EncodeError::TooManyValues { kind: Kind::Map, announced: 1 };
+const CANNOT_STREAM: EncodeError = EncodeError::CannotStream { kind: Kind::Push };
+
+fn streamed_push() -> Reply {
+    Reply::Push(Items::default().streamed())
+}
+
+const MISUSES: &[Misuse] = &[
+    Misuse { before: &[], wrong: |w| w.close(), error: EncodeError::NothingToClose, after: &[] },
+    Misuse { before: &[], wrong: |w| w.simple("a\r"), error: BREAK, after: &[] },
+    Misuse {
+        before: &[],
+        wrong: |w| w.error("ERR\n"),
+        error: EncodeError::LineBreak { kind: Kind::Error, offset: 3 },
+        after: &[],
+    },
+    Misuse {
+        before: &[],
+        wrong: |w| w.value(&ReplyRef::BigNumber(b"x")),
+        error: EncodeError::NotABigNumber,
+        after: &[],
+    },
+    Misuse { before: &[], wrong: |w| w.value(&streamed_push()), error: CANNOT_STREAM, after: &[] },
+    Misuse {
+        before: &[|w| w.open_array(None)],
+        wrong: |w| w.value(&Reply::array([Reply::Null, streamed_push()])),
+        error: CANNOT_STREAM,
+        after: &[|w| w.close()],
+    },
+    Misuse {
+        before: &[|w| w.open_array(1)],
+        wrong: |w| w.simple("a\n"),
+        error: BREAK,
+        after: &[|w| w.simple("a"), |w| w.close()],
+    },
+    Misuse {
+        before: &[|w| w.open_array(1), |w| w.null()],
+        wrong: |w| w.null(),
+        error: ARRAY_FULL,
+        after: &[|w| w.close()],
+    },
+    Misuse {
+        before: &[|w| w.open_array(1), |w| w.null()],
+        wrong: |w| w.open_set(None),
+        error: ARRAY_FULL,
+        after: &[|w| w.close()],
+    },
+    // An attribute has nothing behind it here.
+    Misuse {
+        before: &[|w| w.open_array(1), |w| w.null()],
+        wrong: |w| w.open_attribute(0),
+        error: ARRAY_FULL,
+        after: &[|w| w.close()],
+    },
+    Misuse {
+        before: &[|w| w.open_array(0)],
+        wrong: |w| w.boolean(true),
+        error: EncodeError::TooManyValues { kind: Kind::Array, announced: 0 },
+        after: &[|w| w.close()],
+    },
+    Misuse {
+        before: &[|w| w.open_map(1), |w| w.null(), |w| w.null()],
+        wrong: |w| w.double(1.0),
+        error: MAP_FULL,
+        after: &[|w| w.close()],
+    },
+    Misuse {
+        before: &[|w| w.open_attribute(1), |w| w.null(), |w| w.null()],
+        wrong: |w| w.verbatim(*b"txt", "a"),
+        error: EncodeError::TooManyValues { kind: Kind::Attribute, announced: 1 },
+        after: &[|w| w.close(), |w| w.null()],
+    },
+    Misuse {
+        before: &[|w| w.open_push(3), |w| w.null()],
+        wrong: |w| w.close(),
+        error: EncodeError::TooFewValues { kind: Kind::Push, missing: 2 },
+        after: &[|w| w.null(), |w| w.null(), |w| w.close()],
+    },
+    Misuse {
+        before: &[|w| w.open_map(2), |w| w.null()],
+        wrong: |w| w.close(),
+        error: EncodeError::TooFewValues { kind: Kind::Map, missing: 3 },
+        after: &[|w| w.null(), |w| w.null(), |w| w.null(), |w| w.close()],
+    },
+    Misuse {
+        before: &[|w| w.open_map(None), |w| w.null()],
+        wrong: |w| w.close(),
+        error: EncodeError::KeyWithoutValue,
+        after: &[|w| w.null(), |w| w.close()],
+    },
+    Misuse {
+        before: &[|w| w.open_attribute(None), |w| w.null()],
+        wrong: |w| w.close(),
+        error: EncodeError::KeyWithoutValue,
+        after: &[|w| w.null(), |w| w.close(), |w| w.null()],
+    },
+    Misuse {
+        before: &[|w| w.open_array(None), |w| w.open_attribute(0), |w| w.close()],
+        wrong: |w| w.close(),
+        error: EncodeError::Unfinished,
+        after: &[|w| w.null(), |w| w.close()],
+    },
+    Misuse {
+        before: &[|w| w.open_attribute(0), |w| w.close()],
+        wrong: |w| w.close(),
+        error: EncodeError::NothingToClose,
+        after: &[|w| w.null()],
+    },
+    Misuse {
+        before: &[|w| w.open_attribute(0), |w| w.close()],
+        wrong: |w| w.simple("a\r"),
+        error: BREAK,
+        after: &[|w| w.null()],
+    },
+    Misuse {
+        before: &[|w| w.open_attribute(None), |w| w.open_array(1), |w| w.null()],
+        wrong: |w| w.null_array(),
+        error: ARRAY_FULL,
+        after: &[|w| w.close(), |w| w.null(), |w| w.close(), |w| w.null()],
+    },
+];
+
+/// What the steps write; the wrong ones are taken out of their places if they are left out.
+fn written(protocol: Protocol, misuse: &Misuse, is_misused: bool, case: &str) -> BytesMut {
+    let mut out = BytesMut::from("before");
+    let mut writer = ReplyWriter::new(&mut out, protocol);
+    writer.simple("earlier").expect("a place for a value");
+    for step in misuse.before {
+        step(&mut writer).unwrap_or_else(|error| panic!("{case}: {error}"));
+    }
+    if is_misused {
+        let is_between = writer.is_between_replies();
+        for _ in 0..2 {
+            assert_eq!((misuse.wrong)(&mut writer).err(), Some(misuse.error), "{case}");
+        }
+        assert_eq!(writer.is_between_replies(), is_between, "{case}");
+    }
+    for step in misuse.after {
+        step(&mut writer).unwrap_or_else(|error| panic!("{case}, going on: {error}"));
+    }
+    writer.simple("later").unwrap_or_else(|error| panic!("{case}, going on: {error}"));
+    assert_eq!(writer.finish(), Ok(()), "{case}");
+    out
+}
+
+#[test]
+fn a_call_out_of_order_changes_nothing() {
+    for (number, misuse) in MISUSES.iter().enumerate() {
+        for protocol in PROTOCOLS {
+            let case = format!("misuse {number}, {:?} in {protocol:?}", misuse.error);
+            let clean = written(protocol, misuse, false, &case);
+            assert_eq!(written(protocol, misuse, true, &case), clean, "{case}");
+            assert!(clean.starts_with(b"before+earlier\r\n") && clean.ends_with(b"+later\r\n"));
+            let replies = zresp::replies(&clean[6..]);
+            assert!(replies.into_iter().all(|reply| reply.is_ok()), "{case}: {clean:?}");
+        }
+    }
+}
+
+#[test]
+fn a_reply_that_begins_with_an_attribute_is_taken_back_with_it() {
+    for protocol in PROTOCOLS {
+        for len in [None, Some(1)] {
+            let mut out = BytesMut::from("before");
+            let mut writer = ReplyWriter::new(&mut out, protocol);
+            let attribute = writer.open_attribute(len).and_then(|writer| writer.bulk("k"));
+            attribute
+                .and_then(|writer| writer.bulk("v"))
+                .and_then(ReplyWriter::close)
+                .expect("k: v");
+            assert!(!writer.is_between_replies());
+            assert_eq!(writer.finish(), Err(EncodeError::Unfinished), "{protocol:?}");
+            assert_eq!(out, "before", "{protocol:?}, {len:?}");
+        }
+    }
+}
+
+#[test]
+fn an_attribute_stays_out_of_resp2_with_all_that_is_in_it() {
+    let attribute = || -> Entries { [("k", Reply::array([1, 2]))].into_iter().collect() };
+    let mut out = BytesMut::new();
+    let mut writer = ReplyWriter::new(&mut out, Protocol::Resp2);
+    writer.open_array(None).unwrap();
+    writer.open_attribute(None).unwrap().bulk("k").unwrap();
+    writer.open_attribute(1).unwrap().bulk("inner").unwrap().open_set(None).unwrap();
+    writer.null().unwrap().close().unwrap().close().unwrap();
+    writer.open_array(2).unwrap().integer(1).unwrap().integer(2).unwrap().close().unwrap();
+    writer.close().unwrap().bulk("a").unwrap();
+    writer.value(&Reply::from(Annotated::new(attribute(), "b"))).unwrap();
+    writer.close().unwrap();
+    writer.finish().unwrap();
+    assert_eq!(out, "*2\r\n$1\r\na\r\n$1\r\nb\r\n");
+}
+
+#[test]
+fn a_length_that_no_aggregate_has_writes_nothing_that_stays() {
+    for protocol in PROTOCOLS {
+        let mut out = BytesMut::from("before");
+        let mut writer = ReplyWriter::new(&mut out, protocol);
+        writer.open_map(usize::MAX).unwrap().null().unwrap();
+        assert!(matches!(writer.close().err(), Some(EncodeError::TooFewValues { .. })));
+        drop(writer);
+        assert_eq!(out, "before", "{protocol:?}");
+    }
+}
