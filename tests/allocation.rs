@@ -1,7 +1,11 @@
-//! What is allocated: nothing, but for the stack of open aggregates beyond sixteen levels.
+//! What is allocated: to decode, nothing, but for the stack of open aggregates beyond sixteen levels; to
+//! own and to encode, what is counted here.
 
 use allocation_counter::{AllocationInfo, measure};
-use zresp::{Command, CommandDecoder, Decoder, ReplyRef};
+use bytes::{Bytes, BytesMut};
+use zresp::{
+    Arguments, Command, CommandDecoder, Decoded, Decoder, Encode, Frame, Protocol, Reply, ReplyRef,
+};
 
 /// The header of each kind of aggregate, with a key for its value where it needs one.
 const NESTED: [&str; 5] =
@@ -133,4 +137,144 @@ fn errors_allocate_nothing() {
         let error = zresp::decode(b"*1\r\n$3\r\nfooX").unwrap_err();
         assert_eq!(error.offset, 11);
     });
+}
+
+/// How many allocations the work makes; what it returns is dropped outside.
+fn count<T>(work: impl FnOnce() -> T) -> u64 {
+    let mut kept = None;
+    let info = measure(|| kept = Some(work()));
+    drop(kept);
+    info.count_total
+}
+
+fn decoded(wire: &[u8]) -> Decoded<'_> {
+    zresp::decode(wire).expect("valid").expect("whole")
+}
+
+/// Frames, and how many payloads of at least a byte and aggregates of at least a value each has.
+const TREES: [(&str, bool, u64); 11] = [
+    (":1\r\n", false, 0),
+    ("$0\r\n\r\n", false, 0),
+    ("$5\r\nhello\r\n", true, 0),
+    ("=6\r\ntxt:hi\r\n", true, 0),
+    ("$?\r\n;1\r\na\r\n;1\r\nb\r\n;0\r\n", true, 0),
+    ("*0\r\n", false, 0),
+    ("*3\r\n:1\r\n_\r\n#t\r\n", false, 1),
+    ("*3\r\n$1\r\na\r\n$1\r\nb\r\n$1\r\nc\r\n", true, 1),
+    ("%2\r\n+a\r\n*2\r\n:1\r\n:2\r\n+b\r\n~0\r\n", true, 2),
+    ("*2\r\n|1\r\n+a\r\n+b\r\n:1\r\n>1\r\n_\r\n", true, 3),
+    ("*1\r\n*1\r\n*1\r\n*1\r\n+a\r\n", true, 4),
+];
+
+#[test]
+fn a_tree_takes_one_allocation_for_all_payloads_and_one_for_each_aggregate() {
+    for (wire, has_payload, aggregates) in TREES {
+        let frame = decoded(wire.as_bytes());
+        // What is copied is one allocation, to which `Bytes` adds one to count its references as soon
+        // as there is a second.
+        let copy = |len: usize| u64::from(len > 0) + u64::from(has_payload);
+        let expected = copy(wire.len()) + aggregates;
+        assert_eq!(count(|| Reply::from(frame)), expected, "{wire:?}");
+        if frame.attributes.is_empty() {
+            let content = match frame.reply {
+                ReplyRef::Map(pairs) => pairs.wire().len(),
+                reply => {
+                    reply.as_elements().map_or(usize::from(has_payload), |items| items.wire().len())
+                }
+            };
+            assert_eq!(count(|| Reply::from(frame.reply)), copy(content) + aggregates, "{wire:?}");
+        }
+        // A frame's own bytes are shared.
+        let shared = frame.to_frame();
+        let tree = Reply::from(&shared);
+        assert_eq!(count(|| Reply::from(&shared)), aggregates, "{wire:?}, of a frame");
+        assert_eq!(count(|| tree.clone()), aggregates, "{wire:?}, clone");
+    }
+}
+
+#[test]
+fn a_frame_takes_at_most_one_allocation_for_each_buffer() {
+    const FRAMES: usize = 100;
+    let wire = b"*2\r\n$3\r\nfoo\r\n:1\r\n";
+    let mut buffer = BytesMut::from(&wire.repeat(FRAMES)[..]);
+    let mut frames: Vec<Frame> = Vec::with_capacity(FRAMES);
+    let mut decoder = Decoder::new();
+    let allocations = count(|| {
+        while let Some(frame) = decoder.decode_frame(&mut buffer).expect("valid") {
+            frames.push(frame);
+        }
+    });
+    assert_eq!(frames.len(), FRAMES);
+    assert!(allocations <= 1, "{allocations} allocations");
+    assert_free("clone and view", || {
+        let clone = frames[7].clone();
+        assert_eq!(clone.wire(), &wire[..]);
+        let ReplyRef::Array(mut items) = clone.reply() else { panic!() };
+        let payload = items.next().expect("an element").as_bytes().expect("a string");
+        assert_eq!(clone.share(payload).expect("a part of it"), "foo");
+        assert!(clone == frames[8]);
+    });
+    let mut bytes = Bytes::from_static(b"+OK\r\n+OK\r\n");
+    assert_eq!(count(|| decoder.decode_frame(&mut bytes).expect("valid")), 0, "of static bytes");
+
+    let mut buffer = BytesMut::from(&b"*1\r\n$4\r\nPING\r\n".repeat(FRAMES)[..]);
+    let mut decoder = CommandDecoder::new();
+    let allocations =
+        count(|| while decoder.decode_frame(&mut buffer).expect("valid").is_some() {});
+    assert!(buffer.is_empty() && allocations <= 1, "{allocations} allocations");
+}
+
+#[test]
+fn a_copy_of_a_frame_is_one_allocation() {
+    for (wire, ..) in TREES {
+        let frame = decoded(wire.as_bytes());
+        assert_eq!(count(|| frame.to_frame()), 1, "{wire:?}");
+        let shared = frame.to_frame();
+        assert_eq!(count(|| shared.compact()), 1, "{wire:?}");
+    }
+    let request = zresp::commands(b"*1\r\n$4\r\nPING\r\n").next().expect("one").expect("valid");
+    assert_eq!(count(|| request.command.to_frame()), 1);
+}
+
+#[test]
+fn nothing_is_allocated_to_encode_where_there_is_room() {
+    let mut out = Vec::with_capacity(1024);
+    let mut room = [0; 1024];
+    for protocol in [Protocol::Resp2, Protocol::Resp3] {
+        for (wire, ..) in TREES {
+            let frame = decoded(wire.as_bytes());
+            let (owned, tree) = (frame.to_frame(), Reply::from(frame));
+            assert_free(wire, || {
+                out.clear();
+                frame.encode(protocol, &mut out).expect("a form on the wire");
+                frame.reply.encode(protocol, &mut out).expect("a form on the wire");
+                owned.encode(protocol, &mut out).expect("a form on the wire");
+                tree.encode(protocol, &mut out).expect("a form on the wire");
+                tree.encode(protocol, &mut &mut room[..]).expect("a form on the wire");
+                let len = tree.encoded_len(protocol).expect("a form on the wire");
+                assert!(tree.encode(protocol, &mut &mut room[..len - 1]).is_err());
+            });
+            assert!(count(|| tree.to_wire(protocol)) == 1, "{wire:?} in {protocol:?}");
+        }
+        assert_free("a command", || {
+            out.clear();
+            Arguments(&["SET", "key", "value"]).encode(protocol, &mut out).expect("a name");
+        });
+    }
+}
+
+#[test]
+fn a_downgrade_allocates_for_the_lengths_of_streamed_aggregates_alone() {
+    let mut out = Vec::with_capacity(1 << 20);
+    let counted =
+        format!("%10000\r\n{}", "|1\r\n+a\r\n+b\r\n+k\r\n~2\r\n,1.5\r\n_\r\n".repeat(10_000));
+    let frame = decoded(counted.as_bytes());
+    assert_free("counted", || frame.encode(Protocol::Resp2, &mut out).expect("a form on the wire"));
+    assert!(out.len() < 1 << 20, "{} bytes", out.len());
+
+    out.clear();
+    let streamed = format!("*?\r\n{}.\r\n", "*?\r\n:1\r\n.\r\n".repeat(1_000));
+    let frame = decoded(streamed.as_bytes());
+    let allocations = count(|| frame.encode(Protocol::Resp2, &mut out));
+    assert!(allocations <= 16, "{allocations} allocations for 1001 lengths");
 }

@@ -6,8 +6,10 @@ use std::mem::size_of;
 use zresp::io::{ReadError, ReplyReader};
 use zresp::replication::SyncDecoder;
 use zresp::{
-    Attributes, Chunks, ConversionError, Decoded, Decoder, Elements, Error, ErrorKind, Kind,
-    Limits, Pairs, Replies, ReplyRef, Token, Tokens,
+    Annotated, Attributes, Chunks, CommandBuf, CommandFrame, CommandPatch, ConversionError,
+    Decoded, Decoder, Elements, EncodeError, Entries, Error, ErrorKind, Frame, Items, Kind, Limits,
+    Pairs, Protocol, Replies, Reply, ReplyPatch, ReplyRef, ReplyWriter, Segments, StreamedString,
+    Token, Tokens, TreeTokens,
 };
 
 #[test]
@@ -16,6 +18,16 @@ fn views_and_errors_are_small() {
     assert!(size_of::<Error>() <= 24, "{}", size_of::<Error>());
     assert!(size_of::<Elements<'_>>() <= 24, "{}", size_of::<Elements<'_>>());
     assert!(size_of::<Result<(), Error>>() <= 24, "{}", size_of::<Result<(), Error>>());
+}
+
+#[test]
+fn owned_replies_and_commands_are_small() {
+    assert_eq!(size_of::<Reply>(), 40);
+    assert_eq!(size_of::<Option<Reply>>(), 40);
+    assert_eq!(size_of::<Frame>(), 40);
+    assert_eq!(size_of::<CommandFrame>(), 32);
+    assert!(size_of::<EncodeError>() <= 32, "{}", size_of::<EncodeError>());
+    assert!(size_of::<Result<(), EncodeError>>() <= 32, "{}", size_of::<Result<(), EncodeError>>());
 }
 
 #[test]
@@ -38,8 +50,30 @@ fn types_are_what_threads_and_copies_need() {
     cloned::<Replies<'_>>();
     cloned::<Tokens<'_>>();
     cloned::<SyncDecoder>();
+    copy::<EncodeError>();
+    copy::<Protocol>();
+    cloned::<TreeTokens<'_>>();
+    cloned::<CommandPatch<'_>>();
+    cloned::<ReplyPatch<'_>>();
+    cloned::<Segments<&[u8]>>();
+    shared::<ReplyWriter<'_>>();
     shared::<ReplyReader<&[u8]>>();
     shared::<ReadError>();
+}
+
+#[test]
+fn what_owns_its_bytes_goes_to_any_thread() {
+    fn owned<T: Clone + Send + Sync + Unpin + 'static>() {}
+    owned::<Frame>();
+    owned::<CommandFrame>();
+    owned::<Reply>();
+    owned::<Items>();
+    owned::<Entries>();
+    owned::<Annotated>();
+    owned::<StreamedString>();
+    owned::<Segments>();
+    owned::<CommandBuf>();
+    owned::<EncodeError>();
 }
 
 #[test]
@@ -48,4 +82,5 @@ fn errors_are_errors() {
     error::<Error>();
     error::<ConversionError>();
     error::<ReadError>();
+    error::<EncodeError>();
 }
