@@ -49,13 +49,13 @@ impl<E> Edits<E> {
         let mut edits = self.0.iter().peekable();
         let (mut run, mut at) = (wire, 0);
         for (number, size) in sizes.enumerate() {
-            let Some((index, edit)) = edits.peek() else { break };
+            let Some((place, change)) = edits.peek() else { break };
             at += size;
-            if *index == number {
+            if *place == number {
                 let (through, rest) = run.split_at_checked(at).unwrap_or_default();
                 let (before, part) = through.split_at_checked(at - size).unwrap_or_default();
                 emit(Piece::Run(before));
-                emit(Piece::Part(part, edit));
+                emit(Piece::Part(part, change));
                 (run, at) = (rest, 0);
                 edits.next();
             }

@@ -56,7 +56,9 @@ pub(super) fn write_scalar(scalar: &ReplyRef<'_>, protocol: Protocol, sink: &mut
             sink.payload(b'$', DoubleText::new(*value).as_bytes());
         }
         (ReplyRef::BigNumber(text), Protocol::Resp3) => sink.line(b'(', text),
-        (ReplyRef::BigNumber(text), Protocol::Resp2) => sink.payload(b'$', text),
+        (ReplyRef::BigNumber(text) | ReplyRef::Verbatim { text, .. }, Protocol::Resp2) => {
+            sink.payload(b'$', text);
+        }
         (ReplyRef::BulkError(message), Protocol::Resp3) => sink.payload(b'!', message),
         (ReplyRef::BulkError(message), Protocol::Resp2) => write_error_line(message, sink),
         (ReplyRef::Verbatim { format, text }, Protocol::Resp3) => {
@@ -66,7 +68,6 @@ pub(super) fn write_scalar(scalar: &ReplyRef<'_>, protocol: Protocol, sink: &mut
             sink.put(text);
             sink.put(b"\r\n");
         }
-        (ReplyRef::Verbatim { text, .. }, Protocol::Resp2) => sink.payload(b'$', text),
         (ReplyRef::Streamed(chunks), Protocol::Resp3) => {
             sink.put(b"$?\r\n");
             sink.put(chunks.wire());

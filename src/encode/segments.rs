@@ -213,7 +213,7 @@ impl<P: AsRef<[u8]>> fmt::Debug for Segments<P> {
         f.debug_struct("Segments")
             .field("remaining", &self.remaining)
             .field("parts", &(self.parts.len() - self.front))
-            .finish()
+            .finish_non_exhaustive()
     }
 }
 

@@ -237,14 +237,11 @@ impl<'b> ReplyWriter<'b> {
         let type_byte = if is_array { b'*' } else { kind.type_byte() };
         let mut header = None;
         if self.dropped == 0 {
-            match (announced, len) {
-                (Some(values), Some(len)) => {
-                    Out(&mut *self.out).header(type_byte, if is_array { values } else { len });
-                }
-                _ => {
-                    header = Some(self.headers.len());
-                    self.headers.push(Header { at: self.out.len(), type_byte, len: 0 });
-                }
+            if let (Some(values), Some(len)) = (announced, len) {
+                Out(&mut *self.out).header(type_byte, if is_array { values } else { len });
+            } else {
+                header = Some(self.headers.len());
+                self.headers.push(Header { at: self.out.len(), type_byte, len: 0 });
             }
         }
         self.is_annotated = false;

@@ -182,6 +182,7 @@ impl Entries {
     }
 
     /// Returns an iterator over the pairs.
+    #[must_use]
     pub fn iter(&self) -> impl DoubleEndedIterator<Item = (&Reply, &Reply)> {
         self.children.pairs()
     }
@@ -262,6 +263,7 @@ impl Annotated {
     }
 
     /// Returns an iterator over the pairs of the attribute.
+    #[must_use]
     pub fn attribute(&self) -> impl DoubleEndedIterator<Item = (&Reply, &Reply)> {
         self.children.pairs()
     }

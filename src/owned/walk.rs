@@ -55,21 +55,20 @@ impl<'a> Iterator for Walk<'a> {
 
     #[inline]
     fn next(&mut self) -> Option<Step<'a>> {
-        let reply = match self.first.take() {
-            Some(first) => first,
-            None => {
-                let innermost = self.open.last_mut()?;
-                let opening = innermost.opening;
-                // The reply behind an attribute is the last of its children: the attribute closes in
-                // front of it.
-                let last = usize::from(opening.kind == Kind::Attribute);
-                if innermost.rest.len() <= last {
-                    self.first = innermost.rest.next();
-                    self.open.pop();
-                    return Some(Step::Close(opening));
-                }
-                innermost.rest.next()?
+        let reply = if let Some(first) = self.first.take() {
+            first
+        } else {
+            let innermost = self.open.last_mut()?;
+            let opening = innermost.opening;
+            // The reply behind an attribute is the last of its children: the attribute closes in
+            // front of it.
+            let last = usize::from(opening.kind == Kind::Attribute);
+            if innermost.rest.len() <= last {
+                self.first = innermost.rest.next();
+                self.open.pop();
+                return Some(Step::Close(opening));
             }
+            innermost.rest.next()?
         };
         let Some((opening, children)) = reply.children() else { return Some(Step::Scalar(reply)) };
         self.open.push(Open { rest: children.iter(), opening });
