@@ -3,12 +3,15 @@
 //! `decode` validates and frames, `read` also looks at every value through the iterators, `tokens`
 //! does so by the flat pass, `request` decodes commands, `route` (with `--all-features`) also finds their
 //! keys and slots, `chunked` has the bytes arrive in reads, `latency` decodes one small
-//! frame with a new decoder. `decode` and `chunked` count bytes, the others elements. How this
+//! frame with a new decoder. `own` decodes and keeps each frame, `write` encodes. `decode` and
+//! `chunked` count bytes, the others elements. How this
 //! compares with other crates and with the limit is told by `cargo run --release -p zresp-peers`.
 
 #![allow(missing_docs, reason = "`criterion_group!` makes a public function")]
 
 mod corpus;
+#[path = "work/owning.rs"]
+mod owning;
 #[path = "work/requests.rs"]
 mod requests;
 mod work;
@@ -16,6 +19,7 @@ mod work;
 use std::hint::black_box;
 use std::time::Duration;
 
+use bytes::{Bytes, BytesMut};
 use corpus::Corpus;
 use criterion::measurement::WallTime;
 use criterion::{BenchmarkGroup, Criterion, Throughput, criterion_group, criterion_main};
@@ -112,5 +116,58 @@ fn latency(criterion: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, decode, read, tokens, request, chunked, latency);
+/// `decode` is what is to be taken off the others.
+fn own(criterion: &mut Criterion) {
+    let mut group = group(criterion, "own");
+    for corpus in corpus::all() {
+        let Corpus { name, bytes, .. } = &corpus;
+        group.throughput(frames(&corpus));
+        let mut buffer = BytesMut::new();
+        group.bench_function(format!("decode/{name}"), |bencher| {
+            bencher.iter(|| owning::decode(&mut buffer, black_box(bytes)));
+        });
+        group.bench_function(format!("frame/{name}"), |bencher| {
+            bencher.iter(|| owning::frames(&mut buffer, black_box(bytes)));
+        });
+        let shared = Bytes::copy_from_slice(bytes);
+        group.bench_function(format!("reply/{name}"), |bencher| {
+            bencher.iter(|| owning::replies(black_box(&shared)));
+        });
+        group.bench_function(format!("copy/{name}"), |bencher| {
+            bencher.iter(|| owning::copies(black_box(bytes)));
+        });
+    }
+    group.finish();
+}
+
+fn write(criterion: &mut Criterion) {
+    let mut group = group(criterion, "write");
+    let mut out = Vec::new();
+    let assignments = corpus::assignments();
+    group.throughput(Throughput::Elements(assignments.len() as u64));
+    for (name, write) in [
+        ("arguments", owning::arguments as fn(&[u8], &[u8], &mut Vec<u8>)),
+        ("command-buf", owning::command_buf),
+    ] {
+        group.bench_function(format!("set/100b/{name}"), |bencher| {
+            bencher.iter(|| {
+                for (key, value) in black_box(&assignments) {
+                    write(key, value, &mut out);
+                }
+            });
+        });
+    }
+    let corpus = corpus::maps();
+    let shared = Bytes::copy_from_slice(&corpus.bytes);
+    group.throughput(frames(&corpus));
+    group.bench_function("downgrade/20-fields/view", |bencher| {
+        bencher.iter(|| owning::downgrade(black_box(&corpus.bytes), &mut out));
+    });
+    group.bench_function("downgrade/20-fields/tree", |bencher| {
+        bencher.iter(|| owning::downgrade_trees(black_box(&shared), &mut out));
+    });
+    group.finish();
+}
+
+criterion_group!(benches, decode, read, tokens, request, chunked, latency, own, write);
 criterion_main!(benches);

@@ -4,6 +4,8 @@
 
 #![allow(dead_code, unreachable_pub, reason = "each bench uses a part of it")]
 
+pub mod typed;
+
 use std::fmt::Write as _;
 use std::iter::repeat_with;
 use std::ops::Range;
@@ -140,6 +142,18 @@ pub fn requests() -> Vec<Corpus> {
             repeated(4_000, || command(&[b"SET", &word(rng, 8..17), &word(rng, 3..12)])),
         ),
     ]
+}
+
+/// Maps of twenty fields, as `HGETALL` answers in RESP3.
+pub fn maps() -> Corpus {
+    let mut rng = Rng::with_seed(20);
+    Corpus::new("map/20-fields", Shape::Several, repeated(300, || map(&mut rng)))
+}
+
+/// Keys, and values of 100 bytes to set.
+pub fn assignments() -> Vec<(Vec<u8>, Vec<u8>)> {
+    let mut rng = Rng::with_seed(0x0073_6574);
+    repeat_with(|| (word(&mut rng, 8..40), word(&mut rng, 100..101))).take(256).collect()
 }
 
 /// How many frames [`many_bulks`] has.

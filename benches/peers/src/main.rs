@@ -6,6 +6,8 @@
 
 #[path = "../../corpus/mod.rs"]
 mod corpus;
+#[path = "../../work/owning.rs"]
+mod own;
 #[path = "../../work/requests.rs"]
 mod requests;
 #[path = "../../work/mod.rs"]
@@ -14,8 +16,10 @@ mod work;
 mod chart;
 mod contenders;
 mod lone;
+mod owning;
 mod rounds;
 mod tables;
+mod typed;
 mod walk;
 
 use std::path::PathBuf;
@@ -48,6 +52,13 @@ fn main() -> std::io::Result<()> {
         tables::lone_frames(rounds);
         tables::chunks(rounds);
         tables::allocations();
+    }
+    owning::frames(rounds, &filter);
+    owning::replies(rounds, &filter);
+    if filter.is_empty() {
+        owning::commands(rounds);
+        owning::downgrades(rounds);
+        typed::print(rounds);
     }
     match chart {
         Some(path) => std::fs::write(path, chart::draw(&rows)),

@@ -36,6 +36,11 @@ impl Times {
         median(self.0.clone())
     }
 
+    /// The median of the differences to other times, round by round, in nanoseconds.
+    pub fn less(&self, other: &Self) -> f64 {
+        median(self.0.iter().zip(&other.0).map(|(this, other)| this - other).collect())
+    }
+
     /// The median of the ratios to other times, round by round.
     pub fn over(&self, other: &Self) -> f64 {
         median(self.0.iter().zip(&other.0).map(|(this, other)| this / other).collect())

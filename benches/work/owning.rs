@@ -1,0 +1,106 @@
+//! What is measured of owning and writing: passes over all frames of some bytes, each of which returns
+//! how many there were, and single commands and replies written to a buffer.
+
+#![allow(dead_code, unreachable_pub, reason = "each bench uses a part of it")]
+
+use std::hint::black_box;
+
+use bytes::{Buf, Bytes, BytesMut};
+use zresp::{Arguments, CommandBuf, Decoder, Encode, Frame, Protocol, Reply};
+
+/// Has the bytes arrive in a read buffer that is empty, and decodes them there.
+pub fn decode(buffer: &mut BytesMut, bytes: &[u8]) -> usize {
+    buffer.extend_from_slice(bytes);
+    let mut decoder = Decoder::new();
+    let mut frames = 0;
+    while let Ok(Some(frame)) = decoder.decode(buffer) {
+        black_box((frame.wire.as_ptr(), frame.reply.kind()));
+        let size = frame.wire.len();
+        buffer.advance(size);
+        frames += 1;
+    }
+    frames
+}
+
+/// As [`decode`], and owns each frame for a moment.
+pub fn frames(buffer: &mut BytesMut, bytes: &[u8]) -> usize {
+    buffer.extend_from_slice(bytes);
+    let mut decoder = Decoder::new();
+    let mut frames = 0;
+    while let Ok(Some(frame)) = decoder.decode_frame(buffer) {
+        black_box::<&Frame>(&frame);
+        frames += 1;
+    }
+    frames
+}
+
+/// Builds a tree of each frame, that shares the bytes.
+pub fn replies(bytes: &Bytes) -> usize {
+    let mut rest = bytes.clone();
+    let mut decoder = Decoder::new();
+    let mut frames = 0;
+    while let Ok(Some(frame)) = decoder.decode_frame(&mut rest) {
+        black_box::<&Reply>(&Reply::from(frame));
+        frames += 1;
+    }
+    frames
+}
+
+/// Builds a tree of each frame, of a copy of its bytes.
+pub fn copies(mut rest: &[u8]) -> usize {
+    let mut decoder = Decoder::new();
+    let mut frames = 0;
+    while let Ok(Some(frame)) = decoder.decode(rest) {
+        let size = frame.wire.len();
+        black_box::<&Reply>(&Reply::from(frame));
+        rest = &rest[size..];
+        frames += 1;
+    }
+    frames
+}
+
+/// Decodes each frame and writes it in RESP2, from its bytes.
+pub fn downgrade(mut rest: &[u8], out: &mut Vec<u8>) -> usize {
+    let mut decoder = Decoder::new();
+    let mut frames = 0;
+    while let Ok(Some(frame)) = decoder.decode(rest) {
+        out.clear();
+        if frame.encode(Protocol::Resp2, out).is_err() {
+            return 0;
+        }
+        black_box::<&[u8]>(out);
+        frames += 1;
+        rest = &rest[frame.wire.len()..];
+    }
+    frames
+}
+
+/// As [`downgrade`], from a tree.
+pub fn downgrade_trees(bytes: &Bytes, out: &mut Vec<u8>) -> usize {
+    let mut rest = bytes.clone();
+    let mut decoder = Decoder::new();
+    let mut frames = 0;
+    while let Ok(Some(frame)) = decoder.decode_frame(&mut rest) {
+        out.clear();
+        if Reply::from(frame).encode(Protocol::Resp2, out).is_err() {
+            return 0;
+        }
+        black_box::<&[u8]>(out);
+        frames += 1;
+    }
+    frames
+}
+
+/// Writes a command in place of what is in the buffer.
+pub fn arguments(key: &[u8], value: &[u8], out: &mut Vec<u8>) {
+    out.clear();
+    let is_written = Arguments(&[b"SET", key, value]).encode(Protocol::Resp2, out);
+    black_box((is_written.is_ok(), &*out));
+}
+
+/// Builds a command, and writes it in place of what is in the buffer.
+pub fn command_buf(key: &[u8], value: &[u8], out: &mut Vec<u8>) {
+    out.clear();
+    let is_written = CommandBuf::new("SET").arg(key).arg(value).encode(Protocol::Resp2, out);
+    black_box((is_written.is_ok(), &*out));
+}
