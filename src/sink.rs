@@ -10,11 +10,9 @@ pub trait Sink {
     /// Takes a type byte, a number and a line end.
     fn header(&mut self, type_byte: u8, number: usize);
 
-    /// Takes bytes that it may keep instead of copying them.
+    /// Takes note of bytes of which the next ones are parts, to keep those instead of copying them.
     #[inline]
-    fn share(&mut self, bytes: &Bytes) {
-        self.put(bytes);
-    }
+    fn lend(&mut self, _: &Bytes) {}
 
     /// Takes a payload behind its length, and its line end.
     #[inline]

@@ -199,7 +199,7 @@ fn a_deep_frame_becomes_a_tree_and_resp2() {
         if frame.attributes().is_empty() {
             let bare = Reply::from(frame.reply());
             assert!(tree == frame.reply() && bare == tree, "{}", shape.name);
-            let mut patch = ReplyPatch::new(frame.reply()).expect("an aggregate");
+            let mut patch = ReplyPatch::new(frame.view()).expect("an aggregate");
             patch.replace(0, tree);
             assert!(patch.to_wire(Protocol::Resp2).is_ok(), "{}", shape.name);
         }

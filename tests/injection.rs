@@ -101,7 +101,7 @@ fn assert_contained(name: &str, value: &Reply, error: Option<EncodeError>) {
         let header = format!("+before\r\n*{count}\r\n:1\r\n").into_bytes();
         assert_eq!(out, [&header, middle, b":2\r\n"].concat(), "{case}: writer");
 
-        let pair = one_frame(b"*2\r\n+a\r\n+b\r\n", "two values").reply;
+        let pair = one_frame(b"*2\r\n+a\r\n+b\r\n", "two values");
         for is_new in [false, true] {
             let mut patch = ReplyPatch::new(pair).expect("an aggregate");
             _ = if is_new { patch.push(value.clone()) } else { patch.replace(0, value.clone()) };
@@ -120,9 +120,8 @@ fn text(reply: &Reply) -> Option<Vec<u8>> {
     match reply {
         Reply::Streamed(string) => Some(string.chunks().collect::<Vec<_>>().concat()),
         Reply::Error(message) | Reply::BulkError(message) => Some(message.to_vec()),
-        Reply::Array(items) => items.first().and_then(text),
+        Reply::Array(items) | Reply::Set(items) => items.first().and_then(text),
         Reply::Map(entries) => entries.iter().next().and_then(|(key, _)| text(key)),
-        Reply::Set(items) => items.first().and_then(text),
         scalar => scalar.as_bytes().map(<[u8]>::to_vec),
     }
 }
@@ -260,7 +259,8 @@ fn a_streamed_push_has_no_form() {
         assert_contained("streamed push", &push, Some(error));
     }
     for wire in ["*?\r\n.\r\n", "~?\r\n:1\r\n.\r\n"] {
-        let items = one_frame(wire.as_bytes(), wire).reply.as_elements().expect("elements");
+        let mut frame = one_frame(wire.as_bytes(), wire);
+        let items = frame.reply.as_elements().expect("elements");
         let view = ReplyRef::Push(items);
         for protocol in PROTOCOLS {
             let case = format!("{view:?} in {protocol:?}");
@@ -271,7 +271,8 @@ fn a_streamed_push_has_no_form() {
             assert_eq!(writer.value(&view).err(), Some(error), "{case}");
         }
         // A patch counts what it patches.
-        let patch = ReplyPatch::new(view).expect("an aggregate");
+        frame.reply = view;
+        let patch = ReplyPatch::new(frame).expect("an aggregate");
         let wire = encoded(&patch, Protocol::Resp3, "patch").expect("a form on the wire");
         assert_eq!(one_frame(&wire, "patch").reply.as_elements().unwrap().count(), items.count());
     }

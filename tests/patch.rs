@@ -7,8 +7,8 @@ mod naive;
 use proptest::collection::vec;
 use proptest::prelude::*;
 use zresp::{
-    Arguments, Command, CommandPatch, CommandRef, Encode, EncodeError, Entries, Protocol, Reply,
-    ReplyPatch, ReplyRef,
+    Arguments, Command, CommandPatch, CommandRef, Decoded, Encode, EncodeError, Entries, Protocol,
+    Reply, ReplyPatch,
 };
 
 const PROTOCOLS: [Protocol; 2] = [Protocol::Resp2, Protocol::Resp3];
@@ -90,8 +90,8 @@ fn command_of(arguments: &[Vec<u8>]) -> Vec<u8> {
     Arguments(arguments).to_wire(Protocol::Resp2).expect("a name").to_vec()
 }
 
-fn reply(wire: &[u8]) -> ReplyRef<'_> {
-    zresp::decode(wire).expect("valid").expect("whole").reply
+fn frame(wire: &[u8]) -> Decoded<'_> {
+    zresp::decode(wire).expect("valid").expect("whole")
 }
 
 /// The values of an aggregate, keys and values of a map by turns.
@@ -124,7 +124,7 @@ fn rebuilt(like: &Reply, values: Vec<Reply>) -> Result<Reply, EncodeError> {
 
 /// A tree of any kind.
 fn tree() -> impl Strategy<Value = Reply> + Clone {
-    generate::frame().prop_map(|input| Reply::from(reply(&input.0))).boxed()
+    generate::frame().prop_map(|input| Reply::from(frame(&input.0).reply)).boxed()
 }
 
 proptest! {
@@ -161,8 +161,8 @@ proptest! {
     fn a_patched_reply_is_one_of_the_changed_elements(tree in tree(), edits in edits(tree())) {
         // Of the bytes that a tree is written in: those of a sender may have other texts of doubles.
         let wire = tree.to_wire(Protocol::Resp3).expect("a form on the wire");
-        let mut patch = ReplyPatch::new(reply(&wire));
-        let tree = Reply::from(reply(&wire));
+        let mut patch = ReplyPatch::new(frame(&wire));
+        let tree = Reply::from(frame(&wire).reply);
         prop_assert_eq!(patch.is_some(), tree.kind().is_aggregate());
         let (Some(patch), Some(values)) = (patch.as_mut(), values(&tree)) else { return Ok(()) };
         for edit in edits.clone() {
@@ -199,7 +199,7 @@ fn all_parts_may_go_but_the_last_argument() {
         ("%1\r\n:1\r\n:2\r\n", "%0\r\n"),
         ("%?\r\n:1\r\n:2\r\n.\r\n", "%0\r\n"),
     ] {
-        let mut patch = ReplyPatch::new(reply(wire.as_bytes())).expect("an aggregate");
+        let mut patch = ReplyPatch::new(frame(wire.as_bytes())).expect("an aggregate");
         patch.remove(0).remove(1);
         assert_eq!(encoded(&patch, Protocol::Resp3).as_deref(), Ok(empty.as_bytes()), "{wire:?}");
         assert_eq!(
@@ -214,7 +214,7 @@ fn all_parts_may_go_but_the_last_argument() {
 fn a_map_with_a_key_alone_is_an_error() {
     for wire in ["%1\r\n:1\r\n:2\r\n", "%?\r\n:1\r\n:2\r\n.\r\n"] {
         for protocol in PROTOCOLS {
-            let mut patch = ReplyPatch::new(reply(wire.as_bytes())).expect("an aggregate");
+            let mut patch = ReplyPatch::new(frame(wire.as_bytes())).expect("an aggregate");
             patch.remove(0);
             assert_eq!(encoded(&patch, protocol), Err(EncodeError::KeyWithoutValue), "{wire:?}");
             patch.push(7);
@@ -226,9 +226,19 @@ fn a_map_with_a_key_alone_is_an_error() {
 }
 
 #[test]
+fn the_attributes_in_front_of_a_patched_reply_stay() {
+    let wire = b"|1\r\n+ttl\r\n:9\r\n*1\r\n|1\r\n+a\r\n+b\r\n:1\r\n";
+    let mut patch = ReplyPatch::new(frame(wire)).expect("an aggregate");
+    patch.push(2);
+    let expected = b"|1\r\n+ttl\r\n:9\r\n*2\r\n|1\r\n+a\r\n+b\r\n:1\r\n:2\r\n".as_slice();
+    assert_eq!(encoded(&patch, Protocol::Resp3).as_deref(), Ok(expected));
+    assert_eq!(encoded(&patch, Protocol::Resp2).as_deref(), Ok(b"*2\r\n:1\r\n:2\r\n".as_slice()));
+}
+
+#[test]
 fn a_part_that_there_is_not_is_an_error_that_names_it() {
     let wire = command_of(&[b"GET".to_vec(), b"k".to_vec()]);
-    let (frame, map) = (reply(b"*?\r\n+a\r\n+b\r\n.\r\n"), reply(b"%1\r\n+a\r\n+b\r\n"));
+    let (array, map) = (frame(b"*?\r\n+a\r\n+b\r\n.\r\n"), frame(b"%1\r\n+a\r\n+b\r\n"));
     for index in [2, 3, usize::MAX] {
         let expected = EncodeError::NoSuchPart { index, len: 2 };
         for protocol in PROTOCOLS {
@@ -239,7 +249,7 @@ fn a_part_that_there_is_not_is_an_error_that_names_it() {
             assert_eq!(encoded(&patch, protocol), Err(expected));
             patch.remove(index);
             assert_eq!(encoded(&patch, protocol), Err(expected));
-            for aggregate in [frame, map] {
+            for aggregate in [array, map] {
                 let mut patch = ReplyPatch::new(aggregate).expect("an aggregate");
                 patch.push(1).replace(index, 2);
                 assert_eq!(encoded(&patch, protocol), Err(expected), "{aggregate:?}");

@@ -223,7 +223,7 @@ pub(crate) struct Mark {
 
 #[cfg(feature = "serde")]
 impl CommandBuf {
-    pub(crate) const fn mark(&self) -> Mark {
+    pub(crate) fn mark(&self) -> Mark {
         Mark { bytes: self.arguments.len(), len: self.len }
     }
 

@@ -17,9 +17,9 @@ pub enum EncodeError {
     },
     /// A big number is not an optional sign and digits.
     NotABigNumber,
-    /// A push or an attribute is to be streamed, for which there is no form.
+    /// A push is to be streamed, for which there is no form.
     CannotStream {
-        /// A push, or an attribute.
+        /// A push.
         kind: Kind,
     },
     /// A command has no arguments, not even a name.

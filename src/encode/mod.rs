@@ -52,7 +52,9 @@ pub enum Protocol {
 /// | attribute | nothing |
 ///
 /// Views and frames are rewritten from their bytes, without a tree in between; what both protocols write
-/// alike is copied in runs.
+/// alike is copied in runs. Their numbers keep the text of the sender; those of trees, and of a scalar by
+/// itself, are written by their value, doubles by the shortest digits that read back to the same bits. From
+/// RESP3 it cannot be told where Redis would have sent the null of an array.
 ///
 /// ```
 /// use zresp::{Encode, Protocol};

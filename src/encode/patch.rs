@@ -7,7 +7,7 @@ use smallvec::SmallVec;
 
 use crate::command::CommandRef;
 use crate::owned::Reply;
-use crate::reply::{AnnotatedElements, ReplyRef};
+use crate::reply::{AnnotatedElements, Attributes, Decoded, ReplyRef};
 use crate::sink::Sink;
 
 use super::{EncodeError, Protocol, downgrade, sealed};
@@ -172,13 +172,14 @@ impl sealed::Encode for CommandPatch<'_> {
 
 /// An aggregate some of whose elements are replaced, removed or added, over its original bytes.
 ///
-/// Of a map, keys and values count as elements, by turns. The attributes of an element are part of it.
+/// Of a map, keys and values count as elements, by turns. The attributes of an element are part of it; those
+/// in front of the aggregate stay.
 ///
 /// ```
 /// use zresp::{Encode, Protocol, Reply, ReplyPatch};
 ///
 /// let frame = zresp::decode(b"%1\r\n$4\r\nport\r\n:6379\r\n")?.expect("a whole frame");
-/// let mut patch = ReplyPatch::new(frame.reply).expect("an aggregate");
+/// let mut patch = ReplyPatch::new(frame).expect("an aggregate");
 /// patch.replace(1, 6380).push("role").push("master");
 /// assert_eq!(
 ///     patch.to_wire(Protocol::Resp3)?,
@@ -189,6 +190,7 @@ impl sealed::Encode for CommandPatch<'_> {
 #[derive(Debug, Clone)]
 pub struct ReplyPatch<'a> {
     reply: ReplyRef<'a>,
+    attributes: Attributes<'a>,
     elements: AnnotatedElements<'a>,
     /// How many elements there are.
     len: usize,
@@ -201,15 +203,20 @@ impl<'a> ReplyPatch<'a> {
     /// Returns an aggregate without a change yet; `None` for any other reply. One that is streamed is
     /// counted, and will be written with its length in front.
     #[must_use]
-    pub fn new(reply: ReplyRef<'a>) -> Option<Self> {
+    pub fn new(Decoded { reply, attributes, .. }: Decoded<'a>) -> Option<Self> {
         let elements = match reply {
             ReplyRef::Array(items) | ReplyRef::Set(items) | ReplyRef::Push(items) => items,
             ReplyRef::Map(pairs) => pairs.flat(),
             _ => return None,
         };
-        let len = elements.len().unwrap_or_else(|| elements.count());
-        let elements = elements.annotated();
-        Some(Self { reply, elements, len, edits: Edits(SmallVec::new()), added: Vec::new() })
+        Some(Self {
+            reply,
+            attributes,
+            elements: elements.annotated(),
+            len: elements.total(),
+            edits: Edits(SmallVec::new()),
+            added: Vec::new(),
+        })
     }
 
     /// Replaces an element. The last change of an element is the one that counts.
@@ -249,6 +256,9 @@ impl sealed::Encode for ReplyPatch<'_> {
 
     fn write(&self, protocol: Protocol, sink: &mut impl Sink) {
         let kind = self.reply.kind();
+        if protocol == Protocol::Resp3 {
+            sink.put(self.attributes.wire());
+        }
         match protocol {
             Protocol::Resp2 => sink.header(b'*', self.len()),
             Protocol::Resp3 if kind.has_pairs() => sink.header(kind.type_byte(), self.len() / 2),

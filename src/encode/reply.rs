@@ -110,11 +110,11 @@ impl sealed::Encode for ReplyRef<'_> {
     fn write(&self, protocol: Protocol, sink: &mut impl Sink) {
         let (values, len, elements) = match self {
             Self::Array(items) | Self::Set(items) | Self::Push(items) => {
-                let elements = items.len().unwrap_or_else(|| items.count());
+                let elements = items.total();
                 (items.wire(), items.len(), elements)
             }
             Self::Map(pairs) => {
-                let elements = 2 * pairs.len().unwrap_or_else(|| pairs.count());
+                let elements = pairs.flat().total();
                 (pairs.wire(), pairs.len(), elements)
             }
             scalar => return write_scalar(scalar, protocol, sink),
@@ -166,6 +166,7 @@ impl sealed::Encode for Frame {
     }
 
     fn write(&self, protocol: Protocol, sink: &mut impl Sink) {
+        sink.lend(self.wire());
         match protocol {
             Protocol::Resp2 => downgrade::write(self.wire(), sink),
             Protocol::Resp3 => sink.put(self.wire()),
@@ -201,11 +202,13 @@ impl sealed::Encode for Reply {
                 }
                 _ if dropped > 0 => {}
                 (Step::Scalar(Reply::Bulk(payload)), _) => {
-                    sink.header(b'$', payload.len());
-                    sink.share(payload);
-                    sink.put(b"\r\n");
+                    sink.lend(payload);
+                    sink.payload(b'$', payload);
                 }
                 (Step::Scalar(reply), _) => {
+                    if let Some(content) = reply.content() {
+                        sink.lend(content);
+                    }
                     if let Some(scalar) = reply.as_scalar() {
                         write_scalar(&scalar, protocol, sink);
                     }

@@ -7,7 +7,7 @@ use core::ops::Range;
 use bytes::{Buf, Bytes};
 use smallvec::SmallVec;
 
-use crate::owned::{Frame, Reply};
+use crate::owned::{Frame, Reply, part};
 use crate::sink::Sink;
 
 use super::{EncodeError, Protocol, sealed};
@@ -20,7 +20,7 @@ const LARGE: usize = 4096;
 /// them, copied together.
 ///
 /// It is a [`Buf`], which the writing functions of asynchronous runtimes take, and `advance` after a
-/// write that was cut short. Payloads of 4 KiB and more are not copied.
+/// write that was cut short. Payloads of 4 KiB and more are not copied, of whatever kind.
 ///
 /// ```
 /// use bytes::{Buf, Bytes};
@@ -64,7 +64,7 @@ impl Segments<Bytes> {
     /// What has no form on the wire.
     pub fn of_reply(reply: &Reply, protocol: Protocol) -> Result<Self, EncodeError> {
         sealed::Encode::check(reply, protocol)?;
-        let mut parts = Shared { segments: Self::new(), source: None };
+        let mut parts = Shared::default();
         sealed::Encode::write(reply, protocol, &mut parts);
         Ok(parts.segments)
     }
@@ -72,7 +72,7 @@ impl Segments<Bytes> {
     /// Returns a frame in parts that share its bytes.
     #[must_use]
     pub fn of_frame(frame: &Frame, protocol: Protocol) -> Self {
-        let mut parts = Shared { segments: Self::new(), source: Some(frame) };
+        let mut parts = Shared::default();
         sealed::Encode::write(frame, protocol, &mut parts);
         parts.segments
     }
@@ -232,26 +232,30 @@ impl<P> Sink for Copied<'_, P> {
     }
 }
 
-/// Keeps large payloads, and large parts of the source.
-struct Shared<'f> {
+/// Keeps large parts of what it is lent.
+struct Shared {
     segments: Segments,
-    source: Option<&'f Frame>,
+    source: Bytes,
 }
 
-impl Sink for Shared<'_> {
+impl Default for Shared {
+    fn default() -> Self {
+        Self { segments: Segments::new(), source: Bytes::new() }
+    }
+}
+
+impl Sink for Shared {
     fn put(&mut self, bytes: &[u8]) {
-        let source = self.source.filter(|_| bytes.len() >= LARGE);
-        match source.and_then(|frame| frame.share(bytes)) {
+        let is_large = bytes.len() >= LARGE;
+        match is_large.then(|| part(&self.source, bytes)).flatten() {
             Some(part) => self.segments.push_large(part, bytes.len()),
             None => self.segments.push_small(bytes),
         }
     }
 
-    fn share(&mut self, bytes: &Bytes) {
-        if bytes.len() < LARGE {
-            self.put(bytes);
-        } else {
-            self.segments.push_large(bytes.clone(), bytes.len());
+    fn lend(&mut self, bytes: &Bytes) {
+        if bytes.len() >= LARGE {
+            self.source = bytes.clone();
         }
     }
 

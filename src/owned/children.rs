@@ -11,6 +11,8 @@ use core::slice;
 
 use smallvec::{SmallVec, smallvec};
 
+use crate::debug::VALUES;
+
 use super::{Builder, Reply, Walk};
 
 /// Values one after the other.
@@ -134,7 +136,7 @@ impl<'a> IntoIterator for &'a mut Items {
 
 impl fmt::Debug for Items {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_list().entries(self).finish()
+        f.debug_list().entries(self.iter().take(VALUES)).finish()
     }
 }
 
@@ -242,7 +244,7 @@ impl IntoIterator for Entries {
 
 impl fmt::Debug for Entries {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_map().entries(self.iter()).finish()
+        f.debug_map().entries(self.iter().take(VALUES)).finish()
     }
 }
 
@@ -254,7 +256,7 @@ pub struct Annotated {
 }
 
 impl Annotated {
-    /// Returns a reply with an attribute of these pairs in front of it.
+    /// Returns a reply with an attribute of these pairs in front of it. An attribute is never streamed.
     #[must_use]
     pub fn new(mut attribute: Entries, reply: impl Into<Reply>) -> Self {
         let mut children = mem::take(&mut attribute.children);
@@ -285,7 +287,7 @@ impl Annotated {
 
 impl fmt::Debug for Annotated {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_map().entries(self.attribute()).finish()?;
+        f.debug_map().entries(self.attribute().take(VALUES)).finish()?;
         write!(f, " {:?}", self.reply())
     }
 }

@@ -83,7 +83,7 @@ impl CommandDecoder {
         buffer: &mut impl FrameBuffer,
     ) -> Result<Option<CommandFrame>, Error> {
         let Some(Request { command, wire }) = self.decode(buffer)? else {
-            buffer.take(self.take_skipped());
+            buffer.skip(self.take_skipped());
             return Ok(None);
         };
         let (len, own) = (wire.len(), command.wire().len());

@@ -28,6 +28,9 @@ impl From<Frame> for Reply {
 impl From<Decoded<'_>> for Reply {
     /// Returns the reply and the attributes in front of it, with one copy for all payloads.
     fn from(frame: Decoded<'_>) -> Self {
+        if frame.attributes.is_empty() {
+            return frame.reply.into();
+        }
         let wire = Bytes::copy_from_slice(frame.wire);
         Builder::of_tokens(Decoded { wire: &wire, ..frame }.tokens(), &wire)
     }

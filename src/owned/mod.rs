@@ -18,6 +18,7 @@ pub use command::CommandFrame;
 pub use frame::Frame;
 pub use reply::Reply;
 pub use share::FrameBuffer;
+pub(crate) use share::part;
 pub use streamed::StreamedString;
 pub use walk::TreeTokens;
 

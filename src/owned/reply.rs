@@ -224,6 +224,20 @@ impl Reply {
         TreeTokens::new(self)
     }
 
+    /// The bytes that the payload of a scalar lies in, if it has one.
+    pub(crate) const fn content(&self) -> Option<&Bytes> {
+        match self {
+            Self::Simple(bytes)
+            | Self::Error(bytes)
+            | Self::Bulk(bytes)
+            | Self::BigNumber(bytes)
+            | Self::BulkError(bytes)
+            | Self::Verbatim { text: bytes, .. } => Some(bytes),
+            Self::Streamed(string) => Some(string.wire()),
+            _ => None,
+        }
+    }
+
     /// The values of an aggregate or an annotated reply, and how it opens.
     pub(super) fn children(&self) -> Option<(Opening, &[Reply])> {
         let (kind, children, is_streamed) = match self {

@@ -2,7 +2,7 @@
 
 use core::ops::Deref;
 
-use bytes::{Bytes, BytesMut};
+use bytes::{Buf, Bytes, BytesMut};
 
 /// A buffer off whose front a frame can be taken without copying: [`BytesMut`] or [`Bytes`].
 pub trait FrameBuffer: sealed::FrameBuffer {}
@@ -16,6 +16,9 @@ pub(crate) mod sealed {
     pub trait FrameBuffer: Deref<Target = [u8]> {
         /// Takes off the first bytes, of which there are as many.
         fn take(&mut self, len: usize) -> Bytes;
+
+        /// Drops the first bytes.
+        fn skip(&mut self, len: usize);
     }
 }
 
@@ -24,6 +27,10 @@ impl sealed::FrameBuffer for BytesMut {
     fn take(&mut self, len: usize) -> Bytes {
         self.split_to(len.min(self.len())).freeze()
     }
+
+    fn skip(&mut self, len: usize) {
+        self.advance(len.min(self.len()));
+    }
 }
 
 impl sealed::FrameBuffer for Bytes {
@@ -31,11 +38,15 @@ impl sealed::FrameBuffer for Bytes {
     fn take(&mut self, len: usize) -> Bytes {
         self.split_to(len.min(self.len()))
     }
+
+    fn skip(&mut self, len: usize) {
+        self.advance(len.min(self.len()));
+    }
 }
 
 /// Shares a part of some bytes; `None` if it lies elsewhere.
 #[inline]
-pub(super) fn part(bytes: &Bytes, part: &[u8]) -> Option<Bytes> {
+pub(crate) fn part(bytes: &Bytes, part: &[u8]) -> Option<Bytes> {
     if part.is_empty() {
         return Some(Bytes::new());
     }

@@ -20,6 +20,11 @@ impl StreamedString {
         Self { wire }
     }
 
+    /// The chunks in their wire form.
+    pub(super) const fn wire(&self) -> &Bytes {
+        &self.wire
+    }
+
     /// Returns an iterator over the chunks, none of which is empty.
     #[must_use]
     pub fn chunks(&self) -> Chunks<'_> {

@@ -10,6 +10,9 @@ use super::values::Values;
 use super::{Attributes, Elements, ReplyRef, Tokens};
 
 /// One whole value: a frame, or an element with its annotations.
+///
+/// The three parts are what a decoder has found in the same bytes. What forwards, keeps or encodes it takes
+/// the bytes of [`wire`](Self::wire) for validated.
 #[derive(Clone, Copy)]
 #[non_exhaustive]
 pub struct Decoded<'a> {

@@ -54,7 +54,8 @@ impl FromRedisValue for Record {
 /// Prints the table.
 pub fn print(rounds: usize) {
     println!("\n## Decoding to a type: nanoseconds\n");
-    println!("| type | rustis | redis |\n|---|---:|---:|");
+    println!("| type | zresp | rustis | redis | rustis / zresp | redis / zresp | target |");
+    println!("|---{}|", "|---:".repeat(6));
     row::<Record>(rounds, "struct of 10 fields", &typed::record());
     row::<Vec<i64>>(rounds, "`Vec<i64>` of 1,000", &typed::integers());
     row::<HashMap<String, String>>(rounds, "`HashMap<String, String>` of 100", &typed::texts());
@@ -67,7 +68,7 @@ fn row<T>(rounds: usize, name: &str, frame: &[u8])
 where
     T: DeserializeOwned + FromRedisValue + PartialEq + Debug,
 {
-    let contenders: [Decode<T>; 2] = [rustis, redis];
+    let contenders: [Decode<T>; 3] = [zresp, rustis, redis];
     let values = contenders.map(|decode| decode(frame));
     assert!(values[0].is_some() && values.iter().all(|value| *value == values[0]), "{values:?}");
     let passes = contenders.map(|decode| move || drop(black_box(decode(black_box(frame)))));
@@ -76,7 +77,11 @@ where
     for times in &times {
         print!(" {:.0} |", times.median());
     }
-    println!();
+    println!(" {:.1} | {:.1} | 2 |", times[1].over(&times[0]), times[2].over(&times[0]));
+}
+
+fn zresp<T: DeserializeOwned>(frame: &[u8]) -> Option<T> {
+    zresp::de::from_reply(zresp::decode(frame).ok()??.reply).ok()
 }
 
 fn rustis<T: DeserializeOwned>(frame: &[u8]) -> Option<T> {
