@@ -75,34 +75,14 @@ impl Decoder {
             if let Some(Alike { wire, content, form, .. }) = self.scan.scanner.frame_alike(buf) {
                 return Ok(Some(Decoded::alike(wire, content, form)));
             }
-            if let Some(frame) = self.decode_whole(self.scan.scanner.visible(buf)) {
+            let visible = self.scan.scanner.visible(buf);
+            if let Some(frame) = whole_frame(&mut self.scan.scanner, visible) {
                 return Ok(Some(frame));
             }
         }
         // Field by field: the views made above need no place in memory then.
         let slow = self.decode_slow(buf, is_continued)?;
         Ok(slow.map(|Decoded { reply, wire, attributes }| Decoded { reply, wire, attributes }))
-    }
-
-    /// Returns the frame that the bytes begin with, if it is of a frequent kind and whole.
-    #[inline(always)]
-    fn decode_whole<'a>(&mut self, bytes: &'a [u8]) -> Option<Decoded<'a>> {
-        let word = word::first(bytes)?;
-        match word::first_byte(word) {
-            b'*' | b'%' | b'~' | b'>' => {
-                let aggregate = match self.scan.scanner.command_alike(bytes) {
-                    Some(command) => command,
-                    None => self.scan.scanner.aggregate(bytes)?,
-                };
-                Decoded::aggregate(aggregate, bytes)
-            }
-            b'$' | b'+' => {
-                let frame = Decoded::scalar(word, bytes, self.scan.scanner.limits())?;
-                self.scan.scanner.learn(frame.wire);
-                Some(frame)
-            }
-            _ => Decoded::scalar(word, bytes, self.scan.scanner.limits()),
-        }
     }
 
     #[inline(never)]
@@ -144,6 +124,11 @@ impl Decoder {
         self.scan.frame(buf)
     }
 
+    /// The scanner, for a framer to go on with.
+    pub(crate) const fn scanner(&mut self) -> &mut Scanner {
+        &mut self.scan.scanner
+    }
+
     /// Returns the smallest number of further bytes that can complete the frame; at least one, and
     /// exact inside a payload.
     ///
@@ -164,6 +149,28 @@ impl Decoder {
     /// [`decode`](Self::decode) is for a new frame.
     pub fn reset(&mut self) {
         self.scan.scanner.reset();
+    }
+}
+
+/// Returns the frame that the bytes begin with, if it is of a frequent kind and whole. Otherwise the scan may
+/// stand inside the frame.
+#[inline(always)]
+pub(crate) fn whole_frame<'a>(scanner: &mut Scanner, bytes: &'a [u8]) -> Option<Decoded<'a>> {
+    let word = word::first(bytes)?;
+    match word::first_byte(word) {
+        b'*' | b'%' | b'~' | b'>' => {
+            let aggregate = match scanner.command_alike(bytes) {
+                Some(command) => command,
+                None => scanner.aggregate(bytes)?,
+            };
+            Decoded::aggregate(aggregate, bytes)
+        }
+        b'$' | b'+' => {
+            let frame = Decoded::scalar(word, bytes, scanner.limits())?;
+            scanner.learn(frame.wire);
+            Some(frame)
+        }
+        _ => Decoded::scalar(word, bytes, scanner.limits()),
     }
 }
 

@@ -89,6 +89,29 @@ impl Kind {
         }
     }
 
+    /// Returns the kind that a type byte alone tells: nulls and streamed strings are `Bulk` and `Array`.
+    #[must_use]
+    pub const fn of_type_byte(type_byte: u8) -> Option<Self> {
+        Some(match type_byte {
+            b'+' => Self::Simple,
+            b'-' => Self::Error,
+            b':' => Self::Integer,
+            b'$' => Self::Bulk,
+            b'_' => Self::Null,
+            b'#' => Self::Boolean,
+            b',' => Self::Double,
+            b'(' => Self::BigNumber,
+            b'!' => Self::BulkError,
+            b'=' => Self::Verbatim,
+            b'*' => Self::Array,
+            b'%' => Self::Map,
+            b'~' => Self::Set,
+            b'>' => Self::Push,
+            b'|' => Self::Attribute,
+            _ => return None,
+        })
+    }
+
     /// Returns whether a value of this kind holds pairs of values.
     #[must_use]
     pub const fn has_pairs(self) -> bool {

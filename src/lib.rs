@@ -41,6 +41,7 @@ mod debug;
 mod decode;
 mod encode;
 mod error;
+mod framer;
 mod frames;
 #[cfg(feature = "std")]
 pub mod io;
@@ -66,6 +67,7 @@ pub use encode::{
     ReplyWriter, Scratch, Segments,
 };
 pub use error::{Error, ErrorKind, Expected};
+pub use framer::{Framer, Progress};
 pub use frames::{Commands, FrameDecoder, Frames, Replies, commands, replies};
 pub use kind::Kind;
 pub use limits::{InlinePolicy, Limits};

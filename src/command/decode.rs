@@ -124,6 +124,11 @@ impl CommandDecoder {
         self.scan.frame(buf)
     }
 
+    /// The scanner, for a framer to go on with.
+    pub(crate) const fn scanner(&mut self) -> &mut Scanner {
+        &mut self.scan.scanner
+    }
+
     /// Returns what has arrived of a command in progress: behind a call of [`decode`](Self::decode)
     /// that returned `None`, with the same `buf`.
     ///

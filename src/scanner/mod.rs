@@ -81,6 +81,11 @@ impl Scanner {
     }
 
     #[inline(always)]
+    pub(crate) const fn grammar(&self) -> Grammar {
+        self.grammar
+    }
+
+    #[inline(always)]
     pub(crate) const fn limits(&self) -> &Limits {
         &self.limits
     }
