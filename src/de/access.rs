@@ -3,7 +3,7 @@
 use serde::de::{DeserializeSeed, EnumAccess, MapAccess, SeqAccess, VariantAccess, Visitor};
 
 use crate::kind::Kind;
-use crate::reply::{ConversionError, Place, ReplyRef};
+use crate::reply::{ConversionError, Place};
 
 use super::cursor::{Cursor, Head, Open};
 use super::value::{MAP, Value};
@@ -26,17 +26,20 @@ impl<'de> SeqAccess<'de> for Elements<'_, 'de> {
         if !self.cursor.has_more(&mut self.open) {
             return Ok(None);
         }
-        let (head, values) = if self.open.kind.has_pairs() {
+        let (value, values) = if self.open.kind.has_pairs() {
             // A pair is read as an array of two that has no header.
-            (Head::Open(Open { kind: Kind::Array, left: Some(2) }), 2)
+            let pair = Head::Open(Open { kind: Kind::Array, left: Some(2) });
+            (Value::given(self.cursor, pair), 2)
         } else {
-            (self.cursor.head()?, 1)
+            (Value::next(self.cursor), 1)
         };
         self.open.left = self.open.left.map(|left| left.saturating_sub(values));
         let index = self.index;
         self.index += 1;
-        let value = seed.deserialize(Value::new(self.cursor, head));
-        value.map(Some).map_err(|error| error.at(Place::Element(index)))
+        match seed.deserialize(value) {
+            Ok(value) => Ok(Some(value)),
+            Err(error) => Err(error.at(Place::Element(index))),
+        }
     }
 
     fn size_hint(&self) -> Option<usize> {
@@ -52,26 +55,27 @@ pub(super) struct Pairs<'c, 'de> {
     /// The array of the last pair, where each pair is one.
     pub(super) pair: Option<Open>,
     pub(super) index: usize,
-    /// The key whose value is next.
-    pub(super) key: ReplyRef<'de>,
+    /// Where the key is whose value is next.
+    pub(super) key: Cursor<'de>,
 }
 
 impl<'de> Pairs<'_, 'de> {
-    /// Takes the head of the next key or value.
+    /// Counts a key or a value that is about to be taken.
     #[inline]
-    fn head(&mut self) -> Result<Head<'de>, ConversionError> {
+    fn count(&mut self) -> Result<(), ConversionError> {
         let values = self.pair.as_mut().unwrap_or(&mut self.open);
         if !self.cursor.has_more(values) {
             return Err(ConversionError::value(MAP, self.open.kind));
         }
-        values.left = values.left.map(|left| left - 1);
-        self.cursor.head()
+        values.left = values.left.map(|left| left.saturating_sub(1));
+        Ok(())
     }
 
     /// Opens the next pair, if pairs are arrays.
     fn open_pair(&mut self) -> Result<(), ConversionError> {
         if self.pair.take().is_some() {
-            match self.head()? {
+            self.count()?;
+            match self.cursor.head()? {
                 Head::Open(Open { kind: Kind::Array | Kind::Set | Kind::Push, left }) => {
                     self.pair = Some(Open { kind: Kind::Array, left });
                 }
@@ -100,15 +104,14 @@ impl<'de> MapAccess<'de> for Pairs<'_, 'de> {
             return Ok(None);
         }
         self.open_pair()?;
-        let head = self.head()?;
-        self.key = match head {
-            Head::Scalar(key) => key,
-            Head::Open(_) => ReplyRef::Null,
-        };
+        self.count()?;
+        self.key = *self.cursor;
         let index = self.index;
         self.index += 1;
-        let key = seed.deserialize(Value::new(self.cursor, head));
-        key.map(Some).map_err(|error| error.at(Place::Key(index)))
+        match seed.deserialize(Value::next(self.cursor)) {
+            Ok(key) => Ok(Some(key)),
+            Err(error) => Err(error.at(Place::Key(index))),
+        }
     }
 
     #[inline]
@@ -116,11 +119,11 @@ impl<'de> MapAccess<'de> for Pairs<'_, 'de> {
         &mut self,
         seed: V,
     ) -> Result<V::Value, ConversionError> {
-        let head = self.head()?;
-        let value = seed.deserialize(Value::new(self.cursor, head));
-        let value = value.map_err(|error| error.at_field(&self.key))?;
-        self.close_pair()?;
-        Ok(value)
+        self.count()?;
+        match seed.deserialize(Value::next(self.cursor)) {
+            Ok(value) => self.close_pair().map(|()| value),
+            Err(error) => Err(error.at_field(&self.key.next_text())),
+        }
     }
 
     fn size_hint(&self) -> Option<usize> {
@@ -142,16 +145,14 @@ impl<'de> EnumAccess<'de> for Variant<'_, 'de> {
         self,
         seed: V,
     ) -> Result<(V::Value, Self), ConversionError> {
-        let head = self.cursor.head()?;
-        Ok((seed.deserialize(Value::new(self.cursor, head))?, self))
+        Ok((seed.deserialize(Value::next(self.cursor))?, self))
     }
 }
 
 impl<'c, 'de> Variant<'c, 'de> {
     /// The data.
-    fn data(self) -> Result<Value<'c, 'de>, ConversionError> {
-        let head = self.cursor.head()?;
-        Ok(Value::new(self.cursor, head))
+    fn data(self) -> Value<'c, 'de> {
+        Value::next(self.cursor)
     }
 }
 
@@ -159,14 +160,14 @@ impl<'de> VariantAccess<'de> for Variant<'_, 'de> {
     type Error = ConversionError;
 
     fn unit_variant(self) -> Result<(), ConversionError> {
-        serde::Deserialize::deserialize(self.data()?)
+        serde::Deserialize::deserialize(self.data())
     }
 
     fn newtype_variant_seed<T: DeserializeSeed<'de>>(
         self,
         seed: T,
     ) -> Result<T::Value, ConversionError> {
-        seed.deserialize(self.data()?)
+        seed.deserialize(self.data())
     }
 
     fn tuple_variant<V: Visitor<'de>>(
@@ -174,7 +175,7 @@ impl<'de> VariantAccess<'de> for Variant<'_, 'de> {
         len: usize,
         visitor: V,
     ) -> Result<V::Value, ConversionError> {
-        serde::Deserializer::deserialize_tuple(self.data()?, len, visitor)
+        serde::Deserializer::deserialize_tuple(self.data(), len, visitor)
     }
 
     fn struct_variant<V: Visitor<'de>>(
@@ -182,6 +183,6 @@ impl<'de> VariantAccess<'de> for Variant<'_, 'de> {
         _: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, ConversionError> {
-        serde::Deserializer::deserialize_map(self.data()?, visitor)
+        serde::Deserializer::deserialize_map(self.data(), visitor)
     }
 }

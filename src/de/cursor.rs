@@ -2,12 +2,13 @@
 
 use crate::kind::Kind;
 use crate::reply::{ConversionError, ReplyRef, read};
-use crate::scan::word;
+use crate::scan::{number, word};
 
 /// How deep the values of recursive types may be nested: they are read by recursion.
 const DEPTH: u8 = 128;
 
 /// Goes through validated bytes once, from header to header.
+#[derive(Clone, Copy)]
 pub(super) struct Cursor<'de> {
     rest: &'de [u8],
     depth: u8,
@@ -43,19 +44,39 @@ impl<'de> Cursor<'de> {
         (Self { rest: values, depth: 0 }, Head::Open(Open { kind: reply.kind(), left }))
     }
 
-    /// Takes the head of the next value.
-    #[inline]
-    pub(super) fn head(&mut self) -> Result<Head<'de>, ConversionError> {
-        let bulk = word::first(self.rest).and_then(|word| read::bulk_string(word, self.rest));
-        if let Some((payload, rest)) = bulk {
-            self.rest = rest;
-            return Ok(Head::Scalar(ReplyRef::Bulk(payload)));
-        }
-        // Validated bytes have a value wherever one is owed.
-        self.other_head().ok_or_else(|| ConversionError::kind("a value", &ReplyRef::Null))
+    /// Takes the next value if it is a bulk string.
+    #[inline(always)]
+    pub(super) fn bulk(&mut self) -> Option<&'de [u8]> {
+        let (payload, rest) = read::bulk_string(word::first(self.rest)?, self.rest)?;
+        self.rest = rest;
+        Some(payload)
     }
 
-    fn other_head(&mut self) -> Option<Head<'de>> {
+    /// Takes the next value if it is an integer that fits.
+    #[inline(always)]
+    pub(super) fn integer<T: TryFrom<i64>>(&mut self) -> Option<T> {
+        let word = word::first(self.rest).filter(|word| word::first_byte(*word) == b':')?;
+        let (value, rest) = number::line(word, self.rest)?;
+        let value = T::try_from(value).ok()?;
+        self.rest = rest;
+        Some(value)
+    }
+
+    /// Takes the head of the next value.
+    pub(super) fn head(&mut self) -> Result<Head<'de>, ConversionError> {
+        // Validated bytes have a value wherever one is owed.
+        self.next_head().ok_or_else(|| ConversionError::kind("a value", &ReplyRef::Null))
+    }
+
+    /// Returns the bytes of the next value as a text, to name it.
+    pub(super) fn next_text(&self) -> ReplyRef<'de> {
+        match { *self }.next_head() {
+            Some(Head::Scalar(scalar)) => scalar,
+            _ => ReplyRef::Null,
+        }
+    }
+
+    fn next_head(&mut self) -> Option<Head<'de>> {
         self.rest = self.rest.get(read::attributes_size(self.rest)?..)?;
         if let Some(opening) = read::opening(self.rest) {
             self.rest = self.rest.get(opening.size..)?;
@@ -81,9 +102,14 @@ impl<'de> Cursor<'de> {
         }
     }
 
+    /// Returns whether the next value may be null, as its first bytes tell.
+    pub(super) fn may_be_at_null(&self) -> bool {
+        matches!(self.rest, [b'_' | b'|', ..] | [b'$' | b'*', b'-', ..])
+    }
+
     /// Returns whether the next value is an array of two.
     pub(super) fn is_at_pair(&self) -> bool {
-        let mut ahead = Self { ..*self };
+        let mut ahead = *self;
         let Ok(Head::Open(mut array @ Open { kind: Kind::Array, .. })) = ahead.head() else {
             return false;
         };

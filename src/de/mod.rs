@@ -63,7 +63,7 @@ use value::Value;
 /// A reply that is something else, and one that the type nests deeper than 128 levels.
 pub fn from_reply<'de, T: Deserialize<'de>>(reply: ReplyRef<'de>) -> Result<T, ConversionError> {
     let (mut cursor, head) = Cursor::of_reply(reply);
-    T::deserialize(Value::new(&mut cursor, head))
+    T::deserialize(Value::given(&mut cursor, head))
 }
 
 impl serde::de::Error for ConversionError {

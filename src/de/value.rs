@@ -13,35 +13,63 @@ use super::cursor::{Cursor, Head, Open};
 
 pub(super) const MAP: &str = "a map";
 const SEQUENCE: &str = "an array, a set or a push";
+const TEXT: &str = "a string in UTF-8";
 const VARIANT: &str = "a variant of an enum";
 
-/// A value whose head has been taken.
+/// A value.
 pub(super) struct Value<'c, 'de> {
     cursor: &'c mut Cursor<'de>,
-    head: Head<'de>,
+    /// Its head, if that is not what the cursor stands at.
+    given: Option<Head<'de>>,
 }
 
 impl<'c, 'de> Value<'c, 'de> {
-    #[inline]
-    pub(super) fn new(cursor: &'c mut Cursor<'de>, head: Head<'de>) -> Self {
-        Self { cursor, head }
+    /// The value that the cursor stands at. It is looked at only by what asks for a type: most often one
+    /// that needs no view of it.
+    #[inline(always)]
+    pub(super) fn next(cursor: &'c mut Cursor<'de>) -> Self {
+        Self { cursor, given: None }
     }
 
-    /// The value, if it holds no others.
-    #[inline]
-    fn scalar(&self, expected: &'static str) -> Result<ReplyRef<'de>, ConversionError> {
-        match self.head {
+    /// A value whose head has been taken.
+    pub(super) fn given(cursor: &'c mut Cursor<'de>, head: Head<'de>) -> Self {
+        Self { cursor, given: Some(head) }
+    }
+
+    /// Takes the head.
+    fn head(&mut self) -> Result<Head<'de>, ConversionError> {
+        match self.given.take() {
+            Some(head) => Ok(head),
+            None => self.cursor.head(),
+        }
+    }
+
+    /// Takes the value, if it holds no others.
+    fn scalar(&mut self, expected: &'static str) -> Result<ReplyRef<'de>, ConversionError> {
+        match self.head()? {
             Head::Scalar(scalar) => Ok(scalar),
             Head::Open(open) => Err(open.is_no(expected)),
         }
     }
 
-    /// The aggregate, if it is one.
-    fn open(&self, expected: &'static str) -> Result<Open, ConversionError> {
-        match self.head {
+    /// Takes the head of the aggregate, if it is one.
+    fn open(&mut self, expected: &'static str) -> Result<Open, ConversionError> {
+        match self.head()? {
             Head::Open(open) => Ok(open),
             Head::Scalar(scalar) => Err(ConversionError::kind(expected, &scalar)),
         }
+    }
+
+    /// Takes the value, if it is a bulk string that the cursor stands at.
+    #[inline(always)]
+    fn bulk(&mut self) -> Option<&'de [u8]> {
+        if self.given.is_some() { None } else { self.cursor.bulk() }
+    }
+
+    /// Takes the value, if it is an integer that the cursor stands at, and fits.
+    #[inline(always)]
+    fn integer<T: TryFrom<i64>>(&mut self) -> Option<T> {
+        if self.given.is_some() { None } else { self.cursor.integer() }
     }
 
     /// Has the elements visited, which must all be taken.
@@ -76,7 +104,7 @@ impl<'c, 'de> Value<'c, 'de> {
             _ => {}
         }
         self.cursor.enter()?;
-        let key = ReplyRef::Null;
+        let key = *self.cursor;
         // The first pair replaces this one.
         let pair = is_nested.then_some(Open { left: Some(0), ..open });
         let mut pairs = Pairs { cursor: self.cursor, open, pair, index: 0, key };
@@ -86,17 +114,6 @@ impl<'c, 'de> Value<'c, 'de> {
         }
         pairs.cursor.leave();
         Ok(value)
-    }
-
-    /// Has a text visited, borrowed if it lies in one piece.
-    fn visit_text<V: Visitor<'de>>(
-        text: Cow<'de, str>,
-        visitor: V,
-    ) -> Result<V::Value, ConversionError> {
-        match text {
-            Cow::Borrowed(text) => visitor.visit_borrowed_str(text),
-            Cow::Owned(text) => visitor.visit_string(text),
-        }
     }
 }
 
@@ -108,11 +125,23 @@ impl Open {
     }
 }
 
-/// Implements methods of `Deserializer` for what converts a scalar.
+/// Implements methods of `Deserializer` for integers.
+macro_rules! integers {
+    ($($method:ident $visit:ident $type:ty;)*) => {$(
+        #[inline]
+        fn $method<V: Visitor<'de>>(mut self, visitor: V) -> Result<V::Value, ConversionError> {
+            match self.integer() {
+                Some(value) => visitor.$visit(value),
+                None => visitor.$visit(self.scalar("an integer")?.to::<$type>()?),
+            }
+        }
+    )*};
+}
+
+/// Implements methods of `Deserializer` for other scalars.
 macro_rules! scalars {
     ($($method:ident $visit:ident $type:ty, $expected:literal;)*) => {$(
-        #[inline]
-        fn $method<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ConversionError> {
+        fn $method<V: Visitor<'de>>(mut self, visitor: V) -> Result<V::Value, ConversionError> {
             visitor.$visit(self.scalar($expected)?.to::<$type>()?)
         }
     )*};
@@ -121,24 +150,27 @@ macro_rules! scalars {
 impl<'de> Deserializer<'de> for Value<'_, 'de> {
     type Error = ConversionError;
 
+    integers! {
+        deserialize_i8 visit_i8 i8;
+        deserialize_i16 visit_i16 i16;
+        deserialize_i32 visit_i32 i32;
+        deserialize_i64 visit_i64 i64;
+        deserialize_i128 visit_i128 i128;
+        deserialize_u8 visit_u8 u8;
+        deserialize_u16 visit_u16 u16;
+        deserialize_u32 visit_u32 u32;
+        deserialize_u64 visit_u64 u64;
+        deserialize_u128 visit_u128 u128;
+    }
+
     scalars! {
         deserialize_bool visit_bool bool, "a boolean";
-        deserialize_i8 visit_i8 i8, "an integer";
-        deserialize_i16 visit_i16 i16, "an integer";
-        deserialize_i32 visit_i32 i32, "an integer";
-        deserialize_i64 visit_i64 i64, "an integer";
-        deserialize_i128 visit_i128 i128, "an integer";
-        deserialize_u8 visit_u8 u8, "an integer";
-        deserialize_u16 visit_u16 u16, "an integer";
-        deserialize_u32 visit_u32 u32, "an integer";
-        deserialize_u64 visit_u64 u64, "an integer";
-        deserialize_u128 visit_u128 u128, "an integer";
         deserialize_f32 visit_f32 f32, "a double";
         deserialize_f64 visit_f64 f64, "a double";
     }
 
-    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ConversionError> {
-        match self.head {
+    fn deserialize_any<V: Visitor<'de>>(mut self, visitor: V) -> Result<V::Value, ConversionError> {
+        match self.head()? {
             Head::Open(open @ Open { kind: Kind::Map, .. }) => self.visit_pairs(open, visitor),
             Head::Open(open) => self.visit_elements(open, visitor),
             Head::Scalar(ReplyRef::Integer(value)) => visitor.visit_i64(value),
@@ -163,8 +195,17 @@ impl<'de> Deserializer<'de> for Value<'_, 'de> {
     }
 
     #[inline]
-    fn deserialize_str<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ConversionError> {
-        Self::visit_text(self.scalar("a string in UTF-8")?.to()?, visitor)
+    fn deserialize_str<V: Visitor<'de>>(mut self, visitor: V) -> Result<V::Value, ConversionError> {
+        if let Some(text) = self.bulk() {
+            return match core::str::from_utf8(text) {
+                Ok(text) => visitor.visit_borrowed_str(text),
+                Err(_) => Err(ConversionError::value(TEXT, Kind::Bulk)),
+            };
+        }
+        match self.scalar(TEXT)?.to()? {
+            Cow::Borrowed(text) => visitor.visit_borrowed_str(text),
+            Cow::Owned(text) => visitor.visit_string(text),
+        }
     }
 
     #[inline]
@@ -173,7 +214,13 @@ impl<'de> Deserializer<'de> for Value<'_, 'de> {
     }
 
     #[inline]
-    fn deserialize_bytes<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ConversionError> {
+    fn deserialize_bytes<V: Visitor<'de>>(
+        mut self,
+        visitor: V,
+    ) -> Result<V::Value, ConversionError> {
+        if let Some(bytes) = self.bulk() {
+            return visitor.visit_borrowed_bytes(bytes);
+        }
         match self.scalar("a string")?.to_bytes()? {
             Cow::Borrowed(bytes) => visitor.visit_borrowed_bytes(bytes),
             Cow::Owned(bytes) => visitor.visit_byte_buf(bytes),
@@ -187,15 +234,24 @@ impl<'de> Deserializer<'de> for Value<'_, 'de> {
         self.deserialize_bytes(visitor)
     }
 
-    fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ConversionError> {
-        match self.head {
+    fn deserialize_option<V: Visitor<'de>>(
+        mut self,
+        visitor: V,
+    ) -> Result<V::Value, ConversionError> {
+        if self.given.is_none() && !self.cursor.may_be_at_null() {
+            return visitor.visit_some(self);
+        }
+        match self.head()? {
             Head::Scalar(scalar) if scalar.is_null() => visitor.visit_none(),
-            _ => visitor.visit_some(self),
+            head => visitor.visit_some(Self::given(self.cursor, head)),
         }
     }
 
-    fn deserialize_unit<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ConversionError> {
-        match self.head {
+    fn deserialize_unit<V: Visitor<'de>>(
+        mut self,
+        visitor: V,
+    ) -> Result<V::Value, ConversionError> {
+        match self.head()? {
             Head::Scalar(scalar) => scalar.to::<()>()?,
             Head::Open(open) => self.cursor.skip(open),
         }
@@ -218,7 +274,7 @@ impl<'de> Deserializer<'de> for Value<'_, 'de> {
         visitor.visit_newtype_struct(self)
     }
 
-    fn deserialize_seq<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ConversionError> {
+    fn deserialize_seq<V: Visitor<'de>>(mut self, visitor: V) -> Result<V::Value, ConversionError> {
         let open = self.open(SEQUENCE)?;
         self.visit_elements(open, visitor)
     }
@@ -240,7 +296,7 @@ impl<'de> Deserializer<'de> for Value<'_, 'de> {
         self.deserialize_seq(visitor)
     }
 
-    fn deserialize_map<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ConversionError> {
+    fn deserialize_map<V: Visitor<'de>>(mut self, visitor: V) -> Result<V::Value, ConversionError> {
         let open = self.open(MAP)?;
         self.visit_pairs(open, visitor)
     }
@@ -255,12 +311,12 @@ impl<'de> Deserializer<'de> for Value<'_, 'de> {
     }
 
     fn deserialize_enum<V: Visitor<'de>>(
-        self,
+        mut self,
         _: &'static str,
         _: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, ConversionError> {
-        match self.head {
+        match self.head()? {
             Head::Scalar(scalar) => {
                 let name: Cow<'de, str> = scalar.to()?;
                 visitor.visit_enum(IntoDeserializer::<ConversionError>::into_deserializer(name))
@@ -285,10 +341,10 @@ impl<'de> Deserializer<'de> for Value<'_, 'de> {
     }
 
     fn deserialize_ignored_any<V: Visitor<'de>>(
-        self,
+        mut self,
         visitor: V,
     ) -> Result<V::Value, ConversionError> {
-        if let Head::Open(open) = self.head {
+        if let Head::Open(open) = self.head()? {
             self.cursor.skip(open);
         }
         visitor.visit_unit()

@@ -17,6 +17,9 @@ use crate::sink::{Out, Sink};
 use super::double::DoubleText;
 use super::{EncodeError, Protocol, sealed};
 
+/// The longest header has a type byte, twenty digits and a line end; behind the payload there is another.
+const HEADER: usize = 1 + 20 + 2 + 2;
+
 /// What can be an argument of a command: bytes and text as they are, numbers as decimal text.
 ///
 /// A reference to an `Argument` is one, `&dyn Argument` among them, for commands of mixed types.
@@ -200,7 +203,11 @@ impl CommandBuf {
 
     /// Adds an argument.
     pub fn push(&mut self, argument: impl Argument) -> &mut Self {
-        Out(&mut self.arguments).payload(b'$', argument.bytes(&mut Scratch::default()));
+        let mut scratch = Scratch::default();
+        let argument = argument.bytes(&mut scratch);
+        // At once: a vector that grows with each part of a short argument moves several times.
+        self.arguments.reserve(argument.len() + HEADER);
+        Out(&mut self.arguments).payload(b'$', argument);
         self.len += 1;
         self
     }
@@ -265,8 +272,7 @@ impl sealed::Encode for CommandBuf {
     }
 
     fn bound(&self) -> Option<usize> {
-        // The longest header has a type byte, twenty digits and a line end.
-        Some(self.arguments.len() + 23)
+        Some(self.arguments.len() + HEADER)
     }
 }
 
