@@ -77,6 +77,10 @@ pub type CommandCodec = Codec<CommandDecoder>;
 /// Frames are taken off the read buffer without copying. [`Frame`](crate::Frame) tells when it is
 /// better to [`compact`](crate::Frame::compact) them.
 ///
+/// What is written may be of any type that is [`Encode`], so that calls that name no item must say one:
+/// `SinkExt::<&CommandBuf>::flush(&mut framed)`. Replies may be flushed whenever no whole request is left;
+/// that the read buffer is empty is no sign of it, for it may hold a part of the next one.
+///
 /// The read buffer grows with the bytes that arrive: a length that is only announced makes room for
 /// 16 KiB at the most. A frame of more than 1 MiB keeps the memory in which it was received for itself;
 /// what has come behind it moves to a new buffer, unless that is more than the frame.
@@ -277,7 +281,7 @@ impl From<CodecError> for std::io::Error {
         match error {
             CodecError::Io(error) => error,
             CodecError::Decode(error) => error.into(),
-            CodecError::Encode(error) => Self::new(std::io::ErrorKind::InvalidInput, error),
+            CodecError::Encode(error) => error.into(),
         }
     }
 }

@@ -125,6 +125,28 @@ impl Kind {
     }
 }
 
+impl Kind {
+    /// The name with its article, as messages have it.
+    pub(crate) const fn with_article(self) -> WithArticle {
+        WithArticle(self)
+    }
+}
+
+/// A kind with its article.
+pub(crate) struct WithArticle(Kind);
+
+impl fmt::Display for WithArticle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            kind @ (Kind::Error | Kind::Integer | Kind::Array | Kind::Attribute) => {
+                write!(f, "an {kind}")
+            }
+            Kind::Null => f.write_str("null"),
+            kind => write!(f, "a {kind}"),
+        }
+    }
+}
+
 impl fmt::Display for Kind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {

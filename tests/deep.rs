@@ -176,7 +176,7 @@ fn a_deep_tree_is_measured_and_written() {
             let case = format!("{} in {protocol:?}", shape.name);
             assert_eq!(tree.encoded_len(protocol), Ok(expected.len()), "{case}");
             assert!(tree.to_wire(protocol).expect("a form on the wire") == expected, "{case}");
-            let segments = Segments::of_reply(&tree, protocol).expect("a form on the wire");
+            let segments = Segments::of(&tree, protocol).expect("a form on the wire");
             assert!(segments.slices().eq([&expected[..]]), "{case}: segments");
             let mut out = BytesMut::new();
             let mut writer = ReplyWriter::new(&mut out, protocol);

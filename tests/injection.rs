@@ -87,7 +87,7 @@ fn assert_contained(name: &str, value: &Reply, error: Option<EncodeError>) {
             }
         }
 
-        let parts = Segments::of_reply(value, protocol).map(|parts| parts.into_parts().concat());
+        let parts = Segments::of(value, protocol).map(|parts| parts.into_parts().concat());
         assert_eq!(parts, written, "{case}: parts");
 
         let mut out = BytesMut::from("+before\r\n");

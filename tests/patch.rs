@@ -35,7 +35,7 @@ fn edits<T: Clone + std::fmt::Debug + 'static>(
     vec(edit, 0..6)
 }
 
-/// What the last change of each part makes of the parts; or the error of one that there is not.
+/// What the changes, one after the other, make of the parts; or the error of one that there is not.
 fn edited<T: Clone>(
     parts: &[T],
     edits: &[Edit<T>],
@@ -53,7 +53,9 @@ fn edited<T: Clone>(
                 beyond = beyond.max(Some(*index));
             }
             Edit::Replace(index, value) => changed[*index] = Some(value.clone()),
-            Edit::Prefix(index, prefix) => changed[*index] = Some(prefixed(prefix, &parts[*index])),
+            Edit::Prefix(index, prefix) => {
+                changed[*index] = changed[*index].take().map(|part| prefixed(prefix, &part));
+            }
             Edit::Remove(index) => changed[*index] = None,
             Edit::Push(value) => added.push(value.clone()),
         }
@@ -165,14 +167,22 @@ proptest! {
         let tree = Reply::from(frame(&wire).reply);
         prop_assert_eq!(patch.is_some(), tree.kind().is_aggregate());
         let (Some(patch), Some(values)) = (patch.as_mut(), values(&tree)) else { return Ok(()) };
+        // Elements have no prefixes.
+        let replace = |edit| match edit {
+            Edit::Prefix(index, value) => Edit::Replace(index, value),
+            edit => edit,
+        };
+        let edits: Vec<_> = edits.into_iter().map(replace).collect();
         for edit in edits.clone() {
             match edit {
-                Edit::Replace(index, value) | Edit::Prefix(index, value) => patch.replace(index, value),
+                Edit::Replace(index, value) | Edit::Prefix(index, value) => {
+                    patch.replace(index, value)
+                }
                 Edit::Remove(index) => patch.remove(index),
                 Edit::Push(value) => patch.push(value),
             };
         }
-        let expected = edited(&values, &edits, |value, _| value.clone())
+        let expected = edited(&values, &edits, |_, value| value.clone())
             .and_then(|values| rebuilt(&tree, values));
         for protocol in PROTOCOLS {
             let expected = expected.clone().map(|tree| {

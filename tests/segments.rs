@@ -88,12 +88,12 @@ fn assert_splits(wire: &[u8]) {
     for protocol in PROTOCOLS {
         let case = format!("{} in {protocol:?}", shown(wire));
         let expected = frame.to_wire(protocol).expect("a form on the wire");
-        let segments = Segments::of_frame(&frame, protocol);
+        let segments = Segments::of(&frame, protocol).expect("a form");
         assert_is(&segments, &expected, &format!("frame {case}"));
         assert_eq!(segments.into_parts().concat(), expected, "frame {case}");
 
         let expected = tree.to_wire(protocol).expect("a form on the wire");
-        let segments = Segments::of_reply(&tree, protocol).expect("a form on the wire");
+        let segments = Segments::of(&tree, protocol).expect("a form on the wire");
         assert_is(&segments, &expected, &format!("tree {case}"));
         assert_eq!(segments.into_parts().concat(), expected, "tree {case}");
     }
@@ -128,8 +128,8 @@ fn parts_are_advanced_by_every_amount() {
     for protocol in PROTOCOLS {
         let tree = Reply::from(&frame);
         let expected = tree.to_wire(protocol).expect("a form on the wire");
-        let of_tree = Segments::of_reply(&tree, protocol).expect("a form on the wire");
-        for segments in [of_tree, Segments::of_frame(&frame, protocol)] {
+        let of_tree = Segments::of(&tree, protocol).expect("a form on the wire");
+        for segments in [of_tree, Segments::of(&frame, protocol).expect("a form")] {
             for count in 0..=expected.len() {
                 let mut left = segments.clone();
                 left.advance(count);
@@ -210,7 +210,7 @@ fn large_payloads_of_a_tree_are_the_same_memory_and_small_ones_are_copied() {
             (Annotated::new(attribute, payload.clone()).into(), Reply::array([payload.clone()])),
         ]);
         for (protocol, times) in [(Protocol::Resp2, 3), (Protocol::Resp3, 4)] {
-            let segments = Segments::of_reply(&reply, protocol).expect("a form on the wire");
+            let segments = Segments::of(&reply, protocol).expect("a form on the wire");
             let is_payload = |slice: &[u8]| std::ptr::eq(slice, &raw const payload[..]);
             let shared = segments.slices().filter(|slice| is_payload(slice)).count();
             let expected = if is_shared { times } else { 0 };
@@ -226,9 +226,9 @@ fn large_payloads_of_a_tree_are_the_same_memory_and_small_ones_are_copied() {
 fn a_frame_is_one_part_for_resp3_and_large_runs_of_it_for_resp2() {
     let wire = [b"*3\r\n".as_slice(), &bulk(LARGE), b"_\r\n", &bulk(LARGE)].concat();
     let frame = frame(&wire);
-    let resp3 = Segments::of_frame(&frame, Protocol::Resp3);
+    let resp3 = Segments::of(&frame, Protocol::Resp3).expect("a form");
     assert!(resp3.slices().map(<[u8]>::as_ptr).eq([frame.wire().as_ptr()]));
-    let resp2 = Segments::of_frame(&frame, Protocol::Resp2);
+    let resp2 = Segments::of(&frame, Protocol::Resp2).expect("a form");
     let slices: Vec<_> = resp2.slices().collect();
     let (first, second) = (4 + bulk(LARGE).len(), 4 + bulk(LARGE).len() + 3);
     assert_eq!(slices.len(), 3, "{resp2:?}");
@@ -240,7 +240,7 @@ fn a_frame_is_one_part_for_resp3_and_large_runs_of_it_for_resp2() {
     assert!(resp3.into_parts().concat() == wire);
 
     let small = self::frame(b"*2\r\n$1\r\na\r\n_\r\n");
-    let segments = Segments::of_frame(&small, Protocol::Resp3);
+    let segments = Segments::of(&small, Protocol::Resp3).expect("a form");
     assert!(segments.slices().all(|slice| slice.as_ptr() != small.wire().as_ptr()));
 }
 
@@ -248,7 +248,7 @@ fn a_frame_is_one_part_for_resp3_and_large_runs_of_it_for_resp2() {
 fn what_has_no_form_has_no_parts() {
     assert_eq!(Segments::of_command(&[]).err(), Some(EncodeError::NoArguments));
     for protocol in PROTOCOLS {
-        let segments = Segments::of_reply(&Reply::simple("a\n"), protocol);
+        let segments = Segments::of(&Reply::simple("a\n"), protocol);
         assert!(matches!(segments.err(), Some(EncodeError::LineBreak { offset: 1, .. })));
     }
 }

@@ -4,6 +4,7 @@ mod args;
 mod decode;
 mod inline;
 
+use alloc::borrow::Cow;
 use core::fmt;
 use core::ops::Range;
 
@@ -15,7 +16,7 @@ pub use decode::{CommandDecoder, PartialCommand};
 pub use inline::{InlineArgs, InlineCommand};
 
 /// A request: a command, and the bytes that it took.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Request<'a> {
     /// The command.
@@ -26,7 +27,7 @@ pub struct Request<'a> {
 }
 
 /// A command in one of its two forms.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Command<'a> {
     /// An array of bulk strings, as clients send it.
     Array(CommandRef<'a>),
@@ -34,7 +35,31 @@ pub enum Command<'a> {
     Inline(InlineCommand<'a>),
 }
 
+impl<'a> From<CommandRef<'a>> for Command<'a> {
+    fn from(command: CommandRef<'a>) -> Self {
+        Self::Array(command)
+    }
+}
+
 impl<'a> Command<'a> {
+    /// Returns the name of the command, as it was sent.
+    #[must_use]
+    pub fn name(&self) -> Cow<'a, [u8]> {
+        match self {
+            Self::Array(command) => Cow::Borrowed(command.name()),
+            Self::Inline(line) => line.name(),
+        }
+    }
+
+    /// Returns whether this is the name of the command, in any letter case.
+    #[must_use]
+    pub fn is(&self, name: &str) -> bool {
+        match self {
+            Self::Array(command) => command.is(name),
+            Self::Inline(line) => line.is(name),
+        }
+    }
+
     /// Returns the exact bytes of the command, ready to forward.
     #[must_use]
     pub const fn wire(&self) -> &'a [u8] {

@@ -59,7 +59,7 @@ pub(super) struct Pairs<'c, 'de> {
     pub(super) key: Cursor<'de>,
 }
 
-impl<'de> Pairs<'_, 'de> {
+impl Pairs<'_, '_> {
     /// Counts a key or a value that is about to be taken.
     #[inline]
     fn count(&mut self) -> Result<(), ConversionError> {

@@ -13,6 +13,11 @@
 //! | newtypes | what they hold |
 //! | unit | anything but an error |
 //!
+//! Bytes are read by types that ask serde for bytes, such as `&[u8]` or those of the crate `serde_bytes`: a
+//! `Vec<u8>` asks for a sequence of numbers, as which no string is read. What asks for any type at all, as
+//! `flatten` and tagged enums do, gets what the kind of each reply says: text where a RESP2 server has sent
+//! numbers as text, a sequence where it has sent a map.
+//!
 //! An error reply is an error that has its message. Errors name the way to the value.
 //!
 //! ```
@@ -47,7 +52,6 @@ mod access;
 mod cursor;
 mod value;
 
-use alloc::string::ToString;
 use core::fmt;
 
 use serde::Deserialize;
@@ -68,6 +72,6 @@ pub fn from_reply<'de, T: Deserialize<'de>>(reply: ReplyRef<'de>) -> Result<T, C
 
 impl serde::de::Error for ConversionError {
     fn custom<T: fmt::Display>(text: T) -> Self {
-        Self::other(text.to_string())
+        Self::custom(text, &ReplyRef::Null)
     }
 }

@@ -180,7 +180,7 @@ impl<A: Argument> sealed::Encode for Arguments<'_, A> {
 /// assert!(wire.starts_with(b"*6\r\n$4\r\nZADD\r\n$5\r\nboard\r\n$3\r\n1.5\r\n$3\r\nada\r\n"));
 /// # Ok::<(), zresp::EncodeError>(())
 /// ```
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq, Hash)]
 pub struct CommandBuf {
     /// The arguments in their wire form.
     arguments: Vec<u8>,
@@ -198,6 +198,13 @@ impl CommandBuf {
     #[must_use]
     pub fn arg(mut self, argument: impl Argument) -> Self {
         self.push(argument);
+        self
+    }
+
+    /// Returns the command with more arguments.
+    #[must_use]
+    pub fn args<A: Argument>(mut self, arguments: impl IntoIterator<Item = A>) -> Self {
+        self.extend(arguments);
         self
     }
 
@@ -326,12 +333,35 @@ impl sealed::Encode for Command<'_> {
     }
 }
 
+impl CommandFrame {
+    /// Returns the command as an array, the form to forward: an inline one in an allocation of its own.
+    ///
+    /// ```
+    /// let request = zresp::commands(b"get 'a key'\r\n").next().expect("a request")?;
+    /// let frame = request.command.to_frame().into_array();
+    /// assert_eq!(frame.wire(), "*2\r\n$3\r\nget\r\n$5\r\na key\r\n");
+    /// # Ok::<(), zresp::Error>(())
+    /// ```
+    #[must_use]
+    pub fn into_array(self) -> Self {
+        match self.command() {
+            Command::Array(_) => self,
+            Command::Inline(line) => {
+                let mut wire = Vec::new();
+                sealed::Encode::write(&line, Protocol::Resp2, &mut Out(&mut wire));
+                Self::of_wire(wire.into())
+            }
+        }
+    }
+}
+
 impl sealed::Encode for CommandFrame {
     fn check(&self, _: Protocol) -> Result<(), EncodeError> {
         Ok(())
     }
 
     fn write(&self, protocol: Protocol, sink: &mut impl Sink) {
+        sink.lend(self.wire());
         self.command().write(protocol, sink);
     }
 

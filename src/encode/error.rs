@@ -64,7 +64,7 @@ impl fmt::Display for EncodeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match *self {
             Self::LineBreak { kind, offset } => {
-                write!(f, "line break in the text of a {kind} at offset {offset}")
+                write!(f, "line break in {} at offset {offset}", kind.with_article())
             }
             Self::NotABigNumber => f.write_str("big number that is not a sign and digits"),
             Self::CannotStream { kind } => write!(f, "{kind} cannot be streamed"),
@@ -73,10 +73,11 @@ impl fmt::Display for EncodeError {
                 write!(f, "{needed} bytes to write, room for {room}")
             }
             Self::TooManyValues { kind, announced } => {
-                write!(f, "one value too many for the {announced} announced of a {kind}")
+                let kind = kind.with_article();
+                write!(f, "a value too many for {kind} that was announced with {announced}")
             }
             Self::TooFewValues { kind, missing } => {
-                write!(f, "{missing} values missing of a {kind}")
+                write!(f, "{missing} too few values in {}", kind.with_article())
             }
             Self::KeyWithoutValue => f.write_str("key without a value"),
             Self::NothingToClose => f.write_str("nothing open to be closed"),
@@ -87,3 +88,11 @@ impl fmt::Display for EncodeError {
 }
 
 impl core::error::Error for EncodeError {}
+
+#[cfg(feature = "std")]
+impl From<EncodeError> for std::io::Error {
+    /// Returns an error of the kind `InvalidInput`.
+    fn from(error: EncodeError) -> Self {
+        Self::new(std::io::ErrorKind::InvalidInput, error)
+    }
+}

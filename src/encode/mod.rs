@@ -52,7 +52,10 @@ pub enum Protocol {
 /// | attribute | nothing |
 ///
 /// Views and frames are rewritten from their bytes, without a tree in between; what both protocols write
-/// alike is copied in runs. Their numbers keep the text of the sender; those of trees, and of a scalar by
+/// alike is copied in runs. It is implemented by what this crate has, and cannot be by other types, which turn
+/// themselves into a [`Reply`](crate::Reply) or a [`CommandBuf`]; nor is there a `dyn Encode`.
+///
+/// Numbers in views and frames keep the text of the sender; those of trees, and of a scalar by
 /// itself, are written by their value, doubles by the shortest digits that read back to the same bits. From
 /// RESP3 it cannot be told where Redis would have sent the null of an array.
 ///

@@ -1,20 +1,19 @@
 //! Commands and replies with some of their parts replaced: the rest of their bytes is copied in runs.
 
-use alloc::borrow::Cow;
+use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
-
-use smallvec::SmallVec;
 
 use crate::command::CommandRef;
 use crate::owned::Reply;
 use crate::reply::{AnnotatedElements, Attributes, Decoded, ReplyRef};
 use crate::sink::Sink;
 
+use super::command::{Argument, Scratch};
 use super::{EncodeError, Protocol, downgrade, sealed};
 
 /// Changes to some of many parts, in the order of the parts; each part has one at the most.
 #[derive(Debug, Clone)]
-struct Edits<E>(SmallVec<[(usize, E); 4]>);
+struct Edits<E>(BTreeMap<usize, E>);
 
 /// Bytes that stay as they are, or a part that changes, and how.
 enum Piece<'w, 'e, E> {
@@ -23,18 +22,18 @@ enum Piece<'w, 'e, E> {
 }
 
 impl<E> Edits<E> {
-    /// Sets what becomes of a part, in place of what was to become of it.
-    fn set(&mut self, index: usize, edit: E) {
-        match self.0.binary_search_by_key(&index, |(index, _)| *index) {
-            Ok(place) => _ = self.0.get_mut(place).map(|slot| slot.1 = edit),
-            Err(place) => self.0.insert(place, (index, edit)),
-        }
+    /// What becomes of a part.
+    fn of(&mut self, index: usize) -> &mut E
+    where
+        E: Default,
+    {
+        self.0.entry(index).or_default()
     }
 
     /// Refuses a change of a part that is not among the `len` parts.
     fn check(&self, len: usize) -> Result<(), EncodeError> {
-        match self.0.last() {
-            Some(&(index, _)) if index >= len => Err(EncodeError::NoSuchPart { index, len }),
+        match self.0.last_key_value() {
+            Some((&index, _)) if index >= len => Err(EncodeError::NoSuchPart { index, len }),
             _ => Ok(()),
         }
     }
@@ -51,7 +50,7 @@ impl<E> Edits<E> {
         for (number, size) in sizes.enumerate() {
             let Some((place, change)) = edits.peek() else { break };
             at += size;
-            if *place == number {
+            if **place == number {
                 let (through, rest) = run.split_at_checked(at).unwrap_or_default();
                 let (before, part) = through.split_at_checked(at - size).unwrap_or_default();
                 emit(Piece::Run(before));
@@ -67,8 +66,9 @@ impl<E> Edits<E> {
 /// A command some of whose arguments are replaced, removed or added, over its original bytes: what a
 /// proxy that gives each client its own keys forwards.
 ///
-/// Nothing is copied before it is written by [`Encode`](super::Encode), and then all that is unchanged in
-/// runs. An argument that there is not is an error of that.
+/// Of the original nothing is copied before it is written by [`Encode`](super::Encode), and then all that is
+/// unchanged in runs; or not at all, by [`Segments::of_parts`](super::Segments::of_parts). An argument that
+/// there is not is an error of that.
 ///
 /// ```
 /// use zresp::{Command, CommandPatch, Encode, Protocol};
@@ -76,7 +76,7 @@ impl<E> Edits<E> {
 /// let request = zresp::commands(b"*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$1\r\nv\r\n").next().expect("one")?;
 /// let Command::Array(command) = request.command else { panic!() };
 /// let mut patch = CommandPatch::new(command);
-/// patch.prefix(1, b"tenant:7:").push(b"NX");
+/// patch.prefix(1, "tenant:7:").push("NX");
 /// let wire = patch.to_wire(Protocol::Resp2)?;
 /// assert_eq!(wire, "*4\r\n$3\r\nSET\r\n$10\r\ntenant:7:k\r\n$1\r\nv\r\n$2\r\nNX\r\n");
 /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -84,53 +84,56 @@ impl<E> Edits<E> {
 #[derive(Debug, Clone)]
 pub struct CommandPatch<'a> {
     command: CommandRef<'a>,
-    edits: Edits<ArgumentEdit<'a>>,
-    added: Vec<Cow<'a, [u8]>>,
+    edits: Edits<ArgumentEdit>,
+    added: Vec<Vec<u8>>,
 }
 
 /// What becomes of an argument.
-#[derive(Debug, Clone)]
-enum ArgumentEdit<'a> {
-    Replace(Cow<'a, [u8]>),
-    Prefix(Cow<'a, [u8]>),
-    Remove,
+#[derive(Debug, Clone, Default)]
+struct ArgumentEdit {
+    is_removed: bool,
+    prefix: Vec<u8>,
+    /// What stands in place of the original.
+    replacement: Option<Vec<u8>>,
 }
 
 impl<'a> CommandPatch<'a> {
     /// Returns the command without a change yet.
     #[must_use]
     pub fn new(command: CommandRef<'a>) -> Self {
-        Self { command, edits: Edits(SmallVec::new()), added: Vec::new() }
+        Self { command, edits: Edits(BTreeMap::new()), added: Vec::new() }
     }
 
-    /// Replaces an argument; 0 is the name. The last change of an argument is the one that counts.
-    pub fn replace(&mut self, index: usize, argument: impl Into<Cow<'a, [u8]>>) -> &mut Self {
-        self.edits.set(index, ArgumentEdit::Replace(argument.into()));
+    /// Replaces an argument, whatever was to become of it; 0 is the name.
+    pub fn replace(&mut self, index: usize, argument: impl Argument) -> &mut Self {
+        let replacement = Some(argument.bytes(&mut Scratch::default()).to_vec());
+        *self.edits.of(index) = ArgumentEdit { replacement, ..ArgumentEdit::default() };
         self
     }
 
-    /// Puts bytes in front of an argument.
-    pub fn prefix(&mut self, index: usize, prefix: impl Into<Cow<'a, [u8]>>) -> &mut Self {
-        self.edits.set(index, ArgumentEdit::Prefix(prefix.into()));
+    /// Puts bytes in front of an argument, or of what replaces it; a second prefix goes in front of the
+    /// first.
+    pub fn prefix(&mut self, index: usize, prefix: impl Argument) -> &mut Self {
+        let edit = self.edits.of(index);
+        edit.prefix.splice(..0, prefix.bytes(&mut Scratch::default()).iter().copied());
         self
     }
 
     /// Removes an argument. The others keep their indices.
     pub fn remove(&mut self, index: usize) -> &mut Self {
-        self.edits.set(index, ArgumentEdit::Remove);
+        self.edits.of(index).is_removed = true;
         self
     }
 
     /// Adds an argument behind all others.
-    pub fn push(&mut self, argument: impl Into<Cow<'a, [u8]>>) -> &mut Self {
-        self.added.push(argument.into());
+    pub fn push(&mut self, argument: impl Argument) -> &mut Self {
+        self.added.push(argument.bytes(&mut Scratch::default()).to_vec());
         self
     }
 
     /// How many arguments there will be.
     fn len(&self) -> usize {
-        let edits = self.edits.0.iter();
-        let removed = edits.filter(|(_, edit)| matches!(edit, ArgumentEdit::Remove)).count();
+        let removed = self.edits.0.values().filter(|edit| edit.is_removed).count();
         (self.command.len() + self.added.len()).saturating_sub(removed)
     }
 }
@@ -152,10 +155,9 @@ impl sealed::Encode for CommandPatch<'_> {
         });
         self.edits.apply(wire, sizes, |piece| match piece {
             Piece::Run(run) => sink.put(run),
-            Piece::Part(_, ArgumentEdit::Remove) => {}
-            Piece::Part(_, ArgumentEdit::Replace(argument)) => sink.payload(b'$', argument),
-            Piece::Part(original, ArgumentEdit::Prefix(prefix)) => {
-                let argument = CommandRef::argument(original);
+            Piece::Part(_, edit) if edit.is_removed => {}
+            Piece::Part(original, ArgumentEdit { prefix, replacement, .. }) => {
+                let argument = replacement.as_deref().unwrap_or(CommandRef::argument(original));
                 sink.header(b'$', prefix.len() + argument.len());
                 sink.put(prefix);
                 sink.put(argument);
@@ -214,20 +216,20 @@ impl<'a> ReplyPatch<'a> {
             attributes,
             elements: elements.annotated(),
             len: elements.total(),
-            edits: Edits(SmallVec::new()),
+            edits: Edits(BTreeMap::new()),
             added: Vec::new(),
         })
     }
 
     /// Replaces an element. The last change of an element is the one that counts.
     pub fn replace(&mut self, index: usize, element: impl Into<Reply>) -> &mut Self {
-        self.edits.set(index, Some(element.into()));
+        *self.edits.of(index) = Some(element.into());
         self
     }
 
     /// Removes an element. The others keep their indices.
     pub fn remove(&mut self, index: usize) -> &mut Self {
-        self.edits.set(index, None);
+        *self.edits.of(index) = None;
         self
     }
 
@@ -239,7 +241,7 @@ impl<'a> ReplyPatch<'a> {
 
     /// How many elements there will be.
     fn len(&self) -> usize {
-        let removed = self.edits.0.iter().filter(|(_, edit)| edit.is_none()).count();
+        let removed = self.edits.0.values().filter(|edit| edit.is_none()).count();
         (self.len + self.added.len()).saturating_sub(removed)
     }
 }
@@ -250,7 +252,7 @@ impl sealed::Encode for ReplyPatch<'_> {
         if self.reply.kind().has_pairs() && self.len() % 2 == 1 {
             return Err(EncodeError::KeyWithoutValue);
         }
-        let replaced = self.edits.0.iter().filter_map(|(_, edit)| edit.as_ref());
+        let replaced = self.edits.0.values().flatten();
         replaced.chain(&self.added).try_for_each(|element| element.check(protocol))
     }
 

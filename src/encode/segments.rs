@@ -7,10 +7,10 @@ use core::ops::Range;
 use bytes::{Buf, Bytes};
 use smallvec::SmallVec;
 
-use crate::owned::{Frame, Reply, part};
+use crate::owned::part;
 use crate::sink::Sink;
 
-use super::{EncodeError, Protocol, sealed};
+use super::{Encode, EncodeError, Protocol, sealed};
 
 /// Payloads of at least so many bytes are parts of their own: writing one more part costs about as much
 /// as copying as many bytes.
@@ -28,7 +28,7 @@ const LARGE: usize = 4096;
 ///
 /// let value = Bytes::from(vec![b'x'; 1_000_000]);
 /// let reply = Reply::array([Reply::from("key"), Reply::bulk(value.clone())]);
-/// let mut segments = Segments::of_reply(&reply, Protocol::Resp3)?;
+/// let mut segments = Segments::of(&reply, Protocol::Resp3)?;
 /// assert_eq!(segments.remaining(), 4 + 9 + 10 + 1_000_000 + 2);
 ///
 /// // One call of `writev`:
@@ -58,23 +58,48 @@ enum Part<P> {
 }
 
 impl Segments<Bytes> {
-    /// Returns a reply in parts that share its payloads.
+    /// Returns a reply or a command in parts that share its payloads, where it owns them: those of a tree,
+    /// and all of a [`Frame`](crate::Frame) or a [`CommandFrame`](crate::CommandFrame). Of others all is
+    /// copied, but see [`of_parts`](Self::of_parts).
     ///
     /// # Errors
     /// What has no form on the wire.
-    pub fn of_reply(reply: &Reply, protocol: Protocol) -> Result<Self, EncodeError> {
-        sealed::Encode::check(reply, protocol)?;
-        let mut parts = Shared::default();
-        sealed::Encode::write(reply, protocol, &mut parts);
-        Ok(parts.segments)
+    pub fn of(value: &impl Encode, protocol: Protocol) -> Result<Self, EncodeError> {
+        Self::of_parts(value, protocol, &Bytes::new())
     }
 
-    /// Returns a frame in parts that share its bytes.
-    #[must_use]
-    pub fn of_frame(frame: &Frame, protocol: Protocol) -> Self {
-        let mut parts = Shared::default();
-        sealed::Encode::write(frame, protocol, &mut parts);
-        parts.segments
+    /// Returns a reply or a command in parts that share their bytes with `source`, in which it lies: a patch
+    /// of a frame with the frame's bytes, say.
+    ///
+    /// ```
+    /// use bytes::BytesMut;
+    /// use zresp::{Command, CommandDecoder, CommandPatch, Protocol, Segments};
+    ///
+    /// let mut buffer = BytesMut::from("*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$1000000\r\n");
+    /// buffer.resize(buffer.len() + 1_000_000, b'x');
+    /// buffer.extend_from_slice(b"\r\n");
+    /// let frame = CommandDecoder::new().decode_frame(&mut buffer)?.expect("a whole command");
+    /// let Command::Array(command) = frame.command() else { panic!() };
+    ///
+    /// let mut patch = CommandPatch::new(command);
+    /// patch.prefix(1, "tenant:7:");
+    /// let parts = Segments::of_parts(&patch, Protocol::Resp2, frame.wire())?.into_parts();
+    /// assert_eq!(parts[0], "*3\r\n$3\r\nSET\r\n$10\r\ntenant:7:k\r\n");
+    /// assert_eq!((parts.len(), parts[1].len()), (2, 1_000_012)); // the value, not copied
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// What has no form on the wire.
+    pub fn of_parts(
+        value: &impl Encode,
+        protocol: Protocol,
+        source: &Bytes,
+    ) -> Result<Self, EncodeError> {
+        sealed::Encode::check(value, protocol)?;
+        let mut parts = Shared { segments: Self::new(), source, lent: Bytes::new() };
+        sealed::Encode::write(value, protocol, &mut parts);
+        Ok(parts.segments)
     }
 
     /// Returns the parts.
@@ -232,22 +257,21 @@ impl<P> Sink for Copied<'_, P> {
     }
 }
 
-/// Keeps large parts of what it is lent.
-struct Shared {
+/// Keeps large parts of the source, and of what it is lent.
+struct Shared<'s> {
     segments: Segments,
-    source: Bytes,
+    source: &'s Bytes,
+    lent: Bytes,
 }
 
-impl Default for Shared {
-    fn default() -> Self {
-        Self { segments: Segments::new(), source: Bytes::new() }
-    }
-}
-
-impl Sink for Shared {
+impl Sink for Shared<'_> {
     fn put(&mut self, bytes: &[u8]) {
-        let is_large = bytes.len() >= LARGE;
-        match is_large.then(|| part(&self.source, bytes)).flatten() {
+        let shared = if bytes.len() < LARGE {
+            None
+        } else {
+            part(&self.lent, bytes).or_else(|| part(self.source, bytes))
+        };
+        match shared {
             Some(part) => self.segments.push_large(part, bytes.len()),
             None => self.segments.push_small(bytes),
         }
@@ -255,7 +279,7 @@ impl Sink for Shared {
 
     fn lend(&mut self, bytes: &Bytes) {
         if bytes.len() >= LARGE {
-            self.source = bytes.clone();
+            self.lent = bytes.clone();
         }
     }
 

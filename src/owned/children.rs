@@ -233,6 +233,12 @@ impl<K: Into<Reply>, V: Into<Reply>> Extend<(K, V)> for Entries {
     }
 }
 
+impl From<Vec<(Reply, Reply)>> for Entries {
+    fn from(pairs: Vec<(Reply, Reply)>) -> Self {
+        pairs.into_iter().collect()
+    }
+}
+
 impl IntoIterator for Entries {
     type Item = (Reply, Reply);
     type IntoIter = vec::IntoIter<(Reply, Reply)>;

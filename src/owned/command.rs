@@ -12,6 +12,9 @@ use super::share::{self, FrameBuffer};
 
 /// A whole, validated command that owns its bytes: what a [`Frame`](super::Frame) is for replies.
 ///
+/// As there, all that was taken off one buffer shares one allocation, which lives as long as the last of it,
+/// arguments that were taken out by [`share`](Self::share) included: keep small ones as copies.
+///
 /// ```
 /// use bytes::BytesMut;
 /// use zresp::{Command, CommandDecoder};
@@ -29,6 +32,11 @@ pub struct CommandFrame {
 }
 
 impl CommandFrame {
+    /// A command that has this wire form, which has been validated.
+    pub(crate) const fn of_wire(wire: Bytes) -> Self {
+        Self { wire }
+    }
+
     /// Returns the command.
     #[must_use]
     #[inline]
@@ -100,6 +108,18 @@ impl Command<'_> {
     #[must_use]
     pub fn to_frame(&self) -> CommandFrame {
         CommandFrame { wire: Bytes::copy_from_slice(self.wire()) }
+    }
+}
+
+impl From<Command<'_>> for CommandFrame {
+    fn from(command: Command<'_>) -> Self {
+        command.to_frame()
+    }
+}
+
+impl From<CommandRef<'_>> for CommandFrame {
+    fn from(command: CommandRef<'_>) -> Self {
+        Command::from(command).to_frame()
     }
 }
 

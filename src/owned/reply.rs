@@ -85,6 +85,9 @@ pub enum Reply {
 
 impl Reply {
     /// Returns a simple string, which must have no CR or LF to be written.
+    ///
+    /// Here and below, `Bytes` are made without copying of vectors, of strings, and of what is `'static`;
+    /// `Reply::from` copies what is borrowed into a bulk string.
     #[must_use]
     pub fn simple(text: impl Into<Bytes>) -> Self {
         Self::Simple(text.into())
@@ -187,21 +190,50 @@ impl Reply {
         self.as_scalar()?.as_bytes().ok()
     }
 
-    /// Returns the elements of an array, a set or a push.
+    /// Returns the elements of an array, a set or a push behind any attributes.
     #[must_use]
-    pub const fn as_items(&self) -> Option<&Items> {
-        match self {
+    pub fn as_items(&self) -> Option<&Items> {
+        match self.without_attributes() {
             Self::Array(items) | Self::Set(items) | Self::Push(items) => Some(items),
             _ => None,
         }
     }
 
-    /// Returns the pairs of a map.
+    /// Returns the pairs of a map behind any attributes.
     #[must_use]
-    pub const fn as_entries(&self) -> Option<&Entries> {
-        match self {
+    pub fn as_entries(&self) -> Option<&Entries> {
+        match self.without_attributes() {
             Self::Map(entries) => Some(entries),
             _ => None,
+        }
+    }
+
+    /// Returns the elements of an array, a set or a push behind any attributes, to change them.
+    #[must_use]
+    pub fn as_items_mut(&mut self) -> Option<&mut Items> {
+        match self.without_attributes_mut()? {
+            Self::Array(items) | Self::Set(items) | Self::Push(items) => Some(items),
+            _ => None,
+        }
+    }
+
+    /// Returns the pairs of a map behind any attributes, to change them.
+    #[must_use]
+    pub fn as_entries_mut(&mut self) -> Option<&mut Entries> {
+        match self.without_attributes_mut()? {
+            Self::Map(entries) => Some(entries),
+            _ => None,
+        }
+    }
+
+    /// Returns the reply behind the attributes, to change it.
+    fn without_attributes_mut(&mut self) -> Option<&mut Self> {
+        let mut reply = self;
+        loop {
+            match reply {
+                Self::Annotated(annotated) => reply = annotated.children.0.last_mut()?,
+                reply => return Some(reply),
+            }
         }
     }
 

@@ -1,8 +1,8 @@
 //! From a reply to the collections of Rust, from the shapes of both protocols.
 
 use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
-use alloc::format;
 use alloc::vec::Vec;
+#[cfg(feature = "std")]
 use core::hash::{BuildHasher, Hash};
 
 use super::from_reply::collect;
@@ -16,9 +16,7 @@ impl<'a, T: FromReply<'a>> FromReply<'a> for Vec<T> {
 
 impl<'a, T: FromReply<'a>, const N: usize> FromReply<'a> for [T; N] {
     fn from_reply(reply: ReplyRef<'a>) -> Result<Self, ConversionError> {
-        let wrong = |values: Vec<T>| {
-            ConversionError::other(format!("expected {N} elements, found {}", values.len()))
-        };
+        let wrong = |values: Vec<T>| ConversionError::count(N, values.len(), reply.kind());
         T::vec_from_reply(reply)?.try_into().map_err(wrong)
     }
 }
@@ -118,7 +116,7 @@ macro_rules! tuples {
             fn from_reply(reply: ReplyRef<'a>) -> Result<Self, ConversionError> {
                 let mut elements = reply.as_elements()?;
                 if elements.total() != $len {
-                    return Err(ConversionError::value($expected, reply.kind()));
+                    return Err(ConversionError::count($len, elements.total(), reply.kind()));
                 }
                 take_tuple!(elements, 0, $($type)*)
             }
@@ -143,11 +141,11 @@ macro_rules! tuples {
 }
 
 tuples! {
-    "an array of 2 elements", 2: A B;
-    "an array of 3 elements", 3: A B C;
-    "an array of 4 elements", 4: A B C D;
-    "an array of 5 elements", 5: A B C D E;
-    "an array of 6 elements", 6: A B C D E F;
-    "an array of 7 elements", 7: A B C D E F G;
-    "an array of 8 elements", 8: A B C D E F G H;
+    "an array of 2 values by turns", 2: A B;
+    "an array of 3 values by turns", 3: A B C;
+    "an array of 4 values by turns", 4: A B C D;
+    "an array of 5 values by turns", 5: A B C D E;
+    "an array of 6 values by turns", 6: A B C D E F;
+    "an array of 7 values by turns", 7: A B C D E F G;
+    "an array of 8 values by turns", 8: A B C D E F G H;
 }

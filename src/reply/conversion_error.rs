@@ -1,10 +1,12 @@
 //! Why a reply is not what was asked for, and where in it.
 
 use alloc::boxed::Box;
-use alloc::string::String;
+use alloc::format;
+use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use core::fmt;
 
+use crate::debug;
 use crate::kind::Kind;
 
 use super::ReplyRef;
@@ -23,7 +25,7 @@ use super::ReplyRef;
 /// );
 /// # Ok::<(), zresp::Error>(())
 /// ```
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct ConversionError {
     expected: &'static str,
     found: Kind,
@@ -41,11 +43,11 @@ enum Problem {
     Value,
     /// It is an error, whose message is among the details.
     ErrorReply,
-    /// The type says itself what is wrong; the text is among the details.
+    /// The text among the details says what is wrong.
     Other,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Clone, PartialEq, Eq, Default)]
 struct Details {
     /// Where, from the inside out.
     path: Vec<Place>,
@@ -53,7 +55,7 @@ struct Details {
 }
 
 /// A step on the way to a value inside a reply.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Place {
     /// An element by its index.
@@ -88,10 +90,19 @@ impl ConversionError {
         Self { expected, found, problem: Problem::Value, details: None }
     }
 
-    /// What a type says itself of a reply.
-    pub(crate) fn other(text: String) -> Self {
-        Self { expected: "a value", found: Kind::Null, problem: Problem::Other, details: None }
+    /// An array of so many elements in place of so many others.
+    #[cold]
+    pub(crate) fn count(expected: usize, found: usize, kind: Kind) -> Self {
+        let text = format!("expected {expected} elements, found {found}");
+        Self { problem: Problem::Other, ..Self::kind_only("an array of another length", kind) }
             .with_text(text.into_bytes().into())
+    }
+
+    /// Returns an error of a type of one's own, with a text that says what was expected and what came.
+    #[must_use]
+    pub fn custom(text: impl fmt::Display, found: &ReplyRef<'_>) -> Self {
+        Self { problem: Problem::Other, ..Self::kind_only("a value", found.kind()) }
+            .with_text(text.to_string().into_bytes().into())
     }
 
     fn with_text(mut self, text: Box<[u8]>) -> Self {
@@ -99,9 +110,10 @@ impl ConversionError {
         self
     }
 
-    /// The same error, seen from one level further out.
+    /// Returns the same error as it is seen from one level further out, where the value is at this place.
     #[cold]
-    pub(crate) fn at(mut self, place: Place) -> Self {
+    #[must_use]
+    pub fn at(mut self, place: Place) -> Self {
         self.details.get_or_insert_default().path.push(place);
         self
     }
@@ -115,7 +127,7 @@ impl ConversionError {
         self.at(Place::Field(key))
     }
 
-    /// Returns what was asked for, as `an integer`.
+    /// Returns what was asked for, as `an integer`; only `a value` for a [`custom`](Self::custom) error.
     #[must_use]
     pub const fn expected(&self) -> &'static str {
         self.expected
@@ -145,9 +157,11 @@ impl fmt::Display for ConversionError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let text = self.details.as_ref().map(|details| &*details.text).unwrap_or_default();
         match self.problem {
-            Problem::Kind => write!(f, "expected {}, found {}", self.expected, Article(self.found)),
+            Problem::Kind => {
+                write!(f, "expected {}, found {}", self.expected, self.found.with_article())
+            }
             Problem::Value => {
-                let found = Article(self.found);
+                let found = self.found.with_article();
                 write!(f, "expected {}, found {found} that is not one", self.expected)
             }
             Problem::ErrorReply => write!(f, "error reply: {}", String::from_utf8_lossy(text)),
@@ -155,11 +169,7 @@ impl fmt::Display for ConversionError {
         }?;
         for (number, place) in self.path().enumerate() {
             f.write_str(if number == 0 { " at " } else { ", " })?;
-            match place {
-                Place::Element(index) => write!(f, "element {index}")?,
-                Place::Key(index) => write!(f, "key {index}")?,
-                Place::Field(key) => write!(f, "field \"{}\"", key.escape_ascii())?,
-            }
+            fmt::Display::fmt(place, f)?;
         }
         Ok(())
     }
@@ -167,17 +177,28 @@ impl fmt::Display for ConversionError {
 
 impl core::error::Error for ConversionError {}
 
-/// A kind with its article.
-struct Article(Kind);
-
-impl fmt::Display for Article {
+/// As the message.
+impl fmt::Debug for ConversionError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0 {
-            kind @ (Kind::Error | Kind::Integer | Kind::Array | Kind::Attribute) => {
-                write!(f, "an {kind}")
+        f.debug_tuple("ConversionError").field(&format_args!("{self}")).finish()
+    }
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Element(index) => write!(f, "element {index}"),
+            Self::Key(index) => write!(f, "key {index}"),
+            Self::Field(key) => {
+                f.write_str("field ")?;
+                debug::bytes(key, f)
             }
-            Kind::Null => f.write_str("null"),
-            kind => write!(f, "a {kind}"),
         }
+    }
+}
+
+impl fmt::Debug for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
     }
 }

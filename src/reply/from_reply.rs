@@ -3,6 +3,7 @@
 use alloc::borrow::{Cow, ToOwned};
 use alloc::boxed::Box;
 use alloc::string::String;
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::fmt;
 
@@ -29,6 +30,35 @@ use super::{ConversionError, Elements, Pairs, Place, ReplyRef};
 /// | `()` | any but an error |
 ///
 /// Anywhere else, an error reply is an error of the conversion that has its message.
+///
+/// A type of one's own is put together of these:
+///
+/// ```
+/// use zresp::{ConversionError, FromReply, ReplyRef};
+///
+/// #[derive(Debug, PartialEq)]
+/// enum Role {
+///     Master,
+///     Replica,
+/// }
+///
+/// impl<'a> FromReply<'a> for Role {
+///     fn from_reply(reply: ReplyRef<'a>) -> Result<Self, ConversionError> {
+///         match reply.to::<&str>()? {
+///             "master" => Ok(Self::Master),
+///             "slave" => Ok(Self::Replica),
+///             other => {
+///                 Err(ConversionError::custom(format_args!("expected a role, found {other:?}"), &reply))
+///             }
+///         }
+///     }
+/// }
+///
+/// let frame = zresp::decode(b"*2\r\n+master\r\n+king\r\n")?.expect("a whole frame");
+/// let error = frame.reply.to::<Vec<Role>>().unwrap_err();
+/// assert_eq!(error.to_string(), "expected a role, found \"king\" at element 1");
+/// # Ok::<(), zresp::Error>(())
+/// ```
 ///
 /// ```
 /// let frame = zresp::decode(b"*2\r\n*2\r\n$3\r\nada\r\n,1.5\r\n*2\r\n$3\r\nbob\r\n,2\r\n")?;
@@ -121,6 +151,7 @@ from_reply! {
     }
     .ok_or_else(|| ConversionError::value(TEXT, reply.kind()));
     String: reply => reply.to::<Cow<'_, str>>().map(Cow::into_owned);
+    Arc<str>: reply => reply.to::<Cow<'_, str>>().map(Into::into);
     Box<str>: reply => reply.to::<String>().map(String::into_boxed_str);
     Box<[u8]>: reply => reply.to_bytes().map(|bytes| bytes.into_owned().into());
     Bytes: reply => reply.to_bytes().map(|bytes| bytes.into_owned().into());
@@ -220,10 +251,16 @@ impl<'a, T: FromReply<'a>> FromReply<'a> for Result<T, ErrorReply> {
 /// assert_eq!(results[1].as_ref().unwrap_err().code(), b"WRONGTYPE");
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Clone, PartialEq, Eq, Hash)]
 pub struct ErrorReply(Vec<u8>);
 
 impl ErrorReply {
+    /// Returns an error of this message: a code, a space and a text.
+    #[must_use]
+    pub fn new(message: impl Into<Vec<u8>>) -> Self {
+        Self(message.into())
+    }
+
     /// Returns the whole message.
     #[must_use]
     pub fn message(&self) -> &[u8] {
@@ -240,6 +277,12 @@ impl ErrorReply {
 impl fmt::Display for ErrorReply {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&String::from_utf8_lossy(&self.0))
+    }
+}
+
+impl fmt::Debug for ErrorReply {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("ErrorReply").field(&format_args!("\"{}\"", self.0.escape_ascii())).finish()
     }
 }
 

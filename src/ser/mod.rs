@@ -1,7 +1,7 @@
 //! From types that implement [`serde::Serialize`] to replies and to the arguments of commands.
 //!
 //! [`to_reply`] gives what [`from_reply`](crate::de::from_reply) reads back: structs and maps are maps,
-//! sequences arrays, text and bytes bulk strings, `None` and unit null, a variant without data its name,
+//! sequences arrays, text and what serde calls bytes bulk strings (but a `Vec<u8>` is a sequence), `None` and unit null, a variant without data its name,
 //! any other a map of one pair. [`push_arguments`] appends what a command takes.
 //!
 //! ```
