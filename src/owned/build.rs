@@ -6,11 +6,11 @@ use bytes::Bytes;
 use smallvec::SmallVec;
 
 use crate::kind::Kind;
-use crate::reply::{ReplyRef, Token, Tokens};
+use crate::reply::ReplyRef;
 
 use super::children::Children;
 use super::walk::{Opening, Step, Walk};
-use super::{Annotated, Entries, Items, Reply, StreamedString, share};
+use super::{Annotated, Entries, Items, Reply, StreamedString};
 
 /// A tree that is being built.
 #[derive(Default)]
@@ -29,23 +29,6 @@ struct Level {
 }
 
 impl Builder {
-    /// The tree of these tokens, whose payloads are parts of the source.
-    pub(super) fn of_tokens(tokens: Tokens<'_>, source: &Bytes) -> Reply {
-        let mut builder = Self::default();
-        for token in tokens {
-            match token {
-                Token::Scalar(ReplyRef::Bulk(payload)) => {
-                    builder.value(Reply::Bulk(share::part(source, payload).unwrap_or_default()));
-                }
-                Token::Scalar(scalar) => builder.value(Reply::of_scalar(scalar, source)),
-                // Each of them takes three bytes of what has been validated: the number is no promise.
-                Token::Open { kind, len } => builder.open(kind, len.is_none(), len.unwrap_or(0)),
-                Token::Close(_) => builder.close(),
-            }
-        }
-        builder.finish()
-    }
-
     /// A copy of this tree.
     pub(super) fn of_walk(walk: Walk<'_>) -> Reply {
         let mut builder = Self::default();
@@ -99,14 +82,7 @@ impl Builder {
             return;
         }
         let Some(Level { kind, is_streamed, values, .. }) = self.open.pop() else { return };
-        let children = Children(values);
-        let items = |children| Items { children, is_streamed };
-        self.value(match kind {
-            Kind::Map => Reply::Map(Entries { children, is_streamed }),
-            Kind::Set => Reply::Set(items(children)),
-            Kind::Push => Reply::Push(items(children)),
-            _ => Reply::Array(items(children)),
-        });
+        self.value(Reply::of_children(kind, is_streamed, values));
     }
 
     /// The tree, which is whole by now.
@@ -116,9 +92,21 @@ impl Builder {
 }
 
 impl Reply {
-    /// The reply of this view, whose payload is a part of the source.
-    pub(super) fn of_scalar(scalar: ReplyRef<'_>, source: &Bytes) -> Self {
-        let part = |part| share::part(source, part).unwrap_or_default();
+    /// The aggregate of these values.
+    #[inline(always)]
+    pub(super) fn of_children(kind: Kind, is_streamed: bool, values: Vec<Self>) -> Self {
+        let children = Children(values);
+        match kind {
+            Kind::Map => Self::Map(Entries { children, is_streamed }),
+            Kind::Set => Self::Set(Items { children, is_streamed }),
+            Kind::Push => Self::Push(Items { children, is_streamed }),
+            _ => Self::Array(Items { children, is_streamed }),
+        }
+    }
+
+    /// The reply of this view, whose payload is owned by `part`.
+    #[inline(always)]
+    pub(super) fn of_scalar(scalar: ReplyRef<'_>, part: impl FnOnce(&[u8]) -> Bytes) -> Self {
         match scalar {
             ReplyRef::Simple(text) => Self::Simple(part(text)),
             ReplyRef::Error(text) => Self::Error(part(text)),

@@ -7,42 +7,57 @@ use alloc::vec::Vec;
 
 use bytes::Bytes;
 
+use crate::kind::Kind;
 use crate::reply::{Decoded, ReplyRef};
 
-use super::{Annotated, Builder, Entries, Frame, Items, Reply, StreamedString};
+use super::tree::{self, Level};
+use super::{Annotated, Entries, Frame, Items, Reply, StreamedString};
 
 impl From<&Frame> for Reply {
     /// Returns the reply and the attributes in front of it. Its payloads share the bytes of the frame.
     fn from(frame: &Frame) -> Self {
-        Builder::of_tokens(frame.view().tokens(), frame.wire())
+        tree::of_wire(frame.wire())
     }
 }
 
 impl From<Frame> for Reply {
     /// Returns the reply and the attributes in front of it. Its payloads share the bytes of the frame.
+    #[inline]
     fn from(frame: Frame) -> Self {
-        Self::from(&frame)
+        tree::of_owned_wire(frame.into_wire())
     }
 }
 
 impl From<Decoded<'_>> for Reply {
     /// Returns the reply and the attributes in front of it, with one copy for all payloads.
+    #[inline]
     fn from(frame: Decoded<'_>) -> Self {
         if frame.attributes.is_empty() {
             return frame.reply.into();
         }
         let wire = Bytes::copy_from_slice(frame.wire);
-        Builder::of_tokens(Decoded { wire: &wire, ..frame }.tokens(), &wire)
+        tree::of_wire(&wire)
     }
 }
 
 impl From<ReplyRef<'_>> for Reply {
     /// Returns the reply, with one copy for all payloads.
+    #[inline]
     fn from(reply: ReplyRef<'_>) -> Self {
-        let wire = Bytes::copy_from_slice(reply.content());
-        let tokens = reply.with_content(&wire).tokens();
-        Builder::of_tokens(tokens, &wire)
+        match reply {
+            ReplyRef::Array(items) | ReplyRef::Set(items) | ReplyRef::Push(items) => {
+                copied(reply.kind(), items.len(), items.wire())
+            }
+            ReplyRef::Map(pairs) => copied(Kind::Map, pairs.len().map(|len| 2 * len), pairs.wire()),
+            scalar => Self::of_scalar(scalar, Bytes::copy_from_slice),
+        }
     }
+}
+
+/// The aggregate of so many values, of a copy of their bytes.
+fn copied(kind: Kind, len: Option<usize>, values: &[u8]) -> Reply {
+    let source = Bytes::copy_from_slice(values);
+    tree::of_values(Level::new(kind, len), &source, &source).unwrap_or(Reply::Null)
 }
 
 /// Implements `From` for what fits an `i64`.

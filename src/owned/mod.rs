@@ -8,6 +8,7 @@ mod from;
 mod reply;
 mod share;
 mod streamed;
+mod tree;
 mod walk;
 
 #[cfg(feature = "arbitrary")]

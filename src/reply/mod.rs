@@ -174,28 +174,6 @@ impl<'a> ReplyRef<'a> {
         }
     }
 
-    /// The same reply over a copy of its content.
-    pub(crate) fn with_content<'b>(&self, content: &'b [u8]) -> ReplyRef<'b>
-    where
-        'a: 'b,
-    {
-        let elements = |items: &Elements<'_>| Elements::new(items.values().with_bytes(content));
-        match self {
-            Self::Simple(_) => ReplyRef::Simple(content),
-            Self::Error(_) => ReplyRef::Error(content),
-            Self::Bulk(_) => ReplyRef::Bulk(content),
-            Self::BigNumber(_) => ReplyRef::BigNumber(content),
-            Self::BulkError(_) => ReplyRef::BulkError(content),
-            Self::Verbatim { format, .. } => ReplyRef::Verbatim { format, text: content },
-            Self::Streamed(_) => ReplyRef::Streamed(Chunks::new(content)),
-            Self::Array(items) => ReplyRef::Array(elements(items)),
-            Self::Set(items) => ReplyRef::Set(elements(items)),
-            Self::Push(items) => ReplyRef::Push(elements(items)),
-            Self::Map(pairs) => ReplyRef::Map(Pairs::new(pairs.values().with_bytes(content))),
-            other => *other,
-        }
-    }
-
     /// Returns the reply and all that is in it as one flat sequence: the linear way to visit
     /// everything, at any depth.
     ///

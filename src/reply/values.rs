@@ -24,11 +24,6 @@ impl<'a> Values<'a> {
         self.rest
     }
 
-    /// The same values in a copy of their bytes.
-    pub(super) const fn with_bytes<'b>(&self, bytes: &'b [u8]) -> Values<'b> {
-        Values { rest: bytes, left: self.left }
-    }
-
     pub(super) const fn left(&self) -> Option<u32> {
         self.left
     }
