@@ -5,6 +5,7 @@ use core::iter::FusedIterator;
 use smallvec::SmallVec;
 
 use crate::kind::Kind;
+use crate::scan::word;
 
 use super::ReplyRef;
 use super::read::{self, Extent};
@@ -134,12 +135,28 @@ impl<'a> Tokens<'a> {
             *owed = owed.saturating_sub(1);
         }
     }
-}
 
-impl<'a> Iterator for Tokens<'a> {
-    type Item = Token<'a>;
+    /// Takes the bulk string that is next, if it lies in nothing that is streamed.
+    #[inline(always)]
+    fn bulk_string(&mut self) -> Option<&'a [u8]> {
+        if self.first.is_some() {
+            return None;
+        }
+        let owed = match self.open.last_mut() {
+            Some(Open { owed: Some(owed @ 1..), .. }) => Some(owed),
+            Some(_) => return None,
+            None => None,
+        };
+        let (payload, rest) = read::bulk_string(word::first(self.rest)?, self.rest)?;
+        self.rest = rest;
+        if let Some(owed) = owed {
+            *owed -= 1;
+        }
+        Some(payload)
+    }
 
-    fn next(&mut self) -> Option<Token<'a>> {
+    #[inline(never)]
+    fn next_other(&mut self) -> Option<Token<'a>> {
         if let Some(first) = self.first.take() {
             return Some(first);
         }
@@ -158,6 +175,18 @@ impl<'a> Iterator for Tokens<'a> {
         self.count();
         self.advance(size);
         Some(Token::Scalar(scalar))
+    }
+}
+
+impl<'a> Iterator for Tokens<'a> {
+    type Item = Token<'a>;
+
+    #[inline]
+    fn next(&mut self) -> Option<Token<'a>> {
+        if let Some(payload) = self.bulk_string() {
+            return Some(Token::Scalar(ReplyRef::Bulk(payload)));
+        }
+        self.next_other()
     }
 }
 
