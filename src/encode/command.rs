@@ -191,7 +191,8 @@ impl CommandBuf {
     /// Returns a command of this name.
     #[must_use]
     pub fn new(name: impl Argument) -> Self {
-        Self { arguments: Vec::new(), len: 0 }.arg(name)
+        // Most commands fit: growing once costs as much as all else.
+        Self { arguments: Vec::with_capacity(256), len: 0 }.arg(name)
     }
 
     /// Returns the command with one more argument.
