@@ -1,16 +1,37 @@
 //! Bytes as a person reads them: escaped, and bounded in length.
 
-use core::fmt;
+use core::fmt::{self, Write};
 
 /// How many values are shown before the rest is left out.
 pub(crate) const VALUES: usize = 64;
 /// How many bytes of a payload are shown.
 const BYTES: usize = 64;
+/// How many bytes of a message are shown.
+const TEXT: usize = 1024;
 
 /// Writes the beginning of a payload, escaped, and how long all of it is if that was not all.
 pub(crate) fn bytes(payload: &[u8], f: &mut fmt::Formatter<'_>) -> fmt::Result {
     let shown = payload.get(..BYTES).unwrap_or(payload);
     write!(f, "\"{}\"", shown.escape_ascii())?;
+    if shown.len() < payload.len() {
+        write!(f, "… {} bytes", payload.len())?;
+    }
+    Ok(())
+}
+
+/// Writes the beginning of a text as it is, but control characters escaped.
+pub(crate) fn text(payload: &[u8], f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    let shown = payload.get(..TEXT).unwrap_or(payload);
+    for chunk in shown.utf8_chunks() {
+        for char in chunk.valid().chars() {
+            if char.is_control() {
+                write!(f, "{}", char.escape_default())?;
+            } else {
+                f.write_char(char)?;
+            }
+        }
+        write!(f, "{}", chunk.invalid().escape_ascii())?;
+    }
     if shown.len() < payload.len() {
         write!(f, "… {} bytes", payload.len())?;
     }

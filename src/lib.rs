@@ -64,7 +64,7 @@ pub use command::{
 pub use decode::{Decoder, decode};
 pub use encode::{
     Argument, Arguments, CommandBuf, CommandPatch, Encode, EncodeError, Protocol, ReplyPatch,
-    ReplyWriter, Scratch, Segments,
+    ReplyWriter, Segments,
 };
 pub use error::{Error, ErrorKind, Expected};
 pub use framer::{Framer, Progress};

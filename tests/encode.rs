@@ -330,3 +330,12 @@ fn every_capture_of_resp2_stays_what_it_is_for_a_peer_of_resp2() {
         }
     }
 }
+
+#[test]
+fn of_two_texts_of_a_double_that_are_as_short_and_as_near_the_even_one_is_written() {
+    let frame = zresp::decode(b",10000000000000002000e-4\r\n").expect("valid").expect("whole");
+    assert_eq!(
+        Reply::from(frame.reply).to_wire(Protocol::Resp3).expect("a form"),
+        ",1000000000000000.2\r\n"
+    );
+}

@@ -280,3 +280,109 @@ fn arguments_are_flat_and_leave_out_what_is_nothing() {
     assert!(ser::push_arguments(&mut command, &("a", BTreeMap::from([("b", [1, 2])]))).is_err());
     assert_eq!(command, CommandBuf::new("X"));
 }
+
+/// Reads a value, or forgets that it failed.
+fn lenient<'de, D: serde::Deserializer<'de>, T: Deserialize<'de> + Default>(
+    deserializer: D,
+) -> Result<T, D::Error> {
+    Ok(T::deserialize(deserializer).unwrap_or_default())
+}
+
+#[test]
+fn what_a_type_leaves_of_a_value_is_not_read_as_the_next_one() {
+    #[derive(Debug, Default, PartialEq, Deserialize)]
+    struct Account {
+        #[serde(deserialize_with = "lenient")]
+        level: u8,
+        #[serde(default)]
+        admin: bool,
+        #[serde(default)]
+        x: Option<u8>,
+    }
+
+    /// Never asks for anything.
+    #[derive(Debug, PartialEq)]
+    struct Lazy;
+
+    impl<'de> Deserialize<'de> for Lazy {
+        fn deserialize<D: serde::Deserializer<'de>>(_: D) -> Result<Self, D::Error> {
+            Ok(Self)
+        }
+    }
+
+    let expected = Account { level: 0, admin: false, x: Some(1) };
+    for wire in [
+        b"%2\r\n+level\r\n*2\r\n+admin\r\n#t\r\n+x\r\n:1\r\n".as_slice(),
+        b"*4\r\n+level\r\n*2\r\n+admin\r\n#t\r\n+x\r\n:1\r\n",
+        b"%2\r\n+level\r\n*?\r\n+admin\r\n#t\r\n.\r\n+x\r\n:1\r\n",
+        b"%2\r\n+level\r\n%1\r\n+admin\r\n#t\r\n+x\r\n:1\r\n",
+        b"*2\r\n*2\r\n+level\r\n*1\r\n*2\r\n+admin\r\n#t\r\n*2\r\n+x\r\n:1\r\n",
+    ] {
+        let mut found: Account = read(wire).unwrap();
+        assert_eq!(std::mem::take(&mut found), expected, "{}", wire.escape_ascii());
+    }
+    assert_eq!(
+        read(b"*2\r\n*2\r\n*1\r\n+evil\r\n+evil\r\n+good\r\n"),
+        Ok((Lazy, "good".to_owned()))
+    );
+    let lists: Vec<(String, Lazy)> = read(b"%2\r\n+a\r\n*1\r\n+b\r\n+c\r\n+d\r\n").unwrap();
+    assert_eq!(lists, [("a".to_owned(), Lazy), ("c".to_owned(), Lazy)]);
+}
+
+#[test]
+fn what_is_not_written_to_its_end_is_an_error() {
+    use serde::ser::{Error as _, SerializeMap, SerializeSeq, Serializer};
+
+    struct Failing;
+
+    impl Serialize for Failing {
+        fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+            let mut inner = serializer.serialize_seq(None)?;
+            inner.serialize_element("x")?;
+            Err(S::Error::custom("no"))
+        }
+    }
+
+    /// What goes wrong in a map, and is forgotten.
+    #[derive(Debug, Clone, Copy)]
+    enum Forgetful {
+        Value,
+        TwoValues,
+        KeyAlone,
+        Element,
+    }
+
+    impl Serialize for Forgetful {
+        fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+            if let Self::Element = self {
+                let mut seq = serializer.serialize_seq(None)?;
+                _ = seq.serialize_element(&Failing);
+                return seq.end();
+            }
+            let mut map = serializer.serialize_map(None)?;
+            if !matches!(self, Self::KeyAlone) {
+                _ = map.serialize_entry("a", &Failing);
+            }
+            if let Self::TwoValues = self {
+                _ = map.serialize_entry("b", &Failing);
+            }
+            if let Self::KeyAlone = self {
+                map.serialize_key("+INJECT")?;
+            } else {
+                _ = map.serialize_entry("c", &1);
+            }
+            map.end()
+        }
+    }
+
+    for forgetful in
+        [Forgetful::Value, Forgetful::TwoValues, Forgetful::KeyAlone, Forgetful::Element]
+    {
+        let error = ser::to_reply(&forgetful).expect_err("a value is missing");
+        assert_eq!(error.to_string(), "a value that is not written to its end", "{forgetful:?}");
+        assert!(ser::to_reply(&vec![Some(forgetful)]).is_err(), "{forgetful:?}, inside");
+        let mut command = CommandBuf::new("X");
+        assert!(ser::push_arguments(&mut command, &forgetful).is_err(), "{forgetful:?}");
+        assert_eq!(command, CommandBuf::new("X"), "{forgetful:?}");
+    }
+}

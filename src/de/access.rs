@@ -26,9 +26,10 @@ impl<'de> SeqAccess<'de> for Elements<'_, 'de> {
         if !self.cursor.has_more(&mut self.open) {
             return Ok(None);
         }
+        let start = *self.cursor;
         let (value, values) = if self.open.kind.has_pairs() {
             // A pair is read as an array of two that has no header.
-            let pair = Head::Open(Open { kind: Kind::Array, left: Some(2) });
+            let pair = self.cursor.begin_pair();
             (Value::given(self.cursor, pair), 2)
         } else {
             (Value::next(self.cursor), 1)
@@ -36,7 +37,9 @@ impl<'de> SeqAccess<'de> for Elements<'_, 'de> {
         self.open.left = self.open.left.map(|left| left.saturating_sub(values));
         let index = self.index;
         self.index += 1;
-        match seed.deserialize(value) {
+        let value = seed.deserialize(value);
+        self.cursor.end_value(start, values);
+        match value {
             Ok(value) => Ok(Some(value)),
             Err(error) => Err(error.at(Place::Element(index))),
         }
@@ -57,9 +60,21 @@ pub(super) struct Pairs<'c, 'de> {
     pub(super) index: usize,
     /// Where the key is whose value is next.
     pub(super) key: Cursor<'de>,
+    /// Whether a key or a value has failed: what follows it is not told apart any more.
+    pub(super) has_failed: bool,
 }
 
 impl Pairs<'_, '_> {
+    /// Begins to take a key or a value; until it is taken, it has failed.
+    #[inline]
+    fn begin(&mut self) -> Result<(), ConversionError> {
+        if self.has_failed {
+            return Err(serde::de::Error::custom("a map is read on behind a failure"));
+        }
+        self.has_failed = true;
+        Ok(())
+    }
+
     /// Counts a key or a value that is about to be taken.
     #[inline]
     fn count(&mut self) -> Result<(), ConversionError> {
@@ -88,7 +103,13 @@ impl Pairs<'_, '_> {
     /// Refuses a pair that goes on behind its value.
     fn close_pair(&mut self) -> Result<(), ConversionError> {
         let has_more = self.pair.as_mut().is_some_and(|pair| self.cursor.has_more(pair));
-        if has_more { Err(ConversionError::value(MAP, self.open.kind)) } else { Ok(()) }
+        if has_more {
+            return Err(ConversionError::value(MAP, self.open.kind));
+        }
+        if self.pair.is_some() {
+            self.cursor.finish();
+        }
+        Ok(())
     }
 }
 
@@ -100,16 +121,22 @@ impl<'de> MapAccess<'de> for Pairs<'_, 'de> {
         &mut self,
         seed: K,
     ) -> Result<Option<K::Value>, ConversionError> {
-        if !self.cursor.has_more(&mut self.open) {
+        if !self.has_failed && !self.cursor.has_more(&mut self.open) {
             return Ok(None);
         }
+        self.begin()?;
         self.open_pair()?;
         self.count()?;
         self.key = *self.cursor;
         let index = self.index;
         self.index += 1;
-        match seed.deserialize(Value::next(self.cursor)) {
-            Ok(key) => Ok(Some(key)),
+        let key = seed.deserialize(Value::next(self.cursor));
+        self.cursor.end_value(self.key, 1);
+        match key {
+            Ok(key) => {
+                self.has_failed = false;
+                Ok(Some(key))
+            }
             Err(error) => Err(error.at(Place::Key(index))),
         }
     }
@@ -119,9 +146,17 @@ impl<'de> MapAccess<'de> for Pairs<'_, 'de> {
         &mut self,
         seed: V,
     ) -> Result<V::Value, ConversionError> {
+        self.begin()?;
         self.count()?;
-        match seed.deserialize(Value::next(self.cursor)) {
-            Ok(value) => self.close_pair().map(|()| value),
+        let start = *self.cursor;
+        let value = seed.deserialize(Value::next(self.cursor));
+        self.cursor.end_value(start, 1);
+        match value {
+            Ok(value) => {
+                self.close_pair()?;
+                self.has_failed = false;
+                Ok(value)
+            }
             Err(error) => Err(error.at_field(&self.key.next_text())),
         }
     }
@@ -135,6 +170,8 @@ impl<'de> MapAccess<'de> for Pairs<'_, 'de> {
 /// The name of a variant, and its data behind it.
 pub(super) struct Variant<'c, 'de> {
     pub(super) cursor: &'c mut Cursor<'de>,
+    /// Where the data begins, once the name has been read.
+    pub(super) data: &'c mut Option<Cursor<'de>>,
 }
 
 impl<'de> EnumAccess<'de> for Variant<'_, 'de> {
@@ -145,7 +182,11 @@ impl<'de> EnumAccess<'de> for Variant<'_, 'de> {
         self,
         seed: V,
     ) -> Result<(V::Value, Self), ConversionError> {
-        Ok((seed.deserialize(Value::next(self.cursor))?, self))
+        let start = *self.cursor;
+        let name = seed.deserialize(Value::next(self.cursor));
+        self.cursor.end_value(start, 1);
+        *self.data = Some(*self.cursor);
+        Ok((name?, self))
     }
 }
 

@@ -5,13 +5,14 @@ use crate::reply::{ConversionError, ReplyRef, read};
 use crate::scan::{number, word};
 
 /// How deep the values of recursive types may be nested: they are read by recursion.
-const DEPTH: u8 = 128;
+const DEPTH: u32 = 128;
 
 /// Goes through validated bytes once, from header to header.
 #[derive(Clone, Copy)]
 pub(super) struct Cursor<'de> {
     rest: &'de [u8],
-    depth: u8,
+    /// How many aggregates have been opened and not finished.
+    open: u32,
 }
 
 /// What stands at the front of a value.
@@ -39,9 +40,9 @@ impl<'de> Cursor<'de> {
                 (items.wire(), items.left())
             }
             ReplyRef::Map(pairs) => (pairs.wire(), pairs.flat().left()),
-            scalar => return (Self { rest: &[], depth: 0 }, Head::Scalar(scalar)),
+            scalar => return (Self { rest: &[], open: 0 }, Head::Scalar(scalar)),
         };
-        (Self { rest: values, depth: 0 }, Head::Open(Open { kind: reply.kind(), left }))
+        (Self { rest: values, open: 1 }, Head::Open(Open { kind: reply.kind(), left }))
     }
 
     /// Takes the next value if it is a bulk string.
@@ -80,6 +81,7 @@ impl<'de> Cursor<'de> {
         self.rest = self.rest.get(read::attributes_size(self.rest)?..)?;
         if let Some(opening) = read::opening(self.rest) {
             self.rest = self.rest.get(opening.size..)?;
+            self.open += 1;
             return Some(Head::Open(Open { kind: opening.kind, left: opening.values() }));
         }
         let (scalar, size) = read::value(self.rest, read::Extent::Within)?;
@@ -109,29 +111,21 @@ impl<'de> Cursor<'de> {
 
     /// Returns whether the next value is an array of two.
     pub(super) fn is_at_pair(&self) -> bool {
-        let mut ahead = *self;
-        let Ok(Head::Open(mut array @ Open { kind: Kind::Array, .. })) = ahead.head() else {
-            return false;
-        };
-        if array.left.is_some() {
-            return array.left == Some(2);
-        }
-        let mut count = 0;
-        while ahead.has_more(&mut array) {
-            ahead.pass(1);
-            count += 1;
-        }
-        count == 2
+        let head = { *self }.next_head();
+        matches!(head, Some(Head::Open(Open { kind: Kind::Array, left: Some(2) })))
     }
 
     /// Passes over all that is left of an aggregate.
     pub(super) fn skip(&mut self, mut open: Open) {
-        if let Some(left) = open.left {
-            return self.pass(left);
+        match open.left {
+            Some(left) => self.pass(left),
+            None => {
+                while self.has_more(&mut open) {
+                    self.pass(1);
+                }
+            }
         }
-        while self.has_more(&mut open) {
-            self.pass(1);
-        }
+        self.finish();
     }
 
     /// Passes over values.
@@ -140,19 +134,39 @@ impl<'de> Cursor<'de> {
         self.rest = size.and_then(|size| self.rest.get(size..)).unwrap_or_default();
     }
 
-    /// Goes one level down.
-    pub(super) fn enter(&mut self) -> Result<(), ConversionError> {
-        if self.depth == DEPTH {
+    /// Refuses an aggregate that has been opened too deep for a type that recurses.
+    pub(super) fn check_depth(&self) -> Result<(), ConversionError> {
+        if self.open > DEPTH {
             return Err(serde::de::Error::custom(format_args!(
                 "nested deeper than {DEPTH} levels"
             )));
         }
-        self.depth += 1;
         Ok(())
     }
 
-    /// Goes one level up.
-    pub(super) fn leave(&mut self) {
-        self.depth -= 1;
+    /// Begins a pair of a map that is read as an array.
+    pub(super) fn begin_pair(&mut self) -> Head<'de> {
+        self.open += 1;
+        Head::Open(Open { kind: Kind::Array, left: Some(2) })
+    }
+
+    /// Ends an aggregate all of which has been passed.
+    pub(super) fn finish(&mut self) {
+        self.open = self.open.saturating_sub(1);
+    }
+
+    /// Goes on behind a value of so many values of the wire that began at `start`, whatever of it was
+    /// taken: a type may leave it alone, or fail inside it and have its failure forgotten.
+    #[inline(always)]
+    pub(super) fn end_value(&mut self, start: Self, values: u32) {
+        if self.open != start.open || self.rest.len() == start.rest.len() {
+            self.end_partial_value(start, values);
+        }
+    }
+
+    #[cold]
+    fn end_partial_value(&mut self, start: Self, values: u32) {
+        *self = start;
+        self.pass(values);
     }
 }

@@ -63,6 +63,9 @@ use value::Value;
 
 /// Returns the value of Rust that the reply is.
 ///
+/// A recursive type is read by recursion, to 128 levels: `serde_json::Value` takes up to two kilobytes of
+/// stack for each.
+///
 /// # Errors
 /// A reply that is something else, and one that the type nests deeper than 128 levels.
 pub fn from_reply<'de, T: Deserialize<'de>>(reply: ReplyRef<'de>) -> Result<T, ConversionError> {

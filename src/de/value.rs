@@ -78,7 +78,7 @@ impl<'c, 'de> Value<'c, 'de> {
         open: Open,
         visitor: V,
     ) -> Result<V::Value, ConversionError> {
-        self.cursor.enter()?;
+        self.cursor.check_depth()?;
         let mut elements = Elements { cursor: self.cursor, open, index: 0 };
         let value = visitor.visit_seq(&mut elements)?;
         if elements.cursor.has_more(&mut elements.open) {
@@ -86,7 +86,7 @@ impl<'c, 'de> Value<'c, 'de> {
             let text = format_args!("expected an array of {taken} elements, found one of more");
             return Err(serde::de::Error::custom(text));
         }
-        elements.cursor.leave();
+        elements.cursor.finish();
         Ok(value)
     }
 
@@ -103,16 +103,16 @@ impl<'c, 'de> Value<'c, 'de> {
             kind if is_odd && !is_nested => return Err(ConversionError::value(MAP, kind)),
             _ => {}
         }
-        self.cursor.enter()?;
+        self.cursor.check_depth()?;
         let key = *self.cursor;
         // The first pair replaces this one.
         let pair = is_nested.then_some(Open { left: Some(0), ..open });
-        let mut pairs = Pairs { cursor: self.cursor, open, pair, index: 0, key };
+        let mut pairs = Pairs { cursor: self.cursor, open, pair, index: 0, key, has_failed: false };
         let value = visitor.visit_map(&mut pairs)?;
         if pairs.cursor.has_more(&mut pairs.open) {
             return Err(serde::de::Error::custom("a map with more pairs than expected"));
         }
-        pairs.cursor.leave();
+        pairs.cursor.finish();
         Ok(value)
     }
 }
@@ -322,9 +322,15 @@ impl<'de> Deserializer<'de> for Value<'_, 'de> {
                 visitor.visit_enum(IntoDeserializer::<ConversionError>::into_deserializer(name))
             }
             Head::Open(Open { kind: Kind::Map | Kind::Array, left: Some(2) }) => {
-                self.cursor.enter()?;
-                let value = visitor.visit_enum(Variant { cursor: &mut *self.cursor })?;
-                self.cursor.leave();
+                self.cursor.check_depth()?;
+                let name = *self.cursor;
+                let mut data = None;
+                let value = visitor.visit_enum(Variant { cursor: self.cursor, data: &mut data })?;
+                match data {
+                    Some(data) => self.cursor.end_value(data, 1),
+                    None => self.cursor.end_value(name, 2),
+                }
+                self.cursor.finish();
                 Ok(value)
             }
             Head::Open(open) => Err(open.is_no(VARIANT)),

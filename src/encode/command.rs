@@ -22,14 +22,21 @@ const HEADER: usize = 1 + 20 + 2 + 2;
 
 /// What can be an argument of a command: bytes and text as they are, numbers as decimal text.
 ///
-/// A reference to an `Argument` is one, `&dyn Argument` among them, for commands of mixed types.
-pub trait Argument {
-    /// Returns the bytes of the argument, which may lie in the scratch space.
+/// A reference to an `Argument` is one, `&dyn Argument` among them, for commands of mixed types. It cannot be
+/// implemented by other types: what a command is measured by is what is written.
+pub trait Argument: ArgumentBytes {}
+
+impl<T: ArgumentBytes + ?Sized> Argument for T {}
+
+/// What has the bytes of an argument.
+pub trait ArgumentBytes {
+    /// The bytes, which may lie in the scratch space.
     fn bytes<'a>(&'a self, scratch: &'a mut Scratch) -> &'a [u8];
 }
 
-/// Room for the text of a number: see [`Argument`].
+/// Room for the text of a number.
 #[derive(Default)]
+#[allow(missing_debug_implementations, reason = "no caller sees it")]
 pub struct Scratch(Text);
 
 #[derive(Default)]
@@ -40,22 +47,16 @@ enum Text {
     Double(DoubleText),
 }
 
-impl fmt::Debug for Scratch {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Scratch").finish_non_exhaustive()
-    }
-}
-
-impl<T: Argument + ?Sized> Argument for &T {
+impl<T: ArgumentBytes + ?Sized> ArgumentBytes for &T {
     fn bytes<'a>(&'a self, scratch: &'a mut Scratch) -> &'a [u8] {
         (**self).bytes(scratch)
     }
 }
 
 /// Implements `Argument` for what is bytes already.
-macro_rules! bytes {
+macro_rules! slices {
     ($($type:ty)*) => {$(
-        impl Argument for $type {
+        impl ArgumentBytes for $type {
             #[inline]
             fn bytes<'a>(&'a self, _: &'a mut Scratch) -> &'a [u8] {
                 AsRef::<[u8]>::as_ref(&**self)
@@ -64,23 +65,23 @@ macro_rules! bytes {
     )*};
 }
 
-bytes!(String Vec<u8> Bytes BytesMut Box<[u8]> Box<str> Cow<'_, [u8]> Cow<'_, str>);
+slices!(String Vec<u8> Bytes BytesMut Box<[u8]> Box<str> Cow<'_, [u8]> Cow<'_, str>);
 
-impl Argument for str {
+impl ArgumentBytes for str {
     #[inline]
     fn bytes<'a>(&'a self, _: &'a mut Scratch) -> &'a [u8] {
         self.as_bytes()
     }
 }
 
-impl Argument for [u8] {
+impl ArgumentBytes for [u8] {
     #[inline]
     fn bytes<'a>(&'a self, _: &'a mut Scratch) -> &'a [u8] {
         self
     }
 }
 
-impl<const N: usize> Argument for [u8; N] {
+impl<const N: usize> ArgumentBytes for [u8; N] {
     #[inline]
     fn bytes<'a>(&'a self, _: &'a mut Scratch) -> &'a [u8] {
         self
@@ -90,7 +91,7 @@ impl<const N: usize> Argument for [u8; N] {
 /// Implements `Argument` for integers.
 macro_rules! integers {
     ($($type:ty)*) => {$(
-        impl Argument for $type {
+        impl ArgumentBytes for $type {
             fn bytes<'a>(&'a self, scratch: &'a mut Scratch) -> &'a [u8] {
                 scratch.0 = Text::Integer(itoa::Buffer::new());
                 match &mut scratch.0 {
@@ -107,7 +108,7 @@ integers!(i8 i16 i32 i64 i128 isize u8 u16 u32 u64 u128 usize);
 /// Implements `Argument` for doubles.
 macro_rules! doubles {
     ($($type:ty)*) => {$(
-        impl Argument for $type {
+        impl ArgumentBytes for $type {
             fn bytes<'a>(&'a self, scratch: &'a mut Scratch) -> &'a [u8] {
                 scratch.0 = Text::Double(DoubleText::new(*self));
                 match &scratch.0 {

@@ -16,7 +16,7 @@ use bytes::{BufMut, Bytes};
 
 #[cfg(feature = "serde")]
 pub(crate) use command::Mark;
-pub use command::{Argument, Arguments, CommandBuf, Scratch};
+pub use command::{Argument, Arguments, CommandBuf};
 pub use error::EncodeError;
 pub use patch::{CommandPatch, ReplyPatch};
 pub use segments::Segments;

@@ -85,6 +85,14 @@ impl Builder {
         self.value(Reply::of_children(kind, is_streamed, values));
     }
 
+    /// How many aggregates are open, and how many values the innermost one has.
+    #[cfg(feature = "serde")]
+    pub(crate) fn mark(&self) -> (usize, usize) {
+        let values =
+            self.open.last().map_or(usize::from(self.done.is_some()), |level| level.values.len());
+        (self.open.len(), values)
+    }
+
     /// The tree, which is whole by now.
     pub(crate) fn finish(self) -> Reply {
         self.done.unwrap_or(Reply::Null)

@@ -91,7 +91,7 @@ impl Frame {
     }
 
     /// Returns a part of the frame, such as a payload seen through its views, without copying; `None`
-    /// if it is no part of it.
+    /// if it is no part of it. What is empty is a part of any.
     #[must_use]
     pub fn share(&self, part: &[u8]) -> Option<Bytes> {
         share::part(&self.wire, part)

@@ -57,7 +57,7 @@ impl From<ReplyRef<'_>> for Reply {
 /// The aggregate of so many values, of a copy of their bytes.
 fn copied(kind: Kind, len: Option<usize>, values: &[u8]) -> Reply {
     let source = Bytes::copy_from_slice(values);
-    tree::of_values(Level::new(kind, len), &source, &source).unwrap_or(Reply::Null)
+    tree::of_values(Level::new(kind, len, values), &source, &source).unwrap_or(Reply::Null)
 }
 
 /// Implements `From` for what fits an `i64`.

@@ -37,8 +37,9 @@ impl<C: AsRef<[u8]>> FromIterator<C> for StreamedString {
     fn from_iter<I: IntoIterator<Item = C>>(chunks: I) -> Self {
         let mut wire = alloc::vec::Vec::new();
         for chunk in chunks {
-            if !chunk.as_ref().is_empty() {
-                Out(&mut wire).payload(b';', chunk.as_ref());
+            let chunk = chunk.as_ref();
+            if !chunk.is_empty() {
+                Out(&mut wire).payload(b';', chunk);
             }
         }
         Self { wire: wire.into() }

@@ -13,6 +13,9 @@ use crate::scan::{number, word};
 use super::children::Children;
 use super::{Annotated, Reply, share};
 
+/// How many bytes a value has at least: `_` and its line end.
+const SHORTEST: usize = 3;
+
 /// Returns the reply that the bytes are, the attributes in front of it included. Its payloads are parts
 /// of them.
 #[inline(never)]
@@ -20,7 +23,7 @@ pub(super) fn of_wire(wire: &Bytes) -> Reply {
     let reply = match read::opening(wire) {
         Some(opening) => wire
             .get(opening.size..)
-            .and_then(|values| of_values(Level::of_opening(&opening), values, wire)),
+            .and_then(|values| of_values(Level::of_opening(&opening, values), values, wire)),
         None => scalar(wire, Extent::Exact, wire).map(|(reply, _)| reply),
     };
     reply.unwrap_or(Reply::Null)
@@ -72,8 +75,9 @@ fn of_rest(mut level: Level, mut rest: &[u8], source: &Bytes) -> Option<Reply> {
             let Some(next) = outer.pop() else { return Some(level.close()) };
             mem::replace(&mut level, next).close()
         } else if let Some(opening) = read::opening(rest) {
-            outer.push(mem::replace(&mut level, Level::of_opening(&opening)));
-            rest = level.fill(rest.get(opening.size..)?, source);
+            rest = rest.get(opening.size..)?;
+            outer.push(mem::replace(&mut level, Level::of_opening(&opening, rest)));
+            rest = level.fill(rest, source);
             continue;
         } else {
             let (value, size) = scalar(rest, Extent::Within, source)?;
@@ -113,15 +117,15 @@ pub(super) struct Level {
 
 impl Level {
     #[inline(always)]
-    fn of_opening(opening: &Opening) -> Self {
-        Self::new(opening.kind, opening.values().map(|values| values as usize))
+    fn of_opening(opening: &Opening, values: &[u8]) -> Self {
+        Self::new(opening.kind, opening.values().map(|values| values as usize), values)
     }
 
-    /// An aggregate of so many values, none of which has been read.
+    /// An aggregate of so many values, none of which has been read; they are at the front of `values`.
     #[inline(always)]
-    pub(super) fn new(kind: Kind, len: Option<usize>) -> Self {
-        // Each of them takes three bytes of what has been validated: the number is no promise.
-        let room = len.unwrap_or(0) + usize::from(kind == Kind::Attribute);
+    pub(super) fn new(kind: Kind, len: Option<usize>, values: &[u8]) -> Self {
+        let room = len.unwrap_or(0).min(values.len() / SHORTEST);
+        let room = room + usize::from(kind == Kind::Attribute);
         Self { kind, len, values: Vec::with_capacity(room) }
     }
 

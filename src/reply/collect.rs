@@ -91,7 +91,7 @@ fn for_each_pair<'a, K: FromReply<'a>, V: FromReply<'a>>(
 fn as_tuples(reply: ReplyRef<'_>, len: usize) -> Option<Elements<'_>> {
     let (ReplyRef::Array(elements) | ReplyRef::Set(elements)) = reply else { return None };
     let ReplyRef::Array(first) = { elements }.next()? else { return None };
-    (first.total() == len).then_some(elements)
+    (first.len() == Some(len)).then_some(elements)
 }
 
 /// Takes the elements of a tuple one by one; the first has the index `start`.

@@ -2,7 +2,7 @@
 
 use alloc::boxed::Box;
 use alloc::format;
-use alloc::string::{String, ToString};
+use alloc::string::ToString;
 use alloc::vec::Vec;
 use core::fmt;
 
@@ -62,9 +62,12 @@ pub enum Place {
     Element(usize),
     /// The key of the pair of this index.
     Key(usize),
-    /// The value of a key.
+    /// The value of a key, of which the first 256 bytes are kept.
     Field(Box<[u8]>),
 }
+
+/// How much of a key is kept.
+const LONGEST_KEY: usize = 256;
 
 impl ConversionError {
     /// A reply of a kind that does not serve; an error reply is told as such.
@@ -122,7 +125,10 @@ impl ConversionError {
     pub(crate) fn at_field(self, key: &ReplyRef<'_>) -> Self {
         let key = match key {
             ReplyRef::Integer(value) => itoa::Buffer::new().format(*value).as_bytes().into(),
-            key => key.to_bytes().map_or_else(|_| Box::default(), |bytes| (*bytes).into()),
+            key => {
+                let bytes = key.to_bytes().unwrap_or_default();
+                bytes.get(..LONGEST_KEY).unwrap_or(&bytes).into()
+            }
         };
         self.at(Place::Field(key))
     }
@@ -164,8 +170,11 @@ impl fmt::Display for ConversionError {
                 let found = self.found.with_article();
                 write!(f, "expected {}, found {found} that is not one", self.expected)
             }
-            Problem::ErrorReply => write!(f, "error reply: {}", String::from_utf8_lossy(text)),
-            Problem::Other => f.write_str(&String::from_utf8_lossy(text)),
+            Problem::ErrorReply => {
+                f.write_str("error reply: ")?;
+                debug::text(text, f)
+            }
+            Problem::Other => debug::text(text, f),
         }?;
         for (number, place) in self.path().enumerate() {
             f.write_str(if number == 0 { " at " } else { ", " })?;

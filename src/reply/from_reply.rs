@@ -9,6 +9,7 @@ use core::fmt;
 
 use bytes::Bytes;
 
+use crate::debug;
 use crate::scan::number;
 
 use super::convert::TEXT;
@@ -276,7 +277,7 @@ impl ErrorReply {
 
 impl fmt::Display for ErrorReply {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&String::from_utf8_lossy(&self.0))
+        debug::text(&self.0, f)
     }
 }
 

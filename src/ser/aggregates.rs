@@ -16,7 +16,7 @@ macro_rules! aggregates {
             }
 
             fn end(self) -> Result<(), Error> {
-                self.close()
+                self.close(true)
             }
         }
 
@@ -29,7 +29,7 @@ macro_rules! aggregates {
             }
 
             fn end(self) -> Result<(), Error> {
-                self.close()
+                self.close(false)
             }
         })*
 
@@ -47,7 +47,7 @@ macro_rules! aggregates {
             }
 
             fn end(self) -> Result<(), Error> {
-                self.close()
+                self.close(true)
             }
         })*
     };

@@ -6,6 +6,7 @@ use crate::encode::{Argument, CommandBuf, Mark};
 
 use super::Error;
 use super::aggregates::aggregates;
+use super::reply::unfinished;
 
 /// Appends a value to a command.
 pub(super) struct Serializer<'c> {
@@ -24,7 +25,7 @@ impl<'c> Serializer<'c> {
     }
 
     fn values(self) -> Values<'c> {
-        Values { command: self.command, key: None }
+        Values { command: self.command, key: None, is_broken: false }
     }
 }
 
@@ -165,42 +166,50 @@ pub(super) struct Values<'c> {
     command: &'c mut CommandBuf,
     /// Where the key begins whose value is next.
     key: Option<Mark>,
+    /// Whether a value is missing, its error forgotten.
+    is_broken: bool,
 }
 
 impl Values<'_> {
     fn add<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Error> {
-        value.serialize(Serializer::new(self.command))
+        let was_broken = core::mem::replace(&mut self.is_broken, true);
+        value.serialize(Serializer::new(self.command))?;
+        self.is_broken = was_broken;
+        Ok(())
     }
 
     /// Appends a key, which must be one argument.
     fn add_key<T: Serialize + ?Sized>(&mut self, key: &T) -> Result<(), Error> {
         let mark = self.command.mark();
+        self.is_broken |= self.key.replace(mark).is_some();
         self.add(key)?;
-        self.key = Some(mark);
-        match self.command.len_since(mark) {
-            1 => Ok(()),
-            count => Err(Error::custom(format_args!("a key of {count} arguments"))),
-        }
+        self.expect_one(mark, "a key")
     }
 
     /// Appends the value of the last key, which must be one argument; if it is none, the key goes, too.
     fn add_value<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Error> {
+        let Some(key) = self.key.take() else { return Err(unfinished()) };
+        let mark = self.command.mark();
         self.add(value)?;
-        let Some(key) = self.key.take() else { return Ok(()) };
-        match self.command.len_since(key) {
-            1 => self.command.truncate(key),
-            2 => {}
-            more => {
-                let text = format_args!("a field of {} arguments", more - 1);
-                return Err(Error::custom(text));
-            }
+        if self.command.len_since(mark) == 0 {
+            self.command.truncate(key);
+            return Ok(());
         }
-        Ok(())
+        self.expect_one(mark, "a field")
     }
 
-    #[allow(clippy::unnecessary_wraps, clippy::unused_self, reason = "as all aggregates of serde")]
-    fn close(self) -> Result<(), Error> {
-        Ok(())
+    /// Refuses any other number of arguments.
+    fn expect_one(&mut self, since: Mark, what: &str) -> Result<(), Error> {
+        let found = self.command.len_since(since);
+        if found == 1 {
+            return Ok(());
+        }
+        self.is_broken = true;
+        Err(Error::custom(format_args!("{what} of {found} arguments")))
+    }
+
+    fn close(self, _: bool) -> Result<(), Error> {
+        if self.is_broken || self.key.is_some() { Err(unfinished()) } else { Ok(()) }
     }
 }
 

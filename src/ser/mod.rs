@@ -45,11 +45,14 @@ use crate::owned::{Builder, Reply};
 /// Returns the reply that the value is.
 ///
 /// # Errors
-/// What the type itself refuses.
+/// What the type itself refuses, and a type that does not write all of what it begins.
 pub fn to_reply<T: Serialize + ?Sized>(value: &T) -> Result<Reply, Error> {
     let mut builder = Builder::default();
     value.serialize(reply::Serializer::new(&mut builder))?;
-    Ok(builder.finish())
+    match builder.mark() {
+        (0, 1) => Ok(builder.finish()),
+        _ => Err(reply::unfinished()),
+    }
 }
 
 /// Appends the value to a command: a number or a string as one argument, the elements of sequences one

@@ -1,6 +1,6 @@
 //! Values as a tree.
 
-use serde::ser::{self, Serialize};
+use serde::ser::{self, Error as _, Serialize};
 
 use crate::kind::Kind;
 use crate::owned::{Builder, Reply};
@@ -30,7 +30,7 @@ impl<'b> Serializer<'b> {
     /// Opens an aggregate.
     fn open(self, kind: Kind, len: Option<usize>) -> Aggregate<'b> {
         self.builder.open(kind, false, len.unwrap_or(0).min(RESERVED));
-        Aggregate { builder: self.builder, is_variant: false }
+        Aggregate { builder: self.builder, is_variant: false, is_broken: false }
     }
 
     /// Opens the data of a variant, in a map of one pair.
@@ -176,11 +176,21 @@ pub(super) struct Aggregate<'b> {
     builder: &'b mut Builder,
     /// Whether it is the data of a variant, in a map of one pair.
     is_variant: bool,
+    /// Whether a value is missing, its error forgotten, or was not written to its end.
+    is_broken: bool,
 }
 
 impl Aggregate<'_> {
     fn add<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Error> {
-        value.serialize(Serializer::new(self.builder))
+        let (depth, values) = self.builder.mark();
+        // Until it is known to be whole.
+        let was_broken = core::mem::replace(&mut self.is_broken, true);
+        value.serialize(Serializer::new(self.builder))?;
+        if self.builder.mark() != (depth, values + 1) {
+            return Err(unfinished());
+        }
+        self.is_broken = was_broken;
+        Ok(())
     }
 
     fn add_key<T: Serialize + ?Sized>(&mut self, key: &T) -> Result<(), Error> {
@@ -191,14 +201,22 @@ impl Aggregate<'_> {
         self.add(value)
     }
 
-    #[allow(clippy::unnecessary_wraps, reason = "as all aggregates of serde")]
-    fn close(self) -> Result<(), Error> {
+    fn close(self, has_pairs: bool) -> Result<(), Error> {
+        let (_, values) = self.builder.mark();
+        if self.is_broken || has_pairs && values % 2 == 1 {
+            return Err(unfinished());
+        }
         self.builder.close();
         if self.is_variant {
             self.builder.close();
         }
         Ok(())
     }
+}
+
+/// A value was left before its end, or a key without its value.
+pub(super) fn unfinished() -> Error {
+    Error::custom("a value that is not written to its end")
 }
 
 aggregates!(Aggregate<'_>);

@@ -57,8 +57,16 @@ pub fn shortest(value: f64) -> String {
         return scientific.to_lowercase();
     };
     let exponent: i32 = exponent.parse().expect("an exponent is a number");
+    // How many digits there are behind the first; of two texts that are as near, the even one.
+    let behind = digits.bytes().filter(u8::is_ascii_digit).count() - 1;
+    let fraction = i32::try_from(behind).expect("few digits") - exponent;
+    if (-4..17).contains(&exponent) && fraction > 0 {
+        return format!("{value:.*}", usize::try_from(fraction).expect("it is positive"));
+    }
+    let rounded = format!("{value:.behind$e}");
+    let (digits, _) = rounded.split_once('e').expect("as above");
     if (-4..17).contains(&exponent) {
-        return format!("{value}");
+        return digits.replace('.', "") + &"0".repeat(usize::try_from(-fraction).expect("zeros"));
     }
     let sign = if exponent < 0 { '-' } else { '+' };
     format!("{digits}e{sign}{:02}", exponent.abs())
