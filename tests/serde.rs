@@ -282,6 +282,7 @@ fn arguments_are_flat_and_leave_out_what_is_nothing() {
 }
 
 /// Reads a value, or forgets that it failed.
+#[allow(clippy::unnecessary_wraps, reason = "as serde calls it")]
 fn lenient<'de, D: serde::Deserializer<'de>, T: Deserialize<'de> + Default>(
     deserializer: D,
 ) -> Result<T, D::Error> {

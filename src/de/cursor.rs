@@ -2,7 +2,7 @@
 
 use crate::kind::Kind;
 use crate::reply::{ConversionError, ReplyRef, read};
-use crate::scan::{number, word};
+use crate::scan::{double, number, word};
 
 /// How deep the values of recursive types may be nested: they are read by recursion.
 const DEPTH: u32 = 128;
@@ -59,6 +59,28 @@ impl<'de> Cursor<'de> {
         let word = word::first(self.rest).filter(|word| word::first_byte(*word) == b':')?;
         let (value, rest) = number::line(word, self.rest)?;
         let value = T::try_from(value).ok()?;
+        self.rest = rest;
+        Some(value)
+    }
+
+    /// Takes the next value if it is a double.
+    pub(super) fn double(&mut self) -> Option<f64> {
+        if self.rest.first()? != &b',' {
+            return None;
+        }
+        let (value, size) = double::line(self.rest)?;
+        self.rest = self.rest.get(size.get()..)?;
+        Some(value)
+    }
+
+    /// Takes the next value if it is a boolean.
+    pub(super) fn boolean(&mut self) -> Option<bool> {
+        let (line, rest) = self.rest.split_first_chunk()?;
+        let value = match line {
+            b"#t\r\n" => true,
+            b"#f\r\n" => false,
+            _ => return None,
+        };
         self.rest = rest;
         Some(value)
     }

@@ -60,16 +60,10 @@ impl<'c, 'de> Value<'c, 'de> {
         }
     }
 
-    /// Takes the value, if it is a bulk string that the cursor stands at.
+    /// The cursor, if it stands at the value.
     #[inline(always)]
-    fn bulk(&mut self) -> Option<&'de [u8]> {
-        if self.given.is_some() { None } else { self.cursor.bulk() }
-    }
-
-    /// Takes the value, if it is an integer that the cursor stands at, and fits.
-    #[inline(always)]
-    fn integer<T: TryFrom<i64>>(&mut self) -> Option<T> {
-        if self.given.is_some() { None } else { self.cursor.integer() }
+    fn at_value(&mut self) -> Option<&mut Cursor<'de>> {
+        if self.given.is_some() { None } else { Some(self.cursor) }
     }
 
     /// Has the elements visited, which must all be taken.
@@ -125,24 +119,15 @@ impl Open {
     }
 }
 
-/// Implements methods of `Deserializer` for integers.
-macro_rules! integers {
-    ($($method:ident $visit:ident $type:ty;)*) => {$(
+/// Implements methods of `Deserializer` for what is most often of one kind, which `$take` takes.
+macro_rules! scalars {
+    ($take:expr, $expected:literal: $($method:ident $visit:ident $type:ty;)*) => {$(
         #[inline]
         fn $method<V: Visitor<'de>>(mut self, visitor: V) -> Result<V::Value, ConversionError> {
-            match self.integer() {
+            match self.at_value().and_then($take) {
                 Some(value) => visitor.$visit(value),
-                None => visitor.$visit(self.scalar("an integer")?.to::<$type>()?),
+                None => visitor.$visit(self.scalar($expected)?.to::<$type>()?),
             }
-        }
-    )*};
-}
-
-/// Implements methods of `Deserializer` for other scalars.
-macro_rules! scalars {
-    ($($method:ident $visit:ident $type:ty, $expected:literal;)*) => {$(
-        fn $method<V: Visitor<'de>>(mut self, visitor: V) -> Result<V::Value, ConversionError> {
-            visitor.$visit(self.scalar($expected)?.to::<$type>()?)
         }
     )*};
 }
@@ -150,7 +135,8 @@ macro_rules! scalars {
 impl<'de> Deserializer<'de> for Value<'_, 'de> {
     type Error = ConversionError;
 
-    integers! {
+    scalars! {
+        Cursor::integer, "an integer":
         deserialize_i8 visit_i8 i8;
         deserialize_i16 visit_i16 i16;
         deserialize_i32 visit_i32 i32;
@@ -164,9 +150,17 @@ impl<'de> Deserializer<'de> for Value<'_, 'de> {
     }
 
     scalars! {
-        deserialize_bool visit_bool bool, "a boolean";
-        deserialize_f32 visit_f32 f32, "a double";
-        deserialize_f64 visit_f64 f64, "a double";
+        Cursor::boolean, "a boolean":
+        deserialize_bool visit_bool bool;
+    }
+
+    scalars! {
+        Cursor::double, "a double":
+        deserialize_f64 visit_f64 f64;
+    }
+
+    fn deserialize_f32<V: Visitor<'de>>(mut self, visitor: V) -> Result<V::Value, ConversionError> {
+        visitor.visit_f32(self.scalar("a double")?.to()?)
     }
 
     fn deserialize_any<V: Visitor<'de>>(mut self, visitor: V) -> Result<V::Value, ConversionError> {
@@ -196,7 +190,7 @@ impl<'de> Deserializer<'de> for Value<'_, 'de> {
 
     #[inline]
     fn deserialize_str<V: Visitor<'de>>(mut self, visitor: V) -> Result<V::Value, ConversionError> {
-        if let Some(text) = self.bulk() {
+        if let Some(text) = self.at_value().and_then(Cursor::bulk) {
             return match core::str::from_utf8(text) {
                 Ok(text) => visitor.visit_borrowed_str(text),
                 Err(_) => Err(ConversionError::value(TEXT, Kind::Bulk)),
@@ -218,7 +212,7 @@ impl<'de> Deserializer<'de> for Value<'_, 'de> {
         mut self,
         visitor: V,
     ) -> Result<V::Value, ConversionError> {
-        if let Some(bytes) = self.bulk() {
+        if let Some(bytes) = self.at_value().and_then(Cursor::bulk) {
             return visitor.visit_borrowed_bytes(bytes);
         }
         match self.scalar("a string")?.to_bytes()? {
