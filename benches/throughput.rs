@@ -3,9 +3,10 @@
 //! `decode` validates and frames, `read` also looks at every value through the iterators, `tokens`
 //! does so by the flat pass, `request` decodes commands, `route` (with `--all-features`) also finds their
 //! keys and slots, `chunked` has the bytes arrive in reads, `latency` decodes one small
-//! frame with a new decoder. `own` decodes and keeps each frame, `write` encodes. `decode` and
-//! `chunked` count bytes, the others elements. How this
-//! compares with other crates and with the limit is told by `cargo run --release -p zresp-peers`.
+//! frame with a new decoder. `own` decodes and keeps each frame, `write` encodes, `typed` (with
+//! `--all-features`) decodes to types of serde, `framer` finds boundaries in chunks that are not kept.
+//! `decode`, `framer` and `chunked` count bytes, the others elements. How this compares with other crates
+//! and with the limit is told by `cargo run --release -p zresp-peers`.
 
 #![allow(missing_docs, reason = "`criterion_group!` makes a public function")]
 
@@ -169,5 +170,50 @@ fn write(criterion: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, decode, read, tokens, request, chunked, latency, own, write);
+#[cfg(feature = "serde")]
+fn typed(criterion: &mut Criterion) {
+    use std::collections::HashMap;
+
+    use corpus::typed::{Record, integers, record, texts};
+    use serde::de::DeserializeOwned;
+
+    fn read<T: DeserializeOwned>(frame: &[u8]) -> Option<T> {
+        zresp::de::from_reply(zresp::decode(frame).ok()??.reply).ok()
+    }
+
+    let mut group = group(criterion, "typed");
+    let frame = record();
+    group.bench_function("struct/10-fields", |b| b.iter(|| read::<Record>(black_box(&frame))));
+    let frame = integers();
+    group.bench_function("vec/1000-i64", |b| b.iter(|| read::<Vec<i64>>(black_box(&frame))));
+    let frame = texts();
+    group.bench_function("hash-map/100-strings", |b| {
+        b.iter(|| read::<HashMap<String, String>>(black_box(&frame)));
+    });
+    group.finish();
+}
+
+#[cfg(not(feature = "serde"))]
+fn typed(_: &mut Criterion) {}
+
+fn framer(criterion: &mut Criterion) {
+    let bytes = corpus::mixed();
+    let frames = work::decode(&bytes);
+    let mut group = group(criterion, "framer");
+    group.throughput(Throughput::Bytes(bytes.len() as u64)).sample_size(20);
+    group.bench_function("decode-whole", |bencher| {
+        bencher.iter(|| work::decode(black_box(&bytes)));
+    });
+    for (name, size) in [("001400b", 1_400), ("016384b", 16_384), ("262144b", 262_144)] {
+        assert_eq!(work::framed(&bytes, size), frames);
+        group.bench_function(name, |bencher| {
+            bencher.iter(|| work::framed(black_box(&bytes), size));
+        });
+    }
+    group.finish();
+}
+
+criterion_group!(
+    benches, decode, read, tokens, request, chunked, latency, own, write, typed, framer
+);
 criterion_main!(benches);

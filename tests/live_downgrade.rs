@@ -361,3 +361,48 @@ fn verbatim_text_becomes_a_bulk_string_of_the_same_lines() {
         assert!(names(&bulk).len() > 9, "{command}: {:?}", names(&bulk));
     }
 }
+
+#[test]
+fn doubles_are_written_as_the_server_prints_them() {
+    let Some(mut pair) = Pair::start() else { return };
+    let scores = [
+        "0",
+        "-0",
+        "1",
+        "-1.5",
+        "10",
+        "100.25",
+        "0.5",
+        "0.0001220703125",
+        "0.000030517578125",
+        "1e15",
+        "1e16",
+        "123456789012345",
+        "1e17",
+        "1e20",
+        "1.5e300",
+        "-2.5e-10",
+        "1099511627776",
+        "inf",
+        "-inf",
+        "1e-5",
+        "-1e-300",
+        "3e8",
+    ];
+    let mut compared = 0;
+    for score in scores {
+        pair.resp3.ask(&format!("ZADD doubles {score} member"));
+        let frame = pair.resp3.ask("ZSCORE doubles member");
+        let ReplyRef::Double(value) = frame.reply() else { panic!("{frame:?}") };
+        // Seventeen digits are one more than most doubles need: the server's text is the longer one.
+        let digits = frame.wire().iter().filter(|byte| byte.is_ascii_digit()).count();
+        let ours = Reply::from(value).to_wire(Protocol::Resp3).expect("a form");
+        let read = zresp::decode(&ours).expect("valid").expect("whole").reply.as_f64();
+        assert_eq!(read.map(f64::to_bits), Ok(value.to_bits()), "{score}");
+        if digits < 17 || value.fract() == 0.0 && value.abs() < 1e17 {
+            assert_eq!(shown(&ours), shown(frame.wire()), "{score}");
+            compared += 1;
+        }
+    }
+    assert!(compared >= 17, "{compared} of {}", scores.len());
+}

@@ -165,6 +165,24 @@ pub fn many_bulks() -> Vec<u8> {
     repeated(MANY_BULKS, || bulk(&word(&mut rng, 50..51)))
 }
 
+/// All the corpora one behind the other, in pieces of a few frames: a stream of ever changing replies.
+pub fn mixed() -> Vec<u8> {
+    const FRAMES: usize = 8;
+    let corpora = all();
+    let ranges: Vec<_> = corpora.iter().map(Corpus::ranges).collect();
+    let most = ranges.iter().map(Vec::len).max().unwrap_or(0);
+    let mut bytes = Vec::new();
+    for start in (0..most).step_by(FRAMES) {
+        for (corpus, ranges) in corpora.iter().zip(&ranges) {
+            // The largest values would be most of it.
+            let ranges =
+                ranges.iter().filter(|range| range.len() < 1 << 18).skip(start).take(FRAMES);
+            bytes.extend(ranges.flat_map(|range| &corpus.bytes[range.clone()]));
+        }
+    }
+    bytes
+}
+
 /// The answers of a real server to a session over all its data types.
 fn recorded() -> Vec<u8> {
     include_bytes!("../../tests/captures/resp3-session.replies").repeat(4)

@@ -8,6 +8,21 @@ use super::{array, bulk, repeated, text, word};
 pub const FIELDS: [&str; 10] =
     ["id", "name", "email", "city", "visits", "balance", "score", "ratio", "active", "note"];
 
+/// What [`record`] is to somebody.
+#[derive(Debug, Default, PartialEq, serde::Deserialize)]
+pub struct Record {
+    pub id: String,
+    pub name: String,
+    pub email: String,
+    pub city: String,
+    pub visits: i64,
+    pub balance: i64,
+    pub score: f64,
+    pub ratio: f64,
+    pub active: bool,
+    pub note: String,
+}
+
 /// A map of ten fields: five texts, two integers, two doubles, and a boolean.
 pub fn record() -> Vec<u8> {
     let mut rng = Rng::with_seed(10);

@@ -5,7 +5,7 @@
 
 use std::hint::black_box;
 
-use zresp::{Decoder, ReplyRef, Token};
+use zresp::{Decoder, Framer, Limits, ReplyRef, Token};
 
 /// Validates and frames.
 pub fn decode(mut rest: &[u8]) -> usize {
@@ -69,6 +69,21 @@ pub fn chunked(bytes: &[u8], size: usize) -> usize {
         }
     }
     frames
+}
+
+/// Finds the frames of bytes that arrive in chunks of `size`, each of which is seen once.
+pub fn framed(bytes: &[u8], size: usize) -> usize {
+    let mut framer = Framer::replies(Limits::new());
+    let mut count = 0;
+    for mut chunk in bytes.chunks(size) {
+        while !chunk.is_empty() {
+            let Ok(progress) = framer.advance(chunk) else { return count };
+            black_box((progress.taken, progress.kind));
+            count += usize::from(progress.is_complete);
+            chunk = &chunk[progress.taken..];
+        }
+    }
+    count
 }
 
 /// A sum over a value: of its lengths, numbers, and the first byte of each payload.

@@ -6,26 +6,10 @@ use std::hint::black_box;
 
 use redis::{FromRedisValue, ParsingError, Value};
 use rustis::resp::bench_support::bench_decode_to;
-use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
-use crate::corpus::typed;
+use crate::corpus::typed::{self, Record};
 use crate::rounds;
-
-/// Ten fields, in the order of [`typed::FIELDS`].
-#[derive(Debug, Default, PartialEq, Deserialize)]
-struct Record {
-    id: String,
-    name: String,
-    email: String,
-    city: String,
-    visits: i64,
-    balance: i64,
-    score: f64,
-    ratio: f64,
-    active: bool,
-    note: String,
-}
 
 impl FromRedisValue for Record {
     fn from_redis_value(value: Value) -> Result<Self, ParsingError> {
