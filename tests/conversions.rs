@@ -1,6 +1,8 @@
 //! Replies become the types of Rust, from the shapes of both protocols; a failure says what was
 //! expected, what came and where.
 
+#![cfg(feature = "std")]
+
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
 use std::fmt::Debug;
