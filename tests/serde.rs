@@ -183,6 +183,10 @@ fn a_failure_says_where() {
             "expected an integer, found a simple string that is not one at key 0",
         ),
         (
+            message::<(BTreeMap<i64, i64>, [i64; 2])>(b"*2\r\n~0\r\n*2\r\n:1\r\n:2\r\n"),
+            "expected a map, found a set at element 0",
+        ),
+        (
             message::<Vec<Player>>(b"*1\r\n%1\r\n+name\r\n+x\r\n"),
             "missing field `level` at element 0",
         ),

@@ -90,7 +90,10 @@ impl<'c, 'de> Value<'c, 'de> {
         open: Open,
         visitor: V,
     ) -> Result<V::Value, ConversionError> {
-        let is_nested = matches!(open.kind, Kind::Array | Kind::Set) && self.cursor.is_at_pair();
+        // Behind an empty one the next value is somebody else's.
+        let is_nested = matches!(open.kind, Kind::Array | Kind::Set)
+            && open.left != Some(0)
+            && self.cursor.is_at_pair();
         let is_odd = open.left.is_some_and(|left| left % 2 == 1);
         match open.kind {
             Kind::Set | Kind::Push if !is_nested => return Err(open.is_no(MAP)),
