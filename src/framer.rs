@@ -27,7 +27,7 @@ use crate::scanner::{Grammar, Scanner};
 ///         clients[ends].extend_from_slice(&chunk[at..at + progress.taken]);
 ///         at += progress.taken;
 ///         if progress.is_complete {
-///             assert_eq!(progress.kind, Some([Kind::Bulk, Kind::Error][ends]));
+///             assert_eq!(progress.kind(), Some([Kind::Bulk, Kind::Error][ends]));
 ///             ends += 1;
 ///         }
 ///     }
@@ -38,8 +38,8 @@ use crate::scanner::{Grammar, Scanner};
 #[derive(Clone)]
 pub struct Framer {
     scanner: Scanner,
-    /// The kind of the frame in progress, once its value has begun.
-    kind: Option<Kind>,
+    /// The type byte of the frame in progress, once its value has begun.
+    type_byte: Option<u8>,
 }
 
 /// How far a frame has come with a chunk.
@@ -50,24 +50,35 @@ pub struct Progress {
     pub taken: usize,
     /// Whether the frame ends with them. The next call is for the next frame.
     pub is_complete: bool,
-    /// The kind of the frame, as its type byte tells it: an error and a push from the first byte on, but
-    /// nulls and streamed strings as `Bulk` or `Array`. `None` in front of the type byte, which attributes
-    /// may precede, and for an inline command.
-    pub kind: Option<Kind>,
+    /// The byte that the frame's value begins with: `-` of an error and `>` of a push. `None` in front of
+    /// it, where there are attributes, and for an inline command.
+    pub type_byte: Option<u8>,
+}
+
+impl Progress {
+    /// Returns the kind of the frame, as its type byte tells it: nulls and streamed strings are `Bulk` or
+    /// `Array`. `None` in front of that byte, and for an inline command.
+    #[must_use]
+    pub const fn kind(&self) -> Option<Kind> {
+        match self.type_byte {
+            Some(byte) => Kind::of_type_byte(byte),
+            None => None,
+        }
+    }
 }
 
 impl Framer {
     /// Returns a framer of replies.
     #[must_use]
     pub fn replies(limits: Limits) -> Self {
-        Self { scanner: Scanner::new(limits), kind: None }
+        Self { scanner: Scanner::new(limits), type_byte: None }
     }
 
     /// Returns a framer of requests, which are commands and what servers skip in front of them: empty
     /// lines and empty arrays, which do no harm if they are forwarded.
     #[must_use]
     pub fn commands(limits: Limits) -> Self {
-        Self { scanner: Scanner::requests(limits, InlinePolicy::Accept), kind: None }
+        Self { scanner: Scanner::requests(limits, InlinePolicy::Accept), type_byte: None }
     }
 
     /// Returns how many bytes of the chunk belong to the frame in progress, and whether it ends there.
@@ -83,8 +94,9 @@ impl Framer {
         let before = self.scanner.offset();
         if before == 0 {
             if let Some(taken) = self.whole_frame(chunk) {
-                let kind = chunk.first().and_then(|byte| Kind::of_type_byte(*byte));
-                return Ok(Progress { taken, is_complete: true, kind });
+                // The frames that are found so have neither attributes nor another form.
+                let type_byte = chunk.first().copied();
+                return Ok(Progress { taken, is_complete: true, type_byte });
             }
         }
         self.advance_slow(chunk, before)
@@ -114,22 +126,21 @@ impl Framer {
         };
         let taken = end.unwrap_or(chunk.len());
         self.see(chunk.get(..taken).unwrap_or_default(), before);
-        let kind = self.kind;
+        let type_byte = self.type_byte;
         if end.is_some() {
             self.reset();
         }
-        Ok(Progress { taken, is_complete: end.is_some(), kind })
+        Ok(Progress { taken, is_complete: end.is_some(), type_byte })
     }
 
-    /// Learns the kind of the frame, if its type byte is among these bytes, in front of which it has
-    /// `before`.
+    /// Learns the type byte of the frame, if it is among these bytes, in front of which it has `before`.
     fn see(&mut self, bytes: &[u8], before: usize) {
         if let Some(place) = self.scanner.value_at().checked_sub(before) {
-            self.kind = match (bytes.get(place).copied(), self.scanner.grammar()) {
+            self.type_byte = match (bytes.get(place).copied(), self.scanner.grammar()) {
                 // Of an attribute it is told only what it annotates.
-                (Some(b'|') | None, _) => None,
+                (Some(b'|'), _) => None,
                 (Some(byte), Grammar::Requests(_)) if byte != b'*' => None,
-                (Some(byte), _) => Kind::of_type_byte(byte),
+                (byte, _) => byte,
             };
         }
     }
@@ -155,12 +166,12 @@ impl Framer {
     /// Forgets the frame in progress, or the error that ended it.
     pub fn reset(&mut self) {
         self.scanner.reset();
-        self.kind = None;
+        self.type_byte = None;
     }
 
     /// A framer of the frame that a decoder is in the middle of.
     fn of_scanner(scanner: &mut Scanner, seen: &[u8]) -> Self {
-        let mut framer = Self { scanner: scanner.clone(), kind: None };
+        let mut framer = Self { scanner: scanner.clone(), type_byte: None };
         framer.see(seen, 0);
         scanner.reset();
         framer

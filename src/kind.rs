@@ -89,7 +89,7 @@ impl Kind {
         }
     }
 
-    /// Returns the kind that a type byte alone tells: nulls and streamed strings are `Bulk` and `Array`.
+    /// Returns the kind that a type byte alone tells: nulls and streamed strings are `Bulk` or `Array`.
     #[must_use]
     pub const fn of_type_byte(type_byte: u8) -> Option<Self> {
         Some(match type_byte {

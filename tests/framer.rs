@@ -84,7 +84,7 @@ fn by_a_framer(
             at += progress.taken;
             if progress.is_complete {
                 sizes.push(size);
-                kinds.push(progress.kind);
+                kinds.push(progress.kind());
                 size = 0;
                 assert!(framer.is_between_frames());
             }
@@ -153,7 +153,7 @@ proptest! {
         let progress = framer.advance(&rest).unwrap();
         let whole = zresp::decode(frame).unwrap().unwrap();
         prop_assert_eq!((progress.taken, progress.is_complete), (frame.len() - cut, true));
-        prop_assert_eq!(progress.kind, told(whole.reply.kind()));
+        prop_assert_eq!(progress.kind(), told(whole.reply.kind()));
         prop_assert!(decoder.decode(b"+OK\r\n").unwrap().is_some(), "the next frame");
     }
 
@@ -208,7 +208,7 @@ fn the_kind_is_known_from_the_type_byte_on() {
             let mut framer = Framer::replies(Limits::new());
             framer.advance(&bytes[..cut]).unwrap();
             let progress = framer.advance(&bytes[cut..]).unwrap();
-            assert_eq!(progress.kind, expected, "{} cut at {cut}", bytes.escape_ascii());
+            assert_eq!(progress.kind(), expected, "{} cut at {cut}", bytes.escape_ascii());
         }
     }
 }

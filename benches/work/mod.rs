@@ -78,7 +78,7 @@ pub fn framed(bytes: &[u8], size: usize) -> usize {
     for mut chunk in bytes.chunks(size) {
         while !chunk.is_empty() {
             let Ok(progress) = framer.advance(chunk) else { return count };
-            black_box((progress.taken, progress.kind));
+            black_box((progress.taken, progress.type_byte));
             count += usize::from(progress.is_complete);
             chunk = &chunk[progress.taken..];
         }
