@@ -1,0 +1,140 @@
+//! From a request to its reply: which commands there are, and what they are given.
+
+use std::collections::BTreeMap;
+
+use bytes::{Bytes, BytesMut};
+use zresp::commands::{self, Categories, CommandInfo};
+use zresp::{CommandRef, Protocol, Reply, ReplyWriter};
+
+use super::failure::{Answer, Failure};
+use super::keyspace::Keyspace;
+use super::{collections, keys, server, strings};
+
+/// What all connections share.
+#[derive(Debug, Default)]
+pub(super) struct Shared {
+    pub(super) keys: Keyspace,
+    /// A line about each client, by its id.
+    pub(super) clients: BTreeMap<i64, String>,
+    /// The last id that was given out.
+    pub(super) last_id: i64,
+}
+
+/// A command that is to be answered: its arguments, what it acts on, and who has sent it.
+pub(super) struct Call<'c> {
+    /// The full name in lower case: `client|setname`.
+    pub(super) name: &'static str,
+    /// The arguments behind the full name.
+    pub(super) args: &'c [&'c [u8]],
+    pub(super) keys: &'c mut Keyspace,
+    pub(super) client: &'c mut Client,
+    pub(super) clients: &'c BTreeMap<i64, String>,
+}
+
+/// What is kept of a client.
+#[derive(Debug, Default)]
+pub(super) struct Client {
+    pub(super) id: i64,
+    pub(super) name: Bytes,
+    pub(super) protocol: Protocol,
+    /// Replies that are to be sent.
+    pub(super) out: BytesMut,
+    /// Whether the connection ends behind them.
+    pub(super) is_leaving: bool,
+}
+
+impl Client {
+    /// Writes a reply, in the protocol that the client has asked for by now.
+    pub(super) fn reply(&mut self, reply: &Reply) {
+        let mut writer = ReplyWriter::new(&mut self.out, self.protocol);
+        let written = writer.value(reply).map(drop);
+        debug_assert_eq!(written, Ok(()), "{reply:?}");
+    }
+
+    /// Writes an error. A line break in it would end the reply, so that it becomes a space.
+    pub(super) fn fail(&mut self, text: &[u8]) {
+        let is_break = |byte: &u8| matches!(byte, b'\r' | b'\n');
+        let text = text.iter().map(|byte| if is_break(byte) { b' ' } else { *byte });
+        self.reply(&Reply::error(text.collect::<Vec<u8>>()));
+    }
+}
+
+/// Answers a command, to the end of what the client is to be sent.
+pub(super) fn execute(command: &CommandRef<'_>, shared: &mut Shared, client: &mut Client) {
+    let args = command.index();
+    let answer = match commands::of(command) {
+        None => Err(Failure::Unknown),
+        Some(info) if !info.accepts(args.len()) => Err(Failure::arity(info.name)),
+        Some(info) => run(info, &args, shared, client),
+    };
+    match answer {
+        Ok(reply) => client.reply(&reply),
+        Err(Failure::Text(text)) => client.fail(&text),
+        Err(Failure::Unknown) => client.fail(&unknown(&args)),
+    }
+}
+
+/// Runs a command where its kind is at home.
+fn run(
+    info: &'static CommandInfo,
+    args: &[&[u8]],
+    Shared { keys, clients, .. }: &mut Shared,
+    client: &mut Client,
+) -> Answer {
+    let args = args.get(1 + usize::from(info.name.contains('|'))..).unwrap_or_default();
+    let call = Call { name: info.name, args, keys, client, clients };
+    let is_in = |category| info.categories.contains(category);
+    if is_in(Categories::STRING) {
+        strings::run(call)
+    } else if is_in(Categories::HASH) {
+        collections::run_hash(call)
+    } else if is_in(Categories::LIST) {
+        collections::run_list(call)
+    } else if is_in(Categories::SET) || is_in(Categories::SORTEDSET) {
+        collections::run_set(call)
+    } else if is_in(Categories::KEYSPACE) {
+        keys::run(call)
+    } else {
+        server::run(call)
+    }
+}
+
+/// How much of what a client has sent an error quotes.
+const QUOTED: usize = 128;
+
+fn unknown(args: &[&[u8]]) -> Vec<u8> {
+    let (name, rest) =
+        args.split_first().map_or((b"".as_slice(), args), |(name, rest)| (name, rest));
+    // As in C, a text ends at a NUL.
+    let quote = |text: &[u8], most| {
+        let end = text.iter().take(most).position(|byte| *byte == 0).unwrap_or(most);
+        [b"'", &text[..end.min(text.len())], b"'"].concat()
+    };
+    let is_container = commands::lookup(name).is_some_and(|info| !info.subcommands.is_empty());
+    if let ([subcommand, ..], true) = (rest, is_container) {
+        let (quoted, name) = (quote(subcommand, QUOTED), name.to_ascii_uppercase());
+        let text = [b"ERR unknown subcommand ", &*quoted, b". Try ", &name, b" HELP."];
+        return text.concat();
+    }
+    let mut text = [b"ERR unknown command ", &*quote(name, QUOTED)].concat();
+    text.extend_from_slice(b", with args beginning with: ");
+    let mut room = QUOTED;
+    for arg in rest {
+        let quoted = quote(arg, room);
+        text.extend([&*quoted, b" "].concat());
+        room = room.saturating_sub(quoted.len() + 1);
+        if room == 0 {
+            break;
+        }
+    }
+    text
+}
+
+/// Returns arguments that are pairs.
+pub(super) fn in_pairs<'a>(
+    name: &str,
+    args: &'a [&'a [u8]],
+) -> Result<&'a [[&'a [u8]; 2]], Failure> {
+    let (pairs, rest) = args.as_chunks();
+    if rest.is_empty() { Ok(pairs) } else { Err(Failure::arity(name)) }
+}

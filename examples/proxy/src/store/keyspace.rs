@@ -1,0 +1,210 @@
+//! The data: keys, their values of five types, and when they expire.
+
+use std::collections::{BTreeSet, VecDeque};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use bytes::Bytes;
+use indexmap::{IndexMap, IndexSet};
+
+use super::failure::{Failure, WRONG_TYPE};
+
+/// How many keys one sweep looks at.
+const SWEPT: usize = 1000;
+
+pub(super) type Text = Bytes;
+pub(super) type List = VecDeque<Bytes>;
+pub(super) type Hash = IndexMap<Bytes, Bytes>;
+pub(super) type Set = IndexSet<Bytes>;
+
+/// The scores of members, and the members in the order of their scores.
+#[derive(Debug, Default)]
+pub(super) struct Sorted {
+    scores: IndexMap<Bytes, f64>,
+    order: BTreeSet<(u64, Bytes)>,
+}
+
+impl Sorted {
+    fn is_empty(&self) -> bool {
+        self.scores.is_empty()
+    }
+
+    /// Sets the score of a member; returns whether that is new.
+    pub(super) fn insert(&mut self, member: &[u8], score: f64) -> bool {
+        let member = Bytes::copy_from_slice(member);
+        let before = self.scores.insert(member.clone(), score);
+        if let Some(before) = before {
+            self.order.remove(&(rank(before), member.clone()));
+        }
+        self.order.insert((rank(score), member));
+        before.is_none()
+    }
+
+    pub(super) fn pop_first(&mut self) -> Option<(Bytes, f64)> {
+        let (_, member) = self.order.pop_first()?;
+        self.scores.swap_remove_entry(&member)
+    }
+}
+
+/// A number that is in the order of the scores: the sign of a float is apart from its magnitude.
+fn rank(score: f64) -> u64 {
+    let bits = (score + 0.0).to_bits(); // -0.0 + 0.0 is 0.0
+    if bits >> 63 == 0 { bits | 1 << 63 } else { !bits }
+}
+
+/// A type of values.
+pub(super) trait Kind: Default {
+    fn of(value: &mut Value) -> Option<&mut Self>;
+    fn into_value(self) -> Value;
+}
+
+/// Makes values of their types and of the names that `TYPE` has for these.
+macro_rules! values {
+    ($($kind:ident $name:literal)*) => {
+        #[derive(Debug)]
+        pub(super) enum Value { $($kind($kind)),* }
+
+        impl Value {
+            pub(super) fn type_name(&self) -> &'static str {
+                match self { $(Self::$kind(_) => $name),* }
+            }
+
+            fn is_empty(&self) -> bool {
+                match self { $(Self::$kind(value) => value.is_empty()),* }
+            }
+        }
+
+        $(impl Kind for $kind {
+            fn of(value: &mut Value) -> Option<&mut Self> {
+                if let Value::$kind(value) = value { Some(value) } else { None }
+            }
+
+            fn into_value(self) -> Value {
+                Value::$kind(self)
+            }
+        })*
+    };
+}
+
+values!(Text "string" List "list" Hash "hash" Set "set" Sorted "zset");
+
+#[derive(Debug)]
+pub(super) struct Entry {
+    pub(super) value: Value,
+    /// When it expires, in milliseconds since 1970.
+    pub(super) deadline: Option<i64>,
+}
+
+/// All keys. A key that has expired is removed when it is asked for, or by a [sweep](Self::sweep).
+#[derive(Debug, Default)]
+pub(super) struct Keyspace {
+    entries: IndexMap<Bytes, Entry>,
+    now: i64,
+    /// Where the next sweep begins.
+    hand: usize,
+}
+
+impl Keyspace {
+    /// Looks at the clock.
+    pub(super) fn tick(&mut self) {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        self.now = i64::try_from(now.as_millis()).unwrap_or(i64::MAX);
+    }
+
+    /// When the clock was last looked at, in milliseconds since 1970.
+    pub(super) fn now(&self) -> i64 {
+        self.now
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    pub(super) fn clear(&mut self) {
+        self.entries = IndexMap::default();
+    }
+
+    pub(super) fn is_expired(&self, entry: &Entry) -> bool {
+        entry.deadline.is_some_and(|deadline| deadline <= self.now)
+    }
+
+    /// The place of a key that has not expired.
+    fn index(&mut self, key: &[u8]) -> Option<usize> {
+        let index = self.entries.get_index_of(key)?;
+        if self.is_expired(&self.entries[index]) {
+            self.entries.swap_remove_index(index);
+            return None;
+        }
+        Some(index)
+    }
+
+    pub(super) fn entry(&mut self, key: &[u8]) -> Option<&mut Entry> {
+        self.index(key).map(|index| &mut self.entries[index])
+    }
+
+    /// Returns the value of a key, if there is one; it must be of this type.
+    pub(super) fn get<T: Kind>(&mut self, key: &[u8]) -> Result<Option<&mut T>, Failure> {
+        self.entry(key).map(|entry| T::of(&mut entry.value).ok_or(WRONG_TYPE)).transpose()
+    }
+
+    /// Returns the value of a key, which must be of this type, or an empty one, to put something into.
+    pub(super) fn get_or_create<T: Kind>(&mut self, key: &[u8]) -> Result<&mut T, Failure> {
+        let index = self.index(key).unwrap_or_else(|| {
+            let entry = Entry { value: T::default().into_value(), deadline: None };
+            self.entries.insert_full(Bytes::copy_from_slice(key), entry).0
+        });
+        T::of(&mut self.entries[index].value).ok_or(WRONG_TYPE)
+    }
+
+    /// Lets `change` take elements out of the value of a key; the key goes with the last of them.
+    pub(super) fn shrink<T: Kind, R>(
+        &mut self,
+        key: &[u8],
+        change: impl FnOnce(&mut T) -> R,
+    ) -> Result<Option<R>, Failure> {
+        let Some(index) = self.index(key) else { return Ok(None) };
+        let value = &mut self.entries[index].value;
+        let result = change(T::of(value).ok_or(WRONG_TYPE)?);
+        if value.is_empty() {
+            self.entries.swap_remove_index(index);
+        }
+        Ok(Some(result))
+    }
+
+    /// Sets a key to a text.
+    pub(super) fn set(&mut self, key: &[u8], text: &[u8], deadline: Option<i64>) {
+        self.put(key, Entry { value: Value::Text(Bytes::copy_from_slice(text)), deadline });
+    }
+
+    pub(super) fn put(&mut self, key: &[u8], entry: Entry) {
+        match self.entries.get_mut(key) {
+            Some(place) => *place = entry,
+            None => _ = self.entries.insert(Bytes::copy_from_slice(key), entry),
+        }
+    }
+
+    pub(super) fn remove(&mut self, key: &[u8]) -> Option<Entry> {
+        let index = self.index(key)?;
+        self.entries.swap_remove_index(index).map(|(_, entry)| entry)
+    }
+
+    /// Returns the entries in front of a cursor, the last one first, and their cursors; 0 is behind all.
+    ///
+    /// A removal fills its gap with the last key, so that what is there all the time is never missed.
+    pub(super) fn scan(&self, cursor: usize) -> impl Iterator<Item = (usize, &Bytes, &Entry)> {
+        let skipped = if cursor == 0 { 0 } else { self.len().saturating_sub(cursor) };
+        let entries = self.entries.iter().enumerate().rev().skip(skipped);
+        entries.map(|(index, (key, entry))| (index, key, entry))
+    }
+
+    /// Removes what has expired among a bounded number of keys.
+    pub(super) fn sweep(&mut self) {
+        self.tick();
+        for _ in 0..SWEPT.min(self.len()) {
+            let Some(last) = self.len().checked_sub(1) else { return };
+            self.hand = self.hand.checked_sub(1).unwrap_or(last).min(last);
+            if self.is_expired(&self.entries[self.hand]) {
+                self.entries.swap_remove_index(self.hand);
+            }
+        }
+    }
+}
