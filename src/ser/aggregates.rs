@@ -1,6 +1,7 @@
 //! What is alike in writing aggregates, whatever they are written to.
 
-/// Implements the traits of serde for a type with the methods `add`, `add_key`, `add_value` and `close`.
+/// Implements the traits of serde for a type with the methods `add`, `add_key`, `add_value`, `close` and
+/// `close_pairs`.
 macro_rules! aggregates {
     ($type:ty: values $($values:ident $method:ident)*, fields $($fields:ident)*) => {
         impl ser::SerializeMap for $type {
@@ -16,7 +17,7 @@ macro_rules! aggregates {
             }
 
             fn end(self) -> Result<(), Error> {
-                self.close(true)
+                self.close_pairs()
             }
         }
 
@@ -29,7 +30,7 @@ macro_rules! aggregates {
             }
 
             fn end(self) -> Result<(), Error> {
-                self.close(false)
+                self.close()
             }
         })*
 
@@ -47,7 +48,7 @@ macro_rules! aggregates {
             }
 
             fn end(self) -> Result<(), Error> {
-                self.close(true)
+                self.close_pairs()
             }
         })*
     };

@@ -208,8 +208,13 @@ impl Values<'_> {
         Err(Error::custom(format_args!("{what} of {found} arguments")))
     }
 
-    fn close(self, _: bool) -> Result<(), Error> {
-        if self.is_broken || self.key.is_some() { Err(unfinished()) } else { Ok(()) }
+    /// Closes what has keys and values.
+    fn close_pairs(self) -> Result<(), Error> {
+        if self.key.is_some() { Err(unfinished()) } else { self.close() }
+    }
+
+    fn close(self) -> Result<(), Error> {
+        if self.is_broken { Err(unfinished()) } else { Ok(()) }
     }
 }
 

@@ -201,9 +201,14 @@ impl Aggregate<'_> {
         self.add(value)
     }
 
-    fn close(self, has_pairs: bool) -> Result<(), Error> {
+    /// Closes what has keys and values.
+    fn close_pairs(self) -> Result<(), Error> {
         let (_, values) = self.builder.mark();
-        if self.is_broken || has_pairs && values % 2 == 1 {
+        if values % 2 == 1 { Err(unfinished()) } else { self.close() }
+    }
+
+    fn close(self) -> Result<(), Error> {
+        if self.is_broken {
             return Err(unfinished());
         }
         self.builder.close();
