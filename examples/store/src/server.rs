@@ -3,10 +3,10 @@
 use bytes::Bytes;
 use zresp::{Protocol, Reply};
 
-use super::commands::{Call, Client};
-use super::failure::{Answer, Failure, SYNTAX};
-use super::glob;
-use super::number::integer;
+use crate::commands::{Call, Client};
+use crate::failure::{Answer, Failure, SYNTAX};
+use crate::glob;
+use crate::number::integer;
 
 /// What there is to configure, and to what it is set.
 const SETTINGS: [(&str, &str); 3] =
@@ -16,7 +16,7 @@ const SETTINGS: [(&str, &str); 3] =
 const VERSION: &str = "7.0.15";
 
 /// Runs a command about the connection or the server.
-pub(super) fn run(call: Call<'_>) -> Answer {
+pub(crate) fn run(call: Call<'_>) -> Answer {
     let Call { name, args, keys, client, clients } = call;
     Ok(match (name, args) {
         ("ping", []) => Reply::simple("PONG"),
@@ -58,7 +58,7 @@ pub(super) fn run(call: Call<'_>) -> Answer {
             Reply::map(SETTINGS.into_iter().filter(is_asked))
         }
         ("info", _) => text(format!(
-            "# Server\r\nredis_version:{VERSION}\r\nserver_name:zresp-proxy\r\n\
+            "# Server\r\nredis_version:{VERSION}\r\nserver_name:zresp-store\r\n\
              redis_mode:standalone\r\nprocess_id:{}\r\n\r\n# Clients\r\nconnected_clients:{}\r\n\r\n\
              # Replication\r\nrole:master\r\n\r\n# Keyspace\r\ndb0:keys={}\r\n",
             std::process::id(),

@@ -6,53 +6,53 @@ use bytes::{Bytes, BytesMut};
 use zresp::commands::{self, Categories, CommandInfo};
 use zresp::{CommandRef, Protocol, Reply, ReplyWriter};
 
-use super::failure::{Answer, Failure};
-use super::keyspace::Keyspace;
-use super::{collections, keys, server, strings};
+use crate::failure::{Answer, Failure};
+use crate::keyspace::Keyspace;
+use crate::{collections, keys, server, strings};
 
 /// What all connections share.
 #[derive(Debug, Default)]
-pub(super) struct Shared {
-    pub(super) keys: Keyspace,
+pub(crate) struct Shared {
+    pub(crate) keys: Keyspace,
     /// A line about each client, by its id.
-    pub(super) clients: BTreeMap<i64, String>,
+    pub(crate) clients: BTreeMap<i64, String>,
     /// The last id that was given out.
-    pub(super) last_id: i64,
+    pub(crate) last_id: i64,
 }
 
 /// A command that is to be answered: its arguments, what it acts on, and who has sent it.
-pub(super) struct Call<'c> {
+pub(crate) struct Call<'c> {
     /// The full name in lower case: `client|setname`.
-    pub(super) name: &'static str,
+    pub(crate) name: &'static str,
     /// The arguments behind the full name.
-    pub(super) args: &'c [&'c [u8]],
-    pub(super) keys: &'c mut Keyspace,
-    pub(super) client: &'c mut Client,
-    pub(super) clients: &'c BTreeMap<i64, String>,
+    pub(crate) args: &'c [&'c [u8]],
+    pub(crate) keys: &'c mut Keyspace,
+    pub(crate) client: &'c mut Client,
+    pub(crate) clients: &'c BTreeMap<i64, String>,
 }
 
 /// What is kept of a client.
 #[derive(Debug, Default)]
-pub(super) struct Client {
-    pub(super) id: i64,
-    pub(super) name: Bytes,
-    pub(super) protocol: Protocol,
+pub(crate) struct Client {
+    pub(crate) id: i64,
+    pub(crate) name: Bytes,
+    pub(crate) protocol: Protocol,
     /// Replies that are to be sent.
-    pub(super) out: BytesMut,
+    pub(crate) out: BytesMut,
     /// Whether the connection ends behind them.
-    pub(super) is_leaving: bool,
+    pub(crate) is_leaving: bool,
 }
 
 impl Client {
     /// Writes a reply, in the protocol that the client has asked for by now.
-    pub(super) fn reply(&mut self, reply: &Reply) {
+    pub(crate) fn reply(&mut self, reply: &Reply) {
         let mut writer = ReplyWriter::new(&mut self.out, self.protocol);
         let written = writer.value(reply).map(drop);
         debug_assert_eq!(written, Ok(()), "{reply:?}");
     }
 
     /// Writes an error. A line break in it would end the reply, so that it becomes a space.
-    pub(super) fn fail(&mut self, text: &[u8]) {
+    pub(crate) fn fail(&mut self, text: &[u8]) {
         let is_break = |byte: &u8| matches!(byte, b'\r' | b'\n');
         let text = text.iter().map(|byte| if is_break(byte) { b' ' } else { *byte });
         self.reply(&Reply::error(text.collect::<Vec<u8>>()));
@@ -60,7 +60,7 @@ impl Client {
 }
 
 /// Answers a command, to the end of what the client is to be sent.
-pub(super) fn execute(command: &CommandRef<'_>, shared: &mut Shared, client: &mut Client) {
+pub(crate) fn execute(command: &CommandRef<'_>, shared: &mut Shared, client: &mut Client) {
     let args = command.index();
     let answer = match commands::of(command) {
         None => Err(Failure::Unknown),
@@ -131,7 +131,7 @@ fn unknown(args: &[&[u8]]) -> Vec<u8> {
 }
 
 /// Returns arguments that are pairs.
-pub(super) fn in_pairs<'a>(
+pub(crate) fn in_pairs<'a>(
     name: &str,
     args: &'a [&'a [u8]],
 ) -> Result<&'a [[&'a [u8]; 2]], Failure> {

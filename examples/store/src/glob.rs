@@ -3,7 +3,7 @@
 /// Returns whether the whole text is of the pattern: `*`, `?`, `[a-z]`, `[^a]`, and `\` in front of any.
 ///
 /// The last `*` alone is tried again, so that the time is at most the product of the lengths.
-pub(super) fn matches(mut pattern: &[u8], mut text: &[u8]) -> bool {
+pub(crate) fn matches(mut pattern: &[u8], mut text: &[u8]) -> bool {
     let mut star: Option<(&[u8], &[u8])> = None;
     loop {
         if let [b'*', rest @ ..] = pattern {

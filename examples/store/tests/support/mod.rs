@@ -19,7 +19,7 @@ pub(crate) struct Store {
 
 impl Store {
     pub(crate) fn start() -> Self {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_zresp-proxy"))
+        let mut child = Command::new(env!("CARGO_BIN_EXE_zresp-store"))
             .args(["--listen", "127.0.0.1:0"])
             .stdout(Stdio::piped())
             .spawn()

@@ -2,14 +2,14 @@
 
 use zresp::Reply;
 
-use super::commands::Call;
-use super::failure::{Answer, Failure, INTEGER, NO_KEY, SYNTAX};
-use super::glob;
-use super::keyspace::Keyspace;
-use super::number::integer;
+use crate::commands::Call;
+use crate::failure::{Answer, Failure, INTEGER, NO_KEY, SYNTAX};
+use crate::glob;
+use crate::keyspace::Keyspace;
+use crate::number::integer;
 
 /// Runs a command on keys.
-pub(super) fn run(call: Call<'_>) -> Answer {
+pub(crate) fn run(call: Call<'_>) -> Answer {
     let Call { name, args, keys, .. } = call;
     Ok(match (name, args) {
         ("dbsize", []) => keys.len().into(),
@@ -72,7 +72,7 @@ pub(super) fn run(call: Call<'_>) -> Answer {
 }
 
 /// Returns the moment that a number stands for behind an option such as `EX`, in milliseconds since 1970.
-pub(super) fn moment(unit: &[u8], number: i64, now: i64) -> Option<i64> {
+pub(crate) fn moment(unit: &[u8], number: i64, now: i64) -> Option<i64> {
     let factor = if unit.starts_with(b"EX") { 1000 } else { 1 };
     let base = if unit.ends_with(b"AT") { 0 } else { now };
     number.checked_mul(factor)?.checked_add(base)

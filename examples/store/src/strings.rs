@@ -5,17 +5,17 @@ use std::mem;
 use bytes::BytesMut;
 use zresp::Reply;
 
-use super::commands::{Call, in_pairs};
-use super::failure::{Answer, Failure, OVERFLOW, SYNTAX, TOO_LONG};
-use super::keys::moment;
-use super::keyspace::{Keyspace, Text};
-use super::number::{float, integer, span};
+use crate::commands::{Call, in_pairs};
+use crate::failure::{Answer, Failure, OVERFLOW, SYNTAX, TOO_LONG};
+use crate::keys::moment;
+use crate::keyspace::{Keyspace, Text};
+use crate::number::{float, integer, span};
 
 /// How long a string may be: as Redis's `proto-max-bulk-len`.
 const LONGEST: usize = 512 * 1024 * 1024;
 
 /// Runs a command on strings.
-pub(super) fn run(call: Call<'_>) -> Answer {
+pub(crate) fn run(call: Call<'_>) -> Answer {
     let Call { name, args, keys, .. } = call;
     match (name, args) {
         ("get", [key]) => get(keys, key),

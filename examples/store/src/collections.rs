@@ -3,13 +3,13 @@
 use bytes::Bytes;
 use zresp::{Protocol, Reply};
 
-use super::commands::{Call, in_pairs};
-use super::failure::{Answer, Failure, INTEGER, NO_KEY, OVERFLOW, SYNTAX};
-use super::keyspace::{Hash, List, Set, Sorted};
-use super::number::{float, integer, place, span};
+use crate::commands::{Call, in_pairs};
+use crate::failure::{Answer, Failure, INTEGER, NO_KEY, OVERFLOW, SYNTAX};
+use crate::keyspace::{Hash, List, Set, Sorted};
+use crate::number::{float, integer, place, span};
 
 /// Runs a command on hashes.
-pub(super) fn run_hash(call: Call<'_>) -> Answer {
+pub(crate) fn run_hash(call: Call<'_>) -> Answer {
     let Call { name, args, keys, .. } = call;
     let (key, args) = args.split_first().ok_or(Failure::Unknown)?;
     let copy = |bytes: &&[u8]| Bytes::copy_from_slice(bytes);
@@ -60,7 +60,7 @@ pub(super) fn run_hash(call: Call<'_>) -> Answer {
 }
 
 /// Runs a command on lists.
-pub(super) fn run_list(call: Call<'_>) -> Answer {
+pub(crate) fn run_list(call: Call<'_>) -> Answer {
     let Call { name, args, keys, client, .. } = call;
     let (key, args) = args.split_first().ok_or(Failure::Unknown)?;
     Ok(match (name, args) {
@@ -118,7 +118,7 @@ pub(super) fn run_list(call: Call<'_>) -> Answer {
 }
 
 /// Runs a command on sets or sorted sets.
-pub(super) fn run_set(call: Call<'_>) -> Answer {
+pub(crate) fn run_set(call: Call<'_>) -> Answer {
     let Call { name, args, keys, client, .. } = call;
     let (key, args) = args.split_first().ok_or(Failure::Unknown)?;
     Ok(match (name, args) {

@@ -3,23 +3,23 @@
 use std::ops::Range;
 use std::str;
 
-use super::failure::{Failure, INTEGER};
+use crate::failure::{Failure, INTEGER};
 
 /// Returns an integer in its one form: no `+`, no zero in front.
-pub(super) fn integer(text: &[u8]) -> Result<i64, Failure> {
+pub(crate) fn integer(text: &[u8]) -> Result<i64, Failure> {
     let digits = text.strip_prefix(b"-").unwrap_or(text);
     let is_canonical = matches!(digits, [b'1'..=b'9', ..]) || text == b"0";
     let text = str::from_utf8(text).ok().filter(|_| is_canonical);
     text.and_then(|text| text.parse().ok()).ok_or(INTEGER)
 }
 
-pub(super) fn float(text: &[u8]) -> Result<f64, Failure> {
+pub(crate) fn float(text: &[u8]) -> Result<f64, Failure> {
     let value = str::from_utf8(text).ok().and_then(|text| text.parse::<f64>().ok());
     value.filter(|value| !value.is_nan()).ok_or(Failure::of("ERR value is not a valid float"))
 }
 
 /// Returns where the elements from `start` to `stop` are, both inclusive, and negative from the end.
-pub(super) fn span(start: i64, stop: i64, len: usize) -> Range<usize> {
+pub(crate) fn span(start: i64, stop: i64, len: usize) -> Range<usize> {
     let len = i64::try_from(len).unwrap_or(i64::MAX);
     let absolute = |index: i64| if index < 0 { index.saturating_add(len) } else { index };
     let start = absolute(start).clamp(0, len);
@@ -29,7 +29,7 @@ pub(super) fn span(start: i64, stop: i64, len: usize) -> Range<usize> {
 }
 
 /// Returns the place of an element that may be counted from the end.
-pub(super) fn place(index: i64, len: usize) -> Option<usize> {
+pub(crate) fn place(index: i64, len: usize) -> Option<usize> {
     let len = i64::try_from(len).unwrap_or(i64::MAX);
     let absolute = if index < 0 { index.checked_add(len)? } else { index };
     usize::try_from(absolute).ok().filter(|_| absolute < len)

@@ -10,6 +10,7 @@ mod glob;
 mod keys;
 mod keyspace;
 mod number;
+mod reason;
 mod server;
 mod strings;
 
@@ -25,13 +26,15 @@ use tracing::{debug, warn};
 use commands::Shared;
 use connection::Connection;
 
+pub use reason::reason;
+
 /// How often keys that have expired are looked for; as Redis's `hz 10`.
 const SWEEP: Duration = Duration::from_millis(100);
 /// How long clients have at the end to take the replies that are due.
 const GRACE: Duration = Duration::from_secs(5);
 
 /// Serves clients until it is told to stop, and then gives out the replies that are due.
-pub(crate) async fn serve(listener: TcpListener, stop: impl Future<Output = ()>) {
+pub async fn serve(listener: TcpListener, stop: impl Future<Output = ()>) {
     let shared = Arc::new(Mutex::new(Shared::default()));
     let (stopping, stopped) = watch::channel(false);
     let mut connections = JoinSet::new();

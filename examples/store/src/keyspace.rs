@@ -6,19 +6,19 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use bytes::Bytes;
 use indexmap::{IndexMap, IndexSet};
 
-use super::failure::{Failure, WRONG_TYPE};
+use crate::failure::{Failure, WRONG_TYPE};
 
 /// How many keys one sweep looks at.
 const SWEPT: usize = 1000;
 
-pub(super) type Text = Bytes;
-pub(super) type List = VecDeque<Bytes>;
-pub(super) type Hash = IndexMap<Bytes, Bytes>;
-pub(super) type Set = IndexSet<Bytes>;
+pub(crate) type Text = Bytes;
+pub(crate) type List = VecDeque<Bytes>;
+pub(crate) type Hash = IndexMap<Bytes, Bytes>;
+pub(crate) type Set = IndexSet<Bytes>;
 
 /// The scores of members, and the members in the order of their scores.
 #[derive(Debug, Default)]
-pub(super) struct Sorted {
+pub(crate) struct Sorted {
     scores: IndexMap<Bytes, f64>,
     order: BTreeSet<(u64, Bytes)>,
 }
@@ -29,7 +29,7 @@ impl Sorted {
     }
 
     /// Sets the score of a member; returns whether that is new.
-    pub(super) fn insert(&mut self, member: &[u8], score: f64) -> bool {
+    pub(crate) fn insert(&mut self, member: &[u8], score: f64) -> bool {
         let member = Bytes::copy_from_slice(member);
         let before = self.scores.insert(member.clone(), score);
         if let Some(before) = before {
@@ -39,7 +39,7 @@ impl Sorted {
         before.is_none()
     }
 
-    pub(super) fn pop_first(&mut self) -> Option<(Bytes, f64)> {
+    pub(crate) fn pop_first(&mut self) -> Option<(Bytes, f64)> {
         let (_, member) = self.order.pop_first()?;
         self.scores.swap_remove_entry(&member)
     }
@@ -52,7 +52,7 @@ fn rank(score: f64) -> u64 {
 }
 
 /// A type of values.
-pub(super) trait Kind: Default {
+pub(crate) trait Kind: Default {
     fn of(value: &mut Value) -> Option<&mut Self>;
     fn into_value(self) -> Value;
 }
@@ -61,10 +61,10 @@ pub(super) trait Kind: Default {
 macro_rules! values {
     ($($kind:ident $name:literal)*) => {
         #[derive(Debug)]
-        pub(super) enum Value { $($kind($kind)),* }
+        pub(crate) enum Value { $($kind($kind)),* }
 
         impl Value {
-            pub(super) fn type_name(&self) -> &'static str {
+            pub(crate) fn type_name(&self) -> &'static str {
                 match self { $(Self::$kind(_) => $name),* }
             }
 
@@ -88,15 +88,15 @@ macro_rules! values {
 values!(Text "string" List "list" Hash "hash" Set "set" Sorted "zset");
 
 #[derive(Debug)]
-pub(super) struct Entry {
-    pub(super) value: Value,
+pub(crate) struct Entry {
+    pub(crate) value: Value,
     /// When it expires, in milliseconds since 1970.
-    pub(super) deadline: Option<i64>,
+    pub(crate) deadline: Option<i64>,
 }
 
 /// All keys. A key that has expired is removed when it is asked for, or by a [sweep](Self::sweep).
 #[derive(Debug, Default)]
-pub(super) struct Keyspace {
+pub(crate) struct Keyspace {
     entries: IndexMap<Bytes, Entry>,
     now: i64,
     /// Where the next sweep begins.
@@ -105,25 +105,25 @@ pub(super) struct Keyspace {
 
 impl Keyspace {
     /// Looks at the clock.
-    pub(super) fn tick(&mut self) {
+    pub(crate) fn tick(&mut self) {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         self.now = i64::try_from(now.as_millis()).unwrap_or(i64::MAX);
     }
 
     /// When the clock was last looked at, in milliseconds since 1970.
-    pub(super) fn now(&self) -> i64 {
+    pub(crate) fn now(&self) -> i64 {
         self.now
     }
 
-    pub(super) fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.entries.len()
     }
 
-    pub(super) fn clear(&mut self) {
+    pub(crate) fn clear(&mut self) {
         self.entries = IndexMap::default();
     }
 
-    pub(super) fn is_expired(&self, entry: &Entry) -> bool {
+    pub(crate) fn is_expired(&self, entry: &Entry) -> bool {
         entry.deadline.is_some_and(|deadline| deadline <= self.now)
     }
 
@@ -137,17 +137,17 @@ impl Keyspace {
         Some(index)
     }
 
-    pub(super) fn entry(&mut self, key: &[u8]) -> Option<&mut Entry> {
+    pub(crate) fn entry(&mut self, key: &[u8]) -> Option<&mut Entry> {
         self.index(key).map(|index| &mut self.entries[index])
     }
 
     /// Returns the value of a key, if there is one; it must be of this type.
-    pub(super) fn get<T: Kind>(&mut self, key: &[u8]) -> Result<Option<&mut T>, Failure> {
+    pub(crate) fn get<T: Kind>(&mut self, key: &[u8]) -> Result<Option<&mut T>, Failure> {
         self.entry(key).map(|entry| T::of(&mut entry.value).ok_or(WRONG_TYPE)).transpose()
     }
 
     /// Returns the value of a key, which must be of this type, or an empty one, to put something into.
-    pub(super) fn get_or_create<T: Kind>(&mut self, key: &[u8]) -> Result<&mut T, Failure> {
+    pub(crate) fn get_or_create<T: Kind>(&mut self, key: &[u8]) -> Result<&mut T, Failure> {
         let index = self.index(key).unwrap_or_else(|| {
             let entry = Entry { value: T::default().into_value(), deadline: None };
             self.entries.insert_full(Bytes::copy_from_slice(key), entry).0
@@ -156,7 +156,7 @@ impl Keyspace {
     }
 
     /// Lets `change` take elements out of the value of a key; the key goes with the last of them.
-    pub(super) fn shrink<T: Kind, R>(
+    pub(crate) fn shrink<T: Kind, R>(
         &mut self,
         key: &[u8],
         change: impl FnOnce(&mut T) -> R,
@@ -171,18 +171,18 @@ impl Keyspace {
     }
 
     /// Sets a key to a text.
-    pub(super) fn set(&mut self, key: &[u8], text: &[u8], deadline: Option<i64>) {
+    pub(crate) fn set(&mut self, key: &[u8], text: &[u8], deadline: Option<i64>) {
         self.put(key, Entry { value: Value::Text(Bytes::copy_from_slice(text)), deadline });
     }
 
-    pub(super) fn put(&mut self, key: &[u8], entry: Entry) {
+    pub(crate) fn put(&mut self, key: &[u8], entry: Entry) {
         match self.entries.get_mut(key) {
             Some(place) => *place = entry,
             None => _ = self.entries.insert(Bytes::copy_from_slice(key), entry),
         }
     }
 
-    pub(super) fn remove(&mut self, key: &[u8]) -> Option<Entry> {
+    pub(crate) fn remove(&mut self, key: &[u8]) -> Option<Entry> {
         let index = self.index(key)?;
         self.entries.swap_remove_index(index).map(|(_, entry)| entry)
     }
@@ -190,14 +190,14 @@ impl Keyspace {
     /// Returns the entries in front of a cursor, the last one first, and their cursors; 0 is behind all.
     ///
     /// A removal fills its gap with the last key, so that what is there all the time is never missed.
-    pub(super) fn scan(&self, cursor: usize) -> impl Iterator<Item = (usize, &Bytes, &Entry)> {
+    pub(crate) fn scan(&self, cursor: usize) -> impl Iterator<Item = (usize, &Bytes, &Entry)> {
         let skipped = if cursor == 0 { 0 } else { self.len().saturating_sub(cursor) };
         let entries = self.entries.iter().enumerate().rev().skip(skipped);
         entries.map(|(index, (key, entry))| (index, key, entry))
     }
 
     /// Removes what has expired among a bounded number of keys.
-    pub(super) fn sweep(&mut self) {
+    pub(crate) fn sweep(&mut self) {
         self.tick();
         for _ in 0..SWEPT.min(self.len()) {
             let Some(last) = self.len().checked_sub(1) else { return };

@@ -11,9 +11,10 @@ use tokio::net::TcpStream;
 use tokio::sync::watch;
 use tokio::time::timeout;
 use tracing::debug;
-use zresp::{CommandDecoder, Error, ErrorKind, Expected};
+use zresp::CommandDecoder;
 
-use super::commands::{Client, Shared, execute};
+use crate::commands::{Client, Shared, execute};
+use crate::reason;
 
 /// How many bytes a read has room for at the least. A buffer that is full doubles, so that a value takes
 /// few reads, and one that is only announced takes no more than this.
@@ -26,7 +27,7 @@ const KEPT: usize = 1024 * 1024;
 const FAREWELL: Duration = Duration::from_secs(1);
 
 #[derive(Debug)]
-pub(super) struct Connection {
+pub(crate) struct Connection {
     stream: TcpStream,
     decoder: CommandDecoder,
     input: BytesMut,
@@ -44,7 +45,7 @@ enum Next {
 }
 
 impl Connection {
-    pub(super) fn new(stream: TcpStream, peer: SocketAddr, shared: Arc<Mutex<Shared>>) -> Self {
+    pub(crate) fn new(stream: TcpStream, peer: SocketAddr, shared: Arc<Mutex<Shared>>) -> Self {
         let client = {
             let mut shared = lock(&shared);
             shared.last_id += 1;
@@ -56,7 +57,7 @@ impl Connection {
     }
 
     /// Answers the client until it leaves; when the server stops, what has been received by then.
-    pub(super) async fn run(mut self, mut stopped: watch::Receiver<bool>) {
+    pub(crate) async fn run(mut self, mut stopped: watch::Receiver<bool>) {
         if let Err(error) = self.serve(&mut stopped).await {
             debug!(client = self.client.id, %error, "disconnected");
         }
@@ -154,29 +155,5 @@ fn lock(shared: &Mutex<Shared>) -> MutexGuard<'_, Shared> {
 fn shed(buffer: &mut BytesMut) {
     if buffer.is_empty() && buffer.capacity() > KEPT {
         *buffer = BytesMut::new();
-    }
-}
-
-/// What is wrong with the input, in the words of Redis where it has any.
-fn reason(error: Error, input: &[u8]) -> String {
-    let before = input.get(..error.offset).unwrap_or_default();
-    let line = before.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
-    let is_count = input.get(line) == Some(&b'*');
-    match error.kind {
-        ErrorKind::InlineTooLong { .. } => "too big inline request".to_owned(),
-        ErrorKind::UnbalancedQuotes => "unbalanced quotes in request".to_owned(),
-        ErrorKind::Unexpected { expected: Expected::Literal(b'$'), found } => {
-            format!("expected '$', got '{}'", char::from(found).escape_default())
-        }
-        ErrorKind::TooManyElements { .. } => "invalid multibulk length".to_owned(),
-        ErrorKind::BulkTooLong { .. } => "invalid bulk length".to_owned(),
-        ErrorKind::Unexpected {
-            expected: Expected::Arguments | Expected::Digit | Expected::DigitOrCr,
-            ..
-        } if is_count => "invalid multibulk length".to_owned(),
-        ErrorKind::Unexpected { expected: Expected::Digit | Expected::DigitOrCr, .. } => {
-            "invalid bulk length".to_owned()
-        }
-        _ => error.to_string(),
     }
 }

@@ -1,0 +1,69 @@
+//! The in-memory server as a program of its own.
+//!
+//! ```text
+//! cargo run --release -p zresp-store                            # then: redis-cli -p 6379
+//! cargo run --release -p zresp-store -- --listen 127.0.0.1:0    # on any free port
+//! ```
+
+use std::io::{self, Write};
+use std::net::SocketAddr;
+use std::process::ExitCode;
+
+use clap::Parser;
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+use tracing::{Level, error, info};
+
+/// Serves an in-memory store over Redis's protocol.
+#[derive(Debug, Parser)]
+#[command(name = "zresp-store")]
+struct Options {
+    /// Where to listen; port 0 is any free one
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:6379")]
+    listen: SocketAddr,
+
+    /// What to log to standard error: error, warn, info, debug
+    #[arg(long, value_name = "LEVEL", default_value = "warn")]
+    log: Level,
+}
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> ExitCode {
+    let options = Options::parse();
+    tracing_subscriber::fmt().with_max_level(options.log).with_writer(io::stderr).init();
+    match run(&options).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            error!("{}: {error}", options.listen);
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(options: &Options) -> io::Result<()> {
+    let stop = stop_signal()?;
+    let listener = TcpListener::bind(options.listen).await?;
+    greet(listener.local_addr()?);
+    zresp_store::serve(listener, stop).await;
+    Ok(())
+}
+
+/// Says how to connect. Where standard output is closed, there is nobody to tell.
+fn greet(address: SocketAddr) {
+    let (host, port) = (address.ip(), address.port());
+    let text = format!("listening on {address}: try `redis-cli -h {host} -p {port}`\n");
+    let _ = io::stdout().write_all(text.as_bytes());
+}
+
+/// Returns what ends when the process is asked to stop.
+fn stop_signal() -> io::Result<impl Future<Output = ()>> {
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    Ok(async move {
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        }
+        info!("stopping");
+    })
+}
