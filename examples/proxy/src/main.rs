@@ -1,1 +1,126 @@
-fn main() {}
+//! A proxy for Redis's protocol, on nothing but the public API of zresp.
+//!
+//! ```text
+//! cargo run --release -p zresp-proxy                                   # then: redis-cli -p 6380
+//! cargo run --release -p zresp-proxy -- --upstream 127.0.0.1:6379      # in front of a server
+//! cargo run --release -p zresp-proxy -- --cluster 127.0.0.1:7000       # in front of a Redis Cluster
+//! ```
+//!
+//! One thread does it all. Each client has a [session](session), a task that cuts its input into commands,
+//! [routes](routing) them, and adds them to the output of a [lane](lane), a connection to an [upstream] that
+//! many clients share. The lane cuts what comes back into replies and gives each to the [client] whose turn
+//! it is. A client that wants a connection of its own gets one, and from then on bytes are [relayed](relay).
+//! Commands for several upstreams are split and their replies [joined](join); a [cluster] tells where its
+//! slots are. Around it: [options], [metrics], and a [demo].
+
+mod client;
+mod cluster;
+mod demo;
+mod join;
+mod lane;
+mod metrics;
+mod options;
+mod proxy;
+mod relay;
+mod routing;
+mod session;
+mod upstream;
+
+use std::io::{self, Write};
+use std::net::SocketAddr;
+use std::process::ExitCode;
+use std::rc::Rc;
+use std::thread;
+
+use clap::Parser;
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::task::LocalSet;
+use tracing::{error, info, warn};
+
+use options::Options;
+use proxy::Proxy;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> ExitCode {
+    let options = Options::parse();
+    tracing_subscriber::fmt().with_max_level(options.log).with_writer(io::stderr).init();
+    if let Err(error) = rlimit::increase_nofile_limit(u64::MAX) {
+        warn!(%error, "the limit of open files stays");
+    }
+    match LocalSet::new().run_until(run(options)).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            error!("{error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(mut options: Options) -> io::Result<()> {
+    let stop = stop_signal()?;
+    let listener = TcpListener::bind(options.listen).await?;
+    let address = listener.local_addr()?;
+    if options.has_no_upstream() {
+        options.upstream.push(start_store()?);
+    }
+    let proxy = Proxy::new(&options).await;
+    say(&format!(
+        "listening on {address}: try `redis-cli -h {} -p {}`\n",
+        address.ip(),
+        address.port()
+    ));
+    if let Some(metrics) = options.metrics {
+        let listener = TcpListener::bind(metrics).await?;
+        say(&format!("metrics on http://{}/metrics\n", listener.local_addr()?));
+        tokio::task::spawn_local(metrics::serve(listener, Rc::clone(&proxy)));
+    }
+    let Some(seconds) = options.demo else {
+        proxy.serve(listener, stop).await;
+        return Ok(());
+    };
+    let mut outcome = Ok(String::new());
+    let demo = async { outcome = demo::run(address, seconds).await };
+    proxy
+        .serve(listener, async {
+            tokio::select! { () = demo => {}, () = stop => {} }
+        })
+        .await;
+    say(&outcome?);
+    Ok(())
+}
+
+/// Starts the in-memory server, on a thread and a port of its own, and returns its address.
+fn start_store() -> io::Result<String> {
+    let listener = std::net::TcpListener::bind(SocketAddr::from(([127, 0, 0, 1], 0)))?;
+    listener.set_nonblocking(true)?;
+    let address = listener.local_addr()?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    thread::Builder::new().name("store".to_owned()).spawn(move || {
+        runtime.block_on(async {
+            match TcpListener::from_std(listener) {
+                Ok(listener) => zresp_store::serve(listener, std::future::pending()).await,
+                Err(error) => error!(%error, "the store"),
+            }
+        });
+    })?;
+    Ok(address.to_string())
+}
+
+/// Writes to standard output. Where that is closed, there is nobody to tell.
+fn say(text: &str) {
+    let _ = io::stdout().write_all(text.as_bytes());
+}
+
+/// Returns what ends when the process is asked to stop.
+fn stop_signal() -> io::Result<impl Future<Output = ()>> {
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    Ok(async move {
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        }
+        info!("stopping");
+    })
+}

@@ -1,0 +1,147 @@
+//! The nodes of a Redis Cluster, and which of them has which slots.
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::rc::Rc;
+use std::time::Duration;
+
+use tokio::sync::Notify;
+use tokio::time::{sleep, timeout};
+use tracing::{debug, warn};
+use zresp::cluster::{Redirect, RedirectKind, SLOTS};
+use zresp::{CommandBuf, ConversionError, ReplyRef};
+
+use crate::upstream::{Failure, Upstream, ask};
+
+/// How often the slots are learnt when nothing is wrong, and at most.
+const REFRESH: (Duration, Duration) = (Duration::from_secs(10), Duration::from_millis(100));
+/// How long a node may take to tell the slots.
+const ANSWER: Duration = Duration::from_secs(2);
+
+pub(crate) struct Cluster {
+    password: Option<String>,
+    nodes: RefCell<HashMap<String, Rc<Upstream>>>,
+    /// The primary of each slot, where it is known.
+    slots: RefCell<Vec<Option<Rc<Upstream>>>>,
+    outdated: Notify,
+}
+
+impl Cluster {
+    /// Returns a cluster that some of these nodes belong to.
+    pub(crate) async fn new(seeds: &[String], password: Option<String>) -> Rc<Self> {
+        let cluster = Rc::new(Self {
+            password,
+            nodes: RefCell::default(),
+            slots: RefCell::new(vec![None; SLOTS.into()]),
+            outdated: Notify::new(),
+        });
+        for seed in seeds {
+            cluster.node(seed.clone());
+        }
+        if !cluster.learn().await {
+            warn!("no node tells the slots yet");
+            cluster.refresh();
+        }
+        tokio::task::spawn_local(Rc::clone(&cluster).keep_learning());
+        cluster
+    }
+
+    pub(crate) fn of_slot(&self, slot: u16) -> Result<Rc<Upstream>, Failure> {
+        let upstream = self.slots.borrow()[usize::from(slot)].clone();
+        upstream.ok_or_else(|| {
+            self.refresh();
+            Failure("CLUSTERDOWN Hash slot not served".to_owned())
+        })
+    }
+
+    /// Returns where a node has sent a command.
+    pub(crate) fn redirected(&self, redirect: &Redirect<'_>, from: &Upstream) -> Rc<Upstream> {
+        let host = redirect.host.unwrap_or_else(|| host(&from.address));
+        let upstream = self.node(address(host, redirect.port));
+        if redirect.kind == RedirectKind::Moved {
+            self.slots.borrow_mut()[usize::from(redirect.slot)] = Some(Rc::clone(&upstream));
+            self.refresh();
+        }
+        upstream
+    }
+
+    /// Has the slots learnt again, soon.
+    pub(crate) fn refresh(&self) {
+        self.outdated.notify_one();
+    }
+
+    fn node(&self, address: String) -> Rc<Upstream> {
+        let mut nodes = self.nodes.borrow_mut();
+        let node =
+            nodes.entry(address).or_insert_with_key(|address| Upstream::new(address.clone()));
+        Rc::clone(node)
+    }
+
+    async fn keep_learning(self: Rc<Self>) {
+        loop {
+            // Whether it was asked for or time passed is the same.
+            let _ = timeout(REFRESH.0, self.outdated.notified()).await;
+            if !self.learn().await {
+                self.refresh();
+            }
+            sleep(REFRESH.1).await;
+        }
+    }
+
+    /// Asks the nodes, first those that have not failed, until one tells the slots.
+    async fn learn(&self) -> bool {
+        let mut nodes: Vec<_> = self.nodes.borrow().values().cloned().collect();
+        nodes.sort_by_key(|node| node.has_failures());
+        for node in nodes {
+            match timeout(ANSWER, self.learn_from(&node)).await {
+                Ok(Ok(())) => return true,
+                Ok(Err(failure)) => debug!(reason = failure.0, "tells no slots"),
+                Err(_) => debug!(node.address, "tells no slots in time"),
+            }
+        }
+        false
+    }
+
+    async fn learn_from(&self, node: &Rc<Upstream>) -> Result<(), Failure> {
+        let mut stream = node.borrow(self.password.as_deref()).await?;
+        let command = CommandBuf::new("CLUSTER").arg("SLOTS");
+        let frame = ask(&mut stream, &command).await.map_err(|error| node.failure(error))?;
+        let slots = self.read(frame.reply(), node).map_err(|error| node.failure(error))?;
+        node.give_back(stream);
+        if slots.iter().all(Option::is_none) {
+            return Err(node.failure("serves no slots"));
+        }
+        *self.slots.borrow_mut() = slots;
+        Ok(())
+    }
+
+    /// Reads the reply to `CLUSTER SLOTS`: first slot, last slot, the primary and its replicas.
+    fn read(
+        &self,
+        reply: ReplyRef<'_>,
+        from: &Upstream,
+    ) -> Result<Vec<Option<Rc<Upstream>>>, ConversionError> {
+        let mut slots = vec![None; SLOTS.into()];
+        for range in reply.to::<Vec<Vec<ReplyRef<'_>>>>()? {
+            let [first, last, primary, ..] = range[..] else { continue };
+            let [name, port, ..] = primary.to::<Vec<ReplyRef<'_>>>()?[..] else { continue };
+            let name = name.to::<Option<&str>>()?.filter(|name| !["", "?"].contains(name));
+            let node = self.node(address(name.unwrap_or(host(&from.address)), port.to()?));
+            let (first, last) = (first.to::<u16>()?, last.to::<u16>()?);
+            if let Some(range) = slots.get_mut(first.into()..=last.into()) {
+                range.fill(Some(node));
+            }
+        }
+        Ok(slots)
+    }
+}
+
+/// The address of a port of a host. That of IPv6 has colons of its own.
+fn address(host: &str, port: u16) -> String {
+    if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") }
+}
+
+fn host(address: &str) -> &str {
+    let host = address.rsplit_once(':').map_or(address, |(host, _)| host);
+    host.trim_start_matches('[').trim_end_matches(']')
+}

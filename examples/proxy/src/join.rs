@@ -1,0 +1,159 @@
+//! Commands whose keys belong to several upstreams: split, and their replies joined.
+
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+use bytes::{Bytes, BytesMut};
+use zresp::commands::CommandInfo;
+use zresp::{CommandBuf, CommandRef, Encode, Protocol, ReplyRef, ReplyWriter, decode};
+
+use crate::client::{Client, error};
+use crate::proxy::Proxy;
+use crate::upstream::{Failure, Upstream};
+
+/// How the replies to the parts become one.
+#[derive(Clone, Copy)]
+enum How {
+    /// Elements, back in the places of their keys.
+    Values,
+    /// Numbers, added up.
+    Sum,
+    /// `+OK`, if all say so.
+    Ok,
+}
+
+/// A command in parts.
+pub(crate) struct Split {
+    how: How,
+    parts: Vec<Part>,
+}
+
+struct Part {
+    key: Vec<u8>,
+    upstream: Option<Rc<Upstream>>,
+    command: CommandBuf,
+    /// Which keys of the whole command it has.
+    places: Vec<usize>,
+}
+
+/// The replies to the parts of a command.
+pub(crate) struct Join {
+    pub(crate) client: Rc<Client>,
+    slot: u64,
+    how: How,
+    places: Vec<Vec<usize>>,
+    replies: RefCell<Vec<Bytes>>,
+    missing: Cell<usize>,
+}
+
+impl Split {
+    /// Splits a command by the groups of its keys; `None` if it is none of those that can be split.
+    pub(crate) fn of(
+        info: &CommandInfo,
+        command: &CommandRef<'_>,
+        group: impl Fn(&[u8]) -> usize,
+    ) -> Option<Self> {
+        let (how, step) = match info.name {
+            "mget" => (How::Values, 1),
+            "mset" => (How::Ok, 2),
+            "del" | "unlink" | "exists" | "touch" => (How::Sum, 1),
+            _ => return None,
+        };
+        let mut parts = BTreeMap::new();
+        for (place, arguments) in command.index()[1..].chunks(step).enumerate() {
+            let part = parts.entry(group(arguments[0])).or_insert_with(|| Part {
+                key: arguments[0].to_vec(),
+                upstream: None,
+                command: CommandBuf::new(command.name()),
+                places: Vec::new(),
+            });
+            part.command.extend(arguments.iter().copied());
+            part.places.push(place);
+        }
+        Some(Self { how, parts: parts.into_values().collect() })
+    }
+
+    /// Finds the upstream of each part.
+    pub(crate) fn route(
+        mut self,
+        upstream: impl Fn(&[u8]) -> Result<Rc<Upstream>, Failure>,
+    ) -> Result<Self, Failure> {
+        for part in &mut self.parts {
+            part.upstream = Some(upstream(&part.key)?);
+        }
+        Ok(self)
+    }
+
+    /// Sends the parts on their ways.
+    pub(crate) fn send(self, client: &Rc<Client>, proxy: &Rc<Proxy>) {
+        let join = Rc::new(Join {
+            client: Rc::clone(client),
+            slot: client.open_slot(),
+            how: self.how,
+            places: self.parts.iter().map(|part| part.places.clone()).collect(),
+            replies: RefCell::new(vec![Bytes::new(); self.parts.len()]),
+            missing: Cell::new(self.parts.len()),
+        });
+        for (index, Part { upstream, command, .. }) in self.parts.into_iter().enumerate() {
+            let wire = command.to_wire(Protocol::Resp2).unwrap_or_default();
+            match upstream.map(|upstream| client.lane(&upstream, proxy)) {
+                Some(Ok(lane)) => lane.send_part(&join, index, wire),
+                Some(Err(failure)) => _ = join.take(index, &error(failure.0)),
+                None => {}
+            }
+        }
+    }
+}
+
+impl Join {
+    /// Takes the reply to a part; returns whether it was the last one, so that the client has its reply.
+    pub(crate) fn take(&self, part: usize, reply: &[u8]) -> bool {
+        self.replies.borrow_mut()[part] = Bytes::copy_from_slice(reply);
+        self.missing.set(self.missing.get() - 1);
+        if self.missing.get() > 0 {
+            return false;
+        }
+        let joined =
+            self.joined().unwrap_or_else(|| error("ERR upstreams gave replies that do not fit"));
+        self.client.deliver(self.slot, &joined, 1);
+        true
+    }
+
+    /// Joins the replies; `None` if one is not what such a command is answered with.
+    fn joined(&self) -> Option<Bytes> {
+        let replies = self.replies.borrow();
+        if let Some(failed) = replies.iter().find(|reply| reply.starts_with(b"-")) {
+            return Some(failed.clone());
+        }
+        let mut out = BytesMut::new();
+        let mut writer = ReplyWriter::new(&mut out, Protocol::Resp2);
+        match self.how {
+            How::Ok => return Some(Bytes::from_static(b"+OK\r\n")),
+            How::Sum => {
+                let mut sum = 0_i64;
+                for reply in &*replies {
+                    sum = sum.checked_add(decode(reply).ok()??.reply.as_i64().ok()?)?;
+                }
+                writer.integer(sum).ok()?;
+            }
+            How::Values => {
+                let count = self.places.iter().map(Vec::len).sum();
+                let mut values = vec![ReplyRef::NullBulk; count];
+                for (reply, places) in replies.iter().zip(&self.places) {
+                    let mut elements = decode(reply).ok()??.reply.as_elements().ok()?;
+                    for place in places {
+                        *values.get_mut(*place)? = elements.next()?;
+                    }
+                }
+                writer.open_array(count).ok()?;
+                for value in values {
+                    writer.value(&value).ok()?;
+                }
+                writer.close().ok()?;
+            }
+        }
+        writer.finish().ok()?;
+        Some(out.freeze())
+    }
+}

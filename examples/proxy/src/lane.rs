@@ -1,0 +1,389 @@
+//! A connection to an upstream that clients share: their commands go out together, and each reply goes to the
+//! one whose turn it is.
+
+use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
+use std::io;
+use std::pin::{Pin, pin};
+use std::rc::Rc;
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+use bytes::{Buf, Bytes, BytesMut};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
+use tokio::time::{Instant, Sleep, sleep};
+use tracing::debug;
+use zresp::Framer;
+use zresp::cluster::Redirect;
+
+use crate::client::{Client, error};
+use crate::join::Join;
+use crate::proxy::Proxy;
+use crate::relay::{LARGE, trusting};
+use crate::upstream::{Failure, Upstream};
+
+/// With so many bytes to be written, nothing more is accepted from clients.
+const BUFFERED: usize = 1024 * 1024;
+/// So much of a large reply is held for its client while others wait behind it ...
+const HELD: usize = 8 * 1024 * 1024;
+/// ... and then they wait for so long, until the client that does not take it is cut off.
+const PATIENCE: Duration = Duration::from_secs(2);
+/// How often one command is redirected.
+const REDIRECTS: u8 = 5;
+
+/// One or more replies that an upstream owes, in a row and to the same recipient.
+pub(crate) struct Due {
+    pub(crate) to: Recipient,
+    count: usize,
+    since: Instant,
+    /// The command itself, if a cluster may send it elsewhere.
+    command: Option<Bytes>,
+    redirects: u8,
+}
+
+/// Whose a reply is.
+pub(crate) enum Recipient {
+    /// A client, in one of its slots.
+    Client(Rc<Client>, u64),
+    /// A part of what is joined to one reply.
+    Part(Rc<Join>, usize),
+    /// Nobody: the reply to `ASKING`.
+    Proxy,
+}
+
+pub(crate) struct Lane {
+    pub(crate) upstream: Rc<Upstream>,
+    proxy: Rc<Proxy>,
+    out: RefCell<BytesMut>,
+    due: RefCell<VecDeque<Due>>,
+    /// What has come of a reply that is wanted whole.
+    partial: RefCell<BytesMut>,
+    waker: Cell<Option<Waker>>,
+    /// Clients that wait until the output has been written.
+    waiting: RefCell<Vec<Rc<Client>>>,
+    is_busy: Cell<bool>,
+    is_closed: Cell<bool>,
+}
+
+impl Lane {
+    pub(crate) fn open(upstream: Rc<Upstream>, proxy: Rc<Proxy>) -> Rc<Self> {
+        let lane = Rc::new(Self {
+            upstream,
+            proxy,
+            out: RefCell::default(),
+            due: RefCell::default(),
+            partial: RefCell::default(),
+            waker: Cell::default(),
+            waiting: RefCell::default(),
+            is_busy: Cell::default(),
+            is_closed: Cell::default(),
+        });
+        tokio::task::spawn_local(Rc::clone(&lane).run());
+        lane
+    }
+
+    /// Sends a command of a client, whose reply goes to the next of its slots.
+    pub(crate) fn send(&self, client: &Rc<Client>, command: &[u8], now: Instant) {
+        self.write(command);
+        let mut due = self.due.borrow_mut();
+        let may_move = self.proxy.topology.is_cluster();
+        if let Some(Due { to: Recipient::Client(last, slot), count, .. }) = due.back_mut()
+            && !may_move
+            && Rc::ptr_eq(last, client)
+            && client.extend_slot(*slot)
+        {
+            *count += 1;
+            return;
+        }
+        let to = Recipient::Client(Rc::clone(client), client.open_slot());
+        let command = may_move.then(|| Bytes::copy_from_slice(command));
+        due.push_back(Due { to, count: 1, since: now, command, redirects: 0 });
+    }
+
+    /// Sends a part of a command.
+    pub(crate) fn send_part(&self, join: &Rc<Join>, part: usize, command: Bytes) {
+        self.resend(Due {
+            to: Recipient::Part(Rc::clone(join), part),
+            count: 1,
+            since: Instant::now(),
+            command: Some(command),
+            redirects: 0,
+        });
+    }
+
+    /// Sends the command that a reply is due for.
+    fn resend(&self, due: Due) {
+        self.write(due.command.as_deref().unwrap_or_default());
+        self.due.borrow_mut().push_back(due);
+    }
+
+    fn write(&self, bytes: &[u8]) {
+        let mut out = self.out.borrow_mut();
+        if out.is_empty() {
+            self.wake();
+        }
+        out.extend_from_slice(bytes);
+    }
+
+    pub(crate) fn wake(&self) {
+        if let Some(waker) = self.waker.take() {
+            waker.wake();
+        }
+    }
+
+    pub(crate) fn is_open(&self) -> bool {
+        !self.is_closed.get()
+    }
+
+    /// Returns whether a large reply is coming in, for which others had better not wait.
+    pub(crate) fn is_busy(&self) -> bool {
+        self.is_busy.get()
+    }
+
+    /// Returns how many replies, or rows of them, are due.
+    pub(crate) fn len(&self) -> usize {
+        self.due.borrow().len()
+    }
+
+    pub(crate) fn has_room(&self) -> bool {
+        self.is_closed.get() || self.out.borrow().len() < BUFFERED
+    }
+
+    pub(crate) fn wake_when_written(&self, client: &Rc<Client>) {
+        self.waiting.borrow_mut().push(Rc::clone(client));
+    }
+
+    async fn run(self: Rc<Self>) {
+        let failure = match self.upstream.connect(self.proxy.password.as_deref()).await {
+            Ok(stream) => self.serve(stream).await,
+            Err(failure) => failure,
+        };
+        debug!(reason = failure.0, "closed");
+        self.close(&failure);
+    }
+
+    /// Passes commands and replies until that is no longer possible.
+    async fn serve(&self, mut stream: TcpStream) -> Failure {
+        let mut framer = Framer::replies(trusting());
+        let mut patience = pin!(sleep(PATIENCE));
+        let mut is_stalled = false;
+        let error = std::future::poll_fn(|cx| {
+            self.waker.set(Some(cx.waker().clone()));
+            self.poll_write(cx, &mut stream)?;
+            loop {
+                if !self.takes_more(&framer, cx) {
+                    return self.poll_patience(cx, patience.as_mut(), &mut is_stalled);
+                }
+                is_stalled = false;
+                let mut scratch = self.proxy.scratch.borrow_mut();
+                let mut chunk = ReadBuf::new(&mut scratch);
+                match Pin::new(&mut stream).poll_read(cx, &mut chunk) {
+                    Poll::Ready(Ok(())) if chunk.filled().is_empty() => {
+                        return Poll::Ready(Err(io::Error::other("the connection was closed")));
+                    }
+                    Poll::Ready(read) => read?,
+                    Poll::Pending => return Poll::Pending,
+                }
+                self.receive(chunk.filled(), &mut framer)?;
+                self.is_busy.set(!framer.is_between_frames() && framer.needed() > LARGE);
+            }
+        });
+        let error: io::Result<()> = error.await;
+        if !framer.is_between_frames() {
+            self.give_up_first();
+        }
+        self.upstream.has_failed();
+        self.upstream.failure(error.err().unwrap_or_else(|| io::ErrorKind::Other.into()))
+    }
+
+    fn poll_write(&self, cx: &mut Context<'_>, stream: &mut TcpStream) -> io::Result<()> {
+        let mut out = self.out.borrow_mut();
+        while !out.is_empty() {
+            match Pin::new(&mut *stream).poll_write(cx, &out) {
+                Poll::Ready(written) => out.advance(written?),
+                Poll::Pending => break,
+            }
+        }
+        if out.len() < BUFFERED / 2 {
+            self.waiting.borrow_mut().drain(..).for_each(|client| client.wake());
+        }
+        Ok(())
+    }
+
+    /// Returns whether the client whose reply is coming in has room for more of it.
+    fn takes_more(&self, framer: &Framer, cx: &Context<'_>) -> bool {
+        let due = self.due.borrow();
+        let waiting = if due.len() > 1 { HELD } else { 0 };
+        match due.front() {
+            Some(Due { to: Recipient::Client(client, _), .. }) if !framer.is_between_frames() => {
+                client.takes_more(waiting, cx.waker())
+            }
+            _ => true,
+        }
+    }
+
+    /// Waits for a slow client, but not for long if others wait behind it.
+    fn poll_patience(
+        &self,
+        cx: &mut Context<'_>,
+        mut patience: Pin<&mut Sleep>,
+        is_stalled: &mut bool,
+    ) -> Poll<io::Result<()>> {
+        if self.len() > 1 {
+            if !std::mem::replace(is_stalled, true) {
+                patience.as_mut().reset(Instant::now() + PATIENCE);
+            }
+            if patience.poll(cx).is_ready() {
+                self.give_up_first();
+                cx.waker().wake_by_ref();
+            }
+        }
+        Poll::Pending
+    }
+
+    /// Cuts off the client whose reply has come in part.
+    fn give_up_first(&self) {
+        if let Some(Due { to: Recipient::Client(client, _), .. }) = self.due.borrow().front() {
+            client.cut_off();
+        }
+    }
+
+    /// Hands out replies, and the beginning of one.
+    fn receive(&self, chunk: &[u8], framer: &mut Framer) -> io::Result<()> {
+        let now = Instant::now();
+        let mut touched: Vec<Rc<Client>> = Vec::new();
+        let mut rest = chunk;
+        while !rest.is_empty() {
+            let mut queue = self.due.borrow_mut();
+            let Some(due) = queue.front_mut() else {
+                return Err(io::Error::other("a reply that nothing asks for"));
+            };
+            let mut partial = self.partial.borrow_mut();
+            let may_move = due.command.is_some() && rest[0] == b'-' && framer.is_between_frames();
+            let is_wanted_whole =
+                may_move || !partial.is_empty() || !matches!(due.to, Recipient::Client(..));
+            let (mut taken, mut complete, mut errors) = (0, 0, 0);
+            while complete < due.count && taken < rest.len() {
+                let progress = framer.advance(&rest[taken..]).map_err(io::Error::other)?;
+                taken += progress.taken;
+                if progress.is_complete {
+                    complete += 1;
+                    errors += usize::from(progress.type_byte == Some(b'-'));
+                }
+            }
+            let bytes;
+            (bytes, rest) = rest.split_at(taken);
+            due.count -= complete;
+            self.proxy.metrics.passed(complete, errors, bytes.len());
+            self.proxy.metrics.waited(complete, now - due.since);
+            if is_wanted_whole {
+                partial.extend_from_slice(bytes);
+                if complete > 0 {
+                    let reply = partial.split().freeze();
+                    if let Some(due) = queue.pop_front() {
+                        drop((queue, partial));
+                        self.settle(due, &reply, &mut touched);
+                    }
+                }
+            } else if let Recipient::Client(client, slot) = &due.to {
+                client.deliver(*slot, bytes, complete);
+                touch(&mut touched, client);
+                if due.count == 0 {
+                    queue.pop_front();
+                }
+            }
+        }
+        for client in touched {
+            client.flush();
+        }
+        Ok(())
+    }
+
+    /// Gives a whole reply to its recipient, or sends the command where a cluster says it belongs.
+    fn settle(&self, mut due: Due, reply: &[u8], touched: &mut Vec<Rc<Client>>) {
+        let text = reply.strip_prefix(b"-").and_then(|line| line.strip_suffix(b"\r\n"));
+        if let Some(text) = text.filter(|_| due.command.is_some()) {
+            if let Some(redirect) = Redirect::parse(text) {
+                due.redirects += 1;
+                if due.redirects <= REDIRECTS {
+                    return self.redirect(due, &redirect, touched);
+                }
+            } else if text.starts_with(b"CLUSTERDOWN") {
+                self.proxy.topology.refresh();
+            }
+        }
+        due.to.give(reply, 1, touched);
+    }
+
+    fn redirect(&self, due: Due, redirect: &Redirect<'_>, touched: &mut Vec<Rc<Client>>) {
+        let upstream = self.proxy.topology.redirected(redirect, &self.upstream);
+        let upstream = upstream.unwrap_or_else(|| Rc::clone(&self.upstream));
+        let lane = match &due.to {
+            Recipient::Client(client, _) => {
+                client.hold_back();
+                client.lane(&upstream, &self.proxy)
+            }
+            _ => upstream.lane(&self.proxy),
+        };
+        match lane {
+            Ok(lane) => {
+                if redirect.kind == zresp::cluster::RedirectKind::Ask {
+                    let asking = Bytes::from_static(b"*1\r\n$6\r\nASKING\r\n");
+                    let since = due.since;
+                    let to = Recipient::Proxy;
+                    lane.resend(Due {
+                        to,
+                        count: 1,
+                        since,
+                        command: Some(asking),
+                        redirects: REDIRECTS,
+                    });
+                }
+                lane.resend(due);
+            }
+            Err(failure) => due.to.give(&error(failure.0), 1, touched),
+        }
+    }
+
+    /// Tells every client that waits that it waits in vain.
+    fn close(&self, failure: &Failure) {
+        self.is_closed.set(true);
+        let reply = error(&failure.0);
+        let mut touched = Vec::new();
+        let due = std::mem::take(&mut *self.due.borrow_mut());
+        for Due { to, count, .. } in due {
+            self.proxy.metrics.passed(count, count, reply.len() * count);
+            to.give(&reply.repeat(count), count, &mut touched);
+        }
+        for client in touched {
+            client.flush();
+        }
+        self.waiting.borrow_mut().drain(..).for_each(|client| client.wake());
+        self.proxy.topology.refresh();
+    }
+}
+
+impl Recipient {
+    fn give(&self, replies: &[u8], count: usize, touched: &mut Vec<Rc<Client>>) {
+        match self {
+            Self::Client(client, slot) => {
+                client.deliver(*slot, replies, count);
+                touch(touched, client);
+            }
+            Self::Part(join, part) => {
+                if join.take(*part, replies) {
+                    touch(touched, &join.client);
+                }
+            }
+            Self::Proxy => {}
+        }
+    }
+}
+
+/// Notes that a client has something to be written. One that came before, but not last, is noted twice.
+fn touch(touched: &mut Vec<Rc<Client>>, client: &Rc<Client>) {
+    if !touched.last().is_some_and(|last| Rc::ptr_eq(last, client)) {
+        touched.push(Rc::clone(client));
+    }
+}

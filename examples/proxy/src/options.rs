@@ -1,0 +1,45 @@
+//! The options of the command line.
+
+use std::net::SocketAddr;
+
+use clap::Parser;
+use tracing::Level;
+
+/// A proxy for Redis's protocol. Without an upstream it starts an in-memory server of its own.
+#[derive(Debug, Parser)]
+#[command(name = "zresp-proxy")]
+pub(crate) struct Options {
+    /// Where to listen; port 0 is any free one
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:6380")]
+    pub(crate) listen: SocketAddr,
+
+    /// A server to pass commands on to; over several, keys are spread by their slots
+    #[arg(long, value_name = "HOST:PORT", conflicts_with = "cluster")]
+    pub(crate) upstream: Vec<String>,
+
+    /// A node of a Redis Cluster, from which the others are learnt; several in case one is down
+    #[arg(long, value_name = "HOST:PORT")]
+    pub(crate) cluster: Vec<String>,
+
+    /// What the upstreams want, and then clients must know it too; better given by the environment
+    #[arg(long, value_name = "PASSWORD", env = "ZRESP_PROXY_PASSWORD", hide_env_values = true)]
+    pub(crate) password: Option<String>,
+
+    /// Where to serve counters to Prometheus, at /metrics
+    #[arg(long, value_name = "ADDR")]
+    pub(crate) metrics: Option<SocketAddr>,
+
+    /// Puts a load on the proxy for so many seconds, tells how it went, and ends
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) demo: Option<u64>,
+
+    /// What to log to standard error: error, warn, info, debug
+    #[arg(long, value_name = "LEVEL", default_value = "warn")]
+    pub(crate) log: Level,
+}
+
+impl Options {
+    pub(crate) fn has_no_upstream(&self) -> bool {
+        self.upstream.is_empty() && self.cluster.is_empty()
+    }
+}

@@ -1,0 +1,99 @@
+//! What all connections share; accepting clients, and draining them.
+
+use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
+use std::rc::{Rc, Weak};
+use std::time::Duration;
+
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+use tokio::time::{sleep, timeout};
+use tracing::{debug, warn};
+
+use crate::client::Client;
+use crate::metrics::Metrics;
+use crate::options::Options;
+use crate::routing::Topology;
+use crate::session::Session;
+
+/// How many bytes are read at once. All connections read into the same memory, one after the other.
+const SCRATCH: usize = 256 * 1024;
+/// How long clients have at the end to get the replies that are due.
+const GRACE: Duration = Duration::from_secs(10);
+/// How long nothing is accepted when that has failed, for want of files, say.
+const PAUSE: Duration = Duration::from_millis(100);
+
+pub(crate) struct Proxy {
+    pub(crate) topology: Topology,
+    /// What upstreams want; clients then have to know it.
+    pub(crate) password: Option<String>,
+    pub(crate) metrics: Metrics,
+    pub(crate) scratch: RefCell<Box<[u8]>>,
+    /// Whether the proxy is to end.
+    pub(crate) stopping: watch::Sender<bool>,
+    clients: RefCell<HashMap<u64, Weak<Client>>>,
+    accepted: Cell<u64>,
+}
+
+impl Proxy {
+    /// Returns a proxy that knows its upstreams, as far as they can be reached.
+    pub(crate) async fn new(options: &Options) -> Rc<Self> {
+        let password = options.password.clone();
+        Rc::new(Self {
+            topology: Topology::new(options, password.as_deref()).await,
+            password,
+            metrics: Metrics::default(),
+            scratch: RefCell::new(vec![0; SCRATCH].into()),
+            stopping: watch::Sender::new(false),
+            clients: RefCell::default(),
+            accepted: Cell::default(),
+        })
+    }
+
+    /// Serves clients until it is told to stop, and then gives out the replies that are due.
+    pub(crate) async fn serve(
+        self: &Rc<Self>,
+        listener: TcpListener,
+        stop: impl Future<Output = ()>,
+    ) {
+        let mut sessions = JoinSet::new();
+        let mut stop = std::pin::pin!(stop);
+        loop {
+            tokio::select! {
+                () = &mut stop => break,
+                accepted = listener.accept() => match accepted {
+                    Ok((stream, peer)) => {
+                        debug!(%peer, "connected");
+                        let _ = stream.set_nodelay(true);
+                        sessions.spawn_local(Rc::clone(self).run_session(stream));
+                    }
+                    Err(error) => {
+                        warn!(%error, "cannot accept");
+                        sleep(PAUSE).await;
+                    }
+                },
+                Some(_) = sessions.join_next() => {}
+            }
+        }
+        drop(listener);
+        self.stopping.send_replace(true);
+        self.clients.borrow().values().filter_map(Weak::upgrade).for_each(|client| client.wake());
+        let drained = timeout(GRACE, async { while sessions.join_next().await.is_some() {} });
+        if drained.await.is_err() {
+            warn!(left = sessions.len(), "clients did not take their replies");
+        }
+    }
+
+    async fn run_session(self: Rc<Self>, stream: tokio::net::TcpStream) {
+        let (reader, writer) = stream.into_split();
+        let client = Rc::new(Client::new(writer));
+        let id = self.accepted.replace(self.accepted.get() + 1);
+        self.clients.borrow_mut().insert(id, Rc::downgrade(&client));
+        self.metrics.connected();
+        Session::new(Rc::clone(&self), Rc::clone(&client), reader).run().await;
+        client.leave();
+        self.metrics.disconnected();
+        self.clients.borrow_mut().remove(&id);
+    }
+}

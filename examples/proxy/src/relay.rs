@@ -1,0 +1,272 @@
+//! A connection of its own for a client: for good, or for one large command.
+
+use std::cell::RefCell;
+use std::future::poll_fn;
+use std::io;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Poll, ready};
+use std::time::Duration;
+
+use bytes::BytesMut;
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf, sink};
+use tokio::net::TcpStream;
+use tokio::time::sleep;
+use zresp::cluster::Redirect;
+use zresp::{ErrorReply, Framer, Limits};
+
+use crate::client::error;
+use crate::proxy::Proxy;
+use crate::session::Session;
+use crate::upstream::{Failure, Upstream, read_reply};
+
+/// Commands and replies above this size are passed on while they arrive.
+pub(crate) const LARGE: usize = 64 * 1024;
+/// How often it is looked whether the last replies have come, at the end.
+const TICK: Duration = Duration::from_millis(10);
+
+/// Limits for what servers send, who have their own.
+pub(crate) const fn trusting() -> Limits {
+    Limits::new().with_bulk(usize::MAX).with_frame(usize::MAX)
+}
+
+/// Gives a client a connection of its own, on which the bytes of both sides pass as they are, for good.
+pub(crate) async fn relay(session: Session, upstream: &Upstream, stream: TcpStream) {
+    let Session { proxy, client, mut reader, input, .. } = session;
+    let Some(mut writer) = client.writer.take() else { return };
+    let (mut from, mut to) = stream.into_split();
+    let balance = RefCell::new(Balance::new());
+    let requests = async {
+        balance.borrow_mut().requests.see(&input);
+        let mut is_open = to.write_all(&input).await.is_ok();
+        drop(input);
+        while is_open {
+            let see = |chunk: &[u8]| {
+                proxy.metrics.received(chunk.len());
+                balance.borrow_mut().requests.see(chunk);
+                chunk.len()
+            };
+            is_open =
+                pass(&mut reader, &mut to, &proxy, see).await.is_ok_and(|passed| passed.is_some());
+        }
+        // The server closes its side in turn, behind its last reply.
+        let _ = to.shutdown().await;
+        std::future::pending::<()>().await;
+    };
+    let replies = async {
+        let see = |chunk: &[u8]| {
+            let (replies, errors) = balance.borrow_mut().replies.see(chunk);
+            proxy.metrics.passed(replies, errors, chunk.len());
+            chunk.len()
+        };
+        while let Ok(Some(_)) = pass(&mut from, &mut writer, &proxy, see).await {}
+    };
+    let mut stopping = proxy.stopping.subscribe();
+    let drained = async {
+        let _ = stopping.wait_for(|stopping| *stopping).await;
+        while !balance.borrow().is_even() {
+            sleep(TICK).await;
+        }
+    };
+    tokio::select! {
+        () = requests => {}
+        () = replies => {}
+        () = drained => {}
+    }
+    let balance = balance.into_inner();
+    // A client that waits is told, unless it is in the middle of a reply.
+    if !balance.is_even() && balance.replies.framer.is_between_frames() {
+        let text = upstream.failure("the connection was closed").0;
+        let _ = writer.write_all(&error(text)).await;
+    }
+    let _ = writer.shutdown().await;
+}
+
+/// How many commands and how many replies have passed.
+struct Balance {
+    requests: Side,
+    replies: Side,
+}
+
+struct Side {
+    framer: Framer,
+    count: usize,
+    /// What passes is no longer known: a server that is asked to replicate sends other things than replies.
+    is_lost: bool,
+}
+
+impl Balance {
+    fn new() -> Self {
+        let side = |framer| Side { framer, count: 0, is_lost: false };
+        Self {
+            requests: side(Framer::commands(trusting())),
+            replies: side(Framer::replies(trusting())),
+        }
+    }
+
+    /// Returns whether, as far as can be told, no reply is due.
+    fn is_even(&self) -> bool {
+        self.replies.is_lost || self.requests.count <= self.replies.count
+    }
+}
+
+impl Side {
+    /// Counts the frames that end in the chunk, but for pushes; returns how many, and how many errors.
+    fn see(&mut self, mut chunk: &[u8]) -> (usize, usize) {
+        let (mut count, mut errors) = (0, 0);
+        while !chunk.is_empty() && !self.is_lost {
+            match self.framer.advance(chunk) {
+                Ok(progress) => {
+                    chunk = &chunk[progress.taken..];
+                    if progress.is_complete && progress.type_byte != Some(b'>') {
+                        count += 1;
+                        errors += usize::from(progress.type_byte == Some(b'-'));
+                    }
+                }
+                Err(_) => self.is_lost = true,
+            }
+        }
+        self.count += count;
+        (count, errors)
+    }
+}
+
+/// Passes on a command while it arrives, on a connection of its own, and then its reply.
+///
+/// # Errors
+/// The client is gone, or cannot be given the rest of a reply.
+pub(crate) async fn pass_on(session: &mut Session, upstream: &Upstream) -> io::Result<()> {
+    let proxy = Rc::clone(&session.proxy);
+    let mut target = upstream.borrow(proxy.password.as_deref()).await;
+    let mut framer = session.decoder.take_framer(&session.input);
+    let head = session.input.split();
+    if let Ok(stream) = &mut target
+        && stream.write_all(&head).await.is_err()
+    {
+        target = Err(last_words(stream, upstream).await);
+    }
+    drop(head);
+    let mut end = Ok(false);
+    while let Ok(false) = end {
+        let advance = |chunk: &[u8]| {
+            proxy.metrics.received(chunk.len());
+            let progress = framer.advance(chunk);
+            end = progress.map(|progress| progress.is_complete);
+            progress.map_or(0, |progress| progress.taken)
+        };
+        // What no server wants any more still has to be read.
+        let mut nowhere = sink();
+        let to: &mut (dyn AsyncWrite + Unpin) = match &mut target {
+            Ok(stream) => stream,
+            Err(_) => &mut nowhere,
+        };
+        match pass(&mut session.reader, to, &proxy, advance).await {
+            Ok(Some(rest)) => session.input = rest,
+            Ok(None) => return Err(io::ErrorKind::UnexpectedEof.into()),
+            Err(Broken::Reader(error)) => return Err(error),
+            Err(Broken::Writer) => {
+                if let Ok(stream) = &mut target {
+                    target = Err(last_words(stream, upstream).await);
+                }
+            }
+        }
+    }
+    match (end, target) {
+        (Err(error), _) => session.protocol_error(error, &[]),
+        (Ok(_), Ok(stream)) => return pass_back(session, upstream, stream).await,
+        (Ok(_), Err(failure)) => session.fail(&failure),
+    }
+    session.client.flush();
+    Ok(())
+}
+
+/// Passes on one reply while it arrives.
+async fn pass_back(
+    session: &Session,
+    upstream: &Upstream,
+    mut stream: TcpStream,
+) -> io::Result<()> {
+    let mut first = [0];
+    match stream.peek(&mut first).await {
+        Ok(1) if first == *b"-" => {
+            let reply = read_reply(&mut stream).await?;
+            let text = reply.wire().strip_prefix(b"-").and_then(|line| line.strip_suffix(b"\r\n"));
+            if let Some(redirect) = text.and_then(Redirect::parse) {
+                // The command is no longer there to be sent again.
+                session.proxy.topology.redirected(&redirect, upstream);
+                let text = "TRYAGAIN the slot has moved while a large command was on its way";
+                session.fail(&Failure(text.to_owned()));
+            } else {
+                session
+                    .fail(&Failure(String::from_utf8_lossy(text.unwrap_or_default()).into_owned()));
+            }
+        }
+        Ok(1) => {
+            let Some(mut writer) = session.client.writer.take() else { return Ok(()) };
+            let mut framer = Framer::replies(trusting());
+            let mut end = Ok(false);
+            while let Ok(false) = end {
+                let advance = |chunk: &[u8]| {
+                    let progress = framer.advance(chunk);
+                    end = progress.map(|progress| progress.is_complete);
+                    session.proxy.metrics.passed(end.unwrap_or_default().into(), 0, chunk.len());
+                    progress.map_or(0, |progress| progress.taken)
+                };
+                match pass(&mut stream, &mut writer, &session.proxy, advance).await {
+                    Ok(Some(rest)) if rest.is_empty() => {}
+                    _ => return Err(io::ErrorKind::BrokenPipe.into()),
+                }
+            }
+            end.map_err(io::Error::other)?;
+            session.client.writer.replace(Some(writer));
+        }
+        _ => session.fail(&upstream.failure("the connection was closed")),
+    }
+    upstream.give_back(stream);
+    session.client.flush();
+    Ok(())
+}
+
+/// What a server that takes no more of a command has to say.
+async fn last_words(stream: &mut TcpStream, upstream: &Upstream) -> Failure {
+    let reply = read_reply(stream).await.ok();
+    let text = reply.as_ref().and_then(|reply| reply.to::<ErrorReply>().ok());
+    text.map_or_else(
+        || upstream.failure("the connection was closed"),
+        |text| Failure(text.to_string()),
+    )
+}
+
+/// Which side has failed.
+enum Broken {
+    Reader(io::Error),
+    Writer,
+}
+
+/// Reads once, and writes as many bytes as `take` says; returns the others, or `None` at the end of input.
+async fn pass<R: AsyncRead + Unpin, W: AsyncWrite + Unpin + ?Sized>(
+    from: &mut R,
+    to: &mut W,
+    proxy: &Proxy,
+    mut take: impl FnMut(&[u8]) -> usize,
+) -> Result<Option<BytesMut>, Broken> {
+    let mut unwritten = Vec::new();
+    let rest = poll_fn(|cx| {
+        let mut scratch = proxy.scratch.borrow_mut();
+        let mut chunk = ReadBuf::new(&mut scratch);
+        ready!(Pin::new(&mut *from).poll_read(cx, &mut chunk)).map_err(Broken::Reader)?;
+        if chunk.filled().is_empty() {
+            return Poll::Ready(Ok(None));
+        }
+        let (taken, rest) = chunk.filled().split_at(take(chunk.filled()));
+        let written = match Pin::new(&mut *to).poll_write(cx, taken) {
+            Poll::Ready(written) => written.map_err(|_| Broken::Writer)?,
+            Poll::Pending => 0,
+        };
+        unwritten.extend_from_slice(&taken[written..]);
+        Poll::Ready(Ok(Some(BytesMut::from(rest))))
+    });
+    let rest = rest.await?;
+    to.write_all(&unwritten).await.map_err(|_| Broken::Writer)?;
+    Ok(rest)
+}

@@ -1,0 +1,168 @@
+//! A server behind the proxy, and how connections to it are made.
+
+use std::cell::{Cell, RefCell};
+use std::fmt;
+use std::io;
+use std::rc::Rc;
+use std::time::Duration;
+
+use bytes::BytesMut;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::time::{Instant, timeout};
+use tracing::{info, warn};
+use zresp::{CommandBuf, Decoder, Encode, Frame, Protocol};
+
+use crate::lane::Lane;
+use crate::proxy::Proxy;
+
+/// How long a server may take to accept a connection and to answer what is asked first.
+const CONNECT: Duration = Duration::from_secs(2);
+/// After a failure no new connection is tried for a while, which doubles from the first to the second.
+const BACK_OFF: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(2));
+/// At most so many connections are shared; as a rule it is one.
+const LANES: usize = 32;
+/// So many connections that were one client's are kept for the next.
+const SPARE: usize = 64;
+
+/// Why a command cannot be passed on: the text of an error reply.
+#[derive(Clone)]
+pub(crate) struct Failure(pub(crate) String);
+
+pub(crate) struct Upstream {
+    pub(crate) address: String,
+    /// Whether it has said that it wants a password that the proxy does not have.
+    pub(crate) wants_password: Cell<bool>,
+    lanes: RefCell<Vec<Rc<Lane>>>,
+    spare: RefCell<Vec<TcpStream>>,
+    failures: Cell<u32>,
+    retry_at: Cell<Option<Instant>>,
+}
+
+impl Upstream {
+    pub(crate) fn new(address: String) -> Rc<Self> {
+        Rc::new(Self {
+            address,
+            wants_password: Cell::default(),
+            lanes: RefCell::default(),
+            spare: RefCell::default(),
+            failures: Cell::default(),
+            retry_at: Cell::default(),
+        })
+    }
+
+    /// Returns a shared connection that is not taken up by a large reply; makes one if there is none.
+    pub(crate) fn lane(self: &Rc<Self>, proxy: &Rc<Proxy>) -> Result<Rc<Lane>, Failure> {
+        let mut lanes = self.lanes.borrow_mut();
+        lanes.retain(|lane| lane.is_open());
+        if let Some(lane) = lanes.iter().find(|lane| !lane.is_busy()) {
+            return Ok(Rc::clone(lane));
+        }
+        if lanes.len() >= LANES {
+            let shortest = lanes.iter().min_by_key(|lane| lane.len());
+            return shortest.map(Rc::clone).ok_or_else(|| self.failure("has no connection"));
+        }
+        if self.retry_at.get().is_some_and(|at| Instant::now() < at) {
+            return Err(self.failure("is unavailable"));
+        }
+        let lane = Lane::open(Rc::clone(self), Rc::clone(proxy));
+        lanes.push(Rc::clone(&lane));
+        Ok(lane)
+    }
+
+    /// Makes a connection, and learns whether the server is ready for commands.
+    ///
+    /// What is asked has an effect of its own: `WAIT` waits for what was written before the last command of
+    /// its connection, so it is right on this one for what the client has written on another.
+    pub(crate) async fn connect(&self, password: Option<&str>) -> Result<TcpStream, Failure> {
+        let connected = timeout(CONNECT, self.try_connect(password)).await;
+        let outcome = connected.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()));
+        match outcome {
+            Ok(stream) => {
+                if self.failures.replace(0) > 0 {
+                    info!(upstream = self.address, "is back");
+                }
+                self.retry_at.set(None);
+                Ok(stream)
+            }
+            Err(error) => {
+                self.has_failed();
+                Err(self.failure(error))
+            }
+        }
+    }
+
+    async fn try_connect(&self, password: Option<&str>) -> io::Result<TcpStream> {
+        let mut stream = TcpStream::connect(self.address.as_str()).await?;
+        stream.set_nodelay(true)?;
+        if let Some(password) = password {
+            let answer = ask(&mut stream, &CommandBuf::new("AUTH").arg(password)).await?;
+            answer.to::<()>().map_err(io::Error::other)?;
+        }
+        let answer = ask(&mut stream, &CommandBuf::new("PING")).await?;
+        self.wants_password.set(answer.wire().starts_with(b"-NOAUTH"));
+        Ok(stream)
+    }
+
+    /// Returns a connection for one client, which may have been another's before.
+    pub(crate) async fn borrow(&self, password: Option<&str>) -> Result<TcpStream, Failure> {
+        loop {
+            let Some(stream) = self.spare.borrow_mut().pop() else { break };
+            // Neither closed in the meantime, nor with a word too much.
+            if stream
+                .try_read(&mut [0])
+                .is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock)
+            {
+                return Ok(stream);
+            }
+        }
+        self.connect(password).await
+    }
+
+    /// Takes a connection back that is between commands and in the state that it began in.
+    pub(crate) fn give_back(&self, stream: TcpStream) {
+        let mut spare = self.spare.borrow_mut();
+        if spare.len() < SPARE {
+            spare.push(stream);
+        }
+    }
+
+    /// Has no new connection tried for a while.
+    pub(crate) fn has_failed(&self) {
+        let failures = self.failures.get();
+        let pause = BACK_OFF.0.saturating_mul(2_u32.saturating_pow(failures)).min(BACK_OFF.1);
+        self.failures.set(failures.saturating_add(1));
+        self.retry_at.set(Some(Instant::now() + pause));
+        if failures == 0 {
+            warn!(upstream = self.address, "is lost");
+        }
+    }
+
+    pub(crate) fn has_failures(&self) -> bool {
+        self.failures.get() > 0
+    }
+
+    pub(crate) fn failure(&self, reason: impl fmt::Display) -> Failure {
+        Failure(format!("ERR upstream {}: {reason}", self.address))
+    }
+}
+
+/// Sends a command on a connection on which nothing else is due, and returns the reply.
+pub(crate) async fn ask(stream: &mut TcpStream, command: &CommandBuf) -> io::Result<Frame> {
+    let command = command.to_wire(Protocol::Resp2).map_err(io::Error::other)?;
+    stream.write_all(&command).await?;
+    read_reply(stream).await
+}
+
+/// Reads the one reply that is due.
+pub(crate) async fn read_reply(stream: &mut TcpStream) -> io::Result<Frame> {
+    let (mut decoder, mut input) = (Decoder::new(), BytesMut::new());
+    loop {
+        if let Some(frame) = decoder.decode_frame(&mut input).map_err(io::Error::other)? {
+            return Ok(frame);
+        }
+        if stream.read_buf(&mut input).await? == 0 {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+    }
+}
