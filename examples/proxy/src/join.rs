@@ -5,11 +5,13 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use bytes::{Bytes, BytesMut};
+use zresp::cluster::key_slot;
 use zresp::commands::CommandInfo;
 use zresp::{CommandBuf, CommandRef, Encode, Protocol, ReplyRef, ReplyWriter, decode};
 
 use crate::client::{Client, error};
 use crate::proxy::Proxy;
+use crate::routing::Topology;
 use crate::upstream::{Failure, Upstream};
 
 /// How the replies to the parts become one.
@@ -30,8 +32,7 @@ pub(crate) struct Split {
 }
 
 struct Part {
-    key: Vec<u8>,
-    upstream: Option<Rc<Upstream>>,
+    upstream: Rc<Upstream>,
     command: CommandBuf,
     /// Which keys of the whole command it has.
     places: Vec<usize>,
@@ -48,41 +49,36 @@ pub(crate) struct Join {
 }
 
 impl Split {
-    /// Splits a command by the groups of its keys; `None` if it is none of those that can be split.
+    /// Splits a command by the upstreams of its keys, and by their slots if those are a cluster's.
     pub(crate) fn of(
         info: &CommandInfo,
         command: &CommandRef<'_>,
-        group: impl Fn(&[u8]) -> usize,
-    ) -> Option<Self> {
+        topology: &Topology,
+    ) -> Result<Self, Failure> {
         let (how, step) = match info.name {
             "mget" => (How::Values, 1),
             "mset" => (How::Ok, 2),
             "del" | "unlink" | "exists" | "touch" => (How::Sum, 1),
-            _ => return None,
+            _ => {
+                return Err(Failure(
+                    "CROSSSLOT Keys in request don't hash to the same slot".to_owned(),
+                ));
+            }
         };
         let mut parts = BTreeMap::new();
         for (place, arguments) in command.index()[1..].chunks(step).enumerate() {
-            let part = parts.entry(group(arguments[0])).or_insert_with(|| Part {
-                key: arguments[0].to_vec(),
-                upstream: None,
+            let slot = key_slot(arguments[0]);
+            let upstream = topology.of_slot(slot)?;
+            let group = (topology.is_cluster().then_some(slot), Rc::as_ptr(&upstream));
+            let part = parts.entry(group).or_insert_with(|| Part {
+                upstream,
                 command: CommandBuf::new(command.name()),
                 places: Vec::new(),
             });
             part.command.extend(arguments.iter().copied());
             part.places.push(place);
         }
-        Some(Self { how, parts: parts.into_values().collect() })
-    }
-
-    /// Finds the upstream of each part.
-    pub(crate) fn route(
-        mut self,
-        upstream: impl Fn(&[u8]) -> Result<Rc<Upstream>, Failure>,
-    ) -> Result<Self, Failure> {
-        for part in &mut self.parts {
-            part.upstream = Some(upstream(&part.key)?);
-        }
-        Ok(self)
+        Ok(Self { how, parts: parts.into_values().collect() })
     }
 
     /// Sends the parts on their ways.
@@ -95,12 +91,13 @@ impl Split {
             replies: RefCell::new(vec![Bytes::new(); self.parts.len()]),
             missing: Cell::new(self.parts.len()),
         });
-        for (index, Part { upstream, command, .. }) in self.parts.into_iter().enumerate() {
-            let wire = command.to_wire(Protocol::Resp2).unwrap_or_default();
-            match upstream.map(|upstream| client.lane(&upstream, proxy)) {
-                Some(Ok(lane)) => lane.send_part(&join, index, wire),
-                Some(Err(failure)) => _ = join.take(index, &error(failure.0)),
-                None => {}
+        for (index, part) in self.parts.into_iter().enumerate() {
+            match client.lane(&part.upstream, proxy) {
+                Ok(lane) => {
+                    let wire = part.command.to_wire(Protocol::Resp2).unwrap_or_default();
+                    lane.send_part(&join, index, wire);
+                }
+                Err(failure) => _ = join.take(index, &error(failure.0)),
             }
         }
     }

@@ -29,6 +29,10 @@ const BUFFERED: usize = 1024 * 1024;
 const HELD: usize = 8 * 1024 * 1024;
 /// ... and then they wait for so long, until the client that does not take it is cut off.
 const PATIENCE: Duration = Duration::from_secs(2);
+/// So large may a reply be that is wanted whole ...
+const WHOLE: usize = 64 * 1024 * 1024;
+/// ... and of one that is larger the client is told so.
+const TOO_LARGE: &[u8] = b"-ERR the reply is too large to be joined with others\r\n";
 /// How often one command is redirected.
 const REDIRECTS: u8 = 5;
 
@@ -278,7 +282,12 @@ impl Lane {
             self.proxy.metrics.passed(complete, errors, bytes.len());
             self.proxy.metrics.waited(complete, now - due.since);
             if is_wanted_whole {
-                partial.extend_from_slice(bytes);
+                if partial.len() + bytes.len() > WHOLE {
+                    *partial = BytesMut::from(TOO_LARGE);
+                }
+                if *partial != TOO_LARGE {
+                    partial.extend_from_slice(bytes);
+                }
                 if complete > 0 {
                     let reply = partial.split().freeze();
                     if let Some(due) = queue.pop_front() {

@@ -11,7 +11,7 @@
 //! many clients share. The lane cuts what comes back into replies and gives each to the [client] whose turn
 //! it is. A client that wants a connection of its own gets one, and from then on bytes are [relayed](relay).
 //! Commands for several upstreams are split and their replies [joined](join); a [cluster] tells where its
-//! slots are. Around it: [options], [metrics], and a [demo].
+//! slots are. Around it: [options], [metrics], a [store] to have something to talk to, and a [demo].
 
 mod client;
 mod cluster;
@@ -24,13 +24,12 @@ mod proxy;
 mod relay;
 mod routing;
 mod session;
+mod store;
 mod upstream;
 
 use std::io::{self, Write};
-use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::rc::Rc;
-use std::thread;
 
 use clap::Parser;
 use tokio::net::TcpListener;
@@ -62,7 +61,7 @@ async fn run(mut options: Options) -> io::Result<()> {
     let listener = TcpListener::bind(options.listen).await?;
     let address = listener.local_addr()?;
     if options.has_no_upstream() {
-        options.upstream.push(start_store()?);
+        options.upstream.push(store::start()?);
     }
     let proxy = Proxy::new(&options).await;
     say(&format!(
@@ -88,23 +87,6 @@ async fn run(mut options: Options) -> io::Result<()> {
         .await;
     say(&outcome?);
     Ok(())
-}
-
-/// Starts the in-memory server, on a thread and a port of its own, and returns its address.
-fn start_store() -> io::Result<String> {
-    let listener = std::net::TcpListener::bind(SocketAddr::from(([127, 0, 0, 1], 0)))?;
-    listener.set_nonblocking(true)?;
-    let address = listener.local_addr()?;
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    thread::Builder::new().name("store".to_owned()).spawn(move || {
-        runtime.block_on(async {
-            match TcpListener::from_std(listener) {
-                Ok(listener) => zresp_store::serve(listener, std::future::pending()).await,
-                Err(error) => error!(%error, "the store"),
-            }
-        });
-    })?;
-    Ok(address.to_string())
 }
 
 /// Writes to standard output. Where that is closed, there is nobody to tell.

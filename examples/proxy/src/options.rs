@@ -7,7 +7,7 @@ use tracing::Level;
 
 /// A proxy for Redis's protocol. Without an upstream it starts an in-memory server of its own.
 #[derive(Debug, Parser)]
-#[command(name = "zresp-proxy")]
+#[command(name = "zresp-proxy", version)]
 pub(crate) struct Options {
     /// Where to listen; port 0 is any free one
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:6380")]

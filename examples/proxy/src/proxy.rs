@@ -22,7 +22,7 @@ const SCRATCH: usize = 256 * 1024;
 /// How long clients have at the end to get the replies that are due.
 const GRACE: Duration = Duration::from_secs(10);
 /// How long nothing is accepted when that has failed, for want of files, say.
-const PAUSE: Duration = Duration::from_millis(100);
+pub(crate) const PAUSE: Duration = Duration::from_millis(100);
 
 pub(crate) struct Proxy {
     pub(crate) topology: Topology,
@@ -43,7 +43,7 @@ impl Proxy {
         Rc::new(Self {
             topology: Topology::new(options, password.as_deref()).await,
             password,
-            metrics: Metrics::default(),
+            metrics: Metrics::new(),
             scratch: RefCell::new(vec![0; SCRATCH].into()),
             stopping: watch::Sender::new(false),
             clients: RefCell::default(),

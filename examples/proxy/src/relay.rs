@@ -13,7 +13,7 @@ use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf, sink};
 use tokio::net::TcpStream;
 use tokio::time::sleep;
 use zresp::cluster::Redirect;
-use zresp::{ErrorReply, Framer, Limits};
+use zresp::{Framer, Limits};
 
 use crate::client::error;
 use crate::proxy::Proxy;
@@ -22,6 +22,8 @@ use crate::upstream::{Failure, Upstream, read_reply};
 
 /// Commands and replies above this size are passed on while they arrive.
 pub(crate) const LARGE: usize = 64 * 1024;
+/// Why a reply does not come.
+const CLOSED: &str = "the connection was closed";
 /// How often it is looked whether the last replies have come, at the end.
 const TICK: Duration = Duration::from_millis(10);
 
@@ -76,7 +78,7 @@ pub(crate) async fn relay(session: Session, upstream: &Upstream, stream: TcpStre
     let balance = balance.into_inner();
     // A client that waits is told, unless it is in the middle of a reply.
     if !balance.is_even() && balance.replies.framer.is_between_frames() {
-        let text = upstream.failure("the connection was closed").0;
+        let text = upstream.failure(CLOSED).0;
         let _ = writer.write_all(&error(text)).await;
     }
     let _ = writer.shutdown().await;
@@ -143,7 +145,7 @@ pub(crate) async fn pass_on(session: &mut Session, upstream: &Upstream) -> io::R
     if let Ok(stream) = &mut target
         && stream.write_all(&head).await.is_err()
     {
-        target = Err(last_words(stream, upstream).await);
+        target = Err(upstream.failure(CLOSED));
     }
     drop(head);
     let mut end = Ok(false);
@@ -165,9 +167,7 @@ pub(crate) async fn pass_on(session: &mut Session, upstream: &Upstream) -> io::R
             Ok(None) => return Err(io::ErrorKind::UnexpectedEof.into()),
             Err(Broken::Reader(error)) => return Err(error),
             Err(Broken::Writer) => {
-                if let Ok(stream) = &mut target {
-                    target = Err(last_words(stream, upstream).await);
-                }
+                target = Err(upstream.failure(CLOSED));
             }
         }
     }
@@ -220,21 +220,11 @@ async fn pass_back(
             end.map_err(io::Error::other)?;
             session.client.writer.replace(Some(writer));
         }
-        _ => session.fail(&upstream.failure("the connection was closed")),
+        _ => session.fail(&upstream.failure(CLOSED)),
     }
     upstream.give_back(stream);
     session.client.flush();
     Ok(())
-}
-
-/// What a server that takes no more of a command has to say.
-async fn last_words(stream: &mut TcpStream, upstream: &Upstream) -> Failure {
-    let reply = read_reply(stream).await.ok();
-    let text = reply.as_ref().and_then(|reply| reply.to::<ErrorReply>().ok());
-    text.map_or_else(
-        || upstream.failure("the connection was closed"),
-        |text| Failure(text.to_string()),
-    )
 }
 
 /// Which side has failed.

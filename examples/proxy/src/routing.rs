@@ -63,7 +63,8 @@ impl Topology {
         matches!(self, Self::One(upstream) if upstream.wants_password.get())
     }
 
-    fn of_slot(&self, slot: u16) -> Result<Rc<Upstream>, Failure> {
+    /// Returns the upstream of the keys of a slot.
+    pub(crate) fn of_slot(&self, slot: u16) -> Result<Rc<Upstream>, Failure> {
         match self {
             Self::One(upstream) => Ok(Rc::clone(upstream)),
             Self::Spread(all) => {
@@ -76,15 +77,6 @@ impl Topology {
     /// Returns any upstream: the one of the first slot.
     fn any(&self) -> Result<Rc<Upstream>, Failure> {
         self.of_slot(0)
-    }
-
-    /// Returns which keys can go together: of a cluster those of one slot, else those of one upstream.
-    fn group(&self, slot: u16) -> usize {
-        match self {
-            Self::One(_) => 0,
-            Self::Spread(all) => usize::from(slot) * all.len() / usize::from(SLOTS),
-            Self::Cluster(_) => usize::from(slot),
-        }
     }
 
     /// Returns where a cluster wants a command to be sent, and takes note of it.
@@ -219,11 +211,6 @@ fn stand_in(info: &CommandInfo, command: &CommandRef<'_>) -> Option<Result<Route
             Ok(answer(&Reply::map(fields)))
         }
         "hello" => Err(Failure("NOPROTO unsupported protocol version".to_owned())),
-        "auth" => Err(Failure(
-            "ERR AUTH <password> called without any password configured for the default user. Are you sure \
-             your configuration is correct?"
-                .to_owned(),
-        )),
         _ => return None,
     })
 }
@@ -294,10 +281,7 @@ fn by_keys(
     if slots.all(|slot| slot == first) {
         return topology.of_slot(first).map(Route::Shared);
     }
-    let Some(split) = Split::of(info, command, |key| topology.group(key_slot(key))) else {
-        return Err(Failure("CROSSSLOT Keys in request don't hash to the same slot".to_owned()));
-    };
-    split.route(|key| topology.of_slot(key_slot(key))).map(Route::Split)
+    Split::of(info, command, topology).map(Route::Split)
 }
 
 fn answer(reply: &Reply) -> Route {

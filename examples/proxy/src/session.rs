@@ -174,7 +174,10 @@ impl Session {
             match routed {
                 Ok(Route::Shared(upstream)) => match self.client.lane(&upstream, &self.proxy) {
                     Ok(lane) => lane.send(&self.client, command.wire(), now),
-                    Err(failure) => self.fail(&failure),
+                    Err(failure) => {
+                        self.proxy.topology.refresh();
+                        self.fail(&failure);
+                    }
                 },
                 Ok(Route::Own(upstream)) => break Next::Relay(upstream),
                 Ok(Route::Split(split)) => split.send(&self.client, &self.proxy),
