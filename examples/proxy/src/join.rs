@@ -9,7 +9,7 @@ use zresp::cluster::key_slot;
 use zresp::commands::CommandInfo;
 use zresp::{CommandBuf, CommandRef, Encode, Protocol, ReplyRef, ReplyWriter, decode};
 
-use crate::client::{Client, error};
+use crate::client::Client;
 use crate::proxy::Proxy;
 use crate::routing::Topology;
 use crate::upstream::{Failure, Upstream};
@@ -85,7 +85,7 @@ impl Split {
     pub(crate) fn send(self, client: &Rc<Client>, proxy: &Rc<Proxy>) {
         let join = Rc::new(Join {
             client: Rc::clone(client),
-            slot: client.open_slot(),
+            slot: client.open_slot(0),
             how: self.how,
             places: self.parts.iter().map(|part| part.places.clone()).collect(),
             replies: RefCell::new(vec![Bytes::new(); self.parts.len()]),
@@ -97,24 +97,22 @@ impl Split {
                     let wire = part.command.to_wire(Protocol::Resp2).unwrap_or_default();
                     lane.send_part(&join, index, wire);
                 }
-                Err(failure) => _ = join.take(index, &error(failure.0)),
+                Err(failure) => join.take(index, &failure.to_reply()),
             }
         }
     }
 }
 
 impl Join {
-    /// Takes the reply to a part; returns whether it was the last one, so that the client has its reply.
-    pub(crate) fn take(&self, part: usize, reply: &[u8]) -> bool {
+    /// Takes the reply to a part; with the last one the client has its own.
+    pub(crate) fn take(&self, part: usize, reply: &[u8]) {
         self.replies.borrow_mut()[part] = Bytes::copy_from_slice(reply);
         self.missing.set(self.missing.get() - 1);
-        if self.missing.get() > 0 {
-            return false;
+        if self.missing.get() == 0 {
+            let misfit =
+                || Failure("ERR upstreams gave replies that do not fit".to_owned()).to_reply();
+            self.client.deliver(self.slot, &self.joined().unwrap_or_else(misfit), 1);
         }
-        let joined =
-            self.joined().unwrap_or_else(|| error("ERR upstreams gave replies that do not fit"));
-        self.client.deliver(self.slot, &joined, 1);
-        true
     }
 
     /// Joins the replies; `None` if one is not what such a command is answered with.

@@ -15,16 +15,14 @@ use tokio::net::TcpStream;
 use tokio::time::{Instant, Sleep, sleep};
 use tracing::debug;
 use zresp::Framer;
-use zresp::cluster::Redirect;
+use zresp::cluster::{Redirect, RedirectKind};
 
-use crate::client::{Client, error};
+use crate::client::Client;
 use crate::join::Join;
 use crate::proxy::Proxy;
 use crate::relay::{LARGE, trusting};
 use crate::upstream::{Failure, Upstream};
 
-/// With so many bytes to be written, nothing more is accepted from clients.
-const BUFFERED: usize = 1024 * 1024;
 /// So much of a large reply is held for its client while others wait behind it ...
 const HELD: usize = 8 * 1024 * 1024;
 /// ... and then they wait for so long, until the client that does not take it is cut off.
@@ -33,6 +31,8 @@ const PATIENCE: Duration = Duration::from_secs(2);
 const WHOLE: usize = 64 * 1024 * 1024;
 /// ... and of one that is larger the client is told so.
 const TOO_LARGE: &[u8] = b"-ERR the reply is too large to be joined with others\r\n";
+/// What makes a node take a command for a slot that it does not have yet.
+const ASKING: &[u8] = b"*1\r\n$6\r\nASKING\r\n";
 /// How often one command is redirected.
 const REDIRECTS: u8 = 5;
 
@@ -64,8 +64,6 @@ pub(crate) struct Lane {
     /// What has come of a reply that is wanted whole.
     partial: RefCell<BytesMut>,
     waker: Cell<Option<Waker>>,
-    /// Clients that wait until the output has been written.
-    waiting: RefCell<Vec<Rc<Client>>>,
     is_busy: Cell<bool>,
     is_closed: Cell<bool>,
 }
@@ -79,7 +77,6 @@ impl Lane {
             due: RefCell::default(),
             partial: RefCell::default(),
             waker: Cell::default(),
-            waiting: RefCell::default(),
             is_busy: Cell::default(),
             is_closed: Cell::default(),
         });
@@ -95,25 +92,20 @@ impl Lane {
         if let Some(Due { to: Recipient::Client(last, slot), count, .. }) = due.back_mut()
             && !may_move
             && Rc::ptr_eq(last, client)
-            && client.extend_slot(*slot)
+            && client.extend_slot(*slot, command.len())
         {
             *count += 1;
             return;
         }
-        let to = Recipient::Client(Rc::clone(client), client.open_slot());
+        let to = Recipient::Client(Rc::clone(client), client.open_slot(command.len()));
         let command = may_move.then(|| Bytes::copy_from_slice(command));
-        due.push_back(Due { to, count: 1, since: now, command, redirects: 0 });
+        due.push_back(Due::new(to, command, now));
     }
 
     /// Sends a part of a command.
     pub(crate) fn send_part(&self, join: &Rc<Join>, part: usize, command: Bytes) {
-        self.resend(Due {
-            to: Recipient::Part(Rc::clone(join), part),
-            count: 1,
-            since: Instant::now(),
-            command: Some(command),
-            redirects: 0,
-        });
+        let to = Recipient::Part(Rc::clone(join), part);
+        self.resend(Due::new(to, Some(command), Instant::now()));
     }
 
     /// Sends the command that a reply is due for.
@@ -148,14 +140,6 @@ impl Lane {
     /// Returns how many replies, or rows of them, are due.
     pub(crate) fn len(&self) -> usize {
         self.due.borrow().len()
-    }
-
-    pub(crate) fn has_room(&self) -> bool {
-        self.is_closed.get() || self.out.borrow().len() < BUFFERED
-    }
-
-    pub(crate) fn wake_when_written(&self, client: &Rc<Client>) {
-        self.waiting.borrow_mut().push(Rc::clone(client));
     }
 
     async fn run(self: Rc<Self>) {
@@ -209,9 +193,6 @@ impl Lane {
                 Poll::Pending => break,
             }
         }
-        if out.len() < BUFFERED / 2 {
-            self.waiting.borrow_mut().drain(..).for_each(|client| client.wake());
-        }
         Ok(())
     }
 
@@ -256,7 +237,6 @@ impl Lane {
     /// Hands out replies, and the beginning of one.
     fn receive(&self, chunk: &[u8], framer: &mut Framer) -> io::Result<()> {
         let now = Instant::now();
-        let mut touched: Vec<Rc<Client>> = Vec::new();
         let mut rest = chunk;
         while !rest.is_empty() {
             let mut queue = self.due.borrow_mut();
@@ -292,40 +272,36 @@ impl Lane {
                     let reply = partial.split().freeze();
                     if let Some(due) = queue.pop_front() {
                         drop((queue, partial));
-                        self.settle(due, &reply, &mut touched);
+                        self.settle(due, &reply);
                     }
                 }
             } else if let Recipient::Client(client, slot) = &due.to {
                 client.deliver(*slot, bytes, complete);
-                touch(&mut touched, client);
                 if due.count == 0 {
                     queue.pop_front();
                 }
             }
         }
-        for client in touched {
-            client.flush();
-        }
         Ok(())
     }
 
     /// Gives a whole reply to its recipient, or sends the command where a cluster says it belongs.
-    fn settle(&self, mut due: Due, reply: &[u8], touched: &mut Vec<Rc<Client>>) {
+    fn settle(&self, mut due: Due, reply: &[u8]) {
         let text = reply.strip_prefix(b"-").and_then(|line| line.strip_suffix(b"\r\n"));
         if let Some(text) = text.filter(|_| due.command.is_some()) {
             if let Some(redirect) = Redirect::parse(text) {
                 due.redirects += 1;
                 if due.redirects <= REDIRECTS {
-                    return self.redirect(due, &redirect, touched);
+                    return self.redirect(due, &redirect);
                 }
             } else if text.starts_with(b"CLUSTERDOWN") {
                 self.proxy.topology.refresh();
             }
         }
-        due.to.give(reply, 1, touched);
+        due.to.give(reply, 1);
     }
 
-    fn redirect(&self, due: Due, redirect: &Redirect<'_>, touched: &mut Vec<Rc<Client>>) {
+    fn redirect(&self, due: Due, redirect: &Redirect<'_>) {
         let upstream = self.proxy.topology.redirected(redirect, &self.upstream);
         let upstream = upstream.unwrap_or_else(|| Rc::clone(&self.upstream));
         let lane = match &due.to {
@@ -337,62 +313,41 @@ impl Lane {
         };
         match lane {
             Ok(lane) => {
-                if redirect.kind == zresp::cluster::RedirectKind::Ask {
-                    let asking = Bytes::from_static(b"*1\r\n$6\r\nASKING\r\n");
-                    let since = due.since;
-                    let to = Recipient::Proxy;
-                    lane.resend(Due {
-                        to,
-                        count: 1,
-                        since,
-                        command: Some(asking),
-                        redirects: REDIRECTS,
-                    });
+                if redirect.kind == RedirectKind::Ask {
+                    let asking = Some(Bytes::from_static(ASKING));
+                    lane.resend(Due::new(Recipient::Proxy, asking, due.since));
                 }
                 lane.resend(due);
             }
-            Err(failure) => due.to.give(&error(failure.0), 1, touched),
+            Err(failure) => due.to.give(&failure.to_reply(), 1),
         }
     }
 
     /// Tells every client that waits that it waits in vain.
     fn close(&self, failure: &Failure) {
         self.is_closed.set(true);
-        let reply = error(&failure.0);
-        let mut touched = Vec::new();
+        let reply = failure.to_reply();
         let due = std::mem::take(&mut *self.due.borrow_mut());
         for Due { to, count, .. } in due {
             self.proxy.metrics.passed(count, count, reply.len() * count);
-            to.give(&reply.repeat(count), count, &mut touched);
+            to.give(&reply.repeat(count), count);
         }
-        for client in touched {
-            client.flush();
-        }
-        self.waiting.borrow_mut().drain(..).for_each(|client| client.wake());
         self.proxy.topology.refresh();
     }
 }
 
-impl Recipient {
-    fn give(&self, replies: &[u8], count: usize, touched: &mut Vec<Rc<Client>>) {
-        match self {
-            Self::Client(client, slot) => {
-                client.deliver(*slot, replies, count);
-                touch(touched, client);
-            }
-            Self::Part(join, part) => {
-                if join.take(*part, replies) {
-                    touch(touched, &join.client);
-                }
-            }
-            Self::Proxy => {}
-        }
+impl Due {
+    const fn new(to: Recipient, command: Option<Bytes>, since: Instant) -> Self {
+        Self { to, count: 1, since, command, redirects: 0 }
     }
 }
 
-/// Notes that a client has something to be written. One that came before, but not last, is noted twice.
-fn touch(touched: &mut Vec<Rc<Client>>, client: &Rc<Client>) {
-    if !touched.last().is_some_and(|last| Rc::ptr_eq(last, client)) {
-        touched.push(Rc::clone(client));
+impl Recipient {
+    fn give(&self, replies: &[u8], count: usize) {
+        match self {
+            Self::Client(client, slot) => client.deliver(*slot, replies, count),
+            Self::Part(join, part) => join.take(*part, replies),
+            Self::Proxy => {}
+        }
     }
 }

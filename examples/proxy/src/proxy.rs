@@ -91,8 +91,11 @@ impl Proxy {
         let id = self.accepted.replace(self.accepted.get() + 1);
         self.clients.borrow_mut().insert(id, Rc::downgrade(&client));
         self.metrics.connected();
-        Session::new(Rc::clone(&self), Rc::clone(&client), reader).run().await;
-        client.leave();
+        let session = Session::new(Rc::clone(&self), Rc::clone(&client), reader);
+        if let Err(error) = session.run().await {
+            debug!(id, %error, "disconnected");
+        }
+        client.cut_off();
         self.metrics.disconnected();
         self.clients.borrow_mut().remove(&id);
     }

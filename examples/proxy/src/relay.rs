@@ -15,7 +15,6 @@ use tokio::time::sleep;
 use zresp::cluster::Redirect;
 use zresp::{Framer, Limits};
 
-use crate::client::error;
 use crate::proxy::Proxy;
 use crate::session::Session;
 use crate::upstream::{Failure, Upstream, read_reply};
@@ -33,9 +32,13 @@ pub(crate) const fn trusting() -> Limits {
 }
 
 /// Gives a client a connection of its own, on which the bytes of both sides pass as they are, for good.
-pub(crate) async fn relay(session: Session, upstream: &Upstream, stream: TcpStream) {
+pub(crate) async fn relay(
+    session: Session,
+    upstream: &Upstream,
+    stream: TcpStream,
+) -> io::Result<()> {
     let Session { proxy, client, mut reader, input, .. } = session;
-    let Some(mut writer) = client.writer.take() else { return };
+    let Some(mut writer) = client.writer.take() else { return Ok(()) };
     let (mut from, mut to) = stream.into_split();
     let balance = RefCell::new(Balance::new());
     let requests = async {
@@ -78,10 +81,9 @@ pub(crate) async fn relay(session: Session, upstream: &Upstream, stream: TcpStre
     let balance = balance.into_inner();
     // A client that waits is told, unless it is in the middle of a reply.
     if !balance.is_even() && balance.replies.framer.is_between_frames() {
-        let text = upstream.failure(CLOSED).0;
-        let _ = writer.write_all(&error(text)).await;
+        let _ = writer.write_all(&upstream.failure(CLOSED).to_reply()).await;
     }
-    let _ = writer.shutdown().await;
+    writer.shutdown().await
 }
 
 /// How many commands and how many replies have passed.
@@ -172,11 +174,10 @@ pub(crate) async fn pass_on(session: &mut Session, upstream: &Upstream) -> io::R
         }
     }
     match (end, target) {
-        (Err(error), _) => session.protocol_error(error, &[]),
+        (Err(error), _) => session.leave(error),
         (Ok(_), Ok(stream)) => return pass_back(session, upstream, stream).await,
         (Ok(_), Err(failure)) => session.fail(&failure),
     }
-    session.client.flush();
     Ok(())
 }
 
@@ -223,7 +224,6 @@ async fn pass_back(
         _ => session.fail(&upstream.failure(CLOSED)),
     }
     upstream.give_back(stream);
-    session.client.flush();
     Ok(())
 }
 

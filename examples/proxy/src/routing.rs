@@ -9,7 +9,6 @@ use zresp::cluster::{Redirect, SLOTS, key_slot};
 use zresp::commands::{self, BeginSearch, Categories, CommandInfo, FindKeys, Flags, KeySpec};
 use zresp::{CommandRef, Encode, PartialCommand, Protocol, Reply};
 
-use crate::client::error;
 use crate::cluster::Cluster;
 use crate::join::Split;
 use crate::options::Options;
@@ -286,7 +285,7 @@ fn by_keys(
 
 fn answer(reply: &Reply) -> Route {
     let wire = reply.to_wire(Protocol::Resp2);
-    Route::Answer(wire.unwrap_or_else(|reason| error(format!("ERR {reason}"))))
+    Route::Answer(wire.unwrap_or_else(|reason| Failure(format!("ERR {reason}")).to_reply()))
 }
 
 /// A name of the table as people write it.

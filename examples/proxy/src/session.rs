@@ -1,9 +1,10 @@
 //! The input of one client: cut into commands, each on its way as soon as it is there.
 
+use std::future::poll_fn;
 use std::io;
 use std::pin::Pin;
 use std::rc::Rc;
-use std::task::{Context, Poll};
+use std::task::{Poll, ready};
 use std::time::Duration;
 
 use bytes::{Buf, BytesMut};
@@ -12,7 +13,7 @@ use tokio::net::tcp::OwnedReadHalf;
 use tokio::time::{Instant, timeout};
 use zresp::{CommandDecoder, Error, Limits};
 
-use crate::client::{Client, error};
+use crate::client::Client;
 use crate::proxy::Proxy;
 use crate::relay::{self, LARGE};
 use crate::routing::{Route, authenticate, route, route_begun};
@@ -34,96 +35,84 @@ pub(crate) struct Session {
     next: Next,
 }
 
-/// What the session does when it can.
-#[derive(Clone)]
+/// What the session does next.
 enum Next {
     Read,
-    /// Take further commands, of which there is at least a part, when there is room for their replies.
+    /// Takes the commands that have been read, when there is room for their replies.
     Take,
-    /// When all is answered: give the client a connection of its own.
+    /// Gives the client a connection of its own, when all is answered.
     Relay(Rc<Upstream>),
-    /// When all is answered: pass on a large command while it is still arriving.
+    /// Passes on a large command while it is still arriving, when all is answered.
     PassOn(Rc<Upstream>),
-    /// When all is answered: end.
+    /// Ends, when all is answered.
     Leave,
-}
-
-/// What has happened.
-enum Event {
-    /// So many bytes have been read.
-    Input(usize),
-    /// There is room for replies.
-    Room,
-    /// All is answered.
-    Answered,
-    /// The client is gone.
-    Gone,
 }
 
 impl Session {
     pub(crate) fn new(proxy: Rc<Proxy>, client: Rc<Client>, reader: OwnedReadHalf) -> Self {
         let is_authenticated = proxy.password.is_none();
-        let (decoder, input, next) = (CommandDecoder::new(), BytesMut::new(), Next::Read);
-        Self { proxy, client, reader, decoder, input, is_authenticated, next }
+        let (decoder, input) = (CommandDecoder::new(), BytesMut::new());
+        Self { proxy, client, reader, decoder, input, is_authenticated, next: Next::Read }
     }
 
-    pub(crate) async fn run(mut self) {
+    /// Serves the client until it leaves or is cut off.
+    pub(crate) async fn run(mut self) -> io::Result<()> {
         loop {
-            match std::future::poll_fn(|cx| self.poll(cx)).await {
-                Event::Input(len) => {
+            match std::mem::replace(&mut self.next, Next::Take) {
+                Next::Read => {
+                    self.when(Client::has_room).await?;
+                    let len = self.read().await?;
                     let proxy = Rc::clone(&self.proxy);
                     self.take(&proxy.scratch.borrow()[..len]);
+                    if len == 0 {
+                        self.next = Next::Leave;
+                    }
                 }
-                Event::Room => self.take(&[]),
-                Event::Answered => match std::mem::replace(&mut self.next, Next::Take) {
-                    Next::Relay(upstream) => {
-                        match upstream.connect(self.proxy.password.as_deref()).await {
-                            Ok(stream) => return relay::relay(self, &upstream, stream).await,
-                            Err(failure) => self.refuse_first(&failure),
-                        }
+                Next::Take => {
+                    self.when(Client::has_room).await?;
+                    self.take(&[]);
+                }
+                Next::Relay(upstream) => {
+                    self.when(Client::is_idle).await?;
+                    match upstream.connect(self.proxy.password.as_deref()).await {
+                        Ok(stream) => return relay::relay(self, &upstream, stream).await,
+                        Err(failure) => self.refuse_first(&failure),
                     }
-                    Next::PassOn(upstream) => {
-                        if relay::pass_on(&mut self, &upstream).await.is_err() {
-                            return;
-                        }
-                    }
-                    _ => return self.part().await,
-                },
-                Event::Gone => return,
+                }
+                Next::PassOn(upstream) => {
+                    self.when(Client::is_idle).await?;
+                    relay::pass_on(&mut self, &upstream).await?;
+                }
+                Next::Leave => {
+                    self.when(Client::is_idle).await?;
+                    return self.part().await;
+                }
             }
         }
     }
 
-    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Event> {
-        self.client.awaits_replies.set(false);
-        match self.client.poll_flush(cx) {
-            Poll::Ready(Err(_)) => return Poll::Ready(Event::Gone),
-            Poll::Ready(Ok(())) | Poll::Pending => {}
-        }
-        if *self.proxy.stopping.borrow() && matches!(self.next, Next::Read) {
-            self.next = Next::Leave;
-        }
-        match self.next {
-            Next::Read if self.client.has_room() => {
-                let mut scratch = self.proxy.scratch.borrow_mut();
-                let mut buffer = ReadBuf::new(&mut scratch);
-                match Pin::new(&mut self.reader).poll_read(cx, &mut buffer) {
-                    Poll::Pending => return Poll::Pending,
-                    Poll::Ready(Err(_)) => return Poll::Ready(Event::Gone),
-                    Poll::Ready(Ok(())) if !buffer.filled().is_empty() => {
-                        return Poll::Ready(Event::Input(buffer.filled().len()));
-                    }
-                    Poll::Ready(Ok(())) => self.next = Next::Leave,
-                }
+    /// Writes replies until something holds of the client.
+    async fn when(&self, holds: impl Fn(&Client) -> bool) -> io::Result<()> {
+        let until = poll_fn(|cx| match self.client.poll_flush(cx)? {
+            _ if holds(&self.client) => Poll::Ready(Ok(())),
+            _ => Poll::Pending,
+        });
+        until.await
+    }
+
+    /// Reads into the scratch, writing replies meanwhile; returns 0 at the end, be it the proxy's.
+    async fn read(&mut self) -> io::Result<usize> {
+        let read = poll_fn(|cx| {
+            let _ = self.client.poll_flush(cx)?;
+            if *self.proxy.stopping.borrow() {
+                return Poll::Ready(Ok(0));
             }
-            Next::Take if self.client.has_room() => return Poll::Ready(Event::Room),
-            _ => {}
-        }
-        if !matches!(self.next, Next::Read | Next::Take) && self.client.is_idle() {
-            return Poll::Ready(Event::Answered);
-        }
-        self.client.await_room();
-        Poll::Pending
+            let mut scratch = self.proxy.scratch.borrow_mut();
+            let mut buffer = ReadBuf::new(&mut scratch);
+            ready!(Pin::new(&mut self.reader).poll_read(cx, &mut buffer))?;
+            Poll::Ready(Ok(buffer.filled().len()))
+        });
+        read.await
     }
 
     /// Takes the commands that have arrived, as far as there is room for their replies.
@@ -138,8 +127,9 @@ impl Session {
             let taken = self.take_from(&input);
             input.advance(taken);
         }
-        self.input = if input.is_empty() { BytesMut::new() } else { input };
-        self.client.flush();
+        if !input.is_empty() {
+            self.input = input;
+        }
     }
 
     /// Returns how many bytes were taken, and sets what is next.
@@ -151,15 +141,14 @@ impl Session {
             if !self.client.has_room() {
                 break Next::Take;
             }
-            let rest = &input[taken..];
-            let request = match self.decoder.decode(rest) {
+            let request = match self.decoder.decode(&input[taken..]) {
                 Ok(Some(request)) => request,
                 Ok(None) => {
                     taken += self.decoder.take_skipped();
                     break self.judge_begun(&input[taken..]);
                 }
                 Err(error) => {
-                    self.protocol_error(error, rest);
+                    self.fail_protocol(error, &input[taken..]);
                     break Next::Leave;
                 }
             };
@@ -171,22 +160,25 @@ impl Session {
                 }
                 _ => route(&command, topology),
             };
-            match routed {
-                Ok(Route::Shared(upstream)) => match self.client.lane(&upstream, &self.proxy) {
-                    Ok(lane) => lane.send(&self.client, command.wire(), now),
-                    Err(failure) => {
-                        self.proxy.topology.refresh();
-                        self.fail(&failure);
+            let done = routed.and_then(|route| {
+                match route {
+                    Route::Shared(upstream) => {
+                        let lane = self.client.lane(&upstream, &self.proxy)?;
+                        lane.send(&self.client, command.wire(), now);
                     }
-                },
-                Ok(Route::Own(upstream)) => break Next::Relay(upstream),
-                Ok(Route::Split(split)) => split.send(&self.client, &self.proxy),
-                Ok(Route::Answer(reply)) => self.answer(&reply),
-                Ok(Route::Farewell(reply)) => {
-                    self.answer(&reply);
-                    taken = input.len();
-                    break Next::Leave;
+                    Route::Split(split) => split.send(&self.client, &self.proxy),
+                    Route::Answer(reply) => self.answer(&reply),
+                    Route::Own(upstream) => return Ok(Some(Next::Relay(upstream))),
+                    Route::Farewell(reply) => {
+                        self.answer(&reply);
+                        return Ok(Some(Next::Leave));
+                    }
                 }
+                Ok(None)
+            });
+            match done {
+                Ok(None) => {}
+                Ok(Some(next)) => break next,
                 Err(failure) => self.fail(&failure),
             }
             taken += request.wire.len();
@@ -211,13 +203,14 @@ impl Session {
         }
     }
 
-    pub(crate) fn protocol_error(&mut self, reason: Error, input: &[u8]) {
-        self.fail(&Failure(format!("ERR Protocol error: {}", zresp_store::reason(reason, input))));
-        self.next = Next::Leave;
+    /// Tells the client that its input is none.
+    fn fail_protocol(&self, error: Error, input: &[u8]) {
+        let reason = zresp_store::reason(error, input);
+        self.fail(&Failure(format!("ERR Protocol error: {reason}")));
     }
 
     pub(crate) fn fail(&self, failure: &Failure) {
-        let reply = error(&failure.0);
+        let reply = failure.to_reply();
         self.proxy.metrics.passed(1, 1, reply.len());
         self.client.answer(&reply);
     }
@@ -230,26 +223,31 @@ impl Session {
     /// Answers the command that the input begins with, for which there is no connection.
     fn refuse_first(&mut self, failure: &Failure) {
         self.fail(failure);
-        let first =
-            self.decoder.decode(&self.input).ok().flatten().map(|request| request.wire.len());
-        match first {
-            Some(len) => self.input.advance(len),
+        match self.decoder.decode(&self.input).map(|request| request.map(|whole| whole.wire.len()))
+        {
+            Ok(Some(len)) => self.input.advance(len),
             // Nothing tells where it ends.
-            None => self.next = Next::Leave,
+            _ => self.next = Next::Leave,
         }
+    }
+
+    /// Ends behind a protocol error in the middle of a large command.
+    pub(crate) fn leave(&mut self, error: Error) {
+        self.fail_protocol(error, &[]);
+        self.next = Next::Leave;
     }
 
     /// Closes the connection without a reset, which could overtake the last reply: only when the client has
     /// closed its side, or after a while.
-    async fn part(mut self) {
+    async fn part(mut self) -> io::Result<()> {
         // Dropped, the writer says that nothing more comes.
         drop(self.client.writer.take());
         let closed = async {
             while self.reader.read_buf(&mut self.input).await? > 0 {
                 self.input.clear();
             }
-            io::Result::Ok(())
+            Ok(())
         };
-        let _ = timeout(FAREWELL, closed).await;
+        timeout(FAREWELL, closed).await.unwrap_or(Ok(()))
     }
 }

@@ -6,7 +6,7 @@ use std::io;
 use std::rc::Rc;
 use std::time::Duration;
 
-use bytes::BytesMut;
+use bytes::{Bytes, BytesMut};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout};
@@ -28,6 +28,13 @@ const SPARE: usize = 64;
 /// Why a command cannot be passed on: the text of an error reply.
 #[derive(Clone)]
 pub(crate) struct Failure(pub(crate) String);
+
+impl Failure {
+    /// Returns the error reply. What could end its line is shown as spaces.
+    pub(crate) fn to_reply(&self) -> Bytes {
+        format!("-{}\r\n", self.0.replace(['\r', '\n'], " ")).into()
+    }
+}
 
 pub(crate) struct Upstream {
     pub(crate) address: String,
