@@ -114,7 +114,7 @@ async fn drive_one(
             input.advance(len);
             due -= 1;
             let nanos = u64::try_from(sent.elapsed().as_nanos()).unwrap_or(u64::MAX);
-            latency.saturating_record(nanos);
+            latency.record(nanos).map_err(io::Error::other)?;
         }
     }
     Ok(latency)
