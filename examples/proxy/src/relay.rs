@@ -168,7 +168,7 @@ pub(crate) async fn pass_on(session: &mut Session, upstream: &Upstream) -> io::R
             Ok(Some(rest)) => session.input = rest,
             Ok(None) => return Err(io::ErrorKind::UnexpectedEof.into()),
             Err(Broken::Reader(error)) => return Err(error),
-            Err(Broken::Writer) => {
+            Err(Broken::Writer(_)) => {
                 target = Err(upstream.failure(CLOSED));
             }
         }
@@ -192,18 +192,18 @@ async fn pass_back(
         Ok(1) if first == *b"-" => {
             let reply = read_reply(&mut stream).await?;
             let text = reply.wire().strip_prefix(b"-").and_then(|line| line.strip_suffix(b"\r\n"));
-            if let Some(redirect) = text.and_then(Redirect::parse) {
+            match text.and_then(Redirect::parse) {
                 // The command is no longer there to be sent again.
-                session.proxy.topology.redirected(&redirect, upstream);
-                let text = "TRYAGAIN the slot has moved while a large command was on its way";
-                session.fail(&Failure(text.to_owned()));
-            } else {
-                session
-                    .fail(&Failure(String::from_utf8_lossy(text.unwrap_or_default()).into_owned()));
+                Some(redirect) => {
+                    session.proxy.topology.redirected(&redirect, upstream);
+                    let text = "TRYAGAIN the slot has moved while a large command was on its way";
+                    session.fail(&Failure(text.to_owned()));
+                }
+                None => session.answer(reply.wire()),
             }
         }
         Ok(1) => {
-            let Some(mut writer) = session.client.writer.take() else { return Ok(()) };
+            let mut writer = session.client.writer.take().ok_or(io::ErrorKind::NotConnected)?;
             let mut framer = Framer::replies(trusting());
             let mut end = Ok(false);
             while let Ok(false) = end {
@@ -213,15 +213,16 @@ async fn pass_back(
                     session.proxy.metrics.passed(end.unwrap_or_default().into(), 0, chunk.len());
                     progress.map_or(0, |progress| progress.taken)
                 };
-                match pass(&mut stream, &mut writer, &session.proxy, advance).await {
-                    Ok(Some(rest)) if rest.is_empty() => {}
-                    _ => return Err(io::ErrorKind::BrokenPipe.into()),
-                }
+                let passed = pass(&mut stream, &mut writer, &session.proxy, advance).await?;
+                passed.filter(BytesMut::is_empty).ok_or(io::ErrorKind::BrokenPipe)?;
             }
             end.map_err(io::Error::other)?;
             session.client.writer.replace(Some(writer));
         }
-        _ => session.fail(&upstream.failure(CLOSED)),
+        _ => {
+            session.fail(&upstream.failure(CLOSED));
+            return Ok(());
+        }
     }
     upstream.give_back(stream);
     Ok(())
@@ -230,7 +231,13 @@ async fn pass_back(
 /// Which side has failed.
 enum Broken {
     Reader(io::Error),
-    Writer,
+    Writer(io::Error),
+}
+
+impl From<Broken> for io::Error {
+    fn from((Broken::Reader(error) | Broken::Writer(error)): Broken) -> Self {
+        error
+    }
 }
 
 /// Reads once, and writes as many bytes as `take` says; returns the others, or `None` at the end of input.
@@ -250,13 +257,13 @@ async fn pass<R: AsyncRead + Unpin, W: AsyncWrite + Unpin + ?Sized>(
         }
         let (taken, rest) = chunk.filled().split_at(take(chunk.filled()));
         let written = match Pin::new(&mut *to).poll_write(cx, taken) {
-            Poll::Ready(written) => written.map_err(|_| Broken::Writer)?,
+            Poll::Ready(written) => written.map_err(Broken::Writer)?,
             Poll::Pending => 0,
         };
         unwritten.extend_from_slice(&taken[written..]);
         Poll::Ready(Ok(Some(BytesMut::from(rest))))
     });
     let rest = rest.await?;
-    to.write_all(&unwritten).await.map_err(|_| Broken::Writer)?;
+    to.write_all(&unwritten).await.map_err(Broken::Writer)?;
     Ok(rest)
 }

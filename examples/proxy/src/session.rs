@@ -11,7 +11,7 @@ use bytes::{Buf, BytesMut};
 use tokio::io::{AsyncRead, AsyncReadExt, ReadBuf};
 use tokio::net::tcp::OwnedReadHalf;
 use tokio::time::{Instant, timeout};
-use zresp::{CommandDecoder, Error, Limits};
+use zresp::{CommandDecoder, Error, ErrorKind, Limits};
 
 use crate::client::Client;
 use crate::proxy::Proxy;
@@ -134,8 +134,11 @@ impl Session {
 
     /// Returns how many bytes were taken, and sets what is next.
     fn take_from(&mut self, input: &[u8]) -> usize {
-        let is_limited = !self.is_authenticated || self.proxy.topology.wants_password();
-        self.decoder.set_limits(if is_limited { Limits::unauthenticated() } else { Limits::new() });
+        self.decoder.set_limits(if self.is_limited() {
+            Limits::unauthenticated()
+        } else {
+            Limits::new()
+        });
         let (now, mut inline, mut taken) = (Instant::now(), Vec::new(), 0);
         self.next = loop {
             if !self.client.has_room() {
@@ -205,8 +208,21 @@ impl Session {
 
     /// Tells the client that its input is none.
     fn fail_protocol(&self, error: Error, input: &[u8]) {
-        let reason = zresp_store::reason(error, input);
+        let reason = match error.kind {
+            ErrorKind::BulkTooLong { .. } if self.is_limited() => {
+                "unauthenticated bulk length".into()
+            }
+            ErrorKind::TooManyElements { .. } if self.is_limited() => {
+                "unauthenticated multibulk length".into()
+            }
+            _ => zresp_store::reason(error, input),
+        };
         self.fail(&Failure(format!("ERR Protocol error: {reason}")));
+    }
+
+    /// Returns whether the client has yet to authenticate.
+    fn is_limited(&self) -> bool {
+        !self.is_authenticated || self.proxy.topology.wants_password()
     }
 
     pub(crate) fn fail(&self, failure: &Failure) {
@@ -215,7 +231,7 @@ impl Session {
         self.client.answer(&reply);
     }
 
-    fn answer(&self, reply: &[u8]) {
+    pub(crate) fn answer(&self, reply: &[u8]) {
         self.proxy.metrics.passed(1, 0, reply.len());
         self.client.answer(reply);
     }
