@@ -50,7 +50,7 @@ impl Cluster {
         let upstream = self.slots.borrow()[usize::from(slot)].clone();
         upstream.ok_or_else(|| {
             self.refresh();
-            Failure("CLUSTERDOWN Hash slot not served".to_owned())
+            Failure::new("CLUSTERDOWN Hash slot not served")
         })
     }
 

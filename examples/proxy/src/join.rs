@@ -57,7 +57,8 @@ impl Split {
     ) -> Result<Self, Failure> {
         let (how, step) = match info.name {
             "mget" => (How::Values, 1),
-            "mset" => (How::Ok, 2),
+            "mset" if command.len() % 2 == 1 => (How::Ok, 2),
+            "mset" => return Err(Failure::new("ERR wrong number of arguments for 'mset' command")),
             "del" | "unlink" | "exists" | "touch" => (How::Sum, 1),
             _ => {
                 return Err(Failure(
@@ -109,8 +110,7 @@ impl Join {
         self.replies.borrow_mut()[part] = Bytes::copy_from_slice(reply);
         self.missing.set(self.missing.get() - 1);
         if self.missing.get() == 0 {
-            let misfit =
-                || Failure("ERR upstreams gave replies that do not fit".to_owned()).to_reply();
+            let misfit = || Failure::new("ERR upstreams gave replies that do not fit").to_reply();
             self.client.deliver(self.slot, &self.joined().unwrap_or_else(misfit), 1);
         }
     }

@@ -291,6 +291,8 @@ impl Lane {
         if let Some(text) = text.filter(|_| due.command.is_some()) {
             if let Some(redirect) = Redirect::parse(text) {
                 due.redirects += 1;
+                // This one has come, and there will be another.
+                due.count = 1;
                 if due.redirects <= REDIRECTS {
                     return self.redirect(due, &redirect);
                 }

@@ -28,6 +28,7 @@ mod store;
 mod upstream;
 
 use std::io::{self, Write};
+use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::rc::Rc;
 
@@ -58,7 +59,7 @@ async fn main() -> ExitCode {
 
 async fn run(mut options: Options) -> io::Result<()> {
     let stop = stop_signal()?;
-    let listener = TcpListener::bind(options.listen).await?;
+    let listener = bind(options.listen).await?;
     let address = listener.local_addr()?;
     if options.has_no_upstream() {
         options.upstream.push(store::start()?);
@@ -70,7 +71,7 @@ async fn run(mut options: Options) -> io::Result<()> {
         address.port()
     ));
     if let Some(metrics) = options.metrics {
-        let listener = TcpListener::bind(metrics).await?;
+        let listener = bind(metrics).await?;
         say(&format!("metrics on http://{}/metrics\n", listener.local_addr()?));
         tokio::task::spawn_local(metrics::serve(listener, Rc::clone(&proxy)));
     }
@@ -87,6 +88,12 @@ async fn run(mut options: Options) -> io::Result<()> {
         .await;
     say(&outcome?);
     Ok(())
+}
+
+/// Listens on an address. The error, too, says which.
+async fn bind(address: SocketAddr) -> io::Result<TcpListener> {
+    let bound = TcpListener::bind(address).await;
+    bound.map_err(|error| io::Error::new(error.kind(), format!("{address}: {error}")))
 }
 
 /// Writes to standard output. Where that is closed, there is nobody to tell.

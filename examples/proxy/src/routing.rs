@@ -101,23 +101,12 @@ impl Topology {
 /// Returns what becomes of a command.
 pub(crate) fn route(command: &CommandRef<'_>, topology: &Topology) -> Result<Route, Failure> {
     let Some(info) = commands::of(command) else { return unknown(command.name(), topology) };
-    if is_of_connection(info, command) {
-        return match topology {
-            Topology::One(upstream) => match (info.name, command.len()) {
-                ("ping" | "echo", _) if upstream.wants_password.get() => Ok(shared(upstream)),
-                _ => local(info, command).unwrap_or_else(|| Ok(Route::Own(Rc::clone(upstream)))),
-            },
-            _ => local(info, command).or_else(|| stand_in(info, command)).unwrap_or_else(|| {
-                Err(Failure(format!(
-                    "ERR {} needs one upstream, and here are several",
-                    shown(info.name)
-                )))
-            }),
-        };
-    }
     match topology {
-        Topology::One(upstream) => Ok(shared(upstream)),
-        _ => by_keys(info, command, topology),
+        Topology::One(upstream) if !is_of_connection(info, command) => Ok(shared(upstream)),
+        Topology::One(upstream) if upstream.wants_password.get() => Ok(own(info, upstream)),
+        Topology::One(upstream) => Ok(local(info, command).unwrap_or_else(|| own(info, upstream))),
+        _ if !is_of_connection(info, command) => by_keys(info, command, topology),
+        _ => local(info, command).map_or_else(|| stand_in(info, command), Ok),
     }
 }
 
@@ -129,9 +118,9 @@ pub(crate) fn route_begun(
     let name = command.name()?;
     let Some(info) = commands::lookup(name) else { return Some(unknown(name, topology)) };
     if let Topology::One(upstream) = topology {
-        let is_own = info.flags.intersects(OF_CONNECTION)
-            && !info.categories.contains(Categories::SCRIPTING);
-        return Some(Ok(if is_own { Route::Own(Rc::clone(upstream)) } else { shared(upstream) }));
+        let is_script = info.categories.contains(Categories::SCRIPTING);
+        let is_own = info.flags.intersects(OF_CONNECTION) && !is_script;
+        return Some(Ok(if is_own { own(info, upstream) } else { shared(upstream) }));
     }
     // Further keys, which may still come, could belong elsewhere.
     let [KeySpec { begin: BeginSearch::Index(_), find: FindKeys::Range { last: 0, .. }, .. }] =
@@ -142,6 +131,8 @@ pub(crate) fn route_begun(
     let key = commands::partial_keys(command).ok()?.next()?;
     Some(topology.of_slot(key_slot(key.key)).map(Route::Shared))
 }
+
+const OK: &[u8] = b"+OK\r\n";
 
 /// What scripts may not call either, or what may block: the marks of commands that concern their connection.
 const OF_CONNECTION: Flags = Flags::NOSCRIPT.union(Flags::BLOCKING);
@@ -168,6 +159,14 @@ fn shared(upstream: &Rc<Upstream>) -> Route {
     Route::Shared(Rc::clone(upstream))
 }
 
+/// The way of a command about the connection; those without state have none to be about.
+fn own(info: &CommandInfo, upstream: &Rc<Upstream>) -> Route {
+    match info.name {
+        "ping" | "echo" => shared(upstream),
+        _ => Route::Own(Rc::clone(upstream)),
+    }
+}
+
 fn unknown(name: &[u8], topology: &Topology) -> Result<Route, Failure> {
     // A browser that was made to talk to a server: what follows is of somebody else's making.
     if name.eq_ignore_ascii_case(b"post") || name.eq_ignore_ascii_case(b"host:") {
@@ -183,35 +182,30 @@ fn unknown(name: &[u8], topology: &Topology) -> Result<Route, Failure> {
 }
 
 /// Answers what needs no upstream.
-fn local(info: &CommandInfo, command: &CommandRef<'_>) -> Option<Result<Route, Failure>> {
-    Some(Ok(match (info.name, command.len()) {
+fn local(info: &CommandInfo, command: &CommandRef<'_>) -> Option<Route> {
+    Some(match (info.name, command.len()) {
         ("ping", 1) => Route::Answer(Bytes::from_static(b"+PONG\r\n")),
         ("ping" | "echo", 2) => answer(&Reply::bulk(command.arg(1)?.to_vec())),
-        ("quit", _) => Route::Farewell(Bytes::from_static(b"+OK\r\n")),
-        _ => return None,
-    }))
-}
-
-/// Answers commands about the connection where it has no single upstream, as far as that is possible.
-fn stand_in(info: &CommandInfo, command: &CommandRef<'_>) -> Option<Result<Route, Failure>> {
-    let ok = || Ok(Route::Answer(Bytes::from_static(b"+OK\r\n")));
-    let argument = command.arg(1).unwrap_or(b"2");
-    Some(match info.name {
-        "select" if argument == b"0" => ok(),
-        "client|setinfo" | "client|setname" | "reset" if info.accepts(command.len()) => ok(),
-        "hello" if argument == b"2" => {
-            let fields: [(&'static str, Reply); 5] = [
-                ("server", Reply::bulk("redis")),
-                ("version", Reply::bulk("7.0.15")),
-                ("proto", Reply::Integer(2)),
-                ("mode", Reply::bulk("standalone")),
-                ("role", Reply::bulk("master")),
-            ];
-            Ok(answer(&Reply::map(fields)))
-        }
-        "hello" => Err(Failure("NOPROTO unsupported protocol version".to_owned())),
+        ("quit", _) => Route::Farewell(Bytes::from_static(OK)),
         _ => return None,
     })
+}
+
+/// Answers what is about the connection where there is no single one, as far as that is possible.
+fn stand_in(info: &CommandInfo, command: &CommandRef<'_>) -> Result<Route, Failure> {
+    match (info.name, command.arg(1)) {
+        ("select", Some(b"0")) => Ok(Route::Answer(Bytes::from_static(OK))),
+        ("hello", None | Some(b"2")) => {
+            let text = [("server", "redis"), ("version", "7.0.15"), ("mode", "standalone")];
+            let text = text.map(|(field, value)| (field, Reply::bulk(value)));
+            Ok(answer(&Reply::map([("proto", Reply::Integer(2))].into_iter().chain(text))))
+        }
+        ("hello", _) => Err(Failure::new("NOPROTO unsupported protocol version")),
+        _ => {
+            let name = shown(info.name);
+            Err(Failure(format!("ERR {name} needs one upstream, and here are several")))
+        }
+    }
 }
 
 /// Judges a command of a client that has yet to say the proxy's password.
@@ -231,18 +225,16 @@ pub(crate) fn authenticate(
             (user, given)
         }
         [name, ..] if name.eq_ignore_ascii_case(b"quit") => return route(command, topology),
-        _ => return Err(Failure("NOAUTH Authentication required.".to_owned())),
+        _ => return Err(Failure::new("NOAUTH Authentication required.")),
     };
     if user != b"default" || !is_same(given, password.as_bytes()) {
-        return Err(Failure(
-            "WRONGPASS invalid username-password pair or user is disabled.".to_owned(),
-        ));
+        return Err(Failure::new("WRONGPASS invalid username-password pair or user is disabled."));
     }
     *is_authenticated = true;
-    if command.is("hello") {
+    if args.len() > 3 {
         route(command, topology)
     } else {
-        Ok(Route::Answer(Bytes::from_static(b"+OK\r\n")))
+        Ok(Route::Answer(Bytes::from_static(OK)))
     }
 }
 

@@ -200,7 +200,7 @@ impl Session {
             Some(Ok(Route::Shared(upstream))) => Next::PassOn(upstream),
             _ if expected <= WHOLE => Next::Read,
             _ => {
-                self.fail(&Failure("ERR the command is too large to be routed".to_owned()));
+                self.fail(&Failure::new("ERR the command is too large to be routed"));
                 Next::Leave
             }
         }

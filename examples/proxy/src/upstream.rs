@@ -30,6 +30,10 @@ const SPARE: usize = 64;
 pub(crate) struct Failure(pub(crate) String);
 
 impl Failure {
+    pub(crate) fn new(text: impl Into<String>) -> Self {
+        Self(text.into())
+    }
+
     /// Returns the error reply. What could end its line is shown as spaces.
     pub(crate) fn to_reply(&self) -> Bytes {
         format!("-{}\r\n", self.0.replace(['\r', '\n'], " ")).into()
