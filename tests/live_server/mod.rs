@@ -24,6 +24,7 @@ const PORTS: usize = 5;
 #[derive(Debug)]
 pub struct Server {
     child: Child,
+    command: Command,
     folder: PathBuf,
     address: SocketAddr,
 }
@@ -58,18 +59,37 @@ impl Server {
         let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(&name);
         fs::create_dir_all(&folder).expect("a folder for the server");
         let address = free_address();
-        let child = Command::new(program)
+        let mut command = Command::new(program);
+        command
             .args(["--port", &address.port().to_string(), "--bind", "127.0.0.1"])
             .args(["--save", "", "--appendonly", "no", "--enable-debug-command", "yes"])
             .args(options)
             .current_dir(&folder)
             .stdin(Stdio::null())
             .stdout(File::create(folder.join("log")).expect("a file for the log"))
-            .stderr(Stdio::null())
-            .spawn()
-            .expect("the server starts");
-        let mut server = Self { child, folder, address };
+            .stderr(Stdio::null());
+        let child = command.spawn().expect("the server starts");
+        let mut server = Self { child, command, folder, address };
         server.wait_until_it_answers(&name).then_some(server)
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Ends it at once, as a crash does.
+    pub fn kill(&mut self) {
+        self.child.kill().expect("a child of this process");
+        self.child.wait().expect("its end");
+    }
+
+    /// Starts it again after its end: on the same port, in the same folder.
+    pub fn restart(&mut self) {
+        self.child = self.command.spawn().expect("the server starts");
+        let name = self.folder.file_name().and_then(|name| name.to_str()).expect("its name");
+        let name = name.to_owned();
+        assert!(self.wait_until_it_answers(&name), "it ended by itself");
     }
 
     /// Returns whether it answers; `false` if it ended by itself.
@@ -126,7 +146,7 @@ fn program() -> Option<PathBuf> {
     env::split_paths(&path).map(|folder| folder.join(PROGRAM)).find(|program| program.is_file())
 }
 
-fn free_address() -> SocketAddr {
+pub fn free_address() -> SocketAddr {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
     listener.local_addr().expect("the address of a listener")
 }

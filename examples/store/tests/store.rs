@@ -2,19 +2,21 @@
 //!
 //! Where Redis's programs are missing, what needs them is skipped; with `ZRESP_REQUIRE_REDIS` it fails.
 
-#[path = "../../../tests/live_server/mod.rs"]
-mod live_server;
 mod support;
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::time::Duration;
 
-use live_server::Server;
-use support::{Client, Store, array, program, resident_kib, run};
+use support::live_server::Server;
+use support::{Client, Daemon, array, program, run};
 
 /// Commands and what is compared of their replies.
 const SESSION: &str = include_str!("session.txt");
+
+fn start() -> Daemon {
+    Daemon::start(env!("CARGO_BIN_EXE_zresp-store"), &[])
+}
 
 /// What of a reply must be equal.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -57,7 +59,7 @@ fn normal(compare: Compare, wire: &[u8]) -> Vec<u8> {
 #[test]
 fn a_session_gets_the_replies_of_redis_in_both_protocols() {
     let Some(redis) = Server::start() else { return };
-    let store = Store::start();
+    let store = start();
     for hello in ["HELLO 2", "HELLO 3"] {
         let mut theirs = Client::new(redis.connect());
         let mut ours = Client::new(store.connect());
@@ -79,7 +81,7 @@ fn a_session_gets_the_replies_of_redis_in_both_protocols() {
 
 #[test]
 fn pipelines_cut_anywhere_get_the_same_replies() {
-    let store = Store::start();
+    let store = start();
     let mut stable = session();
     // Without what is popped by chance, and its like.
     stable.retain(|(compare, wire)| {
@@ -115,7 +117,7 @@ fn pipelines_cut_anywhere_get_the_same_replies() {
 
 #[test]
 fn an_inline_command_is_a_command() {
-    let store = Store::start();
+    let store = start();
     let mut client = Client::new(store.connect());
     assert_eq!(client.ask(b"\r\nset 'a key' \"a\\x41\"\r\n"), b"+OK\r\n");
     assert_eq!(client.ask(b"GET 'a key'\n"), b"$2\r\naA\r\n");
@@ -124,7 +126,7 @@ fn an_inline_command_is_a_command() {
 #[test]
 fn broken_input_is_answered_behind_the_replies_that_are_due() {
     let redis = Server::start();
-    let store = Store::start();
+    let store = start();
     for (input, reason) in [
         (&b"*x\r\n"[..], "invalid multibulk length"),
         (b"*1x\r\n", "invalid multibulk length"),
@@ -156,7 +158,7 @@ fn broken_input_is_answered_behind_the_replies_that_are_due() {
 
 #[test]
 fn a_value_of_64_mib_comes_back() {
-    let store = Store::start();
+    let store = start();
     let value: Vec<u8> = (0..64 << 20).map(|at: u32| (at >> 3).to_le_bytes()[0]).collect();
     let mut client = Client::new(store.connect());
     let header = format!("*3\r\n$3\r\nSET\r\n$1\r\nk\r\n${}\r\n", value.len());
@@ -170,23 +172,23 @@ fn a_value_of_64_mib_comes_back() {
 
 #[test]
 fn a_client_that_does_not_read_takes_no_memory() {
-    let store = Store::start();
+    let store = start();
     Client::new(store.connect()).ask(&array("SETRANGE k 99999 x"));
-    let before = resident_kib(store.id());
+    let before = store.resident_kib();
     let stream = store.connect();
     stream.set_write_timeout(Some(Duration::from_millis(300))).expect("a timeout");
     let asks = array("GET k").repeat(1000);
     // It takes what it has room for, and no more: with nobody to read, that ends.
     let blocked = (0..10_000).find_map(|_| (&stream).write_all(&asks).err());
     assert!(blocked.is_some(), "the server has read 300 MB of commands and got rid of no reply");
-    let grown = resident_kib(store.id()).saturating_sub(before);
+    let grown = store.resident_kib().saturating_sub(before);
     assert!(grown < 16 * 1024, "{grown} KiB for one client");
     assert_eq!(Client::new(store.connect()).ask(&array("PING")), b"+PONG\r\n");
 }
 
 #[test]
 fn keys_expire_by_themselves() {
-    let store = Store::start();
+    let store = start();
     let mut client = Client::new(store.connect());
     client.ask(&array("SET k v PX 20"));
     client.ask(&array("SET other v"));
@@ -199,7 +201,7 @@ fn keys_expire_by_themselves() {
 
 #[test]
 fn scan_meets_each_key_while_others_go() {
-    let store = Store::start();
+    let store = start();
     let mut client = Client::new(store.connect());
     for key in 0..200 {
         client.ask(&array(&format!("SET key:{key} v")));
@@ -228,7 +230,7 @@ fn scan_meets_each_key_while_others_go() {
 
 #[test]
 fn it_stops_when_it_is_told_behind_the_replies_that_are_due() {
-    let mut store = Store::start();
+    let mut store = start();
     let mut client = Client::new(store.connect());
     client.ask(&array("PING"));
     client.send(&array("INCR n").repeat(1000));
@@ -243,7 +245,7 @@ fn it_stops_when_it_is_told_behind_the_replies_that_are_due() {
 #[test]
 fn redis_cli_has_a_session_in_both_protocols() {
     let Some(cli) = program("redis-cli") else { return };
-    let store = Store::start();
+    let store = start();
     let port = store.address().port().to_string();
     for protocol in ["-2", "-3"] {
         let script = "FLUSHALL\nSET k 1\nINCR k\nHSET h f v\nHGETALL h\nCOMMAND DOCS GET\nNOSUCH\n";
@@ -261,7 +263,7 @@ fn redis_cli_has_a_session_in_both_protocols() {
 #[test]
 fn redis_benchmark_runs_all_its_tests() {
     let Some(benchmark) = program("redis-benchmark") else { return };
-    let store = Store::start();
+    let store = start();
     let port = store.address().port().to_string();
     for pipeline in ["1", "32"] {
         let options = ["-p", &port, "-q", "-n", "20000", "-r", "1000", "-P", pipeline];
