@@ -168,7 +168,8 @@ pub(crate) async fn pass_on(session: &mut Session, upstream: &Upstream) -> io::R
             Ok(Some(rest)) => session.input = rest,
             Ok(None) => return Err(io::ErrorKind::UnexpectedEof.into()),
             Err(Broken::Reader(error)) => return Err(error),
-            Err(Broken::Writer(_)) => {
+            Err(Broken::Writer(_, rest)) => {
+                session.input = rest;
                 target = Err(upstream.failure(CLOSED));
             }
         }
@@ -231,11 +232,12 @@ async fn pass_back(
 /// Which side has failed.
 enum Broken {
     Reader(io::Error),
-    Writer(io::Error),
+    /// With what has been read and was not to be written.
+    Writer(io::Error, BytesMut),
 }
 
 impl From<Broken> for io::Error {
-    fn from((Broken::Reader(error) | Broken::Writer(error)): Broken) -> Self {
+    fn from((Broken::Reader(error) | Broken::Writer(error, _)): Broken) -> Self {
         error
     }
 }
@@ -257,13 +259,18 @@ async fn pass<R: AsyncRead + Unpin, W: AsyncWrite + Unpin + ?Sized>(
         }
         let (taken, rest) = chunk.filled().split_at(take(chunk.filled()));
         let written = match Pin::new(&mut *to).poll_write(cx, taken) {
-            Poll::Ready(written) => written.map_err(Broken::Writer)?,
+            Poll::Ready(Ok(written)) => written,
+            Poll::Ready(Err(error)) => {
+                return Poll::Ready(Err(Broken::Writer(error, BytesMut::from(rest))));
+            }
             Poll::Pending => 0,
         };
         unwritten.extend_from_slice(&taken[written..]);
         Poll::Ready(Ok(Some(BytesMut::from(rest))))
     });
-    let rest = rest.await?;
-    to.write_all(&unwritten).await.map_err(Broken::Writer)?;
-    Ok(rest)
+    let Some(rest) = rest.await? else { return Ok(None) };
+    match to.write_all(&unwritten).await {
+        Ok(()) => Ok(Some(rest)),
+        Err(error) => Err(Broken::Writer(error, rest)),
+    }
 }
