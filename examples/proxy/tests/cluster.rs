@@ -1,0 +1,183 @@
+//! A Redis Cluster behind the proxy looks like one server, while slots move and primaries fail.
+
+mod support;
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use zresp::cluster::key_slot;
+
+use support::checker::{Checker, Commands, Load, Memory};
+use support::cluster::Cluster;
+use support::{Client, Daemon, PATIENCE, array, bulk, command, pattern, proxy, say};
+
+/// How long it may take until a replica has taken over: the timeout of a node, twice, and an election.
+const FAILOVER: Duration = Duration::from_secs(40);
+
+const LOAD: Load =
+    Load { clients: 8, largest: 200_000, commands: Commands::WithoutState, ..Load::MIXED };
+
+/// Six servers at a time are enough for a small machine.
+fn alone() -> MutexGuard<'static, ()> {
+    static ALONE: Mutex<()> = Mutex::new(());
+    ALONE.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Returns a proxy that is told one of the nodes.
+fn proxy_of(cluster: &Cluster) -> Daemon {
+    proxy(&["--cluster", &cluster.nodes[0].address().to_string()])
+}
+
+#[test]
+fn a_cluster_looks_like_one_server() {
+    let _alone = alone();
+    let Some(cluster) = Cluster::start() else { return };
+    let proxy = proxy_of(&cluster);
+    let mut client = Client::new(proxy.connect());
+    for key in 0..300 {
+        client.send(&array(&format!("SET key:{key} {key}")));
+    }
+    for _ in 0..300 {
+        assert_eq!(client.receive(), b"+OK\r\n");
+    }
+    for key in 0..300 {
+        assert_eq!(client.ask(&array(&format!("GET key:{key}"))), bulk(key.to_string().as_bytes()));
+    }
+    for (line, expected) in [
+        ("MSET a 1 b 2 c 3 d 4", "+OK\r\n"),
+        ("MGET d nokey a b a", "*5\r\n$1\r\n4\r\n$-1\r\n$1\r\n1\r\n$1\r\n2\r\n$1\r\n1\r\n"),
+        ("EXISTS a b a nokey", ":3\r\n"),
+        ("TOUCH a b nokey", ":2\r\n"),
+        ("DEL a b nokey", ":2\r\n"),
+        ("UNLINK c d a", ":2\r\n"),
+        ("HSET h f v", ":1\r\n"),
+        ("HGET h f", "$1\r\nv\r\n"),
+        ("RPUSH {x}l a b", ":2\r\n"),
+        ("RPOPLPUSH {x}l {x}m", "$1\r\nb\r\n"),
+        ("EVAL 'return redis.call(\"INCR\", KEYS[1])' 1 n", ":1\r\n"),
+        ("XADD s 1-1 f v", "$3\r\n1-1\r\n"),
+        ("INCR h", "-WRONGTYPE Operation against a key holding the wrong kind of value\r\n"),
+        ("PING", "+PONG\r\n"),
+    ] {
+        assert_eq!(client.answer(line), expected, "{line}");
+    }
+    for line in ["RENAME a b", "SINTER a b", "EVAL 'return 1' 2 a b"] {
+        let answer = client.answer(line);
+        assert!(answer.starts_with("-CROSSSLOT "), "{line}: {answer:?}");
+    }
+    for line in ["MULTI", "SUBSCRIBE news", "BLPOP l 0"] {
+        let answer = client.answer(line);
+        assert!(answer.starts_with("-ERR ") && answer.len() > 20, "{line}: {answer:?}");
+    }
+    for key in ["one", "two", "three"] {
+        let value = pattern::bytes(key_slot(key.as_bytes()).into(), 5 << 20);
+        assert_eq!(client.ask(&command(&[b"SET", key.as_bytes(), &value])), b"+OK\r\n");
+        assert!(client.ask(&array(&format!("GET {key}"))) == bulk(&value), "{key}");
+    }
+    let checker = Checker::start(proxy.address(), LOAD);
+    std::thread::sleep(Duration::from_secs(1));
+    checker.finish().assert_flawless();
+}
+
+#[test]
+fn redirections_are_followed() {
+    let _alone = alone();
+    let Some(cluster) = Cluster::start() else { return };
+    let proxy = proxy_of(&cluster);
+    let mut client = Client::new(proxy.connect());
+    let slot = key_slot(b"{moving}");
+    let from = cluster.primary_of(slot);
+    let to = cluster.primary_of(slot.wrapping_add(16384 / 3) % 16384);
+    assert_ne!(from, to);
+    let key = |at: usize| format!("{{moving}}:{at}");
+    for at in 0..20 {
+        assert_eq!(client.ask(&array(&format!("SET {} {at}", key(at)))), b"+OK\r\n");
+    }
+    let large = pattern::bytes(7, 1 << 20);
+    let set_large =
+        |client: &mut Client, name: &str| client.ask(&command(&[b"SET", name.as_bytes(), &large]));
+
+    // Half of the keys are here, half of them there; new ones are made there.
+    cluster.open(slot, from, to);
+    assert_eq!(cluster.move_keys(slot, from, to, 10), 10);
+    for at in 0..20 {
+        assert_eq!(
+            client.ask(&array(&format!("GET {}", key(at)))),
+            bulk(at.to_string().as_bytes())
+        );
+        client.send(&array(&format!("APPEND {} +", key(at))));
+        client.send(&array("ECHO between"));
+        assert!(client.receive().starts_with(b":"), "APPEND to {}", key(at));
+        assert_eq!(client.receive(), bulk(b"between"));
+    }
+    assert_eq!(client.answer("SET {moving}:new v"), "+OK\r\n");
+    assert_eq!(client.ask(&array("GET {moving}:new")), bulk(b"v"));
+    assert_eq!(client.answer("GET {moving}:none"), "$-1\r\n");
+    // A value that is cut through cannot be sent twice, if the proxy has not kept it: an error says so.
+    let answer = set_large(&mut client, "{moving}:large");
+    say(&format!("a large value into an open slot: {}", answer.escape_ascii()));
+    assert!(answer == b"+OK\r\n" || answer.starts_with(b"-"), "{}", answer.escape_ascii());
+    assert_eq!(client.ask(&array("ECHO behind")), bulk(b"behind"));
+
+    // All of them are there, and nobody has told the proxy.
+    while cluster.move_keys(slot, from, to, 100) > 0 {}
+    cluster.close(slot, from, to);
+    for at in 0..20 {
+        let expected = bulk(format!("{at}+").as_bytes());
+        assert_eq!(client.ask(&array(&format!("GET {}", key(at)))), expected);
+    }
+    support::until("a large value in a slot that has moved", PATIENCE, || {
+        (set_large(&mut client, "{moving}:large") == b"+OK\r\n").then_some(())
+    });
+    assert!(client.ask(&array("GET {moving}:large")) == bulk(&large));
+    let keys = (0..20).map(key).collect::<Vec<_>>().join(" ");
+    assert!(client.answer(&format!("MGET {keys} elsewhere")).starts_with("*21\r\n$2\r\n0+\r\n"));
+}
+
+#[test]
+fn slots_move_under_load_and_nothing_is_lost() {
+    let _alone = alone();
+    let Some(cluster) = Cluster::start() else { return };
+    let proxy = proxy_of(&cluster);
+    let mut checker = Checker::start(proxy.address(), LOAD);
+    checker.wait_for_replies(2000, PATIENCE);
+    let (first, second) = (cluster.primary_of(0), cluster.primary_of(16383));
+    cluster.reshard(600, first, second);
+    checker.wait_for_replies(1000, PATIENCE);
+    cluster.reshard(600, second, first);
+    checker.wait_for_replies(1000, PATIENCE);
+    let report = checker.finish();
+    say(&format!("1200 slots moved: {report:?}"));
+}
+
+#[test]
+fn a_failed_primary_is_replaced_under_load() {
+    let _alone = alone();
+    let Some(mut cluster) = Cluster::start() else { return };
+    let proxy = proxy_of(&cluster);
+    let mut checker = Checker::start(proxy.address(), Load { memory: Memory::MayGoBack, ..LOAD });
+    checker.wait_for_replies(2000, PATIENCE);
+    let mut failed = Vec::new();
+    // First the node that the proxy was told, then another one.
+    for slot in [cluster.slots(0)[0].clone().next().expect("a slot"), 16383] {
+        let primary = cluster.primary_of(slot);
+        cluster.nodes[primary].kill();
+        failed.push(primary);
+        checker.wait_for_an_error(PATIENCE);
+        let next = cluster.wait_for_another_primary(slot, primary);
+        say(&format!("node {next} has taken over from {primary}"));
+        let mut client = Client::new(proxy.connect());
+        let key = (0..1000)
+            .map(|at| format!("key:{at}"))
+            .find(|key| cluster.primary_of(key_slot(key.as_bytes())) == next);
+        let key = key.expect("a key of the new primary");
+        support::until("the new primary to be found", FAILOVER, || {
+            (client.answer(&format!("SET {key} v")) == "+OK\r\n").then_some(())
+        });
+        checker.wait_for_replies(2000, FAILOVER);
+        cluster.nodes[primary].restart();
+    }
+    let report = checker.finish();
+    say(&format!("primaries {failed:?} killed: {report:?}"));
+    assert!(report.slowest < PATIENCE, "{report:?}");
+}

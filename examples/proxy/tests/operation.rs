@@ -1,0 +1,213 @@
+//! Starting, stopping and watching the program.
+
+mod support;
+
+use std::fs;
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use support::{
+    Client, Daemon, PATIENCE, PROGRAM, Server, array, pattern, program, proxy, proxy_of,
+    proxy_with, run,
+};
+
+#[test]
+fn without_options_it_serves_by_itself() {
+    let proxy = proxy(&[]);
+    let mut client = Client::new(proxy.connect());
+    for (line, expected) in [
+        ("PING", "+PONG\r\n"),
+        ("SET k 1", "+OK\r\n"),
+        ("INCR k", ":2\r\n"),
+        ("HSET h f v", ":1\r\n"),
+        ("HGETALL h", "*2\r\n$1\r\nf\r\n$1\r\nv\r\n"),
+        ("RPUSH l a b", ":2\r\n"),
+        ("LRANGE l 0 -1", "*2\r\n$1\r\na\r\n$1\r\nb\r\n"),
+        ("MSET a 1 b 2", "+OK\r\n"),
+        ("MGET a b c", "*3\r\n$1\r\n1\r\n$1\r\n2\r\n$-1\r\n"),
+        ("DBSIZE", ":5\r\n"),
+        ("FLUSHALL", "+OK\r\n"),
+        ("EXISTS k h l a b", ":0\r\n"),
+    ] {
+        assert_eq!(client.answer(line), expected, "{line}");
+    }
+    assert!(client.answer("HELLO 3").starts_with('%'));
+    assert_eq!(client.answer("HGETALL h"), "%0\r\n");
+}
+
+#[test]
+fn each_of_two_proxies_has_a_store_of_its_own() {
+    let proxies = [proxy(&[]), proxy(&[])];
+    let [mut first, mut second] = proxies.each_ref().map(|proxy| Client::new(proxy.connect()));
+    assert_eq!(first.answer("SET k v"), "+OK\r\n");
+    assert_eq!(second.answer("GET k"), "$-1\r\n");
+}
+
+#[test]
+fn redis_cli_can_use_it_as_it_says() {
+    let Some(cli) = program("redis-cli") else { return };
+    let proxy = proxy(&[]);
+    let port = proxy.address().port().to_string();
+    let output = run(&cli, &["-h", "127.0.0.1", "-p", &port], "SET k v\nGET k\nINCR k\n");
+    assert_eq!(output, "OK\nv\nERR value is not an integer or out of range\n\n");
+}
+
+/// Asks it to stop while there are replies due; returns what they are.
+fn stop_with_replies_due(mut proxy: Daemon, commands: &[u8]) -> Vec<u8> {
+    let mut idle = proxy.connect();
+    let mut client = Client::new(proxy.connect());
+    assert_eq!(client.answer("ECHO first"), "$5\r\nfirst\r\n");
+    client.send(commands);
+    proxy.terminate();
+    let start = Instant::now();
+    let mut replies = Vec::new();
+    client.stream().read_to_end(&mut replies).expect("an end");
+    assert_eq!(idle.read(&mut [0]).expect("an end"), 0, "for who has asked nothing, too");
+    let status = proxy.wait();
+    assert!(status.success(), "{status}");
+    assert!(start.elapsed() < PATIENCE, "{:?}", start.elapsed());
+    assert!(TcpStream::connect(proxy.address()).is_err(), "it still listens");
+    replies
+}
+
+#[test]
+fn it_stops_when_it_is_told_behind_the_replies_that_are_due() {
+    let counts = (1..=1000).map(|count| format!(":{count}\r\n")).collect::<Vec<_>>().concat();
+    let replies = stop_with_replies_due(proxy(&[]), &array("INCR n").repeat(1000));
+    assert_eq!(String::from_utf8_lossy(&replies), counts);
+
+    let Some(redis) = Server::start() else { return };
+    let replies = stop_with_replies_due(proxy_of([&redis]), &array("INCR n").repeat(1000));
+    assert_eq!(String::from_utf8_lossy(&replies), counts);
+
+    // A reply that takes its time, and one that is large.
+    let value = pattern::bytes(1, 5 << 20);
+    let set = support::command(&[b"SET", b"large", &value]);
+    assert_eq!(Client::new(redis.connect()).ask(&set), b"+OK\r\n");
+    let commands = [array("DEBUG SLEEP 0.7"), array("GET large")].concat();
+    let replies = stop_with_replies_due(proxy_of([&redis]), &commands);
+    assert!(replies == [b"+OK\r\n".to_vec(), support::bulk(&value)].concat(), "{}", replies.len());
+}
+
+#[test]
+fn a_client_that_waits_for_ever_does_not_keep_it_from_stopping() {
+    let Some(redis) = Server::start() else { return };
+    let mut proxy = proxy_of([&redis]);
+    let mut blocked = Client::new(proxy.connect());
+    blocked.send(&array("BLPOP nolist 0"));
+    let mut subscriber = Client::new(proxy.connect());
+    assert!(subscriber.answer("SUBSCRIBE news").contains("subscribe"));
+    proxy.terminate();
+    let start = Instant::now();
+    assert!(proxy.wait().success());
+    assert!(start.elapsed() < 2 * PATIENCE, "{:?}", start.elapsed());
+}
+
+/// Returns the head and the body of what is answered to a request for a path.
+fn http(address: SocketAddr, path: &str) -> (String, String) {
+    let mut stream = TcpStream::connect(address).expect("a connection");
+    stream.set_read_timeout(Some(PATIENCE)).expect("a timeout");
+    let request = format!("GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
+    stream.write_all(request.as_bytes()).expect("it takes it");
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).expect("text, and an end");
+    let (head, body) = answer.split_once("\r\n\r\n").expect("a head");
+    (head.to_owned(), body.to_owned())
+}
+
+/// Returns the samples of a text in Prometheus's format, each with its value.
+fn samples(text: &str) -> Vec<(String, f64)> {
+    let lines = text.lines().filter(|line| !line.is_empty() && !line.starts_with('#'));
+    let sample = |line: &str| {
+        let (name, value) = line.rsplit_once(' ').unwrap_or_else(|| panic!("no sample: {line:?}"));
+        let value = value.parse().unwrap_or_else(|_| panic!("no value: {line:?}"));
+        (name.to_owned(), value)
+    };
+    lines.map(sample).collect()
+}
+
+#[test]
+fn metrics_grow_with_what_is_done() {
+    let mut proxy = proxy(&["--metrics", "127.0.0.1:0"]);
+    let metrics = proxy.next_address();
+    let read = || {
+        let (head, body) = http(metrics, "/metrics");
+        assert!(head.starts_with("HTTP/1.1 200 "), "{head}");
+        assert!(head.to_lowercase().contains("content-type: text/plain"), "{head}");
+        for (name, _) in samples(&body) {
+            let name = name.split('{').next().unwrap_or_default();
+            let family =
+                ["_bucket", "_sum", "_count"].iter().find_map(|end| name.strip_suffix(end));
+            let is_typed = |name: &str| body.contains(&format!("# TYPE {name} "));
+            assert!(
+                is_typed(name) || family.is_some_and(is_typed),
+                "{name} without a type:\n{body}"
+            );
+        }
+        samples(&body)
+    };
+    let before = read();
+    let mut client = Client::new(proxy.connect());
+    for _ in 0..100 {
+        assert_eq!(client.answer("SET k 'twenty bytes of text'"), "+OK\r\n");
+    }
+    for _ in 0..10 {
+        assert!(client.answer("INCR k").starts_with("-ERR "));
+    }
+    let after = read();
+    for (word, least) in
+        [("connection", 1.0), ("command", 110.0), ("error", 10.0), ("bytes", 2000.0)]
+    {
+        let sum = |samples: &[(String, f64)]| {
+            let named = samples.iter().filter(|(name, _)| name.contains(word));
+            named.map(|(_, value)| value).fold(0.0, |sum, value| sum + value)
+        };
+        let (before, after) = (sum(&before), sum(&after));
+        assert!(after - before >= least, "{word}: from {before} to {after}");
+    }
+    assert!(after.iter().any(|(name, _)| name.contains("latency") || name.contains("seconds")));
+    assert!(http(metrics, "/nothing").0.starts_with("HTTP/1.1 404 "));
+}
+
+#[test]
+fn an_address_that_is_taken_is_said_and_ends_it() {
+    let first = proxy(&[]);
+    let taken = first.address().to_string();
+    let mut command = Command::new(PROGRAM);
+    let output = command.args(["--listen", &taken]).output().expect("the program starts");
+    assert!(!output.status.success());
+    assert!(output.stdout.is_empty());
+    assert!(String::from_utf8_lossy(&output.stderr).contains(&taken), "{output:?}");
+}
+
+#[test]
+fn the_demo_shows_requests_per_second() {
+    let mut command = Command::new(PROGRAM);
+    let start = Instant::now();
+    let output =
+        command.args(["--listen", "127.0.0.1:0", "--demo", "1"]).output().expect("its end");
+    assert!(output.status.success(), "{output:?}");
+    assert!(start.elapsed() < Duration::from_secs(30), "{:?}", start.elapsed());
+    let text = String::from_utf8_lossy(&output.stdout);
+    for word in ["p50", "p99", "p99.9", "max"] {
+        assert!(text.contains(word), "no {word}: {output:?}");
+    }
+}
+
+#[test]
+fn nothing_is_left_behind_of_clients_that_are_gone() {
+    let Some(redis) = Server::start() else { return };
+    let proxy = proxy_with([&redis], &["--log", "error"]);
+    let files = || fs::read_dir(format!("/proc/{}/fd", proxy.id())).expect("its files").count();
+    Client::new(proxy.connect()).answer("GET k");
+    let before = files();
+    for turn in 0..300 {
+        let mut client = Client::new(proxy.connect());
+        let line = ["GET k", "SELECT 1", "SUBSCRIBE news", "MULTI", "PING"][turn % 5];
+        assert!(!client.answer(line).starts_with('-'), "{line}");
+    }
+    // Those to the upstream are closed a moment later.
+    support::until("files to be closed", PATIENCE, || (files() <= before + 8).then_some(()));
+}

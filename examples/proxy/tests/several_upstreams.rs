@@ -1,0 +1,239 @@
+//! Keys that are spread over several servers: commands of several keys look as with a single one.
+
+mod support;
+
+use std::collections::BTreeMap;
+
+use support::checker::{Checker, Commands, Load, Memory};
+use support::{Client, Daemon, PATIENCE, Server, array, bulk, command, pattern, proxy_of, say};
+
+/// Three servers, a proxy in front of them, and a client of it.
+struct Spread {
+    servers: [Server; 3],
+    proxy: Daemon,
+    client: Client,
+}
+
+impl Spread {
+    fn start() -> Option<Self> {
+        let servers = [Server::start()?, Server::start()?, Server::start()?];
+        let proxy = proxy_of(&servers);
+        let client = Client::new(proxy.connect());
+        Some(Self { servers, proxy, client })
+    }
+
+    /// Asserts what commands are answered, each as one types it.
+    fn assert_answers(&mut self, table: &[(&str, &str)]) {
+        for (line, expected) in table {
+            assert_eq!(self.client.answer(line), *expected, "{line}");
+        }
+    }
+}
+
+#[test]
+fn keys_are_spread_and_found_again() {
+    const KEYS: usize = 300;
+    let Some(mut spread) = Spread::start() else { return };
+    for key in 0..KEYS {
+        spread.client.send(&array(&format!("SET key:{key} {key}")));
+    }
+    for _ in 0..KEYS {
+        assert_eq!(spread.client.receive(), b"+OK\r\n");
+    }
+    for key in 0..KEYS {
+        spread.client.send(&array(&format!("GET key:{key}")));
+    }
+    for key in 0..KEYS {
+        assert_eq!(spread.client.receive(), bulk(key.to_string().as_bytes()));
+    }
+    let sizes = spread.servers.each_ref().map(|server| {
+        let size = Client::new(server.connect()).ask(&array("DBSIZE"));
+        let size = String::from_utf8(size).expect("a number");
+        size.trim().trim_start_matches(':').parse::<usize>().expect("a number")
+    });
+    assert_eq!(sizes.iter().sum::<usize>(), KEYS, "{sizes:?}");
+    assert!(sizes.iter().all(|size| *size > KEYS / 10), "{sizes:?}");
+}
+
+#[test]
+fn commands_of_many_keys_are_split_and_joined() {
+    let Some(mut spread) = Spread::start() else { return };
+    spread.assert_answers(&[
+        ("MSET a 1 b 2 c 3 d 4 e 5 f 6", "+OK\r\n"),
+        ("MGET a nokey b a f", "*5\r\n$1\r\n1\r\n$-1\r\n$1\r\n2\r\n$1\r\n1\r\n$1\r\n6\r\n"),
+        ("mget c", "*1\r\n$1\r\n3\r\n"),
+        ("EXISTS a a nokey b", ":3\r\n"),
+        ("TOUCH a b c d nokey", ":4\r\n"),
+        ("MSET a x a y b z", "+OK\r\n"),
+        ("MGET a b", "*2\r\n$1\r\ny\r\n$1\r\nz\r\n"),
+        ("DEL a b a nokey", ":2\r\n"),
+        ("UNLINK c d e f c", ":4\r\n"),
+        ("MGET a b c d e f", "*6\r\n$-1\r\n$-1\r\n$-1\r\n$-1\r\n$-1\r\n$-1\r\n"),
+        // Not a string: no error for MGET, but nothing to be seen.
+        ("RPUSH list x", ":1\r\n"),
+        ("MSET a 1 b 2", "+OK\r\n"),
+        ("MGET a list b", "*3\r\n$1\r\n1\r\n$-1\r\n$1\r\n2\r\n"),
+        ("INCR list", "-WRONGTYPE Operation against a key holding the wrong kind of value\r\n"),
+        ("MSET {t}a 1 {t}b 2", "+OK\r\n"),
+        ("MGET {t}b {t}a", "*2\r\n$1\r\n2\r\n$1\r\n1\r\n"),
+        // In one slot, any command is as with one server.
+        ("SINTERSTORE {s}c {s}a {s}b", ":0\r\n"),
+        ("RENAME {t}a {t}c", "+OK\r\n"),
+    ]);
+    for (line, reason) in [
+        ("MSET a 1 b", "wrong number of arguments for 'mset' command"),
+        ("MGET", "wrong number of arguments for 'mget' command"),
+        ("DEL", "wrong number of arguments for 'del' command"),
+        ("EXISTS", "wrong number of arguments for 'exists' command"),
+    ] {
+        assert_eq!(spread.client.answer(line), format!("-ERR {reason}\r\n"), "{line}");
+    }
+    assert_eq!(spread.client.ask(&array("GET b")), bulk(b"2"), "after a MSET that was none");
+}
+
+#[test]
+fn splits_agree_with_a_map_whatever_is_asked() {
+    let Some(mut spread) = Spread::start() else { return };
+    let mut map = BTreeMap::<String, Vec<u8>>::new();
+    let mut random = fastrand::Rng::with_seed(1);
+    for turn in 0..400 {
+        let count = random.usize(1..=30);
+        let keys: Vec<_> = (0..count).map(|_| format!("k{}", random.u8(..50))).collect();
+        let names = keys.iter().map(String::as_bytes);
+        let count_known =
+            |map: &BTreeMap<_, _>| keys.iter().filter(|key| map.contains_key(*key)).count();
+        let (command, expected) = match random.u8(..10) {
+            0..4 => {
+                let size = |random: &mut fastrand::Rng| {
+                    random.usize(..if turn % 9 == 0 { 90_000 } else { 90 })
+                };
+                let values: Vec<_> = (0..count)
+                    .map(|at| pattern::bytes((turn * 100 + at) as u64, size(&mut random)))
+                    .collect();
+                let pairs = names.zip(&values).flat_map(|(name, value)| [name, value]);
+                let command = command(&[&b"MSET"[..]].into_iter().chain(pairs).collect::<Vec<_>>());
+                map.extend(keys.iter().cloned().zip(values));
+                (command, b"+OK\r\n".to_vec())
+            }
+            4..8 => {
+                let values = keys.iter().map(|key| {
+                    map.get(key).map_or_else(|| b"$-1\r\n".to_vec(), |value| bulk(value))
+                });
+                let head = format!("*{count}\r\n").into_bytes();
+                let expected = [head].into_iter().chain(values).collect::<Vec<_>>().concat();
+                (command(&[&b"MGET"[..]].into_iter().chain(names).collect::<Vec<_>>()), expected)
+            }
+            8 => {
+                let name: &[u8] = if turn % 2 == 0 { b"EXISTS" } else { b"TOUCH" };
+                let expected = format!(":{}\r\n", count_known(&map)).into_bytes();
+                (command(&[name].into_iter().chain(names).collect::<Vec<_>>()), expected)
+            }
+            _ => {
+                let name: &[u8] = if turn % 2 == 0 { b"DEL" } else { b"UNLINK" };
+                let before = map.len();
+                map.retain(|key, _| !keys.contains(key));
+                let expected = format!(":{}\r\n", before - map.len()).into_bytes();
+                (command(&[name].into_iter().chain(names).collect::<Vec<_>>()), expected)
+            }
+        };
+        let found = spread.client.ask(&command);
+        let shown = |bytes: &[u8]| bytes[..bytes.len().min(300)].escape_ascii().to_string();
+        assert!(
+            found == expected,
+            "{turn}: {}\n{}\n{}",
+            shown(&command),
+            shown(&expected),
+            shown(&found)
+        );
+    }
+}
+
+#[test]
+fn what_cannot_be_split_or_routed_is_refused_and_the_rest_goes_on() {
+    let Some(mut spread) = Spread::start() else { return };
+    for line in ["RENAME a b", "SINTER a b c", "MSETNX a 1 b 2", "SMOVE a b x", "COPY a b"] {
+        let answer = spread.client.answer(line);
+        assert!(answer.starts_with("-CROSSSLOT "), "{line}: {answer:?}");
+    }
+    for line in ["MULTI", "WATCH a", "SUBSCRIBE news", "MONITOR", "SELECT 1", "BLPOP a 0"] {
+        let answer = spread.client.answer(line);
+        assert!(answer.starts_with("-ERR ") && answer.len() > 20, "{line}: {answer:?}");
+    }
+    // By this, clients know that they have to do with RESP2.
+    assert!(spread.client.answer("HELLO 3").starts_with("-NOPROTO "));
+    assert_eq!(spread.client.answer("SET k v"), "+OK\r\n");
+    assert_eq!(spread.client.ask(&array("GET k")), bulk(b"v"));
+}
+
+#[test]
+fn replies_of_several_servers_come_in_the_order_of_the_commands() {
+    let Some(mut spread) = Spread::start() else { return };
+    // The first server is slow, the others are not.
+    let slow = Client::new(spread.servers[0].connect()).ask(&array("DEBUG SLEEP 0"));
+    assert_eq!(slow, b"+OK\r\n");
+    let value = pattern::bytes(1, 200_000);
+    spread.client.ask(&command(&[b"SET", b"large", &value]));
+    for turn in 0..20 {
+        let script = "EVAL \"local n = 0 for i = 1, 1000000 do n = n + i end return ARGV[1]\" 1";
+        let key = turn % 7;
+        let commands = [
+            array(&format!("{script} key{key} {turn}")),
+            array(&format!("ECHO echo{turn}")),
+            array("GET large"),
+            array(&format!("MSET a {turn} b {turn} c {turn}")),
+            array("MGET a large b c"),
+            array("PING"),
+        ];
+        let number = bulk(turn.to_string().as_bytes());
+        let expected = [
+            number.clone(),
+            bulk(format!("echo{turn}").as_bytes()),
+            bulk(&value),
+            b"+OK\r\n".to_vec(),
+            [&b"*4\r\n"[..], &number, &bulk(&value), &number, &number].concat(),
+            b"+PONG\r\n".to_vec(),
+        ];
+        spread.client.send(&commands.concat());
+        for (at, expected) in expected.iter().enumerate() {
+            assert!(spread.client.receive() == *expected, "turn {turn}, reply {at}");
+        }
+    }
+}
+
+#[test]
+fn a_dead_server_costs_its_own_keys_and_no_others() {
+    let Some(mut spread) = Spread::start() else { return };
+    // What was in its memory is lost.
+    let load = Load { commands: Commands::WithoutState, memory: Memory::MayGoBack, ..Load::MIXED };
+    let mut checker = Checker::start(spread.proxy.address(), load);
+    checker.wait_for_replies(2000, PATIENCE);
+    spread.servers[1].kill();
+    checker.wait_for_an_error(PATIENCE);
+    checker.wait_for_replies(1000, PATIENCE);
+    let mut answers = [0, 0];
+    for key in 0..60 {
+        let answer = spread.client.ask(&array(&format!("SET key:{key} v")));
+        let is_error = answer.starts_with(b"-ERR ");
+        assert!(is_error || answer == b"+OK\r\n", "{}", answer.escape_ascii());
+        answers[usize::from(is_error)] += 1;
+    }
+    assert!(answers.iter().all(|count| *count > 5), "{answers:?}");
+    let keys = (0..60).map(|key| format!(" key:{key}")).collect::<Vec<_>>().concat();
+    assert!(spread.client.answer(&format!("MGET{keys}")).starts_with("-ERR "));
+    spread.servers[1].restart();
+    support::until("all servers", PATIENCE, || {
+        spread.client.answer(&format!("MGET{keys}")).starts_with("*60\r\n").then_some(())
+    });
+    checker.wait_for_replies(2000, PATIENCE);
+    let report = checker.finish();
+    say(&format!("one of three upstreams killed: {report:?}"));
+}
+
+#[test]
+fn load_on_several_servers_has_no_error() {
+    let Some(spread) = Spread::start() else { return };
+    let load = Load { clients: 20, commands: Commands::WithoutState, ..Load::MIXED };
+    let mut checker = Checker::start(spread.proxy.address(), load);
+    checker.wait_for_replies(10_000, 3 * PATIENCE);
+    checker.finish().assert_flawless();
+}

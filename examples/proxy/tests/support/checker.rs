@@ -1,0 +1,496 @@
+//! Clients that know what each of their replies has to be.
+//!
+//! Each client has keys of its own, and each write a value of its own. A reply is right if it is what
+//! this client's own commands lead to; an error, or the end of the connection, leaves open whether
+//! its command was done. Anything else panics: a reply that belongs to another request or another
+//! client, a value that is lost or comes twice, a reply that does not come.
+
+use std::io::{ErrorKind, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use zresp::ReplyRef;
+use zresp::io::{ReadError, ReplyReader};
+
+use super::known::{Counter, Key, Wrong};
+use super::{PATIENCE, command, pattern, until};
+
+const KEYS_OF_A_CLIENT: usize = 12;
+/// A batch up to this size fits the buffers of the sockets, read by the proxy or not.
+const WRITTEN_AT_ONCE: usize = 32 * 1024;
+
+/// What is sent.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Load {
+    pub(crate) clients: usize,
+    /// The size of the largest values.
+    pub(crate) largest: usize,
+    pub(crate) memory: Memory,
+    pub(crate) commands: Commands,
+    /// How long a reply may take.
+    pub(crate) patience: Duration,
+}
+
+impl Load {
+    /// Values on both sides of the 64 KiB above which they are cut through.
+    pub(crate) const MIXED: Self = Self {
+        clients: 12,
+        largest: 300_000,
+        memory: Memory::Kept,
+        commands: Commands::All,
+        patience: PATIENCE,
+    };
+}
+
+/// Whether a server can forget what it has acknowledged.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) enum Memory {
+    Kept,
+    /// A replica that takes over has not seen the last writes.
+    MayGoBack,
+}
+
+/// Which commands a server understands.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) enum Commands {
+    /// With `HELLO 3` from every third client, which gives it a connection of its own.
+    All,
+    /// Several servers have no state in common.
+    WithoutState,
+    /// The built-in store runs none.
+    WithoutScripts,
+}
+
+/// What has happened so far.
+#[derive(Debug, Default)]
+struct Seen {
+    stop: AtomicBool,
+    right: AtomicU64,
+    errors: AtomicU64,
+    closed: AtomicU64,
+    slowest_micros: AtomicU64,
+}
+
+/// What has happened until the end.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Report {
+    /// Right replies that are no errors.
+    pub(crate) right: u64,
+    pub(crate) errors: u64,
+    /// Connections that were closed in front of a reply that was due.
+    pub(crate) closed: u64,
+    /// The longest time between two replies that were due.
+    pub(crate) slowest: Duration,
+}
+
+impl Report {
+    /// Asserts that there was nothing but right replies.
+    pub(crate) fn assert_flawless(&self) {
+        assert!(self.right > 0 && self.errors == 0 && self.closed == 0, "{self:?}");
+    }
+}
+
+/// Clients at work, each in a thread of its own.
+#[derive(Debug)]
+pub(crate) struct Checker {
+    seen: Arc<Seen>,
+    clients: Vec<JoinHandle<()>>,
+}
+
+impl Checker {
+    pub(crate) fn start(address: SocketAddr, load: Load) -> Self {
+        let seen = Arc::new(Seen::default());
+        let spawn = |number| {
+            let client = Client::new(number, address, load, Arc::clone(&seen));
+            thread::spawn(move || client.work())
+        };
+        let clients = (0..load.clients).map(spawn).collect();
+        Self { seen, clients }
+    }
+
+    /// Waits for so many more right replies.
+    pub(crate) fn wait_for_replies(&mut self, count: u64, within: Duration) {
+        let enough = self.seen.right.load(Relaxed) + count;
+        self.wait("right replies", within, |seen| seen.right.load(Relaxed) >= enough);
+    }
+
+    /// Waits for one more error, or one more connection that is closed.
+    pub(crate) fn wait_for_an_error(&mut self, within: Duration) {
+        let count = |seen: &Seen| seen.errors.load(Relaxed) + seen.closed.load(Relaxed);
+        let before = count(&self.seen);
+        self.wait("an error", within, |seen| count(seen) > before);
+    }
+
+    fn wait(&mut self, what: &str, within: Duration, done: impl Fn(&Seen) -> bool) {
+        until(what, within, || {
+            self.join_finished();
+            done(&self.seen).then_some(())
+        });
+    }
+
+    /// A client only ends before it is told to by a panic.
+    fn join_finished(&mut self) {
+        if let Some(at) = self.clients.iter().position(JoinHandle::is_finished) {
+            join(self.clients.swap_remove(at));
+        }
+    }
+
+    /// Lets each client look at all its keys for a last time; returns what has happened.
+    pub(crate) fn finish(mut self) -> Report {
+        self.seen.stop.store(true, Relaxed);
+        self.clients.drain(..).for_each(join);
+        let seen = &self.seen;
+        Report {
+            right: seen.right.load(Relaxed),
+            errors: seen.errors.load(Relaxed),
+            closed: seen.closed.load(Relaxed),
+            slowest: Duration::from_micros(seen.slowest_micros.load(Relaxed)),
+        }
+    }
+}
+
+impl Drop for Checker {
+    fn drop(&mut self) {
+        self.seen.stop.store(true, Relaxed);
+    }
+}
+
+fn join(client: JoinHandle<()>) {
+    if let Err(panic) = client.join() {
+        std::panic::resume_unwind(panic);
+    }
+}
+
+/// Where a batch of commands ended.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum End {
+    /// Each command has its own right reply.
+    Right,
+    /// Some have errors.
+    WithErrors,
+    /// The connection was closed in front of the last reply.
+    Closed,
+}
+
+#[derive(Debug)]
+struct Client {
+    number: usize,
+    address: SocketAddr,
+    load: Load,
+    seen: Arc<Seen>,
+    random: fastrand::Rng,
+    keys: Vec<Key>,
+    counter: Counter,
+    /// How many texts were sent that are to come back.
+    texts: u64,
+}
+
+impl Client {
+    fn new(number: usize, address: SocketAddr, load: Load, seen: Arc<Seen>) -> Self {
+        let keys = (0..KEYS_OF_A_CLIENT).map(|key| Key::new(number, key)).collect();
+        let random = fastrand::Rng::with_seed(number as u64);
+        let counter = Counter::new(number);
+        Self { number, address, load, seen, random, keys, counter, texts: 0 }
+    }
+
+    fn work(mut self) {
+        let mut stream = self.connect();
+        while !self.seen.stop.load(Relaxed) {
+            let batch = (0..self.random.usize(1..=40)).map(|_| self.ask()).collect();
+            if self.exchange(&mut stream, batch) == End::Closed {
+                stream = self.connect();
+            }
+        }
+        // What errors have left open is looked at in the end, when all is well again.
+        until("an end without errors", PATIENCE, || {
+            let reads = (0..self.keys.len()).map(|key| Ask::Get { key });
+            let batch = reads.chain([Ask::Increment, self.echo()]).collect();
+            let end = self.exchange(&mut stream, batch);
+            if end == End::Closed {
+                stream = self.connect();
+            }
+            (end == End::Right).then_some(())
+        });
+    }
+
+    fn connect(&mut self) -> ReplyReader<TcpStream> {
+        let speaks_resp3 = self.load.commands != Commands::WithoutState && self.number % 3 == 2;
+        until("a connection", PATIENCE, || {
+            let stream = TcpStream::connect(self.address).ok()?;
+            stream.set_read_timeout(Some(self.load.patience)).expect("a timeout");
+            stream.set_write_timeout(Some(self.load.patience)).expect("a timeout");
+            stream.set_nodelay(true).expect("an option of every TCP socket");
+            let mut replies = ReplyReader::new(stream);
+            if speaks_resp3 {
+                replies.get_mut().write_all(b"HELLO 3\r\n").ok()?;
+                let greeting = replies.read().ok()??;
+                matches!(greeting.reply, ReplyRef::Map(_)).then_some(())?;
+            }
+            Some(replies)
+        })
+    }
+
+    /// Any command.
+    fn ask(&mut self) -> Ask {
+        let [key, other] = [(); 2].map(|()| self.random.usize(..self.keys.len()));
+        match self.random.u8(..20) {
+            0..6 => Ask::Set { key, version: self.keys[key].next_version() },
+            6..12 => Ask::Get { key },
+            12 if key != other => Ask::SetTwo {
+                keys: [key, other],
+                versions: [key, other].map(|key| self.keys[key].next_version()),
+            },
+            13 => Ask::GetMany { keys: vec![key, other, key] },
+            14 | 15 => Ask::Increment,
+            16 if self.load.commands != Commands::WithoutScripts => {
+                Ask::Nested { text: self.text() }
+            }
+            _ => self.echo(),
+        }
+    }
+
+    fn echo(&mut self) -> Ask {
+        Ask::Echo { text: self.text() }
+    }
+
+    /// A text that is never sent again.
+    fn text(&mut self) -> String {
+        self.texts += 1;
+        format!("text {} of client {}", self.texts, self.number)
+    }
+
+    /// Sends the commands at once, and reads their replies while they are being sent.
+    fn exchange(&mut self, replies: &mut ReplyReader<TcpStream>, batch: Vec<Ask>) -> End {
+        let wire = batch.iter().map(|ask| self.wire(ask)).collect::<Vec<_>>().concat();
+        let mut sender = replies.get_mut().try_clone().expect("a second handle");
+        // Where writing fails, so does reading.
+        if wire.len() <= WRITTEN_AT_ONCE {
+            _ = sender.write_all(&wire);
+            return self.take_replies(replies, batch);
+        }
+        let mut random = self.random.fork();
+        thread::scope(|scope| {
+            scope.spawn(move || {
+                let mut rest = wire.as_slice();
+                while !rest.is_empty() {
+                    let (piece, behind) = rest.split_at(random.usize(1..=rest.len()));
+                    if sender.write_all(piece).is_err() {
+                        return;
+                    }
+                    rest = behind;
+                }
+            });
+            self.take_replies(replies, batch)
+        })
+    }
+
+    fn take_replies(&mut self, replies: &mut ReplyReader<TcpStream>, batch: Vec<Ask>) -> End {
+        let mut end = End::Right;
+        for ask in batch {
+            let start = Instant::now();
+            let read = match end {
+                End::Closed => Ok(None),
+                _ => replies.read(),
+            };
+            let waited = start.elapsed().as_micros();
+            let waited = u64::try_from(waited).expect("microseconds of minutes");
+            self.seen.slowest_micros.fetch_max(waited, Relaxed);
+            match read.map(|frame| frame.map(|frame| frame.reply)) {
+                Ok(Some(ReplyRef::Error(_) | ReplyRef::BulkError(_))) => {
+                    self.seen.errors.fetch_add(1, Relaxed);
+                    self.leave_open(&ask);
+                    end = End::WithErrors;
+                }
+                Ok(Some(reply)) => {
+                    if let Err(reason) = self.check(&ask, reply) {
+                        panic!("client {}: {ask:?}: {reason}", self.number);
+                    }
+                    self.seen.right.fetch_add(1, Relaxed);
+                }
+                Err(ReadError::Io(error)) if is_timeout(&error) => {
+                    let patience = self.load.patience;
+                    panic!("client {}: {ask:?}: no reply in {patience:?}", self.number);
+                }
+                Ok(None) | Err(ReadError::Io(_)) => {
+                    if end != End::Closed {
+                        self.seen.closed.fetch_add(1, Relaxed);
+                    }
+                    self.leave_open(&ask);
+                    end = End::Closed;
+                }
+                Err(error) if is_cut(&error) => {
+                    self.seen.closed.fetch_add(1, Relaxed);
+                    self.leave_open(&ask);
+                    end = End::Closed;
+                }
+                Err(error) => panic!("client {}: {ask:?}: {error}", self.number),
+            }
+        }
+        // At the end of a connection, a part of a reply may be left.
+        let unasked = if end == End::Closed { &[] } else { replies.buffered() };
+        let shown = unasked[..unasked.len().min(80)].escape_ascii();
+        assert!(unasked.is_empty(), "client {}: {shown} that nobody asked for", self.number);
+        end
+    }
+
+    fn wire(&self, ask: &Ask) -> Vec<u8> {
+        let name = |key: &usize| self.keys[*key].name.as_bytes();
+        match ask {
+            Ask::Set { key, version } => command(&[b"SET", name(key), &self.value(*key, *version)]),
+            Ask::SetTwo { keys: [a, b], versions } => command(&[
+                b"MSET",
+                name(a),
+                &self.value(*a, versions[0]),
+                name(b),
+                &self.value(*b, versions[1]),
+            ]),
+            Ask::Get { key } => command(&[b"GET", name(key)]),
+            Ask::GetMany { keys } => {
+                let names = keys.iter().map(name);
+                command(&[&b"MGET"[..]].into_iter().chain(names).collect::<Vec<_>>())
+            }
+            Ask::Increment => command(&[b"INCR", self.counter.name.as_bytes()]),
+            Ask::Echo { text } => command(&[b"ECHO", text.as_bytes()]),
+            Ask::Nested { text } => command(&[
+                b"EVAL",
+                b"return {ARGV[1],{1,{ARGV[1]}},KEYS[1]}",
+                b"1",
+                self.counter.name.as_bytes(),
+                text.as_bytes(),
+            ]),
+        }
+    }
+
+    /// The value that a key is given by its `version`th write: it says whose it is, and is of any size.
+    fn value(&self, key: usize, version: u64) -> Vec<u8> {
+        let name = &self.keys[key].name;
+        let number = pattern::mix(version ^ ((self.number as u64) << 48) ^ ((key as u64) << 40));
+        let draw = usize::try_from(number >> 33).expect("31 bits");
+        let size = match draw % 64 {
+            0 => draw / 64 % self.load.largest,
+            1..8 => draw / 64 % 20_000,
+            _ => draw / 64 % 200,
+        };
+        let head = format!("{name} {version} ");
+        [head.as_bytes(), &pattern::bytes(number, size)].concat()
+    }
+
+    /// # Errors
+    ///
+    /// What is wrong with a reply that is no error.
+    fn check(&mut self, ask: &Ask, reply: ReplyRef<'_>) -> Result<(), Wrong> {
+        match ask {
+            Ask::Set { key, version } => {
+                expect(reply, &ReplyRef::Simple(b"OK"))?;
+                self.keys[*key].acknowledge(Some(*version));
+            }
+            Ask::SetTwo { keys, versions } => {
+                expect(reply, &ReplyRef::Simple(b"OK"))?;
+                for (key, version) in keys.iter().zip(versions) {
+                    self.keys[*key].acknowledge(Some(*version));
+                }
+            }
+            Ask::Get { key } => self.check_value(*key, reply)?,
+            Ask::GetMany { keys } => {
+                let ReplyRef::Array(elements) = reply else { return Err(Wrong::of(reply)) };
+                let elements: Vec<_> = elements.collect();
+                if elements.len() != keys.len() {
+                    return Err(Wrong::of(reply));
+                }
+                for (key, element) in keys.iter().zip(elements) {
+                    self.check_value(*key, element)?;
+                }
+            }
+            Ask::Increment => {
+                let ReplyRef::Integer(count) = reply else { return Err(Wrong::of(reply)) };
+                self.counter.take(count, self.load.memory)?;
+            }
+            Ask::Echo { text } => expect(reply, &ReplyRef::Bulk(text.as_bytes()))?,
+            Ask::Nested { text } => {
+                let (length, name) = (text.len(), &self.counter.name);
+                let wire = format!(
+                    "*3\r\n${length}\r\n{text}\r\n*2\r\n:1\r\n*1\r\n${length}\r\n{text}\r\n${}\r\n{name}\r\n",
+                    name.len(),
+                );
+                let expected =
+                    zresp::decode(wire.as_bytes()).expect("a reply").expect("a whole one");
+                expect(reply, &expected.reply)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn check_value(&mut self, key: usize, reply: ReplyRef<'_>) -> Result<(), Wrong> {
+        let version = match reply {
+            ReplyRef::NullBulk | ReplyRef::Null => None,
+            ReplyRef::Bulk(value) => {
+                let mut words = value.splitn(3, |byte| *byte == b' ').skip(1);
+                let version = words.next().and_then(|word| str::from_utf8(word).ok()?.parse().ok());
+                let version = version.ok_or_else(|| Wrong::of(reply))?;
+                if value != self.value(key, version) {
+                    return Err(Wrong::of(reply));
+                }
+                Some(version)
+            }
+            _ => return Err(Wrong::of(reply)),
+        };
+        self.keys[key].take(version, self.load.memory)
+    }
+
+    /// After this, the command may have been done or not.
+    fn leave_open(&mut self, ask: &Ask) {
+        match ask {
+            Ask::Set { key, version } => self.keys[*key].open.push(*version),
+            Ask::SetTwo { keys, versions } => {
+                for (key, version) in keys.iter().zip(versions) {
+                    self.keys[*key].open.push(*version);
+                }
+            }
+            Ask::Increment => self.counter.open += 1,
+            Ask::Get { .. } | Ask::GetMany { .. } | Ask::Echo { .. } | Ask::Nested { .. } => {}
+        }
+    }
+}
+
+/// A command; its keys by their numbers.
+#[derive(Debug)]
+enum Ask {
+    Set {
+        key: usize,
+        version: u64,
+    },
+    SetTwo {
+        keys: [usize; 2],
+        versions: [u64; 2],
+    },
+    Get {
+        key: usize,
+    },
+    GetMany {
+        keys: Vec<usize>,
+    },
+    Increment,
+    Echo {
+        text: String,
+    },
+    /// A reply of arrays in arrays.
+    Nested {
+        text: String,
+    },
+}
+
+fn expect(reply: ReplyRef<'_>, expected: &ReplyRef<'_>) -> Result<(), Wrong> {
+    if reply == *expected { Ok(()) } else { Err(Wrong::of(reply)) }
+}
+
+fn is_timeout(error: &std::io::Error) -> bool {
+    matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut)
+}
+
+/// Whether the connection was closed inside a reply.
+fn is_cut(error: &ReadError) -> bool {
+    matches!(error, ReadError::Decode(error) if error.kind == zresp::ErrorKind::UnexpectedEnd)
+}

@@ -1,0 +1,187 @@
+//! A Redis Cluster of one's own: three primaries, each with a replica.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::{Command, Output, Stdio};
+use std::time::Duration;
+use std::{array, thread};
+
+use zresp::ReplyRef;
+
+use super::{Client, Server, array as wire, live_server, program, until};
+
+const NODES: usize = 6;
+/// A primary that is silent for so long is replaced.
+const NODE_TIMEOUT_MS: &str = "2000";
+/// How long the cluster may take to agree on something.
+const AGREEMENT: Duration = Duration::from_secs(30);
+
+#[derive(Debug)]
+pub(crate) struct Cluster {
+    pub(crate) nodes: [Server; NODES],
+    cli: PathBuf,
+}
+
+impl Cluster {
+    /// Returns a cluster in which every node knows of every slot; `None` where a program is missing.
+    pub(crate) fn start() -> Option<Self> {
+        let cli = program("redis-cli")?;
+        let buses: [SocketAddr; NODES] = array::from_fn(|_| live_server::free_address());
+        let mut nodes = Vec::new();
+        for bus in buses {
+            nodes.push(Server::start_with(&[
+                "--cluster-enabled",
+                "yes",
+                "--cluster-port",
+                &bus.port().to_string(),
+                "--cluster-node-timeout",
+                NODE_TIMEOUT_MS,
+                "--cluster-replica-validity-factor",
+                "0",
+                "--repl-diskless-sync-delay",
+                "0",
+            ])?);
+        }
+        let names = nodes.iter().zip(buses);
+        let names = names.map(|(node, bus)| format!("{}@{}", node.address(), bus.port()));
+        let names: Vec<_> = names.collect();
+        let cluster = Self { nodes: nodes.try_into().expect("six nodes"), cli };
+        let options = ["--cluster-replicas", "1", "--cluster-yes"];
+        cluster.manage("create", &names, &options);
+        cluster.wait_until_all_agree();
+        Some(cluster)
+    }
+
+    /// Runs `redis-cli --cluster`, which succeeds.
+    fn manage(&self, command: &str, nodes: &[String], options: &[&str]) {
+        let output = self.try_to_manage(command, nodes, options);
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
+    }
+
+    fn try_to_manage(&self, command: &str, nodes: &[String], options: &[&str]) -> Output {
+        let mut child = Command::new(&self.cli);
+        let child = child.args(["--cluster", command]).args(nodes).args(options);
+        child.stdin(Stdio::null()).output().expect("the program starts")
+    }
+
+    /// Waits until each node that runs knows where each slot is, and each primary has a replica that
+    /// is up to date.
+    fn wait_until_all_agree(&self) {
+        for node in &self.nodes {
+            until("the cluster", AGREEMENT, || {
+                let info = ask(node, "CLUSTER INFO");
+                let info = String::from_utf8_lossy(&info);
+                let all = ["cluster_state:ok", "cluster_slots_ok:16384", "cluster_known_nodes:6"];
+                all.iter().all(|line| info.contains(line)).then_some(())
+            });
+        }
+        for node in &self.nodes {
+            until("the replicas", AGREEMENT, || {
+                let info = ask(node, "INFO replication");
+                let info = String::from_utf8_lossy(&info);
+                (info.contains("state=online") || info.contains("master_link_status:up"))
+                    .then_some(())
+            });
+        }
+    }
+
+    /// The number of the primary that has the slot, by what the primaries say themselves.
+    pub(crate) fn primary_of(&self, slot: u16) -> usize {
+        let has = |at: &usize| self.is_up(*at) && self.slots(*at).iter().any(|s| s.contains(&slot));
+        until("an owner of the slot", AGREEMENT, || (0..NODES).find(has))
+    }
+
+    /// The ranges of slots of a node.
+    pub(crate) fn slots(&self, node: usize) -> Vec<std::ops::RangeInclusive<u16>> {
+        let nodes = ask(&self.nodes[node], "CLUSTER NODES");
+        let nodes = String::from_utf8_lossy(&nodes);
+        let own = nodes.lines().find(|line| line.contains("myself")).expect("its own line");
+        let ranges = own.split(' ').skip(8).filter(|word| !word.starts_with('['));
+        let range = |word: &str| {
+            let (first, last) = word.split_once('-').unwrap_or((word, word));
+            first.parse().expect("a slot")..=last.trim_end().parse().expect("a slot")
+        };
+        ranges.filter(|word| !word.is_empty()).map(range).collect()
+    }
+
+    /// The node's name in the cluster.
+    pub(crate) fn id(&self, node: usize) -> String {
+        text(&self.nodes[node], "CLUSTER MYID")
+    }
+
+    fn is_up(&self, node: usize) -> bool {
+        std::net::TcpStream::connect(self.nodes[node].address()).is_ok()
+    }
+
+    /// Opens a slot for moving: from here on its source answers `ASK` for keys that it has not.
+    pub(crate) fn open(&self, slot: u16, from: usize, to: usize) {
+        let (source, target) = (self.id(from), self.id(to));
+        assert_ok(&self.nodes[to], &format!("CLUSTER SETSLOT {slot} IMPORTING {source}"));
+        assert_ok(&self.nodes[from], &format!("CLUSTER SETSLOT {slot} MIGRATING {target}"));
+    }
+
+    /// Moves some of the keys of an open slot; returns how many.
+    pub(crate) fn move_keys(&self, slot: u16, from: usize, to: usize, most: usize) -> usize {
+        let reply = ask(&self.nodes[from], &format!("CLUSTER GETKEYSINSLOT {slot} {most}"));
+        let reply = zresp::decode(&reply).expect("a reply").expect("a whole one").reply;
+        let keys: Vec<String> = reply.to().expect("keys");
+        if !keys.is_empty() {
+            let port = self.nodes[to].address().port();
+            let keys_in_quotes =
+                keys.iter().map(|key| format!(" '{key}'")).collect::<Vec<_>>().concat();
+            let line = format!("MIGRATE 127.0.0.1 {port} '' 0 5000 KEYS{keys_in_quotes}");
+            assert_ok(&self.nodes[from], &line);
+        }
+        keys.len()
+    }
+
+    /// Gives an open slot to its new owner.
+    pub(crate) fn close(&self, slot: u16, from: usize, to: usize) {
+        let target = self.id(to);
+        // The target first, or for a moment each of them would send clients to the other.
+        let others = (0..NODES).filter(|at| *at != from && *at != to);
+        for at in [to, from].into_iter().chain(others) {
+            let line = format!("CLUSTER SETSLOT {slot} NODE {target}");
+            let reply = ask(&self.nodes[at], &line);
+            // Replicas learn of it from their primaries.
+            let is_replica = reply.starts_with(b"-ERR Please use SETSLOT only with masters.");
+            assert!(reply == b"+OK\r\n" || is_replica, "{}", reply.escape_ascii());
+        }
+    }
+
+    /// Moves slots with their keys from one primary to another.
+    pub(crate) fn reshard(&self, slots: u16, from: usize, to: usize) {
+        let (from, to, slots) = (self.id(from), self.id(to), slots.to_string());
+        let options = ["--cluster-from", &from, "--cluster-to", &to, "--cluster-slots", &slots];
+        let entry = [self.nodes[0].address().to_string()];
+        // After the last time, all of them have to have heard of it.
+        until("an agreement", AGREEMENT, || {
+            self.try_to_manage("check", &entry, &[]).status.success().then_some(())
+        });
+        self.manage("reshard", &entry, &[&options[..], &["--cluster-yes"]].concat());
+    }
+
+    /// Waits until a node has another's slots.
+    pub(crate) fn wait_for_another_primary(&self, slot: u16, than: usize) -> usize {
+        until("a failover", AGREEMENT, || {
+            thread::sleep(Duration::from_millis(50));
+            Some(self.primary_of(slot)).filter(|at| *at != than)
+        })
+    }
+}
+
+fn ask(node: &Server, line: &str) -> Vec<u8> {
+    Client::new(node.connect()).ask(&wire(line))
+}
+
+fn text(node: &Server, line: &str) -> String {
+    let reply = ask(node, line);
+    let reply = zresp::decode(&reply).expect("a reply").expect("a whole one").reply;
+    let ReplyRef::Bulk(text) = reply else { panic!("{line}: {reply:?}") };
+    String::from_utf8_lossy(text).into_owned()
+}
+
+fn assert_ok(node: &Server, line: &str) {
+    let reply = ask(node, line);
+    assert_eq!(reply, b"+OK\r\n", "{line}: {}", reply.escape_ascii());
+}

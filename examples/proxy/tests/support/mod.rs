@@ -1,0 +1,83 @@
+//! A proxy of one's own, what stands behind it, and clients of it.
+
+#![allow(dead_code, unused_imports, reason = "each test uses a part of it")]
+
+pub(crate) mod checker;
+pub(crate) mod cluster;
+mod known;
+pub(crate) mod pattern;
+pub(crate) mod refusal;
+#[path = "../../../store/tests/support/mod.rs"]
+mod shared;
+
+use std::io::{self, Write};
+use std::thread;
+use std::time::{Duration, Instant};
+
+pub(crate) use shared::live_server::{self, PATIENCE, Server};
+pub(crate) use shared::{Client, Daemon, array, program, run};
+
+/// The program that is tested.
+pub(crate) const PROGRAM: &str = env!("CARGO_BIN_EXE_zresp-proxy");
+
+/// Returns a proxy with these options.
+pub(crate) fn proxy(options: &[&str]) -> Daemon {
+    Daemon::start(PROGRAM, options)
+}
+
+/// Returns a proxy in front of these servers.
+pub(crate) fn proxy_of<'a>(servers: impl IntoIterator<Item = &'a Server>) -> Daemon {
+    proxy_with(servers, &[])
+}
+
+/// As [`proxy_of`], with further options.
+pub(crate) fn proxy_with<'a>(
+    servers: impl IntoIterator<Item = &'a Server>,
+    options: &[&str],
+) -> Daemon {
+    let addresses: Vec<_> =
+        servers.into_iter().map(|server| server.address().to_string()).collect();
+    let upstreams = addresses.iter().flat_map(|address| ["--upstream", address]);
+    proxy(&upstreams.chain(options.iter().copied()).collect::<Vec<_>>())
+}
+
+/// Returns a command as an array of bulk strings.
+pub(crate) fn command(arguments: &[&[u8]]) -> Vec<u8> {
+    let mut bytes = format!("*{}\r\n", arguments.len()).into_bytes();
+    for argument in arguments {
+        bytes.extend_from_slice(format!("${}\r\n", argument.len()).as_bytes());
+        bytes.extend_from_slice(argument);
+        bytes.extend_from_slice(b"\r\n");
+    }
+    bytes
+}
+
+/// Returns a bulk string.
+pub(crate) fn bulk(value: &[u8]) -> Vec<u8> {
+    [format!("${}\r\n", value.len()).as_bytes(), value, b"\r\n"].concat()
+}
+
+/// Returns a text in which any number is as good as another.
+pub(crate) fn without_numbers(text: &str) -> String {
+    let mut words: Vec<_> = text.split(|letter: char| letter.is_ascii_digit()).collect();
+    // Of a fraction the dot may be missing.
+    words.retain(|word| !word.is_empty() && *word != ".");
+    words.join("#")
+}
+
+/// Prints what is seen for passed tests, too.
+pub(crate) fn say(text: &str) {
+    writeln!(io::stderr(), "{text}").expect("stderr");
+}
+
+/// Repeats until there is a result, but not for ever.
+pub(crate) fn until<T>(what: &str, within: Duration, mut result: impl FnMut() -> Option<T>) -> T {
+    let start = Instant::now();
+    loop {
+        if let Some(result) = result() {
+            return result;
+        }
+        assert!(start.elapsed() < within, "still waiting for {what} after {within:?}");
+        thread::sleep(Duration::from_millis(10));
+    }
+}
