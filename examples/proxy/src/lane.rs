@@ -24,7 +24,7 @@ use crate::relay::{LARGE, trusting};
 use crate::upstream::{Failure, Upstream};
 
 /// So much of a large reply is held for its client while others wait behind it ...
-const HELD: usize = 8 * 1024 * 1024;
+const HELD: usize = 4 * 1024 * 1024;
 /// ... and then they wait for so long, until the client that does not take it is cut off.
 const PATIENCE: Duration = Duration::from_secs(2);
 /// So large may a reply be that is wanted whole ...

@@ -51,8 +51,8 @@ pub(crate) async fn relay(
                 balance.borrow_mut().requests.see(chunk);
                 chunk.len()
             };
-            is_open =
-                pass(&mut reader, &mut to, &proxy, see).await.is_ok_and(|passed| passed.is_some());
+            let sides = (&mut reader, &mut to);
+            is_open = pass(sides, &mut BytesMut::new(), &proxy, see).await.unwrap_or(false);
         }
         // The server closes its side in turn, behind its last reply.
         let _ = to.shutdown().await;
@@ -64,7 +64,8 @@ pub(crate) async fn relay(
             proxy.metrics.passed(replies, errors, chunk.len());
             chunk.len()
         };
-        while let Ok(Some(_)) = pass(&mut from, &mut writer, &proxy, see).await {}
+        let mut none = BytesMut::new();
+        while let Ok(true) = pass((&mut from, &mut writer), &mut none, &proxy, see).await {}
     };
     let mut stopping = proxy.stopping.subscribe();
     let drained = async {
@@ -164,14 +165,11 @@ pub(crate) async fn pass_on(session: &mut Session, upstream: &Upstream) -> io::R
             Ok(stream) => stream,
             Err(_) => &mut nowhere,
         };
-        match pass(&mut session.reader, to, &proxy, advance).await {
-            Ok(Some(rest)) => session.input = rest,
-            Ok(None) => return Err(io::ErrorKind::UnexpectedEof.into()),
+        match pass((&mut session.reader, to), &mut session.input, &proxy, advance).await {
+            Ok(true) => {}
+            Ok(false) => return Err(io::ErrorKind::UnexpectedEof.into()),
             Err(Broken::Reader(error)) => return Err(error),
-            Err(Broken::Writer(_, rest)) => {
-                session.input = rest;
-                target = Err(upstream.failure(CLOSED));
-            }
+            Err(Broken::Writer(_)) => target = Err(upstream.failure(CLOSED)),
         }
     }
     match (end, target) {
@@ -214,8 +212,10 @@ async fn pass_back(
                     session.proxy.metrics.passed(end.unwrap_or_default().into(), 0, chunk.len());
                     progress.map_or(0, |progress| progress.taken)
                 };
-                let passed = pass(&mut stream, &mut writer, &session.proxy, advance).await?;
-                passed.filter(BytesMut::is_empty).ok_or(io::ErrorKind::BrokenPipe)?;
+                let (sides, mut rest) = ((&mut stream, &mut writer), BytesMut::new());
+                if !pass(sides, &mut rest, &session.proxy, advance).await? || !rest.is_empty() {
+                    return Err(io::ErrorKind::BrokenPipe.into());
+                }
             }
             end.map_err(io::Error::other)?;
             session.client.writer.replace(Some(writer));
@@ -232,45 +232,37 @@ async fn pass_back(
 /// Which side has failed.
 enum Broken {
     Reader(io::Error),
-    /// With what has been read and was not to be written.
-    Writer(io::Error, BytesMut),
+    Writer(io::Error),
 }
 
 impl From<Broken> for io::Error {
-    fn from((Broken::Reader(error) | Broken::Writer(error, _)): Broken) -> Self {
+    fn from((Broken::Reader(error) | Broken::Writer(error)): Broken) -> Self {
         error
     }
 }
 
-/// Reads once, and writes as many bytes as `take` says; returns the others, or `None` at the end of input.
+/// Reads once, and writes as many bytes as `take` says; keeps the rest. Returns `false` at the end of input.
 async fn pass<R: AsyncRead + Unpin, W: AsyncWrite + Unpin + ?Sized>(
-    from: &mut R,
-    to: &mut W,
+    (from, to): (&mut R, &mut W),
+    rest: &mut BytesMut,
     proxy: &Proxy,
     mut take: impl FnMut(&[u8]) -> usize,
-) -> Result<Option<BytesMut>, Broken> {
+) -> Result<bool, Broken> {
     let mut unwritten = Vec::new();
-    let rest = poll_fn(|cx| {
+    let passed = poll_fn(|cx| {
         let mut scratch = proxy.scratch.borrow_mut();
         let mut chunk = ReadBuf::new(&mut scratch);
         ready!(Pin::new(&mut *from).poll_read(cx, &mut chunk)).map_err(Broken::Reader)?;
-        if chunk.filled().is_empty() {
-            return Poll::Ready(Ok(None));
-        }
-        let (taken, rest) = chunk.filled().split_at(take(chunk.filled()));
+        let (taken, behind) = chunk.filled().split_at(take(chunk.filled()));
+        rest.extend_from_slice(behind);
         let written = match Pin::new(&mut *to).poll_write(cx, taken) {
-            Poll::Ready(Ok(written)) => written,
-            Poll::Ready(Err(error)) => {
-                return Poll::Ready(Err(Broken::Writer(error, BytesMut::from(rest))));
-            }
+            Poll::Ready(written) => written.map_err(Broken::Writer)?,
             Poll::Pending => 0,
         };
         unwritten.extend_from_slice(&taken[written..]);
-        Poll::Ready(Ok(Some(BytesMut::from(rest))))
+        Poll::Ready(Ok(!chunk.filled().is_empty()))
     });
-    let Some(rest) = rest.await? else { return Ok(None) };
-    match to.write_all(&unwritten).await {
-        Ok(()) => Ok(Some(rest)),
-        Err(error) => Err(Broken::Writer(error, rest)),
-    }
+    let passed = passed.await?;
+    to.write_all(&unwritten).await.map_err(Broken::Writer)?;
+    Ok(passed)
 }

@@ -4,7 +4,7 @@ use std::future::poll_fn;
 use std::io;
 use std::pin::Pin;
 use std::rc::Rc;
-use std::task::{Poll, ready};
+use std::task::Poll;
 use std::time::Duration;
 
 use bytes::{Buf, BytesMut};
@@ -64,7 +64,7 @@ impl Session {
                     let len = self.read().await?;
                     let proxy = Rc::clone(&self.proxy);
                     self.take(&proxy.scratch.borrow()[..len]);
-                    if len == 0 {
+                    if len == 0 || self.is_last() && matches!(self.next, Next::Read) {
                         self.next = Next::Leave;
                     }
                 }
@@ -104,15 +104,19 @@ impl Session {
     async fn read(&mut self) -> io::Result<usize> {
         let read = poll_fn(|cx| {
             let _ = self.client.poll_flush(cx)?;
-            if *self.proxy.stopping.borrow() {
-                return Poll::Ready(Ok(0));
-            }
             let mut scratch = self.proxy.scratch.borrow_mut();
             let mut buffer = ReadBuf::new(&mut scratch);
-            ready!(Pin::new(&mut self.reader).poll_read(cx, &mut buffer))?;
-            Poll::Ready(Ok(buffer.filled().len()))
+            match Pin::new(&mut self.reader).poll_read(cx, &mut buffer)? {
+                Poll::Pending if !*self.proxy.stopping.borrow() => Poll::Pending,
+                _ => Poll::Ready(Ok(buffer.filled().len())),
+            }
         });
         read.await
+    }
+
+    /// Returns whether what has arrived by now is the last that is taken.
+    fn is_last(&self) -> bool {
+        *self.proxy.stopping.borrow()
     }
 
     /// Takes the commands that have arrived, as far as there is room for their replies.
