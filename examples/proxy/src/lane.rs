@@ -64,6 +64,8 @@ pub(crate) struct Lane {
     /// What has come of a reply that is wanted whole.
     partial: RefCell<BytesMut>,
     waker: Cell<Option<Waker>>,
+    /// When the upstream sent something, or was kept from it.
+    heard: Cell<Instant>,
     is_busy: Cell<bool>,
     is_closed: Cell<bool>,
 }
@@ -77,6 +79,7 @@ impl Lane {
             due: RefCell::default(),
             partial: RefCell::default(),
             waker: Cell::default(),
+            heard: Cell::new(Instant::now()),
             is_busy: Cell::default(),
             is_closed: Cell::default(),
         });
@@ -155,10 +158,17 @@ impl Lane {
     async fn serve(&self, mut stream: TcpStream) -> Failure {
         let mut framer = Framer::replies(trusting());
         let mut patience = pin!(sleep(PATIENCE));
+        let mut silence = pin!(sleep(self.proxy.timeout));
         let mut is_stalled = false;
         let error = std::future::poll_fn(|cx| {
             self.waker.set(Some(cx.waker().clone()));
             self.poll_write(cx, &mut stream)?;
+            if !self.takes_more(&framer, cx) {
+                self.heard.set(Instant::now());
+            }
+            while silence.as_mut().poll(cx).is_ready() {
+                silence.as_mut().reset(self.silent_until()?);
+            }
             loop {
                 if !self.takes_more(&framer, cx) {
                     return self.poll_patience(cx, patience.as_mut(), &mut is_stalled);
@@ -183,6 +193,14 @@ impl Lane {
         }
         self.upstream.has_failed();
         self.upstream.failure(error.err().unwrap_or_else(|| io::ErrorKind::Other.into()))
+    }
+
+    /// Returns until when the upstream may be silent.
+    fn silent_until(&self) -> io::Result<Instant> {
+        let due = self.due.borrow();
+        let since = due.front().map_or_else(Instant::now, |due| due.since.max(self.heard.get()));
+        let until = since + self.proxy.timeout;
+        if until > Instant::now() { Ok(until) } else { Err(io::Error::other("no reply in time")) }
     }
 
     fn poll_write(&self, cx: &mut Context<'_>, stream: &mut TcpStream) -> io::Result<()> {
@@ -237,6 +255,7 @@ impl Lane {
     /// Hands out replies, and the beginning of one.
     fn receive(&self, chunk: &[u8], framer: &mut Framer) -> io::Result<()> {
         let now = Instant::now();
+        self.heard.set(now);
         let mut rest = chunk;
         while !rest.is_empty() {
             let mut queue = self.due.borrow_mut();

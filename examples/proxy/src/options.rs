@@ -25,6 +25,10 @@ pub(crate) struct Options {
     #[arg(long, value_name = "PASSWORD", env = "ZRESP_PROXY_PASSWORD", hide_env_values = true)]
     pub(crate) password: Option<String>,
 
+    /// How long an upstream may take for a reply, in seconds; the client of a blocking command waits longer
+    #[arg(long, value_name = "SECONDS", default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) timeout: u64,
+
     /// Where to serve counters to Prometheus, at /metrics
     #[arg(long, value_name = "ADDR")]
     pub(crate) metrics: Option<SocketAddr>,

@@ -28,6 +28,8 @@ pub(crate) struct Proxy {
     pub(crate) topology: Topology,
     /// What upstreams want; clients then have to know it.
     pub(crate) password: Option<String>,
+    /// How long an upstream may be silent while replies are due.
+    pub(crate) timeout: Duration,
     pub(crate) metrics: Metrics,
     pub(crate) scratch: RefCell<Box<[u8]>>,
     /// Whether the proxy is to end.
@@ -43,6 +45,7 @@ impl Proxy {
         Rc::new(Self {
             topology: Topology::new(options, password.as_deref()).await,
             password,
+            timeout: Duration::from_secs(options.timeout),
             metrics: Metrics::new(),
             scratch: RefCell::new(vec![0; SCRATCH].into()),
             stopping: watch::Sender::new(false),

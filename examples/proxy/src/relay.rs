@@ -11,7 +11,7 @@ use std::time::Duration;
 use bytes::BytesMut;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf, sink};
 use tokio::net::TcpStream;
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 use zresp::cluster::Redirect;
 use zresp::{Framer, Limits};
 
@@ -187,7 +187,7 @@ async fn pass_back(
     mut stream: TcpStream,
 ) -> io::Result<()> {
     let mut first = [0];
-    match stream.peek(&mut first).await {
+    match timeout(session.proxy.timeout, stream.peek(&mut first)).await.unwrap_or(Ok(0)) {
         Ok(1) if first == *b"-" => {
             let reply = read_reply(&mut stream).await?;
             let text = reply.wire().strip_prefix(b"-").and_then(|line| line.strip_suffix(b"\r\n"));

@@ -112,6 +112,9 @@ impl Upstream {
         }
         let answer = ask(&mut stream, &CommandBuf::new("PING")).await?;
         self.wants_password.set(answer.wire().starts_with(b"-NOAUTH"));
+        if answer.wire().starts_with(b"-ERR") || answer.wire().starts_with(b"-DENIED") {
+            answer.to::<()>().map_err(io::Error::other)?;
+        }
         Ok(stream)
     }
 
