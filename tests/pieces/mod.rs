@@ -29,7 +29,7 @@ impl<'a> Pieces<'a> {
     }
 
     /// Takes a piece of at most so many bytes; it is empty at the end.
-    fn piece(&mut self, most: usize) -> &'a [u8] {
+    pub fn piece(&mut self, most: usize) -> &'a [u8] {
         let size = self.sizes[self.reads % self.sizes.len()].min(most);
         self.reads += 1;
         let (piece, rest) = self.rest.split_at(size.min(self.rest.len()));

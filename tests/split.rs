@@ -1,0 +1,46 @@
+//! Every way to take frames off a stream tells the same of it, however it comes in pieces: decoders with the
+//! caller's buffer, frames, framers, readers, codecs and iterators.
+#![cfg(feature = "std")]
+
+mod generate;
+mod naive;
+mod pieces;
+mod support;
+mod ways;
+
+use proptest::collection::vec;
+use proptest::prelude::*;
+use zresp::{CommandDecoder, Decoder, InlinePolicy};
+
+/// The sizes of pieces, by turns.
+fn sizes() -> impl Strategy<Value = Vec<usize>> {
+    vec(1..24_usize, 1..6)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 1024, ..ProptestConfig::default() })]
+
+    #[test]
+    fn replies_are_told_alike(
+        inputs in vec(
+            prop_oneof![generate::frame(), generate::mutated(), generate::alike(), generate::soup()],
+            1..4,
+        ),
+        sizes in sizes(),
+        limits in generate::limits(),
+    ) {
+        let stream = inputs.iter().flat_map(|input| input.0.clone()).collect::<Vec<_>>();
+        ways::agreed(&Decoder::with_limits(support::limits(&limits)), &stream, &sizes);
+    }
+
+    #[test]
+    fn requests_are_told_alike(
+        stream in generate::requests(),
+        sizes in sizes(),
+        limits in generate::limits(),
+        policy in prop_oneof![Just(InlinePolicy::Accept), Just(InlinePolicy::Refuse)],
+    ) {
+        let decoder = CommandDecoder::with_limits(support::limits(&limits), policy);
+        ways::agreed(&decoder, &stream.0, &sizes);
+    }
+}
