@@ -1,76 +1,13 @@
 //! What follows `PSYNC` is taken apart the same way however it is cut, and in constant memory.
 
+mod sync;
+
 use allocation_counter::measure;
+use sync::{Announced, Sync, decode};
 use zresp::replication::{Event, SyncDecoder};
 use zresp::{Error, replies};
 
 const ID: &str = "0123456789abcdef0123456789ABCDEF01234567";
-
-/// A synchronisation, put together from its events.
-#[derive(Debug, Default, Clone, PartialEq)]
-struct Sync {
-    /// The line, as `full ID OFFSET` or `continue ID`.
-    answer: String,
-    announced: Announced,
-    payload: Vec<u8>,
-    ended: bool,
-    /// What is behind, once the decoder says that commands follow.
-    commands: Option<Vec<u8>>,
-}
-
-/// How the end of the payload is announced.
-#[derive(Debug, Default, Clone, Copy, PartialEq)]
-enum Announced {
-    #[default]
-    Nothing,
-    Length(u64),
-    Mark,
-}
-
-/// Decodes a stream that comes in the chunks between the cuts.
-fn decode(stream: &[u8], cuts: &[usize]) -> Result<Sync, Error> {
-    let mut decoder = SyncDecoder::new();
-    let mut sync = Sync::default();
-    let mut start = 0;
-    for &end in cuts.iter().chain([&stream.len()]) {
-        // A chunk of its own allocation: what is held back must not be read from the old one.
-        let chunk = stream[start..end].to_vec();
-        let mut rest = chunk.as_slice();
-        start = end;
-        while sync.commands.is_none() {
-            let progress = decoder.advance(rest)?;
-            let used = progress.used;
-            match progress.event {
-                None => {
-                    assert_eq!(used, rest.len(), "no event, and not all taken");
-                    break;
-                }
-                Some(Event::FullResync { id, offset }) => {
-                    sync.answer = format!("full {} {offset}", id.escape_ascii());
-                }
-                Some(Event::Continue { id }) => {
-                    let id = id.map_or_else(String::new, |id| id.escape_ascii().to_string());
-                    sync.answer = format!("continue {id}");
-                }
-                Some(Event::PayloadStart { len }) => {
-                    sync.announced = len.map_or(Announced::Mark, Announced::Length);
-                }
-                Some(Event::Payload(bytes)) => {
-                    assert!(!bytes.is_empty());
-                    sync.payload.extend_from_slice(bytes);
-                }
-                Some(Event::PayloadEnd) => sync.ended = true,
-                Some(Event::Commands) => {
-                    assert_eq!(used, 0);
-                    sync.commands = Some([rest, &stream[end..]].concat());
-                }
-                Some(other) => panic!("{other:?}"),
-            }
-            rest = &rest[used..];
-        }
-    }
-    Ok(sync)
-}
 
 /// Decodes whole, byte by byte, and at every cut into two and three; all must agree.
 fn decode_all_ways(stream: &[u8]) -> Result<Sync, Error> {
@@ -236,5 +173,29 @@ fn recorded_synchronisations_are_taken_apart() {
         let text = String::from_utf8_lossy(&commands).replace("\n\n", "\n");
         assert!(replies(text.as_bytes()).all(|frame| frame.is_ok()), "{file}");
         assert!(replies(text.as_bytes()).count() >= 10, "{file}");
+    }
+}
+
+#[test]
+fn a_naive_decoder_takes_recorded_and_broken_synchronisations_apart_alike() {
+    for (payload, commands) in [
+        ("$5\r\nREDIS", COMMANDS),
+        ("$0\r\n", COMMANDS),
+        ("$18446744073709551615\r\nREDIS", ""),
+        ("$18446744073709551616\r\nREDIS", ""),
+        ("$05\r\nREDIS", COMMANDS),
+        ("$EOF:aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaab\r\naaaRaaaaaaaaaa", "aaaaaaaaaaaaaaaaaaaa"),
+    ] {
+        let stream = full(payload, commands);
+        for place in 0..stream.len() {
+            for byte in *b"\r\n +$0aE:F" {
+                let mut changed = stream.clone();
+                changed[place] = byte;
+                for stream in [&changed[..], &stream[..place]] {
+                    let decoded = decode(stream, &[]).map_err(|error| error.offset);
+                    assert_eq!(decoded, sync::naive(stream), "{}", stream.escape_ascii());
+                }
+            }
+        }
     }
 }

@@ -1,5 +1,5 @@
-//! A second way to write a value in RESP2: recursive and plain, from the table in the documentation of
-//! `Encode`, for the fast one to agree with.
+//! A second way to write a value, recursive and plain, for the fast one to agree with: in RESP2 from the
+//! table in the documentation of `Encode`, in RESP3 from the values.
 
 #![allow(dead_code, unreachable_pub, reason = "each test uses a part of it")]
 
@@ -50,6 +50,67 @@ pub fn in_resp2(annotated: &Annotated, numbers: Numbers) -> Vec<u8> {
     }
 }
 
+/// The value in RESP3 with its attributes: of all that is accepted, numbers alone have more than one form.
+pub fn in_resp3(annotated: &Annotated, numbers: Numbers) -> Vec<u8> {
+    let sent = text_of_the_sender(annotated);
+    let all = |kind, streamed, count, values: Vec<&Annotated>| {
+        let header = if streamed { format!("{kind}?\r\n") } else { format!("{kind}{count}\r\n") };
+        let end = if streamed { b".\r\n".as_slice() } else { b"" };
+        let written = values.iter().flat_map(|value| in_resp3(value, numbers)).collect::<Vec<_>>();
+        [header.as_bytes(), &written, end].concat()
+    };
+    let value = match &annotated.value {
+        Value::Simple(text) => line(b'+', text),
+        Value::Error(text) => line(b'-', text),
+        Value::Integer(_) if numbers == Numbers::OfTheSender => line(b':', sent),
+        Value::Integer(value) => line(b':', value.to_string().as_bytes()),
+        Value::Double(_) if numbers == Numbers::OfTheSender => line(b',', sent),
+        Value::Double(value) => line(b',', shortest(value.0).as_bytes()),
+        Value::BigNumber(text) => line(b'(', text),
+        Value::Bulk(payload) => bulk(payload),
+        Value::BulkError(message) => sized(b'!', message),
+        Value::Verbatim { format, text } => sized(b'=', &[format, b":".as_slice(), text].concat()),
+        Value::Streamed(chunks) => {
+            let chunks = chunks.iter().flat_map(|chunk| sized(b';', chunk)).collect::<Vec<_>>();
+            [b"$?\r\n", chunks.as_slice(), b";0\r\n"].concat()
+        }
+        Value::NullBulk => b"$-1\r\n".to_vec(),
+        Value::NullArray => b"*-1\r\n".to_vec(),
+        Value::Null => b"_\r\n".to_vec(),
+        Value::Boolean(value) => line(b'#', if *value { b"t" } else { b"f" }),
+        Value::Array { streamed, elements } => {
+            all('*', *streamed, elements.len(), elements.iter().collect())
+        }
+        Value::Set { streamed, elements } => {
+            all('~', *streamed, elements.len(), elements.iter().collect())
+        }
+        Value::Push(elements) => all('>', false, elements.len(), elements.iter().collect()),
+        Value::Map { streamed, pairs } => {
+            let flat = pairs.iter().flat_map(|(key, value)| [key, value]).collect();
+            all('%', *streamed, pairs.len(), flat)
+        }
+    };
+    [attributes_in_resp3(annotated, numbers), value].concat()
+}
+
+/// The attributes in front of a value: how many pairs each has is told by its header alone.
+fn attributes_in_resp3(annotated: &Annotated, numbers: Numbers) -> Vec<u8> {
+    let (mut wire, mut pairs) = (annotated.wire.as_slice(), annotated.attributes.as_slice());
+    let mut written = Vec::new();
+    while let Some(header) = wire.strip_prefix(b"|") {
+        let digits = header.iter().take_while(|byte| byte.is_ascii_digit()).count();
+        let count = std::str::from_utf8(&header[..digits]).expect("digits");
+        let (own, others) = pairs.split_at(count.parse().expect("a count"));
+        let sizes = own.iter().map(|(key, value)| key.wire.len() + value.wire.len());
+        wire = &header[digits + 2 + sizes.sum::<usize>()..];
+        pairs = others;
+        written.extend(format!("|{}\r\n", own.len()).bytes());
+        let values = own.iter().flat_map(|(key, value)| [key, value]);
+        written.extend(values.flat_map(|value| in_resp3(value, numbers)));
+    }
+    written
+}
+
 /// The digits that a double has on its own, in the shape of `%.17g`.
 pub fn shortest(value: f64) -> String {
     let scientific = format!("{value:e}");
@@ -83,7 +144,12 @@ fn line(type_byte: u8, text: &[u8]) -> Vec<u8> {
 }
 
 fn bulk(payload: &[u8]) -> Vec<u8> {
-    [format!("${}\r\n", payload.len()).as_bytes(), payload, b"\r\n"].concat()
+    sized(b'$', payload)
+}
+
+fn sized(type_byte: u8, payload: &[u8]) -> Vec<u8> {
+    let header = format!("{}{}\r\n", char::from(type_byte), payload.len());
+    [header.as_bytes(), payload, b"\r\n"].concat()
 }
 
 /// The same value without the bytes that it came in.
