@@ -169,6 +169,21 @@ impl Levels {
         Ended::Value
     }
 
+    /// Lets the streamed aggregates that are open have `most` elements instead of `before`.
+    pub(super) fn set_most(&mut self, before: u32, most: u32) {
+        for level in self.outer.iter_mut().chain([&mut self.current]) {
+            let even = match level.shape {
+                Shape::Streamed => u32::MAX,
+                Shape::StreamedMap => !1,
+                Shape::Counted | Shape::Attribute => continue,
+            };
+            let had = (before & even).saturating_sub(level.owed);
+            // A key still waits for its value.
+            let least = level.owed & !even;
+            level.owed = (most & even).saturating_sub(had).max(least);
+        }
+    }
+
     /// The levels around the current one that owe something or end otherwise, from the inside out.
     pub(super) fn outer(&self) -> impl Iterator<Item = Level> {
         self.outer.iter().rev().copied()
