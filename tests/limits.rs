@@ -1,23 +1,44 @@
-//! Each limit lets through what is at it and one below it, and refuses what is one above.
+//! Each limit lets through what is at it and one below it, and refuses what is one above: at every entry
+//! point, and from the moment at which it is set.
+#![cfg(feature = "std")]
 
-use zresp::{Decoder, ErrorKind, Limits};
+mod naive;
+mod pieces;
+mod support;
+mod ways;
 
-/// The kind of error that a frame meets; `None` if it is accepted.
+use zresp::io::{CommandReader, ReplyReader};
+use zresp::{CommandDecoder, Decoder, ErrorKind, Framer, InlinePolicy, Limits};
+
+/// The kind of error that a frame meets, in whatever way it is taken; `None` if it is accepted.
 fn refusal(frame: &[u8], limits: Limits) -> Option<ErrorKind> {
-    let whole = Decoder::with_limits(limits).decode(frame).map(|frame| frame.is_some());
-    let mut bytewise = Decoder::with_limits(limits);
-    let mut result = Ok(false);
-    for end in 0..=frame.len() {
-        result = bytewise.decode(&frame[..end]).map(|frame| frame.is_some());
-    }
-    assert_eq!(result, whole, "byte by byte: {:.200}", frame.escape_ascii().to_string());
-    match whole {
-        Ok(whole) => {
-            assert!(whole, "incomplete: {:.200}", frame.escape_ascii().to_string());
-            None
-        }
-        Err(error) => Some(error.kind),
-    }
+    told(&Decoder::with_limits(limits), frame)
+}
+
+/// The same of a request.
+fn refused(request: &[u8], limits: Limits) -> Option<ErrorKind> {
+    told(&CommandDecoder::with_limits(limits, InlinePolicy::Accept), request)
+}
+
+#[cfg(feature = "codec")]
+fn told<D: ways::Way>(decoder: &D, frame: &[u8]) -> Option<ErrorKind>
+where
+    zresp::codec::Codec<D>:
+        tokio_util::codec::Decoder<Item = D::Kept, Error = zresp::codec::CodecError>,
+{
+    verdict(&ways::agreed(decoder, frame, &[1]), frame)
+}
+
+#[cfg(not(feature = "codec"))]
+fn told<D: ways::Way>(decoder: &D, frame: &[u8]) -> Option<ErrorKind> {
+    verdict(&ways::agreed(decoder, frame, &[1]), frame)
+}
+
+fn verdict<T>(story: &ways::Story<T>, frame: &[u8]) -> Option<ErrorKind> {
+    let kind = story.end.err().map(|(kind, _)| kind);
+    let is_whole = story.frames.len() == 1;
+    assert!(is_whole != kind.is_some(), "{:.200}", frame.escape_ascii().to_string());
+    kind
 }
 
 /// Asserts that a frame of `size` is accepted up to the limit and refused above it.
@@ -216,4 +237,152 @@ fn the_defaults_are_those_of_the_documentation() {
         let verdict = zresp::decode(frame).map(|frame| assert!(frame.is_none()));
         assert_eq!(verdict.map_err(|error| error.kind), expected, "{}", frame.escape_ascii());
     }
+}
+
+#[test]
+fn requests_have_the_limits_of_replies() {
+    let arguments = |count: usize| format!("*{count}\r\n{}", "$1\r\na\r\n".repeat(count));
+    for limit in [1, 2, 9, 10, 1_000] {
+        let limits = Limits::new().with_elements(u32::try_from(limit).unwrap());
+        for count in [limit.max(2) - 1, limit] {
+            assert_eq!(refused(arguments(count).as_bytes(), limits), None, "{count} of {limit}");
+        }
+        let kind = refused(arguments(limit + 1).as_bytes(), limits);
+        assert_eq!(kind, Some(ErrorKind::TooManyElements { limit }));
+    }
+    for limit in [5, 9, 10, 11, 100, 16_384] {
+        let limits = Limits::new().with_bulk(limit);
+        let argument = |size| [b"*2\r\n$1\r\na\r\n".to_vec(), sized('$', size)].concat();
+        for size in [limit - 1, limit] {
+            assert_eq!(refused(&argument(size), limits), None, "{size} of {limit}");
+        }
+        let kind = refused(&argument(limit + 1), limits);
+        assert_eq!(kind, Some(ErrorKind::BulkTooLong { limit }));
+    }
+    let request = arguments(9);
+    let limit = request.len();
+    for skipped in ["", "\r\n", "*0\r\n*-1\r\n\n"] {
+        let bytes = [skipped, &request].concat();
+        assert_eq!(refused(bytes.as_bytes(), Limits::new().with_frame(limit)), None);
+        let kind = refused(bytes.as_bytes(), Limits::new().with_frame(limit - 1));
+        assert_eq!(kind, Some(ErrorKind::FrameTooLong { limit: limit - 1 }), "{skipped:?}");
+    }
+    // An inline command has a limit of its own.
+    let line = |size: usize, end: &str| ["a".repeat(size).as_str(), end].concat().into_bytes();
+    for end in ["\n", "\r\n"] {
+        let most = 65_537 - end.len();
+        assert_eq!(refused(&line(most, end), Limits::new()), None, "{end:?}");
+        let kind = refused(&line(most + 1, end), Limits::new());
+        assert_eq!(kind, Some(ErrorKind::InlineTooLong { limit: 65_536 }), "{end:?}");
+    }
+}
+
+/// A frame that exceeds what is set first, in front of the byte at which that would show.
+const LIFTED: [(&[u8], &[u8], Limits); 8] = [
+    (b"*1\r\n*1\r\n", b"*1\r\n:1\r\n", Limits::new().with_depth(2)),
+    (b"*2\r\n:1\r\n", b"*4\r\n_\r\n_\r\n_\r\n_\r\n", Limits::new().with_elements(3)),
+    (b"*?\r\n:1\r\n:1\r\n:1\r\n", b":1\r\n.\r\n", Limits::new().with_elements(3)),
+    (b"*?\r\n:1\r\n*1\r\n", b":1\r\n:1\r\n:1\r\n.\r\n", Limits::new().with_elements(3)),
+    (b"%?\r\n:1\r\n:1\r\n:1\r\n", b":1\r\n:1\r\n:1\r\n.\r\n", Limits::new().with_elements(5)),
+    (b"~?\r\n:1\r\n|1\r\n", b"+a\r\n+b\r\n:1\r\n:1\r\n.\r\n", Limits::new().with_elements(2)),
+    (b"*2\r\n:1\r\n$", b"12\r\n0123456789ab\r\n", Limits::new().with_bulk(11)),
+    (b"*2\r\n+0123456789", b"abc\r\n:1\r\n", Limits::new().with_frame(16)),
+];
+
+#[test]
+fn limits_are_lifted_and_lowered_in_mid_frame() {
+    for (begun, rest, limits) in LIFTED {
+        let frame = [begun, rest].concat();
+        let case = frame.escape_ascii();
+        let kind = refusal(&frame, limits).expect("it exceeds the limit");
+        for (first, second, expected) in
+            [(limits, Limits::new(), None), (Limits::new(), limits, Some(kind))]
+        {
+            let mut decoder = Decoder::with_limits(first);
+            assert!(decoder.decode(begun).unwrap().is_none(), "{case}");
+            decoder.set_limits(second);
+            let result = decoder.decode(&frame).map(|whole| assert!(whole.is_some(), "{case}"));
+            assert_eq!(result.err().map(|error| error.kind), expected, "Decoder: {case}");
+
+            let mut framer = Framer::replies(first);
+            assert!(!framer.advance(begun).unwrap().is_complete, "{case}");
+            framer.set_limits(second);
+            let result = framer.advance(rest).map(|progress| assert!(progress.is_complete));
+            assert_eq!(result.err().map(|error| error.kind), expected, "Framer: {case}");
+
+            // What is not there yet is another reader's.
+            let mut reader = ReplyReader::with_limits(begun, first);
+            assert!(reader.read().is_err(), "{case}");
+            *reader.get_mut() = rest;
+            reader.decoder_mut().set_limits(second);
+            let kind = match reader.read() {
+                Ok(whole) => {
+                    assert_eq!(whole.map(|frame| frame.wire), Some(&*frame));
+                    None
+                }
+                Err(zresp::io::ReadError::Decode(error)) => Some(error.kind),
+                Err(error) => panic!("{error}"),
+            };
+            assert_eq!(kind, expected, "ReplyReader: {case}");
+            #[cfg(feature = "codec")]
+            assert_eq!(by_codec(begun, rest, first, second), expected, "ReplyCodec: {case}");
+        }
+    }
+}
+
+#[cfg(feature = "codec")]
+fn by_codec(begun: &[u8], rest: &[u8], first: Limits, second: Limits) -> Option<ErrorKind> {
+    use tokio_util::codec::Decoder as _;
+
+    let mut codec = zresp::codec::ReplyCodec::with_limits(first);
+    let mut buffer = bytes::BytesMut::from(begun);
+    assert!(codec.decode(&mut buffer).unwrap().is_none());
+    codec.decoder_mut().set_limits(second);
+    buffer.extend_from_slice(rest);
+    match codec.decode(&mut buffer) {
+        Ok(whole) => {
+            assert!(whole.is_some());
+            None
+        }
+        Err(zresp::codec::CodecError::Decode(error)) => Some(error.kind),
+        Err(error) => panic!("{error}"),
+    }
+}
+
+#[test]
+fn limits_of_requests_are_lifted_in_mid_request() {
+    let preset = Limits::unauthenticated();
+    let begun = b"*2\r\n$3\r\nSET\r\n$1638".as_slice();
+    let rest = [b"5\r\n".as_slice(), &vec![b'x'; 16_385], b"\r\n"].concat();
+    let whole = [begun, &rest].concat();
+    assert_eq!(refused(&whole, preset), Some(ErrorKind::BulkTooLong { limit: 16_384 }));
+
+    let mut decoder = CommandDecoder::with_limits(preset, InlinePolicy::Accept);
+    assert!(decoder.decode(begun).unwrap().is_none());
+    decoder.set_limits(Limits::new());
+    assert!(decoder.decode(&whole).unwrap().is_some());
+
+    let mut framer = Framer::commands(preset);
+    assert!(!framer.advance(begun).unwrap().is_complete);
+    framer.set_limits(Limits::new());
+    assert!(framer.advance(&rest).unwrap().is_complete);
+
+    let mut reader = CommandReader::with_limits(begun, preset);
+    assert!(reader.read().is_err());
+    reader.decoder_mut().set_limits(Limits::new());
+    *reader.get_mut() = &rest;
+    assert!(reader.read().unwrap().is_some());
+}
+
+#[test]
+fn a_key_keeps_its_value_when_the_limit_is_lowered() {
+    let mut decoder = Decoder::new();
+    let begun = b"%?\r\n:1\r\n:1\r\n:1\r\n".as_slice();
+    assert!(decoder.decode(begun).unwrap().is_none());
+    decoder.set_limits(Limits::new().with_elements(1));
+    let needed = decoder.needed();
+    assert_eq!(needed, b"_\r\n.\r\n".len());
+    let mut ended = decoder.clone();
+    assert!(ended.decode(&[begun, b"."].concat()).is_err(), "a key alone");
+    assert!(decoder.decode(&[begun, b"_\r\n.\r\n"].concat()).unwrap().is_some());
 }
