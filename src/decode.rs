@@ -121,6 +121,9 @@ impl Decoder {
     /// Returns where the frame that `buf` begins with ends: [`decode`](Self::decode) without the
     /// view, for callers that must still change the buffer in between.
     pub(crate) fn bounds(&mut self, buf: &[u8]) -> Result<Option<Bounds>, Error> {
+        if !self.scan.scanner.is_between_frames() {
+            self.scan.check(buf)?;
+        }
         self.scan.frame(buf)
     }
 

@@ -111,7 +111,7 @@ impl CommandDecoder {
         if is_continued {
             self.scan.check(buf)?;
         }
-        let Some(bounds) = self.bounds(buf)? else { return Ok(None) };
+        let Some(bounds) = self.scan.frame(buf)? else { return Ok(None) };
         match Request::read(buf, bounds) {
             Some(request) => Ok(Some(request)),
             None => Err(self.scan.changed()),
@@ -121,6 +121,9 @@ impl CommandDecoder {
     /// Returns where the request that `buf` begins with ends: [`decode`](Self::decode) without the
     /// view, for callers that must still change the buffer in between.
     pub(crate) fn bounds(&mut self, buf: &[u8]) -> Result<Option<Bounds>, Error> {
+        if !self.scan.scanner.is_between_frames() {
+            self.scan.check(buf)?;
+        }
         self.scan.frame(buf)
     }
 
