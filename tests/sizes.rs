@@ -3,13 +3,16 @@
 
 use std::mem::size_of;
 
-use zresp::io::{ReadError, ReplyReader};
-use zresp::replication::SyncDecoder;
+use zresp::io::{CommandReader, ReadError, ReplyReader};
+use zresp::replication::{self, Event, SyncDecoder};
 use zresp::{
-    Annotated, Attributes, Chunks, CommandBuf, CommandFrame, CommandPatch, ConversionError,
-    Decoded, Decoder, Elements, EncodeError, Entries, Error, ErrorKind, Frame, Items, Kind, Limits,
-    Pairs, Protocol, Replies, Reply, ReplyPatch, ReplyRef, ReplyWriter, Segments, StreamedString,
-    Token, Tokens, TreeTokens,
+    Annotated, AnnotatedAttributePairs, AnnotatedElements, AnnotatedPairs, ArgIndex, Args,
+    AttributePairs, Attributes, Chunks, Command, CommandBuf, CommandDecoder, CommandFrame,
+    CommandPatch, CommandRef, Commands, ConversionError, Decoded, Decoder, Elements, EncodeError,
+    Entries, Error, ErrorKind, ErrorReply, Expected, Frame, Framer, InlineArgs, InlineCommand,
+    InlinePolicy, Items, Kind, Limits, Pairs, PartialCommand, Place, Progress, Protocol, Replies,
+    Reply, ReplyPatch, ReplyRef, ReplyWriter, Request, Segments, StreamedString, Token, Tokens,
+    TreeTokens,
 };
 
 #[test]
@@ -46,7 +49,30 @@ fn types_are_what_threads_and_copies_need() {
     copy::<ErrorKind>();
     copy::<Kind>();
     copy::<Limits>();
+    cloned::<AnnotatedElements<'_>>();
+    cloned::<AnnotatedPairs<'_>>();
+    copy::<Command<'_>>();
+    copy::<CommandRef<'_>>();
+    copy::<InlineCommand<'_>>();
+    copy::<Request<'_>>();
+    copy::<Progress>();
+    copy::<replication::Progress<'_>>();
+    copy::<Event<'_>>();
+    copy::<Expected>();
+    copy::<InlinePolicy>();
+    cloned::<Place>();
+    cloned::<ConversionError>();
+    cloned::<AttributePairs<'_>>();
+    cloned::<AnnotatedAttributePairs<'_>>();
+    cloned::<Args<'_>>();
+    cloned::<ArgIndex<'_>>();
+    cloned::<InlineArgs<'_>>();
+    cloned::<PartialCommand<'_>>();
+    cloned::<ErrorReply>();
     cloned::<Decoder>();
+    cloned::<CommandDecoder>();
+    cloned::<Framer>();
+    cloned::<Commands<'_>>();
     cloned::<Replies<'_>>();
     cloned::<Tokens<'_>>();
     cloned::<SyncDecoder>();
@@ -58,12 +84,36 @@ fn types_are_what_threads_and_copies_need() {
     cloned::<Segments<&[u8]>>();
     shared::<ReplyWriter<'_>>();
     shared::<ReplyReader<&[u8]>>();
+    shared::<CommandReader<&[u8]>>();
     shared::<ReadError>();
+}
+
+#[cfg(all(feature = "codec", feature = "cluster", feature = "commands", feature = "serde"))]
+#[test]
+fn types_of_features_are_what_threads_and_copies_need() {
+    use zresp::{cluster, codec, commands, ser};
+
+    fn copy<T: Copy + Send + Sync>() {}
+    fn shared<T: Send + Sync + Unpin + 'static>() {}
+    fn cloned<T: Clone + Send + Sync>() {}
+    cloned::<codec::ReplyCodec>();
+    cloned::<codec::CommandCodec>();
+    shared::<codec::CodecError>();
+    shared::<ser::Error>();
+    copy::<cluster::Redirect<'_>>();
+    copy::<commands::Key<'_>>();
+    copy::<commands::KeysError>();
+    cloned::<commands::Keys<'_>>();
+    shared::<commands::CommandInfo>();
 }
 
 #[test]
 fn what_owns_its_bytes_goes_to_any_thread() {
     fn owned<T: Clone + Send + Sync + Unpin + 'static>() {}
+    owned::<Decoder>();
+    owned::<CommandDecoder>();
+    owned::<Framer>();
+    owned::<SyncDecoder>();
     owned::<Frame>();
     owned::<CommandFrame>();
     owned::<Reply>();
