@@ -5,11 +5,14 @@
 
 mod live_server;
 
+use std::fs;
 use std::io::{Read, Write};
 use std::net::Shutdown;
 
 use live_server::Server;
-use zresp::{Error, ErrorKind, Expected, commands, replies};
+use zresp::{
+    Command, Encode, Error, ErrorKind, Expected, Protocol, ReplyRef, Request, commands, replies,
+};
 
 /// What a connection saw: commands that were answered, and whether it ended with a protocol error.
 #[derive(Debug, PartialEq, Eq)]
@@ -147,4 +150,70 @@ fn a_server_sees_the_same_commands() {
         }
     }
     assert!(equal > 2_500 && broken > 300 && stricter > 100, "{equal} {broken} {stricter}");
+}
+
+/// What has a server run nothing that a vector or a fuzzer may have made up, but name all it is asked for.
+const HARMLESS: &[u8] = b"ACL SETUSER default -@all +ping +echo\r\n";
+
+/// The answers to the bytes over a connection of their own, as text; what a greeting says is left out.
+fn answers(server: &Server, bytes: &[u8]) -> Vec<String> {
+    let mut stream = server.connect();
+    // Who is told to quit closes the connection at once.
+    _ = stream.write_all(bytes).and_then(|()| stream.shutdown(Shutdown::Write));
+    let mut answers = Vec::new();
+    _ = stream.read_to_end(&mut answers);
+    let shown = |reply: ReplyRef<'_>| match reply {
+        ReplyRef::Array(_) | ReplyRef::Map(_) => String::from("a greeting"),
+        reply => format!("{reply:?}"),
+    };
+    replies(&answers).map_while(Result::ok).map(|frame| shown(frame.reply)).collect()
+}
+
+/// Inputs of the vectors, and of the fuzzers.
+fn collected() -> Vec<Vec<u8>> {
+    let vectors = fs::read_to_string("tests/vectors/own.jsonl").expect("the vectors");
+    let named =
+        std::env::var_os("ZRESP_VECTORS").map(|path| fs::read_to_string(path).expect("vectors"));
+    let lines = vectors.lines().chain(named.iter().flat_map(|text| text.lines()));
+    let fields = lines.map(|line| serde_json::from_str::<serde_json::Value>(line).expect("JSON"));
+    let requests = fields.filter(|fields| fields["mode"] == "request");
+    let byte = |character| u8::try_from(u32::from(character)).expect("a byte for each character");
+    let vectors = requests
+        .map(|fields| fields["input"].as_str().expect("an input").chars().map(byte).collect());
+    let seeds = fs::read_dir("fuzz/seeds/command").expect("the seeds");
+    let seeds = seeds.map(|seed| fs::read(seed.expect("an entry").path()).expect("a seed"));
+    vectors.chain(seeds).collect()
+}
+
+#[test]
+fn what_is_accepted_is_the_same_commands_when_it_is_encoded_anew() {
+    let Some(server) = Server::start() else { return };
+    assert_eq!(answers(&server, HARMLESS), ["Simple(\"OK\")"]);
+    let mut rng = fastrand::Rng::with_seed(7);
+    let generated = (0..10_000).map(|_| pipeline(&mut rng));
+    let inputs: Vec<_> = collected().into_iter().chain(generated).collect();
+    let (mut seen, mut sent) = (0, 0);
+    for bytes in inputs {
+        let accepted: Vec<Request<'_>> = commands(&bytes).map_while(Result::ok).collect();
+        let size = accepted.iter().map(|request| request.wire.len()).sum::<usize>();
+        let mut encoded = Vec::new();
+        for request in &accepted {
+            request.command.encode(Protocol::Resp2, &mut encoded).expect("a name");
+        }
+        assert!(
+            commands(&encoded).all(|request| {
+                matches!(request.expect("a valid one").command, Command::Array(_))
+            })
+        );
+        let original = answers(&server, &bytes[..size]);
+        assert_eq!(answers(&server, &encoded), original, "{}", bytes.escape_ascii());
+        let quits = original.len() < accepted.len();
+        let last = original.last().map_or("", String::as_str);
+        assert!(!quits || last.contains("OK"), "{original:?}: {}", bytes.escape_ascii());
+        assert!(!original.iter().any(|answer| answer.contains("Protocol error")), "{original:?}");
+        seen += original.len();
+        sent += accepted.len();
+    }
+    println!("{sent} commands, {seen} answers");
+    assert!(sent > 10_000 && seen > 10_000, "{sent} commands, {seen} answers");
 }
