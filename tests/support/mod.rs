@@ -207,7 +207,10 @@ fn push_attributes<'a>(decoded: Decoded<'a>, tokens: &mut Vec<Token<'a>>) {
     assert!(wire.is_empty() && pairs.next().is_none());
 }
 
-fn request_verdict(result: Result<Option<Request<'_>>, Error>, needed: usize) -> request::Verdict {
+pub fn request_verdict(
+    result: Result<Option<Request<'_>>, Error>,
+    needed: usize,
+) -> request::Verdict {
     match result {
         Ok(Some(request)) => {
             let consumed = request.wire.len();

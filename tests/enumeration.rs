@@ -1,0 +1,334 @@
+//! Every input of up to so many bytes gets the verdict of the naive decoder, whole and at every cut.
+//!
+//! The bytes are those that mean something: the type bytes, three digits, CR, LF, a letter, and for requests
+//! quotes, blanks and NUL. `ZRESP_ENUMERATE` says how many of them an input has at the most; what was counted
+//! is printed:
+//!
+//! ```sh
+//! ZRESP_ENUMERATE=6 cargo test --release --test enumeration -- --nocapture
+//! ```
+//!
+//! An input is not made longer once it is rejected: what a decoder rejects stays rejected, at the same
+//! offset, whatever follows. That is a promise, too, and tested on the way: on each rejected input with each
+//! further byte, and with a few more.
+
+mod naive;
+mod support;
+
+use std::fmt::Debug;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::{env, iter, ops, thread};
+
+use naive::request;
+use zresp::{CommandDecoder, Decoder, Framer, InlinePolicy};
+
+const REPLIES: &[u8] = b"+-*$%~>|:,(!=_#;.?019\r\nt";
+const REQUESTS: &[u8] = b"x \"'\\*$-019?\r\n\0";
+
+/// How many bytes an input has where nothing else is said.
+const FEW: usize = 4;
+
+fn longest() -> usize {
+    env::var("ZRESP_ENUMERATE").map_or(FEW, |bytes| bytes.parse().expect("a number of bytes"))
+}
+
+/// What the naive decoder or the crate says of the frame that some bytes begin with.
+#[derive(Debug, Clone, PartialEq)]
+enum Said<V> {
+    Complete(V, usize),
+    Incomplete(usize),
+    Failed(naive::Failure, usize),
+}
+
+/// A grammar, with both its decoders.
+trait Grammar: Sync {
+    type Decoder: Clone;
+    type Value: Debug + PartialEq;
+
+    fn alphabet(&self) -> &'static [u8];
+    fn decoder(&self) -> Self::Decoder;
+    fn framer(&self) -> Framer;
+    fn naive(&self, bytes: &[u8]) -> Said<Self::Value>;
+    fn decode(&self, decoder: &mut Self::Decoder, bytes: &[u8]) -> Said<Self::Value>;
+}
+
+struct Replies(naive::Limits);
+
+impl Grammar for Replies {
+    type Decoder = Decoder;
+    type Value = naive::Annotated;
+
+    fn alphabet(&self) -> &'static [u8] {
+        REPLIES
+    }
+
+    fn decoder(&self) -> Decoder {
+        Decoder::with_limits(support::limits(&self.0))
+    }
+
+    fn framer(&self) -> Framer {
+        Framer::replies(support::limits(&self.0))
+    }
+
+    fn naive(&self, bytes: &[u8]) -> Said<naive::Annotated> {
+        of_reply(naive::decode(bytes, &self.0))
+    }
+
+    fn decode(&self, decoder: &mut Decoder, bytes: &[u8]) -> Said<naive::Annotated> {
+        match decoder.decode(bytes) {
+            Ok(None) => Said::Incomplete(decoder.needed()),
+            result => of_reply(support::verdict(result, 0)),
+        }
+    }
+}
+
+fn of_reply(verdict: naive::Verdict) -> Said<naive::Annotated> {
+    match verdict {
+        naive::Verdict::Complete { value, consumed } => Said::Complete(value, consumed),
+        naive::Verdict::Incomplete { needed } => Said::Incomplete(needed),
+        naive::Verdict::Failed { failure, offset } => Said::Failed(failure, offset),
+    }
+}
+
+struct Requests(naive::Limits, InlinePolicy);
+
+impl Grammar for Requests {
+    type Decoder = CommandDecoder;
+    type Value = Vec<Vec<u8>>;
+
+    fn alphabet(&self) -> &'static [u8] {
+        REQUESTS
+    }
+
+    fn decoder(&self) -> CommandDecoder {
+        CommandDecoder::with_limits(support::limits(&self.0), self.1)
+    }
+
+    fn framer(&self) -> Framer {
+        self.decoder().take_framer(&[])
+    }
+
+    fn naive(&self, bytes: &[u8]) -> Said<Vec<Vec<u8>>> {
+        of_request(request::decode(bytes, &self.0, self.1 == InlinePolicy::Accept))
+    }
+
+    fn decode(&self, decoder: &mut CommandDecoder, bytes: &[u8]) -> Said<Vec<Vec<u8>>> {
+        match decoder.decode(bytes) {
+            Ok(None) => Said::Incomplete(decoder.needed()),
+            result => of_request(support::request_verdict(result, 0)),
+        }
+    }
+}
+
+fn of_request(verdict: request::Verdict) -> Said<Vec<Vec<u8>>> {
+    match verdict {
+        request::Verdict::Complete { arguments, consumed } => Said::Complete(arguments, consumed),
+        request::Verdict::Incomplete { needed } => Said::Incomplete(needed),
+        request::Verdict::Failed { failure, offset } => Said::Failed(failure, offset),
+    }
+}
+
+/// How many inputs were seen.
+#[derive(Debug, Clone, Copy, Default)]
+struct Counts {
+    unfinished: u64,
+    complete: u64,
+    rejected: u64,
+    /// Calls of the crate's decoders.
+    decoded: u64,
+}
+
+impl ops::AddAssign for Counts {
+    fn add_assign(&mut self, other: Self) {
+        self.unfinished += other.unfinished;
+        self.complete += other.complete;
+        self.rejected += other.rejected;
+        self.decoded += other.decoded;
+    }
+}
+
+/// What has been seen of a frame in progress.
+#[derive(Clone)]
+struct Progress<D> {
+    /// Where the frame begins, behind other frames.
+    start: usize,
+    /// Decoders that have seen the frame up to each of the cuts, in one piece; those in front of it.
+    decoders: Vec<D>,
+    /// Has seen the bytes one by one.
+    framer: Framer,
+}
+
+/// Goes through the inputs that begin like `input`.
+struct Search<'a, G: Grammar> {
+    grammar: &'a G,
+    input: Vec<u8>,
+    most: usize,
+    counts: Counts,
+}
+
+impl<G: Grammar> Search<'_, G> {
+    /// Asserts the verdicts on the input with one more byte, and on all that begins so.
+    fn descend(&mut self, byte: u8, before: &Progress<G::Decoder>) {
+        self.input.push(byte);
+        if let Some(progress) = self.agreed(before) {
+            if self.input.len() < self.most {
+                for byte in self.grammar.alphabet() {
+                    self.descend(*byte, &progress);
+                }
+            }
+        }
+        self.input.pop();
+    }
+
+    /// Asserts that all decoders give the naive verdict on the frame in progress; returns how it goes on
+    /// unless it is rejected.
+    fn agreed(&mut self, before: &Progress<G::Decoder>) -> Option<Progress<G::Decoder>> {
+        let frame = &self.input[before.start..];
+        let expected = self.grammar.naive(frame);
+        let mut decoders = before.decoders.clone();
+        for (cut, decoder) in decoders.iter_mut().enumerate() {
+            let said = self.grammar.decode(decoder, frame);
+            assert!(said == expected, "{}, {cut}: {said:?}, not {expected:?}", self.shown());
+        }
+        self.counts.decoded += decoders.len() as u64;
+        let framer = self.framed(&before.framer, frame, &expected);
+        match expected {
+            Said::Complete(_, size) => {
+                assert_eq!(size, frame.len(), "{}: complete before its end", self.shown());
+                self.counts.complete += 1;
+                // That which has seen all at once, and that which has seen all but the last byte.
+                let last = decoders.len() - 1;
+                decoders = if last == 0 {
+                    decoders
+                } else {
+                    vec![decoders.remove(0), decoders.remove(last - 1)]
+                };
+                Some(Progress { start: self.input.len(), decoders, framer })
+            }
+            Said::Incomplete(needed) => {
+                assert!(needed > 0, "{}", self.shown());
+                self.counts.unfinished += 1;
+                let mut kept = before.decoders.clone();
+                kept.push(decoders.swap_remove(0));
+                Some(Progress { start: before.start, decoders: kept, framer })
+            }
+            Said::Failed(..) => {
+                self.counts.rejected += 1;
+                self.assert_stays(before, &expected);
+                None
+            }
+        }
+    }
+
+    /// A framer that is given each byte once, or all at once, says the same.
+    fn framed(&self, before: &Framer, frame: &[u8], expected: &Said<G::Value>) -> Framer {
+        let mut framer = before.clone();
+        for (framer, bytes) in
+            [(&mut framer, &frame[frame.len() - 1..]), (&mut self.grammar.framer(), frame)]
+        {
+            // A limit may be reached without a further byte.
+            let result = framer.advance(bytes).and_then(|progress| {
+                if progress.is_complete { Ok(progress) } else { framer.advance(&[]) }
+            });
+            let fits = match (expected, &result) {
+                (Said::Complete(..), Ok(progress)) => {
+                    progress.is_complete && progress.taken == bytes.len()
+                }
+                (Said::Incomplete(needed), Ok(progress)) => {
+                    !progress.is_complete && framer.needed() == *needed
+                }
+                (Said::Failed(_, offset), Err(error)) => error.offset == *offset,
+                _ => false,
+            };
+            assert!(fits, "{}: {result:?}, not {expected:?}", self.shown());
+        }
+        framer
+    }
+
+    /// What is rejected stays so, at the same offset, with every further byte, and with more of them.
+    fn assert_stays(&self, before: &Progress<G::Decoder>, expected: &Said<G::Value>) {
+        let alphabet = self.grammar.alphabet();
+        let turn = usize::try_from(self.counts.rejected).expect("a count");
+        let other = |place: usize| alphabet[(turn / (place + 1)) % alphabet.len()];
+        let more = [vec![other(0)], (0..4).map(other).collect()];
+        let each = alphabet.iter().map(|byte| vec![*byte]).filter(|_| self.input.len() < self.most);
+        for tail in more.into_iter().chain(each) {
+            let longer = [&self.input[before.start..], &tail].concat();
+            let naive = self.grammar.naive(&longer);
+            let said = self.grammar.decode(&mut before.decoders[0].clone(), &longer);
+            assert!(
+                naive == *expected && said == *expected,
+                "{}: {said:?}, {naive:?}",
+                self.shown()
+            );
+        }
+    }
+
+    fn shown(&self) -> String {
+        self.input.escape_ascii().to_string()
+    }
+}
+
+/// Goes through all inputs of up to `most` bytes, on all the processors.
+fn enumerate<G: Grammar>(name: &str, grammar: &G, most: usize) {
+    let next = AtomicUsize::new(0);
+    let work = || {
+        let mut search = Search { grammar, input: Vec::new(), most, counts: Counts::default() };
+        let first = iter::repeat_with(|| next.fetch_add(1, Ordering::Relaxed));
+        let first = first.map_while(|turn| grammar.alphabet().get(turn));
+        for byte in first {
+            let start = 0;
+            let (decoders, framer) = (vec![grammar.decoder()], grammar.framer());
+            search.descend(*byte, &Progress { start, decoders, framer });
+        }
+        search.counts
+    };
+    let mut counts = Counts::default();
+    thread::scope(|scope| {
+        let processors = thread::available_parallelism().map_or(1, usize::from);
+        let threads: Vec<_> = (0..processors).map(|_| scope.spawn(work)).collect();
+        for thread in threads {
+            counts += thread.join().expect("every verdict agrees");
+        }
+    });
+    let Counts { unfinished, complete, rejected, decoded } = counts;
+    println!(
+        "{name}, up to {most} bytes of {}: {complete} end with a whole frame, {unfinished} go on, \
+         {rejected} are rejected and were not made longer; {decoded} calls",
+        grammar.alphabet().len(),
+    );
+    assert!(unfinished > 0 && rejected > 0);
+}
+
+/// Limits that short inputs exceed, and that the longest exceed by a byte.
+fn small() -> naive::Limits {
+    naive::Limits { depth: 1, bulk: 1, elements: 1, frame: longest() - 1 }
+}
+
+#[test]
+fn every_short_reply() {
+    enumerate("replies", &Replies(naive::Limits::default()), longest());
+}
+
+#[test]
+fn every_short_reply_in_small_limits() {
+    enumerate("replies in small limits", &Replies(small()), longest());
+}
+
+#[test]
+fn every_short_request() {
+    let accepting = Requests(naive::Limits::default(), InlinePolicy::Accept);
+    enumerate("requests", &accepting, longest());
+}
+
+#[test]
+fn every_short_request_without_inline_commands() {
+    let refusing = Requests(naive::Limits::default(), InlinePolicy::Refuse);
+    // The shortest of them has ten bytes, and few beginnings lead there.
+    enumerate("requests without inline commands", &refusing, longest() + 6);
+}
+
+#[test]
+fn every_short_request_in_small_limits() {
+    enumerate("requests in small limits", &Requests(small(), InlinePolicy::Accept), longest());
+}
