@@ -406,3 +406,66 @@ fn a_command_without_a_name_is_an_error() {
         assert_eq!(encoded(&Arguments(&none), protocol, "none"), Err(EncodeError::NoArguments));
     }
 }
+
+/// With a key, a value and the name of a variant that somebody chose.
+#[cfg(feature = "serde")]
+#[test]
+fn data_that_serde_writes_stays_whole() {
+    use std::collections::BTreeMap;
+
+    use zresp::ser;
+
+    for data in HOSTILE {
+        let case = data.escape_ascii().to_string();
+        let text = String::from_utf8_lossy(data).into_owned();
+        let value = BTreeMap::from([(text.clone(), vec![Some(text.clone()), None])]);
+        let reply = ser::to_reply(&value).expect("a form");
+        for protocol in PROTOCOLS {
+            let wire = encoded(&reply, protocol, &case).expect("a form on the wire");
+            let frame = one_frame(&wire, &case);
+            let read: BTreeMap<String, Vec<Option<String>>> =
+                zresp::de::from_reply(frame.reply).expect("what was written");
+            assert_eq!(read, value, "{case}");
+        }
+        let mut command = CommandBuf::new(data);
+        let pairs = BTreeMap::from([(text.clone(), text.clone())]);
+        ser::push_arguments(&mut command, &(&text, pairs)).expect("arguments");
+        let wire = encoded(&command, Protocol::Resp2, &case).expect("a name");
+        let text = text.as_bytes();
+        assert_eq!(arguments(&wire, &case), [data, text, text, text], "{case}");
+    }
+}
+
+#[cfg(feature = "codec")]
+#[test]
+fn a_codec_writes_one_frame_or_nothing() {
+    use tokio_util::codec::Encoder as _;
+    use zresp::codec::{CommandCodec, ReplyCodec};
+
+    for data in HOSTILE {
+        let case = data.escape_ascii().to_string();
+        for protocol in PROTOCOLS {
+            let mut codec = CommandCodec::new();
+            codec.set_protocol(protocol);
+            let replies = [
+                Reply::simple(data.to_vec()),
+                Reply::error(data.to_vec()),
+                Reply::bulk(data.to_vec()),
+                Reply::map([(data.to_vec(), Reply::simple(data.to_vec()))]),
+            ];
+            for reply in replies {
+                let mut out = BytesMut::from("+before\r\n");
+                let is_written = codec.encode(&reply, &mut out).is_ok();
+                let written = out.split_off(9);
+                assert_eq!(out, "+before\r\n", "{case}");
+                assert_eq!(is_written, !written.is_empty(), "{case}");
+                if is_written {
+                    one_frame(&written, &case);
+                }
+            }
+        }
+        let mut out = BytesMut::new();
+        ReplyCodec::new().encode(Arguments(&[data, data]), &mut out).expect("a name");
+        assert_eq!(arguments(&out, &case), [data, data], "{case}");
+    }
+}
