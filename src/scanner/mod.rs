@@ -138,6 +138,9 @@ impl Scanner {
 
     /// Sets the limits for all that follows.
     pub(crate) fn set_limits(&mut self, limits: Limits) {
+        if limits == self.limits {
+            return;
+        }
         self.levels.set_most(self.limits.elements(), limits.elements());
         self.limits = limits;
         // What has been learned was within the old ones.
