@@ -2,26 +2,19 @@
 
 mod support;
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use zresp::cluster::key_slot;
 
 use support::checker::{Checker, Commands, Load, Memory};
 use support::cluster::Cluster;
-use support::{Client, Daemon, PATIENCE, array, bulk, command, pattern, proxy, say};
+use support::{Client, Daemon, PATIENCE, alone, array, bulk, command, pattern, proxy, say};
 
 /// How long it may take until a replica has taken over: the timeout of a node, twice, and an election.
 const FAILOVER: Duration = Duration::from_secs(40);
 
 const LOAD: Load =
     Load { clients: 8, largest: 200_000, commands: Commands::WithoutState, ..Load::MIXED };
-
-/// Six servers at a time are enough for a small machine.
-fn alone() -> MutexGuard<'static, ()> {
-    static ALONE: Mutex<()> = Mutex::new(());
-    ALONE.lock().unwrap_or_else(PoisonError::into_inner)
-}
 
 /// Returns a proxy that is told one of the nodes.
 fn proxy_of(cluster: &Cluster) -> Daemon {

@@ -11,11 +11,21 @@ pub(crate) mod refusal;
 mod shared;
 
 use std::io::{self, Write};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use zresp::{CommandBuf, Encode, Protocol};
+
 pub(crate) use shared::live_server::{self, PATIENCE, Server};
 pub(crate) use shared::{Client, Daemon, array, program, run};
+
+/// Waits until no other test of the file runs that wants to be alone: for what is fast enough only if it
+/// has a small machine for itself.
+pub(crate) fn alone() -> MutexGuard<'static, ()> {
+    static ALONE: Mutex<()> = Mutex::new(());
+    ALONE.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
 /// The program that is tested.
 pub(crate) const PROGRAM: &str = env!("CARGO_BIN_EXE_zresp-proxy");
@@ -41,15 +51,11 @@ pub(crate) fn proxy_with<'a>(
     proxy(&upstreams.chain(options.iter().copied()).collect::<Vec<_>>())
 }
 
-/// Returns a command as an array of bulk strings.
+/// Returns a command in the form in which clients send it.
 pub(crate) fn command(arguments: &[&[u8]]) -> Vec<u8> {
-    let mut bytes = format!("*{}\r\n", arguments.len()).into_bytes();
-    for argument in arguments {
-        bytes.extend_from_slice(format!("${}\r\n", argument.len()).as_bytes());
-        bytes.extend_from_slice(argument);
-        bytes.extend_from_slice(b"\r\n");
-    }
-    bytes
+    let mut command = CommandBuf::new(arguments[0]);
+    command.extend(&arguments[1..]);
+    command.to_wire(Protocol::Resp2).expect("a command").to_vec()
 }
 
 /// Returns a bulk string.
