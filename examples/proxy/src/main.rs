@@ -34,9 +34,8 @@ use std::rc::Rc;
 
 use clap::Parser;
 use tokio::net::TcpListener;
-use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::LocalSet;
-use tracing::{error, info, warn};
+use tracing::{error, warn};
 
 use options::Options;
 use proxy::Proxy;
@@ -58,7 +57,7 @@ async fn main() -> ExitCode {
 }
 
 async fn run(mut options: Options) -> io::Result<()> {
-    let stop = stop_signal()?;
+    let stop = zresp_store::stop_signal()?;
     let listener = bind(options.listen).await?;
     let address = listener.local_addr()?;
     if options.has_no_upstream() {
@@ -99,17 +98,4 @@ async fn bind(address: SocketAddr) -> io::Result<TcpListener> {
 /// Writes to standard output. Where that is closed, there is nobody to tell.
 fn say(text: &str) {
     let _ = io::stdout().write_all(text.as_bytes());
-}
-
-/// Returns what ends when the process is asked to stop.
-fn stop_signal() -> io::Result<impl Future<Output = ()>> {
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    let mut terminate = signal(SignalKind::terminate())?;
-    Ok(async move {
-        tokio::select! {
-            _ = interrupt.recv() => {}
-            _ = terminate.recv() => {}
-        }
-        info!("stopping");
-    })
 }

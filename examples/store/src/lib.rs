@@ -14,14 +14,16 @@ mod reason;
 mod server;
 mod strings;
 
+use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
-use tracing::{debug, warn};
+use tracing::{debug, info, warn};
 
 use commands::Shared;
 use connection::Connection;
@@ -67,4 +69,20 @@ pub async fn serve(listener: TcpListener, stop: impl Future<Output = ()>) {
     if drained.await.is_err() {
         warn!(left = connections.len(), "clients did not take their replies");
     }
+}
+
+/// Returns what ends when the process is asked to stop, by `SIGINT` or `SIGTERM`.
+///
+/// # Errors
+/// The signals cannot be listened for.
+pub fn stop_signal() -> io::Result<impl Future<Output = ()>> {
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    Ok(async move {
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        }
+        info!("stopping");
+    })
 }

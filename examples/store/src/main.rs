@@ -11,8 +11,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use tokio::net::TcpListener;
-use tokio::signal::unix::{SignalKind, signal};
-use tracing::{Level, error, info};
+use tracing::{Level, error};
 
 /// Serves an in-memory store over Redis's protocol.
 #[derive(Debug, Parser)]
@@ -41,7 +40,7 @@ async fn main() -> ExitCode {
 }
 
 async fn run(options: &Options) -> io::Result<()> {
-    let stop = stop_signal()?;
+    let stop = zresp_store::stop_signal()?;
     let listener = TcpListener::bind(options.listen).await?;
     greet(listener.local_addr()?);
     zresp_store::serve(listener, stop).await;
@@ -53,17 +52,4 @@ fn greet(address: SocketAddr) {
     let (host, port) = (address.ip(), address.port());
     let text = format!("listening on {address}: try `redis-cli -h {host} -p {port}`\n");
     let _ = io::stdout().write_all(text.as_bytes());
-}
-
-/// Returns what ends when the process is asked to stop.
-fn stop_signal() -> io::Result<impl Future<Output = ()>> {
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    let mut terminate = signal(SignalKind::terminate())?;
-    Ok(async move {
-        tokio::select! {
-            _ = interrupt.recv() => {}
-            _ = terminate.recv() => {}
-        }
-        info!("stopping");
-    })
 }
