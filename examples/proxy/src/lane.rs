@@ -325,13 +325,18 @@ impl Lane {
     fn redirect(&self, due: Due, redirect: &Redirect<'_>) {
         let upstream = self.proxy.topology.redirected(redirect, &self.upstream);
         let upstream = upstream.unwrap_or_else(|| Rc::clone(&self.upstream));
-        let lane = match &due.to {
-            Recipient::Client(client, _) => {
+        let client = match &due.to {
+            Recipient::Client(client, _) => Some(client),
+            Recipient::Part(join, _) => Some(&join.client),
+            Recipient::Proxy => None,
+        };
+        let lane = client.map_or_else(
+            || upstream.lane(&self.proxy),
+            |client| {
                 client.hold_back();
                 client.lane(&upstream, &self.proxy)
-            }
-            _ => upstream.lane(&self.proxy),
-        };
+            },
+        );
         match lane {
             Ok(lane) => {
                 if redirect.kind == RedirectKind::Ask {
