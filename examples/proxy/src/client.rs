@@ -198,7 +198,10 @@ impl Client {
 
     /// Lets no further command overtake those in progress, of which one takes another way.
     pub(crate) fn hold_back(&self) {
-        self.replies.borrow_mut().sent = BUFFERED;
+        let mut replies = self.replies.borrow_mut();
+        if !replies.slots.is_empty() {
+            replies.sent = BUFFERED;
+        }
     }
 
     /// Returns whether every reply has been written.

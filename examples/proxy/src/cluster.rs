@@ -1,6 +1,6 @@
 //! The nodes of a Redis Cluster, and which of them has which slots.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::rc::Rc;
 use std::time::Duration;
@@ -23,6 +23,8 @@ pub(crate) struct Cluster {
     nodes: RefCell<HashMap<String, Rc<Upstream>>>,
     /// The primary of each slot, where it is known.
     slots: RefCell<Vec<Option<Rc<Upstream>>>>,
+    /// How often the slots have changed.
+    changes: Cell<u64>,
     outdated: Notify,
 }
 
@@ -33,6 +35,7 @@ impl Cluster {
             password,
             nodes: RefCell::default(),
             slots: RefCell::new(vec![None; SLOTS.into()]),
+            changes: Cell::default(),
             outdated: Notify::new(),
         });
         for seed in seeds {
@@ -54,12 +57,17 @@ impl Cluster {
         })
     }
 
+    pub(crate) fn changes(&self) -> u64 {
+        self.changes.get()
+    }
+
     /// Returns where a node has sent a command.
     pub(crate) fn redirected(&self, redirect: &Redirect<'_>, from: &Upstream) -> Rc<Upstream> {
         let host = redirect.host.unwrap_or_else(|| host(&from.address));
         let upstream = self.node(address(host, redirect.port));
         if redirect.kind == RedirectKind::Moved {
             self.slots.borrow_mut()[usize::from(redirect.slot)] = Some(Rc::clone(&upstream));
+            self.changes.set(self.changes.get() + 1);
             self.refresh();
         }
         upstream
@@ -112,6 +120,7 @@ impl Cluster {
             return Err(node.failure("serves no slots"));
         }
         *self.slots.borrow_mut() = slots;
+        self.changes.set(self.changes.get() + 1);
         Ok(())
     }
 

@@ -33,12 +33,15 @@ use std::process::ExitCode;
 use std::rc::Rc;
 
 use clap::Parser;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpSocket};
 use tokio::task::LocalSet;
 use tracing::{error, warn};
 
 use options::Options;
 use proxy::Proxy;
+
+/// How many connections may wait to be accepted, if the system lets them.
+const BACKLOG: u32 = 4096;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
@@ -58,7 +61,7 @@ async fn main() -> ExitCode {
 
 async fn run(mut options: Options) -> io::Result<()> {
     let stop = zresp_store::stop_signal()?;
-    let listener = bind(options.listen).await?;
+    let listener = bind(options.listen)?;
     let address = listener.local_addr()?;
     if options.has_no_upstream() {
         options.upstream.push(store::start()?);
@@ -70,7 +73,7 @@ async fn run(mut options: Options) -> io::Result<()> {
         address.port()
     ));
     if let Some(metrics) = options.metrics {
-        let listener = bind(metrics).await?;
+        let listener = bind(metrics)?;
         say(&format!("metrics on http://{}/metrics\n", listener.local_addr()?));
         tokio::task::spawn_local(metrics::serve(listener, Rc::clone(&proxy)));
     }
@@ -90,9 +93,14 @@ async fn run(mut options: Options) -> io::Result<()> {
 }
 
 /// Listens on an address. The error, too, says which.
-async fn bind(address: SocketAddr) -> io::Result<TcpListener> {
-    let bound = TcpListener::bind(address).await;
-    bound.map_err(|error| io::Error::new(error.kind(), format!("{address}: {error}")))
+fn bind(address: SocketAddr) -> io::Result<TcpListener> {
+    let listen = || {
+        let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+        socket.set_reuseaddr(true)?;
+        socket.bind(address)?;
+        socket.listen(BACKLOG)
+    };
+    listen().map_err(|error| io::Error::new(error.kind(), format!("{address}: {error}")))
 }
 
 /// Writes to standard output. Where that is closed, there is nobody to tell.

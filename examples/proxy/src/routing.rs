@@ -57,6 +57,11 @@ impl Topology {
         matches!(self, Self::Cluster(_))
     }
 
+    /// Returns how often slots have got another upstream.
+    pub(crate) fn changes(&self) -> u64 {
+        if let Self::Cluster(cluster) = self { cluster.changes() } else { 0 }
+    }
+
     /// Returns whether clients have to authenticate with the upstream itself.
     pub(crate) fn wants_password(&self) -> bool {
         matches!(self, Self::One(upstream) if upstream.wants_password.get())

@@ -32,6 +32,8 @@ pub(crate) struct Session {
     /// What has come and is not on its way: as a rule nothing.
     pub(crate) input: BytesMut,
     is_authenticated: bool,
+    /// How often the slots had changed when commands were last taken.
+    changes: u64,
     next: Next,
 }
 
@@ -52,7 +54,16 @@ impl Session {
     pub(crate) fn new(proxy: Rc<Proxy>, client: Rc<Client>, reader: OwnedReadHalf) -> Self {
         let is_authenticated = proxy.password.is_none();
         let (decoder, input) = (CommandDecoder::new(), BytesMut::new());
-        Self { proxy, client, reader, decoder, input, is_authenticated, next: Next::Read }
+        Self {
+            proxy,
+            client,
+            reader,
+            decoder,
+            input,
+            is_authenticated,
+            changes: 0,
+            next: Next::Read,
+        }
     }
 
     /// Serves the client until it leaves or is cut off.
@@ -143,6 +154,10 @@ impl Session {
         } else {
             Limits::new()
         });
+        let changes = self.proxy.topology.changes();
+        if std::mem::replace(&mut self.changes, changes) != changes {
+            self.client.hold_back();
+        }
         let (now, mut inline, mut taken) = (Instant::now(), Vec::new(), 0);
         self.next = loop {
             if !self.client.has_room() {
