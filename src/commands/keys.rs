@@ -267,7 +267,7 @@ impl<'a> Keys<'a> {
 
     /// Returns the index of a keyword.
     fn find_keyword(&self, keyword: &str, from: i32) -> Option<usize> {
-        let is_keyword = |argument: &[u8]| argument.eq_ignore_ascii_case(keyword.as_bytes());
+        let is_keyword = |argument: &[u8]| is_word(argument, keyword.as_bytes());
         let distance = usize::try_from(from.unsigned_abs()).ok()?;
         let mut arguments = self.all.clone().enumerate();
         if from < 0 {
@@ -290,10 +290,10 @@ impl<'a> Keys<'a> {
         let mut arguments = self.all.clone().enumerate().skip(2);
         while let Some((index, argument)) = arguments.next() {
             let skipped = match argument {
-                _ if argument.eq_ignore_ascii_case(b"limit") => 2,
-                _ if argument.eq_ignore_ascii_case(b"by") => 1,
-                _ if argument.eq_ignore_ascii_case(b"get") => 1,
-                _ if argument.eq_ignore_ascii_case(b"store") => {
+                _ if is_word(argument, b"limit") => 2,
+                _ if is_word(argument, b"by") => 1,
+                _ if is_word(argument, b"get") => 1,
+                _ if is_word(argument, b"store") => {
                     destination = Some(index + 1);
                     0
                 }
@@ -321,13 +321,13 @@ impl<'a> Keys<'a> {
         let mut arguments = self.all.clone().enumerate().skip(6);
         let mut behind_keyword = None;
         while let Some((index, argument)) = arguments.next() {
-            if argument.eq_ignore_ascii_case(b"keys") {
+            if is_word(argument, b"keys") {
                 behind_keyword = Some(index + 1);
                 break;
             }
             let skipped = match argument {
-                _ if argument.eq_ignore_ascii_case(b"auth2") => 2,
-                _ if argument.eq_ignore_ascii_case(b"auth") => 1,
+                _ if is_word(argument, b"auth2") => 2,
+                _ if is_word(argument, b"auth") => 1,
                 _ => 0,
             };
             for _ in 0..skipped {
@@ -343,6 +343,12 @@ impl<'a> Keys<'a> {
         self.range = Some(Range { next, last, step: 1, access });
         Ok(())
     }
+}
+
+/// Whether an argument is a word, as servers compare them: in any letter case, and up to a NUL.
+fn is_word(argument: &[u8], word: &[u8]) -> bool {
+    let begins = argument.get(..word.len()).is_some_and(|text| text.eq_ignore_ascii_case(word));
+    begins && matches!(argument.get(word.len()), None | Some(0))
 }
 
 /// A number of keys, written as the server takes it: without a sign and needless zeros.

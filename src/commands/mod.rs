@@ -8,7 +8,7 @@ mod table;
 
 use bitflags::bitflags;
 
-use crate::command::CommandRef;
+use crate::command::{CommandRef, PartialCommand};
 
 pub use keys::{Key, Keys, KeysError, keys, partial_keys, shard_channels};
 
@@ -241,6 +241,26 @@ pub fn lookup(name: &[u8]) -> Option<&'static CommandInfo> {
 #[must_use]
 pub fn of(command: &CommandRef<'_>) -> Option<&'static CommandInfo> {
     find_info(command.name(), || command.arg(1))
+}
+
+/// Returns what is known of a command that is still arriving; `None` also if its name, or that of its
+/// subcommand, is not there yet.
+///
+/// ```
+/// use zresp::{CommandDecoder, commands};
+///
+/// let mut decoder = CommandDecoder::new();
+/// let buffer = b"*3\r\n$6\r\nCLIENT\r\n$7\r\nSETNAME\r\n$99999\r\nxxxx";
+/// assert!(decoder.decode(buffer)?.is_none());
+/// let partial = decoder.partial(buffer).expect("a command has begun");
+/// assert_eq!(commands::partial_of(&partial).map(|info| info.name), Some("client|setname"));
+/// # Ok::<(), zresp::Error>(())
+/// ```
+#[must_use]
+pub fn partial_of(command: &PartialCommand<'_>) -> Option<&'static CommandInfo> {
+    let info = find_info(command.name()?, || command.arg(1))?;
+    let has_subcommand = command.arg(1).is_some() || command.len() == 1;
+    (info.subcommands.is_empty() || has_subcommand).then_some(info)
 }
 
 /// Returns what is known of a command of this name, whose first argument may be that of a subcommand.

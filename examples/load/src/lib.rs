@@ -17,14 +17,18 @@ use zresp::{Arguments, Decoder, Encode, Protocol, ReplyRef};
 const CLIENTS: u64 = 50;
 const KEYS: u64 = 100_000;
 const VALUE: [u8; 64] = [b'x'; 64];
+/// How many keys are removed at once, a divisor of all.
+const BATCH: usize = 1000;
 /// How many commands each client sends at once.
 const PIPELINES: [usize; 2] = [1, 32];
 
 /// Drives a server with and without pipelining, for so many seconds in all; returns a table of how it went.
 ///
+/// It writes keys that begin with `demo:`, and removes them.
+///
 /// # Errors
 /// A connection that fails, or an error reply.
-pub async fn run(server: SocketAddr, seconds: u64) -> io::Result<String> {
+pub async fn run(server: SocketAddr, seconds: u64, password: Option<&str>) -> io::Result<String> {
     let mut table = format!(
         "{CLIENTS} clients, GET and SET of {} bytes; latency in milliseconds\n\
          {:>9} {:>12} {:>9} {:>9} {:>9} {:>9}\n",
@@ -38,7 +42,7 @@ pub async fn run(server: SocketAddr, seconds: u64) -> io::Result<String> {
     );
     for pipeline in PIPELINES {
         let time = Duration::from_secs(seconds) / 2;
-        let latency = drive(server, pipeline, time).await?;
+        let latency = drive(server, password, pipeline, time).await?;
         #[expect(clippy::cast_precision_loss, reason = "for people")]
         let rate = latency.len() as f64 / time.as_secs_f64();
         let _ = write!(table, "{pipeline:>9} {rate:>12.0}");
@@ -48,11 +52,17 @@ pub async fn run(server: SocketAddr, seconds: u64) -> io::Result<String> {
         }
         table.push('\n');
     }
+    clean(server, password).await?;
     Ok(table)
 }
 
 /// Drives all clients for a while; returns the nanoseconds that each reply took.
-async fn drive(server: SocketAddr, pipeline: usize, time: Duration) -> io::Result<Histogram<u64>> {
+async fn drive(
+    server: SocketAddr,
+    password: Option<&str>,
+    pipeline: usize,
+    time: Duration,
+) -> io::Result<Histogram<u64>> {
     let bar = ProgressBar::new(time.as_secs().max(1)).with_style(
         ProgressStyle::with_template("pipeline {msg:>2} {wide_bar} {pos}/{len} s")
             .unwrap_or_else(|_| ProgressStyle::default_bar()),
@@ -61,7 +71,8 @@ async fn drive(server: SocketAddr, pipeline: usize, time: Duration) -> io::Resul
     let start = Instant::now();
     let mut clients = JoinSet::new();
     for client in 0..CLIENTS {
-        clients.spawn(drive_one(server, pipeline, start + time, client));
+        let connection = Connection::open(server, password).await?;
+        clients.spawn(drive_one(connection, pipeline, start + time, client));
     }
     let mut all = Histogram::<u64>::new(3).map_err(io::Error::other)?;
     let mut second = interval(Duration::from_secs(1));
@@ -79,43 +90,90 @@ async fn drive(server: SocketAddr, pipeline: usize, time: Duration) -> io::Resul
 }
 
 async fn drive_one(
-    server: SocketAddr,
+    mut connection: Connection,
     pipeline: usize,
     end: Instant,
     seed: u64,
 ) -> io::Result<Histogram<u64>> {
-    let mut stream = TcpStream::connect(server).await?;
-    stream.set_nodelay(true)?;
     let mut latency = Histogram::new(3).map_err(io::Error::other)?;
-    let (mut decoder, mut input, mut output) = (Decoder::new(), BytesMut::new(), BytesMut::new());
     let mut random = fastrand::Rng::with_seed(seed);
     while Instant::now() < end {
-        output.clear();
         for _ in 0..pipeline {
             let key = format!("demo:{}", random.u64(..KEYS));
-            let set: &[&[u8]] = &[b"SET", key.as_bytes(), &VALUE];
-            let command = Arguments(if random.bool() { set } else { &[b"GET", set[1]] });
-            command.encode(Protocol::Resp2, &mut output).map_err(io::Error::other)?;
+            let (get, set) = ([&b"GET"[..], key.as_bytes()], [b"SET", key.as_bytes(), &VALUE]);
+            connection.add(if random.bool() { &set } else { &get })?;
         }
         let sent = Instant::now();
-        stream.write_all(&output).await?;
-        let mut due = pipeline;
-        while due > 0 {
-            let Some(frame) = decoder.decode(&input).map_err(io::Error::other)? else {
-                if stream.read_buf(&mut input).await? == 0 {
-                    return Err(io::ErrorKind::UnexpectedEof.into());
-                }
-                continue;
-            };
-            if let ReplyRef::Error(text) = frame.reply {
-                return Err(io::Error::other(text.escape_ascii().to_string()));
-            }
-            let len = frame.wire.len();
-            input.advance(len);
-            due -= 1;
+        connection.send().await?;
+        for _ in 0..pipeline {
+            connection.reply().await?;
             let nanos = u64::try_from(sent.elapsed().as_nanos()).unwrap_or(u64::MAX);
             latency.record(nanos).map_err(io::Error::other)?;
         }
     }
     Ok(latency)
+}
+
+/// Removes what the load has written.
+async fn clean(server: SocketAddr, password: Option<&str>) -> io::Result<()> {
+    let mut connection = Connection::open(server, password).await?;
+    for first in (0..KEYS).step_by(BATCH) {
+        for number in first..first + BATCH as u64 {
+            connection.add(&[b"DEL", format!("demo:{number}").as_bytes()])?;
+        }
+        connection.send().await?;
+        for _ in 0..BATCH {
+            connection.reply().await?;
+        }
+    }
+    Ok(())
+}
+
+struct Connection {
+    stream: TcpStream,
+    decoder: Decoder,
+    input: BytesMut,
+    output: BytesMut,
+}
+
+impl Connection {
+    async fn open(server: SocketAddr, password: Option<&str>) -> io::Result<Self> {
+        let stream = TcpStream::connect(server).await?;
+        stream.set_nodelay(true)?;
+        let (decoder, input, output) = Default::default();
+        let mut connection = Self { stream, decoder, input, output };
+        if let Some(password) = password {
+            connection.add(&[b"AUTH", password.as_bytes()])?;
+            connection.send().await?;
+            connection.reply().await?;
+        }
+        Ok(connection)
+    }
+
+    fn add(&mut self, command: &[&[u8]]) -> io::Result<()> {
+        Arguments(command).encode(Protocol::Resp2, &mut self.output).map_err(io::Error::other)
+    }
+
+    async fn send(&mut self) -> io::Result<()> {
+        self.stream.write_all(&self.output).await?;
+        self.output.clear();
+        Ok(())
+    }
+
+    /// Takes a reply, which is not to be an error.
+    async fn reply(&mut self) -> io::Result<()> {
+        loop {
+            if let Some(frame) = self.decoder.decode(&self.input).map_err(io::Error::other)? {
+                if let ReplyRef::Error(text) = frame.reply {
+                    return Err(io::Error::other(text.escape_ascii().to_string()));
+                }
+                let len = frame.wire.len();
+                self.input.advance(len);
+                return Ok(());
+            }
+            if self.stream.read_buf(&mut self.input).await? == 0 {
+                return Err(io::ErrorKind::UnexpectedEof.into());
+            }
+        }
+    }
 }

@@ -13,17 +13,24 @@ use clap::Parser;
 #[derive(Debug, Parser)]
 #[command(name = "zresp-load")]
 struct Options {
-    /// The server
+    /// The server, such as 127.0.0.1:6379; it gets keys that begin with `demo:`, which are removed at the end
     server: SocketAddr,
 
     /// For how long, one half of it with pipelining
     #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..))]
     seconds: u64,
+
+    /// What the server wants to know of the user `default`
+    #[arg(long, env = "ZRESP_LOAD_PASSWORD", hide_env_values = true)]
+    password: Option<String>,
 }
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> io::Result<()> {
     let options = Options::parse();
-    print!("{}", zresp_load::run(options.server, options.seconds).await?);
+    print!(
+        "{}",
+        zresp_load::run(options.server, options.seconds, options.password.as_deref()).await?
+    );
     Ok(())
 }

@@ -10,6 +10,7 @@ use std::task::{Context, Poll, Waker, ready};
 use bytes::{Buf, BytesMut};
 use tokio::io::AsyncWrite;
 use tokio::net::tcp::OwnedWriteHalf;
+use zresp::Protocol;
 
 use crate::lane::Lane;
 use crate::proxy::Proxy;
@@ -21,6 +22,8 @@ use crate::upstream::{Failure, Upstream};
 const WINDOW: usize = 128;
 /// With so many bytes on their way, to an upstream or to the client, nothing more is accepted from it.
 const BUFFERED: usize = 256 * 1024;
+/// So many bytes of replies may wait for their turn: those of other upstreams, in front of which a slower one is.
+const HELD: usize = 64 * 1024 * 1024;
 /// Of a client that says nothing no more memory than this is kept.
 const KEPT: usize = 1024;
 
@@ -31,6 +34,8 @@ pub(crate) struct Client {
     replies: RefCell<Replies>,
     /// The lanes that have commands of it: those behind go the same way, lest they overtake.
     lanes: RefCell<Vec<Rc<Lane>>>,
+    /// What it has said `HELLO` to.
+    pub(crate) protocol: Cell<Protocol>,
     session: Cell<Option<Waker>>,
     /// A lane that waits until there is room.
     waiting_lane: Cell<Option<Waker>>,
@@ -65,7 +70,8 @@ impl Client {
         let writer = RefCell::new(Some(writer));
         let (replies, lanes) = Default::default();
         let (session, waiting_lane) = Default::default();
-        Self { writer, replies, lanes, session, waiting_lane }
+        let protocol = Cell::new(Protocol::Resp2);
+        Self { writer, replies, lanes, protocol, session, waiting_lane }
     }
 
     /// Returns the lane to an upstream, the same as before as long as replies are due from it.
@@ -76,11 +82,16 @@ impl Client {
     ) -> Result<Rc<Lane>, Failure> {
         let mut lanes = self.lanes.borrow_mut();
         let is_free = self.replies.borrow().slots.is_empty();
-        lanes.retain(|lane| lane.is_open() && !(is_free && lane.is_busy()));
-        if let Some(lane) = lanes.iter().find(|lane| Rc::ptr_eq(&lane.upstream, upstream)) {
+        let is_usable = |lane: &Lane| lane.is_open() && !(is_free && lane.is_busy());
+        let protocol = self.protocol.get();
+        let fits = |lane: &&Rc<Lane>| {
+            Rc::ptr_eq(&lane.upstream, upstream) && lane.protocol == protocol && is_usable(lane)
+        };
+        if let Some(lane) = lanes.iter().find(fits) {
             return Ok(Rc::clone(lane));
         }
-        let lane = upstream.lane(proxy)?;
+        lanes.retain(|lane| is_usable(lane));
+        let lane = upstream.lane(proxy, protocol)?;
         lanes.push(Rc::clone(&lane));
         Ok(lane)
     }
@@ -114,7 +125,8 @@ impl Client {
 
     /// Takes bytes of the replies of a slot, with which so many of them are complete.
     pub(crate) fn deliver(&self, slot: u64, bytes: &[u8], complete: usize) {
-        let replies = &mut *self.replies.borrow_mut();
+        let mut guard = self.replies.borrow_mut();
+        let replies = &mut *guard;
         let index = slot.checked_sub(replies.first).and_then(|index| usize::try_from(index).ok());
         let Some(index) = index.filter(|index| *index < replies.slots.len()) else { return };
         let entry = &mut replies.slots[index];
@@ -123,6 +135,10 @@ impl Client {
         if index > 0 {
             entry.held.extend_from_slice(bytes);
             replies.held += bytes.len();
+            if replies.held > HELD {
+                drop(guard);
+                self.cut_off();
+            }
             return;
         }
         let written = if replies.out.is_empty() { self.offer(bytes) } else { 0 };
@@ -157,7 +173,7 @@ impl Client {
         while !replies.out.is_empty() {
             let written = ready!(Pin::new(&mut *writer).poll_write(cx, &replies.out))?;
             replies.out.advance(written);
-            if replies.buffered() < BUFFERED / 2 {
+            if replies.out.len() < BUFFERED / 2 {
                 self.wake_lane();
             }
         }
@@ -180,10 +196,12 @@ impl Client {
         }
     }
 
-    /// Returns whether it has room for more of a large reply, of which so many bytes may wait. If not, the
-    /// lane is woken when it has.
-    pub(crate) fn takes_more(&self, waiting: usize, lane: &Waker) -> bool {
-        let takes_more = self.replies.borrow().buffered() < waiting.max(BUFFERED);
+    /// Returns whether it has room for more of the reply whose turn it is, of which so many bytes may wait. If
+    /// not, the lane is woken when it has. One whose turn is yet to come never waits: two clients could then
+    /// wait for each other.
+    pub(crate) fn takes_more(&self, slot: u64, held: usize, lane: &Waker) -> bool {
+        let replies = self.replies.borrow();
+        let takes_more = slot != replies.first || replies.out.len() < held.max(BUFFERED);
         if !takes_more {
             self.waiting_lane.set(Some(lane.clone()));
         }
@@ -202,6 +220,11 @@ impl Client {
         if !replies.slots.is_empty() {
             replies.sent = BUFFERED;
         }
+    }
+
+    /// Returns whether no command waits for its reply.
+    pub(crate) fn is_answered(&self) -> bool {
+        self.replies.borrow().slots.is_empty()
     }
 
     /// Returns whether every reply has been written.

@@ -7,11 +7,11 @@ use std::time::Duration;
 
 use tokio::sync::Notify;
 use tokio::time::{sleep, timeout};
-use tracing::{debug, warn};
+use tracing::{debug, info, warn};
 use zresp::cluster::{Redirect, RedirectKind, SLOTS};
-use zresp::{CommandBuf, ConversionError, ReplyRef};
+use zresp::{CommandBuf, ConversionError, Protocol, ReplyRef};
 
-use crate::upstream::{Failure, Upstream, ask};
+use crate::upstream::{Access, Failure, Upstream, ask};
 
 /// How often the slots are learnt when nothing is wrong, and at most.
 const REFRESH: (Duration, Duration) = (Duration::from_secs(10), Duration::from_millis(100));
@@ -19,7 +19,7 @@ const REFRESH: (Duration, Duration) = (Duration::from_secs(10), Duration::from_m
 const ANSWER: Duration = Duration::from_secs(2);
 
 pub(crate) struct Cluster {
-    password: Option<String>,
+    access: Access,
     nodes: RefCell<HashMap<String, Rc<Upstream>>>,
     /// The primary of each slot, where it is known.
     slots: RefCell<Vec<Option<Rc<Upstream>>>>,
@@ -30,9 +30,9 @@ pub(crate) struct Cluster {
 
 impl Cluster {
     /// Returns a cluster that some of these nodes belong to.
-    pub(crate) async fn new(seeds: &[String], password: Option<String>) -> Rc<Self> {
+    pub(crate) async fn new(seeds: &[String], access: Access) -> Rc<Self> {
         let cluster = Rc::new(Self {
-            password,
+            access,
             nodes: RefCell::default(),
             slots: RefCell::new(vec![None; SLOTS.into()]),
             changes: Cell::default(),
@@ -42,7 +42,7 @@ impl Cluster {
             cluster.node(seed.clone());
         }
         if !cluster.learn().await {
-            warn!("no node tells the slots yet");
+            warn!("no node tells the slots yet; --log info tells why");
             cluster.refresh();
         }
         tokio::task::spawn_local(Rc::clone(&cluster).keep_learning());
@@ -80,8 +80,9 @@ impl Cluster {
 
     fn node(&self, address: String) -> Rc<Upstream> {
         let mut nodes = self.nodes.borrow_mut();
-        let node =
-            nodes.entry(address).or_insert_with_key(|address| Upstream::new(address.clone()));
+        let node = nodes
+            .entry(address)
+            .or_insert_with_key(|address| Upstream::new(address.clone(), self.access.clone()));
         Rc::clone(node)
     }
 
@@ -103,7 +104,7 @@ impl Cluster {
         for node in nodes {
             match timeout(ANSWER, self.learn_from(&node)).await {
                 Ok(Ok(())) => return true,
-                Ok(Err(failure)) => debug!(reason = failure.0, "tells no slots"),
+                Ok(Err(failure)) => info!(reason = failure.0, "tells no slots"),
                 Err(_) => debug!(node.address, "tells no slots in time"),
             }
         }
@@ -111,11 +112,11 @@ impl Cluster {
     }
 
     async fn learn_from(&self, node: &Rc<Upstream>) -> Result<(), Failure> {
-        let mut stream = node.borrow(self.password.as_deref()).await?;
+        let mut stream = node.borrow(Protocol::Resp2).await?;
         let command = CommandBuf::new("CLUSTER").arg("SLOTS");
         let frame = ask(&mut stream, &command).await.map_err(|error| node.failure(error))?;
         let slots = self.read(frame.reply(), node).map_err(|error| node.failure(error))?;
-        node.give_back(stream);
+        node.give_back(stream, Protocol::Resp2);
         if slots.iter().all(Option::is_none) {
             return Err(node.failure("serves no slots"));
         }

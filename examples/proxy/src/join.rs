@@ -46,6 +46,8 @@ pub(crate) struct Join {
     places: Vec<Vec<usize>>,
     replies: RefCell<Vec<Bytes>>,
     missing: Cell<usize>,
+    /// How many bytes of the replies have come.
+    come: Cell<usize>,
 }
 
 impl Split {
@@ -91,6 +93,7 @@ impl Split {
             places: self.parts.iter().map(|part| part.places.clone()).collect(),
             replies: RefCell::new(vec![Bytes::new(); self.parts.len()]),
             missing: Cell::new(self.parts.len()),
+            come: Cell::default(),
         });
         for (index, part) in self.parts.into_iter().enumerate() {
             match client.lane(&part.upstream, proxy) {
@@ -105,6 +108,12 @@ impl Split {
 }
 
 impl Join {
+    /// Counts bytes that come; returns how many have.
+    pub(crate) fn has_come(&self, bytes: usize) -> usize {
+        self.come.set(self.come.get() + bytes);
+        self.come.get()
+    }
+
     /// Takes the reply to a part; with the last one the client has its own.
     pub(crate) fn take(&self, part: usize, reply: &[u8]) {
         self.replies.borrow_mut()[part] = Bytes::copy_from_slice(reply);
@@ -122,7 +131,7 @@ impl Join {
             return Some(failed.clone());
         }
         let mut out = BytesMut::new();
-        let mut writer = ReplyWriter::new(&mut out, Protocol::Resp2);
+        let mut writer = ReplyWriter::new(&mut out, self.client.protocol.get());
         match self.how {
             How::Ok => return Some(Bytes::from_static(b"+OK\r\n")),
             How::Sum => {

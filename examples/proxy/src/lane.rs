@@ -3,19 +3,21 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
+use std::future::poll_fn;
 use std::io;
 use std::pin::{Pin, pin};
 use std::rc::Rc;
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
 
-use bytes::{Buf, Bytes, BytesMut};
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use bytes::{Bytes, BytesMut};
+use tokio::io::{AsyncRead, AsyncWriteExt, ReadBuf};
 use tokio::net::TcpStream;
+use tokio::net::tcp::{ReadHalf, WriteHalf};
 use tokio::time::{Instant, Sleep, sleep};
 use tracing::debug;
-use zresp::Framer;
 use zresp::cluster::{Redirect, RedirectKind};
+use zresp::{Framer, Protocol};
 
 use crate::client::Client;
 use crate::join::Join;
@@ -58,6 +60,7 @@ pub(crate) enum Recipient {
 
 pub(crate) struct Lane {
     pub(crate) upstream: Rc<Upstream>,
+    pub(crate) protocol: Protocol,
     proxy: Rc<Proxy>,
     out: RefCell<BytesMut>,
     due: RefCell<VecDeque<Due>>,
@@ -66,20 +69,24 @@ pub(crate) struct Lane {
     waker: Cell<Option<Waker>>,
     /// When the upstream sent something, or was kept from it.
     heard: Cell<Instant>,
+    /// A part of a reply has been passed on.
+    is_begun: Cell<bool>,
     is_busy: Cell<bool>,
     is_closed: Cell<bool>,
 }
 
 impl Lane {
-    pub(crate) fn open(upstream: Rc<Upstream>, proxy: Rc<Proxy>) -> Rc<Self> {
+    pub(crate) fn open(upstream: Rc<Upstream>, proxy: Rc<Proxy>, protocol: Protocol) -> Rc<Self> {
         let lane = Rc::new(Self {
             upstream,
             proxy,
+            protocol,
             out: RefCell::default(),
             due: RefCell::default(),
             partial: RefCell::default(),
             waker: Cell::default(),
             heard: Cell::new(Instant::now()),
+            is_begun: Cell::default(),
             is_busy: Cell::default(),
             is_closed: Cell::default(),
         });
@@ -107,8 +114,10 @@ impl Lane {
 
     /// Sends a part of a command.
     pub(crate) fn send_part(&self, join: &Rc<Join>, part: usize, command: Bytes) {
+        self.write(&command);
         let to = Recipient::Part(Rc::clone(join), part);
-        self.resend(Due::new(to, Some(command), Instant::now()));
+        let command = self.proxy.topology.is_cluster().then_some(command);
+        self.due.borrow_mut().push_back(Due::new(to, command, Instant::now()));
     }
 
     /// Sends the command that a reply is due for.
@@ -146,7 +155,7 @@ impl Lane {
     }
 
     async fn run(self: Rc<Self>) {
-        let failure = match self.upstream.connect(self.proxy.password.as_deref()).await {
+        let failure = match self.upstream.connect(self.protocol).await {
             Ok(stream) => self.serve(stream).await,
             Err(failure) => failure,
         };
@@ -156,71 +165,75 @@ impl Lane {
 
     /// Passes commands and replies until that is no longer possible.
     async fn serve(&self, mut stream: TcpStream) -> Failure {
+        let (mut reader, mut writer) = stream.split();
+        let end = tokio::select! {
+            end = self.pass_commands(&mut writer) => end,
+            end = self.pass_replies(&mut reader) => end,
+        };
+        if self.is_begun.get() {
+            self.give_up_first();
+        }
+        self.upstream.failure(end.err().unwrap_or_else(|| io::ErrorKind::Other.into()))
+    }
+
+    async fn pass_commands(&self, writer: &mut WriteHalf<'_>) -> io::Result<()> {
+        loop {
+            let some = poll_fn(|cx| {
+                self.waker.set(Some(cx.waker().clone()));
+                if self.out.borrow().is_empty() { Poll::Pending } else { Poll::Ready(()) }
+            });
+            some.await;
+            let mut commands = self.out.take();
+            writer.write_all_buf(&mut commands).await?;
+        }
+    }
+
+    async fn pass_replies(&self, reader: &mut ReadHalf<'_>) -> io::Result<()> {
         let mut framer = Framer::replies(trusting());
         let mut patience = pin!(sleep(PATIENCE));
-        let mut silence = pin!(sleep(self.proxy.timeout));
+        let mut silence = pin!(sleep(self.proxy.access.timeout));
         let mut is_stalled = false;
-        let error = std::future::poll_fn(|cx| {
+        let end = poll_fn(|cx| {
             self.waker.set(Some(cx.waker().clone()));
-            self.poll_write(cx, &mut stream)?;
-            if !self.takes_more(&framer, cx) {
+            if !self.takes_more(cx) {
                 self.heard.set(Instant::now());
             }
             while silence.as_mut().poll(cx).is_ready() {
                 silence.as_mut().reset(self.silent_until()?);
             }
             loop {
-                if !self.takes_more(&framer, cx) {
+                if !self.takes_more(cx) {
                     return self.poll_patience(cx, patience.as_mut(), &mut is_stalled);
                 }
-                is_stalled = false;
                 let mut scratch = self.proxy.scratch.borrow_mut();
                 let mut chunk = ReadBuf::new(&mut scratch);
-                match Pin::new(&mut stream).poll_read(cx, &mut chunk) {
-                    Poll::Ready(Ok(())) if chunk.filled().is_empty() => {
-                        return Poll::Ready(Err(io::Error::other("the connection was closed")));
-                    }
-                    Poll::Ready(read) => read?,
-                    Poll::Pending => return Poll::Pending,
+                ready!(Pin::new(&mut *reader).poll_read(cx, &mut chunk))?;
+                if chunk.filled().is_empty() {
+                    return Poll::Ready(Err(io::Error::other("the connection was closed")));
                 }
                 self.receive(chunk.filled(), &mut framer)?;
+                is_stalled &= self.is_begun.get() && self.len() > 1;
                 self.is_busy.set(!framer.is_between_frames() && framer.needed() > LARGE);
             }
         });
-        let error: io::Result<()> = error.await;
-        if !framer.is_between_frames() {
-            self.give_up_first();
-        }
-        self.upstream.has_failed();
-        self.upstream.failure(error.err().unwrap_or_else(|| io::ErrorKind::Other.into()))
+        end.await
     }
 
     /// Returns until when the upstream may be silent.
     fn silent_until(&self) -> io::Result<Instant> {
         let due = self.due.borrow();
         let since = due.front().map_or_else(Instant::now, |due| due.since.max(self.heard.get()));
-        let until = since + self.proxy.timeout;
+        let until = since + self.proxy.access.timeout;
         if until > Instant::now() { Ok(until) } else { Err(io::Error::other("no reply in time")) }
     }
 
-    fn poll_write(&self, cx: &mut Context<'_>, stream: &mut TcpStream) -> io::Result<()> {
-        let mut out = self.out.borrow_mut();
-        while !out.is_empty() {
-            match Pin::new(&mut *stream).poll_write(cx, &out) {
-                Poll::Ready(written) => out.advance(written?),
-                Poll::Pending => break,
-            }
-        }
-        Ok(())
-    }
-
     /// Returns whether the client whose reply is coming in has room for more of it.
-    fn takes_more(&self, framer: &Framer, cx: &Context<'_>) -> bool {
+    fn takes_more(&self, cx: &Context<'_>) -> bool {
         let due = self.due.borrow();
-        let waiting = if due.len() > 1 { HELD } else { 0 };
+        let held = if due.len() > 1 { HELD } else { 0 };
         match due.front() {
-            Some(Due { to: Recipient::Client(client, _), .. }) if !framer.is_between_frames() => {
-                client.takes_more(waiting, cx.waker())
+            Some(Due { to: Recipient::Client(client, slot), .. }) if self.is_begun.get() => {
+                client.takes_more(*slot, held, cx.waker())
             }
             _ => true,
         }
@@ -256,52 +269,57 @@ impl Lane {
     fn receive(&self, chunk: &[u8], framer: &mut Framer) -> io::Result<()> {
         let now = Instant::now();
         self.heard.set(now);
-        let mut rest = chunk;
-        while !rest.is_empty() {
+        let (mut rest, mut seen) = (chunk, Ok(()));
+        while !rest.is_empty() && seen.is_ok() {
             let mut queue = self.due.borrow_mut();
             let Some(due) = queue.front_mut() else {
                 return Err(io::Error::other("a reply that nothing asks for"));
             };
-            let mut partial = self.partial.borrow_mut();
             let may_move = due.command.is_some() && rest[0] == b'-' && framer.is_between_frames();
-            let is_wanted_whole =
-                may_move || !partial.is_empty() || !matches!(due.to, Recipient::Client(..));
             let (mut taken, mut complete, mut errors) = (0, 0, 0);
-            while complete < due.count && taken < rest.len() {
-                let progress = framer.advance(&rest[taken..]).map_err(io::Error::other)?;
-                taken += progress.taken;
-                if progress.is_complete {
-                    complete += 1;
-                    errors += usize::from(progress.type_byte == Some(b'-'));
-                }
+            while complete < due.count && taken < rest.len() && seen.is_ok() {
+                seen = framer.advance(&rest[taken..]).map_err(io::Error::other).map(|progress| {
+                    taken += progress.taken;
+                    complete += usize::from(progress.is_complete);
+                    errors += usize::from(progress.is_complete && progress.type_byte == Some(b'-'));
+                });
             }
             let bytes;
             (bytes, rest) = rest.split_at(taken);
             due.count -= complete;
             self.proxy.metrics.passed(complete, errors, bytes.len());
             self.proxy.metrics.waited(complete, now - due.since);
-            if is_wanted_whole {
-                if partial.len() + bytes.len() > WHOLE {
-                    *partial = BytesMut::from(TOO_LARGE);
-                }
-                if *partial != TOO_LARGE {
-                    partial.extend_from_slice(bytes);
-                }
-                if complete > 0 {
-                    let reply = partial.split().freeze();
-                    if let Some(due) = queue.pop_front() {
-                        drop((queue, partial));
-                        self.settle(due, &reply);
+            let mut partial = self.partial.borrow_mut();
+            match &due.to {
+                Recipient::Client(client, slot) if !may_move && partial.is_empty() => {
+                    client.deliver(*slot, bytes, complete);
+                    self.is_begun.set(seen.is_ok() && !framer.is_between_frames());
+                    if due.count == 0 {
+                        queue.pop_front();
                     }
                 }
-            } else if let Recipient::Client(client, slot) = &due.to {
-                client.deliver(*slot, bytes, complete);
-                if due.count == 0 {
-                    queue.pop_front();
+                to => {
+                    let is_too_large = match to {
+                        Recipient::Part(join, _) => join.has_come(bytes.len()) > WHOLE,
+                        _ => partial.len() > WHOLE,
+                    };
+                    if is_too_large {
+                        *partial = BytesMut::from(TOO_LARGE);
+                    } else {
+                        partial.extend_from_slice(bytes);
+                    }
+                    if complete > 0 {
+                        let reply = partial.split().freeze();
+                        let due = queue.pop_front();
+                        drop((queue, partial));
+                        if let Some(due) = due {
+                            self.settle(due, &reply);
+                        }
+                    }
                 }
             }
         }
-        Ok(())
+        seen
     }
 
     /// Gives a whole reply to its recipient, or sends the command where a cluster says it belongs.
@@ -331,7 +349,7 @@ impl Lane {
             Recipient::Proxy => None,
         };
         let lane = client.map_or_else(
-            || upstream.lane(&self.proxy),
+            || upstream.lane(&self.proxy, self.protocol),
             |client| {
                 client.hold_back();
                 client.lane(&upstream, &self.proxy)

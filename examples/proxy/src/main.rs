@@ -27,7 +27,7 @@ mod session;
 mod store;
 mod upstream;
 
-use std::io::{self, Write};
+use std::io::{self, IsTerminal, Write};
 use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::rc::Rc;
@@ -46,7 +46,11 @@ const BACKLOG: u32 = 4096;
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
     let options = Options::parse();
-    tracing_subscriber::fmt().with_max_level(options.log).with_writer(io::stderr).init();
+    tracing_subscriber::fmt()
+        .with_max_level(options.log)
+        .with_ansi(io::stderr().is_terminal())
+        .with_writer(io::stderr)
+        .init();
     if let Err(error) = rlimit::increase_nofile_limit(u64::MAX) {
         warn!(%error, "the limit of open files stays");
     }
@@ -64,6 +68,8 @@ async fn run(mut options: Options) -> io::Result<()> {
     let listener = bind(options.listen)?;
     let address = listener.local_addr()?;
     if options.has_no_upstream() {
+        // The store has none.
+        options.password = None;
         options.upstream.push(store::start()?);
     }
     let proxy = Proxy::new(&options).await;
@@ -78,16 +84,15 @@ async fn run(mut options: Options) -> io::Result<()> {
         tokio::task::spawn_local(metrics::serve(listener, Rc::clone(&proxy)));
     }
     let Some(seconds) = options.demo else {
-        proxy.serve(listener, stop).await;
+        proxy.serve(listener, stop, zresp_store::stop_signal()?).await;
         return Ok(());
     };
     let mut outcome = Ok(String::new());
-    let demo = async { outcome = demo::run(address, seconds).await };
-    proxy
-        .serve(listener, async {
-            tokio::select! { () = demo => {}, () = stop => {} }
-        })
-        .await;
+    let demo = async { outcome = demo::run(address, seconds, options.password()).await };
+    let end = async {
+        tokio::select! { () = demo => {}, () = stop => {} }
+    };
+    proxy.serve(listener, end, std::future::pending()).await;
     say(&outcome?);
     Ok(())
 }

@@ -25,6 +25,7 @@ pub(crate) struct Metrics {
     sent: Cell<u64>,
     /// Microseconds from a command to its reply, on shared connections.
     latency: RefCell<Histogram<u64>>,
+    waited: Cell<Duration>,
 }
 
 impl Metrics {
@@ -34,7 +35,8 @@ impl Metrics {
         let latency =
             Histogram::new_with_max(3_600_000_000, 2).expect("bounds that fit each other");
         let latency = RefCell::new(latency);
-        Self { connections, accepted, commands, errors, received, sent, latency }
+        let waited = Cell::default();
+        Self { connections, accepted, commands, errors, received, sent, latency, waited }
     }
 
     pub(crate) fn connected(&self) {
@@ -62,6 +64,8 @@ impl Metrics {
     pub(crate) fn waited(&self, replies: usize, latency: Duration) {
         let micros = u64::try_from(latency.as_micros()).unwrap_or(u64::MAX);
         self.latency.borrow_mut().saturating_record_n(micros, replies as u64);
+        let replies = u32::try_from(replies).unwrap_or(u32::MAX);
+        self.waited.set(self.waited.get().saturating_add(latency.saturating_mul(replies)));
     }
 
     /// Returns all in Prometheus's text format.
@@ -87,6 +91,7 @@ impl Metrics {
             let seconds = Duration::from_micros(latency.value_at_quantile(quantile)).as_secs_f64();
             let _ = writeln!(text, "{name}{{quantile=\"{quantile}\"}} {seconds}");
         }
+        let _ = writeln!(text, "{name}_sum {}", self.waited.get().as_secs_f64());
         let _ = writeln!(text, "{name}_count {}", latency.len());
         text
     }

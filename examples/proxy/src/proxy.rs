@@ -16,6 +16,7 @@ use crate::metrics::Metrics;
 use crate::options::Options;
 use crate::routing::Topology;
 use crate::session::Session;
+use crate::upstream::Access;
 
 /// How many bytes are read at once. All connections read into the same memory, one after the other.
 const SCRATCH: usize = 256 * 1024;
@@ -26,10 +27,7 @@ pub(crate) const PAUSE: Duration = Duration::from_millis(100);
 
 pub(crate) struct Proxy {
     pub(crate) topology: Topology,
-    /// What upstreams want; clients then have to know it.
-    pub(crate) password: Option<String>,
-    /// How long an upstream may be silent while replies are due.
-    pub(crate) timeout: Duration,
+    pub(crate) access: Access,
     pub(crate) metrics: Metrics,
     pub(crate) scratch: RefCell<Box<[u8]>>,
     /// Whether the proxy is to end.
@@ -41,11 +39,11 @@ pub(crate) struct Proxy {
 impl Proxy {
     /// Returns a proxy that knows its upstreams, as far as they can be reached.
     pub(crate) async fn new(options: &Options) -> Rc<Self> {
-        let password = options.password.clone();
+        let timeout = Duration::from_secs(options.timeout);
+        let access = Access { password: options.password(), timeout };
         Rc::new(Self {
-            topology: Topology::new(options, password.as_deref()).await,
-            password,
-            timeout: Duration::from_secs(options.timeout),
+            topology: Topology::new(options, &access).await,
+            access,
             metrics: Metrics::new(),
             scratch: RefCell::new(vec![0; SCRATCH].into()),
             stopping: watch::Sender::new(false),
@@ -59,6 +57,7 @@ impl Proxy {
         self: &Rc<Self>,
         listener: TcpListener,
         stop: impl Future<Output = ()>,
+        stop_again: impl Future<Output = ()>,
     ) {
         let mut sessions = JoinSet::new();
         let mut stop = std::pin::pin!(stop);
@@ -83,8 +82,16 @@ impl Proxy {
         self.stopping.send_replace(true);
         self.clients.borrow().values().filter_map(Weak::upgrade).for_each(|client| client.wake());
         let drained = timeout(GRACE, async { while sessions.join_next().await.is_some() {} });
-        if drained.await.is_err() {
-            warn!(left = sessions.len(), "clients did not take their replies");
+        let is_drained = tokio::select! {
+            drained = drained => drained.is_ok(),
+            // Asked twice, it does not wait.
+            () = stop_again => false,
+        };
+        if !is_drained {
+            warn!(
+                left = sessions.len(),
+                "clients are left, with replies that have not come or were not taken"
+            );
         }
     }
 

@@ -142,7 +142,7 @@ impl Side {
 /// The client is gone, or cannot be given the rest of a reply.
 pub(crate) async fn pass_on(session: &mut Session, upstream: &Upstream) -> io::Result<()> {
     let proxy = Rc::clone(&session.proxy);
-    let mut target = upstream.borrow(proxy.password.as_deref()).await;
+    let mut target = upstream.borrow(session.client.protocol.get()).await;
     let mut framer = session.decoder.take_framer(&session.input);
     let head = session.input.split();
     if let Ok(stream) = &mut target
@@ -187,14 +187,16 @@ async fn pass_back(
     mut stream: TcpStream,
 ) -> io::Result<()> {
     let mut first = [0];
-    match timeout(session.proxy.timeout, stream.peek(&mut first)).await.unwrap_or(Ok(0)) {
+    match timeout(session.proxy.access.timeout, stream.peek(&mut first)).await.unwrap_or(Ok(0)) {
         Ok(1) if first == *b"-" => {
             let reply = read_reply(&mut stream).await?;
             let text = reply.wire().strip_prefix(b"-").and_then(|line| line.strip_suffix(b"\r\n"));
-            match text.and_then(Redirect::parse) {
+            let redirect = text.and_then(Redirect::parse);
+            match redirect
+                .and_then(|redirect| session.proxy.topology.redirected(&redirect, upstream))
+            {
                 // The command is no longer there to be sent again.
-                Some(redirect) => {
-                    session.proxy.topology.redirected(&redirect, upstream);
+                Some(_) => {
                     let text = "TRYAGAIN the slot has moved while a large command was on its way";
                     session.fail(&Failure(text.to_owned()));
                 }
@@ -225,7 +227,7 @@ async fn pass_back(
             return Ok(());
         }
     }
-    upstream.give_back(stream);
+    upstream.give_back(stream, session.client.protocol.get());
     Ok(())
 }
 

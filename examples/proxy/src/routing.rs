@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::rc::Rc;
 
 use bytes::Bytes;
+use tokio::time::timeout;
 use tracing::warn;
 use zresp::cluster::{Redirect, SLOTS, key_slot};
 use zresp::commands::{self, BeginSearch, Categories, CommandInfo, FindKeys, Flags, KeySpec};
@@ -12,7 +13,7 @@ use zresp::{CommandRef, Encode, PartialCommand, Protocol, Reply};
 use crate::cluster::Cluster;
 use crate::join::Split;
 use crate::options::Options;
-use crate::upstream::{Failure, Upstream};
+use crate::upstream::{Access, CONNECT, Failure, Upstream};
 
 /// What becomes of a command.
 pub(crate) enum Route {
@@ -21,6 +22,8 @@ pub(crate) enum Route {
     /// It leaves its connection in another state, blocks it, or has other than one reply: the client gets a
     /// connection of its own, for this command and all behind it.
     Own(Rc<Upstream>),
+    /// From here on the client speaks this protocol; any upstream has the answer.
+    Hello(Rc<Upstream>, Protocol),
     /// It goes to several upstreams, and the replies are joined.
     Split(Split),
     /// The proxy answers it.
@@ -39,15 +42,17 @@ pub(crate) enum Topology {
 
 impl Topology {
     /// Returns what the options name, and makes the first connections.
-    pub(crate) async fn new(options: &Options, password: Option<&str>) -> Self {
+    pub(crate) async fn new(options: &Options, access: &Access) -> Self {
         if !options.cluster.is_empty() {
-            return Self::Cluster(Cluster::new(&options.cluster, options.password.clone()).await);
+            return Self::Cluster(Cluster::new(&options.cluster, access.clone()).await);
         }
-        let mut upstreams: Vec<_> = options.upstream.iter().cloned().map(Upstream::new).collect();
+        let upstream = |address: &String| Upstream::new(address.clone(), access.clone());
+        let mut upstreams: Vec<_> = options.upstream.iter().map(upstream).collect();
         for upstream in &upstreams {
-            match upstream.connect(password).await {
-                Ok(stream) => upstream.give_back(stream),
-                Err(failure) => warn!(reason = failure.0, "not there yet"),
+            match timeout(CONNECT, upstream.connect(Protocol::Resp2)).await {
+                Ok(Ok(stream)) => upstream.give_back(stream, Protocol::Resp2),
+                Ok(Err(failure)) => warn!(reason = failure.0, "not there yet"),
+                Err(_) => warn!(upstream = upstream.address, "gives no answer yet"),
             }
         }
         if upstreams.len() == 1 { Self::One(upstreams.remove(0)) } else { Self::Spread(upstreams) }
@@ -104,13 +109,18 @@ impl Topology {
 }
 
 /// Returns what becomes of a command.
-pub(crate) fn route(command: &CommandRef<'_>, topology: &Topology) -> Result<Route, Failure> {
-    let Some(info) = commands::of(command) else { return unknown(command.name(), topology) };
+pub(crate) fn route(
+    info: Option<&'static CommandInfo>,
+    command: &CommandRef<'_>,
+    topology: &Topology,
+) -> Result<Route, Failure> {
+    let Some(info) = info else { return unknown(command.name(), topology) };
     match topology {
-        Topology::One(upstream) if !is_of_connection(info, command) => Ok(shared(upstream)),
+        _ if info.name == "hello" => hello(command, command.len() > 2, topology),
+        Topology::One(upstream) if !is_of_connection(info, command.args()) => Ok(shared(upstream)),
         Topology::One(upstream) if upstream.wants_password.get() => Ok(own(info, upstream)),
         Topology::One(upstream) => Ok(local(info, command).unwrap_or_else(|| own(info, upstream))),
-        _ if !is_of_connection(info, command) => by_keys(info, command, topology),
+        _ if !is_of_connection(info, command.args()) => by_keys(info, command, topology),
         _ => local(info, command).map_or_else(|| stand_in(info, command), Ok),
     }
 }
@@ -121,10 +131,12 @@ pub(crate) fn route_begun(
     topology: &Topology,
 ) -> Option<Result<Route, Failure>> {
     let name = command.name()?;
-    let Some(info) = commands::lookup(name) else { return Some(unknown(name, topology)) };
+    let Some(info) = commands::partial_of(command) else {
+        let is_there = command.arg(1).is_some() || commands::lookup(name).is_none();
+        return is_there.then(|| unknown(name, topology));
+    };
     if let Topology::One(upstream) = topology {
-        let is_script = info.categories.contains(Categories::SCRIPTING);
-        let is_own = info.flags.intersects(OF_CONNECTION) && !is_script;
+        let is_own = is_of_connection(info, command.args());
         return Some(Ok(if is_own { own(info, upstream) } else { shared(upstream) }));
     }
     // Further keys, which may still come, could belong elsewhere.
@@ -143,13 +155,17 @@ const OK: &[u8] = b"+OK\r\n";
 const OF_CONNECTION: Flags = Flags::NOSCRIPT.union(Flags::BLOCKING);
 
 /// Returns whether a command changes, blocks or is about the connection that it comes on.
-fn is_of_connection(info: &CommandInfo, command: &CommandRef<'_>) -> bool {
+fn is_of_connection<'a>(info: &CommandInfo, args: impl IntoIterator<Item = &'a [u8]>) -> bool {
     if info.categories.contains(Categories::SCRIPTING) {
         // Scripts are run like other commands. What stops one must not wait behind it.
         return info.flags.contains(Flags::ALLOW_BUSY) || info.name == "script|debug";
     }
     match info.name {
-        "xread" | "xreadgroup" => command.args().any(|word| word.eq_ignore_ascii_case(b"block")),
+        // Servers read words up to a NUL.
+        "xread" | "xreadgroup" => args.into_iter().any(|word| {
+            let end = word.iter().position(|byte| *byte == 0).unwrap_or(word.len());
+            word[..end].eq_ignore_ascii_case(b"block")
+        }),
         // A subcommand that is not known.
         "client" => true,
         _ => {
@@ -179,11 +195,12 @@ fn unknown(name: &[u8], topology: &Topology) -> Result<Route, Failure> {
             b"-ERR Protocol error: this is not an HTTP server\r\n",
         )));
     }
-    match topology {
+    if let Topology::One(upstream) = topology {
         // It may do anything.
-        Topology::One(upstream) => Ok(Route::Own(Rc::clone(upstream))),
-        _ => Err(Failure(format!("ERR unknown command '{}'", name.escape_ascii()))),
+        return Ok(Route::Own(Rc::clone(upstream)));
     }
+    let name = &name[..name.len().min(128)];
+    Err(Failure(format!("ERR unknown command '{}'", name.escape_ascii())))
 }
 
 /// Answers what needs no upstream.
@@ -198,18 +215,32 @@ fn local(info: &CommandInfo, command: &CommandRef<'_>) -> Option<Route> {
 
 /// Answers what is about the connection where there is no single one, as far as that is possible.
 fn stand_in(info: &CommandInfo, command: &CommandRef<'_>) -> Result<Route, Failure> {
+    let name = shown(info.name);
+    let failure = Failure(format!("ERR {name} needs one upstream, and here are several"));
     match (info.name, command.arg(1)) {
         ("select", Some(b"0")) => Ok(Route::Answer(Bytes::from_static(OK))),
-        ("hello", None | Some(b"2")) => {
-            let text = [("server", "redis"), ("version", "7.0.15"), ("mode", "standalone")];
-            let text = text.map(|(field, value)| (field, Reply::bulk(value)));
-            Ok(answer(&Reply::map([("proto", Reply::Integer(2))].into_iter().chain(text))))
-        }
-        ("hello", _) => Err(Failure::new("NOPROTO unsupported protocol version")),
-        _ => {
-            let name = shown(info.name);
-            Err(Failure(format!("ERR {name} needs one upstream, and here are several")))
-        }
+        // What comes behind it must not be done, as it would be without the transaction.
+        ("multi", _) => Ok(Route::Farewell(failure.to_reply())),
+        _ => Err(failure),
+    }
+}
+
+/// Returns what becomes of `HELLO`, which may have options that its connection has to know.
+fn hello(
+    command: &CommandRef<'_>,
+    has_options: bool,
+    topology: &Topology,
+) -> Result<Route, Failure> {
+    let protocol = match command.arg(1) {
+        Some(b"2") => Protocol::Resp2,
+        Some(b"3") => Protocol::Resp3,
+        // It asks, or is wrong: nothing changes.
+        _ => return topology.any().map(Route::Shared),
+    };
+    match topology {
+        _ if !has_options => Ok(Route::Hello(topology.any()?, protocol)),
+        Topology::One(upstream) => Ok(Route::Own(Rc::clone(upstream))),
+        _ => Err(Failure::new("ERR HELLO with options needs one upstream, and here are several")),
     }
 }
 
@@ -221,26 +252,30 @@ pub(crate) fn authenticate(
     is_authenticated: &mut bool,
 ) -> Result<Route, Failure> {
     let args = command.index();
-    let (user, given) = match *args {
-        [name, given] if name.eq_ignore_ascii_case(b"auth") => (&b"default"[..], given),
-        [name, user, given] if name.eq_ignore_ascii_case(b"auth") => (user, given),
-        [name, _, word, user, given, ..]
-            if name.eq_ignore_ascii_case(b"hello") && word.eq_ignore_ascii_case(b"auth") =>
-        {
-            (user, given)
-        }
-        [name, ..] if name.eq_ignore_ascii_case(b"quit") => return route(command, topology),
+    let is = |index: usize, word: &str| {
+        args.get(index).is_some_and(|arg| arg.eq_ignore_ascii_case(word.as_bytes()))
+    };
+    // Behind the name, or among the options of HELLO, each with its number of arguments.
+    let mut at = 1;
+    if is(0, "hello") {
+        at = if is(2, "setname") { 5 } else { 3 };
+        at = if is(at - 1, "auth") { at } else { args.len() };
+    }
+    let (user, given) = match args.get(at..).unwrap_or_default() {
+        [given] if is(0, "auth") => (&b"default"[..], given),
+        [user, given] if is(0, "auth") => (*user, given),
+        [user, given, ..] if is(0, "hello") => (*user, given),
+        _ if is(0, "quit") => return Ok(Route::Farewell(Bytes::from_static(OK))),
         _ => return Err(Failure::new("NOAUTH Authentication required.")),
     };
     if user != b"default" || !is_same(given, password.as_bytes()) {
         return Err(Failure::new("WRONGPASS invalid username-password pair or user is disabled."));
     }
     *is_authenticated = true;
-    if args.len() > 3 {
-        route(command, topology)
-    } else {
-        Ok(Route::Answer(Bytes::from_static(OK)))
+    if is(0, "auth") {
+        return Ok(Route::Answer(Bytes::from_static(OK)));
     }
+    hello(command, args.len() > 5, topology)
 }
 
 /// Compares in a time that does not tell where the difference is.

@@ -11,16 +11,18 @@ use bytes::{Buf, BytesMut};
 use tokio::io::{AsyncRead, AsyncReadExt, ReadBuf};
 use tokio::net::tcp::OwnedReadHalf;
 use tokio::time::{Instant, timeout};
-use zresp::{CommandDecoder, Error, ErrorKind, Limits};
+use zresp::{Command, CommandDecoder, Encode, Error, ErrorKind, Limits, commands};
 
 use crate::client::Client;
 use crate::proxy::Proxy;
 use crate::relay::{self, LARGE};
 use crate::routing::{Route, authenticate, route, route_begun};
-use crate::upstream::{Failure, Upstream};
+use crate::upstream::{Failure, Upstream, hello};
 
 /// A command that has to be whole before it can be routed may have so many bytes.
 const WHOLE: usize = 64 * 1024 * 1024;
+const ALL: Limits = Limits::new();
+const UNAUTHENTICATED: Limits = Limits::unauthenticated();
 /// How long a client that is told to leave may take to read why.
 const FAREWELL: Duration = Duration::from_secs(1);
 
@@ -52,7 +54,7 @@ enum Next {
 
 impl Session {
     pub(crate) fn new(proxy: Rc<Proxy>, client: Rc<Client>, reader: OwnedReadHalf) -> Self {
-        let is_authenticated = proxy.password.is_none();
+        let is_authenticated = proxy.access.password.is_none();
         let (decoder, input) = (CommandDecoder::new(), BytesMut::new());
         Self {
             proxy,
@@ -85,7 +87,7 @@ impl Session {
                 }
                 Next::Relay(upstream) => {
                     self.when(Client::is_idle).await?;
-                    match upstream.connect(self.proxy.password.as_deref()).await {
+                    match upstream.connect(self.client.protocol.get()).await {
                         Ok(stream) => return relay::relay(self, &upstream, stream).await,
                         Err(failure) => self.refuse_first(&failure),
                     }
@@ -149,20 +151,17 @@ impl Session {
 
     /// Returns how many bytes were taken, and sets what is next.
     fn take_from(&mut self, input: &[u8]) -> usize {
-        self.decoder.set_limits(if self.is_limited() {
-            Limits::unauthenticated()
-        } else {
-            Limits::new()
-        });
         let changes = self.proxy.topology.changes();
         if std::mem::replace(&mut self.changes, changes) != changes {
             self.client.hold_back();
         }
         let (now, mut inline, mut taken) = (Instant::now(), Vec::new(), 0);
+        let mut last = None;
         self.next = loop {
             if !self.client.has_room() {
                 break Next::Take;
             }
+            self.decoder.set_limits(if self.is_limited() { UNAUTHENTICATED } else { ALL });
             let request = match self.decoder.decode(&input[taken..]) {
                 Ok(Some(request)) => request,
                 Ok(None) => {
@@ -175,12 +174,20 @@ impl Session {
                 }
             };
             let command = request.command.to_array(&mut inline);
+            // Commands in a row are often alike.
+            let info = match (request.command, last) {
+                (Command::Array(array), Some((name, info))) if array.name() == name => Some(info),
+                _ => commands::of(&command),
+            };
+            if let (Command::Array(array), Some(info)) = (request.command, info) {
+                last = (!info.name.contains('|')).then_some((array.name(), info));
+            }
             let topology = &self.proxy.topology;
-            let routed = match &self.proxy.password {
+            let routed = match &self.proxy.access.password {
                 Some(password) if !self.is_authenticated || command.is("auth") => {
                     authenticate(&command, password, topology, &mut self.is_authenticated)
                 }
-                _ => route(&command, topology),
+                _ => route(info, &command, topology),
             };
             let done = routed.and_then(|route| {
                 match route {
@@ -188,7 +195,21 @@ impl Session {
                         let lane = self.client.lane(&upstream, &self.proxy)?;
                         lane.send(&self.client, command.wire(), now);
                     }
-                    Route::Split(split) => split.send(&self.client, &self.proxy),
+                    // Neither may anything overtake, nor two of the first wait in memory.
+                    Route::Split(_) | Route::Hello(..) if !self.client.is_answered() => {
+                        self.client.hold_back();
+                        return Ok(Some(Next::Take));
+                    }
+                    Route::Split(split) => {
+                        split.send(&self.client, &self.proxy);
+                        self.client.hold_back();
+                    }
+                    Route::Hello(upstream, protocol) => {
+                        self.client.protocol.set(protocol);
+                        let lane = self.client.lane(&upstream, &self.proxy)?;
+                        let command = hello(protocol).to_wire(protocol).unwrap_or_default();
+                        lane.send(&self.client, &command, now);
+                    }
                     Route::Answer(reply) => self.answer(&reply),
                     Route::Own(upstream) => return Ok(Some(Next::Relay(upstream))),
                     Route::Farewell(reply) => {
@@ -210,14 +231,14 @@ impl Session {
 
     /// Judges a command that has not come whole.
     fn judge_begun(&self, input: &[u8]) -> Next {
-        let expected = input.len() + self.decoder.needed();
-        let Some(command) = self.decoder.partial(input).filter(|_| expected > LARGE) else {
+        let is_large = input.len() + self.decoder.needed() > LARGE && !self.is_limited();
+        let Some(command) = self.decoder.partial(input).filter(|_| is_large) else {
             return Next::Read;
         };
         match route_begun(&command, &self.proxy.topology) {
             Some(Ok(Route::Own(upstream))) => Next::Relay(upstream),
             Some(Ok(Route::Shared(upstream))) => Next::PassOn(upstream),
-            _ if expected <= WHOLE => Next::Read,
+            _ if input.len() <= WHOLE => Next::Read,
             _ => {
                 self.fail(&Failure::new("ERR the command is too large to be routed"));
                 Next::Leave

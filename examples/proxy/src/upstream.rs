@@ -10,14 +10,14 @@ use bytes::{Bytes, BytesMut};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout};
-use tracing::{info, warn};
+use tracing::warn;
 use zresp::{CommandBuf, Decoder, Encode, Frame, Protocol};
 
 use crate::lane::Lane;
 use crate::proxy::Proxy;
 
-/// How long a server may take to accept a connection and to answer what is asked first.
-const CONNECT: Duration = Duration::from_secs(2);
+/// How long a server may take to accept a connection.
+pub(crate) const CONNECT: Duration = Duration::from_secs(2);
 /// After a failure no new connection is tried for a while, which doubles from the first to the second.
 const BACK_OFF: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(2));
 /// At most so many connections are shared; as a rule it is one.
@@ -40,8 +40,18 @@ impl Failure {
     }
 }
 
+/// How upstreams are spoken to.
+#[derive(Clone)]
+pub(crate) struct Access {
+    /// What they want; clients then have to know it too.
+    pub(crate) password: Option<String>,
+    /// How long they may be silent while a reply is due.
+    pub(crate) timeout: Duration,
+}
+
 pub(crate) struct Upstream {
     pub(crate) address: String,
+    access: Access,
     /// Whether it has said that it wants a password that the proxy does not have.
     pub(crate) wants_password: Cell<bool>,
     lanes: RefCell<Vec<Rc<Lane>>>,
@@ -51,47 +61,42 @@ pub(crate) struct Upstream {
 }
 
 impl Upstream {
-    pub(crate) fn new(address: String) -> Rc<Self> {
-        Rc::new(Self {
-            address,
-            wants_password: Cell::default(),
-            lanes: RefCell::default(),
-            spare: RefCell::default(),
-            failures: Cell::default(),
-            retry_at: Cell::default(),
-        })
+    pub(crate) fn new(address: String, access: Access) -> Rc<Self> {
+        let (wants_password, lanes, spare) = Default::default();
+        let (failures, retry_at) = Default::default();
+        Rc::new(Self { address, access, wants_password, lanes, spare, failures, retry_at })
     }
 
     /// Returns a shared connection that is not taken up by a large reply; makes one if there is none.
-    pub(crate) fn lane(self: &Rc<Self>, proxy: &Rc<Proxy>) -> Result<Rc<Lane>, Failure> {
+    pub(crate) fn lane(
+        self: &Rc<Self>,
+        proxy: &Rc<Proxy>,
+        protocol: Protocol,
+    ) -> Result<Rc<Lane>, Failure> {
         let mut lanes = self.lanes.borrow_mut();
         lanes.retain(|lane| lane.is_open());
-        if let Some(lane) = lanes.iter().find(|lane| !lane.is_busy()) {
+        let alike = || lanes.iter().filter(|lane| lane.protocol == protocol);
+        let free = alike().find(|lane| !lane.is_busy());
+        let is_full = alike().count() >= LANES;
+        if let Some(lane) =
+            free.or_else(|| alike().filter(|_| is_full).min_by_key(|lane| lane.len()))
+        {
             return Ok(Rc::clone(lane));
         }
-        if lanes.len() >= LANES {
-            let shortest = lanes.iter().min_by_key(|lane| lane.len());
-            return shortest.map(Rc::clone).ok_or_else(|| self.failure("has no connection"));
-        }
         if self.retry_at.get().is_some_and(|at| Instant::now() < at) {
-            return Err(self.failure("is unavailable"));
+            return Err(self.failure("unavailable"));
         }
-        let lane = Lane::open(Rc::clone(self), Rc::clone(proxy));
+        let lane = Lane::open(Rc::clone(self), Rc::clone(proxy), protocol);
         lanes.push(Rc::clone(&lane));
         Ok(lane)
     }
 
     /// Makes a connection, and learns whether the server is ready for commands.
-    ///
-    /// What is asked has an effect of its own: `WAIT` waits for what was written before the last command of
-    /// its connection, so it is right on this one for what the client has written on another.
-    pub(crate) async fn connect(&self, password: Option<&str>) -> Result<TcpStream, Failure> {
-        let connected = timeout(CONNECT, self.try_connect(password)).await;
-        let outcome = connected.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()));
-        match outcome {
+    pub(crate) async fn connect(&self, protocol: Protocol) -> Result<TcpStream, Failure> {
+        match self.try_connect(protocol).await {
             Ok(stream) => {
                 if self.failures.replace(0) > 0 {
-                    info!(upstream = self.address, "is back");
+                    warn!(upstream = self.address, "is back");
                 }
                 self.retry_at.set(None);
                 Ok(stream)
@@ -103,40 +108,56 @@ impl Upstream {
         }
     }
 
-    async fn try_connect(&self, password: Option<&str>) -> io::Result<TcpStream> {
-        let mut stream = TcpStream::connect(self.address.as_str()).await?;
+    async fn try_connect(&self, protocol: Protocol) -> io::Result<TcpStream> {
+        let connected = timeout(CONNECT, TcpStream::connect(self.address.as_str()));
+        let mut stream = connected.await??;
         stream.set_nodelay(true)?;
-        if let Some(password) = password {
-            let answer = ask(&mut stream, &CommandBuf::new("AUTH").arg(password)).await?;
+        // A server that is busy may take its time.
+        timeout(self.access.timeout, self.greet(&mut stream, protocol)).await??;
+        Ok(stream)
+    }
+
+    /// Says what the server has to know, and sees whether it takes commands.
+    ///
+    /// The last command has an effect of its own: `WAIT` waits for what was written before the last command
+    /// of its connection, so it is right on this one for what the client has written on another.
+    async fn greet(&self, stream: &mut TcpStream, protocol: Protocol) -> io::Result<()> {
+        if let Some(password) = &self.access.password {
+            let answer = ask(stream, &CommandBuf::new("AUTH").arg(password)).await?;
             answer.to::<()>().map_err(io::Error::other)?;
         }
-        let answer = ask(&mut stream, &CommandBuf::new("PING")).await?;
+        if protocol == Protocol::Resp3 {
+            // A server that does not know it tells the client itself.
+            ask(stream, &hello(protocol)).await?;
+        }
+        let answer = ask(stream, &CommandBuf::new("PING")).await?;
         self.wants_password.set(answer.wire().starts_with(b"-NOAUTH"));
         if answer.wire().starts_with(b"-ERR") || answer.wire().starts_with(b"-DENIED") {
             answer.to::<()>().map_err(io::Error::other)?;
         }
-        Ok(stream)
+        Ok(())
     }
 
     /// Returns a connection for one client, which may have been another's before.
-    pub(crate) async fn borrow(&self, password: Option<&str>) -> Result<TcpStream, Failure> {
+    pub(crate) async fn borrow(&self, protocol: Protocol) -> Result<TcpStream, Failure> {
         loop {
-            let Some(stream) = self.spare.borrow_mut().pop() else { break };
+            let is_usable = protocol == Protocol::Resp2;
+            let Some(stream) = is_usable.then(|| self.spare.borrow_mut().pop()).flatten() else {
+                break;
+            };
             // Neither closed in the meantime, nor with a word too much.
-            if stream
-                .try_read(&mut [0])
-                .is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock)
-            {
+            let read = stream.try_read(&mut [0]);
+            if read.is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock) {
                 return Ok(stream);
             }
         }
-        self.connect(password).await
+        self.connect(protocol).await
     }
 
     /// Takes a connection back that is between commands and in the state that it began in.
-    pub(crate) fn give_back(&self, stream: TcpStream) {
+    pub(crate) fn give_back(&self, stream: TcpStream, protocol: Protocol) {
         let mut spare = self.spare.borrow_mut();
-        if spare.len() < SPARE {
+        if spare.len() < SPARE && protocol == Protocol::Resp2 {
             spare.push(stream);
         }
     }
@@ -159,6 +180,11 @@ impl Upstream {
     pub(crate) fn failure(&self, reason: impl fmt::Display) -> Failure {
         Failure(format!("ERR upstream {}: {reason}", self.address))
     }
+}
+
+/// The command that sets a protocol.
+pub(crate) fn hello(protocol: Protocol) -> CommandBuf {
+    CommandBuf::new("HELLO").arg(if protocol == Protocol::Resp3 { 3 } else { 2 })
 }
 
 /// Sends a command on a connection on which nothing else is due, and returns the reply.

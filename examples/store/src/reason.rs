@@ -7,7 +7,7 @@ use zresp::{Error, ErrorKind, Expected};
 pub fn reason(error: Error, input: &[u8]) -> String {
     let before = input.get(..error.offset).unwrap_or_default();
     let line = before.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
-    let is_count = input.get(line) == Some(&b'*');
+    let header = input.get(line);
     match error.kind {
         ErrorKind::InlineTooLong { .. } => "too big inline request".to_owned(),
         ErrorKind::UnbalancedQuotes => "unbalanced quotes in request".to_owned(),
@@ -16,13 +16,13 @@ pub fn reason(error: Error, input: &[u8]) -> String {
         }
         ErrorKind::TooManyElements { .. } => "invalid multibulk length".to_owned(),
         ErrorKind::BulkTooLong { .. } => "invalid bulk length".to_owned(),
-        ErrorKind::Unexpected {
-            expected: Expected::Arguments | Expected::Digit | Expected::DigitOrCr,
-            ..
-        } if is_count => "invalid multibulk length".to_owned(),
+        ErrorKind::Unexpected { .. } if header == Some(&b'*') => {
+            "invalid multibulk length".to_owned()
+        }
         ErrorKind::Unexpected { expected: Expected::Digit | Expected::DigitOrCr, .. } => {
             "invalid bulk length".to_owned()
         }
+        ErrorKind::Unexpected { .. } if header == Some(&b'$') => "invalid bulk length".to_owned(),
         _ => error.to_string(),
     }
 }

@@ -1,0 +1,181 @@
+//! What was found by attacking the proxy, each in its own words.
+
+mod support;
+
+use std::io::{ErrorKind, Read};
+use std::thread;
+use std::time::Duration;
+
+use support::refusal::answer_to;
+use support::{Client, PATIENCE, Server, array, bulk, command, pattern, proxy_of, proxy_with};
+
+/// Sends a command in two packets, of which the first leaves no doubt that it is large.
+fn send_in_two(client: &mut Client, bytes: &[u8]) {
+    client.send(&bytes[..bytes.len() - 1000]);
+    thread::sleep(Duration::from_millis(200));
+    client.send(&bytes[bytes.len() - 1000..]);
+}
+
+#[test]
+fn large_commands_need_the_password_too() {
+    let Some(redis) = Server::start() else { return };
+    assert_eq!(Client::new(redis.connect()).answer("CONFIG SET requirepass secret"), "+OK\r\n");
+    let proxy = proxy_with([&redis], &["--password", "secret"]);
+    let argument = [b'x'; 16_384];
+    for name in [&b"FOOBAR"[..], b"RPUSH", b"EVAL", b"CLIENT"] {
+        let mut client = Client::new(proxy.connect());
+        let command = command(&[name, &argument, &argument, &argument, &argument, &argument]);
+        send_in_two(&mut client, &command);
+        assert_eq!(client.receive(), b"-NOAUTH Authentication required.\r\n");
+        assert_eq!(client.answer("GET k"), "-NOAUTH Authentication required.\r\n");
+    }
+}
+
+#[test]
+fn the_password_lifts_the_limits_at_once() {
+    let Some(redis) = Server::start() else { return };
+    assert_eq!(Client::new(redis.connect()).answer("CONFIG SET requirepass secret"), "+OK\r\n");
+    let proxy = proxy_with([&redis], &["--password", "secret"]);
+    let value = pattern::bytes(1, 20_000);
+    for login in
+        ["AUTH secret", "HELLO 2 SETNAME me AUTH default secret", "HELLO 3 AUTH default secret"]
+    {
+        let mut client = Client::new(proxy.connect());
+        client.send(&[array(login), command(&[b"SET", b"k", &value]), array("GET k")].concat());
+        assert!(!client.receive().starts_with(b"-"), "{login}");
+        assert_eq!(client.receive(), b"+OK\r\n", "{login}");
+        assert!(client.receive() == bulk(&value), "{login}");
+    }
+}
+
+#[test]
+fn a_word_that_ends_with_a_nul_is_the_word() {
+    let Some(redis) = Server::start() else { return };
+    let proxy = proxy_of([&redis]);
+    let mut blocked = Client::new(proxy.connect());
+    blocked.send(&command(&[b"XREAD", b"BLOCK\0", b"0", b"STREAMS", b"none", b"$"]));
+    thread::sleep(Duration::from_millis(200));
+    assert_eq!(Client::new(proxy.connect()).answer("SET k v"), "+OK\r\n");
+}
+
+#[test]
+fn the_state_of_a_large_command_is_its_clients() {
+    let Some(redis) = Server::start() else { return };
+    let proxy = proxy_of([&redis]);
+    let mut client = Client::new(proxy.connect());
+    let name = pattern::bytes(1, 70_000).iter().map(|byte| b'a' + byte % 26).collect::<Vec<_>>();
+    send_in_two(&mut client, &command(&[b"CLIENT", b"SETNAME", &name]));
+    assert_eq!(client.receive(), b"+OK\r\n");
+    assert!(client.ask(&array("CLIENT GETNAME")) == bulk(&name));
+}
+
+#[test]
+fn a_large_command_is_taken_wherever_its_header_is_cut() {
+    let Some(redis) = Server::start() else { return };
+    let proxy = proxy_of([&redis]);
+    let mut client = Client::new(proxy.connect());
+    client.send(b"*100000\r\n");
+    thread::sleep(Duration::from_millis(100));
+    client.send(&[b"$3\r\nDEL\r\n".to_vec(), b"$1\r\nk\r\n".repeat(99_999)].concat());
+    assert_eq!(client.receive(), b":0\r\n");
+    // It would be more than is kept, were it not passed on.
+    client.send(b"*30000000\r\n");
+    thread::sleep(Duration::from_millis(100));
+    client.send(b"$3\r\nDEL\r\n");
+    client.stream().set_read_timeout(Some(Duration::from_millis(300))).expect("a timeout");
+    let silence = client.stream().read(&mut [0]).expect_err("it waits for the rest");
+    assert!(matches!(silence.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut), "{silence}");
+}
+
+#[test]
+fn large_replies_of_two_servers_come_in_order() {
+    let (Some(first), Some(second)) = (Server::start(), Server::start()) else { return };
+    let proxy = proxy_of([&first, &second]);
+    let mut client = Client::new(proxy.connect());
+    let keys = ["b", "foo", "hello", "bar"];
+    for size in [100_000, 1_000_000, 10_000_000] {
+        let value = pattern::bytes(size as u64, size);
+        for key in keys {
+            assert_eq!(client.ask(&command(&[b"SET", key.as_bytes(), &value])), b"+OK\r\n");
+        }
+        for _ in 0..5 {
+            let mut client = Client::new(proxy.connect());
+            client.send(&keys.map(|key| array(&format!("GET {key}"))).concat());
+            for key in keys {
+                assert!(client.receive() == bulk(&value), "{size} bytes of {key}");
+            }
+        }
+    }
+}
+
+#[test]
+fn large_replies_are_joined_one_after_the_other() {
+    let (Some(first), Some(second)) = (Server::start(), Server::start()) else { return };
+    let proxy = proxy_of([&first, &second]);
+    let mut client = Client::new(proxy.connect());
+    let value = pattern::bytes(1, 4_000_000);
+    for key in [&b"foo"[..], b"b"] {
+        assert_eq!(client.ask(&command(&[b"SET", key, &value])), b"+OK\r\n");
+    }
+    client.send(&array("MGET foo b").repeat(100));
+    thread::sleep(Duration::from_secs(2));
+    let peak = proxy.peak_kib();
+    assert!(peak < 64 * 1024, "{peak} KiB for one client that does not read");
+    let expected = [&b"*2\r\n"[..], &bulk(&value), &bulk(&value)].concat();
+    for _ in 0..100 {
+        assert!(client.receive() == expected);
+    }
+}
+
+#[test]
+fn what_is_behind_a_refused_multi_is_not_done() {
+    let (Some(first), Some(second)) = (Server::start(), Server::start()) else { return };
+    let proxy = proxy_of([&first, &second]);
+    let transaction = ["MULTI", "INCR n", "INCR n", "EXEC"].map(array).concat();
+    let answer = answer_to(proxy.connect(), &transaction);
+    assert!(answer.starts_with("-ERR MULTI needs one upstream"), "{answer}");
+    assert_eq!(answer.matches("\r\n").count(), 1, "{answer}");
+    assert_eq!(Client::new(proxy.connect()).answer("GET n"), "$-1\r\n");
+}
+
+#[test]
+fn resp3_is_spoken_on_shared_connections() {
+    let (Some(first), Some(second)) = (Server::start(), Server::start()) else { return };
+    for servers in [&[&first][..], &[&first, &second]] {
+        let proxy = proxy_of(servers.iter().copied());
+        let (mut old, mut new) = (Client::new(proxy.connect()), Client::new(proxy.connect()));
+        let opening =
+            ["SET k v", "HELLO 3", "GET nothing", "MGET k b foo", "HSET h f v", "HGETALL h"];
+        new.send(&opening.map(array).concat());
+        assert_eq!(new.receive(), b"+OK\r\n");
+        assert!(new.receive().starts_with(b"%7\r\n"));
+        assert_eq!(new.receive(), b"_\r\n");
+        assert_eq!(new.receive(), b"*3\r\n$1\r\nv\r\n_\r\n_\r\n");
+        new.receive();
+        assert_eq!(new.receive(), b"%1\r\n$1\r\nf\r\n$1\r\nv\r\n");
+        assert_eq!(old.answer("MGET b k"), "*2\r\n$-1\r\n$1\r\nv\r\n");
+        assert_eq!(old.answer("HGETALL h"), "*2\r\n$1\r\nf\r\n$1\r\nv\r\n");
+        // Large replies and own connections are of the protocol, too.
+        let value = pattern::bytes(1, 100_000);
+        assert_eq!(new.ask(&command(&[b"HSET", b"h", b"f", &value])), b":0\r\n");
+        assert!(new.ask(&array("HGETALL h")).starts_with(b"%1\r\n"));
+        if servers.len() == 1 {
+            assert_eq!(new.answer("CLIENT GETNAME"), "_\r\n");
+        }
+        assert!(new.answer("HELLO 2").starts_with("*14\r\n"));
+        assert!(new.answer("HELLO 4").starts_with("-NOPROTO "));
+        assert_eq!(new.answer("GET nothing"), "$-1\r\n");
+    }
+}
+
+#[test]
+fn a_server_that_is_busy_is_waited_for() {
+    let Some(redis) = Server::start() else { return };
+    let proxy = proxy_of([&redis]);
+    let mut sleeper = Client::new(redis.connect());
+    sleeper.send(&array("DEBUG SLEEP 3"));
+    thread::sleep(Duration::from_millis(100));
+    let mut client = Client::new(proxy.connect());
+    assert!(PATIENCE > Duration::from_secs(3));
+    assert_eq!(client.answer("MULTI"), "+OK\r\n");
+}
