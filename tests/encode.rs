@@ -339,3 +339,13 @@ fn of_two_texts_of_a_double_that_are_as_short_and_as_near_the_even_one_is_writte
         ",1000000000000000.2\r\n"
     );
 }
+
+#[test]
+fn a_power_of_two_is_written_as_the_standard_library_writes_it() {
+    // The text nearest to 2^305 with its number of digits belongs to the number below it.
+    assert_eq!(twin::shortest(2f64.powi(305)), "6.518515124270356e+91");
+    for value in (-1022..=1023).map(|power| 2f64.powi(power)) {
+        let text = Reply::from(value).to_wire(Protocol::Resp3).expect("a form");
+        assert_eq!(text, format!(",{}\r\n", twin::shortest(value)));
+    }
+}

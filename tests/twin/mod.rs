@@ -118,14 +118,18 @@ pub fn shortest(value: f64) -> String {
         return scientific.to_lowercase();
     };
     let exponent: i32 = exponent.parse().expect("an exponent is a number");
-    // How many digits there are behind the first; of two texts that are as near, the even one.
+    // How many digits there are behind the first.
     let behind = digits.bytes().filter(u8::is_ascii_digit).count() - 1;
     let fraction = i32::try_from(behind).expect("few digits") - exponent;
     if (-4..17).contains(&exponent) && fraction > 0 {
         return format!("{value:.*}", usize::try_from(fraction).expect("it is positive"));
     }
+    // Of two texts that are as near, the even one; but the nearest text below a power of two may be another
+    // number's, since the numbers below it lie closer together.
     let rounded = format!("{value:.behind$e}");
-    let (digits, _) = rounded.split_once('e').expect("as above");
+    let is_the_same = rounded.parse::<f64>().is_ok_and(|read| read.to_bits() == value.to_bits());
+    let nearest = if is_the_same { &rounded } else { &scientific };
+    let (digits, _) = nearest.split_once('e').expect("as above");
     if (-4..17).contains(&exponent) {
         return digits.replace('.', "") + &"0".repeat(usize::try_from(-fraction).expect("zeros"));
     }
