@@ -100,8 +100,7 @@ impl Scanner {
         match self.state {
             State::Inline(inline) => inline.needed() as Sum,
             State::Length { prefix, stage } => match stage {
-                LengthStage::Empty => 1,
-                LengthStage::Start => 1 + CRLF + request.min(ARGUMENT),
+                LengthStage::Start | LengthStage::Empty => 1 + CRLF + request.min(ARGUMENT),
                 LengthStage::Minus => 1 + CRLF + request,
                 LengthStage::Digits(0) => CRLF + request,
                 LengthStage::Digits(length) => CRLF + ARGUMENT * prefix.values(length) as Sum,

@@ -121,8 +121,8 @@ pub(super) enum Prefix {
 pub(super) enum LengthStage {
     /// Nothing.
     Start,
-    /// A CR and no length: an error, and at the CR, but one that shows when the line ends. Peers
-    /// whose vectors we share wait for the LF.
+    /// The CR of `$` CR in a reply: an error, and at the CR, but one that shows with the byte behind
+    /// it. Our own rule would have it at once; the vectors that projects share say `incomplete`.
     Empty,
     /// Digits of this value; a zero can have no more.
     Digits(usize),

@@ -122,7 +122,9 @@ impl Scanner {
                 }
                 Ok(State::Cr(Then::Streamed(prefix)))
             }
-            (LengthStage::Start, b'\r') => Ok(State::Length { prefix, stage: LengthStage::Empty }),
+            (LengthStage::Start, b'\r') if prefix == Prefix::Bulk => {
+                Ok(State::Length { prefix, stage: LengthStage::Empty })
+            }
             (LengthStage::Start, _) => unexpected(byte, prefix.expected()),
             (LengthStage::Empty, _) => unexpected(b'\r', prefix.expected()),
             // A command without arguments.

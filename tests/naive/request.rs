@@ -127,15 +127,8 @@ impl Reader<'_> {
                     }
                 }
             }
-            b'\r' => self.empty_length(),
             digit => self.digits(digit, self.limits.elements, Failure::TooManyElements, &behind),
         }
-    }
-
-    /// A CR where digits belong: told when the next byte is there.
-    fn empty_length(&mut self) -> Step<usize> {
-        self.byte(1)?;
-        Err(Stop::Failed(Failure::Malformed, self.at - 2))
     }
 
     /// A length whose first digit has been read, and its CRLF.
@@ -182,12 +175,10 @@ impl Reader<'_> {
         if self.byte(ARGUMENT).map_err(more)? != b'$' {
             return self.fail(Failure::Malformed);
         }
-        let length = match self.byte(5).map_err(more)? {
-            b'\r' => self.empty_length().map_err(more)?,
-            digit => self
-                .digits(digit, self.limits.bulk, Failure::BulkTooLong, &|length| length + 2)
-                .map_err(more)?,
-        };
+        let digit = self.byte(5).map_err(more)?;
+        let length = self
+            .digits(digit, self.limits.bulk, Failure::BulkTooLong, &|length| length + 2)
+            .map_err(more)?;
         let mut argument = Vec::new();
         while argument.len() < length {
             argument.push(self.byte(length - argument.len() + 2).map_err(more)?);
