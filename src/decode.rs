@@ -1,5 +1,7 @@
 //! Whole buffers in, views out: [`Decoder`] and [`decode`].
 
+#![deny(clippy::arithmetic_side_effects)]
+
 use core::fmt;
 
 use crate::error::Error;

@@ -9,11 +9,14 @@
 #![no_std]
 #![forbid(unsafe_code)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
-#![warn(
+#![deny(
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,
     clippy::indexing_slicing,
+    clippy::string_slice,
+    clippy::todo,
+    clippy::unimplemented,
     clippy::unreachable
 )]
 #![allow(
@@ -21,7 +24,15 @@
     reason = "what a caller's loop runs for each value: a call that returns a view through memory \
               costs more than the work"
 )]
-#![cfg_attr(test, allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests may panic"))]
+#![cfg_attr(
+    test,
+    allow(
+        clippy::unwrap_used,
+        clippy::indexing_slicing,
+        clippy::string_slice,
+        reason = "tests may panic"
+    )
+)]
 
 extern crate alloc;
 #[cfg(any(feature = "std", test))]

@@ -1,5 +1,7 @@
 //! How much one frame may ask of its reader.
 
+#![deny(clippy::arithmetic_side_effects)]
+
 /// How deep, how long and how many one frame may be.
 ///
 /// ```

@@ -1,5 +1,7 @@
 //! The scan of a frame in a buffer that grows from call to call: what the decoders share.
 
+#![deny(clippy::arithmetic_side_effects)]
+
 use crate::error::{Error, ErrorKind};
 use crate::scanner::Scanner;
 

@@ -1,5 +1,7 @@
 //! Inline commands: lines of text, split as Redis splits them.
 
+#![deny(clippy::arithmetic_side_effects)]
+
 use alloc::borrow::Cow;
 use core::fmt;
 use core::iter::FusedIterator;

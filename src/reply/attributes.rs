@@ -1,5 +1,7 @@
 //! The attributes in front of a value.
 
+#![deny(clippy::arithmetic_side_effects)]
+
 use core::iter::FusedIterator;
 
 use super::read;

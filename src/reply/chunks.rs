@@ -1,5 +1,7 @@
 //! A string that came in chunks.
 
+#![deny(clippy::arithmetic_side_effects)]
+
 use alloc::borrow::Cow;
 use alloc::vec::Vec;
 use core::iter::FusedIterator;

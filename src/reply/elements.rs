@@ -1,5 +1,7 @@
 //! The elements of an array, a set or a push.
 
+#![deny(clippy::arithmetic_side_effects)]
+
 use core::iter::FusedIterator;
 
 use super::values::Values;

@@ -1,5 +1,7 @@
 //! The pairs of a map.
 
+#![deny(clippy::arithmetic_side_effects)]
+
 use core::iter::FusedIterator;
 
 use super::values::Values;

@@ -1,5 +1,7 @@
 //! The open aggregates of a frame: how many values each of them still owes.
 
+#![deny(clippy::arithmetic_side_effects)]
+
 use smallvec::SmallVec;
 
 use super::state::Prefix;

@@ -1,5 +1,7 @@
 //! The grammar of requests, byte by byte: commands as arrays, and inline commands.
 
+#![deny(clippy::arithmetic_side_effects)]
+
 use crate::error::{ErrorKind, Expected, unexpected};
 
 use crate::limits::InlinePolicy;
@@ -25,7 +27,7 @@ impl Scanner {
             (_, b'*') => start(Prefix::Command),
             (InlinePolicy::Accept, _) => return self.inline(Inline::START, byte, offset),
             (InlinePolicy::Refuse, b'\r') => State::Lf(Then::Value),
-            (InlinePolicy::Refuse, b'\n') => return Ok(self.skip(offset + 1)),
+            (InlinePolicy::Refuse, b'\n') => return Ok(self.skip(offset.saturating_add(1))),
             (InlinePolicy::Refuse, _) => return unexpected(byte, Expected::Literal(b'*')),
         };
         Ok(Ended::Value)
@@ -42,12 +44,12 @@ impl Scanner {
     pub(super) fn inline(&mut self, mut inline: Inline, byte: u8, offset: usize) -> Step<Ended> {
         if byte == b'\n' {
             if !inline.end()? {
-                return Ok(self.skip(offset + 1));
+                return Ok(self.skip(offset.saturating_add(1)));
             }
             self.state = State::Value;
             return Ok(Ended::Frame);
         }
-        if offset - self.value_at >= INLINE_LIMIT {
+        if offset.saturating_sub(self.value_at) >= INLINE_LIMIT {
             return Err(ErrorKind::InlineTooLong { limit: INLINE_LIMIT });
         }
         if byte == 0 {
@@ -132,12 +134,13 @@ impl Inline {
 
     /// The least number of bytes with which the line could be complete.
     pub(super) fn needed(self) -> usize {
+        let a_token = usize::from(!self.first.is_begun);
         let other_token = usize::from(self.first.is_http());
         match self.place {
-            Place::Gap => 1 + usize::from(!self.first.is_begun),
+            Place::Gap => a_token.saturating_add(1),
             Place::Closed => 1,
-            Place::Token => 1 + other_token,
-            Place::Double | Place::Single => 2 + other_token,
+            Place::Token => other_token.saturating_add(1),
+            Place::Double | Place::Single => other_token.saturating_add(2),
             Place::Hex(_) => 2,
             Place::Escape | Place::SingleEscape => 3,
         }

@@ -1,5 +1,7 @@
 //! What the scanner is in the middle of, between two bytes.
 
+#![deny(clippy::arithmetic_side_effects)]
+
 use crate::error::{Error, Expected};
 
 /// The part of a value that the next byte belongs to.

@@ -3,6 +3,8 @@
 //! Each byte either leads on or is the first that no valid input could have in its place. This is
 //! where every error comes from.
 
+#![deny(clippy::arithmetic_side_effects)]
+
 use crate::error::{ErrorKind, Expected, unexpected};
 
 use super::level::{Ended, Level, Shape};
@@ -57,7 +59,7 @@ impl Scanner {
             }
             State::Lf(then) => {
                 expect(b'\n', byte, Expected::Lf)?;
-                return Ok(self.line_ended(then, offset + 1));
+                return Ok(self.line_ended(then, offset.saturating_add(1)));
             }
             State::Failed(error) => return Err(error.kind),
         };
@@ -180,7 +182,8 @@ impl Scanner {
             return Err(self.too_long(prefix));
         }
         // The digit, two line ends, and between them the payload.
-        let end = (offset - self.start()).checked_add(length).and_then(|end| end.checked_add(5));
+        let digit = offset.saturating_sub(self.start());
+        let end = digit.checked_add(length).and_then(|end| end.checked_add(5));
         let is_within = end.is_some_and(|end| end <= self.limits.frame());
         let is_last_chunk = length == 0 && matches!(prefix, Prefix::Chunk { .. });
         if !is_within && !is_last_chunk {
@@ -303,7 +306,7 @@ fn integer(stage: IntegerStage, byte: u8) -> Step<State> {
         (IntegerStage::Sign { .. }, _) => return unexpected(byte, Expected::Digit),
         (IntegerStage::Digits { .. }, _) => return unexpected(byte, Expected::DigitOrCr),
     };
-    let most = i64::MAX.unsigned_abs() + u64::from(negative);
+    let most = i64::MAX.unsigned_abs().saturating_add(u64::from(negative));
     match before.checked_mul(10).and_then(|tens| tens.checked_add(digit)) {
         Some(value) if value <= most => {
             Ok(State::Integer(IntegerStage::Digits { negative, value }))
