@@ -1,0 +1,138 @@
+//! Decodes in every way there is, without `std`: what of it can panic is what `find.py` finds.
+
+#![no_std]
+
+use core::alloc::{GlobalAlloc, Layout};
+use core::ffi::c_void;
+use core::hint::black_box;
+use core::panic::PanicInfo;
+
+use zresp::replication::SyncDecoder;
+use zresp::{
+    Command, CommandDecoder, Decoder, Error, Framer, InlinePolicy, Limits, ReplyRef, Request,
+    commands, decode, replies,
+};
+
+unsafe extern "C" {
+    fn aligned_alloc(align: usize, size: usize) -> *mut c_void;
+    fn free(pointer: *mut c_void);
+}
+
+struct C;
+
+// SAFETY: the functions of C do what the trait asks for; the size is a multiple of the alignment.
+unsafe impl GlobalAlloc for C {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        unsafe { aligned_alloc(layout.align(), layout.pad_to_align().size()).cast() }
+    }
+
+    unsafe fn dealloc(&self, pointer: *mut u8, _: Layout) {
+        unsafe { free(pointer.cast()) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: C = C;
+
+#[panic_handler]
+fn panic(_: &PanicInfo<'_>) -> ! {
+    loop {}
+}
+
+/// One frame, all the frames of a buffer, and a stream.
+#[unsafe(no_mangle)]
+pub fn decode_replies(decoder: &mut Decoder, buffer: &[u8]) -> Result<usize, Error> {
+    if let Some(frame) = decode(buffer)? {
+        look(&frame.reply);
+    }
+    for frame in replies(buffer) {
+        look(&frame?.reply);
+    }
+    let mut at = 0;
+    while let Some(frame) = decoder.decode(buffer.get(at..).unwrap_or_default())? {
+        look(&frame.reply);
+        frame.tokens().for_each(use_up);
+        for (key, value) in frame.attributes {
+            look(&key);
+            look(&value);
+        }
+        at += frame.wire.len();
+    }
+    Ok(at + decoder.needed())
+}
+
+fn use_up<T>(value: T) {
+    black_box(&value);
+}
+
+fn look(reply: &ReplyRef<'_>) {
+    black_box((reply.kind(), reply.is_null(), reply.is_error(), reply.error_code()));
+    black_box((reply.as_bytes().ok(), reply.as_str().ok(), reply.as_bool().ok()));
+    black_box((reply.as_i64().ok(), reply.as_f64().ok()));
+    reply.tokens().for_each(use_up);
+    if let Ok(elements) = reply.as_elements() {
+        elements.for_each(use_up);
+        elements.annotated().for_each(use_up);
+    }
+    if let Ok(pairs) = reply.as_pairs() {
+        pairs.for_each(use_up);
+    }
+    if let ReplyRef::Streamed(chunks) = reply {
+        chunks.for_each(use_up);
+    }
+}
+
+/// All the requests of a buffer, and a stream of them.
+#[unsafe(no_mangle)]
+pub fn decode_requests(decoder: &mut CommandDecoder, buffer: &[u8]) -> Result<usize, Error> {
+    for request in commands(buffer) {
+        see(&request?);
+    }
+    let mut at = 0;
+    while let Some(request) = decoder.decode(buffer.get(at..).unwrap_or_default())? {
+        see(&request);
+        at += request.wire.len();
+    }
+    at += decoder.take_skipped();
+    if let Some(command) = decoder.partial(buffer.get(at..).unwrap_or_default()) {
+        black_box((command.len(), command.name(), command.arg(1)));
+        command.args().for_each(use_up);
+    }
+    Ok(at + decoder.needed())
+}
+
+fn see(request: &Request<'_>) {
+    match request.command {
+        Command::Array(command) => {
+            black_box((command.is("GET"), command.arg(1), command.arg_span(1)));
+            command.args().for_each(use_up);
+        }
+        Command::Inline(command) => {
+            black_box(command.is("GET"));
+        }
+    }
+}
+
+/// Boundaries alone.
+#[unsafe(no_mangle)]
+pub fn frame(framer: &mut Framer, chunk: &[u8]) -> Result<usize, Error> {
+    Ok(framer.advance(chunk)?.taken + framer.needed())
+}
+
+/// A replica's stream.
+#[unsafe(no_mangle)]
+pub fn synchronise(decoder: &mut SyncDecoder, chunk: &[u8]) -> Result<(), Error> {
+    decoder.advance(chunk).map(use_up)
+}
+
+/// The decoders, with limits.
+#[unsafe(no_mangle)]
+pub fn decoders(depth: usize) -> (Decoder, CommandDecoder, Framer, SyncDecoder) {
+    let limits = Limits::new().with_depth(depth);
+    (
+        Decoder::with_limits(limits),
+        CommandDecoder::with_limits(limits, InlinePolicy::Accept),
+        Framer::replies(limits),
+        SyncDecoder::new(),
+    )
+}
