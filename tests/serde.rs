@@ -140,6 +140,36 @@ fn maps_tuples_newtypes_and_units_come_from_what_serves() {
 }
 
 #[test]
+fn what_comes_in_pieces_is_owned() {
+    #[derive(Debug, PartialEq, Deserialize)]
+    struct Nothing;
+    #[derive(Debug, PartialEq, Deserialize)]
+    struct Two(u8, Nothing);
+    struct Owned(Vec<u8>);
+    struct Bytes;
+    impl serde::de::Visitor<'_> for Bytes {
+        type Value = Owned;
+        fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            f.write_str("bytes")
+        }
+        fn visit_byte_buf<E>(self, bytes: Vec<u8>) -> Result<Owned, E> {
+            Ok(Owned(bytes))
+        }
+    }
+    impl<'de> Deserialize<'de> for Owned {
+        fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+            deserializer.deserialize_byte_buf(Bytes)
+        }
+    }
+    let streamed = b"$?\r\n;1\r\na\r\n;1\r\n\xff\r\n;0\r\n";
+    assert_eq!(read::<Owned>(streamed).unwrap().0, b"a\xff");
+    assert!(read::<serde_json::Value>(streamed).is_err());
+    let text: serde_json::Value = read(b"$?\r\n;1\r\na\r\n;1\r\nb\r\n;0\r\n").unwrap();
+    assert_eq!(text, "ab");
+    assert_eq!(read(b"*2\r\n:1\r\n_\r\n"), Ok(Two(1, Nothing)));
+}
+
+#[test]
 fn a_value_of_any_type_is_told_by_its_kind() {
     let wire = b"%6\r\n+a\r\n:1\r\n+b\r\n,1.5\r\n+c\r\n#t\r\n+d\r\n_\r\n+e\r\n*1\r\n$1\r\nx\r\n+f\r\n$-1\r\n";
     let expected =
@@ -283,6 +313,35 @@ fn arguments_are_flat_and_leave_out_what_is_nothing() {
     let mut command = CommandBuf::new("X");
     assert!(ser::push_arguments(&mut command, &("a", BTreeMap::from([("b", [1, 2])]))).is_err());
     assert_eq!(command, CommandBuf::new("X"));
+}
+
+#[test]
+fn arguments_come_of_every_type() {
+    #[derive(Serialize)]
+    struct Nothing;
+    #[derive(Serialize)]
+    struct New(u8);
+    #[derive(Serialize)]
+    struct Two(char, f32);
+    #[derive(Serialize)]
+    enum Form {
+        Unit,
+        New(i8),
+        Tuple(i16, u16),
+        Struct { field: i32 },
+    }
+    let value = (
+        (Nothing, New(1), Two('é', 0.5), true),
+        (Form::Unit, Form::New(-2), Form::Tuple(-3, 4), Form::Struct { field: 5 }),
+        (-6i64, 7u32, 8u64, i128::MIN, u128::MAX, Some(9u8)),
+        (),
+    );
+    let mut command = CommandBuf::new("X");
+    ser::push_arguments(&mut command, &value).unwrap();
+    let mut expected = CommandBuf::new("X").args(["1", "é", "0.5", "1", "Unit", "New", "-2"]);
+    expected.extend(["Tuple", "-3", "4", "Struct", "field", "5", "-6", "7", "8"]);
+    expected.extend([&*i128::MIN.to_string(), &u128::MAX.to_string(), "9"]);
+    assert_eq!(command, expected);
 }
 
 /// Reads a value, or forgets that it failed.

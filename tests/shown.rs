@@ -1,0 +1,213 @@
+//! What values show of themselves, and in which words errors are told: for logs, so it is bounded, on one line,
+//! and has none of what a peer could forge a line with.
+
+use std::error::Error as _;
+use std::fmt::Debug;
+
+use bytes::BytesMut;
+use zresp::replication::{Event, SyncDecoder};
+use zresp::{
+    ArgIndex, Command, CommandBuf, CommandDecoder, Decoder, EncodeError, ErrorReply, Framer, Kind,
+    Limits, Protocol, Reply, ReplyRef, ReplyWriter, StreamedString, commands, replies,
+};
+
+fn shown(value: &impl Debug) -> String {
+    format!("{value:?}")
+}
+
+fn of(wire: &[u8]) -> zresp::Decoded<'_> {
+    zresp::decode(wire).expect("a valid reply").expect("a whole reply")
+}
+
+#[test]
+fn iterators_show_what_is_left_of_them() {
+    let frame = of(b"|1\r\n+ttl\r\n:9\r\n*2\r\n+a\r\n%1\r\n+k\r\n$1\r\nv\r\n");
+    let mut elements = frame.reply.as_elements().expect("an array");
+    assert_eq!(shown(&elements), r#"Array[Simple("a"), Map{Simple("k"): Bulk("v")}]"#);
+    elements.next();
+    assert_eq!(shown(&elements), r#"Array[Map{Simple("k"): Bulk("v")}]"#);
+    assert_eq!(shown(&elements.annotated()), shown(&elements));
+    let pairs = elements.next().expect("a map").as_pairs().expect("pairs");
+    assert_eq!(shown(&pairs), r#"Map{Simple("k"): Bulk("v")}"#);
+    assert_eq!(shown(&pairs.annotated()), shown(&pairs));
+    assert_eq!(shown(&frame.attributes), r#"Attribute{Simple("ttl"): Integer(9)}"#);
+    assert_eq!(shown(&frame.attributes.iter()), r#"[(Simple("ttl"), Integer(9))]"#);
+    assert!(shown(&frame.attributes.annotated()).contains("ttl"));
+    let mut tokens = frame.reply.tokens();
+    tokens.by_ref().take(2).for_each(drop);
+    assert_eq!(shown(&tokens), r#"Map{Simple("k"): Bulk("v")}]"#);
+    let mut all = replies(b"+a\r\n+b\r\n");
+    all.next();
+    assert_eq!(shown(&all), "Frames { offset: 4, rest: 4, .. }");
+}
+
+#[test]
+fn commands_show_their_arguments_and_no_more_than_some() {
+    let mut decoder = CommandDecoder::new();
+    let request = decoder.decode(b"*2\r\n$3\r\nGET\r\n$2\r\n\r\n\r\n").unwrap().expect("a command");
+    let Command::Array(command) = request.command else { panic!("an array") };
+    assert_eq!(shown(&command.args()), r#"Args["GET", "\r\n"]"#);
+    let index: ArgIndex<'_> = command.index();
+    assert_eq!(shown(&index), r#"ArgIndex["GET", "\r\n"]"#);
+    let wide = CommandBuf::new("DEL").args(vec!["k".repeat(100); 100]);
+    let text = shown(&wide);
+    assert!(text.starts_with(r#"CommandBuf["DEL", "kkk"#) && text.ends_with(", …]"), "{text}");
+    assert!(text.contains("… 100 bytes") && text.len() < 6_000, "{text}");
+    assert_eq!(shown(&Command::from(command).to_frame()), shown(&Command::from(command)));
+    for request in commands(b"get 'a b'\n") {
+        let command = request.expect("a request").command;
+        assert_eq!((&*command.name(), command.is("GET")), (b"get".as_slice(), true));
+        assert!(shown(&command.to_frame()).contains("a b"));
+    }
+}
+
+#[test]
+fn decoders_show_how_far_they_are() {
+    let mut framer = Framer::replies(Limits::new());
+    framer.advance(b"$5\r\nhe").expect("the beginning of a reply");
+    assert_eq!(shown(&framer), "Framer { examined: 6, needed: 5, .. }");
+    let mut decoder = Decoder::new();
+    assert!(decoder.decode(b"$5\r\nhe").unwrap().is_none());
+    assert!(shown(&decoder).starts_with("Decoder"), "{decoder:?}");
+    assert!(shown(&SyncDecoder::default()).starts_with("SyncDecoder { state: "));
+    let mut out = BytesMut::new();
+    let mut writer = ReplyWriter::new(&mut out, Protocol::Resp3);
+    writer.open_array(2).expect("room");
+    assert_eq!(shown(&writer), "ReplyWriter { protocol: Resp3, open: 1, .. }");
+}
+
+#[test]
+fn events_of_a_synchronisation_show_no_payload() {
+    let id = [b'a'; 40];
+    let name = "a".repeat(40);
+    for (event, expected) in [
+        (
+            Event::FullResync { id: &id, offset: 7 },
+            format!("FullResync {{ id: {name}, offset: 7 }}"),
+        ),
+        (Event::Continue { id: Some(&id) }, format!("Continue {{ id: {name} }}")),
+        (Event::Continue { id: None }, "Continue".into()),
+        (Event::PayloadStart { len: Some(5) }, "PayloadStart { len: Some(5) }".into()),
+        (Event::Payload(b"secret"), "Payload(6 bytes)".into()),
+        (Event::PayloadEnd, "PayloadEnd".into()),
+        (Event::Commands, "Commands".into()),
+    ] {
+        assert_eq!(shown(&event), expected);
+    }
+}
+
+#[test]
+fn trees_show_the_beginnings_of_what_they_hold() {
+    let string: StreamedString = [b"ab".as_slice(), b"c"].into_iter().map(<[u8]>::to_vec).collect();
+    assert_eq!(shown(&string), shown(&string.chunks()));
+    let tree = Reply::array(vec![1; 1_000]);
+    assert!(shown(&tree).len() < 2_000, "{tree:?}");
+    let items = tree.as_items().expect("an array");
+    assert!(shown(items).len() < 2_000, "{items:?}");
+}
+
+#[test]
+fn errors_are_told_on_one_line() {
+    let reply = ErrorReply::new("ERR a\nb");
+    assert_eq!(reply.to_string(), r"ERR a\nb");
+    assert_eq!(shown(&reply), r#"ErrorReply("ERR a\nb")"#);
+    assert_eq!((reply.message(), reply.code()), (b"ERR a\nb".as_slice(), b"ERR".as_slice()));
+    assert!(reply.source().is_none());
+    let error = of(b"*2\r\n:1\r\n$2\r\nx\n\r\n").reply.to::<Vec<u8>>().unwrap_err();
+    assert_eq!(shown(&error), format!("ConversionError({error})"));
+    assert!(error.source().is_none() && !error.to_string().contains('\n'), "{error}");
+    assert_eq!(error.path().map(|place| shown(&place)).collect::<Vec<_>>(), ["element 1"]);
+    assert_eq!(of(b"-WRONGTYPE no\r\n").reply.error_code(), Some(b"WRONGTYPE".as_slice()));
+    assert_eq!(of(b"+OK\r\n").reply.error_code(), None);
+}
+
+#[test]
+fn what_cannot_be_written_is_told() {
+    let array = Kind::Array;
+    for (error, message) in [
+        (EncodeError::LineBreak { kind: Kind::Simple, offset: 2 }, "line break in "),
+        (EncodeError::NotABigNumber, "big number that is not a sign and digits"),
+        (EncodeError::CannotStream { kind: Kind::Push }, "push cannot be streamed"),
+        (EncodeError::NoArguments, "command without a name"),
+        (EncodeError::NoRoom { needed: 5, room: 4 }, "5 bytes to write, room for 4"),
+        (
+            EncodeError::TooManyValues { kind: array, announced: 2 },
+            "a value too many for an array that was announced with 2",
+        ),
+        (EncodeError::TooFewValues { kind: array, missing: 1 }, "1 too few values in an array"),
+        (EncodeError::KeyWithoutValue, "key without a value"),
+        (EncodeError::NothingToClose, "nothing open to be closed"),
+        (EncodeError::Unfinished, "reply ends before all of it is written"),
+        (EncodeError::NoSuchPart { index: 3, len: 2 }, "no part 3 among 2"),
+    ] {
+        assert!(error.to_string().starts_with(message), "{error}");
+        assert!(error.source().is_none());
+    }
+}
+
+#[cfg(feature = "commands")]
+#[test]
+fn keys_are_shown_and_their_errors_told() {
+    use zresp::commands::KeysError;
+
+    let mut decoder = CommandDecoder::new();
+    let request =
+        decoder.decode(b"*3\r\n$4\r\nMGET\r\n$1\r\na\r\n$1\r\nb\r\n").unwrap().expect("a command");
+    let Command::Array(command) = request.command else { panic!("an array") };
+    let keys = zresp::commands::keys(&command).expect("keys");
+    assert_eq!(shown(&keys), r#"Keys["a", "b"]"#);
+    assert!(keys == keys.clone());
+    for (error, message) in [
+        (KeysError::UnknownCommand, "unknown command"),
+        (KeysError::Arity, "wrong number of arguments"),
+        (KeysError::Count { index: 2 }, "argument 2 is not the number of keys that follow"),
+        (KeysError::Syntax, "arguments that contradict each other"),
+    ] {
+        assert_eq!(error.to_string(), message);
+    }
+}
+
+#[cfg(feature = "std")]
+#[test]
+fn errors_of_readers_are_those_of_what_they_read() {
+    use std::io;
+    use zresp::io::{ReadError, ReplyReader};
+
+    let mut reader = ReplyReader::new(b"+a\r\nx".as_slice());
+    assert!(reader.read().expect("a reply").is_some());
+    assert!(shown(&reader).starts_with("FrameReader { reader: "), "{reader:?}");
+    let error = reader.read().unwrap_err();
+    assert_eq!(error.to_string(), "expected a type byte, found `x` at offset 0");
+    assert!(error.source().is_none());
+    assert_eq!(io::Error::from(error).kind(), io::ErrorKind::InvalidData);
+    let error = ReadError::Io(io::Error::other("gone"));
+    assert_eq!(error.to_string(), "gone");
+    assert_eq!(io::Error::from(error).to_string(), "gone");
+    let error = io::Error::from(EncodeError::NoArguments);
+    assert_eq!(error.kind(), io::ErrorKind::InvalidInput);
+}
+
+#[cfg(feature = "codec")]
+#[test]
+fn errors_of_codecs_are_those_of_what_they_read_and_write() {
+    use std::io;
+    use zresp::codec::CodecError;
+
+    for (error, message) in [
+        (CodecError::from(io::Error::other("gone")), "gone"),
+        (
+            CodecError::from(zresp::decode(b"x").unwrap_err()),
+            "expected a type byte, found `x` at offset 0",
+        ),
+        (CodecError::from(EncodeError::NoArguments), "command without a name"),
+    ] {
+        assert_eq!(error.to_string(), message);
+        assert!(error.source().is_none());
+    }
+}
+
+#[test]
+fn a_scalar_shows_its_kind() {
+    assert_eq!(shown(&of(b"=6\r\ntxt:hi\r\n").reply), r#"Verbatim(txt: "hi")"#);
+    assert_eq!(shown(&ReplyRef::NullArray), "NullArray");
+}
