@@ -88,6 +88,29 @@ pub(crate) fn parse<T: FromStr>(text: &[u8]) -> Option<T> {
 mod tests {
     use super::*;
 
+    /// Little, for the slow path; and as much as the fast one loads at once.
+    const BEHIND: [&str; 2] = ["+OK\r\n", "+OK\r\n+a long line behind it\r\n"];
+
+    #[test]
+    fn a_flag_is_a_colon_a_digit_and_crlf_and_nothing_else() {
+        let is_naive = |line: &[u8]| matches!(line, [b':', b'0'..=b'9', b'\r', b'\n']);
+        for flags in [b":0\r\n:9\r\n", b":9\r\n:0\r\n", b":5\r\n:5\r\n"] {
+            for place in 0..8 {
+                for byte in 0..=u8::MAX {
+                    let mut word = *flags;
+                    word[place] = byte;
+                    let (first, second) = word.split_at(4);
+                    let both = is_naive(first) && is_naive(second);
+                    assert_eq!(are_two_flags(u64::from_le_bytes(word)), both, "{word:?}");
+                    for line in [first, second] {
+                        let flag = u32::from_le_bytes(line.try_into().unwrap());
+                        assert_eq!(is_flag(flag), is_naive(line), "{line:?}");
+                    }
+                }
+            }
+        }
+    }
+
     #[test]
     fn a_line_is_what_the_standard_library_makes_of_its_text() {
         for text in [
@@ -108,10 +131,12 @@ mod tests {
             "-9223372036854775808",
             "+9223372036854775807",
         ] {
-            let input = format!(":{text}\r\n+OK\r\n");
-            let word = word::first(input.as_bytes()).unwrap();
-            let expected = (text.parse().unwrap(), b"+OK\r\n".as_slice());
-            assert_eq!(line(word, input.as_bytes()), Some(expected), "{text}");
+            for behind in BEHIND {
+                let input = format!(":{text}\r\n{behind}");
+                let word = word::first(input.as_bytes()).unwrap();
+                let expected = (text.parse().unwrap(), behind.as_bytes());
+                assert_eq!(line(word, input.as_bytes()), Some(expected), "{input:?}");
+            }
         }
     }
 
@@ -138,9 +163,11 @@ mod tests {
             "10000000000000000000",
             "99999999999999999999",
         ] {
-            let input = format!(":{text}\r\n+OK\r\n");
-            let word = word::first(input.as_bytes()).unwrap();
-            assert_eq!(line(word, input.as_bytes()), None, "{text}");
+            for behind in BEHIND {
+                let input = format!(":{text}\r\n{behind}");
+                let word = word::first(input.as_bytes()).unwrap();
+                assert_eq!(line(word, input.as_bytes()), None, "{input:?}");
+            }
         }
         for input in [":1234567\r", ":1234567\n", ":1234567", ":1234567\rx"] {
             let word = word::first(input.as_bytes()).unwrap();
