@@ -20,6 +20,8 @@ const ANSWER: Duration = Duration::from_secs(2);
 
 pub(crate) struct Cluster {
     access: Access,
+    /// The addresses that were named at the start.
+    seeds: Vec<String>,
     nodes: RefCell<HashMap<String, Rc<Upstream>>>,
     /// The primary of each slot, where it is known.
     slots: RefCell<Vec<Option<Rc<Upstream>>>>,
@@ -33,6 +35,7 @@ impl Cluster {
     pub(crate) async fn new(seeds: &[String], access: Access) -> Rc<Self> {
         let cluster = Rc::new(Self {
             access,
+            seeds: seeds.to_vec(),
             nodes: RefCell::default(),
             slots: RefCell::new(vec![None; SLOTS.into()]),
             changes: Cell::default(),
@@ -90,7 +93,9 @@ impl Cluster {
         loop {
             // Whether it was asked for or time passed is the same.
             let _ = timeout(REFRESH.0, self.outdated.notified()).await;
-            if !self.learn().await {
+            if self.learn().await {
+                self.forget();
+            } else {
                 self.refresh();
             }
             sleep(REFRESH.1).await;
@@ -109,6 +114,14 @@ impl Cluster {
             }
         }
         false
+    }
+
+    /// Forgets nodes that serve nothing: their addresses may be another cluster's one day.
+    fn forget(&self) {
+        let is_wanted = |address: &String, node: &mut Rc<Upstream>| {
+            self.seeds.contains(address) || Rc::strong_count(node) > 1
+        };
+        self.nodes.borrow_mut().retain(is_wanted);
     }
 
     async fn learn_from(&self, node: &Rc<Upstream>) -> Result<(), Failure> {

@@ -84,7 +84,14 @@ async fn run(mut options: Options) -> io::Result<()> {
         tokio::task::spawn_local(metrics::serve(listener, Rc::clone(&proxy)));
     }
     let Some(seconds) = options.demo else {
-        proxy.serve(listener, stop, zresp_store::stop_signal()?).await;
+        // Awaited behind the first signal, it waits for a second.
+        let stop_again = async {
+            match zresp_store::stop_signal() {
+                Ok(signal) => signal.await,
+                Err(_) => std::future::pending().await,
+            }
+        };
+        proxy.serve(listener, stop, stop_again).await;
         return Ok(());
     };
     let mut outcome = Ok(String::new());
@@ -102,6 +109,8 @@ fn bind(address: SocketAddr) -> io::Result<TcpListener> {
     let listen = || {
         let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
         socket.set_reuseaddr(true)?;
+        // What is accepted inherits it: a client that vanished is found out in the end.
+        socket.set_keepalive(true)?;
         socket.bind(address)?;
         socket.listen(BACKLOG)
     };

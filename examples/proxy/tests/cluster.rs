@@ -59,7 +59,7 @@ fn a_cluster_looks_like_one_server() {
         assert!(answer.starts_with("-CROSSSLOT "), "{line}: {answer:?}");
     }
     for line in ["MULTI", "SUBSCRIBE news", "BLPOP l 0"] {
-        let answer = client.answer(line);
+        let answer = Client::new(proxy.connect()).answer(line);
         assert!(answer.starts_with("-ERR ") && answer.len() > 20, "{line}: {answer:?}");
     }
     for key in ["one", "two", "three"] {

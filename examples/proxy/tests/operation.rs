@@ -111,6 +111,23 @@ fn a_client_that_waits_for_ever_does_not_keep_it_from_stopping() {
     assert!(start.elapsed() < 2 * PATIENCE, "{:?}", start.elapsed());
 }
 
+#[test]
+fn told_twice_it_does_not_wait_for_replies() {
+    let Some(redis) = Server::start() else { return };
+    let mut proxy = proxy_of([&redis]);
+    let mut blocked = Client::new(proxy.connect());
+    assert_eq!(blocked.answer("SELECT 0"), "+OK\r\n");
+    blocked.send(&array("BLPOP nolist 0"));
+    thread::sleep(Duration::from_millis(200));
+    proxy.terminate();
+    thread::sleep(Duration::from_millis(500));
+    assert!(proxy.resident_kib() > 0, "it has ended, and the client still waits");
+    proxy.terminate();
+    let start = Instant::now();
+    assert!(proxy.wait().success());
+    assert!(start.elapsed() < Duration::from_secs(2), "{:?}", start.elapsed());
+}
+
 /// Returns the head and the body of what is answered to a request for a path.
 fn http(address: SocketAddr, path: &str) -> (String, String) {
     let mut stream = TcpStream::connect(address).expect("a connection");
