@@ -174,13 +174,14 @@ impl Session {
                 }
             };
             let command = request.command.to_array(&mut inline);
-            // Commands in a row are often alike.
+            // Commands in a row are often alike. Of some, though, the name does not tell all.
             let info = match (request.command, last) {
                 (Command::Array(array), Some((name, info))) if array.name() == name => Some(info),
                 _ => commands::of(&command),
             };
             if let (Command::Array(array), Some(info)) = (request.command, info) {
-                last = (!info.name.contains('|')).then_some((array.name(), info));
+                let is_all = info.subcommands.is_empty() && !info.name.contains('|');
+                last = is_all.then_some((array.name(), info));
             }
             let topology = &self.proxy.topology;
             let routed = match &self.proxy.access.password {
