@@ -144,7 +144,8 @@ impl Decoder {
         self.scan.scanner.needed()
     }
 
-    /// Sets the limits for all that follows, the rest of a frame in progress included. An error that
+    /// Sets the limits for all that follows, the rest of a frame in progress included. A length of which
+    /// digits have come was judged by the old ones. An error that
     /// the old ones have led to stays until [`reset`](Self::reset).
     pub fn set_limits(&mut self, limits: Limits) {
         self.scan.scanner.set_limits(limits);

@@ -158,7 +158,8 @@ impl Framer {
         self.scanner.is_between_frames()
     }
 
-    /// Sets the limits for all that follows, the rest of a frame in progress included.
+    /// Sets the limits for all that follows, the rest of a frame in progress included. A length of which
+    /// digits have come was judged by the old ones.
     pub fn set_limits(&mut self, limits: Limits) {
         self.scanner.set_limits(limits);
     }
@@ -183,7 +184,8 @@ impl Decoder {
     ///
     /// `buf` is that of the last call of [`decode`](Self::decode), which has returned `None`: all of it
     /// belongs to the frame and can be forwarded, and what comes behind it goes to the framer, until that
-    /// says that the frame is complete. Then the decoder goes on.
+    /// says that the frame is complete. Then the decoder goes on. An error that has ended the frame goes to the
+    /// framer, too.
     #[must_use]
     pub fn take_framer(&mut self, buf: &[u8]) -> Framer {
         Framer::of_scanner(self.scanner(), buf)

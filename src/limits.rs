@@ -74,8 +74,8 @@ impl Limits {
     /// Returns how many bytes one frame may have from its first byte to its last, attributes
     /// included: 1 GiB by default, which is Redis's `client-query-buffer-limit`.
     ///
-    /// It is exceeded by the first byte beyond it, or by a length prefix whose payload ends beyond
-    /// it. Elements that are announced and have not come do not count.
+    /// It is exceeded by a frame that is not complete with so many bytes, or by a length prefix whose payload
+    /// ends beyond it. Elements that are announced and have not come do not count.
     #[must_use]
     pub const fn frame(&self) -> usize {
         self.frame

@@ -212,3 +212,32 @@ fn the_keys_of_a_command_that_is_arriving_are_found_as_far_as_they_are_there() {
         }
     }
 }
+
+#[test]
+fn keys_that_what_is_still_to_come_can_change_are_not_found() {
+    for (line, there, found) in [
+        ("MIGRATE h 1 '' 0 9 KEYS a b", 6, &[][..]),
+        ("MIGRATE h 1 '' 0 9 COPY KEYS a b", 7, &[]),
+        ("MIGRATE h 1 '' 0 9 KEYS a b", 8, &[7]),
+        ("MIGRATE h 1 k 0 9 COPY", 6, &[3]),
+        ("SORT k STORE a STORE b", 4, &[1]),
+        ("SORT k STORE a STORE b", 5, &[1]),
+    ] {
+        let bytes = encoded(line);
+        let mut decoder = CommandDecoder::new();
+        let end = (0..bytes.len())
+            .rev()
+            .find(|end| {
+                let mut decoder = CommandDecoder::new();
+                assert!(decoder.decode(&bytes[..*end]).unwrap().is_none());
+                decoder
+                    .partial(&bytes[..*end])
+                    .is_some_and(|partial| partial.args().count() == there)
+            })
+            .expect("a cut behind so many arguments");
+        assert!(decoder.decode(&bytes[..end]).unwrap().is_none());
+        let partial = decoder.partial(&bytes[..end]).expect("a command has begun");
+        let indices: Vec<_> = partial_keys(&partial).unwrap().map(|key| key.index).collect();
+        assert_eq!(indices, found, "{line}, {there} arguments");
+    }
+}

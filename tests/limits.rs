@@ -386,3 +386,34 @@ fn a_key_keeps_its_value_when_the_limit_is_lowered() {
     assert!(ended.decode(&[begun, b"."].concat()).is_err(), "a key alone");
     assert!(decoder.decode(&[begun, b"_\r\n.\r\n"].concat()).unwrap().is_some());
 }
+
+#[test]
+fn limits_that_go_down_and_up_forget_no_element_and_no_key() {
+    let with = |elements| Limits::new().with_elements(elements);
+    for (header, is_map) in [("*?\r\n", false), ("~?\r\n", false), ("%?\r\n", true)] {
+        for (had, lows) in (0..6).flat_map(|had| (0..8).map(move |low| (had, [low, 7 - low]))) {
+            for most in had..12 {
+                let begun = [header.as_bytes(), &b"_\r\n".repeat(had)].concat();
+                let case = format!("{header:?} with {had}, {lows:?}, {most}");
+                let mut decoder = Decoder::with_limits(with(11));
+                assert!(decoder.decode(&begun).unwrap().is_none());
+                let mut framer = Framer::replies(with(11));
+                assert!(!framer.advance(&begun).unwrap().is_complete);
+                for limits in [lows[0], lows[1], u32::try_from(most).unwrap()].map(with) {
+                    decoder.set_limits(limits);
+                    framer.set_limits(limits);
+                }
+                // As if the limit had always been the last one, but for a key that keeps its value.
+                let allowed = if is_map { (most & !1).max(had + had % 2) } else { most };
+                for count in had..14 {
+                    let frame = [header.as_bytes(), &b"_\r\n".repeat(count), b".\r\n"].concat();
+                    let is_whole = count <= allowed && !(is_map && count % 2 == 1);
+                    let whole = decoder.clone().decode(&frame);
+                    assert_eq!(whole.is_ok(), is_whole, "{case}: {count}");
+                    let progress = framer.clone().advance(&frame[begun.len()..]);
+                    assert_eq!(progress, whole.map(|_| progress.unwrap()), "{case}: {count}");
+                }
+            }
+        }
+    }
+}

@@ -106,3 +106,15 @@ fn arbitrary_trees_have_a_form_on_the_wire() {
     }
     assert_eq!(kinds.len(), 18, "{kinds:?}");
 }
+
+#[test]
+fn a_key_without_a_value_is_no_pair() {
+    let mut frame = zresp::decode(b"+OK\r\n").unwrap().expect("whole");
+    // Whoever puts other bytes in has them taken for validated.
+    frame.wire = b"%?\r\n+a\r\n:1\r\n+k\r\n.\r\n";
+    let Reply::Map(mut entries) = Reply::from(frame.to_frame()) else { panic!("a map") };
+    assert!(entries.remove(1).is_none());
+    assert!(entries.remove(usize::MAX).is_none());
+    assert_eq!(entries.remove(0), Some((Reply::simple("a"), Reply::from(1))));
+    assert!(entries.remove(0).is_none());
+}

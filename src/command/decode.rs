@@ -57,7 +57,8 @@ impl CommandDecoder {
         Self { scan: Resumable::new(Scanner::requests(limits, policy)) }
     }
 
-    /// Sets what becomes of inline commands, from the next one on.
+    /// Sets what becomes of inline commands, from the next line on: one of which a byte has come, be it a
+    /// space or the CR of an empty line, has begun.
     pub fn set_inline_policy(&mut self, policy: InlinePolicy) {
         self.scan.scanner.set_policy(policy);
     }

@@ -193,6 +193,11 @@ impl<'a> Keys<'a> {
         self.all.clone().nth(index)
     }
 
+    /// Whether no arguments are still to come.
+    fn is_whole(&self) -> bool {
+        self.all.clone().count() == self.len
+    }
+
     /// Finds the keys by the specifications, and checks all of these.
     fn find(&mut self, specs: &'static [KeySpec]) -> Result<(), KeysError> {
         for (index, spec) in specs.iter().enumerate() {
@@ -304,7 +309,8 @@ impl<'a> Keys<'a> {
             }
         }
         self.range = Some(Range::one(1, Access::READ | Access::ACCESS));
-        if let Some(destination) = destination {
+        // Another one may still come.
+        if let Some(destination) = destination.filter(|_| self.is_whole()) {
             if destination == self.len {
                 return Err(KeysError::Syntax);
             }
@@ -337,7 +343,8 @@ impl<'a> Keys<'a> {
         let last = self.len - 1;
         let (next, last) = match behind_keyword {
             Some(first) if !has_one && first <= last => (first, last),
-            None => (3, 3),
+            None if has_one || self.is_whole() => (3, 3),
+            None => return Ok(()),
             _ => return Err(KeysError::Syntax),
         };
         self.range = Some(Range { next, last, step: 1, access });

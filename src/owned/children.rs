@@ -167,7 +167,7 @@ impl Entries {
 
     /// Takes out a pair; those behind it move up. `None` if there are not so many.
     pub fn remove(&mut self, index: usize) -> Option<(Reply, Reply)> {
-        let at = index.checked_mul(2).filter(|at| *at < self.children.0.len())?;
+        let at = index.checked_mul(2).filter(|at| *at + 1 < self.children.0.len())?;
         let mut pair = self.children.0.drain(at..at + 2);
         Some((pair.next()?, pair.next()?))
     }

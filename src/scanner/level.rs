@@ -23,6 +23,8 @@ pub(super) struct Levels {
 pub(super) struct Level {
     /// Values still to come; in a streamed aggregate, values that the limit still allows.
     pub(super) owed: u32,
+    /// Of a streamed aggregate, how many values it has or owes beyond the limit, which was lowered behind them.
+    pub(super) excess: u32,
     /// How many aggregates are open, this one included.
     pub(super) depth: u32,
     pub(super) shape: Shape,
@@ -42,27 +44,27 @@ pub(super) enum Shape {
 }
 
 impl Level {
-    const FRAME: Self = Self { owed: 1, depth: 0, shape: Shape::Counted };
+    const FRAME: Self = Self { owed: 1, excess: 0, depth: 0, shape: Shape::Counted };
 
     /// An aggregate or attribute with `length` elements or pairs, which are within the limits.
     pub(super) fn counted(prefix: Prefix, length: usize) -> Self {
         let shape = if prefix == Prefix::Attribute { Shape::Attribute } else { Shape::Counted };
         let owed = u32::try_from(prefix.values(length)).unwrap_or(u32::MAX);
-        Self { owed, depth: 0, shape }
+        Self { owed, shape, ..Self::FRAME }
     }
 
     /// A streamed aggregate with at most `most` elements.
     pub(super) const fn streamed(prefix: Prefix, most: u32) -> Self {
         match prefix {
             // Even from the start: an odd number tells that a key waits for its value.
-            Prefix::Map => Self { owed: most & !1, depth: 0, shape: Shape::StreamedMap },
-            _ => Self { owed: most, depth: 0, shape: Shape::Streamed },
+            Prefix::Map => Self { owed: most & !1, shape: Shape::StreamedMap, ..Self::FRAME },
+            _ => Self { owed: most, shape: Shape::Streamed, ..Self::FRAME },
         }
     }
 
     /// An aggregate of `elements` values inside this one.
     pub(super) const fn inner(&self, elements: u32) -> Self {
-        Self { owed: elements, depth: self.depth.saturating_add(1), shape: Shape::Counted }
+        Self { owed: elements, depth: self.depth.saturating_add(1), ..Self::FRAME }
     }
 
     /// Whether nothing more is in it and its end is the end of what is around it.
@@ -179,10 +181,12 @@ impl Levels {
                 Shape::StreamedMap => !1,
                 Shape::Counted | Shape::Attribute => continue,
             };
-            let had = (before & even).saturating_sub(level.owed);
+            let (before, most) = (before & even, most & even);
+            let had = before.saturating_add(level.excess).saturating_sub(level.owed);
             // A key still waits for its value.
             let least = level.owed & !even;
-            level.owed = (most & even).saturating_sub(had).max(least);
+            level.owed = most.saturating_sub(had).max(least);
+            level.excess = had.saturating_add(level.owed).saturating_sub(most);
         }
     }
 
