@@ -18,6 +18,9 @@
 //! `flatten` and tagged enums do, gets what the kind of each reply says: text where a RESP2 server has sent
 //! numbers as text, a sequence where it has sent a map.
 //!
+//! The pairs that make a map of an array, and what is read as an enum, are of announced lengths: streamed ones, which
+//! no server sends, are refused there.
+//!
 //! An error reply is an error that has its message. Errors name the way to the value.
 //!
 //! ```
