@@ -340,7 +340,7 @@ fn requests_that_never_end_are_not_remembered() {
             attack(
                 "an open quote",
                 format!("\"{}", "a".repeat(MANY)),
-                Err((ErrorKind::InlineTooLong { limit }, limit)),
+                Err((ErrorKind::InlineTooLong { limit }, limit - 1)),
             ),
         ],
     );

@@ -241,3 +241,35 @@ fn a_reader_drops_what_is_skipped_and_counts_it() {
     assert!(reader.read().unwrap().is_some());
     assert!(reader.read().unwrap().is_none());
 }
+
+/// What is open has to be closed within the limit of a line, so that "incomplete" is told only of what can be
+/// completed.
+#[test]
+fn an_inline_command_is_given_up_as_soon_as_it_cannot_end_within_its_limit() {
+    const LIMIT: usize = 65_536;
+    let limits = naive::Limits::default();
+    let ends = ["\n", "\"\n", "'\n", "0\n", "0\"\n", "''\n", "0'\n", "00\"\n"];
+    for open in [
+        "", "a", "\"", "\"a", "'a", "'\\", "\"\\", "\"\\x", "\"\\x4", "\"a\"", "POST", "\"POST",
+        "host:",
+    ] {
+        for size in LIMIT - 4..=LIMIT + 1 {
+            let begun = [&" ".repeat(size - open.len()), open].concat();
+            for next in ["", "\n", "\"", "\"\n", "'\n", "x", "xx\"\n", " ", "\0"] {
+                let input = [begun.as_bytes(), next.as_bytes()].concat();
+                let expected = naive_requests(&input, &limits, true);
+                let policy = InlinePolicy::Accept;
+                let case = format!("{open:?} at {size}, {next:?}");
+                assert_eq!(requests(&input, [], Limits::new(), policy), expected, "{case}");
+                let cuts = [LIMIT - 2, LIMIT - 1, LIMIT];
+                assert_eq!(requests(&input, cuts, Limits::new(), policy), expected, "{case}, cut");
+            }
+            let is_incomplete = CommandDecoder::new().decode(begun.as_bytes()).is_ok();
+            let can_end = ends.iter().any(|end| {
+                let line = [begun.as_bytes(), end.as_bytes(), b"*1\r\n$1\r\na\r\n"].concat();
+                CommandDecoder::new().decode(&line).is_ok()
+            });
+            assert_eq!(is_incomplete, can_end, "{open:?} at {size}");
+        }
+    }
+}

@@ -56,6 +56,10 @@ impl Scanner {
             return unexpected(byte, Expected::InlineText);
         }
         inline.take(byte)?;
+        let size = offset.saturating_sub(self.value_at).saturating_add(1);
+        if size.saturating_add(inline.unclosed()) > INLINE_LIMIT {
+            return Err(ErrorKind::InlineTooLong { limit: INLINE_LIMIT });
+        }
         self.state = State::Inline(inline);
         Ok(Ended::Value)
     }
@@ -135,14 +139,18 @@ impl Inline {
     /// The least number of bytes with which the line could be complete.
     pub(super) fn needed(self) -> usize {
         let a_token = usize::from(!self.first.is_begun);
+        self.unclosed().saturating_add(a_token).saturating_add(1)
+    }
+
+    /// The least number of bytes before the line may end.
+    fn unclosed(self) -> usize {
         let other_token = usize::from(self.first.is_http());
         match self.place {
-            Place::Gap => a_token.saturating_add(1),
-            Place::Closed => 1,
-            Place::Token => other_token.saturating_add(1),
-            Place::Double | Place::Single => other_token.saturating_add(2),
-            Place::Hex(_) => 2,
-            Place::Escape | Place::SingleEscape => 3,
+            Place::Gap | Place::Closed => 0,
+            Place::Token => other_token,
+            Place::Double | Place::Single => other_token.saturating_add(1),
+            Place::Hex(_) => 1,
+            Place::Escape | Place::SingleEscape => 2,
         }
     }
 }

@@ -190,8 +190,17 @@ impl Reader<'_> {
         Ok(argument)
     }
 
-    /// A byte of the line that begins at `start`, and is not its end; `None` at the end.
+    /// A byte of the line that begins at `start`, and is not its end; `None` at the end. So many bytes are
+    /// needed, of which all but the last cannot end the line.
     fn character(&mut self, start: usize, needed: usize) -> Step<Option<u8>> {
+        if self.at - start + needed - 1 > INLINE && self.at > start {
+            return Err(Stop::Failed(Failure::InlineTooLong, self.at - 1));
+        }
+        self.space_or_character(start, needed)
+    }
+
+    /// As [`character`](Self::character), where an end would do, too.
+    fn space_or_character(&mut self, start: usize, needed: usize) -> Step<Option<u8>> {
         let byte = self.byte(needed)?;
         match byte {
             b'\n' => {
@@ -210,7 +219,7 @@ impl Reader<'_> {
         let mut arguments = Vec::new();
         loop {
             let needed = if arguments.is_empty() { 2 } else { 1 };
-            match self.character(start, needed)? {
+            match self.space_or_character(start, needed)? {
                 None => {
                     self.at += 1;
                     return Ok(arguments);
