@@ -64,7 +64,7 @@ pub enum ErrorKind {
         /// The limit, in bytes.
         limit: usize,
     },
-    /// An inline command is longer than 64 KiB.
+    /// An inline command is longer than 64 KiB, or would be when what is open in it is closed.
     InlineTooLong {
         /// The limit, in bytes in front of the LF.
         limit: usize,
