@@ -144,6 +144,12 @@ impl Decoder {
         self.scan.scanner.needed()
     }
 
+    /// Returns the limits.
+    #[must_use]
+    pub const fn limits(&self) -> Limits {
+        *self.scan.scanner.limits()
+    }
+
     /// Sets the limits for all that follows, the rest of a frame in progress included. A length of which
     /// digits have come was judged by the old ones. An error that
     /// the old ones have led to stays until [`reset`](Self::reset).

@@ -158,6 +158,12 @@ impl Framer {
         self.scanner.is_between_frames()
     }
 
+    /// Returns the limits.
+    #[must_use]
+    pub const fn limits(&self) -> Limits {
+        *self.scanner.limits()
+    }
+
     /// Sets the limits for all that follows, the rest of a frame in progress included. A length of which
     /// digits have come was judged by the old ones.
     pub fn set_limits(&mut self, limits: Limits) {

@@ -10,7 +10,8 @@
 //!
 //! An input is not made longer once it is rejected: what a decoder rejects stays rejected, at the same
 //! offset, whatever follows. That is a promise, too, and tested on the way: on each rejected input with each
-//! further byte, and with a few more.
+//! further byte, with a few more, and with as many as fast paths load at once. So is that a whole frame stays
+//! the same one.
 
 mod naive;
 mod support;
@@ -24,6 +25,9 @@ use zresp::{CommandDecoder, Decoder, Framer, InlinePolicy};
 
 const REPLIES: &[u8] = b"+-*$%~>|:,(!=_#;.?019\r\nt";
 const REQUESTS: &[u8] = b"x \"'\\*$-019?\r\n\0";
+
+/// More bytes than any fast path loads at once.
+const AT_ONCE: usize = 40;
 
 /// How many bytes an input has where nothing else is said.
 const FEW: usize = 4;
@@ -196,6 +200,7 @@ impl<G: Grammar> Search<'_, G> {
             Said::Complete(_, size) => {
                 assert_eq!(size, frame.len(), "{}: complete before its end", self.shown());
                 self.counts.complete += 1;
+                self.assert_stays(before, &expected);
                 // That which has seen all at once, and that which has seen all but the last byte.
                 let last = decoders.len() - 1;
                 decoders = if last == 0 {
@@ -245,22 +250,25 @@ impl<G: Grammar> Search<'_, G> {
         framer
     }
 
-    /// What is rejected stays so, at the same offset, with every further byte, and with more of them.
+    /// What is decided stays so, whatever follows: every further byte, a few, and as many as fast paths
+    /// load at once.
     fn assert_stays(&self, before: &Progress<G::Decoder>, expected: &Said<G::Value>) {
         let alphabet = self.grammar.alphabet();
-        let turn = usize::try_from(self.counts.rejected).expect("a count");
+        let Counts { complete, rejected, .. } = self.counts;
+        let turn = usize::try_from(complete + rejected).expect("a count");
         let other = |place: usize| alphabet[(turn / (place + 1)) % alphabet.len()];
-        let more = [vec![other(0)], (0..4).map(other).collect()];
+        let tail = |count| (0..count).map(other).collect();
         let each = alphabet.iter().map(|byte| vec![*byte]).filter(|_| self.input.len() < self.most);
-        for tail in more.into_iter().chain(each) {
+        for tail in [tail(1), tail(4), tail(AT_ONCE)].into_iter().chain(each) {
             let longer = [&self.input[before.start..], &tail].concat();
             let naive = self.grammar.naive(&longer);
-            let said = self.grammar.decode(&mut before.decoders[0].clone(), &longer);
-            assert!(
-                naive == *expected && said == *expected,
-                "{}: {said:?}, {naive:?}",
-                self.shown()
-            );
+            assert!(naive == *expected, "{}: {naive:?}", self.shown());
+            // One decoder has seen nothing before, the others parts of the frame.
+            let some = if tail.len() == AT_ONCE { before.decoders.len() } else { 1 };
+            for (cut, mut decoder) in before.decoders.iter().take(some).cloned().enumerate() {
+                let said = self.grammar.decode(&mut decoder, &longer);
+                assert!(said == *expected, "{}, {cut}: {said:?}", self.shown());
+            }
         }
     }
 

@@ -9,6 +9,9 @@ use std::{env, fs, path::PathBuf};
 use serde_json::Value;
 use zresp::{CommandDecoder, Decoder, Error};
 
+/// More bytes than any fast path loads at once: a request, and something for a reply to end in front of.
+const BEHIND: &[u8] = b"*2\r\n$4\r\nECHO\r\n$21\r\nas many bytes as this\r\n";
+
 struct Vector {
     /// File and line, for messages.
     place: String,
@@ -107,6 +110,14 @@ fn every_request_gets_the_expected_verdict_however_it_is_cut() {
         for cut in cuts(input) {
             assert_eq!(decode_requests(input, &[cut]), whole, "{place}: cut at {cut}");
         }
+        if *expected != Verdict::Incomplete {
+            let longer = [input, BEHIND].concat();
+            let whole = match whole {
+                Ok(Verdict::Complete(_)) => Ok(Verdict::Complete(longer.len())),
+                other => other,
+            };
+            assert_eq!(decode_requests(&longer, &[]), whole, "{place}: with more behind");
+        }
     }
 }
 
@@ -123,6 +134,10 @@ fn every_reply_gets_the_expected_verdict_however_it_is_cut() {
         assert_eq!(decode(input, &bytewise), whole, "{place}: byte by byte");
         for cut in cuts(input) {
             assert_eq!(decode(input, &[cut]), whole, "{place}: cut at {cut}");
+        }
+        if *expected != Verdict::Incomplete {
+            let longer = [input, BEHIND].concat();
+            assert_eq!(decode(&longer, &[]), whole, "{place}: with more behind");
         }
     }
 }

@@ -63,6 +63,12 @@ impl CommandDecoder {
         self.scan.scanner.set_policy(policy);
     }
 
+    /// Returns the limits.
+    #[must_use]
+    pub const fn limits(&self) -> Limits {
+        *self.scan.scanner.limits()
+    }
+
     /// Sets the limits for all that follows, the rest of a request in progress included: when a
     /// client has authenticated, say. An error that the old ones have led to stays until
     /// [`reset`](Self::reset).

@@ -18,6 +18,9 @@ use crate::naive::Annotated;
 use crate::pieces::Pieces;
 use crate::support;
 
+/// Within them there are empty strings and aggregates, and no frame at all.
+const TIGHTEST: Limits = Limits::new().with_depth(0).with_bulk(0).with_elements(0).with_frame(0);
+
 /// What is told of a stream.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Story<T> {
@@ -80,6 +83,8 @@ pub trait Way: FrameDecoder + Clone {
     fn take(&mut self, buf: &mut BytesMut) -> Result<Option<Self::Value>, Error>;
     fn needs(&self) -> usize;
     fn skip(&mut self) -> usize;
+    /// Sets the tightest limits there are, then those there were.
+    fn tighten_in_passing(&mut self);
     fn hand_over(&mut self, buf: &[u8]) -> Framer;
     fn iterate(self, buf: &[u8]) -> Vec<Result<Self::Value, Error>>;
     fn read(reader: &mut FrameReader<Pieces<'_>, Self>) -> Result<Option<Self::Value>, ReadError>;
@@ -104,6 +109,12 @@ impl Way for Decoder {
 
     fn skip(&mut self) -> usize {
         0
+    }
+
+    fn tighten_in_passing(&mut self) {
+        let limits = self.limits();
+        self.set_limits(TIGHTEST);
+        self.set_limits(limits);
     }
 
     fn hand_over(&mut self, buf: &[u8]) -> Framer {
@@ -143,6 +154,12 @@ impl Way for CommandDecoder {
         self.take_skipped()
     }
 
+    fn tighten_in_passing(&mut self) {
+        let limits = self.limits();
+        self.set_limits(TIGHTEST);
+        self.set_limits(limits);
+    }
+
     fn hand_over(&mut self, buf: &[u8]) -> Framer {
         self.take_framer(buf)
     }
@@ -162,12 +179,19 @@ impl Way for CommandDecoder {
     }
 }
 
-/// The caller keeps the bytes of the frame in progress.
-fn by_views<D: Way>(mut decoder: D, bytes: &[u8], sizes: &[usize]) -> Story<D::Value> {
+/// The caller keeps the bytes of the frame in progress, and does something else to the decoder in front of
+/// each piece.
+fn by_views<D: Way>(
+    mut decoder: D,
+    bytes: &[u8],
+    sizes: &[usize],
+    between: fn(&mut D),
+) -> Story<D::Value> {
     let mut teller = Teller::new();
     let (mut pieces, mut seen) = (Pieces::new(bytes, sizes), 0);
     loop {
         seen += pieces.piece(usize::MAX).len();
+        between(&mut decoder);
         loop {
             match decoder.view(&bytes[teller.at..seen]) {
                 Ok(Some((value, size))) => teller.frame(value, size),
@@ -351,9 +375,12 @@ pub fn agreed<D: Way>(decoder: &D, bytes: &[u8], sizes: &[usize]) -> Story<D::Va
 
 fn agreed_without_codec<D: Way>(decoder: &D, bytes: &[u8], sizes: &[usize]) -> Story<D::Value> {
     let decoder = || decoder.clone();
-    let told = by_views(decoder(), bytes, &[usize::MAX]);
+    let told = by_views(decoder(), bytes, &[usize::MAX], |_| ());
     assert_iterated(&decoder().iterate(bytes), &told, bytes);
-    assert_told(&by_views(decoder(), bytes, sizes), &told, "views", bytes, sizes);
+    for between in [|_: &mut D| (), D::tighten_in_passing] {
+        let by_views = by_views(decoder(), bytes, sizes, between);
+        assert_told(&by_views, &told, "views", bytes, sizes);
+    }
     assert_told(&by_frames(decoder(), bytes, sizes), &told, "frames", bytes, sizes);
     assert_told(&by_a_reader(decoder(), bytes, sizes), &told, "reader", bytes, sizes);
     let boundaries = told.boundaries();
