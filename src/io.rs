@@ -34,6 +34,10 @@ pub type ReplyReader<R> = FrameReader<R, Decoder>;
 /// Requests from a reader, each borrowed from the buffer that it was read into: a [`FrameReader`] of
 /// [`Request`](crate::Request)s.
 ///
+/// An append-only file is requests, too. Its annotations (`#TS:1700000000`, with `aof-timestamp-enabled`) come
+/// out as inline commands, to be passed over; an RDB snapshot (the base of `appendonlydir`, or in front of the
+/// requests before Redis 7, as `aof-use-rdb-preamble` says) is another format.
+///
 /// ```
 /// use zresp::io::CommandReader;
 ///

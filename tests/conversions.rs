@@ -39,6 +39,14 @@ fn numbers_come_by_kind_or_as_text() {
 }
 
 #[test]
+fn a_tree_is_any_reply() {
+    let [one, tree] = [Reply::from(1), Reply::array([Reply::from(1), Reply::Null])];
+    assert_all(&tree, &[b"*2\r\n:1\r\n_\r\n"]);
+    let pair: (Reply, Option<Reply>) = of(b"*2\r\n:1\r\n_\r\n").to().expect("a pair");
+    assert_eq!(pair, (one, None));
+}
+
+#[test]
 fn booleans_come_by_kind_as_integers_or_as_text() {
     assert_all(&true, &[b"#t\r\n", b":1\r\n", b"$1\r\n1\r\n", b"$4\r\ntrue\r\n", b"+true\r\n"]);
     assert_all(&false, &[b"#f\r\n", b":0\r\n", b"$1\r\n0\r\n", b"$5\r\nfalse\r\n"]);
@@ -142,11 +150,12 @@ fn a_failure_names_what_was_expected_what_came_and_where() {
         ),
         (
             message::<u8>(b":256\r\n"),
-            "expected an integer from 0 to 255, found an integer that is not one",
+            "expected an integer from 0 to 255, found an integer that does not fit",
         ),
         (message::<i64>(b"_\r\n"), "expected an integer, found null"),
         (message::<i64>(b"-ERR no such key\r\n"), "error reply: ERR no such key"),
         (message::<()>(b"!5\r\nERR x\r\n"), "error reply: ERR x"),
+        (message::<bool>(b":2\r\n"), "expected a boolean, found an integer that does not fit"),
         (message::<bool>(b"+yes\r\n"), "expected a boolean, found a simple string that is not one"),
         (
             message::<String>(b"$1\r\n\xff\r\n"),
@@ -195,7 +204,7 @@ fn a_failure_names_what_was_expected_what_came_and_where() {
             message::<Vec<BTreeMap<String, Vec<u16>>>>(
                 b"*4\r\n%0\r\n%0\r\n%0\r\n%1\r\n$5\r\ncount\r\n*1\r\n-ERR x\r\n",
             ),
-            "error reply: ERR x at element 3, field \"count\", element 0",
+            "error reply at element 3, field \"count\", element 0: ERR x",
         ),
         (message::<ErrorReply>(b"+OK\r\n"), "expected an error, found a simple string"),
     ];

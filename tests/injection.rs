@@ -135,6 +135,21 @@ fn spaced(reply: &Reply) -> Option<Vec<u8>> {
     }
 }
 
+#[test]
+fn an_error_of_any_text_is_one_line() {
+    for data in HOSTILE {
+        let reply = Reply::error_lossy(data);
+        assert_eq!(text(&reply), spaced(&Reply::BulkError(data.into())));
+        assert_contained("error_lossy", &reply, None);
+
+        let mut out = BytesMut::new();
+        let mut writer = ReplyWriter::new(&mut out, Protocol::Resp2);
+        writer.error_lossy(data).expect("one value").integer(1).expect("another");
+        writer.finish().expect("nothing is open");
+        assert_eq!(out, [&reply.to_wire(Protocol::Resp2).expect("a line")[..], b":1\r\n"].concat());
+    }
+}
+
 fn line_break(kind: Kind, data: &[u8]) -> Option<EncodeError> {
     let offset = data.iter().position(|byte| b"\r\n".contains(byte))?;
     Some(EncodeError::LineBreak { kind, offset })

@@ -396,6 +396,14 @@ fn requests_are_printed_with_their_arguments_in_quotes() {
     assert_eq!(text(&output.stderr), line);
     assert_eq!(output.status.code(), Some(1));
 
+    for snapshot in [b"REDIS0011\xfa\tredis-ver\x05\xff\n*1\r\n".as_slice(), b"REDIS0009\"\n"] {
+        let output = inspect(&["--requests", "-"], snapshot);
+        assert!(output.stdout.is_empty());
+        let line = "inspect: standard input: an RDB snapshot, and no requests\n";
+        assert_eq!(text(&output.stderr), line);
+        assert_eq!(output.status.code(), Some(1));
+    }
+
     let output = inspect(&["--requests", "--stats", "tests/captures/appendonly.aof"], b"");
     let stats = text(&output.stdout);
     assert!(stats.contains("names     ") && stats.contains("set "), "{stats}");

@@ -264,7 +264,7 @@ fn a_conversion_that_fails_names_what_was_expected_and_what_came() {
         ),
         (
             u8::try_from(of(b":256\r\n")).unwrap_err(),
-            "expected an integer from 0 to 255, found an integer that is not one",
+            "expected an integer from 0 to 255, found an integer that does not fit",
         ),
         (
             of(b"+x\r\n").as_f64().unwrap_err(),
@@ -272,7 +272,7 @@ fn a_conversion_that_fails_names_what_was_expected_and_what_came() {
         ),
         (
             of(b":2\r\n").as_bool().unwrap_err(),
-            "expected a boolean, found an integer that is not one",
+            "expected a boolean, found an integer that does not fit",
         ),
         (
             of(b"%0\r\n").as_elements().unwrap_err(),

@@ -7,6 +7,10 @@ use crate::input::Source;
 use crate::replies::Stop;
 use crate::sink::Sink;
 
+/// What an RDB snapshot begins with: the base of an append-only directory, or the head of an append-only file of
+/// before Redis 7.
+const SNAPSHOT: &[u8] = b"REDIS0";
+
 /// Decodes all requests of a source, as [`replies::drain`](crate::replies::drain) does replies.
 ///
 /// # Errors
@@ -14,11 +18,17 @@ use crate::sink::Sink;
 pub(crate) fn drain(source: Source<'_>, sink: &mut impl Sink) -> Result<(), Stop> {
     sink.input(&source.name);
     let mut requests = CommandReader::new(source.reader);
+    let snapshot = || Stop::Input(format!("{}: an RDB snapshot, and no requests", source.name));
     loop {
         match requests.read() {
+            Ok(Some(request)) if request.wire.starts_with(SNAPSHOT) => return Err(snapshot()),
             Ok(Some(request)) => sink.request(&request).map_err(Stop::Output)?,
             Ok(None) => return Ok(()),
-            Err(error) => return Err(Stop::Input(broken::line(&source.name, &error, &requests))),
+            Err(error) => {
+                let is_snapshot = requests.buffered().starts_with(SNAPSHOT);
+                let line = || Stop::Input(broken::line(&source.name, &error, &requests));
+                return Err(if is_snapshot { snapshot() } else { line() });
+            }
         }
         if requests.buffered().is_empty() {
             sink.flush().map_err(Stop::Output)?;

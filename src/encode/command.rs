@@ -24,11 +24,19 @@ const HEADER: usize = 1 + 20 + 2 + 2;
 ///
 /// A reference to an `Argument` is one, `&dyn Argument` among them, for commands of mixed types. It cannot be
 /// implemented by other types: what a command is measured by is what is written.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be an argument of a command",
+    note = "bytes, text, integers and floating-point numbers can, and references to them"
+)]
 pub trait Argument: ArgumentBytes {}
 
 impl<T: ArgumentBytes + ?Sized> Argument for T {}
 
 /// What has the bytes of an argument.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be an argument of a command",
+    note = "bytes, text, integers and floating-point numbers can, and references to them"
+)]
 pub trait ArgumentBytes {
     /// The bytes, which may lie in the scratch space.
     fn bytes<'a>(&'a self, scratch: &'a mut Scratch) -> &'a [u8];

@@ -82,7 +82,7 @@ impl fmt::Display for EncodeError {
             Self::KeyWithoutValue => f.write_str("key without a value"),
             Self::NothingToClose => f.write_str("nothing open to be closed"),
             Self::Unfinished => f.write_str("reply ends before all of it is written"),
-            Self::NoSuchPart { index, len } => write!(f, "no part {index} among {len}"),
+            Self::NoSuchPart { index, len } => write!(f, "no part of index {index} among {len}"),
         }
     }
 }

@@ -19,6 +19,7 @@ pub(crate) use command::Mark;
 pub use command::{Argument, Arguments, CommandBuf};
 pub use error::EncodeError;
 pub use patch::{CommandPatch, ReplyPatch};
+pub(crate) use reply::write_in_one_line;
 pub use segments::Segments;
 pub use writer::ReplyWriter;
 

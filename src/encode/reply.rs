@@ -86,14 +86,19 @@ pub(super) fn write_scalar(scalar: &ReplyRef<'_>, protocol: Protocol, sink: &mut
 /// Writes an error that may have line breaks as one that has spaces in their place.
 pub(super) fn write_error_line(message: &[u8], sink: &mut impl Sink) {
     sink.put(b"-");
+    write_in_one_line(message, sink);
+    sink.put(b"\r\n");
+}
+
+/// Writes a text with a space in place of each CR and LF.
+pub(crate) fn write_in_one_line(text: &[u8], sink: &mut impl Sink) {
     let mut start = 0;
-    for at in memchr2_iter(b'\r', b'\n', message) {
-        sink.put(message.get(start..at).unwrap_or_default());
+    for at in memchr2_iter(b'\r', b'\n', text) {
+        sink.put(text.get(start..at).unwrap_or_default());
         sink.put(b" ");
         start = at + 1;
     }
-    sink.put(message.get(start..).unwrap_or_default());
-    sink.put(b"\r\n");
+    sink.put(text.get(start..).unwrap_or_default());
 }
 
 impl sealed::Encode for ReplyRef<'_> {

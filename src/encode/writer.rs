@@ -7,6 +7,7 @@ use bytes::BytesMut;
 use smallvec::SmallVec;
 
 use crate::kind::Kind;
+use crate::owned::Reply;
 use crate::reply::ReplyRef;
 use crate::sink::{Out, Sink};
 
@@ -17,6 +18,9 @@ use super::{Encode, EncodeError, Protocol, sealed};
 /// An aggregate is opened, its values are written, and it is closed. How many values there will be need
 /// not be known when it is opened: its header is put in its place at the end. For RESP2 each value becomes
 /// what [`Encode`] says.
+///
+/// A writer borrows the buffer and keeps to its protocol: one for each batch of replies costs nothing, and the
+/// next speaks what a `HELLO` has asked for.
 ///
 /// What is in the buffer is whole at any time that counts: a call that fails changes nothing, and a
 /// reply that is not finished when the writer is dropped is taken back.
@@ -99,6 +103,15 @@ impl<'b> ReplyWriter<'b> {
     /// CR or LF in the message, and a value too many.
     pub fn error(&mut self, message: impl AsRef<[u8]>) -> Result<&mut Self, EncodeError> {
         self.value(&ReplyRef::Error(message.as_ref()))
+    }
+
+    /// Writes an error with a text from elsewhere: each CR and LF in the message becomes a space, as in the
+    /// errors of Redis.
+    ///
+    /// # Errors
+    /// A value too many.
+    pub fn error_lossy(&mut self, message: impl AsRef<[u8]>) -> Result<&mut Self, EncodeError> {
+        self.value(&Reply::error_lossy(message))
     }
 
     /// Writes a bulk string.

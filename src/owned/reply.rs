@@ -7,8 +7,10 @@ use alloc::vec::Vec;
 
 use bytes::Bytes;
 
+use crate::encode;
 use crate::kind::Kind;
 use crate::reply::{ReplyRef, flat};
+use crate::sink::Out;
 
 use super::walk::Opening;
 use super::{Annotated, Entries, Items, StreamedString, TreeTokens, Walk};
@@ -87,7 +89,7 @@ impl Reply {
     /// Returns a simple string, which must have no CR or LF to be written.
     ///
     /// Here and below, `Bytes` are made without copying of vectors, of strings, and of what is `'static`;
-    /// `Reply::from` copies what is borrowed into a bulk string.
+    /// what is borrowed for less is made `to_owned` first. `Reply::from` copies it into a bulk string.
     #[must_use]
     pub fn simple(text: impl Into<Bytes>) -> Self {
         Self::Simple(text.into())
@@ -98,6 +100,16 @@ impl Reply {
     #[must_use]
     pub fn error(message: impl Into<Bytes>) -> Self {
         Self::Error(message.into())
+    }
+
+    /// Returns an error with a text from elsewhere: each CR and LF in the message becomes a space, as in the
+    /// errors of Redis.
+    #[must_use]
+    pub fn error_lossy(message: impl AsRef<[u8]>) -> Self {
+        let message = message.as_ref();
+        let mut line = Vec::with_capacity(message.len());
+        encode::write_in_one_line(message, &mut Out(&mut line));
+        Self::error(line)
     }
 
     /// Returns a bulk string.

@@ -168,17 +168,20 @@ impl fmt::Display for ConversionError {
             }
             Problem::Value => {
                 let found = self.found.with_article();
-                write!(f, "expected {}, found {found} that is not one", self.expected)
+                let failing =
+                    if self.found == Kind::Integer { "does not fit" } else { "is not one" };
+                write!(f, "expected {}, found {found} that {failing}", self.expected)
             }
-            Problem::ErrorReply => {
-                f.write_str("error reply: ")?;
-                debug::text(text, f)
-            }
+            Problem::ErrorReply => f.write_str("error reply"),
             Problem::Other => debug::text(text, f),
         }?;
         for (number, place) in self.path().enumerate() {
             f.write_str(if number == 0 { " at " } else { ", " })?;
             fmt::Display::fmt(place, f)?;
+        }
+        if self.problem == Problem::ErrorReply {
+            f.write_str(": ")?;
+            debug::text(text, f)?;
         }
         Ok(())
     }

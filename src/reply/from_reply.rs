@@ -10,6 +10,7 @@ use core::fmt;
 use bytes::Bytes;
 
 use crate::debug;
+use crate::owned::Reply;
 use crate::scan::number;
 
 use super::convert::TEXT;
@@ -27,7 +28,7 @@ use super::{ConversionError, Elements, Pairs, Place, ReplyRef};
 /// | tuples | an array of as many elements |
 /// | `Option<T>` | null as `None`, anything else as `T` |
 /// | `Result<T, ErrorReply>` | an error as `Err`, anything else as `T` |
-/// | `ReplyRef` | any |
+/// | `ReplyRef`, `Reply` | any |
 /// | `()` | any but an error |
 ///
 /// Anywhere else, an error reply is an error of the conversion that has its message.
@@ -165,6 +166,12 @@ from_reply! {
 impl<'a> FromReply<'a> for ReplyRef<'a> {
     fn from_reply(reply: Self) -> Result<Self, ConversionError> {
         Ok(reply)
+    }
+}
+
+impl<'a> FromReply<'a> for Reply {
+    fn from_reply(reply: ReplyRef<'a>) -> Result<Self, ConversionError> {
+        Ok(reply.into())
     }
 }
 

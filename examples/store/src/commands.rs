@@ -53,9 +53,7 @@ impl Client {
 
     /// Writes an error. A line break in it would end the reply, so that it becomes a space.
     pub(crate) fn fail(&mut self, text: &[u8]) {
-        let is_break = |byte: &u8| matches!(byte, b'\r' | b'\n');
-        let text = text.iter().map(|byte| if is_break(byte) { b' ' } else { *byte });
-        self.reply(&Reply::error(text.collect::<Vec<u8>>()));
+        self.reply(&Reply::error_lossy(text));
     }
 }
 
