@@ -275,13 +275,13 @@ async fn receive_all(stream: ReadHalf<DuplexStream>, count: usize) {
 
 #[tokio::test]
 async fn nothing_is_lost_or_repeated_through_the_smallest_of_pipes() {
-    for (room, count) in [(1, 300), (3, 600), (64, 2000)] {
+    for (room, count) in [(1, 100), (3, 300), (64, 2000)] {
         let (client, server) = duplex(room);
         let (reader, writer) = tokio::io::split(client);
         let all = async {
             tokio::join!(answer_slowly(server), send_all(writer, count), receive_all(reader, count))
         };
-        timeout(2 * PATIENCE, all).await.unwrap_or_else(|_| panic!("stuck with room for {room}"));
+        timeout(6 * PATIENCE, all).await.unwrap_or_else(|_| panic!("stuck with room for {room}"));
     }
 }
 

@@ -99,6 +99,7 @@ mod tests {
                     let text = format!("{digits}{behind}");
                     let value = digits.parse().unwrap_or(0);
                     assert_eq!(run(text.as_bytes()), Digits { value, count }, "{text:?}");
+                    assert_eq!(up_to_sixteen(text.as_bytes()).is_some(), text.len() >= 16);
                 }
             }
         }

@@ -201,6 +201,7 @@ mod tests {
             let expected: f64 = text.parse().unwrap();
             assert_eq!(value.to_bits(), expected.to_bits(), "{text}");
             assert_eq!(size.get(), text.len() + 3, "{text}");
+            assert_eq!(pass(line_of_it.as_bytes()), Some(&b"+OK\r\n"[..]), "{text}");
         }
     }
 

@@ -30,3 +30,27 @@ pub(crate) fn from_hex(high: u8, low: u8) -> u8 {
     };
     digit(high) << 4 | digit(low)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn two_hexadecimal_digits_are_a_byte() {
+        for byte in 0..=u8::MAX {
+            for digits in [format!("{byte:02x}"), format!("{byte:02X}")] {
+                let [high, low] = digits.as_bytes().try_into().unwrap();
+                assert_eq!(from_hex(high, low), byte);
+            }
+        }
+    }
+
+    #[test]
+    fn letters_behind_a_backslash_are_those_of_c_or_themselves() {
+        let escapes = [(b'n', 10), (b'r', 13), (b't', 9), (b'b', 8), (b'a', 7)];
+        for letter in 0..=u8::MAX {
+            let of_c = escapes.iter().find(|(of_c, _)| *of_c == letter);
+            assert_eq!(unescape(letter), of_c.map_or(letter, |(_, byte)| *byte));
+        }
+    }
+}

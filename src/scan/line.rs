@@ -71,6 +71,26 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_line_is_split_off_up_to_its_end() {
+        for length in 0..40 {
+            let text = vec![b'x'; length];
+            let input = [b"+", text.as_slice(), b"\r\n", b"+more behind it\r\n"].concat();
+            let head = word::first(&input).unwrap();
+            let rest = &input[length + 3..];
+            assert_eq!(split(head, &input), Some((text.as_slice(), rest)));
+            assert_eq!(size(&input), NonZeroUsize::new(length + 3));
+            assert_eq!(short_size(head), (length <= 5).then_some(length + 3));
+            assert!(length < 5 || split(head, &input[..length + 3]) == Some((&text, b"")));
+            for place in [length + 1, length + 2] {
+                let mut broken = input.clone();
+                broken[place] = b'\n' + b'\r' - broken[place];
+                assert_eq!(size(&broken), None);
+                assert_eq!(split(word::first(&broken).unwrap(), &broken), None);
+            }
+        }
+    }
+
+    #[test]
     fn the_first_break_is_the_one_that_a_byte_loop_finds() {
         let alphabet = [b'\r', b'\n', 0x0c, 0x0b, 0x8d, 0x8a, 0, b'a'];
         for length in 0..20 {

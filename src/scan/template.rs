@@ -189,4 +189,30 @@ mod tests {
         }
         assert_eq!(learned, 13, "frames whose layout is learned");
     }
+
+    #[test]
+    fn every_byte_is_compared_but_those_of_payloads() {
+        // What is the same in all frames that are alike, and what is not, by turns.
+        let frames: [&[&str]; 6] = [
+            &["$8\r\n", "abcdefgh", "\r\n"],
+            &["+QUEUE\r\n"],
+            &["*1\r\n$4\r\n", "PING", "\r\n"],
+            &["*2\r\n$3\r\n", "GET", "\r\n$3\r\n", "key", "\r\n"],
+            &["*3\r\n$3\r\n", "SET", "\r\n$3\r\n", "key", "\r\n$5\r\n", "value", "\r\n"],
+            &["*3\r\n$3\r\n", "SET", "\r\n$16\r\n", "0123456789abcdef", "\r\n$0\r\n", "", "\r\n"],
+        ];
+        for frame in frames {
+            let wire = frame.concat();
+            let template = Template::of(wire.as_bytes()).unwrap();
+            let is_fixed = frame
+                .iter()
+                .enumerate()
+                .flat_map(|(number, part)| part.bytes().map(move |_| number % 2 == 0));
+            for (place, is_fixed) in is_fixed.enumerate() {
+                let mut other = wire.clone().into_bytes();
+                other[place] ^= 1;
+                assert_eq!(template.matches(&other).is_none(), is_fixed, "{wire:?} at {place}");
+            }
+        }
+    }
 }
