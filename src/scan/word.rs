@@ -140,6 +140,61 @@ mod tests {
     }
 
     #[test]
+    fn a_long_number_has_six_to_fifteen_digits() {
+        for text in [
+            "100000",
+            "999999",
+            "1000000",
+            "123456789",
+            "99999999999999",
+            "100000000000000",
+            "999999999999999",
+        ] {
+            let line = format!("${text}\r\n$3\r\nfoo\r\n");
+            let expected = Some((text.parse().unwrap(), text.len() + 3));
+            assert_eq!(long_number(line.as_bytes()), expected, "{text}");
+        }
+        for line in [
+            "$99999\r\n",
+            "$012345\r\n",
+            "$000000\r\n",
+            "$1000000000000000\r\n",
+            "$-100000\r\n",
+            "$+100000\r\n",
+            "$100000x\r\n",
+            "$100000\r\r",
+            "$100000\n\n",
+            "$100000\n\r",
+            "$10000x\r\n",
+        ] {
+            let input = format!("{line}$3\r\nfoo\r\n");
+            assert_eq!(long_number(input.as_bytes()), None, "{line:?}");
+        }
+        assert_eq!(long_number(b"$100000\r\n1234567"), None);
+        assert_eq!(long_number(b"$100000\r\n12345678"), Some((100_000, 9)));
+    }
+
+    #[test]
+    fn a_short_command_begins_with_two_headers_of_one_digit() {
+        for number in 0..100 {
+            let (elements, length) = (number / 10, number % 10);
+            let text: [u8; 8] =
+                format!("*{elements}\r\n${length}\r\n").into_bytes().try_into().unwrap();
+            let expected = u32::try_from(elements).unwrap();
+            assert_eq!(command(u64::from_le_bytes(text)), Some((expected, length)));
+            for place in 0..8 {
+                for byte in 0..=u8::MAX {
+                    let mut other = text;
+                    other[place] = byte;
+                    let is_one =
+                        byte == text[place] || matches!(place, 1 | 5) && byte.is_ascii_digit();
+                    assert_eq!(command(u64::from_le_bytes(other)).is_some(), is_one, "{other:?}");
+                }
+            }
+        }
+    }
+
+    #[test]
     fn what_is_no_number_is_left_to_the_slow_path() {
         for text in [
             b"$-1\r\n...",

@@ -151,3 +151,67 @@ impl Scanner {
         input.get(..self.limits.frame()).unwrap_or(input)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::limits::{InlinePolicy, Limits};
+
+    use super::*;
+
+    const GET: &[u8] = b"*2\r\n$3\r\nGET\r\n$3\r\nkey\r\n";
+
+    fn told(aggregate: Aggregate) -> (usize, usize, u32) {
+        (aggregate.size(), aggregate.header(), aggregate.values())
+    }
+
+    /// A scanner of requests that has seen two whole commands, within this limit for arguments.
+    fn after_two(bulk: usize) -> Scanner {
+        let limits = Limits::new().with_bulk(bulk);
+        let mut scanner = Scanner::requests(limits, InlinePolicy::Accept);
+        for _ in 0..2 {
+            assert!(scanner.command_alike(GET).is_none());
+            assert_eq!(scanner.command(GET).map(told), Some((GET.len(), 4, 2)));
+            assert!(scanner.is_between_frames());
+        }
+        scanner
+    }
+
+    #[test]
+    fn a_command_is_passed_by_how_two_before_began() {
+        let mut scanner = after_two(5);
+        let other = b"*2\r\n$3\r\nGET\r\n$5\r\nother\r\n";
+        let with_more = [other, GET].concat();
+        for input in [other, with_more.as_slice()] {
+            assert_eq!(scanner.command_alike(input).map(told), Some((other.len(), 4, 2)));
+        }
+        for cut in 0..other.len() {
+            assert!(scanner.command_alike(&other[..cut]).is_none(), "{cut}");
+        }
+        let too_long = b"*2\r\n$3\r\nGET\r\n$6\r\nlonger\r\n";
+        assert!(scanner.command_alike(too_long).is_none());
+        assert!(after_two(6).command_alike(too_long).is_some());
+        assert!(scanner.command(b"GET key\r\n........").is_none());
+    }
+
+    #[test]
+    fn a_frame_is_passed_by_the_layout_of_two_before() {
+        let mut scanner = Scanner::new(Limits::new());
+        let other = b"*2\r\n$3\r\nDEL\r\n$3\r\nyek\r\n";
+        for frame in [GET, b"*2\r\n$3\r\nGET\r\n$4\r\nkeys\r\n", GET, GET] {
+            assert!(scanner.frame_alike(other).is_none());
+            assert_eq!(scanner.aggregate(frame).map(told), Some((frame.len(), 4, 2)));
+        }
+        assert_eq!(scanner.frame_alike(other).map(|alike| alike.wire), Some(&other[..]));
+    }
+
+    #[test]
+    fn a_bulk_string_that_is_cut_in_its_payload_is_begun() {
+        let mut scanner = Scanner::new(Limits::new());
+        for input in [&b"$10\r\n"[..3], b"+OK\r\n", b"$3\r\nabc\r\n", b"*1\r\n$3\r\nabc"] {
+            assert!(!scanner.begin_bulk(input), "{}", input.escape_ascii());
+            assert!(scanner.is_between_frames());
+        }
+        assert!(scanner.begin_bulk(b"$10\r\nabc"));
+        assert_eq!(scanner.offset(), 8);
+    }
+}
