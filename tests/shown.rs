@@ -138,7 +138,7 @@ fn what_cannot_be_written_is_told() {
         (EncodeError::KeyWithoutValue, "key without a value"),
         (EncodeError::NothingToClose, "nothing open to be closed"),
         (EncodeError::Unfinished, "reply ends before all of it is written"),
-        (EncodeError::NoSuchPart { index: 3, len: 2 }, "no part 3 among 2"),
+        (EncodeError::NoSuchPart { index: 3, len: 2 }, "no part of index 3 among 2"),
     ] {
         assert!(error.to_string().starts_with(message), "{error}");
         assert!(error.source().is_none());
