@@ -1,6 +1,7 @@
 //! Commands and their keys are what a live server says of them.
 #![cfg(all(feature = "commands", feature = "std"))]
 
+mod keyed;
 mod live_server;
 
 use std::collections::BTreeSet;
@@ -214,6 +215,14 @@ fn the_keys_of_a_command_that_is_arriving_are_found_as_far_as_they_are_there() {
 }
 
 #[test]
+fn keys_are_arguments_and_the_same_as_the_command_arrives() {
+    for line in lines() {
+        let bytes = encoded(line);
+        keyed::assert_agree(zresp::commands(&bytes).next().expect("a request").expect("a command"));
+    }
+}
+
+#[test]
 fn keys_that_what_is_still_to_come_can_change_are_not_found() {
     for (line, there, found) in [
         ("MIGRATE h 1 '' 0 9 KEYS a b", 6, &[][..]),
@@ -222,6 +231,8 @@ fn keys_that_what_is_still_to_come_can_change_are_not_found() {
         ("MIGRATE h 1 k 0 9 COPY", 6, &[3]),
         ("SORT k STORE a STORE b", 4, &[1]),
         ("SORT k STORE a STORE b", 5, &[1]),
+        ("GEORADIUS k 1 2 3 m STOREDIST a STORE b", 8, &[1, 7]),
+        ("GEORADIUS k 1 2 3 m STOREDIST a STORE b", 9, &[1, 7]),
     ] {
         let bytes = encoded(line);
         let mut decoder = CommandDecoder::new();

@@ -1,15 +1,10 @@
 //! What follows `PSYNC` is taken apart as by a naive decoder, however it comes in pieces.
 #![no_main]
 
-use libfuzzer_sys::fuzz_target;
+use zresp_fuzz::{sizes_and_bytes, sync};
 
-#[path = "../support/mod.rs"]
-mod shared;
-#[path = "../../tests/sync/mod.rs"]
-mod sync;
-
-fuzz_target!(|input: &[u8]| {
-    let (sizes, stream) = shared::pieces(input);
+libfuzzer_sys::fuzz_target!(|input: &[u8]| {
+    let (sizes, stream) = sizes_and_bytes(input);
     let places = sizes.iter().cycle().scan(0, |at, size| Some(std::mem::replace(at, *at + size)));
     let cuts: Vec<_> = places.take_while(|place| *place < stream.len()).collect();
     let whole = sync::decode(stream, &[]);

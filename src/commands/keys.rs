@@ -369,19 +369,24 @@ impl<'a> Iterator for Keys<'a> {
 
     #[inline]
     fn next(&mut self) -> Option<Key<'a>> {
-        let Range { next: index, last, step, access } = self.range?;
-        if index + step > last {
-            self.next_range();
-        } else {
-            self.range = Some(Range { next: index + step, last, step, access });
+        while let Some(Range { next: index, last, step, access }) = self.range {
+            // Once over the arguments, for many keys; from the front again if a range begins earlier.
+            if index < self.at {
+                (self.args, self.at) = (self.all.clone(), 0);
+            }
+            let key = self.args.nth(index - self.at);
+            self.at = index + 1;
+            // If it is still to come, so is the rest of its range.
+            if key.is_none() || index + step > last {
+                self.next_range();
+            } else {
+                self.range = Some(Range { next: index + step, last, step, access });
+            }
+            if let Some(key) = key {
+                return Some(Key { key, index, access });
+            }
         }
-        // Once over the arguments, for many keys; from the front again if a range begins earlier.
-        if index < self.at {
-            (self.args, self.at) = (self.all.clone(), 0);
-        }
-        let key = self.args.nth(index - self.at)?;
-        self.at = index + 1;
-        Some(Key { key, index, access })
+        None
     }
 }
 

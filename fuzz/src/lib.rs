@@ -1,0 +1,78 @@
+//! What the targets share: among themselves, and with the tests.
+
+#[path = "../../tests/edits/mod.rs"]
+pub mod edits;
+#[path = "../../tests/keyed/mod.rs"]
+pub mod keyed;
+#[path = "../../tests/naive/mod.rs"]
+pub mod naive;
+pub mod peers;
+#[path = "../../tests/pieces/mod.rs"]
+pub mod pieces;
+#[path = "../../tests/support/mod.rs"]
+pub mod support;
+#[path = "../../tests/sync/mod.rs"]
+pub mod sync;
+#[path = "../../tests/twin/mod.rs"]
+pub mod twin;
+pub mod typed;
+#[path = "../../tests/ways/mod.rs"]
+pub mod ways;
+
+use arbitrary::Arbitrary;
+use bytes::Bytes;
+use zresp::{Encode, Protocol, Reply};
+
+/// A change of a byte or two, at a place that counts from the start of the bytes, round and round.
+#[derive(Debug, Clone, Copy, Arbitrary)]
+pub enum Change {
+    Replace(u16, u8),
+    Insert(u16, u8),
+    Remove(u16),
+    Swap(u16),
+}
+
+impl Change {
+    pub fn apply(self, bytes: &mut Vec<u8>) {
+        let count = bytes.len();
+        let place = |at: u16| usize::from(at) % count.max(1);
+        match self {
+            Self::Insert(at, byte) => bytes.insert(place(at), byte),
+            _ if bytes.is_empty() => {}
+            Self::Replace(at, byte) => bytes[place(at)] = byte,
+            Self::Remove(at) => _ = bytes.remove(place(at)),
+            Self::Swap(at) => bytes.swap(place(at), place(at.wrapping_add(1))),
+        }
+    }
+}
+
+/// The sizes of pieces, by turns, and the bytes that come in them: the first byte says how many sizes there
+/// are in front of the bytes.
+pub fn sizes_and_bytes(input: &[u8]) -> (Vec<usize>, &[u8]) {
+    let (count, rest) = input.split_first().unwrap_or((&0, &[]));
+    let (sizes, bytes) = rest.split_at(usize::from(count % 8).min(rest.len()));
+    let sizes: Vec<_> = sizes.iter().map(|size| usize::from(*size).max(1)).collect();
+    (if sizes.is_empty() { vec![1] } else { sizes }, bytes)
+}
+
+/// What a tree consists of, as text, for a NaN does not equal itself.
+pub fn shown(reply: &Reply) -> Vec<String> {
+    reply.tokens().map(|token| format!("{token:?}")).collect()
+}
+
+/// A value on the wire, which is as long as it has said.
+pub fn written(value: &impl Encode, protocol: Protocol) -> Bytes {
+    let wire = value.to_wire(protocol).expect("a form on the wire");
+    assert_eq!(value.encoded_len(protocol), Ok(wire.len()));
+    wire
+}
+
+/// A command and a reply, and edits of them.
+#[derive(Debug, Arbitrary)]
+pub struct Patches {
+    pub name: Vec<u8>,
+    pub others: Vec<Vec<u8>>,
+    pub argument_edits: Vec<(u8, u8, Vec<u8>)>,
+    pub reply: Reply,
+    pub element_edits: Vec<(u8, u8, Reply)>,
+}
