@@ -214,6 +214,26 @@ fn a_failure_names_what_was_expected_what_came_and_where() {
 }
 
 #[test]
+fn of_pairs_with_the_same_key_maps_keep_the_last_one_and_lists_all() {
+    for wire in [
+        &b"%3\r\n+a\r\n:1\r\n+b\r\n:2\r\n$1\r\na\r\n:3\r\n"[..],
+        b"%?\r\n+a\r\n:1\r\n+b\r\n:2\r\n+a\r\n:3\r\n.\r\n",
+        b"*6\r\n+a\r\n:1\r\n+b\r\n:2\r\n+a\r\n:3\r\n",
+        b"*3\r\n*2\r\n+a\r\n:1\r\n*2\r\n+b\r\n:2\r\n*2\r\n+a\r\n:3\r\n",
+    ] {
+        let reply = of(wire);
+        assert_eq!(reply.to(), Ok(HashMap::from([("a", 3), ("b", 2)])));
+        assert_eq!(reply.to(), Ok(BTreeMap::from([("a", 3), ("b", 2)])));
+        assert_eq!(reply.to(), Ok(vec![("a", 1), ("b", 2), ("a", 3)]));
+        #[cfg(feature = "serde")]
+        {
+            let table: BTreeMap<&str, i64> = zresp::de::from_reply(reply).expect("pairs");
+            assert_eq!(table, BTreeMap::from([("a", 3), ("b", 2)]));
+        }
+    }
+}
+
+#[test]
 fn an_error_has_its_parts() {
     let error =
         of(b"*1\r\n%1\r\n+a\r\n-MOVED 1 h:1\r\n").to::<Vec<HashMap<String, i64>>>().unwrap_err();

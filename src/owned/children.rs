@@ -172,15 +172,16 @@ impl Entries {
         Some((pair.next()?, pair.next()?))
     }
 
-    /// Returns the value of the first key that is a string of these bytes.
+    /// Returns the value of the last key that is a string of these bytes: the one that a `HashMap` of the
+    /// pairs would keep.
     #[must_use]
     pub fn get(&self, key: &[u8]) -> Option<&Reply> {
-        self.iter().find(|(found, _)| found.as_bytes() == Some(key)).map(|(_, value)| value)
+        self.iter().rfind(|(found, _)| found.as_bytes() == Some(key)).map(|(_, value)| value)
     }
 
-    /// Returns the value of the first key that is a string of these bytes, to change it.
+    /// Returns the value of the last key that is a string of these bytes, to change it.
     pub fn get_mut(&mut self, key: &[u8]) -> Option<&mut Reply> {
-        self.iter_mut().find(|(found, _)| found.as_bytes() == Some(key)).map(|(_, value)| value)
+        self.iter_mut().rfind(|(found, _)| found.as_bytes() == Some(key)).map(|(_, value)| value)
     }
 
     /// Returns an iterator over the pairs.

@@ -31,6 +31,7 @@ use super::{ConversionError, Elements, Pairs, Place, ReplyRef};
 /// | `ReplyRef`, `Reply` | any |
 /// | `()` | any but an error |
 ///
+/// Of pairs with the same key, `HashMap` and `BTreeMap` keep the last one, and a `Vec` all, in their order.
 /// Anywhere else, an error reply is an error of the conversion that has its message.
 ///
 /// A type of one's own is put together of these:
