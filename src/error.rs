@@ -85,7 +85,7 @@ pub enum ErrorKind {
 
 impl ErrorKind {
     /// Returns whether the input is well formed so far but exceeds one of the
-    /// [`Limits`](crate::Limits).
+    /// [`Limits`](crate::Limits), or the 64 KiB of an inline command.
     #[must_use]
     pub const fn is_limit(&self) -> bool {
         matches!(

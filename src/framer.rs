@@ -77,8 +77,8 @@ impl Framer {
     /// Returns a framer of requests, which are commands and what servers skip in front of them: empty
     /// lines and empty arrays, which do no harm if they are forwarded.
     #[must_use]
-    pub fn commands(limits: Limits) -> Self {
-        Self { scanner: Scanner::requests(limits, InlinePolicy::Accept), type_byte: None }
+    pub fn commands(limits: Limits, policy: InlinePolicy) -> Self {
+        Self { scanner: Scanner::requests(limits, policy), type_byte: None }
     }
 
     /// Returns how many bytes of the chunk belong to the frame in progress, and whether it ends there.
@@ -152,10 +152,11 @@ impl Framer {
         self.scanner.needed()
     }
 
-    /// Returns whether no byte of a frame has been seen since the last one ended.
+    /// Returns whether an end of the stream here cuts no frame: whether nothing has been seen since the last
+    /// one ended, or only empty lines and empty arrays, which are taken with the request behind them.
     #[must_use]
     pub const fn is_between_frames(&self) -> bool {
-        self.scanner.is_between_frames()
+        self.scanner.is_at_start()
     }
 
     /// Returns the limits.
@@ -203,7 +204,8 @@ impl CommandDecoder {
     /// its key are known by [`partial`](Self::partial), and the value can be forwarded as it arrives.
     ///
     /// `buf` is that of the last call of [`decode`](Self::decode), which has returned `None`: all of it
-    /// belongs to the command, what is skipped in front of it included.
+    /// belongs to the command, what is skipped in front of it included. An error that has ended the request
+    /// goes to the framer, too.
     ///
     /// ```
     /// use zresp::CommandDecoder;

@@ -13,7 +13,8 @@ use crate::owned::{CommandFrame, Frame};
 use crate::reply::Decoded;
 use crate::resume::Bounds;
 
-/// A decoder of frames: [`Decoder`] or [`CommandDecoder`].
+/// A decoder of frames: [`Decoder`], whose frames are [`Decoded`], or [`CommandDecoder`], whose frames are
+/// [`Request`]s. It is sealed: there are no others.
 pub trait FrameDecoder: sealed::Frames {}
 
 impl FrameDecoder for Decoder {}

@@ -208,6 +208,10 @@ impl<R, D> FrameReader<R, D> {
 
     /// Returns the bytes that have been read and not given out yet, the frame given out last
     /// excepted: they begin with the frame in progress, or with the broken one.
+    ///
+    /// A server that collects answers writes them out before it calls [`read`](Self::read) where that would
+    /// wait: whenever no *whole* request is left here, as `commands(reader.buffered()).next()` tells. Half of one may
+    /// be all that a client sends until it is answered.
     #[must_use]
     pub fn buffered(&self) -> &[u8] {
         self.buffer.get(self.start + self.given..self.end).unwrap_or_default()

@@ -32,7 +32,7 @@ impl Limits {
     }
 
     /// Returns Redis's limits for a client that has not authenticated: 10 arguments of 16,384 bytes,
-    /// and 1 MiB for a request. Inline commands have a limit of their own, 64 KiB, and no other.
+    /// and 1 MiB for a request. Inline commands have their own limit, 64 KiB for a line of any arguments.
     #[must_use]
     pub const fn unauthenticated() -> Self {
         Self::new().with_elements(10).with_bulk(16_384).with_frame(1024 * 1024)
@@ -56,7 +56,8 @@ impl Limits {
     /// `proto-max-bulk-len`.
     ///
     /// The chunks of a streamed string count together; the format of a verbatim string counts.
-    /// Lines (`+`, `-`, `(` and the like) are bounded by [`frame`](Self::frame) alone.
+    /// Lines (`+`, `-`, `(` and the like) are bounded by [`frame`](Self::frame) alone, inline commands by it
+    /// and by 64 KiB, whatever their arguments.
     #[must_use]
     pub const fn bulk(&self) -> usize {
         self.bulk
@@ -64,7 +65,8 @@ impl Limits {
 
     /// Returns how many elements one aggregate may have: 2³¹ − 1 by default, as in Redis 7.
     ///
-    /// A map or attribute has two elements for each of its pairs. Nothing is ever allocated from
+    /// A map or attribute has two elements for each of its pairs. The arguments of an inline command are not
+    /// counted, as servers do not count them. Nothing is ever allocated from
     /// an announced count, whatever this limit is.
     #[must_use]
     pub const fn elements(&self) -> u32 {

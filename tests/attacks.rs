@@ -156,7 +156,9 @@ const REQUESTS: &[Entry] = &[
     },
     Entry {
         name: "Framer",
-        verdict: |bytes, piece, limits| by_chunks(Framer::commands(limits), bytes, piece),
+        verdict: |bytes, piece, limits| {
+            by_chunks(Framer::commands(limits, InlinePolicy::Accept), bytes, piece)
+        },
         keeps_bytes: false,
     },
     Entry {

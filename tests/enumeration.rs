@@ -25,6 +25,8 @@ use zresp::{CommandDecoder, Decoder, Framer, InlinePolicy};
 
 const REPLIES: &[u8] = b"+-*$%~>|:,(!=_#;.?019\r\nt";
 const REQUESTS: &[u8] = b"x \"'\\*$-019?\r\n\0";
+/// What a length comes behind.
+const PREFIXES: &[u8] = b"$!=;*~>%|";
 
 /// More bytes than any fast path loads at once.
 const AT_ONCE: usize = 40;
@@ -50,6 +52,8 @@ trait Grammar: Sync {
     type Value: Debug + PartialEq;
 
     fn alphabet(&self) -> &'static [u8];
+    /// How many bytes a frame may have.
+    fn limit(&self) -> usize;
     fn decoder(&self) -> Self::Decoder;
     fn framer(&self) -> Framer;
     fn naive(&self, bytes: &[u8]) -> Said<Self::Value>;
@@ -64,6 +68,10 @@ impl Grammar for Replies {
 
     fn alphabet(&self) -> &'static [u8] {
         REPLIES
+    }
+
+    fn limit(&self) -> usize {
+        self.0.frame
     }
 
     fn decoder(&self) -> Decoder {
@@ -104,12 +112,16 @@ impl Grammar for Requests {
         REQUESTS
     }
 
+    fn limit(&self) -> usize {
+        self.0.frame
+    }
+
     fn decoder(&self) -> CommandDecoder {
         CommandDecoder::with_limits(support::limits(&self.0), self.1)
     }
 
     fn framer(&self) -> Framer {
-        self.decoder().take_framer(&[])
+        Framer::commands(support::limits(&self.0), self.1)
     }
 
     fn naive(&self, bytes: &[u8]) -> Said<Vec<Vec<u8>>> {
@@ -171,17 +183,36 @@ struct Search<'a, G: Grammar> {
 }
 
 impl<G: Grammar> Search<'_, G> {
-    /// Asserts the verdicts on the input with one more byte, and on all that begins so.
-    fn descend(&mut self, byte: u8, before: &Progress<G::Decoder>) {
+    /// Asserts the verdicts on the input with one more byte, and on all that begins so. Returns how long
+    /// the shortest of these is with which the frame in progress ends.
+    fn descend(&mut self, byte: u8, before: &Progress<G::Decoder>) -> Option<usize> {
         self.input.push(byte);
-        if let Some(progress) = self.agreed(before) {
-            if self.input.len() < self.most {
-                for byte in self.grammar.alphabet() {
-                    self.descend(*byte, &progress);
-                }
+        let end = self.agreed(before).and_then(|progress| {
+            let is_longest = self.input.len() == self.most;
+            let next = if is_longest { &[] } else { self.grammar.alphabet() };
+            let ends = next.iter().filter_map(|byte| self.descend(*byte, &progress)).min();
+            if progress.start == self.input.len() {
+                return Some(progress.start);
             }
-        }
+            self.assert_can_end(&progress, ends);
+            ends
+        });
         self.input.pop();
+        end
+    }
+
+    /// An unfinished frame ends with as many bytes as are needed, and not with less. But for a length without
+    /// digits: its CR waits for one more byte to be wrong.
+    fn assert_can_end(&self, progress: &Progress<G::Decoder>, end: Option<usize>) {
+        let least = self.input.len() + progress.framer.needed();
+        let is_within = least <= self.most && least - progress.start <= self.grammar.limit();
+        let has_no_digits =
+            matches!(&self.input[..], [.., prefix, b'\r'] if PREFIXES.contains(prefix));
+        let fits = match end {
+            Some(end) => end == least,
+            None => !is_within || has_no_digits,
+        };
+        assert!(fits, "{}: ends with {end:?} bytes, not {least}", self.shown());
     }
 
     /// Asserts that all decoders give the naive verdict on the frame in progress; returns how it goes on

@@ -106,7 +106,7 @@ fn assert_replies_agree(input: &[u8], cuts: &[usize], limits: Limits) {
 
 fn assert_requests_agree(input: &[u8], cuts: &[usize], limits: Limits) {
     let expected = by_a_command_decoder(input, limits);
-    let framer = || Framer::commands(limits);
+    let framer = || Framer::commands(limits, InlinePolicy::Accept);
     let shown = input.escape_ascii();
     assert_eq!(by_a_framer(framer(), input, []), expected, "whole: {shown}");
     assert_eq!(by_a_framer(framer(), input, cuts.iter().copied()), expected, "cut: {shown}");
@@ -189,6 +189,30 @@ fn captures_are_framed_as_they_are_decoded() {
             assert!(framed == expected, "{} in pieces of {size} bytes", capture.name);
         }
     }
+}
+
+#[test]
+fn an_end_behind_what_requests_skip_cuts_nothing() {
+    let mut framer = Framer::commands(Limits::new(), InlinePolicy::Accept);
+    for (bytes, is_between) in [
+        (&b""[..], true),
+        (b"\r", false),
+        (b"\n", true),
+        (b"*0\r", false),
+        (b"\n*-1\r\n  \n", true),
+        (b" ", false),
+        (b"PING\r", false),
+        (b"\n", true),
+        (b"*1\r\n", false),
+        (b"$4\r\nPING\r\n", true),
+        (b"\n", true),
+    ] {
+        assert!(framer.advance(bytes).is_ok());
+        assert_eq!(framer.is_between_frames(), is_between, "{}", bytes.escape_ascii());
+    }
+    let mut framer = Framer::commands(Limits::new(), InlinePolicy::Refuse);
+    let error = framer.advance(b"\r\nPING\r\n").unwrap_err();
+    assert_eq!((error.offset, framer.is_between_frames()), (2, false));
 }
 
 #[test]

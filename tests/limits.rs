@@ -199,6 +199,36 @@ fn a_frame_that_is_too_long_is_refused_by_its_header() {
 }
 
 #[test]
+fn a_frame_of_no_bytes_is_exceeded_by_the_first_one() {
+    let limits = Limits::new().with_frame(0);
+    let too_long = Err((ErrorKind::FrameTooLong { limit: 0 }, 0));
+    for (bytes, expected) in [(&b""[..], Ok(true)), (b"+", too_long)] {
+        let told = |error: zresp::Error| (error.kind, error.offset);
+        let reading = |error| match error {
+            zresp::io::ReadError::Decode(error) => told(error),
+            other => panic!("{other}"),
+        };
+        let found = [
+            Decoder::with_limits(limits).decode(bytes).map(|frame| frame.is_none()).map_err(told),
+            CommandDecoder::with_limits(limits, InlinePolicy::Accept)
+                .decode(bytes)
+                .map(|request| request.is_none())
+                .map_err(told),
+            Framer::replies(limits).advance(bytes).map(|it| !it.is_complete).map_err(told),
+            ReplyReader::with_limits(bytes, limits)
+                .read()
+                .map(|frame| frame.is_none())
+                .map_err(reading),
+            CommandReader::with_limits(bytes, limits)
+                .read()
+                .map(|request| request.is_none())
+                .map_err(reading),
+        ];
+        assert_eq!(found, [expected; 5]);
+    }
+}
+
+#[test]
 fn lengths_do_not_overflow_where_nothing_is_limited() {
     let limits = Limits::new().with_bulk(usize::MAX).with_frame(usize::MAX).with_elements(u32::MAX);
     for most in ["$18446744073709551615", "!18446744073709551615", "=18446744073709551615"] {
@@ -362,7 +392,7 @@ fn limits_of_requests_are_lifted_in_mid_request() {
     decoder.set_limits(Limits::new());
     assert!(decoder.decode(&whole).unwrap().is_some());
 
-    let mut framer = Framer::commands(preset);
+    let mut framer = Framer::commands(preset, InlinePolicy::Accept);
     assert!(!framer.advance(begun).unwrap().is_complete);
     framer.set_limits(Limits::new());
     assert!(framer.advance(&rest).unwrap().is_complete);

@@ -50,7 +50,8 @@ impl CommandDecoder {
         Self::with_limits(Limits::new(), InlinePolicy::Accept)
     }
 
-    /// Returns a decoder with limits and a policy of its own. The limit for nesting plays no part.
+    /// Returns a decoder with limits and a policy of its own. The limit for nesting plays no part, and of
+    /// inline commands the one for the frame alone counts, beside 64 KiB that they have at most, as in Redis.
     #[must_use]
     #[inline(always)]
     pub fn with_limits(limits: Limits, policy: InlinePolicy) -> Self {
@@ -70,7 +71,7 @@ impl CommandDecoder {
     }
 
     /// Sets the limits for all that follows, the rest of a request in progress included: when a
-    /// client has authenticated, say. An error that the old ones have led to stays until
+    /// client has authenticated, say. A length of which digits have come was judged by the old ones. An error that the old ones have led to stays until
     /// [`reset`](Self::reset).
     pub fn set_limits(&mut self, limits: Limits) {
         self.scan.scanner.set_limits(limits);

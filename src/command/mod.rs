@@ -16,7 +16,7 @@ pub use decode::{CommandDecoder, PartialCommand};
 pub use inline::{InlineArgs, InlineCommand};
 
 /// A request: a command, and the bytes that it took.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Request<'a> {
     /// The command.
@@ -187,6 +187,13 @@ impl<'a> CommandRef<'a> {
 }
 
 /// The arguments, as many and as much of each as is readable.
+impl fmt::Debug for Request<'_> {
+    /// Writes the command, of which the wire bytes are another form.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Request").field("command", &self.command).finish_non_exhaustive()
+    }
+}
+
 impl fmt::Debug for CommandRef<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         debug::list("CommandRef", self.args(), f)

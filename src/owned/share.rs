@@ -4,7 +4,7 @@ use core::ops::Deref;
 
 use bytes::{Buf, Bytes, BytesMut};
 
-/// A buffer off whose front a frame can be taken without copying: [`BytesMut`] or [`Bytes`].
+/// A buffer off whose front a frame can be taken without copying: [`BytesMut`] or [`Bytes`]. It is sealed.
 pub trait FrameBuffer: sealed::FrameBuffer {}
 
 impl FrameBuffer for BytesMut {}

@@ -96,6 +96,12 @@ impl Scanner {
         self.offset == 0
     }
 
+    /// Whether no byte is left of a frame that would be cut by an end here: between frames, or behind
+    /// what requests skip.
+    pub(crate) const fn is_at_start(&self) -> bool {
+        self.offset == self.start() && self.failure().is_none()
+    }
+
     /// Forgets the frame.
     #[inline]
     pub(crate) fn reset(&mut self) {
@@ -179,7 +185,9 @@ impl Scanner {
             passed += at;
             match outcome {
                 Ok(Ended::Frame) => return Ok(Some(passed)),
-                Ok(_) if at < room => return Ok(None),
+                Ok(_) if at < room || (visible.len() == rest.len() && self.is_at_start()) => {
+                    return Ok(None);
+                }
                 // What was skipped made room.
                 Ok(_) if self.room() > 0 => {}
                 Ok(_) => {

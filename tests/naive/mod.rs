@@ -124,7 +124,9 @@ pub fn decode(input: &[u8], limits: &Limits) -> Verdict {
     match step {
         Ok(value) => Verdict::Complete { value, consumed },
         Err(Stop::Failed(failure, offset)) => Verdict::Failed { failure, offset },
-        Err(Stop::Incomplete(needed)) if input.len() < limit => Verdict::Incomplete { needed },
+        Err(Stop::Incomplete(needed)) if input.len() < limit || input.is_empty() => {
+            Verdict::Incomplete { needed }
+        }
         Err(Stop::Incomplete(_)) => {
             let (failure, offset) = (Failure::FrameTooLong, limit);
             Verdict::Failed { failure, offset }

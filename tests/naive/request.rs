@@ -58,7 +58,8 @@ impl Reader<'_> {
     }
 
     fn byte(&mut self, needed: usize) -> Step<u8> {
-        if self.at >= self.start + self.limits.frame {
+        let is_begun = self.at > self.start || self.at < self.input.len();
+        if is_begun && self.at >= self.start + self.limits.frame {
             return Err(Stop::Failed(Failure::FrameTooLong, self.at));
         }
         let byte = self.input.get(self.at).copied().ok_or(Stop::Incomplete(needed))?;
