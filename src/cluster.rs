@@ -102,7 +102,9 @@ impl<'a> Redirect<'a> {
         let (host, port) = words.next()?.rsplit_once(':')?;
         let unbracketed = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
         let host = unbracketed.unwrap_or(host);
-        if host.contains(['[', ']']) {
+        let is_no_host =
+            |char: char| matches!(char, '[' | ']') || char.is_control() || char.is_whitespace();
+        if host.contains(is_no_host) {
             return None;
         }
         let host = (!host.is_empty()).then_some(host);
@@ -167,6 +169,10 @@ mod tests {
             "MOVED  1 a:1",
             "MOVED 1 [[a]]]:8",
             "MOVED 1 [a:8",
+            "MOVED 1 a\r\n+OK:1",
+            "MOVED 1 a\tb:1",
+            "MOVED 1 a\u{a0}b:1",
+            "MOVED 1 \0:1",
             "ERR x",
             "MOVED 1 \u{ff}",
         ] {

@@ -20,8 +20,26 @@ pub trait FrameDecoder: sealed::Frames {}
 impl FrameDecoder for Decoder {}
 impl FrameDecoder for CommandDecoder {}
 
+use sealed::Seal;
+
 pub(crate) mod sealed {
     use super::{Bounds, BytesMut, Error, Limits};
+
+    /// What only the crate has, for methods that nobody else is to call: those of a supertrait can be
+    /// called by whoever has a type parameter of the trait. Bytes that were not validated would become a frame:
+    ///
+    /// ```compile_fail,E0061
+    /// fn forge<D: zresp::FrameDecoder>(decoder: &mut D, good: &[u8], other: &[u8]) {
+    ///     let bounds = decoder.bounds(good).unwrap().unwrap();
+    ///     let _frame = D::view(other, bounds);
+    /// }
+    /// ```
+    #[derive(Debug, Clone, Copy)]
+    pub struct Seal(());
+
+    impl Seal {
+        pub(crate) const OURS: Self = Self(());
+    }
 
     /// What iterators, readers and codecs need of a decoder.
     pub trait Frames {
@@ -43,8 +61,8 @@ pub(crate) mod sealed {
         /// Where the frame that `buf` begins with ends: `frame` without the view.
         fn bounds(&mut self, buf: &[u8]) -> Result<Option<Bounds>, Error>;
 
-        /// The frame with these bounds.
-        fn view(buf: &[u8], bounds: Bounds) -> Option<Self::Frame<'_>>;
+        /// The frame with these bounds, which were found in the same bytes.
+        fn view(buf: &[u8], bounds: Bounds, _: Seal) -> Option<Self::Frame<'_>>;
 
         /// How many bytes at the front of the buffer belong to no frame, and are to be dropped.
         fn skipped(&mut self) -> usize;
@@ -80,7 +98,7 @@ impl sealed::Frames for Decoder {
         self.bounds(buf)
     }
 
-    fn view(buf: &[u8], bounds: Bounds) -> Option<Decoded<'_>> {
+    fn view(buf: &[u8], bounds: Bounds, _: Seal) -> Option<Decoded<'_>> {
         Decoded::read(buf, bounds)
     }
 
@@ -121,7 +139,7 @@ impl sealed::Frames for CommandDecoder {
         self.bounds(buf)
     }
 
-    fn view(buf: &[u8], bounds: Bounds) -> Option<Request<'_>> {
+    fn view(buf: &[u8], bounds: Bounds, _: Seal) -> Option<Request<'_>> {
         Request::read(buf, bounds)
     }
 

@@ -8,6 +8,7 @@ use crate::command::CommandDecoder;
 use crate::decode::Decoder;
 use crate::error::{Error, ErrorKind};
 use crate::frames::FrameDecoder;
+use crate::frames::sealed::Seal;
 use crate::limits::Limits;
 
 /// How many bytes the buffer has from the start, and how many are asked for in one read at least.
@@ -124,7 +125,7 @@ impl<R: Read, D: FrameDecoder> FrameReader<R, D> {
         };
         self.given = frame.len;
         let unread = self.buffer.get(self.start..self.end).unwrap_or_default();
-        match D::view(unread, frame) {
+        match D::view(unread, frame, Seal::OURS) {
             Some(frame) => Ok(Some(frame)),
             None => Err(Error::new(ErrorKind::BufferChanged, 0).into()),
         }

@@ -394,6 +394,72 @@ fn what_a_type_leaves_of_a_value_is_not_read_as_the_next_one() {
 }
 
 #[test]
+fn keys_and_values_are_read_by_turns() {
+    use serde::de::{MapAccess, Visitor};
+
+    /// What is asked for in a map: keys, values, or both, so many times.
+    #[derive(Debug)]
+    struct Asking<const KEYS: usize, const VALUES: usize>;
+
+    impl<'de, const KEYS: usize, const VALUES: usize> Visitor<'de> for Asking<KEYS, VALUES> {
+        type Value = Self;
+
+        fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            f.write_str("a map")
+        }
+
+        fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self, A::Error> {
+            for _ in 0..KEYS {
+                map.next_key::<String>()?;
+            }
+            for _ in 0..VALUES {
+                map.next_value::<String>()?;
+            }
+            Ok(self)
+        }
+    }
+
+    impl<'de, const KEYS: usize, const VALUES: usize> Deserialize<'de> for Asking<KEYS, VALUES> {
+        fn deserialize<D: serde::Deserializer<'de>>(reader: D) -> Result<Self, D::Error> {
+            reader.deserialize_map(Self)
+        }
+    }
+
+    for wire in [
+        b"%2\r\n+a\r\n+b\r\n+c\r\n+d\r\n".as_slice(),
+        b"%?\r\n+a\r\n+b\r\n+c\r\n+d\r\n.\r\n",
+        b"*4\r\n+a\r\n+b\r\n+c\r\n+d\r\n",
+        b"*2\r\n*2\r\n+a\r\n+b\r\n*2\r\n+c\r\n+d\r\n",
+        b"*2\r\n*2\r\n+a\r\n*2\r\n+c\r\n+d\r\n*2\r\n+e\r\n+f\r\n",
+    ] {
+        let shown = wire.escape_ascii();
+        assert!(read::<Asking<2, 0>>(wire).is_err(), "two keys of {shown}");
+        assert!(read::<Asking<4, 0>>(wire).is_err(), "four keys of {shown}");
+        assert!(read::<Asking<0, 1>>(wire).is_err(), "a value of {shown}");
+        assert!(read::<Asking<1, 2>>(wire).is_err(), "two values of {shown}");
+    }
+    let one = b"*1\r\n*2\r\n+a\r\n+b\r\n".as_slice();
+    assert!(read::<Asking<1, 1>>(one).is_ok());
+    assert!(read::<Asking<1, 0>>(one).is_err(), "a key alone");
+    assert!(read::<(Asking<1, 0>, String)>(b"*2\r\n*1\r\n*2\r\n+a\r\n+b\r\n+c\r\n").is_err());
+}
+
+#[test]
+fn types_that_hold_nothing_but_themselves_are_too_deep() {
+    #[derive(Debug, Deserialize)]
+    struct Optional(#[allow(dead_code, reason = "it is never made")] Option<Box<Optional>>);
+    #[derive(Debug, Deserialize)]
+    struct New(#[allow(dead_code, reason = "it is never made")] Box<New>);
+
+    for wire in [b"+x\r\n".as_slice(), b":1\r\n", b"|0\r\n$-1\r\n", b"*1\r\n_\r\n"] {
+        let error = read::<New>(wire).expect_err("without end");
+        assert!(error.to_string().contains("nested deeper than 128 levels"), "{error}");
+    }
+    assert!(read::<Optional>(b"+x\r\n").is_err());
+    assert!(read::<Optional>(b"_\r\n").is_ok());
+}
+
+#[test]
 fn what_is_not_written_to_its_end_is_an_error() {
     use serde::ser::{Error as _, SerializeMap, SerializeSeq, Serializer};
 
@@ -413,6 +479,8 @@ fn what_is_not_written_to_its_end_is_an_error() {
         Value,
         TwoValues,
         KeyAlone,
+        TwoKeys,
+        ValueAlone,
         Element,
     }
 
@@ -424,6 +492,16 @@ fn what_is_not_written_to_its_end_is_an_error() {
                 return seq.end();
             }
             let mut map = serializer.serialize_map(None)?;
+            if let Self::TwoKeys = self {
+                map.serialize_key("a")?;
+                _ = map.serialize_key("b");
+                return map.end();
+            }
+            if let Self::ValueAlone = self {
+                _ = map.serialize_value("a");
+                _ = map.serialize_value("b");
+                return map.end();
+            }
             if !matches!(self, Self::KeyAlone) {
                 _ = map.serialize_entry("a", &Failing);
             }
@@ -439,9 +517,14 @@ fn what_is_not_written_to_its_end_is_an_error() {
         }
     }
 
-    for forgetful in
-        [Forgetful::Value, Forgetful::TwoValues, Forgetful::KeyAlone, Forgetful::Element]
-    {
+    for forgetful in [
+        Forgetful::Value,
+        Forgetful::TwoValues,
+        Forgetful::KeyAlone,
+        Forgetful::TwoKeys,
+        Forgetful::ValueAlone,
+        Forgetful::Element,
+    ] {
         let error = ser::to_reply(&forgetful).expect_err("a value is missing");
         assert_eq!(error.to_string(), "a value that is not written to its end", "{forgetful:?}");
         assert!(ser::to_reply(&vec![Some(forgetful)]).is_err(), "{forgetful:?}, inside");

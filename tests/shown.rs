@@ -7,8 +7,9 @@ use std::fmt::Debug;
 use bytes::BytesMut;
 use zresp::replication::{Event, SyncDecoder};
 use zresp::{
-    ArgIndex, Command, CommandBuf, CommandDecoder, Decoder, EncodeError, ErrorReply, Framer, Kind,
-    Limits, Protocol, Reply, ReplyRef, ReplyWriter, StreamedString, commands, replies,
+    ArgIndex, Command, CommandBuf, CommandDecoder, CommandPatch, Decoder, Encode, EncodeError,
+    ErrorReply, Framer, Kind, Limits, Protocol, Reply, ReplyPatch, ReplyRef, ReplyWriter,
+    StreamedString, commands, replies,
 };
 
 fn shown(value: &impl Debug) -> String {
@@ -107,10 +108,45 @@ fn trees_show_the_beginnings_of_what_they_hold() {
 }
 
 #[test]
+fn however_long_something_is_little_of_it_is_shown() {
+    let long = "x".repeat(1_000_000);
+    let wire =
+        CommandBuf::new("SET").arg(&long).arg(&long).to_wire(Protocol::Resp2).expect("a form");
+    let request = commands(&wire).next().expect("a request").expect("a command");
+    let line = format!("GET {}\r\n", &long[..60_000]);
+    let inline = commands(line.as_bytes()).next().expect("a request").expect("a command");
+    let Command::Array(command) = request.command else { panic!("an array") };
+    let mut patch = CommandPatch::new(command);
+    patch.replace(1, &long).push(&long);
+    let reply = format!("*2\r\n${0}\r\n{long}\r\n-{long}\r\n", long.len());
+    let mut changed = ReplyPatch::new(of(reply.as_bytes())).expect("an array");
+    changed.replace(1, long.as_str()).push(long.as_str());
+    let values = [
+        shown(&request),
+        shown(&inline),
+        shown(&request.command.to_frame()),
+        shown(&command.index()),
+        shown(&patch),
+        shown(&of(reply.as_bytes())),
+        shown(&of(reply.as_bytes()).to_frame()),
+        shown(&changed),
+        shown(&Reply::from(of(reply.as_bytes()))),
+        shown(&ErrorReply::new(long.as_str())),
+        shown(&ErrorReply::new("a\0".repeat(1_000_000))),
+        #[cfg(feature = "commands")]
+        shown(&zresp::commands::keys(&command).expect("a key").next()),
+    ];
+    for value in values {
+        assert!(value.len() < 5_000, "{} bytes: {value:.200}", value.len());
+    }
+    assert_eq!(shown(&patch).matches("[1]").count(), 1, "{patch:?}");
+}
+
+#[test]
 fn errors_are_told_on_one_line() {
     let reply = ErrorReply::new("ERR a\nb");
     assert_eq!(reply.to_string(), r"ERR a\nb");
-    assert_eq!(shown(&reply), r#"ErrorReply("ERR a\nb")"#);
+    assert_eq!(shown(&reply), r"ErrorReply(ERR a\nb)");
     assert_eq!((reply.message(), reply.code()), (b"ERR a\nb".as_slice(), b"ERR".as_slice()));
     assert!(reply.source().is_none());
     let error = of(b"*2\r\n:1\r\n$2\r\nx\n\r\n").reply.to::<Vec<u8>>().unwrap_err();

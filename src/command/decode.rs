@@ -148,7 +148,10 @@ impl CommandDecoder {
     #[must_use]
     pub fn partial<'a>(&self, buf: &'a [u8]) -> Option<PartialCommand<'a>> {
         let seen = buf.get(self.scan.scanner.start()..self.scan.scanner.offset())?;
-        let header = line::size(seen).filter(|_| seen.starts_with(b"*"))?.get();
+        if !seen.starts_with(b"*") {
+            return None;
+        }
+        let header = line::size(seen)?.get();
         let len: u32 = number::parse(seen.get(1..header - 2)?)?;
         (len > 0).then_some(PartialCommand { len, args: Args::new(seen.get(header..)?, len) })
     }

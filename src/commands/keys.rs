@@ -9,7 +9,7 @@ use crate::scan::number;
 use super::{Access, BeginSearch, CommandInfo, FindKeys, Flags, KeySpec, find_info, of};
 
 /// A key of a command.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Key<'a> {
     /// The key.
@@ -18,6 +18,15 @@ pub struct Key<'a> {
     pub index: usize,
     /// What the command does with it.
     pub access: Access,
+}
+
+impl fmt::Debug for Key<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { key, index, access } = self;
+        f.write_str("Key { key: ")?;
+        crate::debug::bytes(key, f)?;
+        write!(f, ", index: {index}, access: {access:?} }}")
+    }
 }
 
 /// Why the keys of a command cannot be told.

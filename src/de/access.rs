@@ -60,19 +60,26 @@ pub(super) struct Pairs<'c, 'de> {
     pub(super) index: usize,
     /// Where the key is whose value is next.
     pub(super) key: Cursor<'de>,
-    /// Whether a key or a value has failed: what follows it is not told apart any more.
-    pub(super) has_failed: bool,
+    pub(super) turn: Turn,
+}
+
+/// What may be read next of a map.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Turn {
+    Key,
+    Value,
+    /// A key or a value has failed: what follows it is not told apart any more.
+    Nothing,
 }
 
 impl Pairs<'_, '_> {
     /// Begins to take a key or a value; until it is taken, it has failed.
     #[inline]
-    fn begin(&mut self) -> Result<(), ConversionError> {
-        if self.has_failed {
-            return Err(serde::de::Error::custom("a map is read on behind a failure"));
+    fn begin(&mut self, turn: Turn) -> Result<(), ConversionError> {
+        if core::mem::replace(&mut self.turn, Turn::Nothing) == turn {
+            return Ok(());
         }
-        self.has_failed = true;
-        Ok(())
+        Err(serde::de::Error::custom("a map is not read by turns, or on behind a failure"))
     }
 
     /// Counts a key or a value that is about to be taken.
@@ -121,10 +128,10 @@ impl<'de> MapAccess<'de> for Pairs<'_, 'de> {
         &mut self,
         seed: K,
     ) -> Result<Option<K::Value>, ConversionError> {
-        if !self.has_failed && !self.cursor.has_more(&mut self.open) {
+        if self.turn == Turn::Key && !self.cursor.has_more(&mut self.open) {
             return Ok(None);
         }
-        self.begin()?;
+        self.begin(Turn::Key)?;
         self.open_pair()?;
         self.count()?;
         self.key = *self.cursor;
@@ -134,7 +141,7 @@ impl<'de> MapAccess<'de> for Pairs<'_, 'de> {
         self.cursor.end_value(self.key, 1);
         match key {
             Ok(key) => {
-                self.has_failed = false;
+                self.turn = Turn::Value;
                 Ok(Some(key))
             }
             Err(error) => Err(error.at(Place::Key(index))),
@@ -146,7 +153,7 @@ impl<'de> MapAccess<'de> for Pairs<'_, 'de> {
         &mut self,
         seed: V,
     ) -> Result<V::Value, ConversionError> {
-        self.begin()?;
+        self.begin(Turn::Value)?;
         self.count()?;
         let start = *self.cursor;
         let value = seed.deserialize(Value::next(self.cursor));
@@ -154,7 +161,7 @@ impl<'de> MapAccess<'de> for Pairs<'_, 'de> {
         match value {
             Ok(value) => {
                 self.close_pair()?;
-                self.has_failed = false;
+                self.turn = Turn::Key;
                 Ok(value)
             }
             Err(error) => Err(error.at_field(&self.key.next_text())),

@@ -5,7 +5,7 @@ use crate::reply::{ConversionError, ReplyRef, read};
 use crate::scan::{double, number, word};
 
 /// How deep the values of recursive types may be nested: they are read by recursion.
-const DEPTH: u32 = 128;
+pub(super) const DEPTH: u32 = 128;
 
 /// Goes through validated bytes once, from header to header.
 #[derive(Clone, Copy)]
@@ -159,9 +159,7 @@ impl<'de> Cursor<'de> {
     /// Refuses an aggregate that has been opened too deep for a type that recurses.
     pub(super) fn check_depth(&self) -> Result<(), ConversionError> {
         if self.open > DEPTH {
-            return Err(serde::de::Error::custom(format_args!(
-                "nested deeper than {DEPTH} levels"
-            )));
+            return Err(too_deep());
         }
         Ok(())
     }
@@ -191,4 +189,10 @@ impl<'de> Cursor<'de> {
         *self = start;
         self.pass(values);
     }
+}
+
+/// More levels than the values of a recursive type may have.
+#[cold]
+pub(super) fn too_deep() -> ConversionError {
+    serde::de::Error::custom(format_args!("nested deeper than {DEPTH} levels"))
 }

@@ -70,7 +70,8 @@ use value::Value;
 /// stack for each.
 ///
 /// # Errors
-/// A reply that is something else, and one that the type nests deeper than 128 levels.
+/// A reply that is something else, and one that the type nests deeper than 128 levels, be they options and
+/// newtypes alone.
 pub fn from_reply<'de, T: Deserialize<'de>>(reply: ReplyRef<'de>) -> Result<T, ConversionError> {
     let (mut cursor, head) = Cursor::of_reply(reply);
     T::deserialize(Value::given(&mut cursor, head))

@@ -8,8 +8,8 @@ use serde::de::{IntoDeserializer, Visitor};
 use crate::kind::Kind;
 use crate::reply::{ConversionError, ReplyRef};
 
-use super::access::{Elements, Pairs, Variant};
-use super::cursor::{Cursor, Head, Open};
+use super::access::{Elements, Pairs, Turn, Variant};
+use super::cursor::{Cursor, DEPTH, Head, Open, too_deep};
 
 pub(super) const MAP: &str = "a map";
 const SEQUENCE: &str = "an array, a set or a push";
@@ -21,6 +21,8 @@ pub(super) struct Value<'c, 'de> {
     cursor: &'c mut Cursor<'de>,
     /// Its head, if that is not what the cursor stands at.
     given: Option<Head<'de>>,
+    /// How many options and newtypes it is in, one in the other.
+    wrappers: u32,
 }
 
 impl<'c, 'de> Value<'c, 'de> {
@@ -28,12 +30,18 @@ impl<'c, 'de> Value<'c, 'de> {
     /// that needs no view of it.
     #[inline(always)]
     pub(super) fn next(cursor: &'c mut Cursor<'de>) -> Self {
-        Self { cursor, given: None }
+        Self { cursor, given: None, wrappers: 0 }
     }
 
     /// A value whose head has been taken.
     pub(super) fn given(cursor: &'c mut Cursor<'de>, head: Head<'de>) -> Self {
-        Self { cursor, given: Some(head) }
+        Self { cursor, given: Some(head), wrappers: 0 }
+    }
+
+    /// The same value, for what an option or a newtype holds: of a type that goes on so for ever, it is too deep.
+    fn inside(self) -> Result<Self, ConversionError> {
+        let wrappers = self.wrappers + 1;
+        if wrappers > DEPTH { Err(too_deep()) } else { Ok(Self { wrappers, ..self }) }
     }
 
     /// Takes the head.
@@ -104,9 +112,10 @@ impl<'c, 'de> Value<'c, 'de> {
         let key = *self.cursor;
         // The first pair replaces this one.
         let pair = is_nested.then_some(Open { left: Some(0), ..open });
-        let mut pairs = Pairs { cursor: self.cursor, open, pair, index: 0, key, has_failed: false };
+        let turn = Turn::Key;
+        let mut pairs = Pairs { cursor: self.cursor, open, pair, index: 0, key, turn };
         let value = visitor.visit_map(&mut pairs)?;
-        if pairs.cursor.has_more(&mut pairs.open) {
+        if pairs.turn != Turn::Key || pairs.cursor.has_more(&mut pairs.open) {
             return Err(serde::de::Error::custom("a map with more pairs than expected"));
         }
         pairs.cursor.finish();
@@ -235,13 +244,13 @@ impl<'de> Deserializer<'de> for Value<'_, 'de> {
         mut self,
         visitor: V,
     ) -> Result<V::Value, ConversionError> {
-        if self.given.is_none() && !self.cursor.may_be_at_null() {
-            return visitor.visit_some(self);
+        if self.given.is_some() || self.cursor.may_be_at_null() {
+            match self.head()? {
+                Head::Scalar(scalar) if scalar.is_null() => return visitor.visit_none(),
+                head => self.given = Some(head),
+            }
         }
-        match self.head()? {
-            Head::Scalar(scalar) if scalar.is_null() => visitor.visit_none(),
-            head => visitor.visit_some(Self::given(self.cursor, head)),
-        }
+        visitor.visit_some(self.inside()?)
     }
 
     fn deserialize_unit<V: Visitor<'de>>(
@@ -268,7 +277,7 @@ impl<'de> Deserializer<'de> for Value<'_, 'de> {
         _: &'static str,
         visitor: V,
     ) -> Result<V::Value, ConversionError> {
-        visitor.visit_newtype_struct(self)
+        visitor.visit_newtype_struct(self.inside()?)
     }
 
     fn deserialize_seq<V: Visitor<'de>>(mut self, visitor: V) -> Result<V::Value, ConversionError> {

@@ -2,8 +2,10 @@
 
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
+use core::fmt;
 
 use crate::command::CommandRef;
+use crate::debug;
 use crate::owned::Reply;
 use crate::reply::{AnnotatedElements, Attributes, Decoded, ReplyRef};
 use crate::sink::Sink;
@@ -12,7 +14,7 @@ use super::command::{Argument, Scratch};
 use super::{EncodeError, Protocol, downgrade, sealed};
 
 /// Changes to some of many parts, in the order of the parts; each part has one at the most.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 struct Edits<E>(BTreeMap<usize, E>);
 
 /// Bytes that stay as they are, or a part that changes, and how.
@@ -81,7 +83,7 @@ impl<E> Edits<E> {
 /// assert_eq!(wire, "*4\r\n$3\r\nSET\r\n$10\r\ntenant:7:k\r\n$1\r\nv\r\n$2\r\nNX\r\n");
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct CommandPatch<'a> {
     command: CommandRef<'a>,
     edits: Edits<ArgumentEdit>,
@@ -89,7 +91,7 @@ pub struct CommandPatch<'a> {
 }
 
 /// What becomes of an argument.
-#[derive(Debug, Clone, Default)]
+#[derive(Clone, Default)]
 struct ArgumentEdit {
     is_removed: bool,
     prefix: Vec<u8>,
@@ -189,7 +191,7 @@ impl sealed::Encode for CommandPatch<'_> {
 /// );
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct ReplyPatch<'a> {
     reply: ReplyRef<'a>,
     attributes: Attributes<'a>,
@@ -278,4 +280,32 @@ impl sealed::Encode for ReplyPatch<'_> {
     fn bound(&self) -> Option<usize> {
         None
     }
+}
+
+impl fmt::Debug for CommandPatch<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        shown("CommandPatch", &self.command, &self.edits, self.added.len(), f)
+    }
+}
+
+impl fmt::Debug for ReplyPatch<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        shown("ReplyPatch", &self.reply, &self.edits, self.added.len(), f)
+    }
+}
+
+/// Writes what is patched, which parts are, and how many are added.
+fn shown<E>(
+    name: &str,
+    original: &dyn fmt::Debug,
+    edits: &Edits<E>,
+    added: usize,
+    f: &mut fmt::Formatter<'_>,
+) -> fmt::Result {
+    let edited: Vec<_> = edits.0.keys().take(debug::VALUES).collect();
+    f.debug_struct(name)
+        .field("original", original)
+        .field("edited", &edited)
+        .field("added", &added)
+        .finish()
 }

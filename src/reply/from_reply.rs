@@ -291,7 +291,7 @@ impl fmt::Display for ErrorReply {
 
 impl fmt::Debug for ErrorReply {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("ErrorReply").field(&format_args!("\"{}\"", self.0.escape_ascii())).finish()
+        write!(f, "ErrorReply({self})")
     }
 }
 

@@ -188,7 +188,10 @@ impl Values<'_> {
 
     /// Appends the value of the last key, which must be one argument; if it is none, the key goes, too.
     fn add_value<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Error> {
-        let Some(key) = self.key.take() else { return Err(unfinished()) };
+        let Some(key) = self.key.take() else {
+            self.is_broken = true;
+            return Err(unfinished());
+        };
         let mark = self.command.mark();
         self.add(value)?;
         if self.command.len_since(mark) == 0 {

@@ -194,11 +194,23 @@ impl Aggregate<'_> {
     }
 
     fn add_key<T: Serialize + ?Sized>(&mut self, key: &T) -> Result<(), Error> {
+        self.check_turn(0)?;
         self.add(key)
     }
 
     fn add_value<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Error> {
+        self.check_turn(1)?;
         self.add(value)
+    }
+
+    /// Keys come behind an even number of keys and values, values behind an odd one.
+    fn check_turn(&mut self, parity: usize) -> Result<(), Error> {
+        let (_, values) = self.builder.mark();
+        if values % 2 == parity {
+            return Ok(());
+        }
+        self.is_broken = true;
+        Err(unfinished())
     }
 
     /// Closes what has keys and values.
