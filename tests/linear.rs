@@ -60,7 +60,7 @@ const REQUESTS: &[Entry] = &[
         assert!(decoder.decode(request).unwrap().is_some());
     }),
     ("Framer", |request, limits| {
-        assert_framed(Framer::commands(limits, InlinePolicy::Accept), request)
+        assert_framed(Framer::commands(limits, InlinePolicy::Accept), request);
     }),
     ("CommandReader", |request, limits| {
         let mut reader = CommandReader::with_limits(OneByOne(request), limits);

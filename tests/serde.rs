@@ -453,7 +453,7 @@ fn types_that_hold_nothing_but_themselves_are_too_deep() {
 
     for wire in [b"+x\r\n".as_slice(), b":1\r\n", b"|0\r\n$-1\r\n", b"*1\r\n_\r\n"] {
         let error = read::<New>(wire).expect_err("without end");
-        assert!(error.to_string().contains("nested deeper than 128 levels"), "{error}");
+        assert!(error.contains("nested deeper than 128 levels"), "{error}");
     }
     assert!(read::<Optional>(b"+x\r\n").is_err());
     assert!(read::<Optional>(b"_\r\n").is_ok());
