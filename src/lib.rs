@@ -1,10 +1,10 @@
+// What is shown in it is tested with all that it uses.
 #![cfg_attr(
-    all(feature = "cluster", feature = "commands", feature = "serde", feature = "std"),
+    any(
+        not(doctest),
+        all(feature = "cluster", feature = "commands", feature = "serde", feature = "std")
+    ),
     doc = include_str!("../README.md")
-)]
-#![cfg_attr(
-    not(all(feature = "cluster", feature = "commands", feature = "serde", feature = "std")),
-    doc = "A zero-copy parser for RESP2 and RESP3: `README.md` shows how to use it, with all features."
 )]
 #![no_std]
 #![forbid(unsafe_code)]

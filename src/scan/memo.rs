@@ -83,15 +83,14 @@ mod tests {
         memo.pass(place, word::first(input).unwrap(), input)
     }
 
-    /// A memo that has taken notice, twice each, of strings of these lengths at the places 0, 1 and so on.
+    /// A memo that has taken notice of strings of these lengths at the places 0, 1 and so on, and once more.
     fn of(lengths: &[usize]) -> Memo {
         let mut memo = Memo::NONE;
-        for (place, length) in (0..).zip(lengths) {
-            let (input, header_size, size) = bulk(*length, b'a');
-            let word = word::first(&input).unwrap();
-            for _ in 0..2 {
+        for _ in 0..2 {
+            for (place, length) in (0..).zip(lengths) {
+                let (input, header_size, size) = bulk(*length, b'a');
                 assert_eq!(pass(&memo, place, &input), None);
-                memo.notice(place, word, header_size, size);
+                memo.notice(place, word::first(&input).unwrap(), header_size, size);
             }
         }
         memo
