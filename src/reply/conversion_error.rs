@@ -14,10 +14,10 @@ use super::ReplyRef;
 /// A reply is not what was asked for: what was expected, what came, and where.
 ///
 /// ```
-/// use std::collections::HashMap;
+/// use std::collections::BTreeMap;
 ///
 /// let frame = zresp::decode(b"*1\r\n%1\r\n+count\r\n+many\r\n")?.expect("a whole frame");
-/// let error = frame.reply.to::<Vec<HashMap<String, u32>>>().unwrap_err();
+/// let error = frame.reply.to::<Vec<BTreeMap<String, u32>>>().unwrap_err();
 /// assert_eq!(
 ///     error.to_string(),
 ///     "expected an unsigned integer of 32 bits, found a simple string that is not one \
