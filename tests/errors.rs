@@ -73,6 +73,8 @@ fn messages_name_the_byte_what_was_expected_and_the_offset() {
         (b"!?", "expected a digit, found `?` at offset 1"),
         (b"=0", "expected a length of 4 or more, found `0` at offset 1"),
         (b"=3\r", "expected a length of 4 or more, found CR at offset 2"),
+        (b"=3x", "expected a length of 4 or more, found `x` at offset 2"),
+        (b"=4x", "expected a digit or CR, found `x` at offset 2"),
         (b"=5\r\ntxtX", "expected `:`, found `X` at offset 7"),
         (b"_x", "expected CR, found `x` at offset 1"),
         (b"#T", "expected `t` or `f`, found `T` at offset 1"),

@@ -104,6 +104,27 @@ fn depth_counts_streamed_and_empty_aggregates_and_attributes() {
 }
 
 #[test]
+fn what_is_needed_is_within_the_depth() {
+    // At the deepest level an array can be null, and cannot be empty.
+    for (depth, input, needed) in [
+        (1, &b"*1\r\n*"[..], 4),
+        (2, b"*1\r\n*", 3),
+        (2, b"*2\r\n%1\r\n+\r\n*", 4 + 3),
+        (3, b"*2\r\n%1\r\n+\r\n*", 3 + 3),
+        (0, b"*", 4),
+        (1, b"*", 3),
+    ] {
+        let limits = Limits::new().with_depth(depth);
+        let mut decoder = Decoder::with_limits(limits);
+        assert!(decoder.decode(input).is_ok_and(|frame| frame.is_none()));
+        assert_eq!(decoder.needed(), needed, "{} at most {depth} deep", input.escape_ascii());
+        let mut framer = Framer::replies(limits);
+        assert!(framer.advance(input).is_ok_and(|progress| !progress.is_complete));
+        assert_eq!(framer.needed(), needed);
+    }
+}
+
+#[test]
 fn bulk() {
     for kind in ['$', '!', '='] {
         for limit in [5, 9, 10, 11, 99, 100, 101, 9_999, 10_000, 99_999, 100_000, 100_001] {
