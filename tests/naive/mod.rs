@@ -116,6 +116,7 @@ impl PartialEq for Double {
 /// The verdict on the one frame that `input` begins with.
 pub fn decode(input: &[u8], limits: &Limits) -> Verdict {
     let limit = limits.frame;
+    let may_go_on = input.len() < limit || input.is_empty();
     let input = input.get(..limit).unwrap_or(input);
     let at = 0;
     let mut reader = Reader { input, at, limits };
@@ -124,7 +125,7 @@ pub fn decode(input: &[u8], limits: &Limits) -> Verdict {
     match step {
         Ok(value) => Verdict::Complete { value, consumed },
         Err(Stop::Failed(failure, offset)) => Verdict::Failed { failure, offset },
-        Err(Stop::Incomplete(needed)) if input.len() < limit || input.is_empty() => {
+        Err(Stop::Incomplete(needed)) if may_go_on => {
             Verdict::Incomplete { needed }
         }
         Err(Stop::Incomplete(_)) => {
