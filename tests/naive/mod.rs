@@ -125,9 +125,7 @@ pub fn decode(input: &[u8], limits: &Limits) -> Verdict {
     match step {
         Ok(value) => Verdict::Complete { value, consumed },
         Err(Stop::Failed(failure, offset)) => Verdict::Failed { failure, offset },
-        Err(Stop::Incomplete(needed)) if may_go_on => {
-            Verdict::Incomplete { needed }
-        }
+        Err(Stop::Incomplete(needed)) if may_go_on => Verdict::Incomplete { needed },
         Err(Stop::Incomplete(_)) => {
             let (failure, offset) = (Failure::FrameTooLong, limit);
             Verdict::Failed { failure, offset }
