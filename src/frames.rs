@@ -37,6 +37,7 @@ pub(crate) mod sealed {
     #[derive(Debug, Clone, Copy)]
     pub struct Seal(());
 
+    #[cfg(feature = "std")]
     impl Seal {
         pub(crate) const OURS: Self = Self(());
     }
