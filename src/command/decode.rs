@@ -71,8 +71,8 @@ impl CommandDecoder {
     }
 
     /// Sets the limits for all that follows, the rest of a request in progress included: when a
-    /// client has authenticated, say. A length of which digits have come was judged by the old ones. An error that the old ones have led to stays until
-    /// [`reset`](Self::reset).
+    /// client has authenticated, say. A length of which digits have come was judged by the old ones, and an
+    /// error that they have led to stays until [`reset`](Self::reset).
     pub fn set_limits(&mut self, limits: Limits) {
         self.scan.scanner.set_limits(limits);
     }
