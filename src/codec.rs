@@ -4,11 +4,11 @@ use core::fmt;
 
 use bytes::BytesMut;
 
-use crate::command::CommandDecoder;
+use crate::decode::CommandDecoder;
 use crate::decode::Decoder;
+use crate::decode::iter::FrameDecoder;
 use crate::encode::{Encode, EncodeError, Protocol};
 use crate::error::{Error, ErrorKind};
-use crate::frames::FrameDecoder;
 use crate::limits::Limits;
 
 /// How many bytes of a frame in progress are made room for at the most before they have come.

@@ -4,11 +4,11 @@ use std::fmt;
 use std::io::{ErrorKind as IoErrorKind, Read};
 use std::vec::Vec;
 
-use crate::command::CommandDecoder;
+use crate::decode::CommandDecoder;
 use crate::decode::Decoder;
+use crate::decode::iter::FrameDecoder;
+use crate::decode::iter::sealed::Seal;
 use crate::error::{Error, ErrorKind};
-use crate::frames::FrameDecoder;
-use crate::frames::sealed::Seal;
 use crate::limits::Limits;
 
 /// How many bytes the buffer has from the start, and how many are asked for in one read at least.

@@ -44,49 +44,51 @@ pub mod cluster;
 #[cfg(feature = "codec")]
 pub mod codec;
 mod command;
-#[cfg(feature = "commands")]
-pub mod commands;
+mod convert;
 #[cfg(feature = "serde")]
 pub mod de;
-mod debug;
 mod decode;
 mod encode;
 mod error;
-mod framer;
-mod frames;
+mod escape;
 #[cfg(feature = "std")]
 pub mod io;
 mod kind;
+mod lex;
 mod limits;
 mod owned;
-pub mod replication;
-mod reply;
-mod resume;
-mod scan;
-mod scanner;
 #[cfg(feature = "serde")]
 pub mod ser;
 mod sink;
+#[cfg(feature = "commands")]
+mod table;
+mod tree;
+mod validate;
+mod view;
 
-pub use command::{
-    ArgIndex, Args, Command, CommandDecoder, CommandRef, InlineArgs, InlineCommand, PartialCommand,
-    Request,
+/// What servers know about their commands: arity, flags, ACL categories, and where the keys are.
+#[cfg(feature = "commands")]
+pub mod commands {
+    #[doc(inline)]
+    pub use crate::table::*;
+}
+
+pub use command::{ArgIndex, Args, Command, CommandRef, InlineArgs, InlineCommand, Request};
+pub use convert::{ConversionError, ErrorReply, FromReply, Place};
+pub use decode::{
+    CommandDecoder, Commands, Decoder, FrameDecoder, Framer, Frames, PartialCommand, Progress,
+    Replies, commands, decode, replication, replies,
 };
-pub use decode::{Decoder, decode};
 pub use encode::{
     Argument, Arguments, CommandBuf, CommandPatch, Encode, EncodeError, Protocol, ReplyPatch,
     ReplyWriter, Segments,
 };
 pub use error::{Error, ErrorKind, Expected};
-pub use framer::{Framer, Progress};
-pub use frames::{Commands, FrameDecoder, Frames, Replies, commands, replies};
 pub use kind::Kind;
 pub use limits::{InlinePolicy, Limits};
-pub use owned::{
-    Annotated, CommandFrame, Entries, Frame, FrameBuffer, Items, Reply, StreamedString, TreeTokens,
-};
-pub use reply::{
+pub use owned::{CommandFrame, Frame, FrameBuffer};
+pub use tree::{Annotated, Entries, Items, Reply, StreamedString, TreeTokens};
+pub use view::{
     AnnotatedAttributePairs, AnnotatedElements, AnnotatedPairs, AttributePairs, Attributes, Chunks,
-    ConversionError, Decoded, Elements, ErrorReply, FromReply, Pairs, Place, ReplyRef, Token,
-    Tokens,
+    Decoded, Elements, Pairs, ReplyRef, Token, Tokens,
 };

@@ -6,8 +6,8 @@ use core::ops::Deref;
 
 use smallvec::SmallVec;
 
-use crate::debug;
-use crate::scan::word;
+use crate::escape;
+use crate::lex::word;
 
 /// The arguments of a command that are still to be read, in order: an iterator over `&[u8]`.
 #[derive(Clone)]
@@ -54,7 +54,7 @@ impl<'a> Deref for ArgIndex<'a> {
 
 impl fmt::Debug for ArgIndex<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        debug::list("ArgIndex", self.iter(), f)
+        escape::list("ArgIndex", self.iter(), f)
     }
 }
 
@@ -83,6 +83,6 @@ impl FusedIterator for Args<'_> {}
 /// The arguments that are left, bounded in number and length.
 impl fmt::Debug for Args<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        debug::list("Args", self.clone(), f)
+        escape::list("Args", self.clone(), f)
     }
 }

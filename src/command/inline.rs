@@ -6,8 +6,8 @@ use alloc::borrow::Cow;
 use core::fmt;
 use core::iter::FusedIterator;
 
-use crate::debug;
-use crate::scan::inline::{ends_token, from_hex, is_space, unescape};
+use crate::escape;
+use crate::lex::inline::{ends_token, from_hex, is_space, unescape};
 
 /// A command as a line of text, which has been validated.
 ///
@@ -20,7 +20,7 @@ pub struct InlineCommand<'a> {
 }
 
 impl<'a> InlineCommand<'a> {
-    pub(super) const fn new(wire: &'a [u8]) -> Self {
+    pub(crate) const fn new(wire: &'a [u8]) -> Self {
         Self { wire }
     }
 
@@ -51,7 +51,7 @@ impl<'a> InlineCommand<'a> {
 
 impl fmt::Debug for InlineCommand<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        debug::list("InlineCommand", self.args(), f)
+        escape::list("InlineCommand", self.args(), f)
     }
 }
 
@@ -130,6 +130,6 @@ impl FusedIterator for InlineArgs<'_> {}
 
 impl fmt::Debug for InlineArgs<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        debug::list("InlineArgs", self.clone(), f)
+        escape::list("InlineArgs", self.clone(), f)
     }
 }

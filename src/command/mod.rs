@@ -1,18 +1,16 @@
 //! Views of commands: their name, their arguments, their bytes.
 
 mod args;
-mod decode;
 mod inline;
 
 use alloc::borrow::Cow;
 use core::fmt;
 use core::ops::Range;
 
-use crate::debug;
-use crate::scan::{line, number, word};
+use crate::escape;
+use crate::lex::{integer, line, word};
 
 pub use args::{ArgIndex, Args};
-pub use decode::{CommandDecoder, PartialCommand};
 pub use inline::{InlineArgs, InlineCommand};
 
 /// A request: a command, and the bytes that it took.
@@ -96,7 +94,7 @@ impl<'a> CommandRef<'a> {
         let (len, header) = short.unwrap_or_else(|| {
             let header = line::size(wire).map_or(0, core::num::NonZero::get);
             let digits = wire.get(1..header.saturating_sub(2)).unwrap_or_default();
-            (number::parse(digits).unwrap_or_default(), header)
+            (integer::parse(digits).unwrap_or_default(), header)
         });
         Self::new(wire, header, len)
     }
@@ -196,6 +194,6 @@ impl fmt::Debug for Request<'_> {
 
 impl fmt::Debug for CommandRef<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        debug::list("CommandRef", self.args(), f)
+        escape::list("CommandRef", self.args(), f)
     }
 }

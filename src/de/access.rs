@@ -2,8 +2,8 @@
 
 use serde::de::{DeserializeSeed, EnumAccess, MapAccess, SeqAccess, VariantAccess, Visitor};
 
+use crate::convert::{ConversionError, Place};
 use crate::kind::Kind;
-use crate::reply::{ConversionError, Place};
 
 use super::cursor::{Cursor, Head, Open};
 use super::value::{MAP, Value};

@@ -1,8 +1,9 @@
 //! The place in a reply that is read next.
 
+use crate::convert::ConversionError;
 use crate::kind::Kind;
-use crate::reply::{ConversionError, ReplyRef, read};
-use crate::scan::{double, number, word};
+use crate::lex::{double, integer, word};
+use crate::view::{ReplyRef, header};
 
 /// How deep the values of recursive types may be nested: they are read by recursion.
 pub(super) const DEPTH: u32 = 128;
@@ -48,7 +49,7 @@ impl<'de> Cursor<'de> {
     /// Takes the next value if it is a bulk string.
     #[inline(always)]
     pub(super) fn bulk(&mut self) -> Option<&'de [u8]> {
-        let (payload, rest) = read::bulk_string(word::first(self.rest)?, self.rest)?;
+        let (payload, rest) = header::bulk_string(word::first(self.rest)?, self.rest)?;
         self.rest = rest;
         Some(payload)
     }
@@ -57,7 +58,7 @@ impl<'de> Cursor<'de> {
     #[inline(always)]
     pub(super) fn integer<T: TryFrom<i64>>(&mut self) -> Option<T> {
         let word = word::first(self.rest).filter(|word| word::first_byte(*word) == b':')?;
-        let (value, rest) = number::line(word, self.rest)?;
+        let (value, rest) = integer::line(word, self.rest)?;
         let value = T::try_from(value).ok()?;
         self.rest = rest;
         Some(value)
@@ -100,13 +101,13 @@ impl<'de> Cursor<'de> {
     }
 
     fn next_head(&mut self) -> Option<Head<'de>> {
-        self.rest = self.rest.get(read::attributes_size(self.rest)?..)?;
-        if let Some(opening) = read::opening(self.rest) {
+        self.rest = self.rest.get(header::attributes_size(self.rest)?..)?;
+        if let Some(opening) = header::opening(self.rest) {
             self.rest = self.rest.get(opening.size..)?;
             self.open += 1;
             return Some(Head::Open(Open { kind: opening.kind, left: opening.values() }));
         }
-        let (scalar, size) = read::value(self.rest, read::Extent::Within)?;
+        let (scalar, size) = header::value(self.rest, header::Extent::Within)?;
         self.rest = self.rest.get(size..)?;
         Some(Head::Scalar(scalar))
     }
@@ -118,7 +119,7 @@ impl<'de> Cursor<'de> {
             Some(left) => left > 0,
             None if self.rest.starts_with(b".") || self.rest.is_empty() => {
                 // The end of an outermost streamed aggregate is not among the bytes.
-                self.rest = self.rest.get(read::STREAM_END..).unwrap_or_default();
+                self.rest = self.rest.get(header::STREAM_END..).unwrap_or_default();
                 open.left = Some(0);
                 false
             }
@@ -152,7 +153,7 @@ impl<'de> Cursor<'de> {
 
     /// Passes over values.
     fn pass(&mut self, values: u32) {
-        let size = read::size(self.rest, values);
+        let size = header::size(self.rest, values);
         self.rest = size.and_then(|size| self.rest.get(size..)).unwrap_or_default();
     }
 

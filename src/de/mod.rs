@@ -59,7 +59,8 @@ use core::fmt;
 
 use serde::Deserialize;
 
-use crate::reply::{ConversionError, ReplyRef};
+use crate::convert::ConversionError;
+use crate::view::ReplyRef;
 
 use cursor::Cursor;
 use value::Value;

@@ -5,8 +5,9 @@ use alloc::borrow::Cow;
 use serde::Deserializer;
 use serde::de::{IntoDeserializer, Visitor};
 
+use crate::convert::ConversionError;
 use crate::kind::Kind;
-use crate::reply::{ConversionError, ReplyRef};
+use crate::view::ReplyRef;
 
 use super::access::{Elements, Pairs, Turn, Variant};
 use super::cursor::{Cursor, DEPTH, Head, Open, too_deep};

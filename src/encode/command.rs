@@ -10,7 +10,7 @@ use alloc::vec::Vec;
 use bytes::{Bytes, BytesMut};
 
 use crate::command::{Command, CommandRef, InlineCommand};
-use crate::debug;
+use crate::escape;
 use crate::owned::CommandFrame;
 use crate::sink::{Out, Sink};
 
@@ -274,7 +274,7 @@ impl<A: Argument> Extend<A> for CommandBuf {
 impl fmt::Debug for CommandBuf {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let arguments = crate::command::Args::new(&self.arguments, u32::MAX);
-        debug::list("CommandBuf", arguments, f)
+        escape::list("CommandBuf", arguments, f)
     }
 }
 

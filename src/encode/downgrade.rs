@@ -3,9 +3,9 @@
 use alloc::vec::Vec;
 
 use crate::kind::Kind;
-use crate::reply::{ReplyRef, Token, Tokens, read};
-use crate::scan::{line, word};
+use crate::lex::{line, word};
 use crate::sink::Sink;
+use crate::view::{ReplyRef, Token, Tokens, header};
 
 use super::Protocol;
 use super::reply::write_scalar;
@@ -51,11 +51,11 @@ fn skip_alike(mut rest: &[u8]) -> &[u8] {
 /// Writes the header or the value that the bytes begin with, and says what is behind it.
 fn convert<'a>(bytes: &'a [u8], counts: &mut Counts, sink: &mut impl Sink) -> Option<&'a [u8]> {
     match bytes.first()? {
-        b'|' => return bytes.get(read::attributes_size(bytes)?..),
-        b'.' => return bytes.get(read::STREAM_END..),
+        b'|' => return bytes.get(header::attributes_size(bytes)?..),
+        b'.' => return bytes.get(header::STREAM_END..),
         _ => {}
     }
-    if let Some(opening) = read::opening(bytes) {
+    if let Some(opening) = header::opening(bytes) {
         let values = match opening.values() {
             Some(values) => values as usize,
             None => counts.next(bytes),
@@ -63,7 +63,7 @@ fn convert<'a>(bytes: &'a [u8], counts: &mut Counts, sink: &mut impl Sink) -> Op
         sink.header(b'*', values);
         return bytes.get(opening.size..);
     }
-    let (scalar, size) = read::value(bytes, read::Extent::Within)?;
+    let (scalar, size) = header::value(bytes, header::Extent::Within)?;
     let (wire, behind) = bytes.split_at_checked(size)?;
     match scalar {
         // As the sender has printed it.

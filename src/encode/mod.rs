@@ -1,7 +1,6 @@
 //! Replies and commands as bytes, in either protocol: [`Encode`].
 
 mod command;
-mod convert;
 mod double;
 mod downgrade;
 mod error;

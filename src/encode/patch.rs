@@ -5,10 +5,10 @@ use alloc::vec::Vec;
 use core::fmt;
 
 use crate::command::CommandRef;
-use crate::debug;
-use crate::owned::Reply;
-use crate::reply::{AnnotatedElements, Attributes, Decoded, ReplyRef};
+use crate::escape;
 use crate::sink::Sink;
+use crate::tree::Reply;
+use crate::view::{AnnotatedElements, Attributes, Decoded, ReplyRef};
 
 use super::command::{Argument, Scratch};
 use super::{EncodeError, Protocol, downgrade, sealed};
@@ -302,7 +302,7 @@ fn shown<E>(
     added: usize,
     f: &mut fmt::Formatter<'_>,
 ) -> fmt::Result {
-    let edited: Vec<_> = edits.0.keys().take(debug::VALUES).collect();
+    let edited: Vec<_> = edits.0.keys().take(escape::VALUES).collect();
     f.debug_struct(name)
         .field("original", original)
         .field("edited", &edited)

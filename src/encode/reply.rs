@@ -3,9 +3,10 @@
 use memchr::{memchr2, memchr2_iter};
 
 use crate::kind::Kind;
-use crate::owned::{Frame, Reply, Step, Walk};
-use crate::reply::{Decoded, ReplyRef};
+use crate::owned::Frame;
 use crate::sink::Sink;
+use crate::tree::{Reply, Step, Walk};
+use crate::view::{Decoded, ReplyRef};
 
 use super::double::DoubleText;
 use super::downgrade::{self, MOST_PER_BYTE};

@@ -7,9 +7,9 @@ use bytes::BytesMut;
 use smallvec::SmallVec;
 
 use crate::kind::Kind;
-use crate::owned::Reply;
-use crate::reply::ReplyRef;
 use crate::sink::{Out, Sink};
+use crate::tree::Reply;
+use crate::view::ReplyRef;
 
 use super::{Encode, EncodeError, Protocol, sealed};
 

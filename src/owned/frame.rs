@@ -4,12 +4,13 @@ use core::fmt;
 
 use bytes::Bytes;
 
+use crate::convert::{ConversionError, FromReply};
 use crate::decode::Decoder;
+use crate::decode::resume::Bounds;
 use crate::error::Error;
-use crate::reply::{Attributes, ConversionError, Decoded, FromReply, ReplyRef};
-use crate::resume::Bounds;
+use crate::view::{Attributes, Decoded, ReplyRef};
 
-use super::share::{self, FrameBuffer};
+use super::buffer::{self, FrameBuffer};
 
 /// A whole, validated reply that owns its bytes: to keep it, to hand it to another task, to forward it
 /// later.
@@ -94,7 +95,7 @@ impl Frame {
     /// if it is no part of it. What is empty is a part of any.
     #[must_use]
     pub fn share(&self, part: &[u8]) -> Option<Bytes> {
-        share::part(&self.wire, part)
+        buffer::part(&self.wire, part)
     }
 
     /// Returns the frame in an allocation of its own, of the exact size: what else was in the buffer

@@ -40,7 +40,7 @@ use core::fmt;
 use serde::Serialize;
 
 use crate::encode::CommandBuf;
-use crate::owned::{Builder, Reply};
+use crate::tree::{Builder, Reply};
 
 /// Returns the reply that the value is.
 ///

@@ -3,7 +3,7 @@
 use serde::ser::{self, Error as _, Serialize};
 
 use crate::kind::Kind;
-use crate::owned::{Builder, Reply};
+use crate::tree::{Builder, Reply};
 
 use super::Error;
 use super::aggregates::aggregates;

@@ -1,4 +1,4 @@
-//! Makes `src/commands/table.rs` from what a server answers to `COMMAND`.
+//! Makes `src/table/generated.rs` from what a server answers to `COMMAND`.
 //!
 //! ```sh
 //! cargo run -p zresp-command-table                              # from the recorded answer
@@ -25,7 +25,7 @@ struct Options {
     #[arg(long)]
     server: Option<String>,
     /// Where to write the table.
-    #[arg(long, default_value = "src/commands/table.rs")]
+    #[arg(long, default_value = "src/table/generated.rs")]
     table: PathBuf,
 }
 

@@ -1,0 +1,153 @@
+//! From a reply to the collections of Rust, from the shapes of both protocols.
+
+use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
+use alloc::vec::Vec;
+#[cfg(feature = "std")]
+use core::hash::{BuildHasher, Hash};
+
+use crate::view::{Elements, ReplyRef};
+
+use super::scalars::collect;
+use super::{ConversionError, FromReply, Place};
+
+impl<'a, T: FromReply<'a>> FromReply<'a> for Vec<T> {
+    fn from_reply(reply: ReplyRef<'a>) -> Result<Self, ConversionError> {
+        T::vec_from_reply(reply)
+    }
+}
+
+impl<'a, T: FromReply<'a>, const N: usize> FromReply<'a> for [T; N] {
+    fn from_reply(reply: ReplyRef<'a>) -> Result<Self, ConversionError> {
+        let wrong = |values: Vec<T>| ConversionError::count(N, values.len(), reply.kind());
+        T::vec_from_reply(reply)?.try_into().map_err(wrong)
+    }
+}
+
+impl<'a, T: FromReply<'a>> FromReply<'a> for VecDeque<T> {
+    fn from_reply(reply: ReplyRef<'a>) -> Result<Self, ConversionError> {
+        T::vec_from_reply(reply).map(Self::from)
+    }
+}
+
+impl<'a, T: FromReply<'a> + Ord> FromReply<'a> for BTreeSet<T> {
+    fn from_reply(reply: ReplyRef<'a>) -> Result<Self, ConversionError> {
+        collect(reply.as_elements()?)
+    }
+}
+
+#[cfg(feature = "std")]
+impl<'a, T, S> FromReply<'a> for std::collections::HashSet<T, S>
+where
+    T: FromReply<'a> + Eq + Hash,
+    S: BuildHasher + Default,
+{
+    fn from_reply(reply: ReplyRef<'a>) -> Result<Self, ConversionError> {
+        collect(reply.as_elements()?)
+    }
+}
+
+impl<'a, K: FromReply<'a> + Ord, V: FromReply<'a>> FromReply<'a> for BTreeMap<K, V> {
+    fn from_reply(reply: ReplyRef<'a>) -> Result<Self, ConversionError> {
+        let mut map = Self::new();
+        for_each_pair(reply, |key, value| _ = map.insert(key, value))?;
+        Ok(map)
+    }
+}
+
+#[cfg(feature = "std")]
+impl<'a, K, V, S> FromReply<'a> for std::collections::HashMap<K, V, S>
+where
+    K: FromReply<'a> + Eq + Hash,
+    V: FromReply<'a>,
+    S: BuildHasher + Default,
+{
+    fn from_reply(reply: ReplyRef<'a>) -> Result<Self, ConversionError> {
+        let mut map = Self::default();
+        for_each_pair(reply, |key, value| _ = map.insert(key, value))?;
+        Ok(map)
+    }
+}
+
+/// Converts each pair of a map, of keys and values by turns, or of arrays of two.
+fn for_each_pair<'a, K: FromReply<'a>, V: FromReply<'a>>(
+    reply: ReplyRef<'a>,
+    mut take: impl FnMut(K, V),
+) -> Result<(), ConversionError> {
+    if let Some(elements) = as_tuples(reply, 2) {
+        for (index, element) in elements.enumerate() {
+            let pair = element.to::<(K, V)>();
+            let (key, value) = pair.map_err(|error| error.at(Place::Element(index)))?;
+            take(key, value);
+        }
+        return Ok(());
+    }
+    for (index, (key, value)) in reply.as_pairs()?.enumerate() {
+        let converted = key.to().map_err(|error: ConversionError| error.at(Place::Key(index)))?;
+        take(converted, value.to().map_err(|error: ConversionError| error.at_field(&key))?);
+    }
+    Ok(())
+}
+
+/// The elements of an array or a set whose first one is an array of `len` elements: no key of a flat map
+/// is that.
+fn as_tuples(reply: ReplyRef<'_>, len: usize) -> Option<Elements<'_>> {
+    let (ReplyRef::Array(elements) | ReplyRef::Set(elements)) = reply else { return None };
+    let ReplyRef::Array(first) = { elements }.next()? else { return None };
+    (first.len() == Some(len)).then_some(elements)
+}
+
+/// Takes the elements of a tuple one by one; the first has the index `start`.
+macro_rules! take_tuple {
+    ($elements:ident, $start:expr, $($type:ident)*) => {{
+        let mut index = $start;
+        let mut next = || {
+            index += 1;
+            (index - 1, $elements.next().unwrap_or(ReplyRef::Null))
+        };
+        Ok(($({
+            let (index, element) = next();
+            let value: Result<$type, ConversionError> = element.to();
+            value.map_err(|error| error.at(Place::Element(index)))?
+        },)*))
+    }};
+}
+/// Implements `FromReply` for tuples: of as many elements, and vectors of them also from flat arrays.
+macro_rules! tuples {
+    ($($expected:literal, $len:literal: $($type:ident)*;)*) => {$(
+        impl<'a, $($type: FromReply<'a>),*> FromReply<'a> for ($($type,)*) {
+            fn from_reply(reply: ReplyRef<'a>) -> Result<Self, ConversionError> {
+                let mut elements = reply.as_elements()?;
+                if elements.total() != $len {
+                    return Err(ConversionError::count($len, elements.total(), reply.kind()));
+                }
+                take_tuple!(elements, 0, $($type)*)
+            }
+
+            fn vec_from_reply(reply: ReplyRef<'a>) -> Result<Vec<Self>, ConversionError> {
+                if as_tuples(reply, $len).is_some() {
+                    return collect(reply.as_elements()?);
+                }
+                let mut elements = match reply {
+                    ReplyRef::Map(pairs) if $len == 2 => pairs.flat(),
+                    _ => reply.as_elements()?,
+                };
+                let count = elements.total();
+                if count % $len != 0 {
+                    return Err(ConversionError::value($expected, reply.kind()));
+                }
+                let tuple = |number| take_tuple!(elements, number * $len, $($type)*);
+                (0..count / $len).map(tuple).collect()
+            }
+        }
+    )*};
+}
+
+tuples! {
+    "an array of 2 values by turns", 2: A B;
+    "an array of 3 values by turns", 3: A B C;
+    "an array of 4 values by turns", 4: A B C D;
+    "an array of 5 values by turns", 5: A B C D E;
+    "an array of 6 values by turns", 6: A B C D E F;
+    "an array of 7 values by turns", 7: A B C D E F G;
+    "an array of 8 values by turns", 8: A B C D E F G H;
+}

@@ -1,0 +1,300 @@
+//! From a reply to a value of Rust.
+
+use alloc::borrow::{Cow, ToOwned};
+use alloc::boxed::Box;
+use alloc::string::String;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use core::fmt;
+
+use bytes::Bytes;
+
+use crate::escape;
+use crate::lex::integer;
+use crate::tree::Reply;
+
+use crate::view::{Elements, Pairs, ReplyRef};
+
+use super::accessors::TEXT;
+use super::{ConversionError, Place};
+
+/// What a reply can be turned into.
+///
+/// | type | replies |
+/// |---|---|
+/// | integers, `f32`, `f64` | an integer or a double, or their text |
+/// | `bool` | a boolean, 0 and 1, or their text |
+/// | `&str`, `&[u8]`, `String`, `Vec<u8>`, `Bytes` and the like | a string or a big number |
+/// | `Vec<T>`, `[T; N]`, sets | an array, a set or a push |
+/// | `HashMap`, `BTreeMap`, `Vec` of pairs | a map, an array of keys and values by turns, or one of pairs |
+/// | tuples | an array of as many elements |
+/// | `Option<T>` | null as `None`, anything else as `T` |
+/// | `Result<T, ErrorReply>` | an error as `Err`, anything else as `T` |
+/// | `ReplyRef`, `Reply` | any |
+/// | `()` | any but an error |
+///
+/// Of pairs with the same key, `HashMap` and `BTreeMap` keep the last one, and a `Vec` all, in their order.
+/// Anywhere else, an error reply is an error of the conversion that has its message.
+///
+/// A type of one's own is put together of these:
+///
+/// ```
+/// use zresp::{ConversionError, FromReply, ReplyRef};
+///
+/// #[derive(Debug, PartialEq)]
+/// enum Role {
+///     Master,
+///     Replica,
+/// }
+///
+/// impl<'a> FromReply<'a> for Role {
+///     fn from_reply(reply: ReplyRef<'a>) -> Result<Self, ConversionError> {
+///         match reply.to::<&str>()? {
+///             "master" => Ok(Self::Master),
+///             "slave" => Ok(Self::Replica),
+///             other => {
+///                 Err(ConversionError::custom(format_args!("expected a role, found {other:?}"), &reply))
+///             }
+///         }
+///     }
+/// }
+///
+/// let frame = zresp::decode(b"*2\r\n+master\r\n+king\r\n")?.expect("a whole frame");
+/// let error = frame.reply.to::<Vec<Role>>().unwrap_err();
+/// assert_eq!(error.to_string(), "expected a role, found \"king\" at element 1");
+/// # Ok::<(), zresp::Error>(())
+/// ```
+///
+/// ```
+/// let frame = zresp::decode(b"*2\r\n*2\r\n$3\r\nada\r\n,1.5\r\n*2\r\n$3\r\nbob\r\n,2\r\n")?;
+/// let scores: Vec<(&str, f64)> = frame.expect("a whole frame").reply.to()?;
+/// assert_eq!(scores, [("ada", 1.5), ("bob", 2.0)]);
+///
+/// // The same from the flat array of RESP2.
+/// let frame = zresp::decode(b"*4\r\n$3\r\nada\r\n$3\r\n1.5\r\n$3\r\nbob\r\n$1\r\n2\r\n")?;
+/// assert_eq!(frame.expect("a whole frame").reply.to::<Vec<(&str, f64)>>()?, scores);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub trait FromReply<'a>: Sized {
+    /// Returns the value that the reply is.
+    ///
+    /// # Errors
+    /// A reply that is something else: what was expected, what came, and where.
+    fn from_reply(reply: ReplyRef<'a>) -> Result<Self, ConversionError>;
+
+    /// Returns a vector of such values: of bytes, a string; of pairs, all that a map can be.
+    ///
+    /// # Errors
+    /// A reply that is something else.
+    fn vec_from_reply(reply: ReplyRef<'a>) -> Result<Vec<Self>, ConversionError> {
+        collect(reply.as_elements()?)
+    }
+}
+
+impl<'a> ReplyRef<'a> {
+    /// Returns the value of Rust that the reply is: see [`FromReply`].
+    ///
+    /// # Errors
+    /// A reply that is something else: what was expected, what came, and where.
+    pub fn to<T: FromReply<'a>>(&self) -> Result<T, ConversionError> {
+        T::from_reply(*self)
+    }
+}
+
+/// Converts each element.
+pub(super) fn collect<'a, T, C>(elements: Elements<'a>) -> Result<C, ConversionError>
+where
+    T: FromReply<'a>,
+    C: FromIterator<T>,
+{
+    let convert = |(index, element): (_, ReplyRef<'a>)| {
+        element.to().map_err(|error: ConversionError| error.at(Place::Element(index)))
+    };
+    elements.enumerate().map(convert).collect()
+}
+
+/// Implements `FromReply` and `TryFrom` by an expression.
+macro_rules! from_reply {
+    ($($type:ty: $reply:ident => $value:expr;)*) => {$(
+        impl<'a> FromReply<'a> for $type {
+            #[inline]
+            fn from_reply($reply: ReplyRef<'a>) -> Result<Self, ConversionError> {
+                $value
+            }
+        }
+
+        from_reply!(try $type);
+    )*};
+    (try $type:ty) => {
+        impl<'a> TryFrom<ReplyRef<'a>> for $type {
+            type Error = ConversionError;
+
+            #[inline]
+            fn try_from(reply: ReplyRef<'a>) -> Result<Self, ConversionError> {
+                reply.to()
+            }
+        }
+    };
+}
+
+from_reply! {
+    &'a [u8]: reply => reply.as_bytes();
+    Cow<'a, [u8]>: reply => reply.to_bytes();
+    &'a str: reply => reply.as_str();
+    i64: reply => reply.as_i64();
+    f64: reply => reply.as_f64();
+    f32: reply => {
+        #[allow(clippy::cast_possible_truncation, reason = "the nearest there is")]
+        reply.as_f64().map(|value| value as Self)
+    };
+    bool: reply => reply.as_bool();
+    Elements<'a>: reply => reply.as_elements();
+    Pairs<'a>: reply => reply.as_pairs();
+    Cow<'a, str>: reply => match reply.to_bytes()? {
+        Cow::Borrowed(bytes) => core::str::from_utf8(bytes).ok().map(Cow::Borrowed),
+        Cow::Owned(bytes) => String::from_utf8(bytes).ok().map(Cow::Owned),
+    }
+    .ok_or_else(|| ConversionError::value(TEXT, reply.kind()));
+    String: reply => reply.to::<Cow<'_, str>>().map(Cow::into_owned);
+    Arc<str>: reply => reply.to::<Cow<'_, str>>().map(Into::into);
+    Box<str>: reply => reply.to::<String>().map(String::into_boxed_str);
+    Box<[u8]>: reply => reply.to_bytes().map(|bytes| bytes.into_owned().into());
+    Bytes: reply => reply.to_bytes().map(|bytes| bytes.into_owned().into());
+    ErrorReply: reply => match reply.as_error() {
+        Some(message) => Ok(Self(message.into())),
+        None => Err(ConversionError::kind("an error", &reply)),
+    };
+}
+
+impl<'a> FromReply<'a> for ReplyRef<'a> {
+    fn from_reply(reply: Self) -> Result<Self, ConversionError> {
+        Ok(reply)
+    }
+}
+
+impl<'a> FromReply<'a> for Reply {
+    fn from_reply(reply: ReplyRef<'a>) -> Result<Self, ConversionError> {
+        Ok(reply.into())
+    }
+}
+
+impl<'a> FromReply<'a> for () {
+    fn from_reply(reply: ReplyRef<'a>) -> Result<Self, ConversionError> {
+        if reply.is_error() { Err(ConversionError::kind("any reply", &reply)) } else { Ok(()) }
+    }
+}
+
+impl<'a> FromReply<'a> for u8 {
+    fn from_reply(reply: ReplyRef<'a>) -> Result<Self, ConversionError> {
+        let narrow = |value| Self::try_from(value).ok();
+        reply.number("an integer from 0 to 255", integer::parse, narrow)
+    }
+
+    fn vec_from_reply(reply: ReplyRef<'a>) -> Result<Vec<Self>, ConversionError> {
+        match reply.as_elements() {
+            Ok(elements) => collect(elements),
+            Err(_) => Ok(reply.to_bytes()?.into_owned()),
+        }
+    }
+}
+
+from_reply!(try u8);
+
+impl<'a> TryFrom<ReplyRef<'a>> for Vec<u8> {
+    type Error = ConversionError;
+
+    fn try_from(reply: ReplyRef<'a>) -> Result<Self, ConversionError> {
+        reply.to()
+    }
+}
+
+/// Implements `FromReply` and `TryFrom` for the other integers.
+macro_rules! from_integer {
+    ($($type:ty, $expected:literal;)*) => {from_reply! {$(
+        $type: reply => {
+            reply.number($expected, integer::parse, |value| Self::try_from(value).ok())
+        };
+    )*}};
+}
+
+from_integer! {
+    i8, "an integer from -128 to 127";
+    i16, "an integer of 16 bits";
+    i32, "an integer of 32 bits";
+    i128, "an integer of 128 bits";
+    isize, "an integer of the machine's size";
+    u16, "an unsigned integer of 16 bits";
+    u32, "an unsigned integer of 32 bits";
+    u64, "an unsigned integer";
+    u128, "an unsigned integer of 128 bits";
+    usize, "an unsigned integer of the machine's size";
+}
+
+impl<'a, T: FromReply<'a>> FromReply<'a> for Option<T> {
+    fn from_reply(reply: ReplyRef<'a>) -> Result<Self, ConversionError> {
+        reply.non_null().map(|reply| reply.to()).transpose()
+    }
+}
+
+impl<'a, T: FromReply<'a>> FromReply<'a> for Box<T> {
+    fn from_reply(reply: ReplyRef<'a>) -> Result<Self, ConversionError> {
+        reply.to().map(Self::new)
+    }
+}
+
+impl<'a, T: FromReply<'a>> FromReply<'a> for Result<T, ErrorReply> {
+    fn from_reply(reply: ReplyRef<'a>) -> Result<Self, ConversionError> {
+        match reply.as_error() {
+            Some(message) => Ok(Err(ErrorReply(message.to_owned()))),
+            None => reply.to().map(Ok),
+        }
+    }
+}
+
+/// The message of an error reply, kept.
+///
+/// ```
+/// use zresp::ErrorReply;
+///
+/// let frame = zresp::decode(b"*2\r\n:1\r\n-WRONGTYPE no list\r\n")?.expect("a whole frame");
+/// let results: Vec<Result<i64, ErrorReply>> = frame.reply.to()?;
+/// assert_eq!(results[0], Ok(1));
+/// assert_eq!(results[1].as_ref().unwrap_err().code(), b"WRONGTYPE");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct ErrorReply(Vec<u8>);
+
+impl ErrorReply {
+    /// Returns an error of this message: a code, a space and a text.
+    #[must_use]
+    pub fn new(message: impl Into<Vec<u8>>) -> Self {
+        Self(message.into())
+    }
+
+    /// Returns the whole message.
+    #[must_use]
+    pub fn message(&self) -> &[u8] {
+        &self.0
+    }
+
+    /// Returns the first word of the message: `ERR`, `WRONGTYPE`, `MOVED`.
+    #[must_use]
+    pub fn code(&self) -> &[u8] {
+        self.0.split(|byte| *byte == b' ').next().unwrap_or_default()
+    }
+}
+
+impl fmt::Display for ErrorReply {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        escape::text(&self.0, f)
+    }
+}
+
+impl fmt::Debug for ErrorReply {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "ErrorReply({self})")
+    }
+}
+
+impl core::error::Error for ErrorReply {}

@@ -1,0 +1,294 @@
+//! What servers know about their commands: arity, flags, ACL categories, and where the keys are.
+//!
+//! The table is what Redis 7.0.15 answers to `COMMAND`, made into source text by
+//! `cargo run -p zresp-command-table`.
+
+mod generated;
+mod keys;
+
+use bitflags::bitflags;
+
+use crate::command::CommandRef;
+use crate::decode::PartialCommand;
+
+pub use keys::{Key, Keys, KeysError, keys, partial_keys, shard_channels};
+
+bitflags! {
+    /// What a command is and when it may be called: the flags of `COMMAND`.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+    pub struct Flags: u32 {
+        /// May change data.
+        const WRITE = 1;
+        /// Reads data and never changes it: may go to a replica.
+        const READONLY = 1 << 1;
+        /// Refused when memory is short.
+        const DENYOOM = 1 << 2;
+        /// Comes from a module.
+        const MODULE = 1 << 3;
+        /// For administrators.
+        const ADMIN = 1 << 4;
+        /// Of publish and subscribe.
+        const PUBSUB = 1 << 5;
+        /// Refused in scripts.
+        const NOSCRIPT = 1 << 6;
+        /// May block its client.
+        const BLOCKING = 1 << 7;
+        /// Allowed while the server loads its data.
+        const LOADING = 1 << 8;
+        /// Allowed on a replica with stale data.
+        const STALE = 1 << 9;
+        /// Not shown by `MONITOR`.
+        const SKIP_MONITOR = 1 << 10;
+        /// Not logged by `SLOWLOG`.
+        const SKIP_SLOWLOG = 1 << 11;
+        /// Implies `ASKING`.
+        const ASKING = 1 << 12;
+        /// Constant or logarithmic in time.
+        const FAST = 1 << 13;
+        /// Allowed before authentication.
+        const NO_AUTH = 1 << 14;
+        /// May produce replication traffic although it does not write.
+        const MAY_REPLICATE = 1 << 15;
+        /// Refused while data is loaded asynchronously.
+        const NO_ASYNC_LOADING = 1 << 16;
+        /// Refused in a transaction.
+        const NO_MULTI = 1 << 17;
+        /// Keys are not at fixed places.
+        const MOVABLEKEYS = 1 << 18;
+        /// Allowed while a script or a function blocks the server.
+        const ALLOW_BUSY = 1 << 19;
+        /// May have no keys although there are places for them.
+        const NO_MANDATORY_KEYS = 1 << 20;
+        /// Refused unless the server is configured otherwise.
+        const PROTECTED = 1 << 21;
+    }
+
+    /// The ACL categories of a command.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+    pub struct Categories: u32 {
+        /// `@keyspace`
+        const KEYSPACE = 1;
+        /// `@read`
+        const READ = 1 << 1;
+        /// `@write`
+        const WRITE = 1 << 2;
+        /// `@set`
+        const SET = 1 << 3;
+        /// `@sortedset`
+        const SORTEDSET = 1 << 4;
+        /// `@list`
+        const LIST = 1 << 5;
+        /// `@hash`
+        const HASH = 1 << 6;
+        /// `@string`
+        const STRING = 1 << 7;
+        /// `@bitmap`
+        const BITMAP = 1 << 8;
+        /// `@hyperloglog`
+        const HYPERLOGLOG = 1 << 9;
+        /// `@geo`
+        const GEO = 1 << 10;
+        /// `@stream`
+        const STREAM = 1 << 11;
+        /// `@pubsub`
+        const PUBSUB = 1 << 12;
+        /// `@admin`
+        const ADMIN = 1 << 13;
+        /// `@fast`
+        const FAST = 1 << 14;
+        /// `@slow`
+        const SLOW = 1 << 15;
+        /// `@blocking`
+        const BLOCKING = 1 << 16;
+        /// `@dangerous`
+        const DANGEROUS = 1 << 17;
+        /// `@connection`
+        const CONNECTION = 1 << 18;
+        /// `@transaction`
+        const TRANSACTION = 1 << 19;
+        /// `@scripting`
+        const SCRIPTING = 1 << 20;
+    }
+
+    /// What a command does with a key. Where it depends on other arguments, all that it may do.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+    pub struct Access: u8 {
+        /// Reads the value, or what is known about it.
+        const READ = 1;
+        /// Changes, replaces or removes the value.
+        const WRITE = 1 << 1;
+        /// Gives out or copies some of the data.
+        const ACCESS = 1 << 2;
+        /// Changes data that may be there.
+        const UPDATE = 1 << 3;
+        /// Adds data, and takes none away.
+        const INSERT = 1 << 4;
+        /// Takes data away.
+        const DELETE = 1 << 5;
+    }
+}
+
+/// What is known of a command.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct CommandInfo {
+    /// The name in lower case; of a subcommand with that of its container: `config|get`.
+    pub name: &'static str,
+    /// The number of arguments, the name and that of the subcommand included; if negative, the least.
+    pub arity: i32,
+    /// The flags.
+    pub flags: Flags,
+    /// The ACL categories.
+    pub categories: Categories,
+    /// Where the keys are; [`keys`](keys()) finds them.
+    pub key_specs: &'static [KeySpec],
+    /// The full names of the subcommands of a container.
+    pub subcommands: &'static [&'static str],
+}
+
+impl CommandInfo {
+    /// Returns whether a command of so many arguments, the name included, is one.
+    #[must_use]
+    pub fn accepts(&self, arguments: usize) -> bool {
+        let arity = self.arity.unsigned_abs() as usize;
+        if self.arity < 0 { arguments >= arity } else { arguments == arity }
+    }
+}
+
+/// Where some keys of a command are, and what it does with them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct KeySpec {
+    /// What the command does with the keys.
+    pub access: Access,
+    /// Where the search begins.
+    pub begin: BeginSearch,
+    /// Which arguments from there on are keys.
+    pub find: FindKeys,
+    /// They are no keys, but belong to a slot as keys do: sharded channels.
+    pub is_not_key: bool,
+    /// The specification does not tell all keys.
+    pub is_incomplete: bool,
+}
+
+/// Where the search for keys begins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BeginSearch {
+    /// At an argument.
+    Index(usize),
+    /// Behind a keyword, in any letter case.
+    Keyword {
+        /// The keyword.
+        keyword: &'static str,
+        /// The first argument that may be it; if negative, counted from the end, and searched
+        /// backwards.
+        from: i32,
+    },
+    /// Not told by the specification.
+    Unknown,
+}
+
+/// Which arguments are keys.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FindKeys {
+    /// Those up to another.
+    Range {
+        /// The last one, counted from the first; if negative, from the end: −1 is the last argument.
+        last: i32,
+        /// How many arguments there are from one key to the next.
+        step: usize,
+        /// Of the arguments to the end only one part in so many, from 2 on.
+        limit: usize,
+    },
+    /// As many as an argument says.
+    Count {
+        /// Where the number is, from where the search begins.
+        index: usize,
+        /// Where the first key is, from where the search begins.
+        first: usize,
+        /// How many arguments there are from one key to the next.
+        step: usize,
+    },
+    /// Not told by the specification.
+    Unknown,
+}
+
+/// Returns what is known of a command by its name, in any letter case; of a subcommand by its full one.
+///
+/// ```
+/// use zresp::commands::{Flags, lookup};
+///
+/// let get = lookup(b"Get").expect("a command");
+/// assert_eq!((get.name, get.arity), ("get", 2));
+/// assert!(get.flags.contains(Flags::READONLY));
+/// assert!(lookup(b"CONFIG|GET").is_some_and(|info| info.flags.contains(Flags::ADMIN)));
+/// assert!(lookup(b"no such command").is_none());
+/// ```
+#[must_use]
+pub fn lookup(name: &[u8]) -> Option<&'static CommandInfo> {
+    find(&[name])
+}
+
+/// Returns what is known of a command: of its subcommand, if it has one.
+///
+/// ```
+/// use zresp::{Command, commands};
+///
+/// let request = zresp::commands(b"*2\r\n$6\r\nobject\r\n$4\r\nhelp\r\n").next().expect("a request")?;
+/// let Command::Array(command) = request.command else { panic!() };
+/// assert_eq!(commands::of(&command).map(|info| info.name), Some("object|help"));
+/// # Ok::<(), zresp::Error>(())
+/// ```
+#[must_use]
+pub fn of(command: &CommandRef<'_>) -> Option<&'static CommandInfo> {
+    find_info(command.name(), || command.arg(1))
+}
+
+/// Returns what is known of a command that is still arriving; `None` also if its name, or that of its
+/// subcommand, is not there yet.
+///
+/// ```
+/// use zresp::{CommandDecoder, commands};
+///
+/// let mut decoder = CommandDecoder::new();
+/// let buffer = b"*3\r\n$6\r\nCLIENT\r\n$7\r\nSETNAME\r\n$99999\r\nxxxx";
+/// assert!(decoder.decode(buffer)?.is_none());
+/// let partial = decoder.partial(buffer).expect("a command has begun");
+/// assert_eq!(commands::partial_of(&partial).map(|info| info.name), Some("client|setname"));
+/// # Ok::<(), zresp::Error>(())
+/// ```
+#[must_use]
+pub fn partial_of(command: &PartialCommand<'_>) -> Option<&'static CommandInfo> {
+    let info = find_info(command.name()?, || command.arg(1))?;
+    let has_subcommand = command.arg(1).is_some() || command.len() == 1;
+    (info.subcommands.is_empty() || has_subcommand).then_some(info)
+}
+
+/// Returns what is known of a command of this name, whose first argument may be that of a subcommand.
+fn find_info<'a>(
+    name: &[u8],
+    subcommand: impl FnOnce() -> Option<&'a [u8]>,
+) -> Option<&'static CommandInfo> {
+    let info = lookup(name)?;
+    if info.subcommands.is_empty() {
+        // The full name of a subcommand is no name of a command.
+        return (!name.contains(&b'|')).then_some(info);
+    }
+    match subcommand() {
+        Some(subcommand) => find(&[name, b"|", subcommand]),
+        None => Some(info),
+    }
+}
+
+/// Looks up a name that is given in parts.
+fn find(parts: &[&[u8]]) -> Option<&'static CommandInfo> {
+    let mut buffer = [0; generated::LONGEST];
+    let mut length = 0;
+    for part in parts {
+        buffer.get_mut(length..length + part.len())?.copy_from_slice(part);
+        length += part.len();
+    }
+    let name = buffer.get_mut(..length)?;
+    name.make_ascii_lowercase();
+    generated::COMMANDS.get(&*name)
+}

@@ -1,0 +1,300 @@
+//! What is inside the aggregates of a tree.
+//!
+//! All of them keep their values in one flat vector, those of pairs by turns: one way to walk, to clone
+//! and to drop, none of which recurses on the depth of the tree.
+
+use alloc::vec::{self, Vec};
+use core::fmt;
+use core::mem;
+use core::ops::{Deref, DerefMut};
+use core::slice;
+
+use smallvec::{SmallVec, smallvec};
+
+use crate::escape::VALUES;
+
+use super::{Builder, Reply, Walk};
+
+/// Values one after the other.
+#[derive(Default, PartialEq)]
+pub(super) struct Children(pub(super) Vec<Reply>);
+
+impl Children {
+    /// The values two by two, without a last one that is alone.
+    fn pairs(&self) -> impl DoubleEndedIterator<Item = (&Reply, &Reply)> {
+        self.0.chunks_exact(2).filter_map(|pair| Some((pair.first()?, pair.get(1)?)))
+    }
+}
+
+impl Clone for Children {
+    fn clone(&self) -> Self {
+        let clone = |reply: &Reply| match reply.children() {
+            None => reply.clone(),
+            Some(_) => Builder::of_walk(Walk::new(reply)),
+        };
+        Self(self.0.iter().map(clone).collect())
+    }
+}
+
+impl Drop for Children {
+    fn drop(&mut self) {
+        if self
+            .0
+            .iter()
+            .all(|reply| reply.children().is_none_or(|(_, children)| children.is_empty()))
+        {
+            return;
+        }
+        // Inner vectors are taken out before the ones that they lie in are dropped.
+        let mut vectors: SmallVec<[Vec<Reply>; 8]> = smallvec![mem::take(&mut self.0)];
+        while let Some(mut vector) = vectors.pop() {
+            vectors.extend(vector.iter_mut().filter_map(Reply::take_children));
+        }
+    }
+}
+
+/// The elements of an array, a set or a push: a `Vec<Reply>`.
+#[derive(Clone, Default, PartialEq)]
+pub struct Items {
+    pub(super) children: Children,
+    pub(super) is_streamed: bool,
+}
+
+impl Items {
+    /// Returns the same elements, to be written as a streamed aggregate, without their number in front.
+    #[must_use]
+    pub const fn streamed(mut self) -> Self {
+        self.is_streamed = true;
+        self
+    }
+
+    /// Returns whether they came, or are to be written, without their number in front.
+    #[must_use]
+    pub const fn is_streamed(&self) -> bool {
+        self.is_streamed
+    }
+
+    /// Returns the elements.
+    #[must_use]
+    pub fn into_vec(mut self) -> Vec<Reply> {
+        mem::take(&mut self.children.0)
+    }
+}
+
+impl Deref for Items {
+    type Target = Vec<Reply>;
+
+    fn deref(&self) -> &Vec<Reply> {
+        &self.children.0
+    }
+}
+
+impl DerefMut for Items {
+    fn deref_mut(&mut self) -> &mut Vec<Reply> {
+        &mut self.children.0
+    }
+}
+
+impl From<Vec<Reply>> for Items {
+    fn from(values: Vec<Reply>) -> Self {
+        Self { children: Children(values), is_streamed: false }
+    }
+}
+
+impl<T: Into<Reply>> FromIterator<T> for Items {
+    fn from_iter<I: IntoIterator<Item = T>>(values: I) -> Self {
+        values.into_iter().map(Into::into).collect::<Vec<_>>().into()
+    }
+}
+
+impl IntoIterator for Items {
+    type Item = Reply;
+    type IntoIter = vec::IntoIter<Reply>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.into_vec().into_iter()
+    }
+}
+
+impl<'a> IntoIterator for &'a Items {
+    type Item = &'a Reply;
+    type IntoIter = slice::Iter<'a, Reply>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.children.0.iter()
+    }
+}
+
+impl<'a> IntoIterator for &'a mut Items {
+    type Item = &'a mut Reply;
+    type IntoIter = slice::IterMut<'a, Reply>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.children.0.iter_mut()
+    }
+}
+
+impl fmt::Debug for Items {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.iter().take(VALUES)).finish()
+    }
+}
+
+/// The pairs of a map in their order, duplicate keys included.
+#[derive(Clone, Default, PartialEq)]
+pub struct Entries {
+    pub(super) children: Children,
+    pub(super) is_streamed: bool,
+}
+
+impl Entries {
+    /// Returns how many pairs there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.children.0.len() / 2
+    }
+
+    /// Returns whether there are no pairs.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.children.0.is_empty()
+    }
+
+    /// Adds a pair behind the others.
+    pub fn push(&mut self, key: impl Into<Reply>, value: impl Into<Reply>) {
+        self.children.0.extend([key.into(), value.into()]);
+    }
+
+    /// Takes out a pair; those behind it move up. `None` if there are not so many.
+    pub fn remove(&mut self, index: usize) -> Option<(Reply, Reply)> {
+        let at = index.checked_mul(2).filter(|at| *at + 1 < self.children.0.len())?;
+        let mut pair = self.children.0.drain(at..at + 2);
+        Some((pair.next()?, pair.next()?))
+    }
+
+    /// Returns the value of the last key that is a string of these bytes: the one that a `HashMap` of the
+    /// pairs would keep.
+    #[must_use]
+    pub fn get(&self, key: &[u8]) -> Option<&Reply> {
+        self.iter().rfind(|(found, _)| found.as_bytes() == Some(key)).map(|(_, value)| value)
+    }
+
+    /// Returns the value of the last key that is a string of these bytes, to change it.
+    pub fn get_mut(&mut self, key: &[u8]) -> Option<&mut Reply> {
+        self.iter_mut().rfind(|(found, _)| found.as_bytes() == Some(key)).map(|(_, value)| value)
+    }
+
+    /// Returns an iterator over the pairs.
+    #[must_use]
+    pub fn iter(&self) -> impl DoubleEndedIterator<Item = (&Reply, &Reply)> {
+        self.children.pairs()
+    }
+
+    /// Returns an iterator over the pairs, to change them.
+    pub fn iter_mut(&mut self) -> impl DoubleEndedIterator<Item = (&Reply, &mut Reply)> {
+        self.children.0.chunks_exact_mut(2).filter_map(|pair| match pair {
+            [key, value] => Some((&*key, value)),
+            _ => None,
+        })
+    }
+
+    /// Returns the same pairs, to be written as a streamed map, without their number in front.
+    #[must_use]
+    pub const fn streamed(mut self) -> Self {
+        self.is_streamed = true;
+        self
+    }
+
+    /// Returns whether they came, or are to be written, without their number in front.
+    #[must_use]
+    pub const fn is_streamed(&self) -> bool {
+        self.is_streamed
+    }
+
+    /// Returns the pairs.
+    #[must_use]
+    pub fn into_vec(mut self) -> Vec<(Reply, Reply)> {
+        let mut values = mem::take(&mut self.children.0).into_iter();
+        core::iter::from_fn(|| Some((values.next()?, values.next()?))).collect()
+    }
+}
+
+impl<K: Into<Reply>, V: Into<Reply>> FromIterator<(K, V)> for Entries {
+    fn from_iter<I: IntoIterator<Item = (K, V)>>(pairs: I) -> Self {
+        let values = pairs.into_iter().flat_map(|(key, value)| [key.into(), value.into()]);
+        Self { children: Children(values.collect()), is_streamed: false }
+    }
+}
+
+impl<K: Into<Reply>, V: Into<Reply>> Extend<(K, V)> for Entries {
+    fn extend<I: IntoIterator<Item = (K, V)>>(&mut self, pairs: I) {
+        for (key, value) in pairs {
+            self.push(key, value);
+        }
+    }
+}
+
+impl From<Vec<(Reply, Reply)>> for Entries {
+    fn from(pairs: Vec<(Reply, Reply)>) -> Self {
+        pairs.into_iter().collect()
+    }
+}
+
+impl IntoIterator for Entries {
+    type Item = (Reply, Reply);
+    type IntoIter = vec::IntoIter<(Reply, Reply)>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.into_vec().into_iter()
+    }
+}
+
+impl fmt::Debug for Entries {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_map().entries(self.iter().take(VALUES)).finish()
+    }
+}
+
+/// A reply and an attribute in front of it.
+#[derive(Clone, PartialEq)]
+pub struct Annotated {
+    /// The pairs of the attribute, then the reply.
+    pub(super) children: Children,
+}
+
+impl Annotated {
+    /// Returns a reply with an attribute of these pairs in front of it. An attribute is never streamed.
+    #[must_use]
+    pub fn new(mut attribute: Entries, reply: impl Into<Reply>) -> Self {
+        let mut children = mem::take(&mut attribute.children);
+        children.0.push(reply.into());
+        Self { children }
+    }
+
+    /// Returns an iterator over the pairs of the attribute.
+    #[must_use]
+    pub fn attribute(&self) -> impl DoubleEndedIterator<Item = (&Reply, &Reply)> {
+        self.children.pairs()
+    }
+
+    /// Returns the reply; it may be annotated by a further attribute.
+    #[must_use]
+    pub fn reply(&self) -> &Reply {
+        self.children.0.last().unwrap_or(&Reply::Null)
+    }
+
+    /// Returns the attribute and the reply.
+    #[must_use]
+    pub fn into_parts(mut self) -> (Entries, Reply) {
+        let mut children = mem::take(&mut self.children);
+        let reply = children.0.pop().unwrap_or(Reply::Null);
+        (Entries { children, is_streamed: false }, reply)
+    }
+}
+
+impl fmt::Debug for Annotated {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_map().entries(self.attribute().take(VALUES)).finish()?;
+        write!(f, " {:?}", self.reply())
+    }
+}

@@ -1,0 +1,187 @@
+//! The grammar of requests, byte by byte: commands as arrays, and inline commands.
+
+#![deny(clippy::arithmetic_side_effects)]
+
+use crate::error::{ErrorKind, Expected, unexpected};
+
+use crate::lex::inline;
+use crate::limits::InlinePolicy;
+
+use super::automaton::{Step, start};
+use super::levels::Ended;
+use super::state::{FirstToken, Inline, Place, Prefix, State, Then};
+use super::{Grammar, Scanner};
+
+/// How long an inline command may be, in bytes in front of its LF: Redis's limit.
+pub(crate) const INLINE_LIMIT: usize = 64 * 1024;
+
+impl Scanner {
+    /// Whether requests are read, and nothing of a command but perhaps its header.
+    pub(super) fn is_between_commands(&self) -> bool {
+        matches!(self.grammar, Grammar::Requests(_)) && self.levels.depth() == 0
+    }
+
+    /// Takes the first byte of a request.
+    pub(super) fn request(&mut self, policy: InlinePolicy, byte: u8, offset: usize) -> Step<Ended> {
+        self.state = match (policy, byte) {
+            (_, b'*') => start(Prefix::Command),
+            (InlinePolicy::Accept, _) => return self.inline(Inline::START, byte, offset),
+            (InlinePolicy::Refuse, b'\r') => State::Lf(Then::Value),
+            (InlinePolicy::Refuse, b'\n') => return Ok(self.skip(offset.saturating_add(1))),
+            (InlinePolicy::Refuse, _) => return unexpected(byte, Expected::Literal(b'*')),
+        };
+        Ok(Ended::Value)
+    }
+
+    /// Goes on behind something that is no command: an empty line, or an array without elements.
+    pub(super) fn skip(&mut self, offset: usize) -> Ended {
+        self.state = State::Value;
+        self.value_at = offset;
+        Ended::Value
+    }
+
+    /// Takes a byte of an inline command.
+    pub(super) fn inline(&mut self, mut inline: Inline, byte: u8, offset: usize) -> Step<Ended> {
+        if byte == b'\n' {
+            if !inline.end()? {
+                return Ok(self.skip(offset.saturating_add(1)));
+            }
+            self.state = State::Value;
+            return Ok(Ended::Frame);
+        }
+        if offset.saturating_sub(self.value_at) >= INLINE_LIMIT {
+            return Err(ErrorKind::InlineTooLong { limit: INLINE_LIMIT });
+        }
+        if byte == 0 {
+            return unexpected(byte, Expected::InlineText);
+        }
+        inline.take(byte)?;
+        let size = offset.saturating_sub(self.value_at).saturating_add(1);
+        if size.saturating_add(inline.unclosed()) > INLINE_LIMIT {
+            return Err(ErrorKind::InlineTooLong { limit: INLINE_LIMIT });
+        }
+        self.state = State::Inline(inline);
+        Ok(Ended::Value)
+    }
+}
+
+impl Inline {
+    const START: Self = Self { place: Place::Gap, first: FirstToken::START };
+
+    /// Takes a byte that is neither LF nor NUL.
+    fn take(&mut self, byte: u8) -> Step<()> {
+        self.place = match (self.place, byte) {
+            (Place::Gap | Place::Closed, byte) if inline::is_space(byte) => Place::Gap,
+            (Place::Closed, _) => return Err(ErrorKind::UnbalancedQuotes),
+            (Place::Token, byte) if inline::ends_token(byte) => {
+                self.first.end()?;
+                Place::Gap
+            }
+            (Place::Gap | Place::Token, b'"') => Place::Double,
+            (Place::Gap | Place::Token, b'\'') => Place::Single,
+            (Place::Double, b'"') | (Place::Single, b'\'') => {
+                self.first.end()?;
+                Place::Closed
+            }
+            (Place::Double, b'\\') => Place::Escape,
+            (Place::Single, b'\\') => Place::SingleEscape,
+            (Place::Escape, b'x') => Place::Hex(None),
+            (Place::Escape, _) => {
+                self.first.push(inline::unescape(byte));
+                Place::Double
+            }
+            (Place::Hex(None), byte) if byte.is_ascii_hexdigit() => Place::Hex(Some(byte)),
+            (Place::Hex(Some(high)), byte) if byte.is_ascii_hexdigit() => {
+                self.first.push(inline::from_hex(high, byte));
+                Place::Double
+            }
+            // Not the code of a byte after all: an `x` and what follows it.
+            (Place::Hex(high), byte) => {
+                self.first.push(b'x');
+                if let Some(high) = high {
+                    self.first.push(high);
+                }
+                self.place = Place::Double;
+                return self.take(byte);
+            }
+            (Place::SingleEscape, b'\'') => {
+                self.first.push(byte);
+                Place::Single
+            }
+            (Place::SingleEscape, byte) => {
+                self.first.push(b'\\');
+                self.place = Place::Single;
+                return self.take(byte);
+            }
+            (place @ (Place::Double | Place::Single), _) => {
+                self.first.push(byte);
+                place
+            }
+            (Place::Gap | Place::Token, _) => {
+                self.first.push(byte);
+                Place::Token
+            }
+        };
+        self.first.is_begun |= self.place != Place::Gap;
+        Ok(())
+    }
+
+    /// Ends the line: whether there is a command in it.
+    fn end(&mut self) -> Step<bool> {
+        match self.place {
+            Place::Gap | Place::Closed => {}
+            Place::Token => self.first.end()?,
+            _ => return Err(ErrorKind::UnbalancedQuotes),
+        }
+        Ok(self.first.is_begun)
+    }
+
+    /// The least number of bytes with which the line could be complete.
+    pub(super) fn needed(self) -> usize {
+        let a_token = usize::from(!self.first.is_begun);
+        self.unclosed().saturating_add(a_token).saturating_add(1)
+    }
+
+    /// The least number of bytes before the line may end.
+    fn unclosed(self) -> usize {
+        let other_token = usize::from(self.first.is_http());
+        match self.place {
+            Place::Gap | Place::Closed => 0,
+            Place::Token => other_token,
+            Place::Double | Place::Single => other_token.saturating_add(1),
+            Place::Hex(_) => 1,
+            Place::Escape | Place::SingleEscape => 2,
+        }
+    }
+}
+
+impl FirstToken {
+    const START: Self =
+        Self { is_begun: false, is_ended: false, length: 0, is_post: true, is_host: true };
+
+    /// Takes a byte of the token, as it is without quotes and escapes.
+    fn push(&mut self, byte: u8) {
+        if self.is_ended {
+            return;
+        }
+        let is_next = |word: &[u8]| {
+            word.get(usize::from(self.length)).is_some_and(|next| next.eq_ignore_ascii_case(&byte))
+        };
+        (self.is_post, self.is_host) =
+            (self.is_post && is_next(b"post"), self.is_host && is_next(b"host:"));
+        self.length = self.length.saturating_add(1);
+    }
+
+    /// Whether the token is one of those that an HTTP request begins with, or has in its second line.
+    const fn is_http(self) -> bool {
+        !self.is_ended && (self.is_post && self.length == 4 || self.is_host && self.length == 5)
+    }
+
+    fn end(&mut self) -> Step<()> {
+        if self.is_http() {
+            return Err(ErrorKind::HttpRequest);
+        }
+        self.is_ended = true;
+        Ok(())
+    }
+}

@@ -1,0 +1,105 @@
+//! How the last commands began.
+//!
+//! The header of a command and its name fit in two words. Where they are those of the command
+//! before, two comparisons take the place of reading two numbers and checking two line ends.
+
+use crate::lex::word;
+
+/// The most bytes that two words hold.
+const MOST: usize = 16;
+
+/// The header of an array and the bulk string behind it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Prefix {
+    first: u64,
+    second: u64,
+    mask: u64,
+    /// The length of the prefix in bytes.
+    size: usize,
+    values: u32,
+}
+
+impl Prefix {
+    /// Matches nothing.
+    pub(crate) const NONE: Self = Self { first: 0, second: 1, mask: 0, size: 0, values: 0 };
+
+    /// Takes notice of a validated frame of `values` bulk strings whose first bytes are in the word,
+    /// and the first of which ends `size` bytes into it: its prefix is remembered if the last frame
+    /// of this kind had the same word.
+    #[inline]
+    pub(crate) fn notice(&mut self, word: u64, wire: &[u8], size: usize, values: u32) {
+        if self.first == word {
+            self.remember(wire, size, values);
+        } else {
+            *self = Self { first: word, ..Self::NONE };
+        }
+    }
+
+    #[cold]
+    fn remember(&mut self, wire: &[u8], size: usize, values: u32) {
+        let Some(second) = wire.get(8..).and_then(word::first) else { return };
+        if (9..=MOST).contains(&size) {
+            let mask = u64::MAX >> (64 - 8 * (size - 8));
+            *self = Self { second: second & mask, mask, size, values, ..*self };
+        }
+    }
+
+    /// Passes over the prefix, if the input begins with it: how many values the array has, and
+    /// what is behind the first of them.
+    #[inline(always)]
+    pub(crate) fn pass<'a>(&self, input: &'a [u8]) -> Option<(u32, &'a [u8])> {
+        let (first, behind) = input.split_first_chunk()?;
+        let second = behind.first_chunk()?;
+        let is_same = u64::from_le_bytes(*first) == self.first
+            && u64::from_le_bytes(*second) & self.mask == self.second;
+        if is_same { Some((self.values, input.get(self.size..)?)) } else { None }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A prefix that has taken notice of these commands.
+    fn of(commands: &[&str]) -> Prefix {
+        let mut prefix = Prefix::NONE;
+        for command in commands {
+            let bytes = command.as_bytes();
+            let name: usize = command[5..6].parse().unwrap();
+            let values = command[1..2].parse().unwrap();
+            prefix.notice(word::first(bytes).unwrap(), bytes, 10 + name, values);
+        }
+        prefix
+    }
+
+    #[test]
+    fn a_command_is_passed_as_far_as_it_begins_like_two_before() {
+        const GET: &str = "*2\r\n$3\r\nGET\r\n$3\r\nkey\r\n";
+        for other in [
+            GET,
+            "*2\r\n$3\r\nGET\r\n$10\r\n..........\r\n",
+            "*2\r\n$3\r\nDEL\r\n$3\r\nkey\r\n",
+            "*2\r\n$4\r\nINCR\r\n$3\r\nkey\r\n",
+            "*3\r\n$3\r\nGET\r\n$3\r\nkey\r\n$1\r\nx\r\n",
+            "*2\r\n$3\r\nGETx\n$3\r\nkey\r\n",
+            "\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0",
+        ] {
+            let begins_alike = other.as_bytes()[..13] == GET.as_bytes()[..13];
+            let expected = begins_alike.then(|| (2, &other.as_bytes()[13..]));
+            assert_eq!(of(&[GET, GET]).pass(other.as_bytes()), expected, "{other:?}");
+            assert_eq!(of(&[GET]).pass(other.as_bytes()), None, "{other:?} after one");
+            assert_eq!(of(&[]).pass(other.as_bytes()), None, "{other:?} after none");
+        }
+        assert_eq!(of(&[GET, GET]).pass(&GET.as_bytes()[..15]), None);
+    }
+
+    #[test]
+    fn names_that_do_not_fit_in_two_words_are_not_remembered() {
+        let command = "*2\r\n$7\r\nPFCOUNT\r\n$1\r\nk\r\n";
+        assert_eq!(of(&[command, command]).pass(command.as_bytes()), None);
+        let command = "*1\r\n$4\r\nPING\r\n";
+        let twice = command.repeat(2);
+        let expected = Some((1, command.as_bytes()));
+        assert_eq!(of(&[command, command]).pass(twice.as_bytes()), expected);
+    }
+}

@@ -1,0 +1,218 @@
+//! The layout of a frame, to recognise frames that are alike.
+//!
+//! Traffic comes in runs: `GET` with keys of one length, values of one length, `+OK`. A frame is alike if
+//! its headers, and the line ends in front of them, are the same bytes in the same places. Comparing
+//! these takes no parsing, and no comparison waits for another: the frame is passed at once, and the
+//! branch predictor runs ahead to the next.
+
+use core::num::NonZeroUsize;
+
+use crate::lex::word;
+
+/// How many words of a frame are compared behind the first: enough for a command of three short
+/// arguments.
+const WORDS: usize = 2;
+
+/// A frame without its payloads.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Template {
+    /// The first bytes.
+    mask: u64,
+    bytes: u64,
+    /// The places compared in an array; those not needed match anything.
+    words: [Place; WORDS],
+    /// The length of the frame in bytes.
+    size: NonZeroUsize,
+    /// The length of its first header.
+    header: usize,
+    form: Form,
+}
+
+/// The forms of frames that are recognised.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Form {
+    Bulk,
+    /// A simple string that fits in one word, all of which is compared.
+    Simple,
+    /// An array of so many bulk strings.
+    Array(u32),
+}
+
+/// Up to eight bytes that are the same in all frames that are alike.
+#[derive(Debug, Clone, Copy)]
+struct Place {
+    at: usize,
+    mask: u64,
+    bytes: u64,
+}
+
+impl Template {
+    /// Returns the layout of a validated frame; `None` for one of other forms, and for one too long.
+    #[inline]
+    pub(crate) fn of(wire: &[u8]) -> Option<Self> {
+        let word = word::first(wire)?;
+        let mut words = [Place::ANY; WORDS];
+        let (form, header, mut at) = match (word::first_byte(word), word::number(word)) {
+            (b'*', Some((elements, header))) => (Form::Array(elements), header, header),
+            (b'$', Some((_, header))) => (Form::Bulk, header, 0),
+            (b'+', _) => (Form::Simple, 1, wire.len()),
+            _ => return None,
+        };
+        let fixed = if form == Form::Simple { wire.len() } else { header };
+        let mut first = Place::of(wire, 0, fixed)?;
+        let mut free = words.iter_mut();
+        while at < wire.len() {
+            let tail = wire.get(at..)?;
+            let (bulk_header, payload, _) = word::bulk(word::first(tail)?, tail)?;
+            let end = at + bulk_header;
+            // An array's own header and that of its first element may fit in one word.
+            match Place::of(wire, 0, end) {
+                Some(both) => first = both,
+                // With the line end in front.
+                None => *free.next()? = Place::of(wire, at.checked_sub(2)?, end)?,
+            }
+            at = end + payload.len() + 2;
+        }
+        let Place { mask, bytes, .. } = first;
+        Some(Self { mask, bytes, words, size: NonZeroUsize::new(wire.len())?, header, form })
+    }
+
+    /// Returns the frame that the input begins with, if it is alike.
+    #[inline(always)]
+    pub(crate) fn matches<'a>(&self, input: &'a [u8]) -> Option<Alike<'a>> {
+        let word = u64::from_le_bytes(*input.first_chunk()?);
+        if word & self.mask != self.bytes {
+            return None;
+        }
+        let wire = input.get(..self.size.get())?;
+        let body = wire.strip_suffix(b"\r\n")?;
+        // Each form by itself, for its view to be made in its own branch of the caller's loop.
+        match self.form {
+            form @ Form::Bulk => {
+                let content = body.get(self.header..).unwrap_or_default();
+                Some(Alike { wire, content, header: self.header, form })
+            }
+            form @ Form::Simple => {
+                let content = body.get(1..).unwrap_or_default();
+                Some(Alike { wire, content, header: self.header, form })
+            }
+            form @ Form::Array(_) => {
+                let [second, third] = &self.words;
+                let is_alike = second.is_in(wire) && third.is_in(wire);
+                let content = wire.get(self.header..).unwrap_or_default();
+                is_alike.then_some(Alike { wire, content, header: self.header, form })
+            }
+        }
+    }
+}
+
+/// A frame that a template matched.
+pub(crate) struct Alike<'a> {
+    /// The whole frame.
+    pub(crate) wire: &'a [u8],
+    /// The payload or the text; the elements of an array.
+    pub(crate) content: &'a [u8],
+    /// The size of the first header in bytes.
+    pub(crate) header: usize,
+    pub(crate) form: Form,
+}
+
+impl Place {
+    /// Matches any eight bytes.
+    const ANY: Self = Self { at: 0, mask: 0, bytes: 0 };
+
+    /// The bytes from `at` to `end`, if they fit in a word that lies in the frame.
+    fn of(wire: &[u8], at: usize, end: usize) -> Option<Self> {
+        let size = end.checked_sub(at).filter(|size| (1..=8).contains(size))?;
+        let word = word::first(wire.get(at..)?)?;
+        let mask = u64::MAX >> (64 - 8 * size);
+        Some(Self { at, mask, bytes: word & mask })
+    }
+
+    #[inline(always)]
+    fn is_in(&self, wire: &[u8]) -> bool {
+        let word = wire.get(self.at..).and_then(|tail| tail.first_chunk());
+        word.is_some_and(|bytes| u64::from_le_bytes(*bytes) & self.mask == self.bytes)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_frames_of_the_same_headers_are_alike() {
+        let frames: [&[u8]; 16] = [
+            b"$8\r\nabcdefgh\r\n",
+            b"$10\r\nabcdefghij\r\n",
+            b"$100\r\n\r\n",
+            b"*2\r\n$3\r\nGET\r\n$3\r\nkey\r\n",
+            b"*2\r\n$3\r\nGET\r\n$4\r\nkeys\r\n",
+            b"*2\r\n$4\r\nGETX\r\n$2\r\nke\r\n",
+            b"*1\r\n$12\r\nGETX$2ke....\r\n",
+            b"*3\r\n$3\r\nSET\r\n$3\r\nkey\r\n$5\r\nvalue\r\n",
+            b"*3\r\n$3\r\nSET\r\n$5\r\nvalue\r\n$3\r\nkey\r\n",
+            b"*3\r\n$3\r\nSET\r\n$16\r\n0123456789abcdef\r\n$100\r\n",
+            b"*1\r\n$4\r\nPING\r\n",
+            b"*1\r\n$4\r\nPONG\r\n",
+            b"+OK\r\n",
+            b"+KO\r\n",
+            b"+QUEUE\r\n",
+            b"+QUEUED\r\n",
+        ];
+        let mut learned = 0;
+        for frame in frames {
+            let Some(template) = Template::of(frame) else { continue };
+            learned += 1;
+            for other in frames {
+                let other_is_alike = Template::of(other).is_some_and(|of_other| {
+                    let words = |template: &Template| {
+                        let places = template.words.map(|place| (place.at, place.bytes));
+                        (template.bytes, places)
+                    };
+                    words(&of_other) == words(&template) && other.len() == frame.len()
+                });
+                // A frame shorter than a word needs something behind it.
+                let needs_more = other.len() < 8;
+                assert_eq!(template.matches(other).is_some(), other_is_alike && !needs_more);
+                let longer = [other, b"*1\r\n"].concat();
+                assert_eq!(template.matches(&longer).is_some(), other_is_alike);
+            }
+            for cut in 0..frame.len() {
+                assert!(template.matches(&frame[..cut]).is_none());
+            }
+            for place in 0..2 {
+                let mut broken = frame.to_vec();
+                broken[frame.len() - 2 + place] = b'x';
+                assert!(template.matches(&broken).is_none());
+            }
+        }
+        assert_eq!(learned, 13, "frames whose layout is learned");
+    }
+
+    #[test]
+    fn every_byte_is_compared_but_those_of_payloads() {
+        // What is the same in all frames that are alike, and what is not, by turns.
+        let frames: [&[&str]; 6] = [
+            &["$8\r\n", "abcdefgh", "\r\n"],
+            &["+QUEUE\r\n"],
+            &["*1\r\n$4\r\n", "PING", "\r\n"],
+            &["*2\r\n$3\r\n", "GET", "\r\n$3\r\n", "key", "\r\n"],
+            &["*3\r\n$3\r\n", "SET", "\r\n$3\r\n", "key", "\r\n$5\r\n", "value", "\r\n"],
+            &["*3\r\n$3\r\n", "SET", "\r\n$16\r\n", "0123456789abcdef", "\r\n$0\r\n", "", "\r\n"],
+        ];
+        for frame in frames {
+            let wire = frame.concat();
+            let template = Template::of(wire.as_bytes()).unwrap();
+            let is_fixed = frame
+                .iter()
+                .enumerate()
+                .flat_map(|(number, part)| part.bytes().map(move |_| number % 2 == 0));
+            for (place, is_fixed) in is_fixed.enumerate() {
+                let mut other = wire.clone().into_bytes();
+                other[place] ^= 1;
+                assert_eq!(template.matches(&other).is_none(), is_fixed, "{wire:?} at {place}");
+            }
+        }
+    }
+}

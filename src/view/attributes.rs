@@ -1,0 +1,108 @@
+//! The attributes in front of a value.
+
+#![deny(clippy::arithmetic_side_effects)]
+
+use core::iter::FusedIterator;
+
+use super::header;
+use super::values::Values;
+use super::{AnnotatedPairs, Decoded, Pairs, ReplyRef};
+
+/// The attributes that annotate a value: none, one, or several one behind the other.
+#[derive(Clone, Copy)]
+pub struct Attributes<'a> {
+    wire: &'a [u8],
+}
+
+impl<'a> Attributes<'a> {
+    #[inline]
+    pub(super) const fn new(wire: &'a [u8]) -> Self {
+        Self { wire }
+    }
+
+    /// Returns whether there are none: an attribute without pairs counts as one.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.wire.is_empty()
+    }
+
+    /// Returns the wire bytes of the attributes.
+    #[must_use]
+    pub const fn wire(&self) -> &'a [u8] {
+        self.wire
+    }
+
+    /// Returns an iterator over the pairs of all the attributes, in order.
+    #[must_use]
+    pub const fn iter(&self) -> AttributePairs<'a> {
+        AttributePairs(self.annotated())
+    }
+
+    /// Returns an iterator over the pairs of all the attributes in which keys and values come with
+    /// attributes of their own and with their wire bytes.
+    #[must_use]
+    pub const fn annotated(&self) -> AnnotatedAttributePairs<'a> {
+        let none = Pairs::new(Values::new(&[], Some(0)));
+        AnnotatedAttributePairs { pairs: none.annotated(), rest: self.wire }
+    }
+}
+
+impl<'a> IntoIterator for Attributes<'a> {
+    type Item = (ReplyRef<'a>, ReplyRef<'a>);
+    type IntoIter = AttributePairs<'a>;
+
+    fn into_iter(self) -> AttributePairs<'a> {
+        self.iter()
+    }
+}
+
+impl<'a> IntoIterator for &Attributes<'a> {
+    type Item = (ReplyRef<'a>, ReplyRef<'a>);
+    type IntoIter = AttributePairs<'a>;
+
+    fn into_iter(self) -> AttributePairs<'a> {
+        self.iter()
+    }
+}
+
+/// The pairs of the attributes of a value: see [`Attributes::iter`].
+#[derive(Clone)]
+pub struct AttributePairs<'a>(AnnotatedAttributePairs<'a>);
+
+impl<'a> Iterator for AttributePairs<'a> {
+    type Item = (ReplyRef<'a>, ReplyRef<'a>);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let (key, value) = self.0.next()?;
+        Some((key.reply, value.reply))
+    }
+}
+
+impl FusedIterator for AttributePairs<'_> {}
+
+/// The pairs of the attributes of a value, themselves annotated: see [`Attributes::annotated`].
+#[derive(Clone)]
+pub struct AnnotatedAttributePairs<'a> {
+    /// What is left of the attribute in progress.
+    pairs: AnnotatedPairs<'a>,
+    /// The attributes behind it.
+    rest: &'a [u8],
+}
+
+impl<'a> Iterator for AnnotatedAttributePairs<'a> {
+    type Item = (Decoded<'a>, Decoded<'a>);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        while self.pairs.pairs().is_empty() {
+            let opening = header::opening(self.rest)?;
+            let values = opening.values()?;
+            let body = self.rest.get(opening.size..)?;
+            let (pairs, rest) = body.split_at_checked(header::size(body, values)?)?;
+            self.pairs = Pairs::new(Values::new(pairs, Some(values))).annotated();
+            self.rest = rest;
+        }
+        self.pairs.next()
+    }
+}
+
+impl FusedIterator for AnnotatedAttributePairs<'_> {}

@@ -1,0 +1,156 @@
+//! Replies as a person reads them: on one line, and bounded in length.
+
+use core::fmt::{self, Write};
+
+use smallvec::SmallVec;
+
+use crate::escape::{self, VALUES, bytes};
+use crate::kind::Kind;
+
+use super::{
+    AnnotatedAttributePairs, AnnotatedElements, AnnotatedPairs, AttributePairs, Attributes, Chunks,
+    Decoded, Elements, Pairs, ReplyRef, Token, Tokens,
+};
+
+impl fmt::Debug for ReplyRef<'_> {
+    /// Writes the reply on one line, as `Array[Bulk("GET"), Integer(1)]`: at most 64 values and 64
+    /// bytes of each payload, with `…` for the rest.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        flat(self.tokens(), f)
+    }
+}
+
+impl fmt::Debug for Decoded<'_> {
+    /// Writes the attributes and the reply, as for a [`ReplyRef`].
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        flat(self.tokens(), f)
+    }
+}
+
+impl fmt::Debug for Tokens<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        flat(self.clone(), f)
+    }
+}
+
+impl fmt::Debug for Elements<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        flat(ReplyRef::Array(*self).tokens(), f)
+    }
+}
+
+impl fmt::Debug for Pairs<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        flat(ReplyRef::Map(*self).tokens(), f)
+    }
+}
+
+impl fmt::Debug for AnnotatedElements<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.elements().fmt(f)
+    }
+}
+
+impl fmt::Debug for AnnotatedPairs<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.pairs().fmt(f)
+    }
+}
+
+impl fmt::Debug for Attributes<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        flat(Tokens::of_wire(self.wire()), f)
+    }
+}
+
+impl fmt::Debug for AttributePairs<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.clone().take(VALUES)).finish()
+    }
+}
+
+impl fmt::Debug for AnnotatedAttributePairs<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.clone().take(VALUES)).finish()
+    }
+}
+
+impl fmt::Debug for Chunks<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        escape::list("Streamed", *self, f)
+    }
+}
+
+/// An aggregate whose values are being written.
+struct Open {
+    kind: Kind,
+    /// Values written so far; an attribute counts with the value that it annotates.
+    written: usize,
+}
+
+/// Writes tokens as a nested text, without recursion.
+pub(crate) fn flat<'a>(
+    tokens: impl Iterator<Item = Token<'a>>,
+    f: &mut fmt::Formatter<'_>,
+) -> fmt::Result {
+    let mut open = SmallVec::<[Open; 16]>::new();
+    let mut values = 0;
+    let mut annotated = false;
+    for token in tokens {
+        if let Token::Close(kind) = token {
+            open.pop();
+            f.write_char(if kind.has_pairs() { '}' } else { ']' })?;
+            annotated = kind == Kind::Attribute;
+            continue;
+        }
+        if annotated {
+            f.write_char(' ')?;
+        } else if let Some(Open { kind, written }) = open.last_mut() {
+            match *written {
+                0 => {}
+                odd if kind.has_pairs() && odd % 2 == 1 => f.write_str(": ")?,
+                _ => f.write_str(", ")?,
+            }
+            *written += 1;
+        }
+        annotated = false;
+        values += 1;
+        if values > VALUES {
+            return f.write_char('…');
+        }
+        match token {
+            Token::Open { kind, len } => {
+                let streamed = if len.is_none() { "?" } else { "" };
+                let bracket = if kind.has_pairs() { '{' } else { '[' };
+                write!(f, "{kind:?}{streamed}{bracket}")?;
+                open.push(Open { kind, written: 0 });
+            }
+            Token::Scalar(reply) => scalar(reply, f)?,
+            Token::Close(_) => {}
+        }
+    }
+    Ok(())
+}
+
+fn scalar(reply: ReplyRef<'_>, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    let payload = match reply {
+        ReplyRef::Streamed(chunks) => return write!(f, "{chunks:?}"),
+        ReplyRef::Integer(value) => return write!(f, "Integer({value})"),
+        ReplyRef::Double(value) => return write!(f, "Double({value})"),
+        ReplyRef::Boolean(value) => return write!(f, "Boolean({value})"),
+        ReplyRef::Simple(text)
+        | ReplyRef::Error(text)
+        | ReplyRef::Bulk(text)
+        | ReplyRef::BigNumber(text)
+        | ReplyRef::BulkError(text) => text,
+        ReplyRef::Verbatim { format, text } => {
+            write!(f, "Verbatim({}: ", format.escape_ascii())?;
+            bytes(text, f)?;
+            return f.write_char(')');
+        }
+        _ => return write!(f, "{:?}", reply.kind()),
+    };
+    write!(f, "{:?}(", reply.kind())?;
+    bytes(payload, f)?;
+    f.write_char(')')
+}

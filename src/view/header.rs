@@ -1,0 +1,317 @@
+//! Reading a value again, after the scanner has validated it.
+//!
+//! Nothing here can fail on validated bytes. On others every function answers `None` and nothing
+//! panics.
+
+use crate::kind::Kind;
+use crate::lex::{constant, double, integer, line, word};
+use crate::limits::Limits;
+use crate::validate::Scanner;
+
+use super::values::Values;
+use super::{Chunks, ReplyRef};
+
+/// Where the value at the front of some bytes ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Extent {
+    /// With the bytes.
+    Exact,
+    /// Somewhere before their end, or with it.
+    Within,
+}
+
+/// What stands between a type byte and its CRLF.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Length {
+    Known(usize),
+    Null,
+    Streamed,
+}
+
+/// Splits off a bulk string with a short header, checking all of it, and says what is behind it.
+/// `word` is the first bytes.
+#[inline(always)]
+pub(crate) fn bulk_string(word: u64, bytes: &[u8]) -> Option<(&[u8], &[u8])> {
+    let (_, payload, rest) = word::bulk(word, bytes)?;
+    Some((payload, rest))
+}
+
+/// Splits off an integer of one digit.
+#[inline(always)]
+pub(crate) fn flag(bytes: &[u8]) -> Option<(i64, &[u8])> {
+    let (line, rest) = bytes.split_first_chunk()?;
+    integer::is_flag(u32::from_le_bytes(*line)).then_some((i64::from(line[1] & 0xf), rest))
+}
+
+/// Splits off a value that is a line, checking all of it, and says what is behind it. `None` for
+/// what is rare, cut or wrong.
+#[inline(always)]
+pub(crate) fn line(word: u64, bytes: &[u8]) -> Option<(ReplyRef<'_>, &[u8])> {
+    match word::first_byte(word) {
+        b':' => {
+            let (value, rest) = integer::line(word, bytes)?;
+            Some((ReplyRef::Integer(value), rest))
+        }
+        b'+' => {
+            let (text, rest) = line::split(word, bytes)?;
+            Some((ReplyRef::Simple(text), rest))
+        }
+        b'-' => {
+            let (text, rest) = line::split(word, bytes)?;
+            Some((ReplyRef::Error(text), rest))
+        }
+        b',' => {
+            let (value, size) = double::line(bytes)?;
+            Some((ReplyRef::Double(value), bytes.get(size.get()..)?))
+        }
+        _ => {
+            let (constant, size) = constant::line(word)?;
+            Some((ReplyRef::constant(constant), bytes.get(size..)?))
+        }
+    }
+}
+
+/// Returns the value at the front of the bytes, which is no attribute, and its size.
+#[inline(always)]
+pub(crate) fn value(bytes: &[u8], extent: Extent) -> Option<(ReplyRef<'_>, usize)> {
+    match bytes.first()? {
+        b'+' | b'-' | b'(' if extent == Extent::Exact => Some((whole_text(bytes)?, bytes.len())),
+        b'$' => bulk(bytes),
+        b'*' | b'~' | b'%' | b'>' => aggregate(bytes, extent),
+        b':' | b',' | b'+' | b'-' => match word::first(bytes).and_then(|word| line(word, bytes)) {
+            Some((reply, rest)) => Some((reply, bytes.len() - rest.len())),
+            None => rare(bytes),
+        },
+        _ => rare(bytes),
+    }
+}
+
+/// The text of a line that ends with the bytes: no need to look for its end.
+fn whole_text(bytes: &[u8]) -> Option<ReplyRef<'_>> {
+    let text = bytes.get(1..bytes.len().checked_sub(2)?)?;
+    match bytes.first()? {
+        b'+' => Some(ReplyRef::Simple(text)),
+        b'-' => Some(ReplyRef::Error(text)),
+        b'(' => Some(ReplyRef::BigNumber(text)),
+        _ => None,
+    }
+}
+
+/// Returns a value of the rarer kinds, and numbers of the rarer forms.
+#[inline(never)]
+fn rare(bytes: &[u8]) -> Option<(ReplyRef<'_>, usize)> {
+    let (&first, rest) = bytes.split_first()?;
+    let (reply, size) = match first {
+        b'!' | b'=' => {
+            let (payload, size) = payload(bytes)?;
+            if first == b'!' {
+                return Some((ReplyRef::BulkError(payload), size));
+            }
+            let (format, text) = payload.split_first_chunk()?;
+            return Some((ReplyRef::Verbatim { format, text: text.get(1..)? }, size));
+        }
+        _ => {
+            let text = rest.get(..line::break_at(rest)?)?;
+            let reply = match first {
+                b'+' => ReplyRef::Simple(text),
+                b'-' => ReplyRef::Error(text),
+                b':' => ReplyRef::Integer(integer::parse(text)?),
+                b',' => ReplyRef::Double(double::parse(text)?),
+                b'(' => ReplyRef::BigNumber(text),
+                b'#' => ReplyRef::Boolean(text == b"t"),
+                b'_' => ReplyRef::Null,
+                _ => return None,
+            };
+            (reply, text.len() + 3)
+        }
+    };
+    Some((reply, size))
+}
+
+/// Returns the length behind the type byte, and the size of the header.
+#[inline(always)]
+pub(crate) fn length(bytes: &[u8]) -> Option<(Length, usize)> {
+    match word::number(word::first(bytes)?) {
+        Some((length, size)) => Some((Length::Known(length as usize), size)),
+        None => rare_length(bytes),
+    }
+}
+
+#[cold]
+fn rare_length(bytes: &[u8]) -> Option<(Length, usize)> {
+    let text = bytes.get(1..)?;
+    let digits = text.get(..line::break_at(text)?)?;
+    let length = match digits {
+        b"-1" => Length::Null,
+        b"?" => Length::Streamed,
+        _ => Length::Known(integer::parse(digits)?),
+    };
+    Some((length, digits.len() + 3))
+}
+
+/// Returns the size of `values` values, with their attributes, at the front of the bytes.
+pub(crate) fn size(bytes: &[u8], values: u32) -> Option<usize> {
+    let (rest, owed) = skip(bytes, values);
+    let skipped = bytes.len() - rest.len();
+    if owed == 0 {
+        return Some(skipped);
+    }
+    Some(skipped + Scanner::values(Limits::none(), owed).advance(rest).ok()??)
+}
+
+/// Passes over values without attributes, streamed forms and rare headers: what is behind them, and
+/// how many values are left there. All these have been validated, so a sum is enough to know how
+/// many values are owed, at any depth.
+fn skip(mut bytes: &[u8], mut owed: u32) -> (&[u8], u32) {
+    while owed > 0 {
+        let Some(word) = word::first(bytes) else { break };
+        let first = word::first_byte(word);
+        let (size, values) = match (first, word::number(word)) {
+            (b'$', Some((length, header))) => (header + length as usize + 2, 0),
+            (b'*' | b'~' | b'>', Some((length, header))) => (header, length),
+            (b'%', Some((length, header))) => (header, 2 * length),
+            (b':', Some((_, header))) => (header, 0),
+            (b'+' | b'-' | b':' | b',' | b'(' | b'_' | b'#', _) => match line::break_at(bytes) {
+                Some(length) => (length + 2, 0),
+                None => break,
+            },
+            _ => break,
+        };
+        let (Some(rest), Some(sum)) = (bytes.get(size..), (owed - 1).checked_add(values)) else {
+            break;
+        };
+        (bytes, owed) = (rest, sum);
+        // Most values are bulk strings behind bulk strings.
+        while let (1.., Some(chunk)) = (owed, bytes.first_chunk()) {
+            let word = u64::from_le_bytes(*chunk);
+            let (b'$', Some((length, header))) = (word::first_byte(word), word::number(word))
+            else {
+                break;
+            };
+            let Some(rest) = bytes.get(header + length as usize + 2..) else { break };
+            (bytes, owed) = (rest, owed - 1);
+        }
+    }
+    (bytes, owed)
+}
+
+/// Returns the size of the attributes in front of a value.
+#[inline]
+pub(crate) fn attributes_size(bytes: &[u8]) -> Option<usize> {
+    if bytes.first() == Some(&b'|') { rest_of_attributes(bytes) } else { Some(0) }
+}
+
+#[cold]
+fn rest_of_attributes(bytes: &[u8]) -> Option<usize> {
+    let mut at = 0;
+    while bytes.get(at)? == &b'|' {
+        let (Length::Known(pairs), header) = length(bytes.get(at..)?)? else { return None };
+        let values = u32::try_from(pairs.checked_mul(2)?).ok()?;
+        at += header;
+        at += size(bytes.get(at..)?, values)?;
+    }
+    Some(at)
+}
+
+#[inline]
+fn bulk(bytes: &[u8]) -> Option<(ReplyRef<'_>, usize)> {
+    match length(bytes)? {
+        (Length::Known(length), header) => {
+            let end = header.checked_add(length)?;
+            Some((ReplyRef::Bulk(bytes.get(header..end)?), end + 2))
+        }
+        (Length::Null, header) => Some((ReplyRef::NullBulk, header)),
+        (Length::Streamed, header) => {
+            let chunks = bytes.get(header..)?;
+            let size = chunks_size(chunks)?;
+            Some((ReplyRef::Streamed(Chunks::new(chunks.get(..size)?)), header + size + 4))
+        }
+    }
+}
+
+/// The size of a streamed string's chunks without the last, empty one.
+fn chunks_size(bytes: &[u8]) -> Option<usize> {
+    let mut at = 0usize;
+    loop {
+        match length(bytes.get(at..)?)? {
+            (Length::Known(0), _) => return Some(at),
+            (Length::Known(length), header) => {
+                at = at.checked_add(header)?.checked_add(length)?.checked_add(2)?;
+            }
+            _ => return None,
+        }
+    }
+}
+
+/// Returns the payload with its length in front, and the size of both.
+#[inline]
+pub(crate) fn payload(bytes: &[u8]) -> Option<(&[u8], usize)> {
+    let (Length::Known(length), header) = length(bytes)? else { return None };
+    let end = header.checked_add(length)?;
+    Some((bytes.get(header..end)?, end + 2))
+}
+
+/// An aggregate's kind, its length in elements or pairs (`None`: streamed), and its header's size.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Opening {
+    pub(crate) kind: Kind,
+    pub(crate) length: Option<usize>,
+    pub(crate) size: usize,
+}
+
+impl Opening {
+    /// How many values the aggregate consists of, where that is known.
+    #[inline]
+    pub(crate) fn values(&self) -> Option<u32> {
+        let each = if self.kind.has_pairs() { 2 } else { 1 };
+        u32::try_from(self.length?.checked_mul(each)?).ok()
+    }
+}
+
+/// Returns how an aggregate or attribute opens; `None` for a scalar or a null.
+#[inline(always)]
+pub(crate) fn opening(bytes: &[u8]) -> Option<Opening> {
+    let kind = match bytes.first()? {
+        b'*' => Kind::Array,
+        b'%' => Kind::Map,
+        b'~' => Kind::Set,
+        b'>' => Kind::Push,
+        b'|' => Kind::Attribute,
+        _ => return None,
+    };
+    let (length, size) = match length(bytes)? {
+        (Length::Known(length), size) => (Some(length), size),
+        (Length::Streamed, size) => (None, size),
+        (Length::Null, _) => return None,
+    };
+    Some(Opening { kind, length, size })
+}
+
+/// The `.` and CRLF behind the elements of a streamed aggregate.
+pub(crate) const STREAM_END: usize = 3;
+
+#[inline(always)]
+fn aggregate(bytes: &[u8], extent: Extent) -> Option<(ReplyRef<'_>, usize)> {
+    let Some(opening) = opening(bytes) else { return Some((ReplyRef::NullArray, 5)) };
+    let (values, size) = opening.content(bytes, extent)?;
+    Some((ReplyRef::aggregate(opening.kind.type_byte(), values), size))
+}
+
+impl Opening {
+    /// The values of the aggregate, and its size with its header and its end.
+    #[inline(always)]
+    pub(super) fn content<'a>(
+        &self,
+        bytes: &'a [u8],
+        extent: Extent,
+    ) -> Option<(Values<'a>, usize)> {
+        let values = self.values();
+        let size = match (extent, values) {
+            (Extent::Exact, _) => bytes.len(),
+            (Extent::Within, Some(values)) => self.size + size(bytes.get(self.size..)?, values)?,
+            (Extent::Within, None) => size(bytes, 1)?,
+        };
+        let end = if values.is_some() { size } else { size.checked_sub(STREAM_END)? };
+        Some((Values::new(bytes.get(self.size..end)?, values), size))
+    }
+}
