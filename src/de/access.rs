@@ -46,8 +46,7 @@ impl<'de> SeqAccess<'de> for Elements<'_, 'de> {
     }
 
     fn size_hint(&self) -> Option<usize> {
-        let each = if self.open.kind.has_pairs() { 2 } else { 1 };
-        self.open.left.map(|left| left as usize / each)
+        self.open.left.map(|left| left as usize / self.open.kind.values_per_element())
     }
 }
 

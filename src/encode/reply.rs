@@ -214,8 +214,7 @@ impl sealed::Encode for Reply {
                     }
                 }
                 (Step::Open(opening), Protocol::Resp2) => {
-                    let each = if opening.kind.has_pairs() { 2 } else { 1 };
-                    sink.header(b'*', opening.len * each);
+                    sink.header(b'*', opening.len * opening.kind.values_per_element());
                 }
                 (Step::Open(opening), Protocol::Resp3) if opening.is_streamed => {
                     sink.put(&[opening.kind.type_byte(), b'?', b'\r', b'\n']);

@@ -245,8 +245,7 @@ impl<'b> ReplyWriter<'b> {
             self.count()?;
         }
         let is_array = self.protocol == Protocol::Resp2;
-        let each = if kind.has_pairs() { 2 } else { 1 };
-        let announced = len.map(|len| len.saturating_mul(each));
+        let announced = len.map(|len| len.saturating_mul(kind.values_per_element()));
         let type_byte = if is_array { b'*' } else { kind.type_byte() };
         let mut header = None;
         if self.dropped == 0 {
@@ -318,7 +317,7 @@ impl<'b> ReplyWriter<'b> {
     fn check_room(&self) -> Result<(), EncodeError> {
         match self.open.last() {
             Some(&Open { kind, announced: Some(values), written, .. }) if written == values => {
-                let announced = if kind.has_pairs() { values / 2 } else { values };
+                let announced = values / kind.values_per_element();
                 Err(EncodeError::TooManyValues { kind, announced })
             }
             _ => Ok(()),
