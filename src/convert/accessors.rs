@@ -179,7 +179,7 @@ impl<'a> ReplyRef<'a> {
     /// let frame = zresp::decode(b"*2\r\n$1\r\n7\r\n$-1\r\n")?.expect("a whole frame");
     /// let values = frame.reply.as_elements().expect("an array");
     /// let values: Result<Vec<Option<u32>>, _> =
-    ///     values.map(|value| value.non_null().map(u32::try_from).transpose()).collect();
+    ///     values.map(|value| value.non_null().map(|value| value.to()).transpose()).collect();
     /// assert_eq!(values, Ok(vec![Some(7), None]));
     /// # Ok::<(), zresp::Error>(())
     /// ```

@@ -11,7 +11,6 @@ use bytes::Bytes;
 
 use crate::escape;
 use crate::lex::integer;
-use crate::tree::Reply;
 
 use crate::view::{Elements, Pairs, ReplyRef};
 
@@ -113,7 +112,7 @@ where
     elements.enumerate().map(convert).collect()
 }
 
-/// Implements `FromReply` and `TryFrom` by an expression.
+/// Implements `FromReply` by an expression.
 macro_rules! from_reply {
     ($($type:ty: $reply:ident => $value:expr;)*) => {$(
         impl<'a> FromReply<'a> for $type {
@@ -122,19 +121,7 @@ macro_rules! from_reply {
                 $value
             }
         }
-
-        from_reply!(try $type);
     )*};
-    (try $type:ty) => {
-        impl<'a> TryFrom<ReplyRef<'a>> for $type {
-            type Error = ConversionError;
-
-            #[inline]
-            fn try_from(reply: ReplyRef<'a>) -> Result<Self, ConversionError> {
-                reply.to()
-            }
-        }
-    };
 }
 
 from_reply! {
@@ -172,12 +159,6 @@ impl<'a> FromReply<'a> for ReplyRef<'a> {
     }
 }
 
-impl<'a> FromReply<'a> for Reply {
-    fn from_reply(reply: ReplyRef<'a>) -> Result<Self, ConversionError> {
-        Ok(reply.into())
-    }
-}
-
 impl<'a> FromReply<'a> for () {
     fn from_reply(reply: ReplyRef<'a>) -> Result<Self, ConversionError> {
         if reply.is_error() { Err(ConversionError::kind("any reply", &reply)) } else { Ok(()) }
@@ -198,17 +179,7 @@ impl<'a> FromReply<'a> for u8 {
     }
 }
 
-from_reply!(try u8);
-
-impl<'a> TryFrom<ReplyRef<'a>> for Vec<u8> {
-    type Error = ConversionError;
-
-    fn try_from(reply: ReplyRef<'a>) -> Result<Self, ConversionError> {
-        reply.to()
-    }
-}
-
-/// Implements `FromReply` and `TryFrom` for the other integers.
+/// Implements `FromReply` for the other integers.
 macro_rules! from_integer {
     ($($type:ty, $expected:literal;)*) => {from_reply! {$(
         $type: reply => {

@@ -4,8 +4,15 @@ use crate::convert::{ConversionError, FromReply};
 use crate::decode::Decoder;
 use crate::limits::Limits;
 use crate::tree::Reply;
+use crate::view::ReplyRef;
 
 use crate::encode::{Encode, Protocol};
+
+impl<'a> FromReply<'a> for Reply {
+    fn from_reply(reply: ReplyRef<'a>) -> Result<Self, ConversionError> {
+        Ok(reply.into())
+    }
+}
 
 impl Reply {
     /// Returns the value of Rust that the reply is: see [`FromReply`].
