@@ -1,6 +1,7 @@
 //! Where encoded bytes go: into a buffer, or into a sum of lengths.
 
 use bytes::{BufMut, Bytes};
+use memchr::memchr2_iter;
 
 /// Takes bytes in order.
 pub trait Sink {
@@ -79,4 +80,15 @@ impl Sink for Length {
     fn header(&mut self, _: u8, number: usize) {
         self.0 += 3 + number.checked_ilog10().unwrap_or(0) as usize + 1;
     }
+}
+
+/// Writes a text with a space in place of each CR and LF.
+pub(crate) fn write_in_one_line(text: &[u8], sink: &mut impl Sink) {
+    let mut start = 0;
+    for at in memchr2_iter(b'\r', b'\n', text) {
+        sink.put(text.get(start..at).unwrap_or_default());
+        sink.put(b" ");
+        start = at + 1;
+    }
+    sink.put(text.get(start..).unwrap_or_default());
 }

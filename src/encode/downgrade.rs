@@ -8,7 +8,7 @@ use crate::sink::Sink;
 use crate::view::{ReplyRef, Token, Tokens, header};
 
 use super::Protocol;
-use super::reply::write_scalar;
+use super::scalar::write_scalar;
 
 /// No value takes more bytes in RESP2 than this for each one in RESP3: `_` and its line end become five
 /// bytes, and a double of one digit seven.

@@ -6,6 +6,7 @@ mod downgrade;
 mod error;
 mod patch;
 mod reply;
+mod scalar;
 mod segments;
 mod writer;
 
@@ -18,7 +19,6 @@ pub(crate) use command::Mark;
 pub use command::{Argument, Arguments, CommandBuf};
 pub use error::EncodeError;
 pub use patch::{CommandPatch, ReplyPatch};
-pub(crate) use reply::write_in_one_line;
 pub use segments::Segments;
 pub use writer::ReplyWriter;
 
