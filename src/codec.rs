@@ -7,7 +7,7 @@ use bytes::BytesMut;
 use crate::decode::CommandDecoder;
 use crate::decode::Decoder;
 use crate::decode::iter::FrameDecoder;
-use crate::encode::{Encode, EncodeError, Protocol};
+use crate::encode::{Encode, EncodeCommand, EncodeError, Protocol};
 use crate::error::{Error, ErrorKind};
 use crate::limits::Limits;
 
@@ -153,18 +153,6 @@ impl<D> Codec<D> {
         Self { decoder, protocol: Protocol::Resp2, position: 0 }
     }
 
-    /// Returns the protocol in which replies are written.
-    #[must_use]
-    pub const fn protocol(&self) -> Protocol {
-        self.protocol
-    }
-
-    /// Sets the protocol in which replies are written from now on: between a `HELLO 3` and its reply,
-    /// say. Commands have one form in both, and both are read at any time.
-    pub const fn set_protocol(&mut self, protocol: Protocol) {
-        self.protocol = protocol;
-    }
-
     /// Returns how many bytes of the stream have been taken off the read buffer: add a decoding error's
     /// offset to find its place in the stream.
     #[must_use]
@@ -183,6 +171,21 @@ impl<D> Codec<D> {
     #[must_use]
     pub const fn decoder_mut(&mut self) -> &mut D {
         &mut self.decoder
+    }
+}
+
+impl CommandCodec {
+    /// Returns the protocol in which replies are written.
+    #[must_use]
+    pub const fn protocol(&self) -> Protocol {
+        self.protocol
+    }
+
+    /// Sets the protocol in which replies are written from now on.
+    ///
+    /// Call it between a `HELLO 3` and its reply. Requests have one form in both protocols.
+    pub const fn set_protocol(&mut self, protocol: Protocol) {
+        self.protocol = protocol;
     }
 }
 
@@ -229,16 +232,29 @@ impl<D: FrameDecoder> tokio_util::codec::Decoder for Codec<D> {
     }
 }
 
-impl<T: Encode, D> tokio_util::codec::Encoder<T> for Codec<D> {
+impl<T: EncodeCommand> tokio_util::codec::Encoder<T> for ReplyCodec {
     type Error = CodecError;
 
-    /// Writes a command or a reply to the end of the buffer, in the codec's protocol.
+    /// Writes a command to the end of the buffer.
     ///
     /// # Errors
-    /// [`CodecError::Encode`] is what has no form on the wire: nothing of it has been written, and the
-    /// codec goes on with the next one.
-    fn encode(&mut self, item: T, buffer: &mut BytesMut) -> Result<(), CodecError> {
-        Ok(item.encode(self.protocol, buffer)?)
+    /// [`CodecError::Encode`] if the command has no form on the wire: the buffer stays as it is, and
+    /// the codec can write the next one.
+    fn encode(&mut self, command: T, buffer: &mut BytesMut) -> Result<(), CodecError> {
+        Ok(command.encode(buffer)?)
+    }
+}
+
+impl<T: Encode> tokio_util::codec::Encoder<T> for CommandCodec {
+    type Error = CodecError;
+
+    /// Writes a reply to the end of the buffer, in the codec's protocol.
+    ///
+    /// # Errors
+    /// [`CodecError::Encode`] if the reply has no form on the wire: the buffer stays as it is, and
+    /// the codec can write the next one.
+    fn encode(&mut self, reply: T, buffer: &mut BytesMut) -> Result<(), CodecError> {
+        Ok(reply.encode(self.protocol, buffer)?)
     }
 }
 

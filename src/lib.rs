@@ -80,8 +80,8 @@ pub use decode::{
     Replies, commands, decode, replication, replies,
 };
 pub use encode::{
-    Argument, Arguments, CommandBuf, CommandPatch, Encode, EncodeError, Protocol, ReplyPatch,
-    ReplyWriter, Segments,
+    Argument, Arguments, CommandBuf, CommandPatch, Encode, EncodeCommand, EncodeError, Protocol,
+    ReplyPatch, ReplyWriter, Segments,
 };
 pub use error::{Error, ErrorKind, Expected};
 pub use kind::Kind;

@@ -11,7 +11,7 @@ use std::net::Shutdown;
 
 use live_server::Server;
 use zresp::{
-    Command, Encode, Error, ErrorKind, Expected, Protocol, ReplyRef, Request, commands, replies,
+    Command, EncodeCommand, Error, ErrorKind, Expected, ReplyRef, Request, commands, replies,
 };
 
 /// What a connection saw: commands that were answered, and whether it ended with a protocol error.
@@ -198,7 +198,7 @@ fn what_is_accepted_is_the_same_commands_when_it_is_encoded_anew() {
         let size = accepted.iter().map(|request| request.wire.len()).sum::<usize>();
         let mut encoded = Vec::new();
         for request in &accepted {
-            request.command.encode(Protocol::Resp2, &mut encoded).expect("a name");
+            request.command.encode(&mut encoded).expect("a name");
         }
         assert!(
             commands(&encoded).all(|request| {

@@ -7,9 +7,9 @@ use std::fmt::Debug;
 use bytes::BytesMut;
 use zresp::replication::{Event, SyncDecoder};
 use zresp::{
-    ArgIndex, Command, CommandBuf, CommandDecoder, CommandPatch, Decoder, Encode, EncodeError,
-    ErrorReply, Framer, Kind, Limits, Protocol, Reply, ReplyPatch, ReplyRef, ReplyWriter,
-    StreamedString, commands, replies,
+    ArgIndex, Command, CommandBuf, CommandDecoder, CommandPatch, Decoder, EncodeCommand,
+    EncodeError, ErrorReply, Framer, Kind, Limits, Protocol, Reply, ReplyPatch, ReplyRef,
+    ReplyWriter, StreamedString, commands, replies,
 };
 
 fn shown(value: &impl Debug) -> String {
@@ -110,8 +110,7 @@ fn trees_show_the_beginnings_of_what_they_hold() {
 #[test]
 fn however_long_something_is_little_of_it_is_shown() {
     let long = "x".repeat(1_000_000);
-    let wire =
-        CommandBuf::new("SET").arg(&long).arg(&long).to_wire(Protocol::Resp2).expect("a form");
+    let wire = CommandBuf::new("SET").arg(&long).arg(&long).to_wire().expect("a form");
     let request = commands(&wire).next().expect("a request").expect("a command");
     let line = format!("GET {}\r\n", &long[..60_000]);
     let inline = commands(line.as_bytes()).next().expect("a request").expect("a command");

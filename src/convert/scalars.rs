@@ -74,6 +74,11 @@ use super::{ConversionError, Place};
 /// assert_eq!(frame.expect("a whole frame").reply.to::<Vec<(&str, f64)>>()?, scores);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
+#[diagnostic::on_unimplemented(
+    message = "a reply cannot be converted to `{Self}`",
+    note = "implement `FromReply` for your own type, by way of the types that have it",
+    note = "a type that implements `serde::Deserialize` is read by `zresp::de::from_reply`"
+)]
 pub trait FromReply<'a>: Sized {
     /// Returns the value that the reply is.
     ///

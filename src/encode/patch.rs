@@ -10,8 +10,9 @@ use crate::sink::Sink;
 use crate::tree::Reply;
 use crate::view::{AnnotatedElements, Attributes, Decoded, ReplyRef};
 
-use super::command::{Argument, Scratch};
-use super::{EncodeError, Protocol, downgrade, sealed};
+use super::argument::{Argument, Scratch};
+use super::sealed::Writable;
+use super::{Encode, EncodeCommand, EncodeError, Protocol, downgrade};
 
 /// Changes to some of many parts, in the order of the parts; each part has one at the most.
 #[derive(Clone)]
@@ -73,13 +74,13 @@ impl<E> Edits<E> {
 /// there is not is an error of that.
 ///
 /// ```
-/// use zresp::{Command, CommandPatch, Encode, Protocol};
+/// use zresp::{Command, CommandPatch, EncodeCommand};
 ///
 /// let request = zresp::commands(b"*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$1\r\nv\r\n").next().expect("one")?;
 /// let Command::Array(command) = request.command else { panic!() };
 /// let mut patch = CommandPatch::new(command);
 /// patch.prefix(1, "tenant:7:").push("NX");
-/// let wire = patch.to_wire(Protocol::Resp2)?;
+/// let wire = patch.to_wire()?;
 /// assert_eq!(wire, "*4\r\n$3\r\nSET\r\n$10\r\ntenant:7:k\r\n$1\r\nv\r\n$2\r\nNX\r\n");
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
@@ -140,13 +141,15 @@ impl<'a> CommandPatch<'a> {
     }
 }
 
-impl sealed::Encode for CommandPatch<'_> {
-    fn check(&self, _: Protocol) -> Result<(), EncodeError> {
+impl EncodeCommand for CommandPatch<'_> {}
+
+impl Writable<()> for CommandPatch<'_> {
+    fn check(&self, (): ()) -> Result<(), EncodeError> {
         self.edits.check(self.command.len())?;
         if self.len() == 0 { Err(EncodeError::NoArguments) } else { Ok(()) }
     }
 
-    fn write(&self, _: Protocol, sink: &mut impl Sink) {
+    fn write(&self, (): (), sink: &mut impl Sink) {
         sink.header(b'*', self.len());
         let mut args = self.command.args();
         let wire = args.rest();
@@ -167,10 +170,6 @@ impl sealed::Encode for CommandPatch<'_> {
             }
         });
         self.added.iter().for_each(|argument| sink.payload(b'$', argument));
-    }
-
-    fn bound(&self) -> Option<usize> {
-        None
     }
 }
 
@@ -248,7 +247,9 @@ impl<'a> ReplyPatch<'a> {
     }
 }
 
-impl sealed::Encode for ReplyPatch<'_> {
+impl Encode for ReplyPatch<'_> {}
+
+impl Writable<Protocol> for ReplyPatch<'_> {
     fn check(&self, protocol: Protocol) -> Result<(), EncodeError> {
         self.edits.check(self.len)?;
         if self.reply.kind().has_pairs() && self.len() % 2 == 1 {
@@ -275,10 +276,6 @@ impl sealed::Encode for ReplyPatch<'_> {
             (Piece::Part(_, edit), _) => edit.iter().for_each(|one| one.write(protocol, sink)),
         });
         self.added.iter().for_each(|element| element.write(protocol, sink));
-    }
-
-    fn bound(&self) -> Option<usize> {
-        None
     }
 }
 

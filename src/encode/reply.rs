@@ -8,12 +8,15 @@ use crate::view::{Decoded, ReplyRef};
 
 use super::downgrade::{self, MOST_PER_BYTE};
 use super::scalar::{check_scalar, write_scalar};
-use super::{EncodeError, Protocol, sealed};
+use super::sealed::Writable;
+use super::{Encode, EncodeError, Protocol};
 
 /// The end of a streamed aggregate.
 const STREAM_END: &[u8] = b".\r\n";
 
-impl sealed::Encode for ReplyRef<'_> {
+impl Encode for ReplyRef<'_> {}
+
+impl Writable<Protocol> for ReplyRef<'_> {
     fn check(&self, _: Protocol) -> Result<(), EncodeError> {
         match self {
             // Of the elements of a streamed array or set.
@@ -54,11 +57,9 @@ impl sealed::Encode for ReplyRef<'_> {
     }
 }
 
-impl sealed::Encode for Decoded<'_> {
-    fn check(&self, _: Protocol) -> Result<(), EncodeError> {
-        Ok(())
-    }
+impl Encode for Decoded<'_> {}
 
+impl Writable<Protocol> for Decoded<'_> {
     fn write(&self, protocol: Protocol, sink: &mut impl Sink) {
         match protocol {
             Protocol::Resp2 => downgrade::write(self.wire, sink),
@@ -71,11 +72,9 @@ impl sealed::Encode for Decoded<'_> {
     }
 }
 
-impl sealed::Encode for Frame {
-    fn check(&self, _: Protocol) -> Result<(), EncodeError> {
-        Ok(())
-    }
+impl Encode for Frame {}
 
+impl Writable<Protocol> for Frame {
     fn write(&self, protocol: Protocol, sink: &mut impl Sink) {
         sink.lend(self.wire());
         match protocol {
@@ -89,7 +88,9 @@ impl sealed::Encode for Frame {
     }
 }
 
-impl sealed::Encode for Reply {
+impl Encode for Reply {}
+
+impl Writable<Protocol> for Reply {
     fn check(&self, _: Protocol) -> Result<(), EncodeError> {
         Walk::new(self).try_for_each(|step| match step {
             Step::Scalar(reply) => reply.as_scalar().map_or(Ok(()), |scalar| check_scalar(&scalar)),
@@ -139,9 +140,5 @@ impl sealed::Encode for Reply {
                 (Step::Close(_), _) => {}
             }
         }
-    }
-
-    fn bound(&self) -> Option<usize> {
-        None
     }
 }

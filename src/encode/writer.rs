@@ -11,7 +11,7 @@ use crate::sink::{Out, Sink};
 use crate::tree::Reply;
 use crate::view::ReplyRef;
 
-use super::{Encode, EncodeError, Protocol, sealed};
+use super::{Encode, EncodeError, Protocol};
 
 /// Writes replies to the end of a buffer, value by value, for a peer of either protocol.
 ///
@@ -182,10 +182,10 @@ impl<'b> ReplyWriter<'b> {
     /// # Errors
     /// A reply that has no form on the wire, and a value too many.
     pub fn value(&mut self, value: &impl Encode) -> Result<&mut Self, EncodeError> {
-        sealed::Encode::check(value, self.protocol)?;
+        value.check(self.protocol)?;
         self.count()?;
         if self.dropped == 0 {
-            sealed::Encode::write(value, self.protocol, &mut Out(&mut *self.out));
+            value.write(self.protocol, &mut Out(&mut *self.out));
         }
         self.end_value();
         Ok(self)
