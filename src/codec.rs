@@ -1,14 +1,13 @@
 //! Frames of an asynchronous connection: codecs for [`tokio_util`].
 
-use core::fmt;
-
 use bytes::BytesMut;
 
 use crate::decode::CommandDecoder;
 use crate::decode::Decoder;
 use crate::decode::iter::FrameDecoder;
-use crate::encode::{Encode, EncodeCommand, EncodeError, Protocol};
+use crate::encode::{Encode, EncodeCommand, Protocol};
 use crate::error::{Error, ErrorKind};
+use crate::io::StreamError;
 use crate::limits::Limits;
 
 /// How many bytes of a frame in progress are made room for at the most before they have come.
@@ -38,7 +37,7 @@ const SHARED: usize = 1024 * 1024;
 /// let frame = codec.decode(&mut buffer)?.expect("a whole frame");
 /// assert_eq!(frame.reply(), ReplyRef::Integer(7));
 /// assert!(codec.decode(&mut buffer)?.is_none());
-/// # Ok::<(), zresp::codec::CodecError>(())
+/// # Ok::<(), zresp::io::StreamError>(())
 /// ```
 pub type ReplyCodec = Codec<Decoder>;
 
@@ -66,7 +65,7 @@ pub type ReplyCodec = Codec<Decoder>;
 /// let mut out = BytesMut::new();
 /// codec.encode(Reply::map([("proto", 3)]), &mut out)?;
 /// assert_eq!(out, "%1\r\n$5\r\nproto\r\n:3\r\n");
-/// # Ok::<(), zresp::codec::CodecError>(())
+/// # Ok::<(), zresp::io::StreamError>(())
 /// ```
 pub type CommandCodec = Codec<CommandDecoder>;
 
@@ -129,7 +128,7 @@ impl<D: FrameDecoder> Codec<D> {
     }
 
     /// Takes the frame that the buffer begins with off it.
-    fn take(&mut self, buffer: &mut BytesMut) -> Result<Option<D::Owned>, CodecError> {
+    fn take(&mut self, buffer: &mut BytesMut) -> Result<Option<D::Owned>, StreamError> {
         let unread = buffer.len();
         let frame = self.decoder.owned(buffer)?;
         let taken = unread - buffer.len();
@@ -197,18 +196,18 @@ impl<D: FrameDecoder> Default for Codec<D> {
 
 impl<D: FrameDecoder> tokio_util::codec::Decoder for Codec<D> {
     type Item = D::Owned;
-    type Error = CodecError;
+    type Error = StreamError;
 
     /// Takes the frame that the buffer begins with off it; `None` if more bytes are needed.
     ///
     /// Between two calls, only append to the buffer.
     ///
     /// # Errors
-    /// [`CodecError::Decode`] is broken input, or what exceeds a limit; the buffer stays as it is. Its
+    /// [`StreamError::Decode`] is broken input, or what exceeds a limit; the buffer stays as it is. Its
     /// offset counts from the first byte of the buffer, which is at [`position`](Codec::position) of the
     /// stream. Broken input stays broken: every further call returns the same error. The streams of
     /// `tokio_util` end behind the first one.
-    fn decode(&mut self, buffer: &mut BytesMut) -> Result<Option<D::Owned>, CodecError> {
+    fn decode(&mut self, buffer: &mut BytesMut) -> Result<Option<D::Owned>, StreamError> {
         let frame = self.take(buffer)?;
         if frame.is_none() {
             buffer.reserve(self.decoder.needed().min(AHEAD));
@@ -223,7 +222,7 @@ impl<D: FrameDecoder> tokio_util::codec::Decoder for Codec<D> {
     /// Those of `decode`, and [`ErrorKind::UnexpectedEnd`] at the end of the buffer if
     /// that is inside a frame. What is skipped behind the last request, empty lines and empty arrays, is
     /// no end that is cut.
-    fn decode_eof(&mut self, buffer: &mut BytesMut) -> Result<Option<D::Owned>, CodecError> {
+    fn decode_eof(&mut self, buffer: &mut BytesMut) -> Result<Option<D::Owned>, StreamError> {
         let frame = self.take(buffer)?;
         if frame.is_none() && !buffer.is_empty() {
             return Err(Error::new(ErrorKind::UnexpectedEnd, buffer.len()).into());
@@ -233,89 +232,27 @@ impl<D: FrameDecoder> tokio_util::codec::Decoder for Codec<D> {
 }
 
 impl<T: EncodeCommand> tokio_util::codec::Encoder<T> for ReplyCodec {
-    type Error = CodecError;
+    type Error = StreamError;
 
     /// Writes a command to the end of the buffer.
     ///
     /// # Errors
-    /// [`CodecError::Encode`] if the command has no form on the wire: the buffer stays as it is, and
+    /// [`StreamError::Encode`] if the command has no form on the wire: the buffer stays as it is, and
     /// the codec can write the next one.
-    fn encode(&mut self, command: T, buffer: &mut BytesMut) -> Result<(), CodecError> {
+    fn encode(&mut self, command: T, buffer: &mut BytesMut) -> Result<(), StreamError> {
         Ok(command.encode(buffer)?)
     }
 }
 
 impl<T: Encode> tokio_util::codec::Encoder<T> for CommandCodec {
-    type Error = CodecError;
+    type Error = StreamError;
 
     /// Writes a reply to the end of the buffer, in the codec's protocol.
     ///
     /// # Errors
-    /// [`CodecError::Encode`] if the reply has no form on the wire: the buffer stays as it is, and
+    /// [`StreamError::Encode`] if the reply has no form on the wire: the buffer stays as it is, and
     /// the codec can write the next one.
-    fn encode(&mut self, reply: T, buffer: &mut BytesMut) -> Result<(), CodecError> {
+    fn encode(&mut self, reply: T, buffer: &mut BytesMut) -> Result<(), StreamError> {
         Ok(reply.encode(self.protocol, buffer)?)
-    }
-}
-
-/// Why no frame could be read or written.
-#[derive(Debug)]
-#[non_exhaustive]
-pub enum CodecError {
-    /// The connection failed.
-    Io(std::io::Error),
-    /// The bytes are no frame, exceed a limit, or end inside a frame.
-    Decode(Error),
-    /// The value has no form on the wire.
-    Encode(EncodeError),
-}
-
-impl fmt::Display for CodecError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Io(error) => error.fmt(f),
-            Self::Decode(error) => error.fmt(f),
-            Self::Encode(error) => error.fmt(f),
-        }
-    }
-}
-
-impl std::error::Error for CodecError {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        match self {
-            Self::Io(error) => error.source(),
-            Self::Decode(error) => error.source(),
-            Self::Encode(error) => error.source(),
-        }
-    }
-}
-
-impl From<CodecError> for std::io::Error {
-    /// Returns the connection's own error, or one of the kind `UnexpectedEof` or `InvalidData` for what
-    /// was read, `InvalidInput` for what was to be written.
-    fn from(error: CodecError) -> Self {
-        match error {
-            CodecError::Io(error) => error,
-            CodecError::Decode(error) => error.into(),
-            CodecError::Encode(error) => error.into(),
-        }
-    }
-}
-
-impl From<std::io::Error> for CodecError {
-    fn from(error: std::io::Error) -> Self {
-        Self::Io(error)
-    }
-}
-
-impl From<Error> for CodecError {
-    fn from(error: Error) -> Self {
-        Self::Decode(error)
-    }
-}
-
-impl From<EncodeError> for CodecError {
-    fn from(error: EncodeError) -> Self {
-        Self::Encode(error)
     }
 }

@@ -8,6 +8,7 @@ use crate::decode::CommandDecoder;
 use crate::decode::Decoder;
 use crate::decode::iter::FrameDecoder;
 use crate::decode::iter::sealed::Seal;
+use crate::encode::EncodeError;
 use crate::error::{Error, ErrorKind};
 use crate::limits::Limits;
 
@@ -28,7 +29,7 @@ const KEPT: usize = 1024 * 1024;
 ///     seen.push(format!("{:?}", frame.reply));
 /// }
 /// assert_eq!(seen, ["Simple(\"OK\")", "Integer(1)"]);
-/// # Ok::<(), zresp::io::ReadError>(())
+/// # Ok::<(), zresp::io::StreamError>(())
 /// ```
 pub type ReplyReader<R> = FrameReader<R, Decoder>;
 
@@ -49,7 +50,7 @@ pub type ReplyReader<R> = FrameReader<R, Decoder>;
 ///     names.push(request.command.to_array(&mut scratch).name().to_vec());
 /// }
 /// assert_eq!(names, [b"PING".to_vec(), b"get".to_vec()]);
-/// # Ok::<(), zresp::io::ReadError>(())
+/// # Ok::<(), zresp::io::StreamError>(())
 /// ```
 pub type CommandReader<R> = FrameReader<R, CommandDecoder>;
 
@@ -102,11 +103,11 @@ impl<R: Read, D: FrameDecoder> FrameReader<R, D> {
     /// is retried here.
     ///
     /// # Errors
-    /// [`ReadError::Io`] is the reader's own error. [`ReadError::Decode`] is broken input, with
+    /// [`StreamError::Io`] is the reader's own error. [`StreamError::Decode`] is broken input, with
     /// [`ErrorKind::UnexpectedEnd`] if the stream ends inside a frame; its offset counts from the
     /// first byte of the frame, which is at [`position`](Self::position) of the stream. Broken input
     /// stays broken: every further call returns the same error.
-    pub fn read(&mut self) -> Result<Option<D::Frame<'_>>, ReadError> {
+    pub fn read(&mut self) -> Result<Option<D::Frame<'_>>, StreamError> {
         self.release();
         let frame = loop {
             let unread = self.buffer.get(self.start..self.end).unwrap_or_default();
@@ -244,64 +245,79 @@ impl<R, D> FrameReader<R, D> {
     }
 }
 
-/// Why no frame could be read.
+/// Why a frame could not be read, or a value not written: what [`FrameReader`]s and the codecs of
+/// `zresp::codec` return.
+///
+/// As a [`std::io::Error`] it is the connection's own error, or one of the kind `UnexpectedEof`,
+/// `InvalidData` or, if it is about a value to write, `InvalidInput`.
 #[derive(Debug)]
 #[non_exhaustive]
-pub enum ReadError {
-    /// The reader failed; it may be asked again.
+pub enum StreamError {
+    /// The connection failed. A [`FrameReader`] may be asked again.
     Io(std::io::Error),
-    /// The bytes are no frame, exceed a limit, or end inside a frame.
+    /// The bytes are not a frame, exceed a limit, or end inside a frame.
     Decode(Error),
+    /// The value has no form on the wire. Only codecs write.
+    Encode(EncodeError),
 }
 
-impl fmt::Display for ReadError {
+impl fmt::Display for StreamError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Io(error) => error.fmt(f),
             Self::Decode(error) => error.fmt(f),
+            Self::Encode(error) => error.fmt(f),
         }
     }
 }
 
-impl std::error::Error for ReadError {
+impl std::error::Error for StreamError {
+    /// Returns the source of the error inside: the error itself is what `Display` writes.
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
             Self::Io(error) => error.source(),
             Self::Decode(error) => error.source(),
+            Self::Encode(error) => error.source(),
         }
     }
 }
 
-impl From<ReadError> for std::io::Error {
-    /// Returns the reader's own error, or one of the kind `UnexpectedEof` or `InvalidData`.
-    fn from(error: ReadError) -> Self {
+impl From<StreamError> for std::io::Error {
+    fn from(error: StreamError) -> Self {
         match error {
-            ReadError::Io(error) => error,
-            ReadError::Decode(error) => error.into(),
+            StreamError::Io(error) => error,
+            StreamError::Decode(error) => error.into(),
+            StreamError::Encode(error) => error.into(),
         }
+    }
+}
+
+impl From<std::io::Error> for StreamError {
+    fn from(error: std::io::Error) -> Self {
+        Self::Io(error)
+    }
+}
+
+impl From<Error> for StreamError {
+    fn from(error: Error) -> Self {
+        Self::Decode(error)
+    }
+}
+
+impl From<EncodeError> for StreamError {
+    fn from(error: EncodeError) -> Self {
+        Self::Encode(error)
     }
 }
 
 impl From<Error> for std::io::Error {
-    /// Returns an error of the kind `UnexpectedEof` for an unexpected end, `InvalidData` for all
-    /// others.
+    /// Returns an error of the kind `UnexpectedEof` if the input ends inside a frame, otherwise
+    /// `InvalidData`.
     fn from(error: Error) -> Self {
         let kind = match error.kind {
             ErrorKind::UnexpectedEnd => IoErrorKind::UnexpectedEof,
             _ => IoErrorKind::InvalidData,
         };
         Self::new(kind, error)
-    }
-}
-
-impl From<std::io::Error> for ReadError {
-    fn from(error: std::io::Error) -> Self {
-        Self::Io(error)
-    }
-}
-
-impl From<Error> for ReadError {
-    fn from(error: Error) -> Self {
-        Self::Decode(error)
     }
 }

@@ -24,7 +24,7 @@ fn refused(request: &[u8], limits: Limits) -> Option<ErrorKind> {
 fn told<D: ways::Way>(decoder: &D, frame: &[u8]) -> Option<ErrorKind>
 where
     zresp::codec::Codec<D>:
-        tokio_util::codec::Decoder<Item = D::Kept, Error = zresp::codec::CodecError>,
+        tokio_util::codec::Decoder<Item = D::Kept, Error = zresp::io::StreamError>,
 {
     verdict(&ways::agreed(decoder, frame, &[1]), frame)
 }
@@ -226,7 +226,7 @@ fn a_frame_of_no_bytes_is_exceeded_by_the_first_one() {
     for (bytes, expected) in [(&b""[..], Ok(true)), (b"+", too_long)] {
         let told = |error: zresp::Error| (error.kind, error.offset);
         let reading = |error| match error {
-            zresp::io::ReadError::Decode(error) => told(error),
+            zresp::io::StreamError::Decode(error) => told(error),
             other => panic!("{other}"),
         };
         let found = [
@@ -371,7 +371,7 @@ fn limits_are_lifted_and_lowered_in_mid_frame() {
                     assert_eq!(whole.map(|frame| frame.wire), Some(&*frame));
                     None
                 }
-                Err(zresp::io::ReadError::Decode(error)) => Some(error.kind),
+                Err(zresp::io::StreamError::Decode(error)) => Some(error.kind),
                 Err(error) => panic!("{error}"),
             };
             assert_eq!(kind, expected, "ReplyReader: {case}");
@@ -395,7 +395,7 @@ fn by_codec(begun: &[u8], rest: &[u8], first: Limits, second: Limits) -> Option<
             assert!(whole.is_some());
             None
         }
-        Err(zresp::codec::CodecError::Decode(error)) => Some(error.kind),
+        Err(zresp::io::StreamError::Decode(error)) => Some(error.kind),
         Err(error) => panic!("{error}"),
     }
 }

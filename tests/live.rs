@@ -21,7 +21,7 @@ use capture::Capture;
 use live_server::{PATIENCE, Server};
 use naive::Annotated;
 use pieces::Pieces;
-use zresp::io::{ReadError, ReplyReader};
+use zresp::io::{ReplyReader, StreamError};
 use zresp::{Decoded, Kind, ReplyRef};
 
 /// A connection that keeps what was read from it, and how much room there was for each read.
@@ -351,7 +351,7 @@ impl Impatience {
 fn poll(replies: &mut ReplyReader<impl Read>) -> Option<Annotated> {
     match replies.read() {
         Ok(frame) => Some(support::annotated(frame.expect("a frame before the end"))),
-        Err(ReadError::Io(error)) => {
+        Err(StreamError::Io(error)) => {
             // A timeout has the one kind on Unix and the other on Windows.
             let kinds = [ErrorKind::WouldBlock, ErrorKind::TimedOut];
             assert!(kinds.contains(&error.kind()), "{error:?}");

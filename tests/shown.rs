@@ -206,7 +206,7 @@ fn keys_are_shown_and_their_errors_told() {
 #[test]
 fn errors_of_readers_are_those_of_what_they_read() {
     use std::io;
-    use zresp::io::{ReadError, ReplyReader};
+    use zresp::io::{ReplyReader, StreamError};
 
     let mut reader = ReplyReader::new(b"+a\r\nx".as_slice());
     assert!(reader.read().expect("a reply").is_some());
@@ -215,7 +215,7 @@ fn errors_of_readers_are_those_of_what_they_read() {
     assert_eq!(error.to_string(), "expected a type byte, found `x` at offset 0");
     assert!(error.source().is_none());
     assert_eq!(io::Error::from(error).kind(), io::ErrorKind::InvalidData);
-    let error = ReadError::Io(io::Error::other("gone"));
+    let error = StreamError::Io(io::Error::other("gone"));
     assert_eq!(error.to_string(), "gone");
     assert_eq!(io::Error::from(error).to_string(), "gone");
     let error = io::Error::from(EncodeError::NoArguments);
@@ -226,15 +226,15 @@ fn errors_of_readers_are_those_of_what_they_read() {
 #[test]
 fn errors_of_codecs_are_those_of_what_they_read_and_write() {
     use std::io;
-    use zresp::codec::CodecError;
+    use zresp::io::StreamError;
 
     for (error, message) in [
-        (CodecError::from(io::Error::other("gone")), "gone"),
+        (StreamError::from(io::Error::other("gone")), "gone"),
         (
-            CodecError::from(zresp::decode(b"x").unwrap_err()),
+            StreamError::from(zresp::decode(b"x").unwrap_err()),
             "expected a type byte, found `x` at offset 0",
         ),
-        (CodecError::from(EncodeError::NoArguments), "command without a name"),
+        (StreamError::from(EncodeError::NoArguments), "command without a name"),
     ] {
         assert_eq!(error.to_string(), message);
         assert!(error.source().is_none());

@@ -3,7 +3,7 @@
 
 use std::mem::size_of;
 
-use zresp::io::{CommandReader, ReadError, ReplyReader};
+use zresp::io::{CommandReader, ReplyReader, StreamError};
 use zresp::replication::{self, Event, SyncDecoder};
 use zresp::{
     Annotated, AnnotatedAttributePairs, AnnotatedElements, AnnotatedPairs, ArgIndex, Args,
@@ -85,7 +85,7 @@ fn types_are_what_threads_and_copies_need() {
     shared::<ReplyWriter<'_>>();
     shared::<ReplyReader<&[u8]>>();
     shared::<CommandReader<&[u8]>>();
-    shared::<ReadError>();
+    shared::<StreamError>();
 }
 
 #[cfg(all(feature = "codec", feature = "cluster", feature = "commands", feature = "serde"))]
@@ -98,7 +98,7 @@ fn types_of_features_are_what_threads_and_copies_need() {
     fn cloned<T: Clone + Send + Sync>() {}
     cloned::<codec::ReplyCodec>();
     cloned::<codec::CommandCodec>();
-    shared::<codec::CodecError>();
+    shared::<zresp::io::StreamError>();
     shared::<ser::Error>();
     copy::<cluster::Redirect<'_>>();
     copy::<commands::Key<'_>>();
@@ -131,6 +131,6 @@ fn errors_are_errors() {
     fn error<T: core::error::Error + 'static>() {}
     error::<Error>();
     error::<ConversionError>();
-    error::<ReadError>();
+    error::<StreamError>();
     error::<EncodeError>();
 }

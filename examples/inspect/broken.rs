@@ -2,15 +2,15 @@
 
 use std::fmt::Write;
 
-use zresp::io::{FrameReader, ReadError};
+use zresp::io::{FrameReader, StreamError};
 
 /// How many bytes are shown on either side of the one in question.
 const AROUND: usize = 8;
 
 /// Returns what is wrong with the input, where, and the bytes around, on one line:
 /// ``session.replies: offset 40: expected a digit or CR, found `x`: 24 31 [78] 0d 0a``.
-pub(crate) fn line<R, D>(name: &str, error: &ReadError, frames: &FrameReader<R, D>) -> String {
-    let ReadError::Decode(error) = error else { return format!("{name}: {error}") };
+pub(crate) fn line<R, D>(name: &str, error: &StreamError, frames: &FrameReader<R, D>) -> String {
+    let StreamError::Decode(error) = error else { return format!("{name}: {error}") };
     // The error counts from the first byte of its frame; the frame is what the reader still holds.
     let offset = frames.position() + error.offset as u64;
     let bytes = around(frames.buffered(), error.offset);

@@ -8,7 +8,7 @@
 use std::fmt::Debug;
 
 use bytes::BytesMut;
-use zresp::io::{FrameReader, ReadError};
+use zresp::io::{FrameReader, StreamError};
 use zresp::{
     CommandDecoder, CommandFrame, Decoder, Error, ErrorKind, Frame, FrameDecoder, Framer, Frames,
     InlinePolicy, Limits, Request,
@@ -87,7 +87,8 @@ pub trait Way: FrameDecoder + Clone {
     fn tighten_in_passing(&mut self);
     fn hand_over(&mut self, buf: &[u8]) -> Framer;
     fn iterate(self, buf: &[u8]) -> Vec<Result<Self::Value, Error>>;
-    fn read(reader: &mut FrameReader<Pieces<'_>, Self>) -> Result<Option<Self::Value>, ReadError>;
+    fn read(reader: &mut FrameReader<Pieces<'_>, Self>)
+    -> Result<Option<Self::Value>, StreamError>;
     fn kept(frame: Self::Kept) -> Self::Value;
 }
 
@@ -125,7 +126,7 @@ impl Way for Decoder {
         Frames::with_decoder(buf, self).map(|frame| frame.map(support::annotated)).collect()
     }
 
-    fn read(reader: &mut FrameReader<Pieces<'_>, Self>) -> Result<Option<Annotated>, ReadError> {
+    fn read(reader: &mut FrameReader<Pieces<'_>, Self>) -> Result<Option<Annotated>, StreamError> {
         Ok(reader.read()?.map(support::annotated))
     }
 
@@ -169,7 +170,9 @@ impl Way for CommandDecoder {
         Frames::with_decoder(buf, self).map(|request| request.map(arguments)).collect()
     }
 
-    fn read(reader: &mut FrameReader<Pieces<'_>, Self>) -> Result<Option<Vec<Vec<u8>>>, ReadError> {
+    fn read(
+        reader: &mut FrameReader<Pieces<'_>, Self>,
+    ) -> Result<Option<Vec<Vec<u8>>>, StreamError> {
         Ok(reader.read()?.map(|request| support::arguments(&request)))
     }
 
@@ -303,7 +306,7 @@ fn by_a_reader<D: Way>(decoder: D, bytes: &[u8], sizes: &[usize]) -> Story<D::Va
                 continue;
             }
             Ok(None) => None,
-            Err(ReadError::Decode(error)) => Some(error),
+            Err(StreamError::Decode(error)) => Some(error),
             Err(error) => panic!("{error}: pieces do not fail"),
         };
         teller.at = place(reader.position());
@@ -322,10 +325,11 @@ fn by_a_reader<D: Way>(decoder: D, bytes: &[u8], sizes: &[usize]) -> Story<D::Va
 fn by_a_codec<D: Way>(decoder: D, bytes: &[u8], sizes: &[usize]) -> Story<D::Value>
 where
     zresp::codec::Codec<D>:
-        tokio_util::codec::Decoder<Item = D::Kept, Error = zresp::codec::CodecError>,
+        tokio_util::codec::Decoder<Item = D::Kept, Error = zresp::io::StreamError>,
 {
     use tokio_util::codec::Decoder as _;
-    use zresp::codec::{Codec, CodecError};
+    use zresp::codec::Codec;
+    use zresp::io::StreamError;
 
     let mut codec = Codec::with_decoder(decoder);
     let mut teller = Teller::new();
@@ -341,7 +345,7 @@ where
             match frame {
                 Ok(Some(frame)) => teller.frame(D::kept(frame), taken - teller.at),
                 Ok(None) => break,
-                Err(CodecError::Decode(error)) => {
+                Err(StreamError::Decode(error)) => {
                     teller.at = taken;
                     return teller.fails(error);
                 }
@@ -361,7 +365,7 @@ where
 pub fn agreed<D: Way>(decoder: &D, bytes: &[u8], sizes: &[usize]) -> Story<D::Value>
 where
     zresp::codec::Codec<D>:
-        tokio_util::codec::Decoder<Item = D::Kept, Error = zresp::codec::CodecError>,
+        tokio_util::codec::Decoder<Item = D::Kept, Error = zresp::io::StreamError>,
 {
     let told = agreed_without_codec(decoder, bytes, sizes);
     assert_told(&by_a_codec(decoder.clone(), bytes, sizes), &told, "codec", bytes, sizes);
