@@ -99,7 +99,7 @@ fn types_of_features_are_what_threads_and_copies_need() {
     cloned::<codec::ReplyCodec>();
     cloned::<codec::CommandCodec>();
     shared::<zresp::io::StreamError>();
-    shared::<ser::Error>();
+    shared::<ser::SerializeError>();
     copy::<cluster::Redirect<'_>>();
     copy::<commands::Key<'_>>();
     copy::<commands::KeysError>();

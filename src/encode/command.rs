@@ -123,24 +123,24 @@ impl CommandBuf {
 /// How far a command has come.
 #[cfg(feature = "serde")]
 #[derive(Clone, Copy)]
-pub(crate) struct Mark {
+pub(crate) struct CommandMark {
     bytes: usize,
     len: usize,
 }
 
 #[cfg(feature = "serde")]
 impl CommandBuf {
-    pub(crate) fn mark(&self) -> Mark {
-        Mark { bytes: self.arguments.len(), len: self.len }
+    pub(crate) fn mark(&self) -> CommandMark {
+        CommandMark { bytes: self.arguments.len(), len: self.len }
     }
 
     /// How many arguments were added behind the mark.
-    pub(crate) const fn len_since(&self, mark: Mark) -> usize {
+    pub(crate) const fn len_since(&self, mark: CommandMark) -> usize {
         self.len - mark.len
     }
 
     /// Removes what was added behind the mark.
-    pub(crate) fn truncate(&mut self, mark: Mark) {
+    pub(crate) fn truncate(&mut self, mark: CommandMark) {
         self.arguments.truncate(mark.bytes);
         self.len = mark.len;
     }

@@ -17,7 +17,7 @@ use bytes::{BufMut, Bytes};
 
 pub use argument::Argument;
 #[cfg(feature = "serde")]
-pub(crate) use command::Mark;
+pub(crate) use command::CommandMark;
 pub use command::{Arguments, CommandBuf};
 pub use error::EncodeError;
 pub use patch::{CommandPatch, ReplyPatch};
