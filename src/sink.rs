@@ -62,15 +62,15 @@ impl<B: BufMut> Sink for Out<'_, B> {
 
 /// Counts what would be written.
 #[derive(Default)]
-pub(crate) struct Length(usize);
+pub(crate) struct ByteCount(usize);
 
-impl Length {
+impl ByteCount {
     pub(crate) const fn get(&self) -> usize {
         self.0
     }
 }
 
-impl Sink for Length {
+impl Sink for ByteCount {
     #[inline]
     fn put(&mut self, bytes: &[u8]) {
         self.0 += bytes.len();

@@ -5,17 +5,17 @@ use serde::de::{DeserializeSeed, EnumAccess, MapAccess, SeqAccess, VariantAccess
 use crate::convert::{ConversionError, Place};
 use crate::kind::Kind;
 
-use super::cursor::{Cursor, Head, Open};
+use super::cursor::{Cursor, Head, Opened};
 use super::value::{MAP, Value};
 
 /// The elements of an array, a set or a push, or the pairs of a map.
-pub(super) struct Elements<'c, 'de> {
+pub(super) struct ElementReader<'c, 'de> {
     pub(super) cursor: &'c mut Cursor<'de>,
-    pub(super) open: Open,
+    pub(super) open: Opened,
     pub(super) index: usize,
 }
 
-impl<'de> SeqAccess<'de> for Elements<'_, 'de> {
+impl<'de> SeqAccess<'de> for ElementReader<'_, 'de> {
     type Error = ConversionError;
 
     #[inline]
@@ -51,11 +51,11 @@ impl<'de> SeqAccess<'de> for Elements<'_, 'de> {
 }
 
 /// The pairs of a map, of an array of keys and values by turns, or of an array of arrays of two.
-pub(super) struct Pairs<'c, 'de> {
+pub(super) struct PairReader<'c, 'de> {
     pub(super) cursor: &'c mut Cursor<'de>,
-    pub(super) open: Open,
+    pub(super) open: Opened,
     /// The array of the last pair, where each pair is one.
-    pub(super) pair: Option<Open>,
+    pub(super) pair: Option<Opened>,
     pub(super) index: usize,
     /// Where the key is whose value is next.
     pub(super) key: Cursor<'de>,
@@ -71,7 +71,7 @@ pub(super) enum Turn {
     Nothing,
 }
 
-impl Pairs<'_, '_> {
+impl PairReader<'_, '_> {
     /// Begins to take a key or a value; until it is taken, it has failed.
     #[inline]
     fn begin(&mut self, turn: Turn) -> Result<(), ConversionError> {
@@ -97,8 +97,8 @@ impl Pairs<'_, '_> {
         if self.pair.take().is_some() {
             self.count()?;
             match self.cursor.head()? {
-                Head::Open(Open { kind: Kind::Array | Kind::Set | Kind::Push, left }) => {
-                    self.pair = Some(Open { kind: Kind::Array, left });
+                Head::Open(Opened { kind: Kind::Array | Kind::Set | Kind::Push, left }) => {
+                    self.pair = Some(Opened { kind: Kind::Array, left });
                 }
                 _ => return Err(ConversionError::value(MAP, self.open.kind)),
             }
@@ -119,7 +119,7 @@ impl Pairs<'_, '_> {
     }
 }
 
-impl<'de> MapAccess<'de> for Pairs<'_, 'de> {
+impl<'de> MapAccess<'de> for PairReader<'_, 'de> {
     type Error = ConversionError;
 
     #[inline]
@@ -174,13 +174,13 @@ impl<'de> MapAccess<'de> for Pairs<'_, 'de> {
 }
 
 /// The name of a variant, and its data behind it.
-pub(super) struct Variant<'c, 'de> {
+pub(super) struct VariantReader<'c, 'de> {
     pub(super) cursor: &'c mut Cursor<'de>,
     /// Where the data begins, once the name has been read.
     pub(super) data: &'c mut Option<Cursor<'de>>,
 }
 
-impl<'de> EnumAccess<'de> for Variant<'_, 'de> {
+impl<'de> EnumAccess<'de> for VariantReader<'_, 'de> {
     type Error = ConversionError;
     type Variant = Self;
 
@@ -196,14 +196,14 @@ impl<'de> EnumAccess<'de> for Variant<'_, 'de> {
     }
 }
 
-impl<'c, 'de> Variant<'c, 'de> {
+impl<'c, 'de> VariantReader<'c, 'de> {
     /// The data.
     fn data(self) -> Value<'c, 'de> {
         Value::next(self.cursor)
     }
 }
 
-impl<'de> VariantAccess<'de> for Variant<'_, 'de> {
+impl<'de> VariantAccess<'de> for VariantReader<'_, 'de> {
     type Error = ConversionError;
 
     fn unit_variant(self) -> Result<(), ConversionError> {

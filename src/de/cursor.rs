@@ -22,12 +22,12 @@ pub(super) enum Head<'de> {
     /// A value that holds no others: all of it.
     Scalar(ReplyRef<'de>),
     /// An aggregate whose values are next.
-    Open(Open),
+    Open(Opened),
 }
 
 /// An aggregate whose values are next.
 #[derive(Clone, Copy)]
-pub(super) struct Open {
+pub(super) struct Opened {
     pub(super) kind: Kind,
     /// How many values are to come; `None` in a streamed aggregate.
     pub(super) left: Option<u32>,
@@ -43,7 +43,7 @@ impl<'de> Cursor<'de> {
             ReplyRef::Map(pairs) => (pairs.wire(), pairs.flat().left()),
             scalar => return (Self { rest: &[], open: 0 }, Head::Scalar(scalar)),
         };
-        (Self { rest: values, open: 1 }, Head::Open(Open { kind: reply.kind(), left }))
+        (Self { rest: values, open: 1 }, Head::Open(Opened { kind: reply.kind(), left }))
     }
 
     /// Takes the next value if it is a bulk string.
@@ -105,7 +105,7 @@ impl<'de> Cursor<'de> {
         if let Some(opening) = header::opening(self.rest) {
             self.rest = self.rest.get(opening.size..)?;
             self.open += 1;
-            return Some(Head::Open(Open { kind: opening.kind, left: opening.values() }));
+            return Some(Head::Open(Opened { kind: opening.kind, left: opening.values() }));
         }
         let (scalar, size) = header::value(self.rest, header::Extent::Within)?;
         self.rest = self.rest.get(size..)?;
@@ -114,7 +114,7 @@ impl<'de> Cursor<'de> {
 
     /// Returns whether the aggregate has a further value, and passes over its end if not.
     #[inline]
-    pub(super) fn has_more(&mut self, open: &mut Open) -> bool {
+    pub(super) fn has_more(&mut self, open: &mut Opened) -> bool {
         match open.left {
             Some(left) => left > 0,
             None if self.rest.starts_with(b".") || self.rest.is_empty() => {
@@ -135,11 +135,11 @@ impl<'de> Cursor<'de> {
     /// Returns whether the next value is an array of two.
     pub(super) fn is_at_pair(&self) -> bool {
         let head = { *self }.next_head();
-        matches!(head, Some(Head::Open(Open { kind: Kind::Array, left: Some(2) })))
+        matches!(head, Some(Head::Open(Opened { kind: Kind::Array, left: Some(2) })))
     }
 
     /// Passes over all that is left of an aggregate.
-    pub(super) fn skip(&mut self, mut open: Open) {
+    pub(super) fn skip(&mut self, mut open: Opened) {
         match open.left {
             Some(left) => self.pass(left),
             None => {
@@ -168,7 +168,7 @@ impl<'de> Cursor<'de> {
     /// Begins a pair of a map that is read as an array.
     pub(super) fn begin_pair(&mut self) -> Head<'de> {
         self.open += 1;
-        Head::Open(Open { kind: Kind::Array, left: Some(2) })
+        Head::Open(Opened { kind: Kind::Array, left: Some(2) })
     }
 
     /// Ends an aggregate all of which has been passed.

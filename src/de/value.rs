@@ -9,8 +9,8 @@ use crate::convert::ConversionError;
 use crate::kind::Kind;
 use crate::view::ReplyRef;
 
-use super::access::{Elements, Pairs, Turn, Variant};
-use super::cursor::{Cursor, DEPTH, Head, Open, too_deep};
+use super::access::{ElementReader, PairReader, Turn, VariantReader};
+use super::cursor::{Cursor, DEPTH, Head, Opened, too_deep};
 
 pub(super) const MAP: &str = "a map";
 const SEQUENCE: &str = "an array, a set or a push";
@@ -62,7 +62,7 @@ impl<'c, 'de> Value<'c, 'de> {
     }
 
     /// Takes the head of the aggregate, if it is one.
-    fn open(&mut self, expected: &'static str) -> Result<Open, ConversionError> {
+    fn open(&mut self, expected: &'static str) -> Result<Opened, ConversionError> {
         match self.head()? {
             Head::Open(open) => Ok(open),
             Head::Scalar(scalar) => Err(ConversionError::kind(expected, &scalar)),
@@ -78,11 +78,11 @@ impl<'c, 'de> Value<'c, 'de> {
     /// Has the elements visited, which must all be taken.
     fn visit_elements<V: Visitor<'de>>(
         self,
-        open: Open,
+        open: Opened,
         visitor: V,
     ) -> Result<V::Value, ConversionError> {
         self.cursor.check_depth()?;
-        let mut elements = Elements { cursor: self.cursor, open, index: 0 };
+        let mut elements = ElementReader { cursor: self.cursor, open, index: 0 };
         let value = visitor.visit_seq(&mut elements)?;
         if elements.cursor.has_more(&mut elements.open) {
             let taken = elements.index;
@@ -96,7 +96,7 @@ impl<'c, 'de> Value<'c, 'de> {
     /// Has the pairs visited, which must all be taken.
     fn visit_pairs<V: Visitor<'de>>(
         self,
-        open: Open,
+        open: Opened,
         visitor: V,
     ) -> Result<V::Value, ConversionError> {
         // Behind an empty one the next value is somebody else's.
@@ -112,9 +112,9 @@ impl<'c, 'de> Value<'c, 'de> {
         self.cursor.check_depth()?;
         let key = *self.cursor;
         // The first pair replaces this one.
-        let pair = is_nested.then_some(Open { left: Some(0), ..open });
+        let pair = is_nested.then_some(Opened { left: Some(0), ..open });
         let turn = Turn::Key;
-        let mut pairs = Pairs { cursor: self.cursor, open, pair, index: 0, key, turn };
+        let mut pairs = PairReader { cursor: self.cursor, open, pair, index: 0, key, turn };
         let value = visitor.visit_map(&mut pairs)?;
         if pairs.turn != Turn::Key || pairs.cursor.has_more(&mut pairs.open) {
             return Err(serde::de::Error::custom("a map with more pairs than expected"));
@@ -124,7 +124,7 @@ impl<'c, 'de> Value<'c, 'de> {
     }
 }
 
-impl Open {
+impl Opened {
     /// Tells that the aggregate is not what was expected.
     #[cold]
     fn is_no(self, expected: &'static str) -> ConversionError {
@@ -178,7 +178,7 @@ impl<'de> Deserializer<'de> for Value<'_, 'de> {
 
     fn deserialize_any<V: Visitor<'de>>(mut self, visitor: V) -> Result<V::Value, ConversionError> {
         match self.head()? {
-            Head::Open(open @ Open { kind: Kind::Map, .. }) => self.visit_pairs(open, visitor),
+            Head::Open(open @ Opened { kind: Kind::Map, .. }) => self.visit_pairs(open, visitor),
             Head::Open(open) => self.visit_elements(open, visitor),
             Head::Scalar(ReplyRef::Integer(value)) => visitor.visit_i64(value),
             Head::Scalar(ReplyRef::Double(value)) => visitor.visit_f64(value),
@@ -328,11 +328,12 @@ impl<'de> Deserializer<'de> for Value<'_, 'de> {
                 let name: Cow<'de, str> = scalar.to()?;
                 visitor.visit_enum(IntoDeserializer::<ConversionError>::into_deserializer(name))
             }
-            Head::Open(Open { kind: Kind::Map | Kind::Array, left: Some(2) }) => {
+            Head::Open(Opened { kind: Kind::Map | Kind::Array, left: Some(2) }) => {
                 self.cursor.check_depth()?;
                 let name = *self.cursor;
                 let mut data = None;
-                let value = visitor.visit_enum(Variant { cursor: self.cursor, data: &mut data })?;
+                let value =
+                    visitor.visit_enum(VariantReader { cursor: self.cursor, data: &mut data })?;
                 match data {
                     Some(data) => self.cursor.end_value(data, 1),
                     None => self.cursor.end_value(name, 2),

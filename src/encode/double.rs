@@ -58,7 +58,7 @@ impl DoubleText {
             _ => (b"".as_slice(), printed),
         };
         self.push(sign);
-        let Decimal { digits, count, exponent } = Decimal::of(printed);
+        let Scientific { digits, count, exponent } = Scientific::of(printed);
         let digits = digits.get(..count).unwrap_or_default();
         #[allow(
             clippy::cast_possible_wrap,
@@ -100,13 +100,13 @@ impl DoubleText {
 }
 
 /// A number as d.ddd times ten to a power, without zeros at either end; but zero has one digit.
-struct Decimal {
+struct Scientific {
     digits: [u8; CAPACITY],
     count: usize,
     exponent: i32,
 }
 
-impl Decimal {
+impl Scientific {
     fn of(printed: &[u8]) -> Self {
         let mut decimal = Self { digits: [0; CAPACITY], count: 0, exponent: 0 };
         let at = printed.iter().position(|byte| *byte == b'e').unwrap_or(printed.len());

@@ -24,7 +24,7 @@ pub use patch::{CommandPatch, ReplyPatch};
 pub use segments::Segments;
 pub use writer::ReplyWriter;
 
-use crate::sink::{Length, Out, Sink};
+use crate::sink::{ByteCount, Out, Sink};
 use sealed::Writable;
 
 /// The version of the protocol that a peer speaks.
@@ -215,7 +215,7 @@ fn encoded_len<P: Copy>(
     protocol: P,
 ) -> Result<usize, EncodeError> {
     value.check(protocol)?;
-    let mut length = Length::default();
+    let mut length = ByteCount::default();
     value.write(protocol, &mut length);
     Ok(length.get())
 }

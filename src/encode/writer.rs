@@ -47,9 +47,9 @@ pub struct ReplyWriter<'b> {
     protocol: Protocol,
     /// Where the reply in progress begins.
     start: usize,
-    open: SmallVec<[Open; 4]>,
+    open: SmallVec<[Unclosed; 4]>,
     /// Headers that are still to be put in their places, in the order of those.
-    headers: Vec<Header>,
+    headers: Vec<LateHeader>,
     /// Whether an attribute waits for the value behind it.
     is_annotated: bool,
     /// How many attributes are open that RESP2 does not have.
@@ -57,7 +57,7 @@ pub struct ReplyWriter<'b> {
 }
 
 /// An aggregate or an attribute that is being written.
-struct Open {
+struct Unclosed {
     kind: Kind,
     /// How many values it will have, if that is known.
     announced: Option<usize>,
@@ -67,7 +67,7 @@ struct Open {
 }
 
 /// The header of an aggregate whose length was not known when it was opened.
-struct Header {
+struct LateHeader {
     at: usize,
     type_byte: u8,
     len: usize,
@@ -253,11 +253,11 @@ impl<'b> ReplyWriter<'b> {
                 Out(&mut *self.out).header(type_byte, if is_array { values } else { len });
             } else {
                 header = Some(self.headers.len());
-                self.headers.push(Header { at: self.out.len(), type_byte, len: 0 });
+                self.headers.push(LateHeader { at: self.out.len(), type_byte, len: 0 });
             }
         }
         self.is_annotated = false;
-        self.open.push(Open { kind, announced, written: 0, header });
+        self.open.push(Unclosed { kind, announced, written: 0, header });
         Ok(self)
     }
 
@@ -267,7 +267,7 @@ impl<'b> ReplyWriter<'b> {
     /// Fewer values than were announced, a key without its value, an attribute without the value behind
     /// it, and nothing to close.
     pub fn close(&mut self) -> Result<&mut Self, EncodeError> {
-        let Some(&Open { kind, announced, written, header }) = self.open.last() else {
+        let Some(&Unclosed { kind, announced, written, header }) = self.open.last() else {
             return Err(EncodeError::NothingToClose);
         };
         if self.is_annotated {
@@ -316,7 +316,7 @@ impl<'b> ReplyWriter<'b> {
     /// Refuses a value in an aggregate that has all of them.
     fn check_room(&self) -> Result<(), EncodeError> {
         match self.open.last() {
-            Some(&Open { kind, announced: Some(values), written, .. }) if written == values => {
+            Some(&Unclosed { kind, announced: Some(values), written, .. }) if written == values => {
                 let announced = values / kind.values_per_element();
                 Err(EncodeError::TooManyValues { kind, announced })
             }

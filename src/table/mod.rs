@@ -5,6 +5,7 @@
 
 mod generated;
 mod keys;
+mod search;
 
 use bitflags::bitflags;
 
