@@ -1,4 +1,4 @@
-//! Where encoded bytes go: into a buffer, or into a sum of lengths.
+//! Where encoded bytes go: into a buffer, or only into a count.
 
 use bytes::{BufMut, Bytes};
 use memchr::memchr2_iter;
@@ -11,11 +11,11 @@ pub trait Sink {
     /// Takes a type byte, a number and a line end.
     fn header(&mut self, type_byte: u8, number: usize);
 
-    /// Takes note of bytes of which the next ones are parts, to keep those instead of copying them.
+    /// Announces the buffer that the next `put`s are slices of, so that a sink may share it.
     #[inline]
     fn lend(&mut self, _: &Bytes) {}
 
-    /// Takes a payload behind its length, and its line end.
+    /// Takes a payload with its header and its line end.
     #[inline]
     fn payload(&mut self, type_byte: u8, payload: &[u8]) {
         self.header(type_byte, payload.len());
@@ -23,7 +23,7 @@ pub trait Sink {
         self.put(b"\r\n");
     }
 
-    /// Takes a text behind its type byte, and its line end.
+    /// Takes a text with its type byte and its line end.
     #[inline]
     fn line(&mut self, type_byte: u8, text: &[u8]) {
         self.put(&[type_byte]);
@@ -32,7 +32,7 @@ pub trait Sink {
     }
 }
 
-/// Writes to a buffer that has room.
+/// Writes to a buffer that has enough room.
 pub(crate) struct Out<'b, B>(pub(crate) &'b mut B);
 
 impl<B: BufMut> Sink for Out<'_, B> {
@@ -41,9 +41,13 @@ impl<B: BufMut> Sink for Out<'_, B> {
         self.0.put_slice(bytes);
     }
 
+    /// Writes numbers below 100 with a single `put_slice`.
+    ///
+    /// Most headers are that short, and each `put_slice` checks the room and calls `memcpy`: for an argument
+    /// of a few bytes that costs more than the bytes.
     #[inline]
     fn header(&mut self, type_byte: u8, number: usize) {
-        #[allow(clippy::cast_possible_truncation, reason = "less than ten, or less than a hundred")]
+        #[allow(clippy::cast_possible_truncation, reason = "less than ten")]
         let digit = |value: usize| b'0' + value as u8;
         match number {
             0..10 => self.0.put_slice(&[type_byte, digit(number), b'\r', b'\n']),
@@ -60,7 +64,7 @@ impl<B: BufMut> Sink for Out<'_, B> {
     }
 }
 
-/// Counts what would be written.
+/// Counts the bytes that would be written.
 #[derive(Default)]
 pub(crate) struct ByteCount(usize);
 
@@ -78,7 +82,8 @@ impl Sink for ByteCount {
 
     #[inline]
     fn header(&mut self, _: u8, number: usize) {
-        self.0 += 3 + number.checked_ilog10().unwrap_or(0) as usize + 1;
+        // The type byte, the digits, and CR and LF.
+        self.0 += 1 + number.checked_ilog10().unwrap_or(0) as usize + 1 + 2;
     }
 }
 

@@ -167,13 +167,13 @@ fn what_cannot_be_written_is_told() {
         (EncodeError::NoRoom { needed: 5, room: 4 }, "5 bytes to write, room for 4"),
         (
             EncodeError::TooManyValues { kind: array, announced: 2 },
-            "a value too many for an array that was announced with 2",
+            "too many values for an array announced with 2",
         ),
-        (EncodeError::TooFewValues { kind: array, missing: 1 }, "1 too few values in an array"),
+        (EncodeError::TooFewValues { kind: array, missing: 1 }, "values missing in an array: 1"),
         (EncodeError::KeyWithoutValue, "key without a value"),
-        (EncodeError::NothingToClose, "nothing open to be closed"),
+        (EncodeError::NothingToClose, "nothing open to close"),
         (EncodeError::Unfinished, "reply ends before all of it is written"),
-        (EncodeError::NoSuchPart { index: 3, len: 2 }, "no part of index 3 among 2"),
+        (EncodeError::NoSuchPart { index: 3, len: 2 }, "index 3 out of range: there are 2 parts"),
     ] {
         assert!(error.to_string().starts_with(message), "{error}");
         assert!(error.source().is_none());

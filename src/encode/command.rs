@@ -12,7 +12,7 @@ use super::argument::{Argument, Scratch};
 use super::sealed::Writable;
 use super::{EncodeCommand, EncodeError};
 
-/// The longest header has a type byte, twenty digits and a line end; behind the payload there is another.
+/// The most bytes that an argument takes besides its payload: a type byte, twenty digits and two line ends.
 const HEADER: usize = 1 + 20 + 2 + 2;
 
 /// A command of borrowed arguments, its name first.
@@ -58,7 +58,10 @@ impl<A: Argument> Writable<()> for Arguments<'_, A> {
     }
 }
 
-/// A command to which arguments are added one by one.
+/// A command that is built argument by argument.
+///
+/// It holds the arguments in their wire form: each is copied when it is added, and writing the command is one
+/// copy.
 ///
 /// ```
 /// use zresp::{CommandBuf, EncodeCommand};
@@ -80,10 +83,10 @@ pub struct CommandBuf {
 }
 
 impl CommandBuf {
-    /// Returns a command of this name.
+    /// Returns a command with this name and no arguments.
     #[must_use]
     pub fn new(name: impl Argument) -> Self {
-        // Most commands fit: growing once costs as much as all else.
+        // Enough for most commands: to grow once costs as much as everything else.
         Self { arguments: Vec::with_capacity(256), len: 0 }.arg(name)
     }
 
@@ -105,14 +108,14 @@ impl CommandBuf {
     pub fn push(&mut self, argument: impl Argument) -> &mut Self {
         let mut scratch = Scratch::default();
         let argument = argument.bytes(&mut scratch);
-        // At once: a vector that grows with each part of a short argument moves several times.
+        // In one step: with a reservation for each part, a short argument could move the vector several times.
         self.arguments.reserve(argument.len() + HEADER);
         Out(&mut self.arguments).payload(b'$', argument);
         self.len += 1;
         self
     }
 
-    /// Returns how many arguments there are, the name included.
+    /// Returns the number of arguments. The name is one of them.
     #[must_use]
     #[allow(clippy::len_without_is_empty, reason = "a command is never empty")]
     pub const fn len(&self) -> usize {
@@ -120,7 +123,7 @@ impl CommandBuf {
     }
 }
 
-/// How far a command has come.
+/// How much of a command has been built, to go back to.
 #[cfg(feature = "serde")]
 #[derive(Clone, Copy)]
 pub(crate) struct CommandMark {
@@ -134,12 +137,12 @@ impl CommandBuf {
         CommandMark { bytes: self.arguments.len(), len: self.len }
     }
 
-    /// How many arguments were added behind the mark.
+    /// Returns the number of arguments that were added since the mark.
     pub(crate) const fn len_since(&self, mark: CommandMark) -> usize {
         self.len - mark.len
     }
 
-    /// Removes what was added behind the mark.
+    /// Removes the arguments that were added since the mark.
     pub(crate) fn truncate(&mut self, mark: CommandMark) {
         self.arguments.truncate(mark.bytes);
         self.len = mark.len;

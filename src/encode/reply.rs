@@ -19,7 +19,7 @@ impl Encode for ReplyRef<'_> {}
 impl Writable<Protocol> for ReplyRef<'_> {
     fn check(&self, _: Protocol) -> Result<(), EncodeError> {
         match self {
-            // Of the elements of a streamed array or set.
+            // It can only be made by hand, from the elements of a streamed array or set.
             Self::Push(items) if items.len().is_none() => {
                 Err(EncodeError::CannotStream { kind: Kind::Push })
             }
@@ -52,7 +52,7 @@ impl Writable<Protocol> for ReplyRef<'_> {
     }
 
     fn bound(&self) -> Option<usize> {
-        // A header or a number besides.
+        // The header of an aggregate, or the text of a number, is not part of the content.
         Some(64 + MOST_PER_BYTE * self.content().len())
     }
 }
@@ -102,7 +102,7 @@ impl Writable<Protocol> for Reply {
     }
 
     fn write(&self, protocol: Protocol, sink: &mut impl Sink) {
-        // How many attributes are open: RESP2 has none.
+        // How many attributes are open that RESP2 leaves out.
         let mut dropped = 0;
         for step in Walk::new(self) {
             match (step, protocol) {

@@ -1,4 +1,4 @@
-//! Values that hold no others, on the wire.
+//! Scalars on the wire: values that hold no others.
 
 use memchr::memchr2;
 
@@ -8,7 +8,7 @@ use crate::view::ReplyRef;
 use super::double::DoubleText;
 use super::{EncodeError, Protocol};
 
-/// Refuses a value without children that has no form on the wire.
+/// Refuses a scalar that has no form on the wire.
 pub(super) fn check_scalar(scalar: &ReplyRef<'_>) -> Result<(), EncodeError> {
     match scalar {
         ReplyRef::Simple(text) | ReplyRef::Error(text) => match memchr2(b'\r', b'\n', text) {
@@ -24,7 +24,7 @@ pub(super) fn check_scalar(scalar: &ReplyRef<'_>) -> Result<(), EncodeError> {
     }
 }
 
-/// Writes a value without children that has been checked.
+/// Writes a scalar that has been checked.
 #[inline]
 pub(super) fn write_scalar(scalar: &ReplyRef<'_>, protocol: Protocol, sink: &mut impl Sink) {
     match (scalar, protocol) {
@@ -76,7 +76,7 @@ pub(super) fn write_scalar(scalar: &ReplyRef<'_>, protocol: Protocol, sink: &mut
             chunks.for_each(|chunk| sink.put(chunk));
             sink.put(b"\r\n");
         }
-        // Aggregates are no scalars.
+        // Aggregates are not scalars: the callers write them.
         (ReplyRef::Array(_) | ReplyRef::Map(_) | ReplyRef::Set(_) | ReplyRef::Push(_), _) => {}
     }
 }
