@@ -1,4 +1,9 @@
-//! Frames of an asynchronous connection: codecs for [`tokio_util`].
+//! Codecs for asynchronous connections with [`tokio_util`].
+//!
+//! Available with the feature `codec`.
+//!
+//! [`ReplyCodec`] is for clients, [`CommandCodec`] for servers. Use them with
+//! [`Framed`](tokio_util::codec::Framed). Their error is [`StreamError`].
 
 use bytes::BytesMut;
 
@@ -10,16 +15,17 @@ use crate::error::{Error, ErrorKind};
 use crate::io::StreamError;
 use crate::limits::Limits;
 
-/// How many bytes of a frame in progress are made room for at the most before they have come.
+/// The most bytes that are reserved for a frame in progress before they arrive.
 ///
-/// With no such room, a read takes what is left in the buffer: of values of 100 kB that are kept, one
-/// read in four brought less than 256 bytes, and now none does. With 64 KiB it was not faster beyond
-/// the noise, and a peer that announces much and sends nothing would hold four times as much.
+/// Without a reservation, a read takes only what fits in the rest of the buffer. With values of 100 kB that are
+/// kept, one read in four brought less than 256 bytes; with it, none does. 64 KiB was not measurably faster, and
+/// a peer that announces much and sends nothing would hold four times as much memory.
 const AHEAD: usize = 16 * 1024;
-/// A frame of more than so many bytes leaves its buffer behind.
+/// After a frame of more bytes than this, the next ones get a new buffer.
 const SHARED: usize = 1024 * 1024;
 
-/// What a client has: replies come in as [`Frame`](crate::Frame)s, commands go out.
+/// The codec of a client: it decodes replies as [`Frame`](crate::Frame)s and encodes commands, which are any type
+/// that is [`EncodeCommand`].
 ///
 /// ```
 /// use bytes::BytesMut;
@@ -41,9 +47,10 @@ const SHARED: usize = 1024 * 1024;
 /// ```
 pub type ReplyCodec = Codec<Decoder>;
 
-/// What a server has: requests come in as [`CommandFrame`](crate::CommandFrame)s, replies go out.
+/// The codec of a server: it decodes requests as [`CommandFrame`](crate::CommandFrame)s and encodes replies, which
+/// are any type that is [`Encode`].
 ///
-/// The protocol and the limits are those of the connection, which change while it is open:
+/// A connection begins with RESP2 and with small limits, and `HELLO` and `AUTH` change them:
 ///
 /// ```
 /// use bytes::BytesMut;
@@ -69,20 +76,23 @@ pub type ReplyCodec = Codec<Decoder>;
 /// ```
 pub type CommandCodec = Codec<CommandDecoder>;
 
-/// Frames of an asynchronous connection: a [`ReplyCodec`] or a [`CommandCodec`], to be used with
-/// [`Framed`](tokio_util::codec::Framed), [`FramedRead`](tokio_util::codec::FramedRead) or
+/// Decodes frames of one direction and encodes values of the other: a [`ReplyCodec`] or a [`CommandCodec`].
+///
+/// Use it with [`Framed`](tokio_util::codec::Framed), [`FramedRead`](tokio_util::codec::FramedRead) or
 /// [`FramedWrite`](tokio_util::codec::FramedWrite).
 ///
-/// Frames are taken off the read buffer without copying. [`Frame`](crate::Frame) tells when it is
-/// better to [`compact`](crate::Frame::compact) them.
+/// Frames are split off the read buffer without copying. [`Frame`](crate::Frame) tells when it is better to
+/// [`compact`](crate::Frame::compact) them.
 ///
-/// What is written may be of any type that is [`Encode`], so that calls that name no item must say one:
-/// `SinkExt::<&CommandBuf>::flush(&mut framed)`. Replies may be flushed whenever no whole request is left;
-/// that the read buffer is empty is no sign of it, for it may hold a part of the next one.
+/// Items of several types can be written, so a call without an item must name a type:
+/// `SinkExt::<&CommandBuf>::flush(&mut framed)`.
 ///
-/// The read buffer grows with the bytes that arrive: a length that is only announced makes room for
-/// 16 KiB at the most. A frame of more than 1 MiB keeps the memory in which it was received for itself;
-/// what has come behind it moves to a new buffer, unless that is more than the frame.
+/// A server that collects replies must flush them when no *whole* request is left. An empty read buffer is not
+/// the sign for it, as a part of the next request may lie there.
+///
+/// The read buffer grows with the bytes that arrive. An announced length alone reserves at most 16 KiB. A frame of
+/// more than 1 MiB keeps the buffer that it was received in. The bytes after it are moved to a new buffer, unless
+/// they are more than the frame.
 ///
 /// ```
 /// use futures_util::{SinkExt, StreamExt};
@@ -110,31 +120,31 @@ pub type CommandCodec = Codec<CommandDecoder>;
 pub struct Codec<D> {
     decoder: D,
     protocol: Protocol,
-    /// Bytes of the stream that were taken off the buffer.
+    /// How many bytes of the stream have been taken off the buffer.
     position: u64,
 }
 
 impl<D: FrameDecoder> Codec<D> {
-    /// Returns a codec with the default [`Limits`] that writes RESP2.
+    /// Returns a codec with the default [`Limits`]. If it is a server's, it writes RESP2.
     #[must_use]
     pub fn new() -> Self {
         Self::with_limits(Limits::new())
     }
 
-    /// Returns a codec that reads frames within the limits and writes RESP2.
+    /// Returns a codec with these limits. If it is a server's, it writes RESP2.
     #[must_use]
     pub fn with_limits(limits: Limits) -> Self {
         Self::with_decoder(D::with_limits(limits))
     }
 
-    /// Takes the frame that the buffer begins with off it.
+    /// Splits off the frame that the buffer begins with.
     fn take(&mut self, buffer: &mut BytesMut) -> Result<Option<D::Owned>, StreamError> {
         let unread = buffer.len();
         let frame = self.decoder.owned(buffer)?;
         let taken = unread - buffer.len();
         self.position += taken as u64;
-        // A buffer that has grown for one frame is not kept for the next ones. To move no more than what
-        // was taken keeps the time linear.
+        // A buffer that has grown for one frame is not kept for the next ones. The bytes that move are at most as
+        // many as the frame had, which keeps the time linear.
         if taken > SHARED && buffer.len() <= taken {
             let mut own = BytesMut::with_capacity(buffer.len() + AHEAD);
             own.extend_from_slice(buffer);
@@ -145,28 +155,29 @@ impl<D: FrameDecoder> Codec<D> {
 }
 
 impl<D> Codec<D> {
-    /// Returns a codec that reads frames as this decoder takes them, which has begun none yet, and writes
+    /// Returns a codec that uses this decoder, which must not be inside a frame. If it is a server's, it writes
     /// RESP2.
     #[must_use]
     pub const fn with_decoder(decoder: D) -> Self {
         Self { decoder, protocol: Protocol::Resp2, position: 0 }
     }
 
-    /// Returns how many bytes of the stream have been taken off the read buffer: add a decoding error's
-    /// offset to find its place in the stream.
+    /// Returns how many bytes of the stream have been taken off the read buffer.
+    ///
+    /// Add the offset of a decoding error to find its place in the stream.
     #[must_use]
     pub const fn position(&self) -> u64 {
         self.position
     }
 
-    /// Returns the decoder: to see what has come of a command in progress, say, with
-    /// [`Framed::read_buffer`](tokio_util::codec::Framed::read_buffer).
+    /// Returns the decoder. With [`Framed::read_buffer`](tokio_util::codec::Framed::read_buffer) it tells what has
+    /// arrived of a command in progress.
     #[must_use]
     pub const fn decoder(&self) -> &D {
         &self.decoder
     }
 
-    /// Returns the decoder, to set its limits, or its policy for inline commands.
+    /// Returns the decoder, to change its limits or its policy for inline commands.
     #[must_use]
     pub const fn decoder_mut(&mut self) -> &mut D {
         &mut self.decoder
@@ -198,15 +209,15 @@ impl<D: FrameDecoder> tokio_util::codec::Decoder for Codec<D> {
     type Item = D::Owned;
     type Error = StreamError;
 
-    /// Takes the frame that the buffer begins with off it; `None` if more bytes are needed.
+    /// Splits off the frame that the buffer begins with; returns `None` if more bytes are needed.
     ///
     /// Between two calls, only append to the buffer.
     ///
     /// # Errors
-    /// [`StreamError::Decode`] is broken input, or what exceeds a limit; the buffer stays as it is. Its
-    /// offset counts from the first byte of the buffer, which is at [`position`](Codec::position) of the
-    /// stream. Broken input stays broken: every further call returns the same error. The streams of
-    /// `tokio_util` end behind the first one.
+    /// [`StreamError::Decode`] if the input is broken or exceeds a limit; the buffer stays as it is. The offset
+    /// counts from the first byte of the buffer, which is at [`position`](Codec::position) in the stream. Broken
+    /// input stays broken: each further call returns the same error. The streams of `tokio_util` end after the
+    /// first error.
     fn decode(&mut self, buffer: &mut BytesMut) -> Result<Option<D::Owned>, StreamError> {
         let frame = self.take(buffer)?;
         if frame.is_none() {
@@ -215,13 +226,13 @@ impl<D: FrameDecoder> tokio_util::codec::Decoder for Codec<D> {
         Ok(frame)
     }
 
-    /// Takes the frame that the buffer begins with off it, where nothing more will come; `None` at a
-    /// clean end.
+    /// Splits off the frame that the buffer begins with, when no more bytes will come; returns `None` at a clean
+    /// end.
+    ///
+    /// Empty lines and empty arrays after the last request are a clean end.
     ///
     /// # Errors
-    /// Those of `decode`, and [`ErrorKind::UnexpectedEnd`] at the end of the buffer if
-    /// that is inside a frame. What is skipped behind the last request, empty lines and empty arrays, is
-    /// no end that is cut.
+    /// Those of `decode`, and [`ErrorKind::UnexpectedEnd`] if the buffer ends inside a frame.
     fn decode_eof(&mut self, buffer: &mut BytesMut) -> Result<Option<D::Owned>, StreamError> {
         let frame = self.take(buffer)?;
         if frame.is_none() && !buffer.is_empty() {

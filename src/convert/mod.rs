@@ -1,4 +1,4 @@
-//! From replies to the types of Rust.
+//! Replies as Rust types: [`FromReply`], and the `as_*` methods of replies.
 
 mod accessors;
 mod collections;

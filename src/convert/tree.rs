@@ -1,12 +1,12 @@
-//! A tree as a value of Rust, by way of its wire form.
+//! Trees as Rust values, by way of their wire form.
 
-use crate::convert::{ConversionError, FromReply};
 use crate::decode::Decoder;
+use crate::encode::{Encode, Protocol};
 use crate::limits::Limits;
 use crate::tree::Reply;
 use crate::view::ReplyRef;
 
-use crate::encode::{Encode, Protocol};
+use super::{ConversionError, FromReply};
 
 impl<'a> FromReply<'a> for Reply {
     fn from_reply(reply: ReplyRef<'a>) -> Result<Self, ConversionError> {
@@ -15,9 +15,9 @@ impl<'a> FromReply<'a> for Reply {
 }
 
 impl Reply {
-    /// Returns the value of Rust that the reply is: see [`FromReply`].
+    /// Returns the reply as a Rust value: see [`FromReply`].
     ///
-    /// An aggregate is written out for it; what comes from a connection is better converted as a view.
+    /// An aggregate is encoded and decoded for it. Convert a reply from a connection as a view instead.
     ///
     /// ```
     /// use zresp::Reply;
@@ -28,7 +28,7 @@ impl Reply {
     /// ```
     ///
     /// # Errors
-    /// A reply that is something else, and one that has no form on the wire.
+    /// The reply is something else, or has no form on the wire.
     pub fn to<T: for<'a> FromReply<'a>>(&self) -> Result<T, ConversionError> {
         if let Some(scalar) = self.as_scalar() {
             return scalar.to();

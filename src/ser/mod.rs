@@ -1,8 +1,23 @@
-//! From types that implement [`serde::Serialize`] to replies and to the arguments of commands.
+//! Replies and arguments from types that implement [`serde::Serialize`].
 //!
-//! [`to_reply`] gives what [`from_reply`](crate::de::from_reply) reads back: structs and maps are maps,
-//! sequences arrays, text and what serde calls bytes bulk strings (but a `Vec<u8>` is a sequence), `None` and unit null, a variant without data its name,
-//! any other a map of one pair. [`push_arguments`] appends what a command takes.
+//! Available with the feature `serde`.
+//!
+//! [`to_reply`] returns a reply that [`from_reply`](crate::de::from_reply) can read back:
+//!
+//! | type | reply |
+//! |---|---|
+//! | numbers, booleans | integer, big number, double or boolean |
+//! | strings, bytes | bulk string |
+//! | sequences, tuples | array |
+//! | structs, maps | map |
+//! | `None`, unit | null |
+//! | variant of an enum without data | bulk string of its name |
+//! | variant with data | map of one pair: the name and the data |
+//!
+//! A `Vec<u8>` is a sequence for serde, and so becomes an array of integers. The crate `serde_bytes` makes it
+//! bytes.
+//!
+//! [`push_arguments`] appends a value to a command.
 //!
 //! ```
 //! use zresp::{CommandBuf, Reply, ser};

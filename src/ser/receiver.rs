@@ -20,7 +20,7 @@ pub(super) trait Receiver {
 
     fn boolean(&mut self, value: bool);
 
-    /// Takes the place of a value that is not there.
+    /// Takes `None` or unit.
     fn nothing(&mut self);
 
     /// Begins an array or a map of about `len` elements or pairs.
@@ -72,7 +72,7 @@ impl Receiver for Builder {
         self.close();
     }
 
-    /// Any value is exactly one in a tree. More or less has come of a type that left something open.
+    /// Each value must be exactly one in the tree: a type may have left an aggregate open.
     fn accept(
         &mut self,
         _: Role<Self::Mark>,
@@ -82,7 +82,7 @@ impl Receiver for Builder {
     }
 }
 
-/// Arguments are flat: arrays and maps have no beginning and no end, and nothing is no argument.
+/// Arguments are flat: arrays and maps add nothing of their own, and neither do `None` and unit.
 impl Receiver for CommandBuf {
     type Mark = CommandMark;
 
@@ -104,8 +104,8 @@ impl Receiver for CommandBuf {
 
     fn close(&mut self) {}
 
-    /// An element may be any number of arguments. A key must be one, its value one or none; without a
-    /// value, the key goes, too.
+    /// An element may be any number of arguments. A key must be one argument, and its value at most one;
+    /// without a value, the key is removed, too.
     fn accept(&mut self, role: Role<Self::Mark>, since: Self::Mark) -> Result<(), SerializeError> {
         let what = match (role, self.len_since(since)) {
             (Role::Element, _) | (_, 1) => return Ok(()),

@@ -1,4 +1,4 @@
-//! The keys of a command, by the specifications of the table.
+//! The keys of a command: [`keys`] and its variants.
 
 use core::fmt;
 use core::iter::FusedIterator;
@@ -15,7 +15,7 @@ use super::{Access, CommandInfo, Flags, find_info, of};
 pub struct Key<'a> {
     /// The key.
     pub key: &'a [u8],
-    /// Which argument it is; the name of the command is 0.
+    /// The index of the argument. The name of the command is argument 0.
     pub index: usize,
     /// What the command does with it.
     pub access: Access,
@@ -30,21 +30,21 @@ impl fmt::Debug for Key<'_> {
     }
 }
 
-/// Why the keys of a command cannot be told.
+/// Why the keys of a command cannot be found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum KeysError {
     /// The table has no such command.
     UnknownCommand,
-    /// The command takes another number of arguments.
+    /// The command cannot have this number of arguments.
     Arity,
-    /// The argument of this index should say how many keys there are, and does not, or says more than
-    /// there are arguments.
+    /// The argument of this index should be the number of keys, and is not a number, or is more than there are
+    /// arguments.
     Count {
-        /// The index.
+        /// The index of the argument.
         index: usize,
     },
-    /// The arguments contradict each other, or some are missing.
+    /// Arguments contradict each other, or some are missing.
     Syntax,
 }
 
@@ -83,30 +83,32 @@ impl core::error::Error for KeysError {}
 /// # Ok::<(), zresp::Error>(())
 /// ```
 ///
-/// The keys are those that `COMMAND GETKEYS` of a server finds. It does not read the arguments between
-/// them: of `MSET a 1 b`, which the server refuses, the keys are `a` and `b`. Channels are none.
+/// They are the keys that `COMMAND GETKEYS` finds. The arguments between them are not checked: the keys of
+/// `MSET a 1 b`, which a server refuses, are `a` and `b`. Channels are not keys.
 ///
 /// # Errors
-/// A command that the table does not have, of the wrong number of arguments, or whose arguments
-/// contradict its own counts.
+/// The table does not have the command, or the command has a wrong number of arguments, or arguments that
+/// contradict its counts.
 #[inline]
 pub fn keys<'a>(command: &CommandRef<'a>) -> Result<Keys<'a>, KeysError> {
     let info = of(command).ok_or(KeysError::UnknownCommand)?;
     Keys::of(info, command.args(), command.len(), Wanted::Keys)
 }
 
-/// Returns an iterator over the sharded channels of a command, which belong to slots as keys do:
-/// `SPUBLISH`, `SSUBSCRIBE` and `SUNSUBSCRIBE` have such, and no keys.
+/// Returns an iterator over the sharded channels of a command.
+///
+/// They belong to slots as keys do. `SPUBLISH`, `SSUBSCRIBE` and `SUNSUBSCRIBE` have them, and no keys.
 ///
 /// # Errors
-/// As of [`keys`].
+/// Those of [`keys`].
 pub fn shard_channels<'a>(command: &CommandRef<'a>) -> Result<Keys<'a>, KeysError> {
     let info = of(command).ok_or(KeysError::UnknownCommand)?;
     Keys::of(info, command.args(), command.len(), Wanted::ShardChannels)
 }
 
-/// Returns an iterator over the keys of a command that is still arriving, as far as they are there: an
-/// upstream can be chosen by the first one. Keys that depend on arguments still to come are not found.
+/// Returns an iterator over the keys that have arrived of a command that is still arriving.
+///
+/// A proxy chooses an upstream by the first one. Keys that depend on missing arguments are not found.
 ///
 /// ```
 /// use zresp::{CommandDecoder, commands};
@@ -121,24 +123,24 @@ pub fn shard_channels<'a>(command: &CommandRef<'a>) -> Result<Keys<'a>, KeysErro
 /// ```
 ///
 /// # Errors
-/// As of [`keys`]; [`KeysError::UnknownCommand`] also if the name is not there yet.
+/// Those of [`keys`]. [`KeysError::UnknownCommand`] also means that the name has not arrived yet.
 pub fn partial_keys<'a>(command: &PartialCommand<'a>) -> Result<Keys<'a>, KeysError> {
     let name = command.name().ok_or(KeysError::UnknownCommand)?;
     let info = find_info(name, || command.arg(1)).ok_or(KeysError::UnknownCommand)?;
     Keys::of(info, command.args(), command.len(), Wanted::Keys)
 }
 
-/// The keys of a command, in the order of its specifications: see [`keys`].
+/// An iterator over the keys of a command, in the order of its specifications: see [`keys`].
 #[derive(Clone)]
 pub struct Keys<'a> {
-    /// All the arguments that are there, the name first.
+    /// The arguments that have arrived, the name first.
     pub(super) all: Args<'a>,
-    /// How many there are, those still to come included.
+    /// How many arguments there are, those that are missing included.
     pub(super) len: usize,
     pub(super) wanted: Wanted,
     /// Whether the command may have no keys.
     pub(super) allows_none: bool,
-    /// The arguments from index `at` on.
+    /// The arguments from index `at` on, where the last key left them.
     args: Args<'a>,
     at: usize,
     pub(super) range: Option<KeyRange>,
@@ -176,13 +178,13 @@ impl<'a> Iterator for Keys<'a> {
     #[inline]
     fn next(&mut self) -> Option<Key<'a>> {
         while let Some(KeyRange { next: index, last, step, access }) = self.range {
-            // Once over the arguments, for many keys; from the front again if a range begins earlier.
+            // Go on after the last key, so that many keys take one pass. A range may begin earlier.
             if index < self.at {
                 (self.args, self.at) = (self.all.clone(), 0);
             }
             let key = self.args.nth(index - self.at);
             self.at = index + 1;
-            // If it is still to come, so is the rest of its range.
+            // A key that has not arrived ends its range: neither have the ones after it.
             if key.is_none() || index + step > last {
                 self.next_range();
             } else {
