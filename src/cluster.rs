@@ -22,6 +22,9 @@ static CRC: Crc<u16, Table<BLOCK>> = Crc::<u16, Table<BLOCK>>::new(&CRC_16_XMODE
 /// assert_eq!(key_slot(b"foo"), 12_182);
 /// assert_eq!(key_slot(b"{user1000}.following"), key_slot(b"{user1000}.followers"));
 /// ```
+#[doc(alias = "crc16")]
+#[doc(alias = "hash slot")]
+#[doc(alias = "keyslot")]
 #[must_use]
 #[inline]
 pub fn key_slot(key: &[u8]) -> u16 {
@@ -68,6 +71,8 @@ pub fn hash_tag(key: &[u8]) -> &[u8] {
 /// assert!(Redirect::parse(b"ERR no such key").is_none());
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[doc(alias = "MOVED")]
+#[doc(alias = "ASK")]
 #[non_exhaustive]
 pub struct Redirect<'a> {
     /// Whether the slot has moved, or is moving.

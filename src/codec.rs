@@ -45,6 +45,8 @@ const SHARED: usize = 1024 * 1024;
 /// assert!(codec.decode(&mut buffer)?.is_none());
 /// # Ok::<(), zresp::io::StreamError>(())
 /// ```
+#[doc(alias = "tokio")]
+#[doc(alias = "client")]
 pub type ReplyCodec = Codec<Decoder>;
 
 /// The codec of a server: it decodes requests as [`CommandFrame`](crate::CommandFrame)s and encodes replies, which
@@ -74,6 +76,8 @@ pub type ReplyCodec = Codec<Decoder>;
 /// assert_eq!(out, "%1\r\n$5\r\nproto\r\n:3\r\n");
 /// # Ok::<(), zresp::io::StreamError>(())
 /// ```
+#[doc(alias = "tokio")]
+#[doc(alias = "server")]
 pub type CommandCodec = Codec<CommandDecoder>;
 
 /// Decodes frames of one direction and encodes values of the other: a [`ReplyCodec`] or a [`CommandCodec`].
@@ -117,6 +121,8 @@ pub type CommandCodec = Codec<CommandDecoder>;
 /// # }
 /// ```
 #[derive(Debug, Clone)]
+#[doc(alias = "tokio")]
+#[doc(alias = "async")]
 pub struct Codec<D> {
     decoder: D,
     protocol: Protocol,

@@ -35,6 +35,7 @@ const KEPT: usize = 1024 * 1024;
 /// assert_eq!(seen, ["Simple(\"OK\")", "Integer(1)"]);
 /// # Ok::<(), zresp::io::StreamError>(())
 /// ```
+#[doc(alias = "client")]
 pub type ReplyReader<R> = FrameReader<R, Decoder>;
 
 /// Reads requests, for a server: a [`FrameReader`] of [`Request`](crate::Request)s.
@@ -55,6 +56,8 @@ pub type ReplyReader<R> = FrameReader<R, Decoder>;
 /// assert_eq!(names, [b"PING".to_vec(), b"get".to_vec()]);
 /// # Ok::<(), zresp::io::StreamError>(())
 /// ```
+#[doc(alias = "server")]
+#[doc(alias = "aof")]
 pub type CommandReader<R> = FrameReader<R, CommandDecoder>;
 
 /// Reads frames: a [`ReplyReader`] or a [`CommandReader`].

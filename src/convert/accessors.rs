@@ -23,6 +23,7 @@ impl<'a> ReplyRef<'a> {
     ///
     /// # Errors
     /// Any other kind, and a streamed string of several chunks: see [`to_bytes`](Self::to_bytes).
+    #[doc(alias = "bulk string")]
     pub fn as_bytes(&self) -> Result<&'a [u8], ConversionError> {
         match *self {
             Self::Simple(bytes)
@@ -154,6 +155,7 @@ impl<'a> ReplyRef<'a> {
     /// assert_eq!(frame.reply.error_code(), Some(b"WRONGTYPE".as_slice()));
     /// # Ok::<(), zresp::Error>(())
     /// ```
+    #[doc(alias = "MOVED")]
     #[must_use]
     pub fn error_code(&self) -> Option<&'a [u8]> {
         let message = self.as_error()?;
@@ -188,6 +190,8 @@ impl<'a> ReplyRef<'a> {
     /// assert_eq!(present, [zresp::ReplyRef::Bulk(b"7")]);
     /// # Ok::<(), zresp::Error>(())
     /// ```
+    #[doc(alias = "nil")]
+    #[doc(alias = "null")]
     #[must_use]
     pub const fn non_null(self) -> Option<Self> {
         if self.is_null() { None } else { Some(self) }

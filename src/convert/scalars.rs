@@ -83,6 +83,8 @@ use super::{ConversionError, Place};
     note = "implement `FromReply` for your own type, by way of the types that have it",
     note = "a type that implements `serde::Deserialize` is read by `zresp::de::from_reply`"
 )]
+#[doc(alias = "FromRedisValue")]
+#[doc(alias = "parse")]
 pub trait FromReply<'a>: Sized {
     /// Returns the reply as a value of this type.
     ///

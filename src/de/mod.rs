@@ -73,6 +73,8 @@ use value::Value;
 /// # Errors
 /// The reply is something else, or the type nests deeper than 128 levels. Options and newtypes count as
 /// levels, too.
+#[doc(alias = "deserialize")]
+#[doc(alias = "serde")]
 pub fn from_reply<'de, T: Deserialize<'de>>(reply: ReplyRef<'de>) -> Result<T, ConversionError> {
     let (mut cursor, head) = Cursor::of_reply(reply);
     T::deserialize(Value::given(&mut cursor, head))

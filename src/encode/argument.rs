@@ -30,6 +30,7 @@ use super::double::DoubleText;
     note = "for arguments of mixed types, use `&[&dyn Argument]` or add them to a `CommandBuf`",
     note = "a type that implements `serde::Serialize` goes through `zresp::ser::push_arguments`"
 )]
+#[doc(alias = "ToRedisArgs")]
 pub trait Argument: ArgumentBytes {}
 
 /// What has the bytes of an argument.
@@ -37,6 +38,7 @@ pub trait Argument: ArgumentBytes {}
     message = "`{Self}` cannot be an argument of a command",
     note = "`Argument` cannot be implemented outside of zresp: pass bytes or text in its place"
 )]
+#[doc(alias = "ToRedisArgs")]
 pub trait ArgumentBytes {
     /// Returns the bytes, which may lie in the scratch space.
     fn bytes<'a>(&'a self, scratch: &'a mut Scratch) -> &'a [u8];

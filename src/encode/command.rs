@@ -76,6 +76,8 @@ impl<A: Argument> Writable<()> for Arguments<'_, A> {
 /// # Ok::<(), zresp::EncodeError>(())
 /// ```
 #[derive(Clone, PartialEq, Eq, Hash)]
+#[doc(alias = "cmd")]
+#[doc(alias = "request")]
 pub struct CommandBuf {
     /// The arguments in their wire form.
     arguments: Vec<u8>,

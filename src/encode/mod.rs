@@ -132,6 +132,8 @@ impl<T: Encode + ?Sized> Encode for &T {}
     note = "build a `CommandBuf`, or borrow the arguments: `Arguments(&[\"GET\", key])`",
     note = "replies (`Reply`, `Frame` and others) are written by `Encode`, with a `Protocol`"
 )]
+#[doc(alias = "serialize")]
+#[doc(alias = "pipeline")]
 pub trait EncodeCommand: Writable<()> {
     /// Returns the number of bytes that [`encode`](Self::encode) writes.
     ///

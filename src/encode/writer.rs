@@ -93,6 +93,7 @@ impl<'b> ReplyWriter<'b> {
     ///
     /// # Errors
     /// A CR or LF in the text, or too many values.
+    #[doc(alias = "simple string")]
     pub fn simple(&mut self, text: impl AsRef<[u8]>) -> Result<&mut Self, EncodeError> {
         self.value(&ReplyRef::Simple(text.as_ref()))
     }
@@ -118,6 +119,7 @@ impl<'b> ReplyWriter<'b> {
     ///
     /// # Errors
     /// Too many values.
+    #[doc(alias = "bulk string")]
     pub fn bulk(&mut self, payload: impl AsRef<[u8]>) -> Result<&mut Self, EncodeError> {
         self.value(&ReplyRef::Bulk(payload.as_ref()))
     }
@@ -150,6 +152,7 @@ impl<'b> ReplyWriter<'b> {
     ///
     /// # Errors
     /// Too many values.
+    #[doc(alias = "nil")]
     pub fn null(&mut self) -> Result<&mut Self, EncodeError> {
         self.value(&ReplyRef::Null)
     }
@@ -158,6 +161,7 @@ impl<'b> ReplyWriter<'b> {
     ///
     /// # Errors
     /// Too many values.
+    #[doc(alias = "nil")]
     pub fn null_array(&mut self) -> Result<&mut Self, EncodeError> {
         self.value(&match self.protocol {
             Protocol::Resp2 => ReplyRef::NullArray,
@@ -220,6 +224,7 @@ impl<'b> ReplyWriter<'b> {
     ///
     /// # Errors
     /// Too many values.
+    #[doc(alias = "pubsub")]
     pub fn open_push(&mut self, len: impl Into<Option<usize>>) -> Result<&mut Self, EncodeError> {
         self.open(Kind::Push, len.into())
     }

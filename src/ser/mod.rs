@@ -63,6 +63,7 @@ use serializer::ValueSerializer;
 /// # Errors
 /// The type refuses to be written, or does not write everything that it begins.
 #[doc(alias = "serialize")]
+#[doc(alias = "serde")]
 pub fn to_reply<T: Serialize + ?Sized>(value: &T) -> Result<Reply, SerializeError> {
     let mut builder = Builder::default();
     value.serialize(ValueSerializer(&mut builder))?;

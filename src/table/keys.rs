@@ -89,6 +89,7 @@ impl core::error::Error for KeysError {}
 /// # Errors
 /// The table does not have the command, or the command has a wrong number of arguments, or arguments that
 /// contradict its counts.
+#[doc(alias = "getkeys")]
 #[inline]
 pub fn keys<'a>(command: &CommandRef<'a>) -> Result<Keys<'a>, KeysError> {
     let info = of(command).ok_or(KeysError::UnknownCommand)?;
@@ -101,6 +102,7 @@ pub fn keys<'a>(command: &CommandRef<'a>) -> Result<Keys<'a>, KeysError> {
 ///
 /// # Errors
 /// Those of [`keys`].
+#[doc(alias = "pubsub")]
 pub fn shard_channels<'a>(command: &CommandRef<'a>) -> Result<Keys<'a>, KeysError> {
     let info = of(command).ok_or(KeysError::UnknownCommand)?;
     Keys::of(info, command.args(), command.len(), Wanted::ShardChannels)
