@@ -91,8 +91,8 @@ pub type CommandCodec = Codec<CommandDecoder>;
 /// Items of several types can be written, so a call without an item must name a type:
 /// `SinkExt::<&CommandBuf>::flush(&mut framed)`.
 ///
-/// A server that collects replies must flush them when no *whole* request is left. An empty read buffer is not
-/// the sign for it, as a part of the next request may lie there.
+/// A server that collects replies must flush them when no *whole* request is left. Do not wait until the
+/// read buffer is empty: a part of the next request may lie there.
 ///
 /// The read buffer grows with the bytes that arrive. An announced length alone reserves at most 16 KiB. A frame of
 /// more than 1 MiB keeps the buffer that it was received in. The bytes after it are moved to a new buffer, unless

@@ -43,8 +43,8 @@ impl<B: BufMut> Sink for Out<'_, B> {
 
     /// Writes numbers below 100 with a single `put_slice`.
     ///
-    /// Most headers are that short, and each `put_slice` checks the room and calls `memcpy`: for an argument
-    /// of a few bytes that costs more than the bytes.
+    /// Most headers are that short, and each `put_slice` checks the room and calls `memcpy`. With `itoa` alone,
+    /// `write/set` of `benches/instructions.rs` takes 15 to 22 % more instructions.
     #[inline]
     fn header(&mut self, type_byte: u8, number: usize) {
         #[allow(clippy::cast_possible_truncation, reason = "less than ten")]

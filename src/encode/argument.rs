@@ -38,7 +38,6 @@ pub trait Argument: ArgumentBytes {}
     message = "`{Self}` cannot be an argument of a command",
     note = "`Argument` cannot be implemented outside of zresp: pass bytes or text in its place"
 )]
-#[doc(alias = "ToRedisArgs")]
 pub trait ArgumentBytes {
     /// Returns the bytes, which may lie in the scratch space.
     fn bytes<'a>(&'a self, scratch: &'a mut Scratch) -> &'a [u8];

@@ -85,7 +85,7 @@ pub struct CommandBuf {
 }
 
 impl CommandBuf {
-    /// Returns a command with this name and no arguments.
+    /// Returns a command with this name.
     #[must_use]
     pub fn new(name: impl Argument) -> Self {
         // Enough for most commands: to grow once costs as much as everything else.

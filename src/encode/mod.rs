@@ -165,9 +165,10 @@ impl<T: EncodeCommand + ?Sized> EncodeCommand for &T {}
 pub(crate) mod sealed {
     use super::{EncodeError, Sink};
 
-    /// What writes itself. `P` is a [`Protocol`](super::Protocol) for replies, and `()` for commands.
+    /// A value that writes itself. `P` is [`Protocol`](super::Protocol) for replies, and `()` for commands.
     ///
-    /// Only types of this crate can, as room is reserved from what they say:
+    /// Only types of this crate implement it: `encode` relies on `bound`, and a full buffer would panic if it were
+    /// wrong.
     ///
     /// ```compile_fail,E0277
     /// struct Mine;
