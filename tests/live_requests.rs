@@ -201,11 +201,9 @@ fn what_is_accepted_is_the_same_commands_when_it_is_encoded_anew() {
         for request in &accepted {
             request.command().encode(Protocol::Resp2, &mut encoded).expect("a name");
         }
-        assert!(
-            requests(&encoded).all(|request| {
-                matches!(request.expect("a valid one").command(), Command::Array(_))
-            })
-        );
+        assert!(requests(&encoded).all(|request| {
+            matches!(request.expect("a valid one").command(), Command::Array(_))
+        }));
         let original = answers(&server, &bytes[..size]);
         assert_eq!(answers(&server, &encoded), original, "{}", bytes.escape_ascii());
         let quits = original.len() < accepted.len();

@@ -3,8 +3,7 @@
 use crate::command::{Args, PartialCommand, Request};
 use crate::lex::{integer, line};
 use crate::limits::InlinePolicy;
-use crate::validate::learned::{Alike, AlikeForm};
-use crate::validate::{Fast, Validator};
+use crate::validate::{Stopped, Validator};
 
 use super::decoder::FrameDecoder;
 use super::direction::Requests;
@@ -68,17 +67,10 @@ impl CommandDecoder {
     }
 }
 
-/// Takes a command like a recent one, or else a whole command that is an array.
+/// Takes a whole command that is an array.
 #[inline(always)]
-pub(super) fn fast<'a>(validator: &mut Validator, buf: &'a [u8]) -> Fast<Request<'a>> {
-    if let Some(Alike { wire, form: AlikeForm::Array(len), header, .. }) =
-        validator.frame_alike(buf)
-    {
-        return Fast::Whole(Request::array(wire, header, len));
-    }
-    let command = validator.command(validator.visible(buf));
-    command.map(|command| {
-        let wire = buf.get(..command.size())?;
-        Some(Request::array(wire, command.header(), command.values()))
-    })
+pub(super) fn fast<'a>(validator: &mut Validator, buf: &'a [u8]) -> Result<Request<'a>, Stopped> {
+    let command = validator.command(validator.visible(buf))?;
+    let wire = buf.get(..command.size()).ok_or(Stopped::NotMine)?;
+    Ok(Request::array(wire, command.header(), command.values()))
 }

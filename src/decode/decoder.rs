@@ -7,7 +7,7 @@ use core::marker::PhantomData;
 
 use crate::error::{Error, ErrorKind};
 use crate::limits::Limits;
-use crate::validate::{Bounds, Fast, Validator};
+use crate::validate::{Bounds, Stopped, Validator};
 
 use super::direction::Direction;
 use super::direction::sealed::FrameView;
@@ -75,10 +75,15 @@ impl<D: Direction> FrameDecoder<D> {
     #[inline(always)]
     pub fn decode<'a>(&mut self, buf: &'a [u8]) -> Result<Option<D::Frame<'a>>, Error> {
         let seen = if self.validator.is_between_frames() {
+            // By itself: its views are then made in branches of the caller's loop (1.3 → 1.0 × the
+            // instructions for frames that are alike).
+            if let Some(frame) = D::alike(&self.validator, buf) {
+                return Ok(Some(frame));
+            }
             match D::fast(&mut self.validator, buf) {
-                Fast::Whole(frame) => return Ok(Some(frame)),
-                Fast::Begun => Seen::FastPath,
-                Fast::NotMine => Seen::Nothing,
+                Ok(frame) => return Ok(Some(frame)),
+                Err(Stopped::Begun) => Seen::FastPath,
+                Err(Stopped::NotMine) => Seen::Nothing,
             }
         } else {
             Seen::EarlierCall

@@ -2,7 +2,7 @@
 
 use crate::command::Request;
 use crate::limits::Limits;
-use crate::validate::{Bounds, Fast, Validator};
+use crate::validate::{Bounds, Stopped, Validator};
 use crate::view::Decoded;
 
 /// What a stream carries: [`Replies`], from a server to a client, or [`Requests`], from a client to a
@@ -35,7 +35,9 @@ pub(crate) mod sealed {
     use core::fmt::Debug;
     use core::hash::Hash;
 
-    use super::{Bounds, Decoded, Fast, Limits, Replies, Request, Requests, Validator};
+    use crate::validate::learned::{Alike, AlikeForm};
+
+    use super::{Bounds, Decoded, Limits, Replies, Request, Requests, Stopped, Validator};
     use crate::decode::{command, reply};
 
     /// What differs between replies and requests.
@@ -45,9 +47,13 @@ pub(crate) mod sealed {
 
         fn validator(limits: Limits) -> Validator;
 
-        /// Between two frames, takes the one that `buf` begins with, if it is whole and of a frequent
+        /// Between two frames, takes the one that `buf` begins with if its layout is that of a recent
+        /// frame.
+        fn alike<'a>(validator: &Validator, buf: &'a [u8]) -> Option<Self::Frame<'a>>;
+
+        /// Between two frames, takes the one that `buf` begins with if it is whole and of a frequent
         /// kind.
-        fn fast<'a>(validator: &mut Validator, buf: &'a [u8]) -> Fast<Self::Frame<'a>>;
+        fn fast<'a>(validator: &mut Validator, buf: &'a [u8]) -> Result<Self::Frame<'a>, Stopped>;
 
         /// Takes a frame that has been begun, if its front tells by itself that it is whole.
         fn resumed<'a>(validator: &Validator, buf: &'a [u8]) -> Option<Self::Frame<'a>>;
@@ -81,7 +87,13 @@ pub(crate) mod sealed {
         }
 
         #[inline(always)]
-        fn fast<'a>(validator: &mut Validator, buf: &'a [u8]) -> Fast<Decoded<'a>> {
+        fn alike<'a>(validator: &Validator, buf: &'a [u8]) -> Option<Decoded<'a>> {
+            let Alike { wire, content, form, .. } = validator.frame_alike(buf)?;
+            Some(Decoded::alike(wire, content, form))
+        }
+
+        #[inline(always)]
+        fn fast<'a>(validator: &mut Validator, buf: &'a [u8]) -> Result<Decoded<'a>, Stopped> {
             reply::fast(validator, buf)
         }
 
@@ -125,7 +137,17 @@ pub(crate) mod sealed {
         }
 
         #[inline(always)]
-        fn fast<'a>(validator: &mut Validator, buf: &'a [u8]) -> Fast<Request<'a>> {
+        fn alike<'a>(validator: &Validator, buf: &'a [u8]) -> Option<Request<'a>> {
+            match validator.frame_alike(buf)? {
+                Alike { wire, form: AlikeForm::Array(len), header, .. } => {
+                    Some(Request::array(wire, header, len))
+                }
+                _ => None,
+            }
+        }
+
+        #[inline(always)]
+        fn fast<'a>(validator: &mut Validator, buf: &'a [u8]) -> Result<Request<'a>, Stopped> {
             command::fast(validator, buf)
         }
 

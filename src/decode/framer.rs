@@ -5,7 +5,7 @@ use core::fmt;
 use crate::error::Error;
 use crate::kind::Kind;
 use crate::limits::{InlinePolicy, Limits};
-use crate::validate::{Fast, Grammar, Validator};
+use crate::validate::{Grammar, Stopped, Validator};
 
 use super::decoder::FrameDecoder;
 use super::direction::Direction;
@@ -112,25 +112,28 @@ impl Framer {
             return self.advance_slow(chunk, before);
         }
         match self.fast(chunk) {
-            Fast::Whole(taken) => {
+            Ok(taken) => {
                 // Such a frame has no attributes, and is not an inline command.
                 let type_byte = chunk.first().copied();
                 Ok(Progress { taken, is_complete: true, type_byte })
             }
-            Fast::Begun => self.advance_slow(chunk, 0),
-            Fast::NotMine => self.advance_new(chunk),
+            Err(Stopped::Begun) => self.advance_slow(chunk, 0),
+            Err(Stopped::NotMine) => self.advance_new(chunk),
         }
     }
 
     /// The size of the frame that the chunk begins with, if it is of a frequent kind and whole.
     #[inline(always)]
-    fn fast(&mut self, chunk: &[u8]) -> Fast<usize> {
+    fn fast(&mut self, chunk: &[u8]) -> Result<usize, Stopped> {
+        if let Some(alike) = self.validator.frame_alike(chunk) {
+            return Ok(alike.wire.len());
+        }
         match self.validator.grammar() {
             Grammar::Replies => {
-                reply::fast(&mut self.validator, chunk).map(|frame| Some(frame.wire().len()))
+                reply::fast(&mut self.validator, chunk).map(|frame| frame.wire().len())
             }
             Grammar::Requests(_) => {
-                command::fast(&mut self.validator, chunk).map(|request| Some(request.wire().len()))
+                command::fast(&mut self.validator, chunk).map(|request| request.wire().len())
             }
         }
     }

@@ -5,8 +5,7 @@
 use crate::error::Error;
 use crate::lex::word;
 use crate::limits::Limits;
-use crate::validate::learned::Alike;
-use crate::validate::{Fast, Validator};
+use crate::validate::{Stopped, Validator};
 use crate::view::Decoded;
 
 use super::decoder::FrameDecoder;
@@ -63,32 +62,29 @@ pub fn decode(buf: &[u8]) -> Result<Option<Decoded<'_>>, Error> {
     }
 }
 
-/// Takes a frame like a recent one, or else a whole frame of a frequent kind.
+/// Takes a whole frame of a frequent kind.
 #[inline(always)]
-pub(super) fn fast<'a>(validator: &mut Validator, buf: &'a [u8]) -> Fast<Decoded<'a>> {
-    if let Some(Alike { wire, content, form, .. }) = validator.frame_alike(buf) {
-        return Fast::Whole(Decoded::alike(wire, content, form));
-    }
+pub(super) fn fast<'a>(validator: &mut Validator, buf: &'a [u8]) -> Result<Decoded<'a>, Stopped> {
     let bytes = validator.visible(buf);
-    let Some(word) = word::first(bytes) else { return Fast::NotMine };
+    let Some(word) = word::first(bytes) else { return Err(Stopped::NotMine) };
     match word::first_byte(word) {
         b'*' | b'%' | b'~' | b'>' => {
             let aggregate = match validator.command_alike(bytes) {
-                Some(command) => Fast::Whole(command),
-                None => validator.aggregate(bytes),
+                Some(command) => command,
+                None => validator.aggregate(bytes)?,
             };
-            aggregate.map(|aggregate| Decoded::aggregate(aggregate, bytes))
+            Decoded::aggregate(aggregate, bytes).ok_or(Stopped::NotMine)
         }
         b'$' | b'+' => match Decoded::scalar(word, bytes, validator.limits()) {
             Some(frame) => {
                 validator.notice_frame(frame.wire());
-                Fast::Whole(frame)
+                Ok(frame)
             }
-            None => Fast::NotMine,
+            None => Err(Stopped::NotMine),
         },
         _ => match Decoded::scalar(word, bytes, validator.limits()) {
-            Some(frame) => Fast::Whole(frame),
-            None => Fast::NotMine,
+            Some(frame) => Ok(frame),
+            None => Err(Stopped::NotMine),
         },
     }
 }

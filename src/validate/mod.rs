@@ -25,7 +25,7 @@ use learned::Learned;
 use levels::{Ended, Levels};
 use state::{LengthStage, Prefix, State};
 
-pub(crate) use whole_frame::{Aggregate, Fast};
+pub(crate) use whole_frame::{Aggregate, Stopped};
 
 /// What the frames are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

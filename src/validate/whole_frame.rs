@@ -12,26 +12,13 @@ use super::levels::Ended;
 use super::state::{Prefix, State};
 use super::{Grammar, Validator};
 
-/// What a fast path made of the bytes at the front of the input.
+/// Why a fast path did not give a whole frame.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Fast<T> {
-    /// All of it is there and well formed.
-    Whole(T),
+pub enum Stopped {
     /// Some of it has been examined. The automaton resumes at the validator's offset.
     Begun,
     /// Nothing has been examined. The automaton starts at the first byte.
     NotMine,
-}
-
-impl<T> Fast<T> {
-    #[inline(always)]
-    pub(crate) fn map<U>(self, then: impl FnOnce(T) -> Option<U>) -> Fast<U> {
-        match self {
-            Self::Whole(value) => then(value).map_or(Fast::NotMine, Fast::Whole),
-            Self::Begun => Fast::Begun,
-            Self::NotMine => Fast::NotMine,
-        }
-    }
 }
 
 /// A whole aggregate, packed so that it is returned in two registers: a caller that reads back what
@@ -78,11 +65,11 @@ impl Validator {
 
     /// Finds the end of a command that lies whole in the input and is an array.
     #[inline(always)]
-    pub(crate) fn command(&mut self, visible: &[u8]) -> Fast<Aggregate> {
+    pub(crate) fn command(&mut self, visible: &[u8]) -> Result<Aggregate, Stopped> {
         match self.command_alike(visible) {
-            Some(command) => Fast::Whole(command),
+            Some(command) => Ok(command),
             None if visible.first() == Some(&b'*') => self.aggregate(visible),
-            None => Fast::NotMine,
+            None => Err(Stopped::NotMine),
         }
     }
 
@@ -104,11 +91,11 @@ impl Validator {
 
     /// Finds the end of an aggregate that lies whole in the input.
     #[inline(always)]
-    pub(crate) fn aggregate(&mut self, visible: &[u8]) -> Fast<Aggregate> {
+    pub(crate) fn aggregate(&mut self, visible: &[u8]) -> Result<Aggregate, Stopped> {
         match self.whole_aggregate(visible) {
-            Some(aggregate) => Fast::Whole(aggregate),
-            None if self.is_between_frames() => Fast::NotMine,
-            None => Fast::Begun,
+            Some(aggregate) => Ok(aggregate),
+            None if self.is_between_frames() => Err(Stopped::NotMine),
+            None => Err(Stopped::Begun),
         }
     }
 
@@ -191,17 +178,13 @@ mod tests {
         (aggregate.size(), aggregate.header(), aggregate.values())
     }
 
-    fn whole(size: usize, header: usize, values: u32) -> Fast<(usize, usize, u32)> {
-        Fast::Whole((size, header, values))
-    }
-
     /// A validator of requests that has seen two whole commands, with this limit for arguments.
     fn after_two(bulk: usize) -> Validator {
         let limits = Limits::new().with_bulk(bulk);
         let mut validator = Validator::requests(limits);
         for _ in 0..2 {
             assert!(validator.command_alike(GET).is_none());
-            assert_eq!(validator.command(GET).map(|a| Some(told(a))), whole(GET.len(), 4, 2));
+            assert_eq!(validator.command(GET).map(told), Ok((GET.len(), 4, 2)));
             assert!(validator.is_between_frames());
         }
         validator
@@ -221,7 +204,7 @@ mod tests {
         let too_long = b"*2\r\n$3\r\nGET\r\n$6\r\nlonger\r\n";
         assert!(validator.command_alike(too_long).is_none());
         assert!(after_two(6).command_alike(too_long).is_some());
-        assert_eq!(validator.command(b"GET key\r\n........"), Fast::NotMine);
+        assert_eq!(validator.command(b"GET key\r\n........"), Err(Stopped::NotMine));
     }
 
     #[test]
@@ -230,7 +213,7 @@ mod tests {
         let other = b"*2\r\n$3\r\nDEL\r\n$3\r\nyek\r\n";
         for frame in [GET, b"*2\r\n$3\r\nGET\r\n$4\r\nkeys\r\n", GET, GET] {
             assert!(validator.frame_alike(other).is_none());
-            assert_eq!(validator.aggregate(frame).map(|a| Some(told(a))), whole(frame.len(), 4, 2));
+            assert_eq!(validator.aggregate(frame).map(told), Ok((frame.len(), 4, 2)));
         }
         assert_eq!(validator.frame_alike(other).map(|alike| alike.wire), Some(&other[..]));
     }
@@ -249,11 +232,11 @@ mod tests {
     #[test]
     fn an_aggregate_that_is_cut_is_begun_and_one_that_is_not_mine_is_untouched() {
         let mut validator = Validator::replies(Limits::new());
-        assert_eq!(validator.aggregate(b"*?\r\n:1\r\n.\r\n"), Fast::NotMine);
-        assert_eq!(validator.aggregate(b"*2\r\n"), Fast::Begun);
+        assert_eq!(validator.aggregate(b"*?\r\n:1\r\n.\r\n"), Err(Stopped::NotMine));
+        assert_eq!(validator.aggregate(b"*2\r\n"), Err(Stopped::Begun));
         assert_eq!(validator.offset(), 4);
         validator.reset();
-        assert_eq!(validator.aggregate(b"*2\r\n$1\r\na\r\n:12"), Fast::Begun);
+        assert_eq!(validator.aggregate(b"*2\r\n$1\r\na\r\n:12"), Err(Stopped::Begun));
         assert_eq!(validator.offset(), 11);
     }
 }
