@@ -100,7 +100,7 @@ fn typed() -> Vec<Workload> {
 
     fn read<T: DeserializeOwned>(frame: &[u8]) -> usize {
         let frame = zresp::decode(frame).ok().flatten().expect("a whole frame");
-        usize::from(black_box(zresp::de::from_reply::<T>(frame.reply).ok()).is_some())
+        usize::from(black_box(zresp::de::from_reply::<T>(frame.reply()).ok()).is_some())
     }
     vec![
         pass("typed", "struct", &record(), read::<Record>),

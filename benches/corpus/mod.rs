@@ -69,7 +69,7 @@ impl Corpus {
         let frames = zresp::replies(&self.bytes).map(|frame| frame.expect("a valid corpus"));
         frames
             .map(|frame| {
-                let end = start + frame.wire.len();
+                let end = start + frame.wire().len();
                 std::mem::replace(&mut start, end)..end
             })
             .collect()

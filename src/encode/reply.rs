@@ -150,13 +150,13 @@ impl sealed::Encode for Decoded<'_> {
 
     fn write(&self, protocol: Protocol, sink: &mut impl Sink) {
         match protocol {
-            Protocol::Resp2 => downgrade::write(self.wire, sink),
-            Protocol::Resp3 => sink.put(self.wire),
+            Protocol::Resp2 => downgrade::write(self.wire(), sink),
+            Protocol::Resp3 => sink.put(self.wire()),
         }
     }
 
     fn bound(&self) -> Option<usize> {
-        Some(MOST_PER_BYTE * self.wire.len())
+        Some(MOST_PER_BYTE * self.wire().len())
     }
 }
 

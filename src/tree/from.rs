@@ -34,10 +34,10 @@ impl From<Decoded<'_>> for Reply {
     /// Returns the reply and the attributes in front of it, with one copy for all payloads.
     #[inline]
     fn from(frame: Decoded<'_>) -> Self {
-        if frame.attributes.is_empty() {
-            return frame.reply.into();
+        if frame.attributes().is_empty() {
+            return frame.reply().into();
         }
-        let wire = Bytes::copy_from_slice(frame.wire);
+        let wire = Bytes::copy_from_slice(frame.wire());
         parse::of_wire(&wire)
     }
 }

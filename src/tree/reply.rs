@@ -32,7 +32,7 @@ use super::{Annotated, Entries, Items, StreamedString, TreeTokens, Walk};
 /// assert_eq!(reply.to_wire(Protocol::Resp3)?, "%2\r\n$4\r\nname\r\n$4\r\nzadd\r\n$5\r\narity\r\n:-4\r\n");
 ///
 /// let frame = zresp::decode(b"*2\r\n+a\r\n:1\r\n")?.expect("a whole frame");
-/// let mut reply = Reply::from(frame.reply);
+/// let mut reply = Reply::from(frame.reply());
 /// if let Reply::Array(items) = &mut reply {
 ///     items.push(Reply::Null);
 /// }

@@ -9,15 +9,15 @@ use crate::error::{ErrorKind, Expected, unexpected};
 
 use super::levels::{Ended, Level, Shape};
 use super::state::{BigNumberStage, DoubleStage, IntegerStage, LengthStage, Prefix, State, Then};
-use super::{Grammar, Scanner};
+use super::{Grammar, Validator};
 
 pub(super) type Step<T> = Result<T, ErrorKind>;
 
-impl Scanner {
+impl Validator {
     /// Takes the byte at `offset` in the frame.
     pub(super) fn step(&mut self, byte: u8, offset: usize) -> Step<Ended> {
         self.state = match self.state {
-            State::Value => match (self.grammar, byte) {
+            State::Value => match (self.grammar(), byte) {
                 (Grammar::Replies, b'.') => return self.end_streamed(),
                 (Grammar::Replies, _) => self.type_byte(byte)?,
                 (Grammar::Requests(policy), _) if self.levels.depth() == 0 => {
@@ -164,7 +164,7 @@ impl Scanner {
             if prefix == Prefix::Array && before == 0 {
                 self.check_depth()?;
             }
-            if prefix.values(length) > self.limits.elements() as usize {
+            if prefix.values(length) > self.limits().elements() {
                 return Err(self.too_long(prefix));
             }
         }
@@ -172,7 +172,7 @@ impl Scanner {
     }
 
     fn check_payload(&self, prefix: Prefix, length: usize, offset: usize) -> Step<()> {
-        let bulk = self.limits.bulk();
+        let bulk = self.limits().bulk();
         let room = match prefix {
             Prefix::Chunk { total } => bulk.saturating_sub(total),
             _ => bulk,
@@ -184,37 +184,37 @@ impl Scanner {
         // The digit, two line ends, and between them the payload.
         let digit = offset.saturating_sub(self.start());
         let end = digit.checked_add(length).and_then(|end| end.checked_add(5));
-        let is_within = end.is_some_and(|end| end <= self.limits.frame());
+        let is_within = end.is_some_and(|end| end <= self.limits().frame());
         let is_last_chunk = length == 0 && matches!(prefix, Prefix::Chunk { .. });
         if !is_within && !is_last_chunk {
-            return Err(ErrorKind::FrameTooLong { limit: self.limits.frame() });
+            return Err(ErrorKind::FrameTooLong { limit: self.limits().frame() });
         }
         Ok(())
     }
 
     fn check_depth(&self) -> Step<()> {
         if self.at_full_depth() {
-            return Err(ErrorKind::TooDeep { limit: self.limits.depth() });
+            return Err(ErrorKind::TooDeep { limit: self.limits().depth() });
         }
         Ok(())
     }
 
     /// Whether no further aggregate may be opened.
     pub(super) fn at_full_depth(&self) -> bool {
-        self.levels.depth() as usize >= self.limits.depth()
+        self.levels.depth() as usize >= self.limits().depth()
     }
 
     /// A length exceeds the limit for what it announces.
     fn too_long(&self, prefix: Prefix) -> ErrorKind {
         if prefix.is_payload() {
-            ErrorKind::BulkTooLong { limit: self.limits.bulk() }
+            ErrorKind::BulkTooLong { limit: self.limits().bulk() }
         } else {
             self.too_many_elements()
         }
     }
 
     fn too_many_elements(&self) -> ErrorKind {
-        ErrorKind::TooManyElements { limit: self.limits.elements() as usize }
+        ErrorKind::TooManyElements { limit: self.limits().elements() }
     }
 
     /// Does what a line that ended in front of `offset` calls for.
@@ -243,7 +243,7 @@ impl Scanner {
             }
             Then::Announced { prefix, length } => self.levels.open(Level::counted(prefix, length)),
             Then::Streamed(prefix) => {
-                self.levels.open(Level::streamed(prefix, self.limits.elements()))
+                self.levels.open(Level::streamed(prefix, self.limits().elements()))
             }
         };
         self.settle(ended, offset)
@@ -280,9 +280,9 @@ fn announced_payload(prefix: Prefix, length: usize) -> State {
     match prefix {
         Prefix::Verbatim => State::Format { left: 4, text: length.saturating_sub(4) },
         Prefix::Chunk { total } => {
-            Scanner::payload(Prefix::Chunk { total: total.saturating_add(length) }, length)
+            Validator::payload(Prefix::Chunk { total: total.saturating_add(length) }, length)
         }
-        _ => Scanner::payload(prefix, length),
+        _ => Validator::payload(prefix, length),
     }
 }
 

@@ -9,16 +9,16 @@ use crate::limits::InlinePolicy;
 
 use super::automaton::{Step, start};
 use super::levels::Ended;
-use super::state::{FirstToken, Inline, Place, Prefix, State, Then};
-use super::{Grammar, Scanner};
+use super::state::{FirstToken, Inline, LinePlace, Prefix, State, Then};
+use super::{Grammar, Validator};
 
 /// How long an inline command may be, in bytes in front of its LF: Redis's limit.
 pub(crate) const INLINE_LIMIT: usize = 64 * 1024;
 
-impl Scanner {
+impl Validator {
     /// Whether requests are read, and nothing of a command but perhaps its header.
     pub(super) fn is_between_commands(&self) -> bool {
-        matches!(self.grammar, Grammar::Requests(_)) && self.levels.depth() == 0
+        matches!(self.grammar(), Grammar::Requests(_)) && self.levels.depth() == 0
     }
 
     /// Takes the first byte of a request.
@@ -66,71 +66,71 @@ impl Scanner {
 }
 
 impl Inline {
-    const START: Self = Self { place: Place::Gap, first: FirstToken::START };
+    const START: Self = Self { place: LinePlace::Gap, first: FirstToken::START };
 
     /// Takes a byte that is neither LF nor NUL.
     fn take(&mut self, byte: u8) -> Step<()> {
         self.place = match (self.place, byte) {
-            (Place::Gap | Place::Closed, byte) if inline::is_space(byte) => Place::Gap,
-            (Place::Closed, _) => return Err(ErrorKind::UnbalancedQuotes),
-            (Place::Token, byte) if inline::ends_token(byte) => {
+            (LinePlace::Gap | LinePlace::Closed, byte) if inline::is_space(byte) => LinePlace::Gap,
+            (LinePlace::Closed, _) => return Err(ErrorKind::UnbalancedQuotes),
+            (LinePlace::Token, byte) if inline::ends_token(byte) => {
                 self.first.end()?;
-                Place::Gap
+                LinePlace::Gap
             }
-            (Place::Gap | Place::Token, b'"') => Place::Double,
-            (Place::Gap | Place::Token, b'\'') => Place::Single,
-            (Place::Double, b'"') | (Place::Single, b'\'') => {
+            (LinePlace::Gap | LinePlace::Token, b'"') => LinePlace::Double,
+            (LinePlace::Gap | LinePlace::Token, b'\'') => LinePlace::Single,
+            (LinePlace::Double, b'"') | (LinePlace::Single, b'\'') => {
                 self.first.end()?;
-                Place::Closed
+                LinePlace::Closed
             }
-            (Place::Double, b'\\') => Place::Escape,
-            (Place::Single, b'\\') => Place::SingleEscape,
-            (Place::Escape, b'x') => Place::Hex(None),
-            (Place::Escape, _) => {
+            (LinePlace::Double, b'\\') => LinePlace::Escape,
+            (LinePlace::Single, b'\\') => LinePlace::SingleEscape,
+            (LinePlace::Escape, b'x') => LinePlace::Hex(None),
+            (LinePlace::Escape, _) => {
                 self.first.push(inline::unescape(byte));
-                Place::Double
+                LinePlace::Double
             }
-            (Place::Hex(None), byte) if byte.is_ascii_hexdigit() => Place::Hex(Some(byte)),
-            (Place::Hex(Some(high)), byte) if byte.is_ascii_hexdigit() => {
+            (LinePlace::Hex(None), byte) if byte.is_ascii_hexdigit() => LinePlace::Hex(Some(byte)),
+            (LinePlace::Hex(Some(high)), byte) if byte.is_ascii_hexdigit() => {
                 self.first.push(inline::from_hex(high, byte));
-                Place::Double
+                LinePlace::Double
             }
             // Not the code of a byte after all: an `x` and what follows it.
-            (Place::Hex(high), byte) => {
+            (LinePlace::Hex(high), byte) => {
                 self.first.push(b'x');
                 if let Some(high) = high {
                     self.first.push(high);
                 }
-                self.place = Place::Double;
+                self.place = LinePlace::Double;
                 return self.take(byte);
             }
-            (Place::SingleEscape, b'\'') => {
+            (LinePlace::SingleEscape, b'\'') => {
                 self.first.push(byte);
-                Place::Single
+                LinePlace::Single
             }
-            (Place::SingleEscape, byte) => {
+            (LinePlace::SingleEscape, byte) => {
                 self.first.push(b'\\');
-                self.place = Place::Single;
+                self.place = LinePlace::Single;
                 return self.take(byte);
             }
-            (place @ (Place::Double | Place::Single), _) => {
+            (place @ (LinePlace::Double | LinePlace::Single), _) => {
                 self.first.push(byte);
                 place
             }
-            (Place::Gap | Place::Token, _) => {
+            (LinePlace::Gap | LinePlace::Token, _) => {
                 self.first.push(byte);
-                Place::Token
+                LinePlace::Token
             }
         };
-        self.first.is_begun |= self.place != Place::Gap;
+        self.first.is_begun |= self.place != LinePlace::Gap;
         Ok(())
     }
 
     /// Ends the line: whether there is a command in it.
     fn end(&mut self) -> Step<bool> {
         match self.place {
-            Place::Gap | Place::Closed => {}
-            Place::Token => self.first.end()?,
+            LinePlace::Gap | LinePlace::Closed => {}
+            LinePlace::Token => self.first.end()?,
             _ => return Err(ErrorKind::UnbalancedQuotes),
         }
         Ok(self.first.is_begun)
@@ -146,11 +146,11 @@ impl Inline {
     fn unclosed(self) -> usize {
         let other_token = usize::from(self.first.is_http());
         match self.place {
-            Place::Gap | Place::Closed => 0,
-            Place::Token => other_token,
-            Place::Double | Place::Single => other_token.saturating_add(1),
-            Place::Hex(_) => 1,
-            Place::Escape | Place::SingleEscape => 2,
+            LinePlace::Gap | LinePlace::Closed => 0,
+            LinePlace::Token => other_token,
+            LinePlace::Double | LinePlace::Single => other_token.saturating_add(1),
+            LinePlace::Hex(_) => 1,
+            LinePlace::Escape | LinePlace::SingleEscape => 2,
         }
     }
 }

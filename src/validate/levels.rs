@@ -6,7 +6,7 @@ use smallvec::SmallVec;
 
 use super::state::Prefix;
 
-/// How many levels fit in the scanner itself.
+/// How many levels fit in the validator itself.
 const INLINE: usize = 16;
 
 /// The innermost open aggregate, and those around it.
@@ -23,8 +23,6 @@ pub(super) struct Levels {
 pub(super) struct Level {
     /// Values still to come; in a streamed aggregate, values that the limit still allows.
     pub(super) owed: u32,
-    /// Of a streamed aggregate, how many values it has or owes beyond the limit, which was lowered behind them.
-    pub(super) excess: u32,
     /// How many aggregates are open, this one included.
     pub(super) depth: u32,
     pub(super) shape: Shape,
@@ -35,7 +33,7 @@ pub(super) struct Level {
 pub(super) enum Shape {
     /// Ends with its last element, and is then a value of its parent.
     Counted,
-    /// Ends with its last element, and is no value.
+    /// Ends with its last element, and is not a value.
     Attribute,
     /// Ends with `.`, and is then a value of its parent.
     Streamed,
@@ -44,7 +42,7 @@ pub(super) enum Shape {
 }
 
 impl Level {
-    const FRAME: Self = Self { owed: 1, excess: 0, depth: 0, shape: Shape::Counted };
+    const FRAME: Self = Self { owed: 1, depth: 0, shape: Shape::Counted };
 
     /// An aggregate or attribute with `length` elements or pairs, which are within the limits.
     pub(super) fn counted(prefix: Prefix, length: usize) -> Self {
@@ -54,7 +52,8 @@ impl Level {
     }
 
     /// A streamed aggregate with at most `most` elements.
-    pub(super) const fn streamed(prefix: Prefix, most: u32) -> Self {
+    pub(super) fn streamed(prefix: Prefix, most: usize) -> Self {
+        let most = u32::try_from(most).unwrap_or(u32::MAX);
         match prefix {
             // Even from the start: an odd number tells that a key waits for its value.
             Prefix::Map => Self { owed: most & !1, shape: Shape::StreamedMap, ..Self::FRAME },
@@ -171,23 +170,6 @@ impl Levels {
             }
         }
         Ended::Value
-    }
-
-    /// Lets the streamed aggregates that are open have `most` elements instead of `before`.
-    pub(super) fn set_most(&mut self, before: u32, most: u32) {
-        for level in self.outer.iter_mut().chain([&mut self.current]) {
-            let even = match level.shape {
-                Shape::Streamed => u32::MAX,
-                Shape::StreamedMap => !1,
-                Shape::Counted | Shape::Attribute => continue,
-            };
-            let (before, most) = (before & even, most & even);
-            let had = before.saturating_add(level.excess).saturating_sub(level.owed);
-            // A key still waits for its value.
-            let least = level.owed & !even;
-            level.owed = most.saturating_sub(had).max(least);
-            level.excess = had.saturating_add(level.owed).saturating_sub(most);
-        }
     }
 
     /// The levels around the current one that owe something or end otherwise, from the inside out.

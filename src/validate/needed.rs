@@ -2,7 +2,7 @@
 
 use super::levels::{Level, Shape};
 use super::state::{BigNumberStage, DoubleStage, IntegerStage, LengthStage, Prefix, State, Then};
-use super::{Grammar, InlinePolicy, Scanner};
+use super::{Grammar, InlinePolicy, Validator};
 
 /// Wide enough for any sum of lengths.
 type Sum = u128;
@@ -26,13 +26,13 @@ enum Inside {
     Attribute,
 }
 
-impl Scanner {
+impl Validator {
     /// Returns the least number of further bytes with which the frame could be complete.
     pub(crate) fn needed(&self) -> usize {
         if self.failure().is_some() {
             return 0;
         }
-        let least = match self.grammar {
+        let least = match self.grammar() {
             Grammar::Replies => VALUE,
             Grammar::Requests(policy) if self.is_between_commands() => {
                 return usize::try_from(self.rest_of_request(policy)).unwrap_or(usize::MAX);

@@ -1,4 +1,4 @@
-//! What the scanner is in the middle of, between two bytes.
+//! What the validator is in the middle of, between two bytes.
 
 #![deny(clippy::arithmetic_side_effects)]
 
@@ -44,13 +44,13 @@ pub(super) enum State {
 /// How much of an inline command has been read.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Inline {
-    pub(super) place: Place,
+    pub(super) place: LinePlace,
     pub(super) first: FirstToken,
 }
 
 /// Where in an inline command the scan stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Place {
+pub(super) enum LinePlace {
     /// Between two tokens.
     Gap,
     /// In a token, outside of quotes.

@@ -38,7 +38,7 @@ pub enum Token<'a> {
 /// use zresp::{Kind, ReplyRef, Token};
 ///
 /// let frame = zresp::decode(b"*1\r\n%1\r\n+a\r\n:1\r\n")?.expect("a whole frame");
-/// let tokens: Vec<_> = frame.reply.tokens().collect();
+/// let tokens: Vec<_> = frame.reply().tokens().collect();
 /// assert_eq!(tokens, [
 ///     Token::Open { kind: Kind::Array, len: Some(1) },
 ///     Token::Open { kind: Kind::Map, len: Some(1) },
@@ -75,7 +75,7 @@ impl<'a> Tokens<'a> {
     ///
     /// ```
     /// let frame = zresp::decode(b"*1\r\n,1.50\r\n")?.expect("a whole frame");
-    /// let mut tokens = frame.reply.tokens();
+    /// let mut tokens = frame.reply().tokens();
     /// tokens.next();
     /// let before = tokens.rest();
     /// assert_eq!(tokens.next(), Some(zresp::Token::Scalar(zresp::ReplyRef::Double(1.5))));

@@ -9,7 +9,7 @@ use core::num::NonZeroU64;
 
 /// The header of a bulk string of up to five digits, and how long the string is with it.
 #[derive(Debug, Clone, Copy)]
-struct Entry {
+struct RecentBulk {
     /// The bytes of the header, zero behind them. Never all zero, so that a memo without entries is
     /// four zeros: a new decoder costs little.
     header: NonZeroU64,
@@ -20,13 +20,13 @@ struct Entry {
 /// A header for each of the last places in an aggregate, counted from its end, modulo four: so that
 /// the arguments of one command are compared with those of the command before.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Memo {
-    entries: [Option<Entry>; 4],
+pub(crate) struct RecentBulks {
+    entries: [Option<RecentBulk>; 4],
     /// The size of the last bulk string at each place.
     sizes: [usize; 4],
 }
 
-impl Memo {
+impl RecentBulks {
     pub(crate) const NONE: Self = Self { entries: [None; 4], sizes: [0; 4] };
 
     /// Takes notice of a bulk string of `size` bytes, whose header of `header_size` bytes is at the
@@ -47,7 +47,7 @@ impl Memo {
         let entry = self.entries.get_mut(place as usize % 4);
         if let (Some(entry), 4..=8) = (entry, header_size) {
             let mask = u64::MAX >> (64 - 8 * header_size);
-            *entry = NonZeroU64::new(word & mask).map(|header| Entry { header, mask, size });
+            *entry = NonZeroU64::new(word & mask).map(|header| RecentBulk { header, mask, size });
         }
     }
 
@@ -79,13 +79,13 @@ mod tests {
         (input, header_size, size)
     }
 
-    fn pass<'a>(memo: &Memo, place: u32, input: &'a [u8]) -> Option<&'a [u8]> {
+    fn pass<'a>(memo: &RecentBulks, place: u32, input: &'a [u8]) -> Option<&'a [u8]> {
         memo.pass(place, word::first(input).unwrap(), input)
     }
 
     /// A memo that has taken notice of strings of these lengths at the places 0, 1 and so on, and once more.
-    fn of(lengths: &[usize]) -> Memo {
-        let mut memo = Memo::NONE;
+    fn of(lengths: &[usize]) -> RecentBulks {
+        let mut memo = RecentBulks::NONE;
         for _ in 0..2 {
             for (place, length) in (0..).zip(lengths) {
                 let (input, header_size, size) = bulk(*length, b'a');
@@ -126,7 +126,7 @@ mod tests {
 
     #[test]
     fn what_was_seen_once_or_does_not_fit_is_not_remembered() {
-        let mut memo = Memo::NONE;
+        let mut memo = RecentBulks::NONE;
         for length in [3, 4, 3, 4] {
             let (input, header_size, size) = bulk(length, b'a');
             assert_eq!(pass(&memo, 0, &input), None, "{length}");

@@ -10,7 +10,7 @@ const MOST: usize = 16;
 
 /// The header of an array and the bulk string behind it.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Prefix {
+pub(crate) struct RecentCommand {
     first: u64,
     second: u64,
     mask: u64,
@@ -19,7 +19,7 @@ pub(crate) struct Prefix {
     values: u32,
 }
 
-impl Prefix {
+impl RecentCommand {
     /// Matches nothing.
     pub(crate) const NONE: Self = Self { first: 0, second: 1, mask: 0, size: 0, values: 0 };
 
@@ -61,8 +61,8 @@ mod tests {
     use super::*;
 
     /// A prefix that has taken notice of these commands.
-    fn of(commands: &[&str]) -> Prefix {
-        let mut prefix = Prefix::NONE;
+    fn of(commands: &[&str]) -> RecentCommand {
+        let mut prefix = RecentCommand::NONE;
         for command in commands {
             let bytes = command.as_bytes();
             let name: usize = command[5..6].parse().unwrap();

@@ -15,22 +15,22 @@ const WORDS: usize = 2;
 
 /// A frame without its payloads.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Template {
+pub(crate) struct FrameLayout {
     /// The first bytes.
     mask: u64,
     bytes: u64,
     /// The places compared in an array; those not needed match anything.
-    words: [Place; WORDS],
+    words: [FixedBytes; WORDS],
     /// The length of the frame in bytes.
     size: NonZeroUsize,
     /// The length of its first header.
     header: usize,
-    form: Form,
+    form: AlikeForm,
 }
 
 /// The forms of frames that are recognised.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Form {
+pub(crate) enum AlikeForm {
     Bulk,
     /// A simple string that fits in one word, all of which is compared.
     Simple,
@@ -40,40 +40,40 @@ pub(crate) enum Form {
 
 /// Up to eight bytes that are the same in all frames that are alike.
 #[derive(Debug, Clone, Copy)]
-struct Place {
+struct FixedBytes {
     at: usize,
     mask: u64,
     bytes: u64,
 }
 
-impl Template {
+impl FrameLayout {
     /// Returns the layout of a validated frame; `None` for one of other forms, and for one too long.
     #[inline]
     pub(crate) fn of(wire: &[u8]) -> Option<Self> {
         let word = word::first(wire)?;
-        let mut words = [Place::ANY; WORDS];
+        let mut words = [FixedBytes::ANY; WORDS];
         let (form, header, mut at) = match (word::first_byte(word), word::number(word)) {
-            (b'*', Some((elements, header))) => (Form::Array(elements), header, header),
-            (b'$', Some((_, header))) => (Form::Bulk, header, 0),
-            (b'+', _) => (Form::Simple, 1, wire.len()),
+            (b'*', Some((elements, header))) => (AlikeForm::Array(elements), header, header),
+            (b'$', Some((_, header))) => (AlikeForm::Bulk, header, 0),
+            (b'+', _) => (AlikeForm::Simple, 1, wire.len()),
             _ => return None,
         };
-        let fixed = if form == Form::Simple { wire.len() } else { header };
-        let mut first = Place::of(wire, 0, fixed)?;
+        let fixed = if form == AlikeForm::Simple { wire.len() } else { header };
+        let mut first = FixedBytes::of(wire, 0, fixed)?;
         let mut free = words.iter_mut();
         while at < wire.len() {
             let tail = wire.get(at..)?;
             let (bulk_header, payload, _) = word::bulk(word::first(tail)?, tail)?;
             let end = at + bulk_header;
             // An array's own header and that of its first element may fit in one word.
-            match Place::of(wire, 0, end) {
+            match FixedBytes::of(wire, 0, end) {
                 Some(both) => first = both,
                 // With the line end in front.
-                None => *free.next()? = Place::of(wire, at.checked_sub(2)?, end)?,
+                None => *free.next()? = FixedBytes::of(wire, at.checked_sub(2)?, end)?,
             }
             at = end + payload.len() + 2;
         }
-        let Place { mask, bytes, .. } = first;
+        let FixedBytes { mask, bytes, .. } = first;
         Some(Self { mask, bytes, words, size: NonZeroUsize::new(wire.len())?, header, form })
     }
 
@@ -88,15 +88,15 @@ impl Template {
         let body = wire.strip_suffix(b"\r\n")?;
         // Each form by itself, for its view to be made in its own branch of the caller's loop.
         match self.form {
-            form @ Form::Bulk => {
+            form @ AlikeForm::Bulk => {
                 let content = body.get(self.header..).unwrap_or_default();
                 Some(Alike { wire, content, header: self.header, form })
             }
-            form @ Form::Simple => {
+            form @ AlikeForm::Simple => {
                 let content = body.get(1..).unwrap_or_default();
                 Some(Alike { wire, content, header: self.header, form })
             }
-            form @ Form::Array(_) => {
+            form @ AlikeForm::Array(_) => {
                 let [second, third] = &self.words;
                 let is_alike = second.is_in(wire) && third.is_in(wire);
                 let content = wire.get(self.header..).unwrap_or_default();
@@ -114,10 +114,10 @@ pub(crate) struct Alike<'a> {
     pub(crate) content: &'a [u8],
     /// The size of the first header in bytes.
     pub(crate) header: usize,
-    pub(crate) form: Form,
+    pub(crate) form: AlikeForm,
 }
 
-impl Place {
+impl FixedBytes {
     /// Matches any eight bytes.
     const ANY: Self = Self { at: 0, mask: 0, bytes: 0 };
 
@@ -162,11 +162,11 @@ mod tests {
         ];
         let mut learned = 0;
         for frame in frames {
-            let Some(template) = Template::of(frame) else { continue };
+            let Some(template) = FrameLayout::of(frame) else { continue };
             learned += 1;
             for other in frames {
-                let other_is_alike = Template::of(other).is_some_and(|of_other| {
-                    let words = |template: &Template| {
+                let other_is_alike = FrameLayout::of(other).is_some_and(|of_other| {
+                    let words = |template: &FrameLayout| {
                         let places = template.words.map(|place| (place.at, place.bytes));
                         (template.bytes, places)
                     };
@@ -203,7 +203,7 @@ mod tests {
         ];
         for frame in frames {
             let wire = frame.concat();
-            let template = Template::of(wire.as_bytes()).unwrap();
+            let template = FrameLayout::of(wire.as_bytes()).unwrap();
             let is_fixed = frame
                 .iter()
                 .enumerate()
