@@ -1,6 +1,5 @@
 //! Each example in `docs/GRAMMAR.md` gets the verdict next to it, whole and byte by byte.
 
-use bytes::{Bytes, BytesMut};
 use zresp::replication::{Event, SyncDecoder};
 use zresp::{CommandDecoder, Decoder, Error, InlinePolicy, Limits};
 
@@ -119,13 +118,12 @@ fn check<F: FnMut(&[u8]) -> Result<Option<usize>, Error>>(
     }
 }
 
-/// Takes replies off a buffer that grows.
+/// Decodes replies in a buffer that grows.
 fn reply(limits: Limits) -> impl FnMut(&[u8]) -> Result<Option<usize>, Error> {
-    let (mut decoder, mut buffer) = (Decoder::with_limits(limits), BytesMut::new());
+    let (mut decoder, mut arrived) = (Decoder::with_limits(limits), Vec::new());
     move |piece| {
-        buffer.extend_from_slice(piece);
-        let before = buffer.len();
-        Ok(decoder.decode_frame(&mut buffer)?.map(|_| before - buffer.len()))
+        arrived.extend_from_slice(piece);
+        Ok(decoder.decode(&arrived)?.map(|frame| frame.wire().len()))
     }
 }
 
@@ -134,16 +132,11 @@ fn request(
     limits: Limits,
     policy: InlinePolicy,
 ) -> impl FnMut(&[u8]) -> Result<Option<usize>, Error> {
-    let (mut decoder, mut arrived) = (CommandDecoder::with_limits(limits, policy), Vec::new());
+    let mut decoder = CommandDecoder::with_limits(limits).with_inline_policy(policy);
+    let mut arrived = Vec::new();
     move |piece| {
         arrived.extend_from_slice(piece);
-        if decoder.decode(&arrived)?.is_none() {
-            return Ok(None);
-        }
-        // Taking the frame off a buffer tells its size, skipped bytes included.
-        let mut buffer = Bytes::copy_from_slice(&arrived);
-        let frame = CommandDecoder::with_limits(limits, policy).decode_frame(&mut buffer)?;
-        Ok(frame.map(|_| arrived.len() - buffer.len()))
+        Ok(decoder.decode(&arrived)?.map(|request| request.wire().len()))
     }
 }
 
