@@ -122,7 +122,9 @@ fn main() {
     match args[..] {
         ["--inputs", folder] => write_inputs(Path::new(folder)),
         ["--list"] => {
-            workloads().iter().for_each(|Workload { name, input, .. }| println!("{name} {input}"));
+            for Workload { name, input, .. } in workloads() {
+                println!("{name} {input}");
+            }
         }
         [name, file, rounds] => {
             let found = workloads().into_iter().find(|workload| workload.name == name);

@@ -1,11 +1,4 @@
-// What is shown in it is tested with all that it uses.
-#![cfg_attr(
-    any(
-        not(doctest),
-        all(feature = "cluster", feature = "commands", feature = "serde", feature = "std")
-    ),
-    doc = include_str!("../README.md")
-)]
+#![doc = include_str!("lib.md")]
 #![no_std]
 #![forbid(unsafe_code)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
@@ -51,6 +44,8 @@ mod decode;
 pub mod encode;
 mod error;
 mod escape;
+#[cfg(any(doc, doctest))]
+pub mod guide;
 #[cfg(feature = "std")]
 pub mod io;
 mod kind;

@@ -404,7 +404,7 @@ fn by_codec(begun: &[u8], rest: &[u8], first: Limits, second: Limits) -> Option<
 fn a_request_in_progress_keeps_its_limits_and_its_policy() {
     let preset = Limits::unauthenticated();
     let begun = b"*2\r\n$3\r\nSET\r\n$1638".as_slice();
-    let whole = [begun, b"5\r\n", &[b'x'; 16_385], b"\r\n"].concat();
+    let whole = [begun, b"5\r\n", &vec![b'x'; 16_385], b"\r\n"].concat();
     let too_long = ErrorKind::BulkTooLong { limit: 16_384 };
     assert_eq!(refused(&whole, preset), Some(too_long));
 

@@ -13,7 +13,8 @@ use smallvec::{SmallVec, smallvec};
 
 use crate::escape::VALUES;
 
-use super::{Builder, Reply, Walk};
+use super::builder::{AggregateForm, Builder};
+use super::{Reply, Walk};
 
 /// Values one after the other.
 #[derive(Default, PartialEq)]
@@ -57,21 +58,21 @@ impl Drop for Children {
 #[derive(Clone, Default, PartialEq)]
 pub struct Items {
     pub(super) children: Children,
-    pub(super) is_streamed: bool,
+    pub(super) form: AggregateForm,
 }
 
 impl Items {
     /// Returns the same elements, to be written as a streamed aggregate, without their number in front.
     #[must_use]
     pub const fn streamed(mut self) -> Self {
-        self.is_streamed = true;
+        self.form = AggregateForm::Streamed;
         self
     }
 
     /// Returns whether they came, or are to be written, without their number in front.
     #[must_use]
     pub const fn is_streamed(&self) -> bool {
-        self.is_streamed
+        matches!(self.form, AggregateForm::Streamed)
     }
 
     /// Returns the elements.
@@ -97,7 +98,7 @@ impl DerefMut for Items {
 
 impl From<Vec<Reply>> for Items {
     fn from(values: Vec<Reply>) -> Self {
-        Self { children: Children(values), is_streamed: false }
+        Self { children: Children(values), form: AggregateForm::Counted }
     }
 }
 
@@ -144,7 +145,7 @@ impl fmt::Debug for Items {
 #[derive(Clone, Default, PartialEq)]
 pub struct Entries {
     pub(super) children: Children,
-    pub(super) is_streamed: bool,
+    pub(super) form: AggregateForm,
 }
 
 impl Entries {
@@ -201,14 +202,14 @@ impl Entries {
     /// Returns the same pairs, to be written as a streamed map, without their number in front.
     #[must_use]
     pub const fn streamed(mut self) -> Self {
-        self.is_streamed = true;
+        self.form = AggregateForm::Streamed;
         self
     }
 
     /// Returns whether they came, or are to be written, without their number in front.
     #[must_use]
     pub const fn is_streamed(&self) -> bool {
-        self.is_streamed
+        matches!(self.form, AggregateForm::Streamed)
     }
 
     /// Returns the pairs.
@@ -222,7 +223,7 @@ impl Entries {
 impl<K: Into<Reply>, V: Into<Reply>> FromIterator<(K, V)> for Entries {
     fn from_iter<I: IntoIterator<Item = (K, V)>>(pairs: I) -> Self {
         let values = pairs.into_iter().flat_map(|(key, value)| [key.into(), value.into()]);
-        Self { children: Children(values.collect()), is_streamed: false }
+        Self { children: Children(values.collect()), form: AggregateForm::Counted }
     }
 }
 
@@ -288,7 +289,7 @@ impl Annotated {
     pub fn into_parts(mut self) -> (Entries, Reply) {
         let mut children = mem::take(&mut self.children);
         let reply = children.0.pop().unwrap_or(Reply::Null);
-        (Entries { children, is_streamed: false }, reply)
+        (Entries { children, form: AggregateForm::Counted }, reply)
     }
 }
 

@@ -12,7 +12,7 @@ mod walk;
 mod arbitrary;
 
 pub use aggregates::{Annotated, Entries, Items};
-pub(crate) use builder::Builder;
+pub(crate) use builder::{AggregateForm, Builder};
 pub use reply::Reply;
 pub use streamed::StreamedString;
 pub use walk::TreeTokens;
