@@ -145,7 +145,7 @@ fn synchronisation(_: Limits) -> impl FnMut(&[u8]) -> Result<Option<usize>, Erro
     let (mut decoder, mut taken) = (SyncDecoder::new(), 0);
     move |mut piece| loop {
         let progress = decoder.advance(piece)?;
-        let used = progress.used;
+        let used = progress.taken;
         taken += used;
         match progress.event {
             Some(Event::Commands) => return Ok(Some(taken)),

@@ -61,7 +61,7 @@ fn types_are_what_threads_and_copies_need() {
     copy::<InlineCommand<'_>>();
     copy::<Request<'_>>();
     copy::<Progress>();
-    copy::<replication::Progress<'_>>();
+    copy::<replication::SyncProgress<'_>>();
     copy::<Event<'_>>();
     copy::<Expected>();
     copy::<InlinePolicy>();

@@ -118,3 +118,39 @@ fn a_pair_is_removed_once_and_none_beyond_the_last() {
     assert_eq!(entries.remove(0), Some((Reply::from("k"), Reply::from(2))));
     assert!(entries.remove(0).is_none());
 }
+
+#[test]
+fn elements_and_pairs_are_changed_by_the_same_methods() {
+    let mut items: Items = [1, 3].into_iter().collect();
+    items.insert(1, 2);
+    items.insert(usize::MAX, "four");
+    items.extend([5]);
+    assert_eq!(items.len(), 5);
+    assert_eq!(items.remove(9), None);
+    assert_eq!(items.remove(3), Some(Reply::from("four")));
+    for item in &mut items {
+        *item = Reply::Null;
+    }
+    items.truncate(3);
+    assert_eq!((items.pop(), items.len()), (Some(Reply::Null), 2));
+    assert!((&items).into_iter().all(Reply::is_null));
+    items.clear();
+    assert!(items.is_empty());
+
+    let mut entries: Entries = [("a", 1), ("c", 3)].into_iter().collect();
+    entries.insert(1, "b", 2);
+    entries.insert(usize::MAX, "d", "four");
+    entries.extend([("e", 5)]);
+    assert_eq!((entries.len(), entries.iter().len()), (5, 5));
+    assert_eq!(entries.remove(9), None);
+    assert_eq!(entries.remove(3), Some((Reply::from("d"), Reply::from("four"))));
+    for (_, value) in &mut entries {
+        *value = Reply::Null;
+    }
+    entries.truncate(3);
+    assert_eq!((entries.pop(), entries.len()), (Some((Reply::from("c"), Reply::Null)), 2));
+    assert!((&entries).into_iter().rev().all(|(_, value)| value.is_null()));
+    entries.truncate(usize::MAX);
+    entries.clear();
+    assert!(entries.is_empty() && entries.pop().is_none());
+}

@@ -18,7 +18,7 @@ use crate::view::Decoded;
 ///     let _frame = D::read(other, bounds);
 /// }
 /// ```
-pub trait Direction: sealed::Direction {}
+pub trait Direction: sealed::SealedDirection {}
 
 /// What a server sends to a client.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -41,7 +41,7 @@ pub(crate) mod sealed {
     use crate::decode::{command, reply};
 
     /// What differs between replies and requests.
-    pub trait Direction: Copy + Eq + Hash + Debug {
+    pub trait SealedDirection: Copy + Eq + Hash + Debug {
         /// A view of a frame.
         type Frame<'a>: FrameView<'a>;
 
@@ -78,7 +78,7 @@ pub(crate) mod sealed {
         fn rebuilt(self) -> Self;
     }
 
-    impl Direction for Replies {
+    impl SealedDirection for Replies {
         type Frame<'a> = Decoded<'a>;
 
         #[inline(always)]
@@ -128,7 +128,7 @@ pub(crate) mod sealed {
         }
     }
 
-    impl Direction for Requests {
+    impl SealedDirection for Requests {
         type Frame<'a> = Request<'a>;
 
         #[inline(always)]

@@ -11,7 +11,7 @@ mod walk;
 #[cfg(feature = "arbitrary")]
 mod arbitrary;
 
-pub use aggregates::{Annotated, Entries, Items};
+pub use aggregates::{Annotated, Entries, EntriesIter, EntriesIterMut, Items};
 pub(crate) use builder::{AggregateForm, Builder};
 pub use reply::Reply;
 pub use streamed::StreamedString;

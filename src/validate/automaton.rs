@@ -11,11 +11,11 @@ use super::levels::{Ended, Level, Shape};
 use super::state::{BigNumberStage, DoubleStage, IntegerStage, LengthStage, Prefix, State, Then};
 use super::{Grammar, Validator};
 
-pub(super) type Step<T> = Result<T, ErrorKind>;
+pub(super) type Stepped<T> = Result<T, ErrorKind>;
 
 impl Validator {
     /// Takes the byte at `offset` in the frame.
-    pub(super) fn step(&mut self, byte: u8, offset: usize) -> Step<Ended> {
+    pub(super) fn step(&mut self, byte: u8, offset: usize) -> Stepped<Ended> {
         self.state = match self.state {
             State::Value => match (self.grammar(), byte) {
                 (Grammar::Replies, b'.') => return self.end_streamed(),
@@ -66,7 +66,7 @@ impl Validator {
         Ok(Ended::Value)
     }
 
-    fn type_byte(&self, byte: u8) -> Step<State> {
+    fn type_byte(&self, byte: u8) -> Stepped<State> {
         let level = self.levels.current;
         let full = level.owed == 0;
         let state = match byte {
@@ -103,7 +103,7 @@ impl Validator {
         unannotated && (shape == Shape::Streamed || shape == Shape::StreamedMap && owed % 2 == 0)
     }
 
-    fn end_streamed(&mut self) -> Step<Ended> {
+    fn end_streamed(&mut self) -> Stepped<Ended> {
         if !self.may_end() {
             return unexpected(b'.', Expected::Type);
         }
@@ -111,7 +111,13 @@ impl Validator {
         Ok(Ended::Value)
     }
 
-    fn length(&self, prefix: Prefix, stage: LengthStage, byte: u8, offset: usize) -> Step<State> {
+    fn length(
+        &self,
+        prefix: Prefix,
+        stage: LengthStage,
+        byte: u8,
+        offset: usize,
+    ) -> Stepped<State> {
         let ended = |length| State::Lf(Then::Announced { prefix, length });
         match (stage, byte) {
             (LengthStage::Start, b'0'..=b'9') => self.digit(prefix, 0, byte, offset),
@@ -151,7 +157,7 @@ impl Validator {
     }
 
     /// Takes a digit of a length, if a length that begins with these digits is possible.
-    fn digit(&self, prefix: Prefix, before: usize, byte: u8, offset: usize) -> Step<State> {
+    fn digit(&self, prefix: Prefix, before: usize, byte: u8, offset: usize) -> Stepped<State> {
         let value = usize::from(byte.wrapping_sub(b'0'));
         let length = before.checked_mul(10).and_then(|tens| tens.checked_add(value));
         let Some(length) = length else { return Err(self.too_long(prefix)) };
@@ -171,7 +177,7 @@ impl Validator {
         Ok(State::Length { prefix, stage: LengthStage::Digits(length) })
     }
 
-    fn check_payload(&self, prefix: Prefix, length: usize, offset: usize) -> Step<()> {
+    fn check_payload(&self, prefix: Prefix, length: usize, offset: usize) -> Stepped<()> {
         let bulk = self.limits().bulk();
         let room = match prefix {
             Prefix::Chunk { total } => bulk.saturating_sub(total),
@@ -192,7 +198,7 @@ impl Validator {
         Ok(())
     }
 
-    fn check_depth(&self) -> Step<()> {
+    fn check_depth(&self) -> Stepped<()> {
         if self.at_full_depth() {
             return Err(ErrorKind::TooDeep { limit: self.limits().depth() });
         }
@@ -286,7 +292,7 @@ fn announced_payload(prefix: Prefix, length: usize) -> State {
     }
 }
 
-fn integer(stage: IntegerStage, byte: u8) -> Step<State> {
+fn integer(stage: IntegerStage, byte: u8) -> Stepped<State> {
     let digit = u64::from(byte.wrapping_sub(b'0'));
     let (negative, before) = match (stage, byte) {
         (IntegerStage::Start, b'+' | b'-') => {
@@ -315,7 +321,7 @@ fn integer(stage: IntegerStage, byte: u8) -> Step<State> {
     }
 }
 
-fn double(stage: DoubleStage, byte: u8) -> Step<State> {
+fn double(stage: DoubleStage, byte: u8) -> Stepped<State> {
     use DoubleStage as Stage;
     let next = match (stage, byte) {
         (Stage::Start, b'+' | b'-') => Stage::Sign,
@@ -343,7 +349,7 @@ fn double(stage: DoubleStage, byte: u8) -> Step<State> {
     Ok(State::Double(next))
 }
 
-fn letter(letters: &'static [u8], byte: u8) -> Step<State> {
+fn letter(letters: &'static [u8], byte: u8) -> Stepped<State> {
     match letters.split_first() {
         Some((&letter, rest)) => {
             if !byte.eq_ignore_ascii_case(&letter) {
@@ -355,7 +361,7 @@ fn letter(letters: &'static [u8], byte: u8) -> Step<State> {
     }
 }
 
-fn big_number(stage: BigNumberStage, byte: u8) -> Step<State> {
+fn big_number(stage: BigNumberStage, byte: u8) -> Stepped<State> {
     match (stage, byte) {
         (BigNumberStage::Start, b'+' | b'-') => Ok(State::BigNumber(BigNumberStage::Sign)),
         (_, b'0'..=b'9') => Ok(State::BigNumber(BigNumberStage::Digits)),
@@ -366,6 +372,6 @@ fn big_number(stage: BigNumberStage, byte: u8) -> Step<State> {
     }
 }
 
-fn expect(wanted: u8, found: u8, expected: Expected) -> Step<()> {
+fn expect(wanted: u8, found: u8, expected: Expected) -> Stepped<()> {
     if found == wanted { Ok(()) } else { unexpected(found, expected) }
 }

@@ -7,7 +7,7 @@ use crate::error::{ErrorKind, Expected, unexpected};
 use crate::lex::inline;
 use crate::limits::InlinePolicy;
 
-use super::automaton::{Step, start};
+use super::automaton::{Stepped, start};
 use super::levels::Ended;
 use super::state::{FirstToken, Inline, LinePlace, Prefix, State, Then};
 use super::{Grammar, Validator};
@@ -22,7 +22,12 @@ impl Validator {
     }
 
     /// Takes the first byte of a request.
-    pub(super) fn request(&mut self, policy: InlinePolicy, byte: u8, offset: usize) -> Step<Ended> {
+    pub(super) fn request(
+        &mut self,
+        policy: InlinePolicy,
+        byte: u8,
+        offset: usize,
+    ) -> Stepped<Ended> {
         self.state = match (policy, byte) {
             (_, b'*') => start(Prefix::Command),
             (InlinePolicy::Accept, _) => return self.inline(Inline::START, byte, offset),
@@ -41,7 +46,7 @@ impl Validator {
     }
 
     /// Takes a byte of an inline command.
-    pub(super) fn inline(&mut self, mut inline: Inline, byte: u8, offset: usize) -> Step<Ended> {
+    pub(super) fn inline(&mut self, mut inline: Inline, byte: u8, offset: usize) -> Stepped<Ended> {
         if byte == b'\n' {
             if !inline.end()? {
                 return Ok(self.skip(offset.saturating_add(1)));
@@ -69,7 +74,7 @@ impl Inline {
     const START: Self = Self { place: LinePlace::Gap, first: FirstToken::START };
 
     /// Takes a byte that is neither LF nor NUL.
-    fn take(&mut self, byte: u8) -> Step<()> {
+    fn take(&mut self, byte: u8) -> Stepped<()> {
         self.place = match (self.place, byte) {
             (LinePlace::Gap | LinePlace::Closed, byte) if inline::is_space(byte) => LinePlace::Gap,
             (LinePlace::Closed, _) => return Err(ErrorKind::UnbalancedQuotes),
@@ -127,7 +132,7 @@ impl Inline {
     }
 
     /// Ends the line: whether there is a command in it.
-    fn end(&mut self) -> Step<bool> {
+    fn end(&mut self) -> Stepped<bool> {
         match self.place {
             LinePlace::Gap | LinePlace::Closed => {}
             LinePlace::Token => self.first.end()?,
@@ -177,7 +182,7 @@ impl FirstToken {
         !self.is_ended && (self.is_post && self.length == 4 || self.is_host && self.length == 5)
     }
 
-    fn end(&mut self) -> Step<()> {
+    fn end(&mut self) -> Stepped<()> {
         if self.is_http() {
             return Err(ErrorKind::HttpRequest);
         }
