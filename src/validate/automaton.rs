@@ -1,7 +1,7 @@
 //! The grammar, byte by byte.
 //!
-//! Each byte either leads on or is the first that no valid input could have in its place. This is
-//! where every error comes from.
+//! Each byte either leads to the next state, or is the first one that no valid input could have in its
+//! place. Every error comes from here.
 
 #![deny(clippy::arithmetic_side_effects)]
 
@@ -210,7 +210,7 @@ impl Validator {
         self.levels.depth() as usize >= self.limits().depth()
     }
 
-    /// A length exceeds the limit for what it announces.
+    /// The error for a length above the limit.
     fn too_long(&self, prefix: Prefix) -> ErrorKind {
         if prefix.is_payload() {
             ErrorKind::BulkTooLong { limit: self.limits().bulk() }
@@ -223,7 +223,7 @@ impl Validator {
         ErrorKind::TooManyElements { limit: self.limits().elements() }
     }
 
-    /// Does what a line that ended in front of `offset` calls for.
+    /// Goes on after a line that ended before `offset`.
     fn line_ended(&mut self, then: Then, offset: usize) -> Ended {
         let ended = match then {
             Then::Value | Then::Announced { prefix: Prefix::Command, length: 0 }
@@ -255,7 +255,7 @@ impl Validator {
         self.settle(ended, offset)
     }
 
-    /// Goes on with what follows the end of a value or an attribute in front of `offset`.
+    /// Goes on after the end of a value or an attribute before `offset`.
     pub(super) fn settle(&mut self, ended: Ended, offset: usize) -> Ended {
         self.state = State::Value;
         if ended == Ended::Attribute {
@@ -267,7 +267,7 @@ impl Validator {
         ended
     }
 
-    /// The state in front of the last `left` bytes of a payload.
+    /// The state when `left` bytes of a payload are still to come.
     pub(super) fn payload(prefix: Prefix, left: usize) -> State {
         match (prefix, left) {
             (Prefix::Chunk { total }, 0) => State::Cr(Then::Chunk { total }),
@@ -277,7 +277,7 @@ impl Validator {
     }
 }
 
-/// The state behind the type byte of a value with a length prefix.
+/// The state after the type byte of a value with a length prefix.
 pub(super) const fn start(prefix: Prefix) -> State {
     State::Length { prefix, stage: LengthStage::Start }
 }

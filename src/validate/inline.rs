@@ -12,11 +12,11 @@ use super::levels::Ended;
 use super::state::{FirstToken, Inline, LinePlace, Prefix, State, Then};
 use super::{Grammar, Validator};
 
-/// How long an inline command may be, in bytes in front of its LF: Redis's limit.
+/// The most bytes of an inline command before its LF: Redis's limit.
 pub(crate) const INLINE_LIMIT: usize = 64 * 1024;
 
 impl Validator {
-    /// Whether requests are read, and nothing of a command but perhaps its header.
+    /// Whether requests are read, and no argument of a command has begun.
     pub(super) fn is_between_commands(&self) -> bool {
         matches!(self.grammar(), Grammar::Requests(_)) && self.levels.depth() == 0
     }
@@ -38,7 +38,8 @@ impl Validator {
         Ok(Ended::Value)
     }
 
-    /// Goes on behind something that is no command: an empty line, or an array without elements.
+    /// Skips something that is not a command, and ends before `offset`: an empty line, or an array
+    /// without elements.
     pub(super) fn skip(&mut self, offset: usize) -> Ended {
         self.state = State::Value;
         self.value_at = offset;
@@ -100,7 +101,7 @@ impl Inline {
                 self.first.push(inline::from_hex(high, byte));
                 LinePlace::Double
             }
-            // Not the code of a byte after all: an `x` and what follows it.
+            // Not an escaped byte after all, but an `x` and what follows it.
             (LinePlace::Hex(high), byte) => {
                 self.first.push(b'x');
                 if let Some(high) = high {
@@ -131,7 +132,7 @@ impl Inline {
         Ok(())
     }
 
-    /// Ends the line: whether there is a command in it.
+    /// Ends the line. Returns whether it has a command.
     fn end(&mut self) -> Stepped<bool> {
         match self.place {
             LinePlace::Gap | LinePlace::Closed => {}
@@ -141,13 +142,13 @@ impl Inline {
         Ok(self.first.is_begun)
     }
 
-    /// The least number of bytes with which the line could be complete.
+    /// The smallest number of bytes that can complete the line.
     pub(super) fn needed(self) -> usize {
         let a_token = usize::from(!self.first.is_begun);
         self.unclosed().saturating_add(a_token).saturating_add(1)
     }
 
-    /// The least number of bytes before the line may end.
+    /// The smallest number of bytes that must come before the line may end.
     fn unclosed(self) -> usize {
         let other_token = usize::from(self.first.is_http());
         match self.place {
@@ -164,7 +165,7 @@ impl FirstToken {
     const START: Self =
         Self { is_begun: false, is_ended: false, length: 0, is_post: true, is_host: true };
 
-    /// Takes a byte of the token, as it is without quotes and escapes.
+    /// Takes a byte of the token, with quotes and escapes already resolved.
     fn push(&mut self, byte: u8) {
         if self.is_ended {
             return;
@@ -177,7 +178,7 @@ impl FirstToken {
         self.length = self.length.saturating_add(1);
     }
 
-    /// Whether the token is one of those that an HTTP request begins with, or has in its second line.
+    /// Whether the token is the first word of an HTTP request line, or of the `Host:` line after it.
     const fn is_http(self) -> bool {
         !self.is_ended && (self.is_post && self.length == 4 || self.is_host && self.length == 5)
     }

@@ -28,7 +28,7 @@ pub(super) struct Level {
     pub(super) shape: Shape,
 }
 
-/// How an aggregate ends and what its end means.
+/// How an aggregate ends, and whether it is then a value of its parent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Shape {
     /// Ends with its last element, and is then a value of its parent.
@@ -55,7 +55,7 @@ impl Level {
     pub(super) fn streamed(prefix: Prefix, most: usize) -> Self {
         let most = u32::try_from(most).unwrap_or(u32::MAX);
         match prefix {
-            // Even from the start: an odd number tells that a key waits for its value.
+            // Even from the start, so that an odd number says that a key waits for its value.
             Prefix::Map => Self { owed: most & !1, shape: Shape::StreamedMap, ..Self::FRAME },
             _ => Self { owed: most, shape: Shape::Streamed, ..Self::FRAME },
         }
@@ -66,13 +66,13 @@ impl Level {
         Self { owed: elements, depth: self.depth.saturating_add(1), ..Self::FRAME }
     }
 
-    /// Whether nothing more is in it and its end is the end of what is around it.
+    /// Whether it has all its values and ends with the last one, as a value of its parent.
     pub(super) const fn is_over(&self) -> bool {
         self.owed == 0 && matches!(self.shape, Shape::Counted)
     }
 }
 
-/// What the end of a value led to.
+/// Where the end of a value led.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Ended {
     /// The frame is whole.
@@ -106,12 +106,12 @@ impl Levels {
         self.outer.clear();
     }
 
-    /// Whether nothing is around the current level but levels that end with it.
+    /// Whether no other level is open around the current one.
     pub(super) fn is_outermost(&self) -> bool {
         self.outer.is_empty()
     }
 
-    /// Keeps a level for when what is inside it has ended.
+    /// Keeps a level until the aggregate inside it has ended.
     pub(super) fn push(&mut self, level: Level) {
         self.outer.push(level);
     }
@@ -172,7 +172,8 @@ impl Levels {
         Ended::Value
     }
 
-    /// The levels around the current one that owe something or end otherwise, from the inside out.
+    /// The levels around the current one, from the inside out. Levels that end together with the one
+    /// inside them are not among them.
     pub(super) fn outer(&self) -> impl Iterator<Item = Level> {
         self.outer.iter().rev().copied()
     }

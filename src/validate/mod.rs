@@ -135,7 +135,7 @@ impl Validator {
 
     fn apply(&mut self, settings: Settings) {
         if settings.limits != self.settings.limits {
-            // What was learned was within the old limits.
+            // The caches hold what was within the old limits.
             self.learned = Learned::NOTHING;
         }
         self.settings = settings;

@@ -1,15 +1,15 @@
 //! The layout of a frame, to recognise frames that are alike.
 //!
-//! Traffic comes in runs: `GET` with keys of one length, values of one length, `+OK`. A frame is alike if
-//! its headers, and the line ends in front of them, are the same bytes in the same places. Comparing
+//! Traffic comes in runs: `GET` with keys of one length, values of one length, `+OK`. Two frames are alike
+//! if their headers, and the line ends before them, are the same bytes in the same places. Comparing
 //! these takes no parsing, and no comparison waits for another: the frame is passed at once, and the
-//! branch predictor runs ahead to the next.
+//! branch predictor runs ahead to the next one.
 
 use core::num::NonZeroUsize;
 
 use crate::lex::word;
 
-/// How many words of a frame are compared behind the first: enough for a command of three short
+/// How many words of a frame are compared after the first: enough for a command of three short
 /// arguments.
 const WORDS: usize = 2;
 
@@ -19,7 +19,7 @@ pub(crate) struct FrameLayout {
     /// The first bytes.
     mask: u64,
     bytes: u64,
-    /// The places compared in an array; those not needed match anything.
+    /// The places compared in an array; those that are not needed match anything.
     words: [FixedBytes; WORDS],
     /// The length of the frame in bytes.
     size: NonZeroUsize,
@@ -32,9 +32,9 @@ pub(crate) struct FrameLayout {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum AlikeForm {
     Bulk,
-    /// A simple string that fits in one word, all of which is compared.
+    /// A simple string that fits in one word: all of it is compared.
     Simple,
-    /// An array of so many bulk strings.
+    /// An array of this many bulk strings.
     Array(u32),
 }
 
@@ -47,7 +47,7 @@ struct FixedBytes {
 }
 
 impl FrameLayout {
-    /// Returns the layout of a validated frame; `None` for one of other forms, and for one too long.
+    /// Returns the layout of a validated frame; `None` for other forms, and for one that is too long.
     #[inline]
     pub(crate) fn of(wire: &[u8]) -> Option<Self> {
         let word = word::first(wire)?;
@@ -68,7 +68,7 @@ impl FrameLayout {
             // An array's own header and that of its first element may fit in one word.
             match FixedBytes::of(wire, 0, end) {
                 Some(both) => first = both,
-                // With the line end in front.
+                // With the line end before it.
                 None => *free.next()? = FixedBytes::of(wire, at.checked_sub(2)?, end)?,
             }
             at = end + payload.len() + 2;
@@ -86,7 +86,7 @@ impl FrameLayout {
         }
         let wire = input.get(..self.size.get())?;
         let body = wire.strip_suffix(b"\r\n")?;
-        // Each form by itself, for its view to be made in its own branch of the caller's loop.
+        // One arm for each form, so that its view is made in its own branch of the caller's loop.
         match self.form {
             form @ AlikeForm::Bulk => {
                 let content = body.get(self.header..).unwrap_or_default();
@@ -172,7 +172,7 @@ mod tests {
                     };
                     words(&of_other) == words(&template) && other.len() == frame.len()
                 });
-                // A frame shorter than a word needs something behind it.
+                // A frame shorter than a word needs something after it.
                 let needs_more = other.len() < 8;
                 assert_eq!(template.matches(other).is_some(), other_is_alike && !needs_more);
                 let longer = [other, b"*1\r\n"].concat();
@@ -192,7 +192,8 @@ mod tests {
 
     #[test]
     fn every_byte_is_compared_but_those_of_payloads() {
-        // What is the same in all frames that are alike, and what is not, by turns.
+        // The parts that are the same in all frames that are alike, and those that are not,
+        // alternating.
         let frames: [&[&str]; 6] = [
             &["$8\r\n", "abcdefgh", "\r\n"],
             &["+QUEUE\r\n"],
