@@ -7,13 +7,12 @@
 
 use bytes::BytesMut;
 
-use crate::decode::CommandDecoder;
-use crate::decode::Decoder;
-use crate::decode::iter::FrameDecoder;
+use crate::decode::{Direction, FrameDecoder, Replies, Requests};
 use crate::encode::{Encode, EncodeCommand, Protocol};
 use crate::error::{Error, ErrorKind};
 use crate::io::StreamError;
 use crate::limits::Limits;
+use crate::owned::OwnedFrame;
 
 /// The most bytes that are reserved for a frame in progress before they arrive.
 ///
@@ -47,7 +46,7 @@ const SHARED: usize = 1024 * 1024;
 /// ```
 #[doc(alias = "tokio")]
 #[doc(alias = "client")]
-pub type ReplyCodec = Codec<Decoder>;
+pub type ReplyCodec = Codec<Replies>;
 
 /// The codec of a server: it decodes requests as [`CommandFrame`](crate::CommandFrame)s and encodes replies, which
 /// are any type that is [`Encode`].
@@ -78,7 +77,7 @@ pub type ReplyCodec = Codec<Decoder>;
 /// ```
 #[doc(alias = "tokio")]
 #[doc(alias = "server")]
-pub type CommandCodec = Codec<CommandDecoder>;
+pub type CommandCodec = Codec<Requests>;
 
 /// Decodes frames of one direction and encodes values of the other: a [`ReplyCodec`] or a [`CommandCodec`].
 ///
@@ -124,13 +123,13 @@ pub type CommandCodec = Codec<CommandDecoder>;
 #[doc(alias = "tokio")]
 #[doc(alias = "async")]
 pub struct Codec<D> {
-    decoder: D,
+    decoder: FrameDecoder<D>,
     protocol: Protocol,
     /// How many bytes of the stream have been taken off the buffer.
     position: u64,
 }
 
-impl<D: FrameDecoder> Codec<D> {
+impl<D: Direction> Codec<D> {
     /// Returns a codec with the default [`Limits`]. If it is a server's, it writes RESP2.
     #[must_use]
     pub fn new() -> Self {
@@ -140,13 +139,13 @@ impl<D: FrameDecoder> Codec<D> {
     /// Returns a codec with these limits. If it is a server's, it writes RESP2.
     #[must_use]
     pub fn with_limits(limits: Limits) -> Self {
-        Self::with_decoder(D::with_limits(limits))
+        Self::with_decoder(FrameDecoder::with_limits(limits))
     }
 
     /// Splits off the frame that the buffer begins with.
-    fn take(&mut self, buffer: &mut BytesMut) -> Result<Option<D::Owned>, StreamError> {
+    fn take(&mut self, buffer: &mut BytesMut) -> Result<Option<OwnedFrame<D>>, StreamError> {
         let unread = buffer.len();
-        let frame = self.decoder.owned(buffer)?;
+        let frame = self.decoder.decode_frame(buffer)?;
         let taken = unread - buffer.len();
         self.position += taken as u64;
         // A buffer that has grown for one frame is not kept for the next ones. The bytes that move are at most as
@@ -164,7 +163,7 @@ impl<D> Codec<D> {
     /// Returns a codec that uses this decoder, which must not be inside a frame. If it is a server's, it writes
     /// RESP2.
     #[must_use]
-    pub const fn with_decoder(decoder: D) -> Self {
+    pub const fn with_decoder(decoder: FrameDecoder<D>) -> Self {
         Self { decoder, protocol: Protocol::Resp2, position: 0 }
     }
 
@@ -179,13 +178,13 @@ impl<D> Codec<D> {
     /// Returns the decoder. With [`Framed::read_buffer`](tokio_util::codec::Framed::read_buffer) it tells what has
     /// arrived of a command in progress.
     #[must_use]
-    pub const fn decoder(&self) -> &D {
+    pub const fn decoder(&self) -> &FrameDecoder<D> {
         &self.decoder
     }
 
     /// Returns the decoder, to change its limits or its policy for inline commands.
     #[must_use]
-    pub const fn decoder_mut(&mut self) -> &mut D {
+    pub const fn decoder_mut(&mut self) -> &mut FrameDecoder<D> {
         &mut self.decoder
     }
 }
@@ -205,14 +204,14 @@ impl CommandCodec {
     }
 }
 
-impl<D: FrameDecoder> Default for Codec<D> {
+impl<D: Direction> Default for Codec<D> {
     fn default() -> Self {
         Self::new()
     }
 }
 
-impl<D: FrameDecoder> tokio_util::codec::Decoder for Codec<D> {
-    type Item = D::Owned;
+impl<D: Direction> tokio_util::codec::Decoder for Codec<D> {
+    type Item = OwnedFrame<D>;
     type Error = StreamError;
 
     /// Splits off the frame that the buffer begins with; returns `None` if more bytes are needed.
@@ -224,7 +223,7 @@ impl<D: FrameDecoder> tokio_util::codec::Decoder for Codec<D> {
     /// counts from the first byte of the buffer, which is at [`position`](Codec::position) in the stream. Broken
     /// input stays broken: each further call returns the same error. The streams of `tokio_util` end after the
     /// first error.
-    fn decode(&mut self, buffer: &mut BytesMut) -> Result<Option<D::Owned>, StreamError> {
+    fn decode(&mut self, buffer: &mut BytesMut) -> Result<Option<OwnedFrame<D>>, StreamError> {
         let frame = self.take(buffer)?;
         if frame.is_none() {
             buffer.reserve(self.decoder.needed().min(AHEAD));
@@ -239,7 +238,7 @@ impl<D: FrameDecoder> tokio_util::codec::Decoder for Codec<D> {
     ///
     /// # Errors
     /// Those of `decode`, and [`ErrorKind::UnexpectedEnd`] if the buffer ends inside a frame.
-    fn decode_eof(&mut self, buffer: &mut BytesMut) -> Result<Option<D::Owned>, StreamError> {
+    fn decode_eof(&mut self, buffer: &mut BytesMut) -> Result<Option<OwnedFrame<D>>, StreamError> {
         let frame = self.take(buffer)?;
         if frame.is_none() && !buffer.is_empty() {
             return Err(Error::new(ErrorKind::UnexpectedEnd, buffer.len()).into());

@@ -9,10 +9,7 @@ use std::fmt;
 use std::io::{ErrorKind as IoErrorKind, Read};
 use std::vec::Vec;
 
-use crate::decode::CommandDecoder;
-use crate::decode::Decoder;
-use crate::decode::iter::FrameDecoder;
-use crate::decode::iter::sealed::Seal;
+use crate::decode::{Direction, FrameDecoder, Replies, Requests};
 use crate::encode::EncodeError;
 use crate::error::{Error, ErrorKind};
 use crate::limits::Limits;
@@ -30,13 +27,13 @@ const KEPT: usize = 1024 * 1024;
 /// let mut replies = ReplyReader::new(&b"+OK\r\n:1\r\n"[..]);
 /// let mut seen = Vec::new();
 /// while let Some(frame) = replies.read()? {
-///     seen.push(format!("{:?}", frame.reply));
+///     seen.push(format!("{:?}", frame.reply()));
 /// }
 /// assert_eq!(seen, ["Simple(\"OK\")", "Integer(1)"]);
 /// # Ok::<(), zresp::io::StreamError>(())
 /// ```
 #[doc(alias = "client")]
-pub type ReplyReader<R> = FrameReader<R, Decoder>;
+pub type ReplyReader<R> = FrameReader<R, Replies>;
 
 /// Reads requests, for a server: a [`FrameReader`] of [`Request`](crate::Request)s.
 ///
@@ -51,14 +48,14 @@ pub type ReplyReader<R> = FrameReader<R, Decoder>;
 /// let mut names = Vec::new();
 /// let mut scratch = Vec::new();
 /// while let Some(request) = requests.read()? {
-///     names.push(request.command.to_array(&mut scratch).name().to_vec());
+///     names.push(request.command().to_array(&mut scratch).name().to_vec());
 /// }
 /// assert_eq!(names, [b"PING".to_vec(), b"get".to_vec()]);
 /// # Ok::<(), zresp::io::StreamError>(())
 /// ```
 #[doc(alias = "server")]
 #[doc(alias = "aof")]
-pub type CommandReader<R> = FrameReader<R, CommandDecoder>;
+pub type CommandReader<R> = FrameReader<R, Requests>;
 
 /// Reads frames: a [`ReplyReader`] or a [`CommandReader`].
 ///
@@ -69,7 +66,7 @@ pub type CommandReader<R> = FrameReader<R, CommandDecoder>;
 /// more than 1 MiB, it is freed once it holds less than 16 KiB.
 pub struct FrameReader<R, D> {
     reader: R,
-    decoder: D,
+    decoder: FrameDecoder<D>,
     /// The bytes in `start..end` have been read and not been released. The rest is room.
     buffer: Vec<u8>,
     start: usize,
@@ -80,7 +77,7 @@ pub struct FrameReader<R, D> {
     position: u64,
 }
 
-impl<R: Read, D: FrameDecoder> FrameReader<R, D> {
+impl<R: Read, D: Direction> FrameReader<R, D> {
     /// Returns a reader of frames with the default [`Limits`].
     #[must_use]
     pub fn new(reader: R) -> Self {
@@ -90,12 +87,12 @@ impl<R: Read, D: FrameDecoder> FrameReader<R, D> {
     /// Returns a reader of frames with these limits.
     #[must_use]
     pub fn with_limits(reader: R, limits: Limits) -> Self {
-        Self::with_decoder(reader, D::with_limits(limits))
+        Self::with_decoder(reader, FrameDecoder::with_limits(limits))
     }
 
     /// Returns a reader of frames that uses this decoder, which must not be inside a frame.
     #[must_use]
-    pub const fn with_decoder(reader: R, decoder: D) -> Self {
+    pub const fn with_decoder(reader: R, decoder: FrameDecoder<D>) -> Self {
         Self { reader, decoder, buffer: Vec::new(), start: 0, end: 0, given: 0, position: 0 }
     }
 
@@ -117,7 +114,7 @@ impl<R: Read, D: FrameDecoder> FrameReader<R, D> {
             if let Some(frame) = self.decoder.bounds(unread)? {
                 break frame;
             }
-            self.given = self.decoder.skipped();
+            self.given = self.decoder.take_skipped();
             self.release();
             if self.fill()? == 0 {
                 if self.start == self.end {
@@ -129,7 +126,7 @@ impl<R: Read, D: FrameDecoder> FrameReader<R, D> {
         };
         self.given = frame.len;
         let unread = self.buffer.get(self.start..self.end).unwrap_or_default();
-        match D::view(unread, frame, Seal::OURS) {
+        match D::read(unread, frame) {
             Some(frame) => Ok(Some(frame)),
             None => Err(Error::new(ErrorKind::BufferChanged, 0).into()),
         }
@@ -223,7 +220,7 @@ impl<R, D> FrameReader<R, D> {
 
     /// Returns the decoder, to change its limits.
     #[must_use]
-    pub const fn decoder_mut(&mut self) -> &mut D {
+    pub const fn decoder_mut(&mut self) -> &mut FrameDecoder<D> {
         &mut self.decoder
     }
 

@@ -117,11 +117,11 @@ impl Grammar for Requests {
     }
 
     fn decoder(&self) -> CommandDecoder {
-        CommandDecoder::with_limits(support::limits(&self.0), self.1)
+        CommandDecoder::with_limits(support::limits(&self.0)).with_inline_policy(self.1)
     }
 
     fn framer(&self) -> Framer {
-        Framer::commands(support::limits(&self.0), self.1)
+        Framer::requests(support::limits(&self.0)).with_inline_policy(self.1)
     }
 
     fn naive(&self, bytes: &[u8]) -> Said<Vec<Vec<u8>>> {

@@ -8,7 +8,8 @@ mod naive;
 use edits::{Edit, PROTOCOLS, command, command_of, encoded, encoded_command, frame};
 use proptest::collection::vec;
 use proptest::prelude::*;
-use zresp::{CommandPatch, EncodeError, Protocol, Reply, ReplyPatch};
+use zresp::encode::{CommandPatch, ReplyPatch};
+use zresp::{EncodeError, Protocol, Reply};
 
 fn edits<T: Clone + std::fmt::Debug + 'static>(
     value: impl Strategy<Value = T> + Clone + 'static,
@@ -25,7 +26,7 @@ fn edits<T: Clone + std::fmt::Debug + 'static>(
 
 /// A tree of any kind.
 fn tree() -> impl Strategy<Value = Reply> + Clone {
-    generate::frame().prop_map(|input| Reply::from(frame(&input.0).reply)).boxed()
+    generate::frame().prop_map(|input| Reply::from(frame(&input.0).reply())).boxed()
 }
 
 proptest! {

@@ -11,9 +11,10 @@ use bytes::{Buf, Bytes, BytesMut};
 use generate::Input;
 use proptest::collection::vec;
 use proptest::prelude::*;
+use zresp::encode::Segments;
+use zresp::tree::{Annotated, Entries};
 use zresp::{
-    Annotated, Arguments, CommandDecoder, Decoder, Encode, EncodeCommand, EncodeError, Entries,
-    Frame, Protocol, Reply, Segments,
+    Arguments, CommandDecoder, Decoder, Encode, EncodeCommand, EncodeError, Frame, Protocol, Reply,
 };
 
 const PROTOCOLS: [Protocol; 2] = [Protocol::Resp2, Protocol::Resp3];

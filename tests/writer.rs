@@ -8,9 +8,8 @@ mod naive;
 use bytes::BytesMut;
 use proptest::collection::vec;
 use proptest::prelude::*;
-use zresp::{
-    Annotated, Encode, EncodeError, Entries, Items, Kind, Protocol, Reply, ReplyRef, ReplyWriter,
-};
+use zresp::tree::{Annotated, Entries, Items};
+use zresp::{Encode, EncodeError, Kind, Protocol, Reply, ReplyRef, ReplyWriter};
 
 const PROTOCOLS: [Protocol; 2] = [Protocol::Resp2, Protocol::Resp3];
 

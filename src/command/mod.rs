@@ -1,7 +1,13 @@
-//! Views of commands: their names, their arguments, their bytes.
+//! Views of commands and requests.
+//!
+//! A [`Command`] is either a [`CommandRef`], an array whose arguments are slices of the buffer, or an
+//! [`InlineCommand`], a line whose arguments are copied only to resolve their escapes. [`Args`] and [`InlineArgs`]
+//! iterate over the arguments; [`ArgIndex`] has all of them for access by number. A [`PartialCommand`] has those
+//! that have arrived so far.
 
 mod args;
 mod inline;
+mod partial;
 
 use alloc::borrow::Cow;
 use core::fmt;
@@ -9,19 +15,59 @@ use core::ops::Range;
 
 use crate::escape;
 use crate::lex::{integer, line, word};
+use crate::validate::Bounds;
 
 pub use args::{ArgIndex, Args};
 pub use inline::{InlineArgs, InlineCommand};
+pub use partial::PartialCommand;
 
 /// A request: a command and the bytes it came in.
 #[derive(Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
 pub struct Request<'a> {
-    /// The command.
-    pub command: Command<'a>,
-    /// The bytes of the command, and of the empty lines and empty arrays that were skipped before it: move on by
-    /// its length. To forward a request, use the bytes of the command.
-    pub wire: &'a [u8],
+    command: Command<'a>,
+    wire: &'a [u8],
+}
+
+impl<'a> Request<'a> {
+    /// Returns the command.
+    #[must_use]
+    #[inline(always)]
+    pub const fn command(&self) -> Command<'a> {
+        self.command
+    }
+
+    /// Returns the bytes of the command, and of the empty lines and empty arrays that were skipped before it.
+    ///
+    /// Move on by their length. To forward a request, use the bytes of the command.
+    #[must_use]
+    #[inline(always)]
+    pub const fn wire(&self) -> &'a [u8] {
+        self.wire
+    }
+
+    /// Returns a view of the validated request that `buf` begins with; `None` if the bytes have changed since.
+    pub(crate) fn read(buf: &'a [u8], Bounds { len, value_at }: Bounds) -> Option<Self> {
+        let wire = buf.get(..len)?;
+        let command = match wire.get(value_at..)? {
+            array @ [b'*', ..] => Command::Array(CommandRef::read(array)),
+            line => Command::Inline(InlineCommand::new(line)),
+        };
+        Some(Self { command, wire })
+    }
+
+    /// Returns a request that is an array of `len` arguments, after a header of `header` bytes.
+    #[inline(always)]
+    pub(crate) fn array(wire: &'a [u8], header: usize, len: u32) -> Self {
+        Self { command: Command::Array(CommandRef::new(wire, header, len)), wire }
+    }
+
+    /// Returns the same request, put together again from its parts, so that the compiler keeps the result of a
+    /// decoder's fast path in registers.
+    #[inline(always)]
+    pub(crate) const fn rebuilt(self) -> Self {
+        let Self { command, wire } = self;
+        Self { command, wire }
+    }
 }
 
 /// A command in one of its two forms.
@@ -115,8 +161,8 @@ impl<'a> CommandRef<'a> {
     /// Returns whether `name` is the name of the command, in any letter case.
     ///
     /// ```
-    /// let request = zresp::commands(b"*1\r\n$4\r\nPing\r\n").next().expect("a request")?;
-    /// let zresp::Command::Array(command) = request.command else { panic!() };
+    /// let request = zresp::requests(b"*1\r\n$4\r\nPing\r\n").next().expect("a request")?;
+    /// let zresp::Command::Array(command) = request.command() else { panic!() };
     /// assert!(command.is("PING"));
     /// # Ok::<(), zresp::Error>(())
     /// ```
@@ -156,8 +202,8 @@ impl<'a> CommandRef<'a> {
     /// Returns all arguments as a slice, for access in constant time. Up to eight take no allocation.
     ///
     /// ```
-    /// let request = zresp::commands(b"*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$1\r\nv\r\n").next().expect("one")?;
-    /// let zresp::Command::Array(command) = request.command else { panic!() };
+    /// let request = zresp::requests(b"*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$1\r\nv\r\n").next().expect("one")?;
+    /// let zresp::Command::Array(command) = request.command() else { panic!() };
     /// let args = command.index();
     /// assert_eq!((args.len(), args[2]), (3, b"v".as_slice()));
     /// if let [b"SET", key, value, options @ ..] = &args[..] {

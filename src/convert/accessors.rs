@@ -152,7 +152,7 @@ impl<'a> ReplyRef<'a> {
     ///
     /// ```
     /// let frame = zresp::decode(b"-WRONGTYPE no list\r\n")?.expect("a whole frame");
-    /// assert_eq!(frame.reply.error_code(), Some(b"WRONGTYPE".as_slice()));
+    /// assert_eq!(frame.reply().error_code(), Some(b"WRONGTYPE".as_slice()));
     /// # Ok::<(), zresp::Error>(())
     /// ```
     #[doc(alias = "MOVED")]
@@ -168,7 +168,7 @@ impl<'a> ReplyRef<'a> {
     ///
     /// ```
     /// let frame = zresp::decode(b"-WRONGTYPE no list\r\n")?.expect("a whole frame");
-    /// assert_eq!(frame.reply.into_result(), Err(b"WRONGTYPE no list".as_slice()));
+    /// assert_eq!(frame.reply().into_result(), Err(b"WRONGTYPE no list".as_slice()));
     /// # Ok::<(), zresp::Error>(())
     /// ```
     ///
@@ -185,7 +185,7 @@ impl<'a> ReplyRef<'a> {
     ///
     /// ```
     /// let frame = zresp::decode(b"*2\r\n$1\r\n7\r\n$-1\r\n")?.expect("a whole frame");
-    /// let values = frame.reply.as_elements().expect("an array");
+    /// let values = frame.reply().as_elements().expect("an array");
     /// let present: Vec<_> = values.filter_map(|value| value.non_null()).collect();
     /// assert_eq!(present, [zresp::ReplyRef::Bulk(b"7")]);
     /// # Ok::<(), zresp::Error>(())

@@ -1,4 +1,9 @@
-//! Replies as Rust types: [`FromReply`], and the `as_*` methods of replies.
+//! Replies as Rust types.
+//!
+//! [`ReplyRef::to`](crate::ReplyRef::to) converts a reply to any type that is [`FromReply`]: numbers, strings,
+//! options, tuples, collections, and your own types. The `as_*` methods of [`ReplyRef`](crate::ReplyRef) return what
+//! a reply holds, if it is of the expected kind. A [`ConversionError`] tells what was expected, what came, and the
+//! way to it, as [`Place`]s. Types of serde are read by `zresp::de`.
 
 mod accessors;
 mod collections;

@@ -1,4 +1,16 @@
-//! Replies and commands as bytes: [`Encode`] and [`EncodeCommand`].
+//! Writing replies and commands.
+//!
+//! | what to write | with |
+//! |---|---|
+//! | a reply that exists: a view, a frame, a tree | [`Encode`] |
+//! | a reply that is being produced, value by value | [`ReplyWriter`] |
+//! | a command of borrowed arguments | [`Arguments`], [`EncodeCommand`] |
+//! | a command that is built argument by argument | [`CommandBuf`], [`EncodeCommand`] |
+//! | a command or a reply with some parts changed | [`CommandPatch`], [`ReplyPatch`] |
+//! | large payloads without copying them | [`Segments`] |
+//!
+//! Data never becomes protocol: a text that would end its line, or a number that is not one, is an
+//! [`EncodeError`], and nothing has been written.
 
 mod argument;
 mod command;

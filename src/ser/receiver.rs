@@ -4,7 +4,7 @@ use serde::ser::Error as _;
 
 use crate::encode::{Argument, CommandBuf, CommandMark};
 use crate::kind::Kind;
-use crate::tree::{Builder, Reply};
+use crate::tree::{AggregateForm, Builder, Reply};
 
 use super::{SerializeError, unfinished};
 
@@ -65,7 +65,7 @@ impl Receiver for Builder {
     }
 
     fn open(&mut self, kind: Kind, len: usize) {
-        self.open(kind, false, len);
+        self.open(kind, AggregateForm::Counted, len);
     }
 
     fn close(&mut self) {
