@@ -80,7 +80,7 @@ fn write(
             writer.close()?;
         }
         Reply::Map(entries) => {
-            for (key, value) in entries.iter() {
+            for (key, value) in entries {
                 write(writer, key, ways)?;
                 write(writer, value, ways)?;
             }

@@ -12,7 +12,9 @@ mod walk;
 mod arbitrary;
 
 pub use aggregates::{Annotated, Entries, EntriesIter, EntriesIterMut, Items};
-pub(crate) use builder::{AggregateForm, Builder};
+pub(crate) use builder::AggregateForm;
+#[cfg(feature = "serde")]
+pub(crate) use builder::Builder;
 pub use reply::Reply;
 pub use streamed::StreamedString;
 pub use walk::TreeTokens;
