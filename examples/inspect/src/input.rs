@@ -7,9 +7,9 @@ use std::path::PathBuf;
 use crate::options::Options;
 
 /// A session with a real server, so that the example shows something on a machine without one.
-const REPLIES: &[u8] = include_bytes!("../../tests/captures/resp3-session.replies");
+const REPLIES: &[u8] = include_bytes!("../../../tests/captures/resp3-session.replies");
 /// What the client of that session sent.
-const REQUESTS: &[u8] = include_bytes!("../../tests/captures/resp3-session.requests");
+const REQUESTS: &[u8] = include_bytes!("../../../tests/captures/resp3-session.requests");
 
 /// An input that has not been opened yet.
 pub(crate) enum Input {

@@ -4,17 +4,17 @@ use zresp::io::CommandReader;
 
 use crate::broken;
 use crate::input::Source;
-use crate::replies::Stop;
 use crate::sink::Sink;
+use crate::stop::Stop;
 
-/// What an RDB snapshot begins with: the base of an append-only directory, or the head of an append-only file of
-/// before Redis 7.
+/// The first bytes of an RDB snapshot. It is the base of an append-only directory, or the head of an
+/// append-only file that is older than Redis 7.
 const SNAPSHOT: &[u8] = b"REDIS0";
 
-/// Decodes all requests of a source, as [`replies::drain`](crate::replies::drain) does replies.
+/// Sends all requests of a source to the sink, as [`replies::drain`](crate::replies::drain) does with replies.
 ///
 /// # Errors
-/// The requests in front of an error have reached the sink.
+/// The requests before the error have reached the sink.
 pub(crate) fn drain(source: Source<'_>, sink: &mut impl Sink) -> Result<(), Stop> {
     sink.input(&source.name);
     let mut requests = CommandReader::new(source.reader);

@@ -1,0 +1,11 @@
+//! The program prints what `redis-cli` would, to the byte, and says what is wrong with input that it
+//! cannot read.
+
+mod inputs;
+mod live;
+#[path = "../../../../tests/live_server/mod.rs"]
+mod live_server;
+mod printing;
+mod program;
+mod scratch;
+mod views;
