@@ -67,9 +67,12 @@ fn workloads() -> Vec<Workload> {
     workloads
 }
 
+/// Writes a command of a key and a value.
+type Writer = fn(&[u8], &[u8], &mut Vec<u8>);
+
 fn written() -> Vec<Workload> {
     let assignments = corpus::assignments();
-    let writers: [(&str, fn(&[u8], &[u8], &mut Vec<u8>)); 2] =
+    let writers: [(&str, Writer); 2] =
         [("arguments", owning::arguments), ("command-buf", owning::command_buf)];
     let mut workloads: Vec<Workload> = Vec::new();
     for (name, write) in writers {
