@@ -3,16 +3,14 @@
 //! Where a `redis-server` is missing, this is skipped; with `ZRESP_REQUIRE_REDIS` it fails.
 #![cfg(feature = "std")]
 
-mod live_server;
-
 use std::fs;
 use std::io::{Read, Write};
 use std::net::Shutdown;
 
-use live_server::Server;
 use zresp::{
     Command, Encode, Error, ErrorKind, Expected, Protocol, ReplyRef, Request, commands, replies,
 };
+use zresp_testing::drive::live_server::Server;
 
 /// What a connection saw: commands that were answered, and whether it ended with a protocol error.
 #[derive(Debug, PartialEq, Eq)]

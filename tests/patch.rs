@@ -1,14 +1,11 @@
 //! A patch gives what building anew gives.
 #![cfg(feature = "std")]
 
-mod edits;
-mod generate;
-mod naive;
-
-use edits::{Edit, PROTOCOLS, command, command_of, encoded, frame};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use zresp::{CommandPatch, EncodeError, Protocol, Reply, ReplyPatch};
+use zresp_testing::drive::edits::{self, Edit, PROTOCOLS, command, command_of, encoded, frame};
+use zresp_testing::generate;
 
 fn edits<T: Clone + std::fmt::Debug + 'static>(
     value: impl Strategy<Value = T> + Clone + 'static,

@@ -2,18 +2,15 @@
 //! not copied.
 #![cfg(feature = "std")]
 
-mod generate;
-mod naive;
-
 use std::io::IoSlice;
 
 use bytes::{Buf, Bytes, BytesMut};
-use generate::Input;
 use proptest::collection::vec;
 use proptest::prelude::*;
 use zresp::{
     Annotated, Arguments, Decoder, Encode, EncodeError, Entries, Frame, Protocol, Reply, Segments,
 };
+use zresp_testing::generate::Input;
 
 const PROTOCOLS: [Protocol; 2] = [Protocol::Resp2, Protocol::Resp3];
 

@@ -6,8 +6,8 @@ use std::process::{Command, Stdio};
 
 use zresp::io::ReplyReader;
 use zresp::{Kind, ReplyRef};
+use zresp_testing::drive::live_server::Server;
 
-use crate::live_server::Server;
 use crate::program::{printed, text};
 
 /// What is in the server before it is asked: nothing of it depends on time or chance.

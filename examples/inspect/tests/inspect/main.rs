@@ -3,8 +3,6 @@
 
 mod inputs;
 mod live;
-#[path = "../../../../tests/live_server/mod.rs"]
-mod live_server;
 mod printing;
 mod program;
 mod scratch;

@@ -1,7 +1,5 @@
 //! What holds of the keys of every command.
 
-#![allow(unreachable_pub, reason = "the fuzz targets use it, too")]
-
 use zresp::commands::{Key, Keys, KeysError, keys, of, partial_keys, shard_channels};
 use zresp::{CommandDecoder, CommandRef, Request};
 

@@ -1,9 +1,7 @@
 //! A second way to write a value, recursive and plain, for the fast one to agree with: in RESP2 from the
 //! table in the documentation of `Encode`, in RESP3 from the values.
 
-#![allow(dead_code, unreachable_pub, reason = "each test uses a part of it")]
-
-use crate::naive::{Annotated, Value};
+use super::{Annotated, Value};
 
 /// What the text of an integer and of a double is.
 #[derive(Debug, Clone, Copy, PartialEq)]

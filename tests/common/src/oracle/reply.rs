@@ -11,10 +11,6 @@
 //! ends, it stops with the number of bytes that *it* still needs at the least, and each caller
 //! adds what has to come after it ([`owing`]).
 
-#![allow(dead_code, unreachable_pub, reason = "each test that includes this uses a part of it")]
-
-pub mod request;
-
 /// The bounds of what is accepted; see [`Failure`] for what happens beyond each.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Limits {
@@ -129,6 +125,23 @@ pub fn decode(input: &[u8], limits: &Limits) -> Verdict {
         Err(Stop::Incomplete(_)) => {
             let (failure, offset) = (Failure::FrameTooLong, limit);
             Verdict::Failed { failure, offset }
+        }
+    }
+}
+
+/// The verdicts on the frames of the input, up to the first that is not whole.
+pub fn stream(mut input: &[u8], limits: &Limits) -> Vec<Verdict> {
+    let mut verdicts = Vec::new();
+    loop {
+        let verdict = decode(input, limits);
+        let size = match verdict {
+            Verdict::Complete { consumed, .. } => Some(consumed),
+            _ => None,
+        };
+        verdicts.push(verdict);
+        match size {
+            Some(size) => input = &input[size..],
+            None => return verdicts,
         }
     }
 }

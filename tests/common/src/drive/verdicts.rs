@@ -1,16 +1,14 @@
 //! What the crate says about some bytes, in the terms of the naive decoder.
 
-#![allow(dead_code, unreachable_pub, reason = "each test uses a part of it")]
-
 use zresp::{
     Command, CommandDecoder, CommandRef, Decoded, Decoder, Elements, Error, ErrorKind,
     InlinePolicy, Kind, Limits, ReplyRef, Request, Token,
 };
 
-use crate::naive::{self, Annotated, Double, Failure, Value, Verdict, request};
+use crate::oracle::{self, Annotated, Double, Failure, Value, Verdict, request};
 
 /// The same limits for the crate.
-pub fn limits(limits: &naive::Limits) -> Limits {
+pub fn limits(limits: &oracle::Limits) -> Limits {
     Limits::new()
         .with_depth(limits.depth)
         .with_bulk(limits.bulk)
@@ -33,23 +31,6 @@ pub fn stream(mut input: &[u8], limits: Limits) -> Vec<Verdict> {
         let result = decoder.decode(input);
         let size = result.as_ref().ok().and_then(|frame| Some(frame.as_ref()?.wire.len()));
         verdicts.push(verdict(result, decoder.needed()));
-        match size {
-            Some(size) => input = &input[size..],
-            None => return verdicts,
-        }
-    }
-}
-
-/// The naive decoder's verdicts on the same.
-pub fn naive_stream(mut input: &[u8], limits: &naive::Limits) -> Vec<Verdict> {
-    let mut verdicts = Vec::new();
-    loop {
-        let verdict = naive::decode(input, limits);
-        let size = match verdict {
-            Verdict::Complete { consumed, .. } => Some(consumed),
-            _ => None,
-        };
-        verdicts.push(verdict);
         match size {
             Some(size) => input = &input[size..],
             None => return verdicts,
@@ -300,20 +281,4 @@ fn assert_partial(decoder: &CommandDecoder, seen: &[u8]) {
         assert!(seen.windows(argument.len() + 2).any(|part| part.starts_with(argument)));
     }
     assert_eq!(partial.arg(arrived.len()), None);
-}
-
-pub fn naive_requests(
-    mut input: &[u8],
-    limits: &naive::Limits,
-    accepts_inline: bool,
-) -> Vec<request::Verdict> {
-    let mut verdicts = Vec::new();
-    loop {
-        let verdict = request::decode(input, limits, accepts_inline);
-        verdicts.push(verdict.clone());
-        match verdict {
-            request::Verdict::Complete { consumed, .. } => input = &input[consumed..],
-            _ => return verdicts,
-        }
-    }
 }

@@ -1,11 +1,12 @@
 //! A recorded file of `captures/`, and the frames in it.
 
-#![allow(dead_code, unreachable_pub, reason = "each test uses a part of it")]
-
 use std::collections::BTreeSet;
 use std::fs;
+use std::path::Path;
 
 use zresp::Decoded;
+
+const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../captures");
 
 pub struct Capture {
     /// The file's name, `NAME.replies`.
@@ -15,14 +16,14 @@ pub struct Capture {
 
 impl Capture {
     pub fn read(name: &str) -> Self {
-        let path = format!("tests/captures/{name}");
-        let bytes = fs::read(&path).unwrap_or_else(|error| panic!("{path}: {error}"));
+        let path = Path::new(FOLDER).join(name);
+        let bytes = fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
         Self { name: name.to_owned(), bytes }
     }
 
     /// The captures whose names end so, in order.
     pub fn all(suffixes: &[&str]) -> Vec<Self> {
-        let folder = fs::read_dir("tests/captures").expect("the folder of captures");
+        let folder = fs::read_dir(FOLDER).expect("the folder of captures");
         let names = folder.map(|file| file.expect("a file").file_name().into_string().unwrap());
         let wanted = |name: &String| suffixes.iter().any(|suffix| name.ends_with(suffix));
         let names: BTreeSet<_> = names.filter(wanted).collect();

@@ -3,8 +3,6 @@
 //! Offsets count from the start of the stream, so that a way which forgets what it has given out, or what
 //! is skipped in front of a request, tells the same as one that keeps all of it.
 
-#![allow(dead_code, unreachable_pub, reason = "each test uses a part of it")]
-
 use std::fmt::Debug;
 
 use bytes::BytesMut;
@@ -14,9 +12,9 @@ use zresp::{
     InlinePolicy, Limits, Request,
 };
 
-use crate::naive::Annotated;
-use crate::pieces::Pieces;
-use crate::support;
+use super::pieces::Pieces;
+use super::verdicts;
+use crate::oracle::Annotated;
 
 /// Within them there are empty strings and aggregates, and no frame at all.
 const TIGHTEST: Limits = Limits::new().with_depth(0).with_bulk(0).with_elements(0).with_frame(0);
@@ -96,7 +94,7 @@ impl Way for Decoder {
     type Kept = Frame;
 
     fn view(&mut self, buf: &[u8]) -> Result<Option<(Annotated, usize)>, Error> {
-        Ok(self.decode(buf)?.map(|frame| (support::annotated(frame), frame.wire.len())))
+        Ok(self.decode(buf)?.map(|frame| (verdicts::annotated(frame), frame.wire.len())))
     }
 
     fn take(&mut self, buf: &mut BytesMut) -> Result<Option<Annotated>, Error> {
@@ -122,15 +120,15 @@ impl Way for Decoder {
     }
 
     fn iterate(self, buf: &[u8]) -> Vec<Result<Annotated, Error>> {
-        Frames::with_decoder(buf, self).map(|frame| frame.map(support::annotated)).collect()
+        Frames::with_decoder(buf, self).map(|frame| frame.map(verdicts::annotated)).collect()
     }
 
     fn read(reader: &mut FrameReader<Pieces<'_>, Self>) -> Result<Option<Annotated>, ReadError> {
-        Ok(reader.read()?.map(support::annotated))
+        Ok(reader.read()?.map(verdicts::annotated))
     }
 
     fn kept(frame: Frame) -> Annotated {
-        support::annotated(frame.view())
+        verdicts::annotated(frame.view())
     }
 }
 
@@ -139,7 +137,7 @@ impl Way for CommandDecoder {
     type Kept = CommandFrame;
 
     fn view(&mut self, buf: &[u8]) -> Result<Option<(Vec<Vec<u8>>, usize)>, Error> {
-        Ok(self.decode(buf)?.map(|request| (support::arguments(&request), request.wire.len())))
+        Ok(self.decode(buf)?.map(|request| (verdicts::arguments(&request), request.wire.len())))
     }
 
     fn take(&mut self, buf: &mut BytesMut) -> Result<Option<Vec<Vec<u8>>>, Error> {
@@ -165,12 +163,12 @@ impl Way for CommandDecoder {
     }
 
     fn iterate(self, buf: &[u8]) -> Vec<Result<Vec<Vec<u8>>, Error>> {
-        let arguments = |request: Request<'_>| support::arguments(&request);
+        let arguments = |request: Request<'_>| verdicts::arguments(&request);
         Frames::with_decoder(buf, self).map(|request| request.map(arguments)).collect()
     }
 
     fn read(reader: &mut FrameReader<Pieces<'_>, Self>) -> Result<Option<Vec<Vec<u8>>>, ReadError> {
-        Ok(reader.read()?.map(|request| support::arguments(&request)))
+        Ok(reader.read()?.map(|request| verdicts::arguments(&request)))
     }
 
     fn kept(frame: CommandFrame) -> Vec<Vec<u8>> {

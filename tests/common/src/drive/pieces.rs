@@ -2,16 +2,14 @@
 //!
 //! Each way gives the values as the naive decoder has them, so that any two can be compared.
 
-#![allow(dead_code, unreachable_pub, reason = "each test uses a part of it")]
-
 use std::io::{self, Read};
 use std::iter;
 
 use zresp::Decoder;
 use zresp::io::ReplyReader;
 
-use crate::naive::{self, Annotated, Limits, Verdict};
-use crate::support;
+use super::verdicts;
+use crate::oracle::{self, Annotated, Limits, Verdict};
 
 /// The frames of some bytes, or why they are none.
 pub type Frames = Result<Vec<Annotated>, String>;
@@ -62,7 +60,7 @@ pub fn by_the_naive_decoder(bytes: &[u8]) -> Frames {
     let mut frames = Vec::new();
     let mut at = 0;
     while at < bytes.len() {
-        match naive::decode(&bytes[at..], &Limits::default()) {
+        match oracle::decode(&bytes[at..], &Limits::default()) {
             Verdict::Complete { value, consumed } => {
                 at += consumed;
                 frames.push(value);
@@ -74,7 +72,7 @@ pub fn by_the_naive_decoder(bytes: &[u8]) -> Frames {
 }
 
 pub fn in_one_piece(bytes: &[u8]) -> Frames {
-    let frames = zresp::replies(bytes).map(|frame| frame.map(support::annotated));
+    let frames = zresp::replies(bytes).map(|frame| frame.map(verdicts::annotated));
     frames.collect::<Result<_, _>>().map_err(|error| error.to_string())
 }
 
@@ -90,7 +88,7 @@ pub fn by_a_decoder(mut pieces: Pieces<'_>) -> Frames {
         buffer.extend_from_slice(piece);
         while let Some(frame) = decoder.decode(&buffer).map_err(|error| error.to_string())? {
             let size = frame.wire.len();
-            frames.push(support::annotated(frame));
+            frames.push(verdicts::annotated(frame));
             buffer.drain(..size);
         }
     }
@@ -101,7 +99,7 @@ pub fn by_a_reader(pieces: Pieces<'_>) -> Frames {
     let mut reader = ReplyReader::new(pieces);
     let mut frames = Vec::new();
     while let Some(frame) = reader.read().map_err(|error| error.to_string())? {
-        frames.push(support::annotated(frame));
+        frames.push(verdicts::annotated(frame));
     }
     Ok(frames)
 }

@@ -1,7 +1,5 @@
 //! Changes to the parts of a command or a reply, and what they come to where all is built anew.
 
-#![allow(dead_code, unreachable_pub, reason = "each test uses a part of it")]
-
 use zresp::{
     Arguments, Command, CommandPatch, CommandRef, Decoded, Encode, EncodeError, Entries, Protocol,
     Reply, ReplyPatch,

@@ -42,6 +42,19 @@ pub fn decode(input: &[u8], limits: &Limits, accepts_inline: bool) -> Verdict {
     }
 }
 
+/// The verdicts on the requests of the input, up to the first that is not whole.
+pub fn stream(mut input: &[u8], limits: &Limits, accepts_inline: bool) -> Vec<Verdict> {
+    let mut verdicts = Vec::new();
+    loop {
+        let verdict = decode(input, limits, accepts_inline);
+        verdicts.push(verdict.clone());
+        match verdict {
+            Verdict::Complete { consumed, .. } => input = &input[consumed..],
+            _ => return verdicts,
+        }
+    }
+}
+
 struct Reader<'a> {
     input: &'a [u8],
     at: usize,

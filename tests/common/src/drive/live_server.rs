@@ -1,8 +1,6 @@
 //! A `redis-server` of one's own: on a free port of the loopback, in a folder of its own, gone when
 //! it is dropped. Nothing here waits for ever.
 
-#![allow(dead_code, unreachable_pub, reason = "each test uses a part of it")]
-
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
@@ -56,7 +54,7 @@ impl Server {
         static STARTED: AtomicU32 = AtomicU32::new(0);
         let number = STARTED.fetch_add(1, Ordering::Relaxed);
         let name = format!("{PROGRAM}-{}-{number}", process::id());
-        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(&name);
+        let folder = env::temp_dir().join(&name);
         fs::create_dir_all(&folder).expect("a folder for the server");
         let address = free_address();
         let mut command = Command::new(program);

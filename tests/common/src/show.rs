@@ -3,8 +3,6 @@
 //! Nothing recurses here and nothing is looked up: the text is made of the tokens alone, in their
 //! order. `Debug` is for a line in a log; this is for snapshots, which show far more.
 
-#![allow(dead_code, unreachable_pub, reason = "each test uses a part of it")]
-
 use std::fmt::Write;
 
 use zresp::{Decoded, Kind, ReplyRef, Token};

@@ -1,7 +1,5 @@
 //! Strategies that make input: valid frames, frames with a few bytes changed, and soup.
 
-#![allow(dead_code, unreachable_pub, reason = "each test uses a part of it")]
-
 use std::fmt;
 use std::ops::Range;
 
@@ -9,7 +7,7 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
 
-use crate::naive;
+use crate::oracle;
 
 type Bytes = BoxedStrategy<Vec<u8>>;
 
@@ -133,10 +131,10 @@ pub fn cuts() -> impl Strategy<Value = Vec<usize>> {
 }
 
 /// The default limits, mostly; or some that small frames exceed.
-pub fn limits() -> impl Strategy<Value = naive::Limits> {
+pub fn limits() -> impl Strategy<Value = oracle::Limits> {
     let tight = (0..6usize, 0..70usize, 0..8usize, 0..200usize)
-        .prop_map(|(depth, bulk, elements, frame)| naive::Limits { depth, bulk, elements, frame });
-    prop_oneof![2 => Just(naive::Limits::default()), 1 => tight]
+        .prop_map(|(depth, bulk, elements, frame)| oracle::Limits { depth, bulk, elements, frame });
+    prop_oneof![2 => Just(oracle::Limits::default()), 1 => tight]
 }
 
 const PIECES: &[&[u8]] = &[

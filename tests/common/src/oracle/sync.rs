@@ -1,9 +1,4 @@
-//! Synchronisations as two decoders take them apart: the crate's, from chunks, and a naive one.
-
-#![allow(dead_code, unreachable_pub, reason = "each test uses a part of it")]
-
-use zresp::Error;
-use zresp::replication::{Event, SyncDecoder};
+//! A second decoder of what follows `PSYNC`: it has all of the stream and takes one byte after the other.
 
 /// A synchronisation, put together from its events.
 #[derive(Debug, Default, Clone, PartialEq)]
@@ -26,60 +21,14 @@ pub enum Announced {
     Mark,
 }
 
-/// Decodes a stream that comes in the chunks between the cuts.
-pub fn decode(stream: &[u8], cuts: &[usize]) -> Result<Sync, Error> {
-    let mut decoder = SyncDecoder::new();
-    let mut sync = Sync::default();
-    let mut start = 0;
-    for &end in cuts.iter().chain([&stream.len()]) {
-        // A chunk of its own allocation: what is held back must not be read from the old one.
-        let chunk = stream[start..end].to_vec();
-        let mut rest = chunk.as_slice();
-        start = end;
-        while sync.commands.is_none() {
-            let progress = decoder.advance(rest)?;
-            let used = progress.used;
-            match progress.event {
-                None => {
-                    assert_eq!(used, rest.len(), "no event, and not all taken");
-                    break;
-                }
-                Some(Event::FullResync { id, offset }) => {
-                    sync.answer = format!("full {} {offset}", id.escape_ascii());
-                }
-                Some(Event::Continue { id }) => {
-                    let id = id.map_or_else(String::new, |id| id.escape_ascii().to_string());
-                    sync.answer = format!("continue {id}");
-                }
-                Some(Event::PayloadStart { len }) => {
-                    sync.announced = len.map_or(Announced::Mark, Announced::Length);
-                }
-                Some(Event::Payload(bytes)) => {
-                    assert!(!bytes.is_empty());
-                    sync.payload.extend_from_slice(bytes);
-                }
-                Some(Event::PayloadEnd) => sync.ended = true,
-                Some(Event::Commands) => {
-                    assert_eq!(used, 0);
-                    sync.commands = Some([rest, &stream[end..]].concat());
-                }
-                Some(other) => panic!("{other:?}"),
-            }
-            rest = &rest[used..];
-        }
-    }
-    Ok(sync)
-}
-
 /// Why a stream goes no further: it ends, or the byte at an offset cannot stand there.
 pub enum Stop {
     End,
     Bad(usize),
 }
 
-/// The same by a decoder that has all of the stream and takes one byte after the other; or the offset of
-/// the first byte that cannot stand where it does.
-pub fn naive(stream: &[u8]) -> Result<Sync, usize> {
+/// Decodes a whole stream; the error is the offset of the first byte that cannot stand where it does.
+pub fn decode(stream: &[u8]) -> Result<Sync, usize> {
     let mut sync = Sync::default();
     match (Naive { stream, at: 0 }).synchronise(&mut sync) {
         Err(Stop::Bad(offset)) => Err(offset),
