@@ -86,8 +86,9 @@ impl<'c, 'de> Value<'c, 'de> {
         let value = visitor.visit_seq(&mut elements)?;
         if elements.cursor.has_more(&mut elements.open) {
             let taken = elements.index;
-            let text = format_args!("expected an array of {taken} elements, found one of more");
-            return Err(serde::de::Error::custom(text));
+            return Err(serde::de::Error::custom(format_args!(
+                "expected an array of {taken} elements, found one of more"
+            )));
         }
         elements.cursor.finish();
         Ok(value)
