@@ -7,9 +7,11 @@
 //! - [`drive`]: ways of giving bytes to the crate, recorded traffic and live servers included
 //! - [`generate`]: random input
 //! - [`show`]: a frame as text, for snapshots
+//! - [`source`]: the crate's own files, for the checks of its architecture
 
 pub mod drive;
 #[cfg(feature = "generate")]
 pub mod generate;
 pub mod oracle;
 pub mod show;
+pub mod source;
