@@ -1,8 +1,9 @@
-//! One pass of one workload, for a tool that counts instructions: see `instructions.py` beside this
+//! One workload at a time, for a tool that counts instructions: see `instructions.py` beside this
 //! file.
 //!
-//! `--list` prints the names. `NAME ROUNDS` runs a workload that many times; the difference between
-//! two numbers of rounds is the workload alone, without the making of its input.
+//! `--inputs DIR` writes the inputs, so that making them is not counted. `--list` prints a line for
+//! each workload: its name and its input. `NAME FILE ROUNDS` runs one on the input in the file; the
+//! difference between two numbers of rounds is the workload alone.
 
 mod corpus;
 #[path = "work/owning.rs"]
@@ -12,115 +13,125 @@ mod requests;
 mod work;
 
 use std::hint::black_box;
+use std::path::Path;
 
 use bytes::{Bytes, BytesMut};
 
-type Workload = (String, Box<dyn FnMut()>);
+/// A round of a workload.
+type Round = Box<dyn FnMut()>;
 
-/// A workload that passes over some bytes.
-fn pass(group: &str, name: &str, bytes: &[u8], pass: fn(&[u8]) -> usize) -> Workload {
-    let bytes = bytes.to_vec();
-    (format!("{group}/{name}"), Box::new(move || _ = black_box(pass(black_box(&bytes)))))
+struct Workload {
+    name: String,
+    /// The name of its input.
+    input: String,
+    make: fn(Vec<u8>) -> Round,
 }
 
-fn chunked<const SIZE: usize>(bytes: &[u8]) -> usize {
-    work::chunked(bytes, SIZE)
-}
-
-fn framed<const SIZE: usize>(bytes: &[u8]) -> usize {
-    work::framed(bytes, SIZE)
+/// Makes a round of a pass over some bytes.
+macro_rules! pass {
+    ($pass:expr) => {
+        |bytes| Box::new(move || _ = black_box($pass(black_box(&bytes))))
+    };
 }
 
 fn workloads() -> Vec<Workload> {
     let mut workloads = Vec::new();
-    for corpus in corpus::all() {
-        let corpus::Corpus { name, bytes, .. } = corpus;
-        workloads.push(pass("decode", name, &bytes, work::decode));
-        workloads.push(pass("read", name, &bytes, work::read));
-        workloads.push(pass("tokens", name, &bytes, work::tokens));
-        let (mut buffer, all) = (BytesMut::new(), bytes.clone());
-        let own = move || _ = black_box(owning::frames(&mut buffer, black_box(&all)));
-        workloads.push((format!("own/frame/{name}"), Box::new(own)));
-        let shared = Bytes::copy_from_slice(&bytes);
-        let own = move || _ = black_box(owning::replies(black_box(&shared)));
-        workloads.push((format!("own/reply/{name}"), Box::new(own)));
-        workloads.push(pass("own/copy", name, &bytes, owning::copies));
+    let mut add = |group: &str, name: &str, input: &str, make: fn(Vec<u8>) -> Round| {
+        let name = format!("{group}/{name}");
+        workloads.push(Workload { name, input: input.replace('/', "-"), make });
+    };
+    for name in corpus::NAMES {
+        add("decode", name, name, pass!(work::decode));
+        add("read", name, name, pass!(work::read));
+        add("tokens", name, name, pass!(work::tokens));
+        add("frame", name, name, own);
+        add("reply", name, name, |bytes| {
+            let bytes = Bytes::from(bytes);
+            Box::new(move || _ = black_box(owning::replies(black_box(&bytes))))
+        });
+        add("copy", name, name, pass!(owning::copies));
     }
-    for corpus in corpus::requests() {
-        workloads.push(pass("request", corpus.name, &corpus.bytes, requests::decode));
+    for name in corpus::REQUEST_NAMES {
+        add("request", name, name, pass!(requests::decode));
         #[cfg(all(feature = "commands", feature = "cluster"))]
-        workloads.push(pass("route", corpus.name, &corpus.bytes, requests::route));
+        add("route", name, name, pass!(requests::route));
     }
-    let bulks = corpus::many_bulks();
-    workloads.push(pass("chunked", "001400b", &bulks, chunked::<1_400>));
-    workloads.push(pass("chunked", "016384b", &bulks, chunked::<16_384>));
-    let mixed = corpus::mixed();
-    workloads.push(pass("framer", "001400b", &mixed, framed::<1_400>));
-    workloads.push(pass("framer", "262144b", &mixed, framed::<262_144>));
-    for (name, frame) in [("ok", "+OK\r\n"), ("get", "*2\r\n$3\r\nGET\r\n$3\r\nkey\r\n")] {
-        let decode = |frame: &[u8]| usize::from(black_box(zresp::decode(frame)).is_ok());
-        workloads.push(pass("latency", name, frame.as_bytes(), decode));
-    }
-    workloads.extend(written());
+    add("chunked", "001400b", "many-bulks", pass!(|bytes| work::chunked(bytes, 1_400)));
+    add("chunked", "016384b", "many-bulks", pass!(|bytes| work::chunked(bytes, 16_384)));
+    add("framer", "001400b", "mixed", pass!(|bytes| work::framed(bytes, 1_400)));
+    add("framer", "262144b", "mixed", pass!(|bytes| work::framed(bytes, 262_144)));
+    add("write", "arguments", "list/mixed", |_| set(owning::arguments));
+    add("write", "command-buf", "list/mixed", |_| set(owning::command_buf));
+    add("write", "downgrade", "map/20-fields", |bytes| {
+        let mut out = Vec::new();
+        Box::new(move || _ = black_box(owning::downgrade(black_box(&bytes), &mut out)))
+    });
     #[cfg(feature = "serde")]
-    workloads.extend(typed());
+    typed(&mut add);
     workloads
 }
 
-/// Writes a command of a key and a value.
-type Writer = fn(&[u8], &[u8], &mut Vec<u8>);
+fn own(bytes: Vec<u8>) -> Round {
+    let mut buffer = BytesMut::new();
+    Box::new(move || _ = black_box(owning::frames(&mut buffer, black_box(&bytes))))
+}
 
-fn written() -> Vec<Workload> {
-    let assignments = corpus::assignments();
-    let writers: [(&str, Writer); 2] =
-        [("arguments", owning::arguments), ("command-buf", owning::command_buf)];
-    let mut workloads: Vec<Workload> = Vec::new();
-    for (name, write) in writers {
-        let (assignments, mut out) = (assignments.clone(), Vec::new());
-        let all = move || {
-            for (key, value) in black_box(&assignments) {
-                write(key, value, &mut out);
-            }
-        };
-        workloads.push((format!("write/set/{name}"), Box::new(all)));
-    }
-    let (bytes, mut out) = (corpus::maps().bytes, Vec::new());
-    let shared = Bytes::copy_from_slice(&bytes);
-    let view = move || _ = black_box(owning::downgrade(black_box(&bytes), &mut out));
-    workloads.push(("write/downgrade/view".into(), Box::new(view)));
-    let mut out = Vec::new();
-    let tree = move || _ = black_box(owning::downgrade_trees(black_box(&shared), &mut out));
-    workloads.push(("write/downgrade/tree".into(), Box::new(tree)));
-    workloads
+fn set(write: fn(&[u8], &[u8], &mut Vec<u8>)) -> Round {
+    let (assignments, mut out) = (corpus::assignments(), Vec::new());
+    Box::new(move || {
+        for (key, value) in black_box(&assignments) {
+            write(key, value, &mut out);
+        }
+    })
 }
 
 #[cfg(feature = "serde")]
-fn typed() -> Vec<Workload> {
+fn typed(add: &mut impl FnMut(&str, &str, &str, fn(Vec<u8>) -> Round)) {
     use std::collections::BTreeMap;
 
-    use corpus::typed::{Record, integers, record, texts};
+    use corpus::typed::Record;
     use serde::de::DeserializeOwned;
 
     fn read<T: DeserializeOwned>(frame: &[u8]) -> usize {
         let frame = zresp::decode(frame).ok().flatten().expect("a whole frame");
-        usize::from(black_box(zresp::de::from_reply::<T>(frame.reply).ok()).is_some())
+        usize::from(black_box(zresp::de::from_reply::<T>(frame.reply()).ok()).is_some())
     }
-    vec![
-        pass("typed", "struct", &record(), read::<Record>),
-        pass("typed", "vec-i64", &integers(), read::<Vec<i64>>),
-        pass("typed", "map", &texts(), read::<BTreeMap<String, String>>),
-    ]
+    add("typed", "struct", "record", pass!(read::<Record>));
+    add("typed", "vec-i64", "integers", pass!(read::<Vec<i64>>));
+    add("typed", "map", "texts", pass!(read::<BTreeMap<String, String>>));
+}
+
+fn write_inputs(folder: &Path) {
+    let write = |name: &str, bytes: Vec<u8>| {
+        let file = folder.join(name.replace('/', "-"));
+        std::fs::write(file, bytes).expect("a folder that can be written");
+    };
+    for corpus in corpus::all().into_iter().chain(corpus::requests()) {
+        write(corpus.name, corpus.bytes);
+    }
+    write("many-bulks", corpus::many_bulks());
+    write("mixed", corpus::mixed());
+    write("record", corpus::typed::record());
+    write("integers", corpus::typed::integers());
+    write("texts", corpus::typed::texts());
 }
 
 fn main() {
-    let mut args = std::env::args().skip(1).filter(|arg| arg != "--bench");
-    let (name, rounds) = (args.next().unwrap_or_default(), args.next());
-    let rounds: u32 = rounds.map_or(1, |rounds| rounds.parse().expect("a number of rounds"));
-    for (workload, mut run) in workloads() {
-        if name == "--list" {
-            println!("{workload}");
-        } else if workload == name {
-            (0..rounds).for_each(|_| run());
+    let args: Vec<String> = std::env::args().skip(1).filter(|arg| arg != "--bench").collect();
+    let args: Vec<&str> = args.iter().map(String::as_str).collect();
+    match args[..] {
+        ["--inputs", folder] => write_inputs(Path::new(folder)),
+        ["--list"] => {
+            for Workload { name, input, .. } in workloads() {
+                println!("{name} {input}");
+            }
         }
+        [name, file, rounds] => {
+            let found = workloads().into_iter().find(|workload| workload.name == name);
+            let input = std::fs::read(file).expect("an input");
+            let mut round = (found.expect("a workload").make)(input);
+            (0..rounds.parse().expect("a number of rounds")).for_each(|_: u32| round());
+        }
+        _ => eprintln!("--list, --inputs DIR, or NAME FILE ROUNDS"),
     }
 }

@@ -104,7 +104,7 @@ fn latency(criterion: &mut Criterion) {
         ("get", b"*2\r\n$3\r\nGET\r\n$3\r\nkey\r\n"),
     ];
     let kind = |result: Result<Option<Decoded<'_>>, _>| {
-        result.ok().flatten().map(|Decoded { wire, reply, .. }| (wire.len(), reply.kind()))
+        result.ok().flatten().map(|frame| (frame.wire().len(), frame.reply().kind()))
     };
     for (name, frame) in frames {
         group.bench_function(name, |bencher| {
@@ -178,7 +178,7 @@ fn typed(criterion: &mut Criterion) {
     use serde::de::DeserializeOwned;
 
     fn read<T: DeserializeOwned>(frame: &[u8]) -> Option<T> {
-        zresp::de::from_reply(zresp::decode(frame).ok()??.reply).ok()
+        zresp::de::from_reply(zresp::decode(frame).ok()??.reply()).ok()
     }
 
     let mut group = group(criterion, "typed");

@@ -4,12 +4,11 @@ use core::fmt;
 
 use bytes::BytesMut;
 
-use crate::decode::CommandDecoder;
-use crate::decode::Decoder;
-use crate::decode::iter::FrameDecoder;
+use crate::decode::{Direction, FrameDecoder, Replies, Requests};
 use crate::encode::{Encode, EncodeError, Protocol};
 use crate::error::{Error, ErrorKind};
 use crate::limits::Limits;
+use crate::owned::OwnedFrame;
 
 /// How many bytes of a frame in progress are made room for at the most before they have come.
 ///
@@ -40,7 +39,7 @@ const SHARED: usize = 1024 * 1024;
 /// assert!(codec.decode(&mut buffer)?.is_none());
 /// # Ok::<(), zresp::codec::CodecError>(())
 /// ```
-pub type ReplyCodec = Codec<Decoder>;
+pub type ReplyCodec = Codec<Replies>;
 
 /// What a server has: requests come in as [`CommandFrame`](crate::CommandFrame)s, replies go out.
 ///
@@ -68,7 +67,7 @@ pub type ReplyCodec = Codec<Decoder>;
 /// assert_eq!(out, "%1\r\n$5\r\nproto\r\n:3\r\n");
 /// # Ok::<(), zresp::codec::CodecError>(())
 /// ```
-pub type CommandCodec = Codec<CommandDecoder>;
+pub type CommandCodec = Codec<Requests>;
 
 /// Frames of an asynchronous connection: a [`ReplyCodec`] or a [`CommandCodec`], to be used with
 /// [`Framed`](tokio_util::codec::Framed), [`FramedRead`](tokio_util::codec::FramedRead) or
@@ -109,13 +108,13 @@ pub type CommandCodec = Codec<CommandDecoder>;
 /// ```
 #[derive(Debug, Clone)]
 pub struct Codec<D> {
-    decoder: D,
+    decoder: FrameDecoder<D>,
     protocol: Protocol,
     /// Bytes of the stream that were taken off the buffer.
     position: u64,
 }
 
-impl<D: FrameDecoder> Codec<D> {
+impl<D: Direction> Codec<D> {
     /// Returns a codec with the default [`Limits`] that writes RESP2.
     #[must_use]
     pub fn new() -> Self {
@@ -125,13 +124,13 @@ impl<D: FrameDecoder> Codec<D> {
     /// Returns a codec that reads frames within the limits and writes RESP2.
     #[must_use]
     pub fn with_limits(limits: Limits) -> Self {
-        Self::with_decoder(D::with_limits(limits))
+        Self::with_decoder(FrameDecoder::with_limits(limits))
     }
 
     /// Takes the frame that the buffer begins with off it.
-    fn take(&mut self, buffer: &mut BytesMut) -> Result<Option<D::Owned>, CodecError> {
+    fn take(&mut self, buffer: &mut BytesMut) -> Result<Option<OwnedFrame<D>>, CodecError> {
         let unread = buffer.len();
-        let frame = self.decoder.owned(buffer)?;
+        let frame = self.decoder.decode_frame(buffer)?;
         let taken = unread - buffer.len();
         self.position += taken as u64;
         // A buffer that has grown for one frame is not kept for the next ones. To move no more than what
@@ -149,7 +148,7 @@ impl<D> Codec<D> {
     /// Returns a codec that reads frames as this decoder takes them, which has begun none yet, and writes
     /// RESP2.
     #[must_use]
-    pub const fn with_decoder(decoder: D) -> Self {
+    pub const fn with_decoder(decoder: FrameDecoder<D>) -> Self {
         Self { decoder, protocol: Protocol::Resp2, position: 0 }
     }
 
@@ -175,25 +174,25 @@ impl<D> Codec<D> {
     /// Returns the decoder: to see what has come of a command in progress, say, with
     /// [`Framed::read_buffer`](tokio_util::codec::Framed::read_buffer).
     #[must_use]
-    pub const fn decoder(&self) -> &D {
+    pub const fn decoder(&self) -> &FrameDecoder<D> {
         &self.decoder
     }
 
     /// Returns the decoder, to set its limits, or its policy for inline commands.
     #[must_use]
-    pub const fn decoder_mut(&mut self) -> &mut D {
+    pub const fn decoder_mut(&mut self) -> &mut FrameDecoder<D> {
         &mut self.decoder
     }
 }
 
-impl<D: FrameDecoder> Default for Codec<D> {
+impl<D: Direction> Default for Codec<D> {
     fn default() -> Self {
         Self::new()
     }
 }
 
-impl<D: FrameDecoder> tokio_util::codec::Decoder for Codec<D> {
-    type Item = D::Owned;
+impl<D: Direction> tokio_util::codec::Decoder for Codec<D> {
+    type Item = OwnedFrame<D>;
     type Error = CodecError;
 
     /// Takes the frame that the buffer begins with off it; `None` if more bytes are needed.
@@ -205,7 +204,7 @@ impl<D: FrameDecoder> tokio_util::codec::Decoder for Codec<D> {
     /// offset counts from the first byte of the buffer, which is at [`position`](Codec::position) of the
     /// stream. Broken input stays broken: every further call returns the same error. The streams of
     /// `tokio_util` end behind the first one.
-    fn decode(&mut self, buffer: &mut BytesMut) -> Result<Option<D::Owned>, CodecError> {
+    fn decode(&mut self, buffer: &mut BytesMut) -> Result<Option<OwnedFrame<D>>, CodecError> {
         let frame = self.take(buffer)?;
         if frame.is_none() {
             buffer.reserve(self.decoder.needed().min(AHEAD));
@@ -220,7 +219,7 @@ impl<D: FrameDecoder> tokio_util::codec::Decoder for Codec<D> {
     /// Those of `decode`, and [`ErrorKind::UnexpectedEnd`] at the end of the buffer if
     /// that is inside a frame. What is skipped behind the last request, empty lines and empty arrays, is
     /// no end that is cut.
-    fn decode_eof(&mut self, buffer: &mut BytesMut) -> Result<Option<D::Owned>, CodecError> {
+    fn decode_eof(&mut self, buffer: &mut BytesMut) -> Result<Option<OwnedFrame<D>>, CodecError> {
         let frame = self.take(buffer)?;
         if frame.is_none() && !buffer.is_empty() {
             return Err(Error::new(ErrorKind::UnexpectedEnd, buffer.len()).into());

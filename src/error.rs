@@ -11,7 +11,7 @@ pub struct Error {
     /// What is wrong.
     pub kind: ErrorKind,
     /// Where: bytes from the first byte of the frame; for
-    /// [`replies`](crate::replies) and [`commands`](crate::commands()) from the first
+    /// [`replies`](crate::replies) and [`requests`](crate::requests) from the first
     /// byte of the buffer, for [`SyncDecoder`](crate::replication::SyncDecoder) from the first byte
     /// given to it.
     pub offset: usize,
@@ -76,7 +76,7 @@ pub enum ErrorKind {
     /// tricked into it.
     HttpRequest,
     /// The input ended inside a frame. Only where the end is known: [`replies`](crate::replies),
-    /// [`commands`](crate::commands()) and readers; a decoder answers `Ok(None)` instead.
+    /// [`requests`](crate::requests) and readers; a decoder answers `Ok(None)` instead.
     UnexpectedEnd,
     /// The buffer given to a decoder does not continue the one of the call before: it is shorter,
     /// or does not begin with the same bytes.

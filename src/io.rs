@@ -4,10 +4,7 @@ use std::fmt;
 use std::io::{ErrorKind as IoErrorKind, Read};
 use std::vec::Vec;
 
-use crate::decode::CommandDecoder;
-use crate::decode::Decoder;
-use crate::decode::iter::FrameDecoder;
-use crate::decode::iter::sealed::Seal;
+use crate::decode::{Direction, FrameDecoder, Replies, Requests};
 use crate::error::{Error, ErrorKind};
 use crate::limits::Limits;
 
@@ -25,12 +22,12 @@ const KEPT: usize = 1024 * 1024;
 /// let mut replies = ReplyReader::new(&b"+OK\r\n:1\r\n"[..]);
 /// let mut seen = Vec::new();
 /// while let Some(frame) = replies.read()? {
-///     seen.push(format!("{:?}", frame.reply));
+///     seen.push(format!("{:?}", frame.reply()));
 /// }
 /// assert_eq!(seen, ["Simple(\"OK\")", "Integer(1)"]);
 /// # Ok::<(), zresp::io::ReadError>(())
 /// ```
-pub type ReplyReader<R> = FrameReader<R, Decoder>;
+pub type ReplyReader<R> = FrameReader<R, Replies>;
 
 /// Requests from a reader, each borrowed from the buffer that it was read into: a [`FrameReader`] of
 /// [`Request`](crate::Request)s.
@@ -46,12 +43,12 @@ pub type ReplyReader<R> = FrameReader<R, Decoder>;
 /// let mut names = Vec::new();
 /// let mut scratch = Vec::new();
 /// while let Some(request) = requests.read()? {
-///     names.push(request.command.to_array(&mut scratch).name().to_vec());
+///     names.push(request.command().to_array(&mut scratch).name().to_vec());
 /// }
 /// assert_eq!(names, [b"PING".to_vec(), b"get".to_vec()]);
 /// # Ok::<(), zresp::io::ReadError>(())
 /// ```
-pub type CommandReader<R> = FrameReader<R, CommandDecoder>;
+pub type CommandReader<R> = FrameReader<R, Requests>;
 
 /// Frames from a reader: a [`ReplyReader`] or a [`CommandReader`].
 ///
@@ -63,7 +60,7 @@ pub type CommandReader<R> = FrameReader<R, CommandDecoder>;
 /// more than 1 MiB is given back once it holds less than 16 KiB.
 pub struct FrameReader<R, D> {
     reader: R,
-    decoder: D,
+    decoder: FrameDecoder<D>,
     /// Bytes read and not yet given out lie in `start..end`; the rest is room.
     buffer: Vec<u8>,
     start: usize,
@@ -74,7 +71,7 @@ pub struct FrameReader<R, D> {
     position: u64,
 }
 
-impl<R: Read, D: FrameDecoder> FrameReader<R, D> {
+impl<R: Read, D: Direction> FrameReader<R, D> {
     /// Returns the frames of `reader`, within the default [`Limits`].
     #[must_use]
     pub fn new(reader: R) -> Self {
@@ -84,12 +81,12 @@ impl<R: Read, D: FrameDecoder> FrameReader<R, D> {
     /// Returns the frames of `reader`, each within the limits.
     #[must_use]
     pub fn with_limits(reader: R, limits: Limits) -> Self {
-        Self::with_decoder(reader, D::with_limits(limits))
+        Self::with_decoder(reader, FrameDecoder::with_limits(limits))
     }
 
     /// Returns the frames of `reader`, as this decoder takes them, which has begun none yet.
     #[must_use]
-    pub const fn with_decoder(reader: R, decoder: D) -> Self {
+    pub const fn with_decoder(reader: R, decoder: FrameDecoder<D>) -> Self {
         Self { reader, decoder, buffer: Vec::new(), start: 0, end: 0, given: 0, position: 0 }
     }
 
@@ -113,7 +110,7 @@ impl<R: Read, D: FrameDecoder> FrameReader<R, D> {
             if let Some(frame) = self.decoder.bounds(unread)? {
                 break frame;
             }
-            self.given = self.decoder.skipped();
+            self.given = self.decoder.take_skipped();
             self.release();
             if self.fill()? == 0 {
                 if self.start == self.end {
@@ -125,7 +122,7 @@ impl<R: Read, D: FrameDecoder> FrameReader<R, D> {
         };
         self.given = frame.len;
         let unread = self.buffer.get(self.start..self.end).unwrap_or_default();
-        match D::view(unread, frame, Seal::OURS) {
+        match D::read(unread, frame) {
             Some(frame) => Ok(Some(frame)),
             None => Err(Error::new(ErrorKind::BufferChanged, 0).into()),
         }
@@ -220,7 +217,7 @@ impl<R, D> FrameReader<R, D> {
 
     /// Returns the decoder, to set its limits.
     #[must_use]
-    pub const fn decoder_mut(&mut self) -> &mut D {
+    pub const fn decoder_mut(&mut self) -> &mut FrameDecoder<D> {
         &mut self.decoder
     }
 

@@ -1,11 +1,4 @@
-// What is shown in it is tested with all that it uses.
-#![cfg_attr(
-    any(
-        not(doctest),
-        all(feature = "cluster", feature = "commands", feature = "serde", feature = "std")
-    ),
-    doc = include_str!("../README.md")
-)]
+#![doc = include_str!("lib.md")]
 #![no_std]
 #![forbid(unsafe_code)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
@@ -43,14 +36,16 @@ extern crate std;
 pub mod cluster;
 #[cfg(feature = "codec")]
 pub mod codec;
-mod command;
-mod convert;
+pub mod command;
+pub mod convert;
 #[cfg(feature = "serde")]
 pub mod de;
 mod decode;
-mod encode;
+pub mod encode;
 mod error;
 mod escape;
+#[cfg(any(doc, doctest))]
+pub mod guide;
 #[cfg(feature = "std")]
 pub mod io;
 mod kind;
@@ -62,33 +57,38 @@ pub mod ser;
 mod sink;
 #[cfg(feature = "commands")]
 mod table;
-mod tree;
+pub mod tree;
 mod validate;
-mod view;
+pub mod view;
 
 /// What servers know about their commands: arity, flags, ACL categories, and where the keys are.
+///
+/// Available with the feature `commands`.
 #[cfg(feature = "commands")]
 pub mod commands {
     #[doc(inline)]
     pub use crate::table::*;
 }
 
-pub use command::{ArgIndex, Args, Command, CommandRef, InlineArgs, InlineCommand, Request};
-pub use convert::{ConversionError, ErrorReply, FromReply, Place};
+/// What replies and requests have in common: the generic types of which [`Decoder`],
+/// [`CommandDecoder`], [`Frame`] and [`CommandFrame`] are aliases.
+///
+/// Their parameter is a [`Direction`](frames::Direction): [`Replies`](frames::Replies) or
+/// [`Requests`](frames::Requests). Write code over `D: Direction` that reads either.
+pub mod frames {
+    pub use crate::decode::{Direction, FrameDecoder, FrameView, Frames, Replies, Requests};
+    pub use crate::owned::{FrameBuffer, OwnedFrame};
+}
+
+pub use command::{Command, CommandRef, Request};
+pub use convert::{ConversionError, ErrorReply, FromReply};
 pub use decode::{
-    CommandDecoder, Commands, Decoder, FrameDecoder, Framer, Frames, PartialCommand, Progress,
-    Replies, commands, decode, replication, replies,
+    CommandDecoder, Decoder, Framer, Progress, decode, replication, replies, requests,
 };
-pub use encode::{
-    Argument, Arguments, CommandBuf, CommandPatch, Encode, EncodeError, Protocol, ReplyPatch,
-    ReplyWriter, Segments,
-};
+pub use encode::{Argument, Arguments, CommandBuf, Encode, EncodeError, Protocol, ReplyWriter};
 pub use error::{Error, ErrorKind, Expected};
 pub use kind::Kind;
 pub use limits::{InlinePolicy, Limits};
-pub use owned::{CommandFrame, Frame, FrameBuffer};
-pub use tree::{Annotated, Entries, Items, Reply, StreamedString, TreeTokens};
-pub use view::{
-    AnnotatedAttributePairs, AnnotatedElements, AnnotatedPairs, AttributePairs, Attributes, Chunks,
-    Decoded, Elements, Pairs, ReplyRef, Token, Tokens,
-};
+pub use owned::{CommandFrame, Frame};
+pub use tree::Reply;
+pub use view::{Decoded, ReplyRef, Token};

@@ -2,6 +2,9 @@
 
 #![deny(clippy::arithmetic_side_effects)]
 
+/// The most elements that a level of nesting counts.
+const MOST_ELEMENTS: usize = u32::MAX as usize;
+
 /// How deep, how long and how many one frame may be.
 ///
 /// ```
@@ -15,7 +18,7 @@
 pub struct Limits {
     depth: usize,
     bulk: usize,
-    elements: u32,
+    elements: usize,
     frame: usize,
 }
 
@@ -40,7 +43,7 @@ impl Limits {
 
     /// Limits that no slice in memory can exceed: for bytes that were validated before.
     pub(crate) const fn none() -> Self {
-        Self { depth: usize::MAX, bulk: usize::MAX, elements: u32::MAX, frame: usize::MAX }
+        Self { depth: usize::MAX, bulk: usize::MAX, elements: MOST_ELEMENTS, frame: usize::MAX }
     }
 
     /// Returns how many aggregates and attributes may be open, one inside the other: 128 by
@@ -69,7 +72,7 @@ impl Limits {
     /// counted, as servers do not count them. Nothing is ever allocated from
     /// an announced count, whatever this limit is.
     #[must_use]
-    pub const fn elements(&self) -> u32 {
+    pub const fn elements(&self) -> usize {
         self.elements
     }
 
@@ -99,8 +102,8 @@ impl Limits {
 
     /// Sets [`elements`](Self::elements).
     #[must_use]
-    pub const fn with_elements(mut self, elements: u32) -> Self {
-        self.elements = elements;
+    pub const fn with_elements(mut self, elements: usize) -> Self {
+        self.elements = if elements > MOST_ELEMENTS { MOST_ELEMENTS } else { elements };
         self
     }
 

@@ -20,9 +20,10 @@ fn assert_free(name: &str, work: impl FnOnce()) {
 /// Looks at every value, through every iterator.
 fn read(reply: ReplyRef<'_>) -> usize {
     match reply {
-        ReplyRef::Array(items) | ReplyRef::Set(items) | ReplyRef::Push(items) => {
-            items.annotated().map(|item| read(item.reply) + item.attributes.iter().count()).sum()
-        }
+        ReplyRef::Array(items) | ReplyRef::Set(items) | ReplyRef::Push(items) => items
+            .annotated()
+            .map(|item| read(item.reply()) + item.attributes().iter().count())
+            .sum(),
         ReplyRef::Map(pairs) => pairs.map(|(key, value)| read(key) + read(value)).sum(),
         ReplyRef::Streamed(chunks) => chunks.map(<[u8]>::len).sum(),
         scalar => scalar.as_bytes().map_or(1, <[u8]>::len),
@@ -36,9 +37,9 @@ fn nothing_is_allocated_to_decode_and_read_up_to_sixteen_levels() {
         let frame = format!("{}$2\r\nhi\r\n", header.repeat(levels)).into_bytes();
         assert_free(header, || {
             let decoded = zresp::decode(&frame).unwrap().unwrap();
-            assert!(read(decoded.reply) >= 2);
+            assert!(read(decoded.reply()) >= 2);
             assert!(decoded.tokens().count() > levels);
-            assert!(decoded.reply == decoded.reply);
+            assert!(decoded.reply() == decoded.reply());
         });
         assert_free(header, || {
             let mut decoder = Decoder::new();
@@ -55,8 +56,8 @@ fn nothing_is_allocated_to_decode_requests_and_look_at_them() {
     let pipeline = b"*2\r\n$3\r\nGET\r\n$1\r\nk\r\n\r\nset k 'v w'\r\n*4\r\n$4\r\nMGET\r\n$1\r\na\r\n$1\r\nb\r\n$0\r\n\r\n";
     assert_free("requests", || {
         let mut seen = 0;
-        for request in zresp::commands(pipeline) {
-            seen += match request.unwrap().command {
+        for request in zresp::requests(pipeline) {
+            seen += match request.unwrap().command() {
                 Command::Array(command) => {
                     assert!(command.arg(1).is_some() && command.index().len() == command.len());
                     command.args().count()
@@ -87,7 +88,7 @@ fn nothing_is_allocated_for_wide_and_long_replies() {
     for frame in [&wide, &long, &line, &streamed] {
         assert_free("whole", || {
             let decoded = zresp::decode(frame).unwrap().unwrap();
-            assert!(read(decoded.reply) > 0);
+            assert!(read(decoded.reply()) > 0);
         });
         assert_free("in pieces", || {
             let mut decoder = Decoder::new();
@@ -125,7 +126,7 @@ fn nothing_is_allocated_from_an_announced_count() {
 #[test]
 fn a_streamed_string_is_copied_once_and_only_where_that_is_asked_for() {
     let frame = format!("$?\r\n{};0\r\n", ";1\r\na\r\n".repeat(100_000)).into_bytes();
-    let reply = zresp::decode(&frame).unwrap().unwrap().reply;
+    let reply = zresp::decode(&frame).unwrap().unwrap().reply();
     assert_free("as_bytes", || assert!(reply.as_bytes().is_err()));
     let info = measure(|| assert_eq!(reply.to_bytes().unwrap().len(), 100_000));
     assert_eq!((info.count_total, info.bytes_max), (1, 100_000), "{info:?}");
@@ -173,10 +174,10 @@ fn a_tree_takes_one_allocation_for_all_payloads_and_one_for_each_aggregate() {
         let frame = decoded(wire.as_bytes());
         // What is copied is one allocation, to which `Bytes` adds one to count its references as soon
         // as there is a second: not for a lone payload.
-        let is_lone = frame.attributes.is_empty() && !frame.reply.kind().is_aggregate();
+        let is_lone = frame.attributes().is_empty() && !frame.reply().kind().is_aggregate();
         let copy = |len: usize| u64::from(len > 0) + u64::from(has_payload && !is_lone);
-        let content = match frame.reply {
-            _ if !frame.attributes.is_empty() => wire.len(),
+        let content = match frame.reply() {
+            _ if !frame.attributes().is_empty() => wire.len(),
             ReplyRef::Map(pairs) => pairs.wire().len(),
             reply => {
                 reply.as_elements().map_or(usize::from(has_payload), |items| items.wire().len())
@@ -184,8 +185,12 @@ fn a_tree_takes_one_allocation_for_all_payloads_and_one_for_each_aggregate() {
         };
         let expected = copy(content) + aggregates;
         assert_eq!(count(|| Reply::from(frame)), expected, "{wire:?}");
-        if frame.attributes.is_empty() {
-            assert_eq!(count(|| Reply::from(frame.reply)), expected, "{wire:?}, without its bytes");
+        if frame.attributes().is_empty() {
+            assert_eq!(
+                count(|| Reply::from(frame.reply())),
+                expected,
+                "{wire:?}, without its bytes"
+            );
         }
         // A frame's own bytes are shared.
         let shared = frame.to_frame();
@@ -235,8 +240,8 @@ fn a_copy_of_a_frame_is_one_allocation() {
         let shared = frame.to_frame();
         assert_eq!(count(|| shared.compact()), 1, "{wire:?}");
     }
-    let request = zresp::commands(b"*1\r\n$4\r\nPING\r\n").next().expect("one").expect("valid");
-    assert_eq!(count(|| request.command.to_frame()), 1);
+    let request = zresp::requests(b"*1\r\n$4\r\nPING\r\n").next().expect("one").expect("valid");
+    assert_eq!(count(|| request.command().to_frame()), 1);
 }
 
 #[test]
@@ -250,7 +255,7 @@ fn nothing_is_allocated_to_encode_where_there_is_room() {
             assert_free(wire, || {
                 out.clear();
                 frame.encode(protocol, &mut out).expect("a form on the wire");
-                frame.reply.encode(protocol, &mut out).expect("a form on the wire");
+                frame.reply().encode(protocol, &mut out).expect("a form on the wire");
                 owned.encode(protocol, &mut out).expect("a form on the wire");
                 tree.encode(protocol, &mut out).expect("a form on the wire");
                 tree.encode(protocol, &mut &mut room[..]).expect("a form on the wire");

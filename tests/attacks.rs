@@ -6,10 +6,9 @@ use std::io::Read;
 use std::thread;
 
 use allocation_counter::measure;
+use zresp::frames::Direction;
 use zresp::io::{CommandReader, FrameReader, ReadError, ReplyReader};
-use zresp::{
-    CommandDecoder, Decoder, Error, ErrorKind, FrameDecoder, Framer, InlinePolicy, Limits,
-};
+use zresp::{CommandDecoder, Decoder, Error, ErrorKind, Framer, Limits};
 
 const STACK: usize = 128 * 1024;
 const MANY: usize = 1_000_000;
@@ -73,7 +72,7 @@ impl Read for Pieces<'_> {
 }
 
 /// What a reader says at the end of the bytes; one that ends inside a frame needs more.
-fn by_reading<D: FrameDecoder>(
+fn by_reading<D: Direction>(
     reader: &FrameReader<Pieces<'_>, D>,
     is_whole: Result<bool, ReadError>,
 ) -> Verdict {
@@ -87,7 +86,7 @@ fn by_reading<D: FrameDecoder>(
 }
 
 #[cfg(feature = "codec")]
-fn by_codec<D: FrameDecoder>(
+fn by_codec<D: Direction>(
     mut codec: zresp::codec::Codec<D>,
     bytes: &[u8],
     piece: usize,
@@ -115,7 +114,7 @@ const REPLIES: &[Entry] = &[
         name: "Decoder",
         verdict: |bytes, piece, limits| {
             let mut decoder = Decoder::with_limits(limits);
-            by_growing(bytes, piece, |buf| Ok(decoder.decode(buf)?.map(|frame| frame.wire.len())))
+            by_growing(bytes, piece, |buf| Ok(decoder.decode(buf)?.map(|frame| frame.wire().len())))
         },
         keeps_bytes: false,
     },
@@ -147,18 +146,16 @@ const REQUESTS: &[Entry] = &[
     Entry {
         name: "CommandDecoder",
         verdict: |bytes, piece, limits| {
-            let mut decoder = CommandDecoder::with_limits(limits, InlinePolicy::Accept);
+            let mut decoder = CommandDecoder::with_limits(limits);
             by_growing(bytes, piece, |buf| {
-                Ok(decoder.decode(buf)?.map(|request| request.wire.len()))
+                Ok(decoder.decode(buf)?.map(|request| request.wire().len()))
             })
         },
         keeps_bytes: false,
     },
     Entry {
         name: "Framer",
-        verdict: |bytes, piece, limits| {
-            by_chunks(Framer::commands(limits, InlinePolicy::Accept), bytes, piece)
-        },
+        verdict: |bytes, piece, limits| by_chunks(Framer::requests(limits), bytes, piece),
         keeps_bytes: false,
     },
     Entry {

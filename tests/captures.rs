@@ -70,7 +70,7 @@ struct View {
 
 impl View {
     fn of(frame: &Decoded<'_>) -> Self {
-        let (length, content) = match frame.reply {
+        let (length, content) = match frame.reply() {
             ReplyRef::Array(items) | ReplyRef::Set(items) | ReplyRef::Push(items) => {
                 (items.len(), items.wire())
             }
@@ -79,11 +79,11 @@ impl View {
             reply => (None, reply.as_bytes().expect("only a string is that long")),
         };
         Self {
-            kind: frame.reply.kind(),
+            kind: frame.reply().kind(),
             length,
             content: ptr::from_ref(content),
-            attributes: frame.attributes.wire().len(),
-            wire: ptr::from_ref(frame.wire),
+            attributes: frame.attributes().wire().len(),
+            wire: ptr::from_ref(frame.wire()),
         }
     }
 }
@@ -93,7 +93,7 @@ impl View {
 fn assert_resumes(place: &str, wire: &[u8], cuts: impl IntoIterator<Item = usize>) {
     let whole = zresp::decode(wire);
     let expected = whole.ok().flatten().unwrap_or_else(|| panic!("{place}: {whole:?}"));
-    assert_eq!(expected.wire.len(), wire.len(), "{place}");
+    assert_eq!(expected.wire().len(), wire.len(), "{place}");
     let by_value = wire.len() <= BY_VALUE;
     let value = verdicts::annotated(expected);
 
@@ -131,8 +131,8 @@ fn a_frame_cut_at_any_position_is_incomplete_and_then_whole() {
     for capture in Capture::all(&[".replies", ".requests", ".aof"]) {
         for (number, frame) in capture.frames().into_iter().enumerate() {
             let place = format!("{}: frame {number}", capture.name);
-            if frame.wire.len() <= EVERY_CUT {
-                assert_resumes(&place, frame.wire, 0..frame.wire.len());
+            if frame.wire().len() <= EVERY_CUT {
+                assert_resumes(&place, frame.wire(), 0..frame.wire().len());
             }
         }
     }
@@ -144,19 +144,19 @@ fn a_long_frame_cut_at_any_position_is_incomplete_and_then_whole() {
     for capture in Capture::all(&[".replies", ".requests", ".aof"]) {
         for (number, frame) in capture.frames().into_iter().enumerate() {
             let place = format!("{}: frame {number}", capture.name);
-            let length = frame.wire.len();
+            let length = frame.wire().len();
             if length <= EVERY_CUT {
                 continue;
             }
             if every_cut {
-                assert_resumes(&place, frame.wire, 0..length);
+                assert_resumes(&place, frame.wire(), 0..length);
                 continue;
             }
-            assert_resumes(&place, frame.wire, some_cuts(length));
+            assert_resumes(&place, frame.wire(), some_cuts(length));
             for (index, element) in elements(&frame).into_iter().enumerate() {
                 let place = format!("{place}, element {index}");
-                assert!(element.wire.len() <= EVERY_CUT, "{place} is long, too");
-                assert_resumes(&place, element.wire, 0..element.wire.len());
+                assert!(element.wire().len() <= EVERY_CUT, "{place} is long, too");
+                assert_resumes(&place, element.wire(), 0..element.wire().len());
             }
         }
     }
@@ -164,7 +164,7 @@ fn a_long_frame_cut_at_any_position_is_incomplete_and_then_whole() {
 
 /// The elements of an aggregate, in a map keys and values by turns.
 fn elements<'a>(frame: &Decoded<'a>) -> Vec<Decoded<'a>> {
-    match frame.reply {
+    match frame.reply() {
         ReplyRef::Map(pairs) => pairs.annotated().flat_map(<[_; 2]>::from).collect(),
         reply => reply.as_elements().expect("an aggregate").annotated().collect(),
     }
@@ -176,8 +176,8 @@ fn in_two_pieces(buffer: &[u8], cut: usize) -> Result<Vec<(*const [u8], Kind)>, 
     let (mut at, mut frames) = (0, Vec::new());
     for end in [cut, buffer.len()] {
         while let Some(frame) = decoder.decode(&buffer[at..end])? {
-            at += frame.wire.len();
-            frames.push((ptr::from_ref(frame.wire), frame.reply.kind()));
+            at += frame.wire().len();
+            frames.push((ptr::from_ref(frame.wire()), frame.reply().kind()));
         }
     }
     Ok(frames)
@@ -190,10 +190,12 @@ fn neighbouring_frames_stay_themselves_wherever_the_buffer_is_cut_around_their_b
         let frames = capture.frames();
         let mut start = 0;
         for (number, three) in frames.windows(3).enumerate() {
-            let sizes: Vec<_> = three.iter().map(|frame| frame.wire.len()).collect();
+            let sizes: Vec<_> = three.iter().map(|frame| frame.wire().len()).collect();
             let buffer = &capture.bytes[start..start + sizes.iter().sum::<usize>()];
-            let expected: Vec<_> =
-                three.iter().map(|frame| (ptr::from_ref(frame.wire), frame.reply.kind())).collect();
+            let expected: Vec<_> = three
+                .iter()
+                .map(|frame| (ptr::from_ref(frame.wire()), frame.reply().kind()))
+                .collect();
             let borders = [sizes[0], sizes[0] + sizes[1]];
             let near = |border: usize| border.saturating_sub(NEAR)..=border + NEAR;
             for cut in borders.into_iter().flat_map(near).filter(|&cut| cut <= buffer.len()) {
@@ -210,12 +212,12 @@ fn neighbouring_frames_stay_themselves_wherever_the_buffer_is_cut_around_their_b
 fn requests_and_an_append_only_file_are_arrays_of_bulk_strings() {
     for capture in Capture::all(&[".requests", ".aof"]) {
         for (number, frame) in capture.frames().into_iter().enumerate() {
-            let ReplyRef::Array(arguments) = frame.reply else {
-                panic!("{}: frame {number}: {:?}", capture.name, frame.reply);
+            let ReplyRef::Array(arguments) = frame.reply() else {
+                panic!("{}: frame {number}: {:?}", capture.name, frame.reply());
             };
             let is_command = !arguments.is_empty()
                 && arguments.into_iter().all(|argument| argument.kind() == Kind::Bulk)
-                && frame.attributes.is_empty();
+                && frame.attributes().is_empty();
             assert!(is_command, "{}: frame {number}: {arguments:?}", capture.name);
         }
     }
@@ -230,11 +232,11 @@ fn rendered(capture: &Capture) -> String {
     let mut at = 0;
     for frame in frames {
         write!(text, "@{at}").unwrap();
-        if frame.reply.kind() != Kind::Push {
+        if frame.reply().kind() != Kind::Push {
             questions.next().into_iter().for_each(|question| write!(text, " {question}").unwrap());
         }
         write!(text, "\n{}\n", show::frame(&frame)).unwrap();
-        at += frame.wire.len();
+        at += frame.wire().len();
     }
     text
 }
@@ -246,7 +248,7 @@ fn questions(capture: &Capture, replies: &[Decoded<'_>]) -> Vec<String> {
     }
     let requests = Capture::read(&format!("{}.requests", capture.stem()));
     let questions: Vec<_> = requests.frames().into_iter().map(question).collect();
-    let answers = replies.iter().filter(|reply| reply.reply.kind() != Kind::Push).count();
+    let answers = replies.iter().filter(|reply| reply.reply().kind() != Kind::Push).count();
     let out_of_step =
         |question: &String| question.contains("SUBSCRIBE") || question.contains("MONITOR");
     if questions.len() != answers || questions.iter().any(out_of_step) {
@@ -258,7 +260,7 @@ fn questions(capture: &Capture, replies: &[Decoded<'_>]) -> Vec<String> {
 /// A command in one line, and not all of a long one.
 fn question(request: Decoded<'_>) -> String {
     const LONGEST: usize = 80;
-    let arguments = request.reply.as_elements().expect("a request is an array");
+    let arguments = request.reply().as_elements().expect("a request is an array");
     let text = |argument: ReplyRef<'_>| {
         let bytes = argument.as_bytes().expect("an argument is a bulk string");
         if bytes.is_empty() { "\"\"".to_owned() } else { bytes.escape_ascii().to_string() }

@@ -37,7 +37,7 @@ fn slots_are_those_that_a_server_computes() {
         let frame = replies.read().unwrap().unwrap();
         let slot = key_slot(key);
         assert!(slot < SLOTS);
-        assert_eq!(frame.reply, ReplyRef::Integer(i64::from(slot)), "{}", key.escape_ascii());
+        assert_eq!(frame.reply(), ReplyRef::Integer(i64::from(slot)), "{}", key.escape_ascii());
     }
     assert!(keys.len() > 2_000);
 }

@@ -15,9 +15,10 @@ use tokio::task::yield_now;
 use tokio::time::{sleep, timeout};
 use tokio_util::codec::{Decoder, Encoder, Framed, FramedRead, FramedWrite};
 use zresp::codec::{Codec, CodecError, CommandCodec, ReplyCodec};
+use zresp::frames::{Direction, Replies, Requests};
 use zresp::{
     Arguments, Command, CommandBuf, CommandFrame, EncodeError, Error, ErrorKind, Frame,
-    FrameDecoder, InlinePolicy, Kind, Limits, Protocol, Reply, ReplyRef,
+    InlinePolicy, Kind, Limits, Protocol, Reply, ReplyRef,
 };
 use zresp_testing::drive::capture::Capture;
 use zresp_testing::drive::live_server::{PATIENCE, Server};
@@ -53,8 +54,8 @@ impl Expected for CommandFrame {
     fn of(bytes: &[u8]) -> Frames<Self> {
         let mut error = None;
         let requests =
-            zresp::commands(bytes).map_while(|request| request.map_err(|e| error = Some(e)).ok());
-        (requests.map(|request| request.command.to_frame()).collect(), error)
+            zresp::requests(bytes).map_while(|request| request.map_err(|e| error = Some(e)).ok());
+        (requests.map(|request| request.command().to_frame()).collect(), error)
     }
 }
 
@@ -64,7 +65,7 @@ fn decode_error(error: &CodecError) -> Error {
 }
 
 /// The frames of these pieces of a stream and its end, as `FramedRead` asks for them.
-fn frames<'a, D: FrameDecoder, T>(
+fn frames<'a, D: Direction, T>(
     mut codec: Codec<D>,
     pieces: impl IntoIterator<Item = &'a [u8]>,
 ) -> Frames<T>
@@ -109,7 +110,7 @@ fn cuts(length: usize) -> Vec<usize> {
 }
 
 /// Asserts that a frame which is cut anywhere is not there, and is no clean end, and then is whole.
-fn assert_resumes<D: FrameDecoder + Clone, T>(place: &str, wire: &[u8], expected: &T)
+fn assert_resumes<D: Direction, T>(place: &str, wire: &[u8], expected: &T)
 where
     Codec<D>: Decoder<Item = T, Error = CodecError>,
     T: PartialEq + Debug,
@@ -144,7 +145,7 @@ fn every_reply_of_a_capture_is_whole_wherever_it_is_cut() {
     for Capture { name, bytes } in Capture::all(&[".replies", ".requests", ".aof"]) {
         for (number, frame) in Frame::of(&bytes).0.iter().enumerate() {
             let place = format!("{name}: frame {number}");
-            assert_resumes::<zresp::Decoder, _>(&place, frame.wire(), frame);
+            assert_resumes::<Replies, _>(&place, frame.wire(), frame);
         }
     }
 }
@@ -154,13 +155,13 @@ fn every_request_of_a_capture_is_whole_wherever_it_is_cut() {
     for Capture { name, bytes } in Capture::all(&[".requests", ".aof"]) {
         for (number, frame) in CommandFrame::of(&bytes).0.iter().enumerate() {
             let place = format!("{name}: request {number}");
-            assert_resumes::<zresp::CommandDecoder, _>(&place, frame.wire(), frame);
+            assert_resumes::<Requests, _>(&place, frame.wire(), frame);
         }
     }
 }
 
 /// Asserts that a stream which comes in two pieces and ends behind them is what it is as a whole.
-fn assert_stream<D: FrameDecoder + Clone, T>(name: &str, bytes: &[u8])
+fn assert_stream<D: Direction, T>(name: &str, bytes: &[u8])
 where
     Codec<D>: Decoder<Item = T, Error = CodecError>,
     T: Expected + PartialEq + Debug,
@@ -181,10 +182,10 @@ where
 #[test]
 fn a_capture_in_pieces_or_cut_short_is_what_the_iterators_say() {
     for Capture { name, bytes } in Capture::all(&[".replies", ".requests", ".aof"]) {
-        assert_stream::<zresp::Decoder, Frame>(&name, &bytes);
+        assert_stream::<Replies, Frame>(&name, &bytes);
     }
     for Capture { name, bytes } in Capture::all(&[".requests", ".aof"]) {
-        assert_stream::<zresp::CommandDecoder, CommandFrame>(&name, &bytes);
+        assert_stream::<Requests, CommandFrame>(&name, &bytes);
     }
 }
 
@@ -200,7 +201,7 @@ fn inline_commands_and_what_is_skipped_are_what_the_iterator_says_wherever_they_
     ];
     for input in inputs {
         let name = input.escape_ascii().to_string();
-        assert_stream::<zresp::CommandDecoder, CommandFrame>(&name, input);
+        assert_stream::<Requests, CommandFrame>(&name, input);
         for cut in 0..=input.len() {
             let (first, second) = input.split_at(cut);
             let found = frames(CommandCodec::new(), [first, second]);

@@ -17,13 +17,13 @@ const LINES: &str = include_str!("command_lines.txt");
 fn encoded(line: &str) -> Vec<u8> {
     let request = format!("{line}\n");
     let mut scratch = Vec::new();
-    let request = zresp::commands(request.as_bytes()).next().expect("a request").expect(line);
-    request.command.to_array(&mut scratch);
+    let request = zresp::requests(request.as_bytes()).next().expect("a request").expect(line);
+    request.command().to_array(&mut scratch);
     scratch
 }
 
 fn command(bytes: &[u8]) -> CommandRef<'_> {
-    match zresp::commands(bytes).next().expect("a request").expect("a command").command {
+    match zresp::requests(bytes).next().expect("a request").expect("a command").command() {
         Command::Array(command) => command,
         Command::Inline(_) => panic!("an array"),
     }
@@ -46,7 +46,7 @@ fn keys_are_those_that_a_server_finds() {
         let frame = replies.read().unwrap().expect("a reply");
         let bytes = encoded(line);
         let found = keys(&command(&bytes));
-        match frame.reply {
+        match frame.reply() {
             // For some commands that may have no keys, this is what contradictory counts get, too.
             ReplyRef::Array(expected) if expected.is_empty() => {
                 assert!(found.is_err() || found.unwrap().count() == 0, "{line}");
@@ -81,10 +81,10 @@ fn the_table_is_what_a_server_of_the_same_version_answers() {
     let mut stream = server.connect();
     stream.write_all(b"INFO server\r\nCOMMAND\r\n").unwrap();
     let mut replies = ReplyReader::new(stream);
-    let info = replies.read().unwrap().unwrap().reply.to_bytes().unwrap().into_owned();
+    let info = replies.read().unwrap().unwrap().reply().to_bytes().unwrap().into_owned();
     let is_same = String::from_utf8_lossy(&info).contains("redis_version:7.0.");
     let frame = replies.read().unwrap().unwrap();
-    let ReplyRef::Array(commands) = frame.reply else { panic!("{:?}", frame.reply) };
+    let ReplyRef::Array(commands) = frame.reply() else { panic!("{:?}", frame.reply()) };
     let mut known = 0;
     for entry in commands {
         let ReplyRef::Array(mut fields) = entry else { panic!("{entry:?}") };
@@ -216,7 +216,7 @@ fn the_keys_of_a_command_that_is_arriving_are_found_as_far_as_they_are_there() {
 fn keys_are_arguments_and_the_same_as_the_command_arrives() {
     for line in lines() {
         let bytes = encoded(line);
-        keys::assert_agree(zresp::commands(&bytes).next().expect("a request").expect("a command"));
+        keys::assert_agree(zresp::requests(&bytes).next().expect("a request").expect("a command"));
     }
 }
 

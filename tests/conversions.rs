@@ -8,10 +8,11 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
 use std::fmt::Debug;
 
 use bytes::Bytes;
-use zresp::{ConversionError, ErrorReply, FromReply, Place, Reply, ReplyRef};
+use zresp::convert::Place;
+use zresp::{ConversionError, ErrorReply, FromReply, Reply, ReplyRef};
 
 fn of(wire: &[u8]) -> ReplyRef<'_> {
-    zresp::decode(wire).expect("a valid reply").expect("a whole reply").reply
+    zresp::decode(wire).expect("a valid reply").expect("a whole reply").reply()
 }
 
 /// Asserts that each of the replies is this value, as a view and as a tree.

@@ -5,10 +5,9 @@
 use std::{mem, thread};
 
 use bytes::BytesMut;
-use zresp::{
-    Annotated, Decoder, Encode, Entries, Frame, Items, Kind, Limits, Protocol, Reply, ReplyPatch,
-    ReplyWriter, Segments, Token,
-};
+use zresp::encode::{ReplyPatch, Segments};
+use zresp::tree::{Annotated, Entries, Items};
+use zresp::{Decoder, Encode, Frame, Kind, Limits, Protocol, Reply, ReplyWriter, Token};
 
 /// With it, a level that took a return address alone would need three times the stack.
 const DEPTH: usize = 100_000;

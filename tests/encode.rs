@@ -28,7 +28,7 @@ fn frames(input: &Input) -> impl Iterator<Item = Decoded<'_>> {
 fn decoded(wire: &[u8]) -> Decoded<'_> {
     let frame = zresp::decode(wire).unwrap_or_else(|error| panic!("{error}: {}", shown(wire)));
     let frame = frame.unwrap_or_else(|| panic!("incomplete: {}", shown(wire)));
-    assert_eq!(frame.wire.len(), wire.len(), "more than one frame: {}", shown(wire));
+    assert_eq!(frame.wire().len(), wire.len(), "more than one frame: {}", shown(wire));
     frame
 }
 
@@ -77,16 +77,16 @@ proptest! {
     fn a_tree_equals_the_view_that_it_was_made_of(input in input()) {
         for frame in frames(&input) {
             let is_equal = !has_nan(&frame);
-            let bare = Reply::from(frame.reply);
-            let bare_is_equal = bare == frame.reply;
-            prop_assert_eq!(bare_is_equal, frame.reply == bare, "{:?}", frame);
-            prop_assert_eq!(bare_is_equal, frame.reply == frame.reply, "{:?}", frame);
+            let bare = Reply::from(frame.reply());
+            let bare_is_equal = bare == frame.reply();
+            prop_assert_eq!(bare_is_equal, frame.reply() == bare, "{:?}", frame);
+            prop_assert_eq!(bare_is_equal, frame.reply() == frame.reply(), "{:?}", frame);
             prop_assert_eq!(bare.clone() == bare, bare_is_equal, "{:?}", frame);
 
             let tree = Reply::from(frame);
             prop_assert_eq!(tree == Reply::from(&frame.to_frame()), is_equal, "{:?}", frame);
             prop_assert_eq!(tree.clone() == tree, is_equal, "{:?}", frame);
-            prop_assert_eq!(tree == bare, is_equal && frame.attributes.is_empty(), "{:?}", frame);
+            prop_assert_eq!(tree == bare, is_equal && frame.attributes().is_empty(), "{:?}", frame);
             prop_assert_eq!(*tree.without_attributes() == bare, bare_is_equal, "{:?}", frame);
             // As text: a NaN is not equal to itself.
             let tokens = format!("{:?}", frame.tokens().collect::<Vec<_>>());
@@ -101,7 +101,7 @@ proptest! {
             let written = wire(&Reply::from(frame), Protocol::Resp3);
             let again = writer::without_wire(verdicts::annotated(decoded(&written)));
             prop_assert_eq!(again, writer::without_wire(verdicts::annotated(frame)), "{:?}", frame);
-            let bare = wire(&Reply::from(frame.reply), Protocol::Resp3);
+            let bare = wire(&Reply::from(frame.reply()), Protocol::Resp3);
             prop_assert!(written.ends_with(&bare), "{:?}: {}", frame, shown(&bare));
             if !has_nan(&frame) {
                 prop_assert_eq!(Reply::from(decoded(&written)), Reply::from(frame));
@@ -114,11 +114,11 @@ proptest! {
     #[test]
     fn views_and_frames_are_written_in_resp3_as_they_came(input in input()) {
         for frame in frames(&input) {
-            prop_assert_eq!(wire(&frame, Protocol::Resp3), frame.wire);
-            prop_assert_eq!(wire(&frame.to_frame(), Protocol::Resp3), frame.wire);
-            let value = &frame.wire[frame.attributes.wire().len()..];
-            let bare = wire(&frame.reply, Protocol::Resp3);
-            match frame.reply {
+            prop_assert_eq!(wire(&frame, Protocol::Resp3), frame.wire());
+            prop_assert_eq!(wire(&frame.to_frame(), Protocol::Resp3), frame.wire());
+            let value = &frame.wire()[frame.attributes().wire().len()..];
+            let bare = wire(&frame.reply(), Protocol::Resp3);
+            match frame.reply() {
                 // Alone, they have no bytes.
                 ReplyRef::Integer(value) => {
                     prop_assert_eq!(bare, format!(":{value}\r\n").into_bytes());
@@ -136,7 +136,7 @@ proptest! {
         for frame in frames(&input) {
             for protocol in PROTOCOLS {
                 assert_fits_exactly(&frame, protocol);
-                assert_fits_exactly(&frame.reply, protocol);
+                assert_fits_exactly(&frame.reply(), protocol);
                 assert_fits_exactly(&frame.to_frame(), protocol);
                 assert_fits_exactly(&Reply::from(frame), protocol);
             }
@@ -153,17 +153,17 @@ proptest! {
 
 /// Asserts that the view, the frame and the tree become what the twin says, which RESP2 has.
 fn assert_downgrades(frame: Decoded<'_>) {
-    let case = shown(frame.wire);
+    let case = shown(frame.wire());
     let naive = verdicts::annotated(frame);
     let sent = writer::in_resp2(&naive, Numbers::OfTheSender);
     let shortest = writer::in_resp2(&naive, Numbers::Shortest);
-    let bare = if frame.reply.kind().is_aggregate() { &sent } else { &shortest };
+    let bare = if frame.reply().kind().is_aggregate() { &sent } else { &shortest };
     let ways: [(&str, Vec<u8>, &[u8]); 5] = [
         ("Decoded", wire(&frame, Protocol::Resp2), &sent),
         ("Frame", wire(&Frame::from(frame), Protocol::Resp2), &sent),
-        ("ReplyRef", wire(&frame.reply, Protocol::Resp2), bare),
+        ("ReplyRef", wire(&frame.reply(), Protocol::Resp2), bare),
         ("Reply", wire(&Reply::from(frame), Protocol::Resp2), &shortest),
-        ("bare Reply", wire(&Reply::from(frame.reply), Protocol::Resp2), &shortest),
+        ("bare Reply", wire(&Reply::from(frame.reply()), Protocol::Resp2), &shortest),
     ];
     for (way, written, expected) in ways {
         assert_eq!(shown(&written), shown(expected), "{way} of {case}");
@@ -256,7 +256,7 @@ fn a_header_that_grows_by_a_digit_still_fits() {
             let frame = decoded(map.as_bytes());
             assert_downgrades(frame);
             assert_fits_exactly(&frame, Protocol::Resp2);
-            assert_fits_exactly(&frame.reply, Protocol::Resp2);
+            assert_fits_exactly(&frame.reply(), Protocol::Resp2);
         }
     }
 }
@@ -278,7 +278,7 @@ fn every_capture_is_written_as_it_came_but_for_doubles_of_seventeen_digits_and_n
     for capture in Capture::all(&[".replies", ".requests", ".aof"]) {
         for (number, frame) in capture.frames().iter().enumerate() {
             let written = wire(&Reply::from(*frame), Protocol::Resp3);
-            if written == frame.wire {
+            if written == frame.wire() {
                 continue;
             }
             let place = format!("{}: frame {number}", capture.name);
@@ -319,9 +319,9 @@ fn every_capture_of_resp2_stays_what_it_is_for_a_peer_of_resp2() {
             continue;
         }
         for frame in capture.frames() {
-            assert_eq!(wire(&frame, Protocol::Resp2), frame.wire, "{}", capture.name);
+            assert_eq!(wire(&frame, Protocol::Resp2), frame.wire(), "{}", capture.name);
             let tree = Reply::from(frame);
-            assert_eq!(wire(&tree, Protocol::Resp2), frame.wire, "{}", capture.name);
+            assert_eq!(wire(&tree, Protocol::Resp2), frame.wire(), "{}", capture.name);
         }
     }
 }
@@ -330,7 +330,7 @@ fn every_capture_of_resp2_stays_what_it_is_for_a_peer_of_resp2() {
 fn of_two_texts_of_a_double_that_are_as_short_and_as_near_the_even_one_is_written() {
     let frame = zresp::decode(b",10000000000000002000e-4\r\n").expect("valid").expect("whole");
     assert_eq!(
-        Reply::from(frame.reply).to_wire(Protocol::Resp3).expect("a form"),
+        Reply::from(frame.reply()).to_wire(Protocol::Resp3).expect("a form"),
         ",1000000000000000.2\r\n"
     );
 }

@@ -115,11 +115,11 @@ impl Grammar for Requests {
     }
 
     fn decoder(&self) -> CommandDecoder {
-        CommandDecoder::with_limits(verdicts::limits(&self.0), self.1)
+        CommandDecoder::with_limits(verdicts::limits(&self.0)).with_inline_policy(self.1)
     }
 
     fn framer(&self) -> Framer {
-        Framer::commands(verdicts::limits(&self.0), self.1)
+        Framer::requests(verdicts::limits(&self.0)).with_inline_policy(self.1)
     }
 
     fn naive(&self, bytes: &[u8]) -> Said<Vec<Vec<u8>>> {

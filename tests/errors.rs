@@ -157,7 +157,7 @@ fn a_frame_can_be_given_up_in_the_middle() {
     let mut decoder = Decoder::new();
     assert!(decoder.decode(b"*2\r\n$5\r\nhe").unwrap().is_none());
     decoder.reset();
-    assert_eq!(decoder.decode(b"+OK\r\n").unwrap().unwrap().wire, b"+OK\r\n");
+    assert_eq!(decoder.decode(b"+OK\r\n").unwrap().unwrap().wire(), b"+OK\r\n");
 }
 
 #[test]
@@ -201,7 +201,7 @@ fn a_buffer_that_changed_further_behind_is_safe_to_look_at() {
             if let Ok(Some(frame)) = decoder.decode(&changed) {
                 assert!(frame.tokens().count() < 20);
                 assert!(format!("{frame:?}").len() < 1_000);
-                let items = frame.reply.as_elements().unwrap();
+                let items = frame.reply().as_elements().unwrap();
                 assert!(items.annotated().count() < 10);
                 assert!(items.filter_map(|item| item.as_elements().ok()).flatten().count() < 10);
             }

@@ -25,9 +25,9 @@ fn by_a_decoder(mut input: &[u8], limits: Limits) -> Verdicts {
     let end = loop {
         match decoder.decode(input) {
             Ok(Some(frame)) => {
-                sizes.push(frame.wire.len());
-                kinds.push(told(frame.reply.kind()));
-                input = &input[frame.wire.len()..];
+                sizes.push(frame.wire().len());
+                kinds.push(told(frame.reply().kind()));
+                input = &input[frame.wire().len()..];
             }
             Ok(None) => break Ok(decoder.needed()),
             Err(error) => break Err(error),
@@ -37,14 +37,14 @@ fn by_a_decoder(mut input: &[u8], limits: Limits) -> Verdicts {
 }
 
 fn by_a_command_decoder(mut input: &[u8], limits: Limits) -> Verdicts {
-    let mut decoder = CommandDecoder::with_limits(limits, InlinePolicy::Accept);
+    let mut decoder = CommandDecoder::with_limits(limits);
     let (mut sizes, mut kinds) = (Vec::new(), Vec::new());
     let end = loop {
         match decoder.decode(input) {
             Ok(Some(request)) => {
-                sizes.push(request.wire.len());
-                kinds.push(request.command.wire().starts_with(b"*").then_some(Kind::Array));
-                input = &input[request.wire.len()..];
+                sizes.push(request.wire().len());
+                kinds.push(request.command().wire().starts_with(b"*").then_some(Kind::Array));
+                input = &input[request.wire().len()..];
             }
             Ok(None) => break Ok(decoder.needed()),
             Err(error) => break Err(error),
@@ -103,7 +103,7 @@ fn assert_replies_agree(input: &[u8], cuts: &[usize], limits: Limits) {
 
 fn assert_requests_agree(input: &[u8], cuts: &[usize], limits: Limits) {
     let expected = by_a_command_decoder(input, limits);
-    let framer = || Framer::commands(limits, InlinePolicy::Accept);
+    let framer = || Framer::requests(limits);
     let shown = input.escape_ascii();
     assert_eq!(by_a_framer(framer(), input, []), expected, "whole: {shown}");
     assert_eq!(by_a_framer(framer(), input, cuts.iter().copied()), expected, "cut: {shown}");
@@ -150,7 +150,7 @@ proptest! {
         let progress = framer.advance(&rest).unwrap();
         let whole = zresp::decode(frame).unwrap().unwrap();
         prop_assert_eq!((progress.taken, progress.is_complete), (frame.len() - cut, true));
-        prop_assert_eq!(progress.kind(), told(whole.reply.kind()));
+        prop_assert_eq!(progress.kind(), told(whole.reply().kind()));
         prop_assert!(decoder.decode(b"+OK\r\n").unwrap().is_some(), "the next frame");
     }
 
@@ -190,7 +190,7 @@ fn captures_are_framed_as_they_are_decoded() {
 
 #[test]
 fn an_end_behind_what_requests_skip_cuts_nothing() {
-    let mut framer = Framer::commands(Limits::new(), InlinePolicy::Accept);
+    let mut framer = Framer::requests(Limits::new());
     for (bytes, is_between) in [
         (&b""[..], true),
         (b"\r", false),
@@ -207,7 +207,7 @@ fn an_end_behind_what_requests_skip_cuts_nothing() {
         assert!(framer.advance(bytes).is_ok());
         assert_eq!(framer.is_between_frames(), is_between, "{}", bytes.escape_ascii());
     }
-    let mut framer = Framer::commands(Limits::new(), InlinePolicy::Refuse);
+    let mut framer = Framer::requests(Limits::new()).with_inline_policy(InlinePolicy::Refuse);
     let error = framer.advance(b"\r\nPING\r\n").unwrap_err();
     assert_eq!((error.offset, framer.is_between_frames()), (2, false));
 }

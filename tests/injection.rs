@@ -3,9 +3,11 @@
 #![cfg(feature = "std")]
 
 use bytes::BytesMut;
+use zresp::encode::{CommandPatch, ReplyPatch, Segments};
+use zresp::tree::{Entries, Items, StreamedString};
 use zresp::{
-    Argument, Arguments, Command, CommandBuf, CommandPatch, Decoded, Encode, EncodeError, Entries,
-    Items, Kind, Protocol, Reply, ReplyPatch, ReplyRef, ReplyWriter, Segments, StreamedString,
+    Argument, Arguments, Command, CommandBuf, Decoded, Encode, EncodeError, Kind, Protocol, Reply,
+    ReplyRef, ReplyWriter,
 };
 
 const PROTOCOLS: [Protocol; 2] = [Protocol::Resp2, Protocol::Resp3];
@@ -44,7 +46,7 @@ fn has_line_break(data: &[u8]) -> bool {
 fn one_frame<'a>(wire: &'a [u8], case: &str) -> Decoded<'a> {
     let frame = zresp::decode(wire).unwrap_or_else(|error| panic!("{case}: {error}"));
     let frame = frame.unwrap_or_else(|| panic!("{case}: incomplete"));
-    assert_eq!(frame.wire.len(), wire.len(), "{case}: more than one frame");
+    assert_eq!(frame.wire().len(), wire.len(), "{case}: more than one frame");
     frame
 }
 
@@ -76,7 +78,7 @@ fn assert_contained(name: &str, value: &Reply, error: Option<EncodeError>) {
         let key = Reply::map([(value.clone(), Reply::Null)]);
         let nested = Reply::array([Reply::Null, key, Reply::from("end")]);
         let attribute: Entries = [(value.clone(), value.clone())].into_iter().collect();
-        let annotated = Reply::from(zresp::Annotated::new(attribute, Reply::Null));
+        let annotated = Reply::from(zresp::tree::Annotated::new(attribute, Reply::Null));
         for (way, outer) in [("nested", &nested), ("attribute", &annotated)] {
             let case = format!("{way} {case}");
             let written = encoded(outer, protocol, &case);
@@ -236,7 +238,7 @@ fn data_behind_its_length_stays_whole() {
 #[test]
 fn views_made_by_hand_are_checked() {
     let streamed = [b"$?\r\n;2\r\n\r\n\r\n;0\r\n".as_slice()].concat();
-    let ReplyRef::Streamed(chunks) = one_frame(&streamed, "chunks").reply else { panic!() };
+    let ReplyRef::Streamed(chunks) = one_frame(&streamed, "chunks").reply() else { panic!() };
     for data in HOSTILE {
         let cases = [
             (ReplyRef::Simple(data), line_break(Kind::Simple, data)),
@@ -255,7 +257,7 @@ fn views_made_by_hand_are_checked() {
                 // The tree of a view is written as the view is.
                 assert_eq!(encoded(&Reply::from(view), protocol, &case), written, "{case}");
                 let Ok(wire) = written else { continue };
-                let again = one_frame(&wire, &case).reply;
+                let again = one_frame(&wire, &case).reply();
                 if protocol == Protocol::Resp3 {
                     assert_eq!(again, view, "{case}");
                 } else {
@@ -274,8 +276,8 @@ fn a_streamed_push_has_no_form() {
         assert_contained("streamed push", &push, Some(error));
     }
     for wire in ["*?\r\n.\r\n", "~?\r\n:1\r\n.\r\n"] {
-        let mut frame = one_frame(wire.as_bytes(), wire);
-        let items = frame.reply.as_elements().expect("elements");
+        let frame = one_frame(wire.as_bytes(), wire);
+        let items = frame.reply().as_elements().expect("elements");
         let view = ReplyRef::Push(items);
         for protocol in PROTOCOLS {
             let case = format!("{view:?} in {protocol:?}");
@@ -286,10 +288,9 @@ fn a_streamed_push_has_no_form() {
             assert_eq!(writer.value(&view).err(), Some(error), "{case}");
         }
         // A patch counts what it patches.
-        frame.reply = view;
         let patch = ReplyPatch::new(frame).expect("an aggregate");
         let wire = encoded(&patch, Protocol::Resp3, "patch").expect("a form on the wire");
-        assert_eq!(one_frame(&wire, "patch").reply.as_elements().unwrap().count(), items.count());
+        assert_eq!(one_frame(&wire, "patch").reply().as_elements().unwrap().count(), items.count());
     }
 }
 
@@ -299,13 +300,13 @@ fn what_is_left_of_an_aggregate_is_an_aggregate() {
         "*3\r\n+a\r\n*1\r\n_\r\n|1\r\n+k\r\n+v\r\n+c\r\n",
         "*?\r\n+a\r\n*?\r\n_\r\n.\r\n|0\r\n+c\r\n.\r\n",
     ] {
-        let mut items = one_frame(wire.as_bytes(), wire).reply.as_elements().expect("elements");
+        let mut items = one_frame(wire.as_bytes(), wire).reply().as_elements().expect("elements");
         for left in (0..=3).rev() {
             for view in [ReplyRef::Array(items), ReplyRef::Set(items)] {
                 for protocol in PROTOCOLS {
                     let case = format!("{view:?} in {protocol:?}");
                     let wire = encoded(&view, protocol, &case).expect("a form on the wire");
-                    let again = one_frame(&wire, &case).reply;
+                    let again = one_frame(&wire, &case).reply();
                     assert_eq!(again.as_elements().expect("elements").count(), left, "{case}");
                     assert!(protocol == Protocol::Resp2 || again == view, "{case}: {again:?}");
                 }
@@ -354,10 +355,10 @@ fn each_method_of_a_writer_contains_its_data() {
 
 /// The arguments of the only command in the bytes, which is an array.
 fn arguments(wire: &[u8], case: &str) -> Vec<Vec<u8>> {
-    let mut requests = zresp::commands(wire);
+    let mut requests = zresp::requests(wire);
     let request = requests.next().expect("a command").expect("a valid one");
-    assert_eq!(request.wire.len(), wire.len(), "{case}: more than one command");
-    let Command::Array(command) = request.command else { panic!("{case}: inline") };
+    assert_eq!(request.wire().len(), wire.len(), "{case}: more than one command");
+    let Command::Array(command) = request.command() else { panic!("{case}: inline") };
     command.args().map(<[u8]>::to_vec).collect()
 }
 
@@ -371,8 +372,8 @@ fn arguments_stay_whole_and_names_too() {
         let mut buf = CommandBuf::new(data).arg("key");
         buf.extend([data]);
         let original = b"*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$1\r\nv\r\n";
-        let request = zresp::commands(original).next().expect("a command").expect("a valid one");
-        let Command::Array(command) = request.command else { panic!() };
+        let request = zresp::requests(original).next().expect("a command").expect("a valid one");
+        let Command::Array(command) = request.command() else { panic!() };
         let mut replaced = CommandPatch::new(command);
         replaced.replace(0, data).replace(1, b"key").replace(2, data);
         let mut pushed = CommandPatch::new(command);
@@ -403,11 +404,11 @@ fn arguments_stay_whole_and_names_too() {
 fn arguments_of_an_inline_command_stay_whole_as_an_array() {
     let line = br#"set "a\r\nb" '$-1' "\x00""#;
     let line = [line.as_slice(), b"\r\n"].concat();
-    let request = zresp::commands(&line).next().expect("a command").expect("a valid one");
+    let request = zresp::requests(&line).next().expect("a command").expect("a valid one");
     let expected = [b"set".as_slice(), b"a\r\nb", b"$-1", b"\0"];
-    let frame = request.command.to_frame();
+    let frame = request.command().to_frame();
     for wire in [
-        encoded(&request.command, Protocol::Resp2, "inline"),
+        encoded(&request.command(), Protocol::Resp2, "inline"),
         encoded(&frame, Protocol::Resp3, "frame"),
     ] {
         assert_eq!(arguments(&wire.expect("a name"), "inline"), expected);
@@ -439,7 +440,7 @@ fn data_that_serde_writes_stays_whole() {
             let wire = encoded(&reply, protocol, &case).expect("a form on the wire");
             let frame = one_frame(&wire, &case);
             let read: BTreeMap<String, Vec<Option<String>>> =
-                zresp::de::from_reply(frame.reply).expect("what was written");
+                zresp::de::from_reply(frame.reply()).expect("what was written");
             assert_eq!(read, value, "{case}");
         }
         let mut command = CommandBuf::new(data);

@@ -90,7 +90,7 @@ fn lengths_of_requests() {
                     let case = input.escape_ascii();
                     assert_eq!(requests(0..0), expected, "{case}");
                     assert_eq!(requests(0..input.len()), expected, "byte by byte: {case}");
-                    let decoder = CommandDecoder::with_limits(limits, InlinePolicy::Accept);
+                    let decoder = CommandDecoder::with_limits(limits);
                     ways::agreed(&decoder, &input, &[3]);
                 }
             }
@@ -127,19 +127,19 @@ fn values_of_integers_become_no_other_integers() {
             assert!(!is_plain, "{number} is an integer");
             continue;
         };
-        let value = frame.reply.as_i64().expect("an integer");
+        let value = frame.reply().as_i64().expect("an integer");
         assert_eq!(value.to_string(), text, "{number}");
-        assert_eq!(frame.reply.to::<u64>().ok(), u64::try_from(value).ok(), "{number}");
-        assert_eq!(frame.reply.to::<i32>().ok(), i32::try_from(value).ok(), "{number}");
-        assert_eq!(frame.reply.to::<u8>().ok(), u8::try_from(value).ok(), "{number}");
-        assert_eq!(frame.reply.to::<usize>().ok(), usize::try_from(value).ok(), "{number}");
+        assert_eq!(frame.reply().to::<u64>().ok(), u64::try_from(value).ok(), "{number}");
+        assert_eq!(frame.reply().to::<i32>().ok(), i32::try_from(value).ok(), "{number}");
+        assert_eq!(frame.reply().to::<u8>().ok(), u8::try_from(value).ok(), "{number}");
+        assert_eq!(frame.reply().to::<usize>().ok(), usize::try_from(value).ok(), "{number}");
     }
     // Bulk strings are integers, too, where a caller asks for one.
     for number in numbers() {
         let input = format!("${}\r\n{number}\r\n", number.len());
         let frame = zresp::decode(input.as_bytes()).expect("valid").expect("whole");
         let parsed = number.parse::<i64>().ok();
-        let found = frame.reply.to::<i64>().ok();
+        let found = frame.reply().to::<i64>().ok();
         let is_plain = parsed.is_some_and(|value| value.to_string() == number);
         assert!(found == parsed || found.is_none() && !is_plain, "{number}: {found:?}");
     }
@@ -150,7 +150,7 @@ fn limits_of_all_bits_do_not_overflow() {
     let limits = Limits::new()
         .with_depth(usize::MAX)
         .with_bulk(usize::MAX)
-        .with_elements(u32::MAX)
+        .with_elements(usize::MAX)
         .with_frame(usize::MAX);
     for number in numbers() {
         for before in

@@ -1,7 +1,8 @@
 //! Each limit lets through what is at it and one below it, and refuses what is one above: at every entry
-//! point, and from the moment at which it is set.
+//! point, from the next frame on after it is set.
 #![cfg(feature = "std")]
 
+use zresp::frames::FrameDecoder;
 use zresp::io::{CommandReader, ReplyReader};
 use zresp::{CommandDecoder, Decoder, ErrorKind, Framer, InlinePolicy, Limits};
 use zresp_testing::drive::ways;
@@ -13,24 +14,11 @@ fn refusal(frame: &[u8], limits: Limits) -> Option<ErrorKind> {
 
 /// The same of a request.
 fn refused(request: &[u8], limits: Limits) -> Option<ErrorKind> {
-    told(&CommandDecoder::with_limits(limits, InlinePolicy::Accept), request)
+    told(&CommandDecoder::with_limits(limits), request)
 }
 
-#[cfg(feature = "codec")]
-fn told<D: ways::Way>(decoder: &D, frame: &[u8]) -> Option<ErrorKind>
-where
-    zresp::codec::Codec<D>:
-        tokio_util::codec::Decoder<Item = D::Kept, Error = zresp::codec::CodecError>,
-{
-    verdict(&ways::agreed(decoder, frame, &[1]), frame)
-}
-
-#[cfg(not(feature = "codec"))]
-fn told<D: ways::Way>(decoder: &D, frame: &[u8]) -> Option<ErrorKind> {
-    verdict(&ways::agreed(decoder, frame, &[1]), frame)
-}
-
-fn verdict<T>(story: &ways::Story<T>, frame: &[u8]) -> Option<ErrorKind> {
+fn told<D: ways::Way>(decoder: &FrameDecoder<D>, frame: &[u8]) -> Option<ErrorKind> {
+    let story = ways::agreed(decoder, frame, &[1]);
     let kind = story.end.err().map(|(kind, _)| kind);
     let is_whole = story.frames.len() == 1;
     assert!(is_whole != kind.is_some(), "{:.200}", frame.escape_ascii().to_string());
@@ -164,7 +152,7 @@ fn elements() {
             assert_edge(
                 limit,
                 |count| values(header, count),
-                |limit| Limits::new().with_elements(u32::try_from(limit).unwrap()),
+                |limit| Limits::new().with_elements(limit),
                 ErrorKind::TooManyElements { limit },
             );
         }
@@ -227,7 +215,7 @@ fn a_frame_of_no_bytes_is_exceeded_by_the_first_one() {
         };
         let found = [
             Decoder::with_limits(limits).decode(bytes).map(|frame| frame.is_none()).map_err(told),
-            CommandDecoder::with_limits(limits, InlinePolicy::Accept)
+            CommandDecoder::with_limits(limits)
                 .decode(bytes)
                 .map(|request| request.is_none())
                 .map_err(told),
@@ -247,7 +235,8 @@ fn a_frame_of_no_bytes_is_exceeded_by_the_first_one() {
 
 #[test]
 fn lengths_do_not_overflow_where_nothing_is_limited() {
-    let limits = Limits::new().with_bulk(usize::MAX).with_frame(usize::MAX).with_elements(u32::MAX);
+    let limits =
+        Limits::new().with_bulk(usize::MAX).with_frame(usize::MAX).with_elements(usize::MAX);
     for most in ["$18446744073709551615", "!18446744073709551615", "=18446744073709551615"] {
         for behind in ["", "\r", "\r\n", "\r\na"] {
             let mut decoder = Decoder::with_limits(limits);
@@ -290,7 +279,7 @@ fn the_defaults_are_those_of_the_documentation() {
 fn requests_have_the_limits_of_replies() {
     let arguments = |count: usize| format!("*{count}\r\n{}", "$1\r\na\r\n".repeat(count));
     for limit in [1, 2, 9, 10, 1_000] {
-        let limits = Limits::new().with_elements(u32::try_from(limit).unwrap());
+        let limits = Limits::new().with_elements(limit);
         for count in [limit.max(2) - 1, limit] {
             assert_eq!(refused(arguments(count).as_bytes(), limits), None, "{count} of {limit}");
         }
@@ -324,8 +313,8 @@ fn requests_have_the_limits_of_replies() {
     }
 }
 
-/// A frame that exceeds what is set first, in front of the byte at which that would show.
-const LIFTED: [(&[u8], &[u8], Limits); 8] = [
+/// The front of a frame, cut before the byte at which it exceeds these limits, and the rest.
+const CUT: [(&[u8], &[u8], Limits); 9] = [
     (b"*1\r\n*1\r\n", b"*1\r\n:1\r\n", Limits::new().with_depth(2)),
     (b"*2\r\n:1\r\n", b"*4\r\n_\r\n_\r\n_\r\n_\r\n", Limits::new().with_elements(3)),
     (b"*?\r\n:1\r\n:1\r\n:1\r\n", b":1\r\n.\r\n", Limits::new().with_elements(3)),
@@ -333,38 +322,49 @@ const LIFTED: [(&[u8], &[u8], Limits); 8] = [
     (b"%?\r\n:1\r\n:1\r\n:1\r\n", b":1\r\n:1\r\n:1\r\n.\r\n", Limits::new().with_elements(5)),
     (b"~?\r\n:1\r\n|1\r\n", b"+a\r\n+b\r\n:1\r\n:1\r\n.\r\n", Limits::new().with_elements(2)),
     (b"*2\r\n:1\r\n$", b"12\r\n0123456789ab\r\n", Limits::new().with_bulk(11)),
+    (b"*2\r\n:1\r\n$1", b"2\r\n0123456789ab\r\n", Limits::new().with_bulk(11)),
     (b"*2\r\n+0123456789", b"abc\r\n:1\r\n", Limits::new().with_frame(16)),
 ];
 
 #[test]
-fn limits_are_lifted_and_lowered_in_mid_frame() {
-    for (begun, rest, limits) in LIFTED {
+fn a_frame_in_progress_keeps_its_limits_and_the_next_one_has_the_new() {
+    for (begun, rest, limits) in CUT {
         let frame = [begun, rest].concat();
         let case = frame.escape_ascii();
-        let kind = refusal(&frame, limits).expect("it exceeds the limit");
-        for (first, second, expected) in
-            [(limits, Limits::new(), None), (Limits::new(), limits, Some(kind))]
+        let refused = refusal(&frame, limits);
+        assert!(refused.is_some(), "it exceeds the limits: {case}");
+        let all = Limits::new();
+        for (first, second, expected, next) in
+            [(limits, all, refused, None), (all, limits, None, refused)]
         {
             let mut decoder = Decoder::with_limits(first);
             assert!(decoder.decode(begun).unwrap().is_none(), "{case}");
             decoder.set_limits(second);
-            let result = decoder.decode(&frame).map(|whole| assert!(whole.is_some(), "{case}"));
-            assert_eq!(result.err().map(|error| error.kind), expected, "Decoder: {case}");
+            assert_eq!(decoder.limits(), second);
+            for expected in [expected, next] {
+                let found = decoder.decode(&frame).map(|whole| assert!(whole.is_some(), "{case}"));
+                assert_eq!(found.err().map(|error| error.kind), expected, "Decoder: {case}");
+                decoder.reset();
+            }
 
             let mut framer = Framer::replies(first);
             assert!(!framer.advance(begun).unwrap().is_complete, "{case}");
             framer.set_limits(second);
-            let result = framer.advance(rest).map(|progress| assert!(progress.is_complete));
-            assert_eq!(result.err().map(|error| error.kind), expected, "Framer: {case}");
+            assert_eq!(framer.limits(), second);
+            for (bytes, expected) in [(rest, expected), (&*frame, next)] {
+                let found = framer.advance(bytes).map(|progress| assert!(progress.is_complete));
+                assert_eq!(found.err().map(|error| error.kind), expected, "Framer: {case}");
+                framer.reset();
+            }
 
-            // What is not there yet is another reader's.
+            // The rest comes from another reader.
             let mut reader = ReplyReader::with_limits(begun, first);
             assert!(reader.read().is_err(), "{case}");
             *reader.get_mut() = rest;
             reader.decoder_mut().set_limits(second);
             let kind = match reader.read() {
                 Ok(whole) => {
-                    assert_eq!(whole.map(|frame| frame.wire), Some(&*frame));
+                    assert_eq!(whole.map(|frame| frame.wire()), Some(&*frame));
                     None
                 }
                 Err(zresp::io::ReadError::Decode(error)) => Some(error.kind),
@@ -397,70 +397,64 @@ fn by_codec(begun: &[u8], rest: &[u8], first: Limits, second: Limits) -> Option<
 }
 
 #[test]
-fn limits_of_requests_are_lifted_in_mid_request() {
+fn a_request_in_progress_keeps_its_limits_and_its_policy() {
     let preset = Limits::unauthenticated();
     let begun = b"*2\r\n$3\r\nSET\r\n$1638".as_slice();
-    let rest = [b"5\r\n".as_slice(), &vec![b'x'; 16_385], b"\r\n"].concat();
-    let whole = [begun, &rest].concat();
-    assert_eq!(refused(&whole, preset), Some(ErrorKind::BulkTooLong { limit: 16_384 }));
+    let whole = [begun, b"5\r\n", &vec![b'x'; 16_385], b"\r\n"].concat();
+    let too_long = ErrorKind::BulkTooLong { limit: 16_384 };
+    assert_eq!(refused(&whole, preset), Some(too_long));
 
-    let mut decoder = CommandDecoder::with_limits(preset, InlinePolicy::Accept);
+    let mut decoder = CommandDecoder::with_limits(preset);
     assert!(decoder.decode(begun).unwrap().is_none());
     decoder.set_limits(Limits::new());
+    decoder.set_inline_policy(InlinePolicy::Refuse);
+    assert_eq!(decoder.decode(&whole).unwrap_err().kind, too_long);
+    decoder.reset();
     assert!(decoder.decode(&whole).unwrap().is_some());
+    assert!(decoder.decode(b"PING\r\n").is_err(), "the policy holds from the next request on");
 
-    let mut framer = Framer::commands(preset, InlinePolicy::Accept);
-    assert!(!framer.advance(begun).unwrap().is_complete);
-    framer.set_limits(Limits::new());
-    assert!(framer.advance(&rest).unwrap().is_complete);
+    // Between requests, and after what is skipped, no request is in progress.
+    let mut decoder = CommandDecoder::with_limits(preset);
+    assert!(decoder.decode(b"\r\n*0\r\n").unwrap().is_none());
+    decoder.set_limits(Limits::new());
+    assert!(decoder.decode(&[b"\r\n*0\r\n", &*whole].concat()).unwrap().is_some());
 
-    let mut reader = CommandReader::with_limits(begun, preset);
-    assert!(reader.read().is_err());
-    reader.decoder_mut().set_limits(Limits::new());
-    *reader.get_mut() = &rest;
-    assert!(reader.read().unwrap().is_some());
+    let mut decoder = CommandDecoder::new();
+    assert!(decoder.decode(b"PI").unwrap().is_none());
+    decoder.set_inline_policy(InlinePolicy::Refuse);
+    assert!(decoder.decode(b"PING\r\n").unwrap().is_some(), "a line that has begun");
+    assert!(decoder.decode(b"PING\r\n").is_err());
 }
 
 #[test]
-fn a_key_keeps_its_value_when_the_limit_is_lowered() {
-    let mut decoder = Decoder::new();
-    let begun = b"%?\r\n:1\r\n:1\r\n:1\r\n".as_slice();
-    assert!(decoder.decode(begun).unwrap().is_none());
-    decoder.set_limits(Limits::new().with_elements(1));
-    let needed = decoder.needed();
-    assert_eq!(needed, b"_\r\n.\r\n".len());
-    let mut ended = decoder.clone();
-    assert!(ended.decode(&[begun, b"."].concat()).is_err(), "a key alone");
-    assert!(decoder.decode(&[begun, b"_\r\n.\r\n"].concat()).unwrap().is_some());
-}
-
-#[test]
-fn limits_that_go_down_and_up_forget_no_element_and_no_key() {
-    let with = |elements| Limits::new().with_elements(elements);
-    for (header, is_map) in [("*?\r\n", false), ("~?\r\n", false), ("%?\r\n", true)] {
-        for (had, lows) in (0..6).flat_map(|had| (0..8).map(move |low| (had, [low, 7 - low]))) {
-            for most in had..12 {
-                let begun = [header.as_bytes(), &b"_\r\n".repeat(had)].concat();
-                let case = format!("{header:?} with {had}, {lows:?}, {most}");
-                let mut decoder = Decoder::with_limits(with(11));
-                assert!(decoder.decode(&begun).unwrap().is_none());
-                let mut framer = Framer::replies(with(11));
-                assert!(!framer.advance(&begun).unwrap().is_complete);
-                for limits in [lows[0], lows[1], u32::try_from(most).unwrap()].map(with) {
-                    decoder.set_limits(limits);
-                    framer.set_limits(limits);
-                }
-                // As if the limit had always been the last one, but for a key that keeps its value.
-                let allowed = if is_map { (most & !1).max(had + had % 2) } else { most };
-                for count in had..14 {
-                    let frame = [header.as_bytes(), &b"_\r\n".repeat(count), b".\r\n"].concat();
-                    let is_whole = count <= allowed && !(is_map && count % 2 == 1);
-                    let whole = decoder.clone().decode(&frame);
-                    assert_eq!(whole.is_ok(), is_whole, "{case}: {count}");
-                    let progress = framer.clone().advance(&frame[begun.len()..]);
-                    assert_eq!(progress, whole.map(|_| progress.unwrap()), "{case}: {count}");
+fn limits_set_inside_a_frame_change_no_verdict_wherever_it_is_cut() {
+    let frames: [&[u8]; 7] = [
+        b"%?\r\n+key\r\n.\r\n",
+        b"%?\r\n+key\r\n:1\r\n.\r\n",
+        b"*?\r\n:1\r\n*2\r\n:1\r\n:1\r\n:1\r\n.\r\n",
+        b"|1\r\n+a\r\n+b\r\n~3\r\n#t\r\n$5\r\nhello\r\n,1.5\r\n",
+        b"$?\r\n;3\r\nabc\r\n;2\r\nde\r\n;0\r\n",
+        b"*2\r\n=8\r\ntxt:abcd\r\n(12345\r\n",
+        b"*2\r\n:1\r\n$-2\r\n",
+    ];
+    let tightest = Limits::new().with_depth(0).with_bulk(0).with_elements(0).with_frame(1);
+    let limits = Limits::new().with_depth(2).with_bulk(5).with_elements(4).with_frame(60);
+    for frame in frames {
+        let told = |decoder: &mut Decoder, cut: usize| {
+            let result = decoder.decode(&frame[..cut]);
+            result.map(|whole| whole.map(|frame| frame.wire().len()))
+        };
+        let expected = told(&mut Decoder::with_limits(limits), frame.len());
+        for (first, second) in (1..frame.len()).flat_map(|a| (a..frame.len()).map(move |b| (a, b)))
+        {
+            let mut decoder = Decoder::with_limits(limits);
+            for (cut, set) in [(first, tightest), (second, Limits::new())] {
+                if told(&mut decoder, cut).is_ok() {
+                    decoder.set_limits(set);
                 }
             }
+            let found = told(&mut decoder, frame.len());
+            assert_eq!(found, expected, "{} cut at {first}, {second}", frame.escape_ascii());
         }
     }
 }

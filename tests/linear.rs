@@ -9,10 +9,10 @@ use std::io::Read;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use zresp::encode::Segments;
 use zresp::io::{CommandReader, ReplyReader};
 use zresp::{
-    Command, CommandDecoder, Decoded, Decoder, Encode, Framer, InlinePolicy, Limits, Protocol,
-    Reply, ReplyRef, Segments,
+    Command, CommandDecoder, Decoded, Decoder, Encode, Framer, Limits, Protocol, Reply, ReplyRef,
 };
 
 /// How much larger the larger of two sizes is.
@@ -43,7 +43,7 @@ const REPLIES: &[Entry] = &[
     ("Framer", |frame, limits| assert_framed(Framer::replies(limits), frame)),
     ("ReplyReader", |frame, limits| {
         let mut reader = ReplyReader::with_limits(OneByOne(frame), limits);
-        assert_eq!(reader.read().unwrap().unwrap().wire.len(), frame.len());
+        assert_eq!(reader.read().unwrap().unwrap().wire().len(), frame.len());
     }),
     #[cfg(feature = "codec")]
     ("ReplyCodec", |frame, limits| {
@@ -53,14 +53,14 @@ const REPLIES: &[Entry] = &[
 
 const REQUESTS: &[Entry] = &[
     ("CommandDecoder", |request, limits| {
-        let mut decoder = CommandDecoder::with_limits(limits, InlinePolicy::Accept);
+        let mut decoder = CommandDecoder::with_limits(limits);
         for end in 0..request.len() {
             assert!(decoder.decode(&request[..end]).unwrap().is_none());
         }
         assert!(decoder.decode(request).unwrap().is_some());
     }),
     ("Framer", |request, limits| {
-        assert_framed(Framer::commands(limits, InlinePolicy::Accept), request);
+        assert_framed(Framer::requests(limits), request);
     }),
     ("CommandReader", |request, limits| {
         let mut reader = CommandReader::with_limits(OneByOne(request), limits);
@@ -211,24 +211,24 @@ type Reading = (&'static str, fn(Decoded<'_>));
 const READINGS: &[Reading] = &[
     ("tokens", |frame| assert!(frame.tokens().count() > 1)),
     ("elements", |frame| {
-        let ReplyRef::Array(items) = frame.reply else { panic!() };
+        let ReplyRef::Array(items) = frame.reply() else { panic!() };
         assert!(items.annotated().count() == items.count());
     }),
-    ("shown", |frame| assert!(format!("{frame:?}{:?}", frame.reply.tokens()).len() < 9_000)),
-    ("compared", |frame| assert!(frame.reply == frame.to_frame().reply())),
+    ("shown", |frame| assert!(format!("{frame:?}{:?}", frame.reply().tokens()).len() < 9_000)),
+    ("compared", |frame| assert!(frame.reply() == frame.to_frame().reply())),
     ("owned and dropped", |frame| {
-        let [owned, bare] = [Reply::from(frame), Reply::from(frame.reply)];
+        let [owned, bare] = [Reply::from(frame), Reply::from(frame.reply())];
         assert!(owned == bare);
     }),
-    ("copied", |frame| assert!(frame.to_frame().view().wire == frame.wire)),
+    ("copied", |frame| assert!(frame.to_frame().view().wire() == frame.wire())),
     ("downgraded", |frame| assert!(frame.to_wire(Protocol::Resp2).is_ok())),
     ("in parts", |frame| assert!(Segments::of(&frame, Protocol::Resp2).is_ok())),
-    ("converted", |frame| _ = frame.reply.to::<Vec<i64>>()),
-    ("converted to text", |frame| _ = frame.reply.to::<Vec<Vec<String>>>()),
+    ("converted", |frame| _ = frame.reply().to::<Vec<i64>>()),
+    ("converted to text", |frame| _ = frame.reply().to::<Vec<Vec<String>>>()),
     #[cfg(feature = "serde")]
     ("deserialized", |frame| {
-        _ = zresp::de::from_reply::<serde::de::IgnoredAny>(frame.reply);
-        _ = zresp::de::from_reply::<serde_json::Value>(frame.reply);
+        _ = zresp::de::from_reply::<serde::de::IgnoredAny>(frame.reply());
+        _ = zresp::de::from_reply::<serde_json::Value>(frame.reply());
     }),
 ];
 
@@ -264,16 +264,18 @@ fn whole_requests_are_read_in_linear_time() {
     ];
     for (name, size, request) in shapes {
         assert_linear(name, size, &request, &|wire| {
-            let request = zresp::commands(wire).next().unwrap().unwrap();
+            let request = zresp::requests(wire).next().unwrap().unwrap();
             assert!(!format!("{request:?}").is_empty());
-            let arguments = match request.command {
+            let arguments = match request.command() {
                 Command::Array(command) => {
                     let index = command.index();
                     (0..command.len()).filter(|place| index.get(*place).is_some()).count()
                 }
                 Command::Inline(line) => line.args().count(),
             };
-            assert!(arguments > 1 && request.command.to_frame().wire() == request.command.wire());
+            assert!(
+                arguments > 1 && request.command().to_frame().wire() == request.command().wire()
+            );
         });
     }
 }

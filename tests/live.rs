@@ -49,7 +49,7 @@ impl Client {
     fn speaking(version: u8, server: &Server) -> Self {
         let mut client = Self::new(server.connect());
         if version == 3 {
-            assert_eq!(client.ask("HELLO 3").reply.kind(), Kind::Map);
+            assert_eq!(client.ask("HELLO 3").reply().kind(), Kind::Map);
         }
         client
     }
@@ -84,10 +84,10 @@ fn command(arguments: &[&[u8]]) -> Vec<u8> {
 
 /// A frame in one line, its attributes in front.
 fn shown(frame: &Decoded<'_>) -> String {
-    if frame.attributes.is_empty() {
-        return format!("{:?}", frame.reply);
+    if frame.attributes().is_empty() {
+        return format!("{:?}", frame.reply());
     }
-    format!("{:?} {:?}", frame.attributes, frame.reply)
+    format!("{:?} {:?}", frame.attributes(), frame.reply())
 }
 
 /// How many requests are sent before their replies are read.
@@ -110,12 +110,12 @@ fn replay(capture: &str, pace: Pace) {
     let mut frames = Vec::new();
     for batch in batches {
         for command in batch {
-            client.send(command.wire);
+            client.send(command.wire());
         }
         let mut owed = batch.len();
         while owed > 0 {
             let frame = client.receive();
-            owed -= usize::from(frame.reply.kind() != Kind::Push);
+            owed -= usize::from(frame.reply().kind() != Kind::Push);
             frames.push(verdicts::annotated(frame));
         }
     }
@@ -279,11 +279,11 @@ fn a_value_of_64_mebibytes_comes_back_and_its_memory_is_given_back() {
     let value = mixed_bytes(64 * 1024 * 1024);
     let mut client = Client::new(server.connect());
     client.send(&command(&[b"SET", b"big", &value]));
-    assert_eq!(client.receive().reply, ReplyRef::Simple(b"OK"));
+    assert_eq!(client.receive().reply(), ReplyRef::Simple(b"OK"));
 
     let reads_before = client.replies.get_ref().rooms.len();
     let frame = client.ask("GET big");
-    assert!(frame.reply == ReplyRef::Bulk(&value), "it differs: {:?}", frame.reply);
+    assert!(frame.reply() == ReplyRef::Bulk(&value), "it differs: {:?}", frame.reply());
     // No read has room for more than what has come before: the length in the header counts not.
     let tee = client.replies.get_ref();
     for (read, &room) in tee.rooms.iter().enumerate().skip(reads_before) {
@@ -291,7 +291,7 @@ fn a_value_of_64_mebibytes_comes_back_and_its_memory_is_given_back() {
     }
 
     let reads_before = client.replies.get_ref().rooms.len();
-    assert_eq!(client.ask("PING").reply, ReplyRef::Simple(b"PONG"));
+    assert_eq!(client.ask("PING").reply(), ReplyRef::Simple(b"PONG"));
     let rooms = &client.replies.get_ref().rooms[reads_before..];
     assert!(rooms.iter().all(|&room| room <= KEPT), "rooms after the value: {rooms:?}");
 }
@@ -304,7 +304,7 @@ fn a_message_of_another_connection_arrives_as_a_push_in_resp3_and_as_an_array_in
         let mut subscriber = Client::speaking(version, &server);
         let answer = shown(&subscriber.ask("SUBSCRIBE news"));
         assert_eq!(answer, format!(r#"{kind}[Bulk("subscribe"), Bulk("news"), Integer(1)]"#));
-        let receivers = publisher.ask(r#"PUBLISH news "a\r\nb""#).reply;
+        let receivers = publisher.ask(r#"PUBLISH news "a\r\nb""#).reply();
         assert_eq!(receivers, ReplyRef::Integer(1), "RESP{version}");
         let message = shown(&subscriber.receive());
         assert_eq!(message, format!(r#"{kind}[Bulk("message"), Bulk("news"), Bulk("a\r\nb")]"#));
@@ -315,7 +315,7 @@ fn a_message_of_another_connection_arrives_as_a_push_in_resp3_and_as_an_array_in
 fn a_push_to_the_connection_that_causes_it_comes_beside_the_reply() {
     let Some(server) = Server::start() else { return };
     let mut client = Client::speaking(3, &server);
-    assert_eq!(client.ask("SUBSCRIBE news").reply.kind(), Kind::Push);
+    assert_eq!(client.ask("SUBSCRIBE news").reply().kind(), Kind::Push);
     // Redis 7.0 sends the push first, 7.2 the reply.
     let mut frames = [shown(&client.ask("PUBLISH news x")), shown(&client.receive())];
     frames.sort();
@@ -374,7 +374,7 @@ fn a_large_reply_over_an_impatient_socket_comes_whole() {
     let value = mixed_bytes(8 * 1024 * 1024);
     let mut client = Client::new(server.connect());
     client.send(&command(&[b"SET", b"big", &value]));
-    assert_eq!(client.receive().reply, ReplyRef::Simple(b"OK"));
+    assert_eq!(client.receive().reply(), ReplyRef::Simple(b"OK"));
     for impatience in Impatience::ALL {
         let stream = server.connect();
         impatience.apply(&stream);
@@ -398,7 +398,7 @@ fn half_a_frame_over_an_impatient_socket_waits_for_the_other_half() {
         let mut replies = ReplyReader::new(stream);
         let (mut peer, _) = listener.accept().expect("the connection");
         for (number, expected) in capture.frames().into_iter().enumerate() {
-            let (first, second) = expected.wire.split_at(expected.wire.len() / 2);
+            let (first, second) = expected.wire().split_at(expected.wire().len() / 2);
             let place = format!("{impatience:?}: frame {number}");
             peer.write_all(first).expect("room for half a frame");
             until("the first half", || {

@@ -395,7 +395,7 @@ fn doubles_are_written_as_the_server_prints_them() {
         // Seventeen digits are one more than most doubles need: the server's text is the longer one.
         let digits = frame.wire().iter().filter(|byte| byte.is_ascii_digit()).count();
         let ours = Reply::from(value).to_wire(Protocol::Resp3).expect("a form");
-        let read = zresp::decode(&ours).expect("valid").expect("whole").reply.as_f64();
+        let read = zresp::decode(&ours).expect("valid").expect("whole").reply().as_f64();
         assert_eq!(read.map(f64::to_bits), Ok(value.to_bits()), "{score}");
         if digits < 17 || value.fract() == 0.0 && value.abs() < 1e17 {
             assert_eq!(shown(&ours), shown(frame.wire()), "{score}");

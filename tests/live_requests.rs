@@ -8,7 +8,7 @@ use std::io::{Read, Write};
 use std::net::Shutdown;
 
 use zresp::{
-    Command, Encode, Error, ErrorKind, Expected, Protocol, ReplyRef, Request, commands, replies,
+    Command, Encode, Error, ErrorKind, Expected, Protocol, ReplyRef, Request, replies, requests,
 };
 use zresp_testing::drive::live_server::Server;
 
@@ -26,7 +26,8 @@ fn server_sees(server: &Server, bytes: &[u8]) -> Seen {
     let sent = stream.write_all(bytes).and_then(|()| stream.shutdown(Shutdown::Write));
     let mut answers = Vec::new();
     let read = stream.read_to_end(&mut answers);
-    let frames: Vec<_> = replies(&answers).map_while(Result::ok).map(|frame| frame.reply).collect();
+    let frames: Vec<_> =
+        replies(&answers).map_while(Result::ok).map(|frame| frame.reply()).collect();
     let protocol_errors = frames.iter().filter(|reply| {
         reply.as_error().is_some_and(|message| message.starts_with(b"ERR Protocol error"))
     });
@@ -38,7 +39,7 @@ fn server_sees(server: &Server, bytes: &[u8]) -> Seen {
 /// What this crate sees, and the error at which it stopped if it did.
 fn we_see(bytes: &[u8]) -> (usize, Option<Error>) {
     let mut count = 0;
-    for request in commands(bytes) {
+    for request in requests(bytes) {
         match request {
             Ok(_) => count += 1,
             Err(error) => {
@@ -164,7 +165,7 @@ fn answers(server: &Server, bytes: &[u8]) -> Vec<String> {
         ReplyRef::Array(_) | ReplyRef::Map(_) => String::from("a greeting"),
         reply => format!("{reply:?}"),
     };
-    replies(&answers).map_while(Result::ok).map(|frame| shown(frame.reply)).collect()
+    replies(&answers).map_while(Result::ok).map(|frame| shown(frame.reply())).collect()
 }
 
 /// Inputs of the vectors, and of the fuzzers.
@@ -192,17 +193,15 @@ fn what_is_accepted_is_the_same_commands_when_it_is_encoded_anew() {
     let inputs: Vec<_> = collected().into_iter().chain(generated).collect();
     let (mut seen, mut sent) = (0, 0);
     for bytes in inputs {
-        let accepted: Vec<Request<'_>> = commands(&bytes).map_while(Result::ok).collect();
-        let size = accepted.iter().map(|request| request.wire.len()).sum::<usize>();
+        let accepted: Vec<Request<'_>> = requests(&bytes).map_while(Result::ok).collect();
+        let size = accepted.iter().map(|request| request.wire().len()).sum::<usize>();
         let mut encoded = Vec::new();
         for request in &accepted {
-            request.command.encode(Protocol::Resp2, &mut encoded).expect("a name");
+            request.command().encode(Protocol::Resp2, &mut encoded).expect("a name");
         }
-        assert!(
-            commands(&encoded).all(|request| {
-                matches!(request.expect("a valid one").command, Command::Array(_))
-            })
-        );
+        assert!(requests(&encoded).all(|request| {
+            matches!(request.expect("a valid one").command(), Command::Array(_))
+        }));
         let original = answers(&server, &bytes[..size]);
         assert_eq!(answers(&server, &encoded), original, "{}", bytes.escape_ascii());
         let quits = original.len() < accepted.len();

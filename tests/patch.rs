@@ -3,7 +3,8 @@
 
 use proptest::collection::vec;
 use proptest::prelude::*;
-use zresp::{CommandPatch, EncodeError, Protocol, Reply, ReplyPatch};
+use zresp::encode::{CommandPatch, ReplyPatch};
+use zresp::{EncodeError, Protocol, Reply};
 use zresp_testing::drive::edits::{self, Edit, PROTOCOLS, command, command_of, encoded, frame};
 use zresp_testing::generate;
 
@@ -22,7 +23,7 @@ fn edits<T: Clone + std::fmt::Debug + 'static>(
 
 /// A tree of any kind.
 fn tree() -> impl Strategy<Value = Reply> + Clone {
-    generate::frame().prop_map(|input| Reply::from(frame(&input.0).reply)).boxed()
+    generate::frame().prop_map(|input| Reply::from(frame(&input.0).reply())).boxed()
 }
 
 proptest! {

@@ -52,7 +52,7 @@ fn drain<R: Read>(reader: &mut ReplyReader<R>) -> (Vec<Vec<u8>>, Result<(), Read
     let mut frames = Vec::new();
     loop {
         match reader.read() {
-            Ok(Some(frame)) => frames.push(frame.wire.to_vec()),
+            Ok(Some(frame)) => frames.push(frame.wire().to_vec()),
             Ok(None) => return (frames, Ok(())),
             Err(error) => return (frames, Err(error)),
         }
@@ -133,7 +133,7 @@ fn an_interrupted_read_is_tried_again() {
         bytes(b"K\r\n"),
     ];
     let mut reader = ReplyReader::new(Scripted::new(script));
-    assert_eq!(reader.read().unwrap().unwrap().wire, b"+OK\r\n");
+    assert_eq!(reader.read().unwrap().unwrap().wire(), b"+OK\r\n");
 }
 
 #[test]
@@ -164,7 +164,7 @@ fn the_buffer_grows_with_the_bytes_and_gives_memory_back() {
     stream.extend(b"+OK\r\n".repeat(10));
     let info = allocation_counter::measure(|| {
         let mut reader = ReplyReader::new(stream.as_slice());
-        assert_eq!(reader.read().unwrap().unwrap().wire.len(), giant.len());
+        assert_eq!(reader.read().unwrap().unwrap().wire().len(), giant.len());
         assert!(reader.read().unwrap().is_some());
         let kept = allocation_counter::measure(|| drop(reader));
         assert!(kept.bytes_current > -100_000, "{kept:?} were kept after the giant frame");

@@ -128,7 +128,7 @@ fn a_payload_passes_through_without_allocation() {
             let mut rest = chunk;
             loop {
                 let progress = decoder.advance(rest).unwrap();
-                let used = progress.used;
+                let used = progress.taken;
                 match progress.event {
                     Some(Event::Payload(bytes)) => passed += bytes.len(),
                     None | Some(Event::Commands) => break,

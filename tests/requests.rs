@@ -4,7 +4,7 @@
 use std::fs;
 
 use proptest::prelude::*;
-use zresp::{CommandDecoder, Error, ErrorKind, InlinePolicy, Limits, Request, commands};
+use zresp::{CommandDecoder, Error, ErrorKind, InlinePolicy, Limits, Request};
 use zresp_testing::drive::verdicts::{self, arguments, requests};
 use zresp_testing::{generate, oracle};
 #[cfg(feature = "std")]
@@ -38,7 +38,7 @@ proptest! {
         cuts in generate::cuts(),
     ) {
         let expected: Vec<_> =
-            commands(&input.0).map_while(Result::ok).map(|request| arguments(&request)).collect();
+            zresp::requests(&input.0).map_while(Result::ok).map(|request| arguments(&request)).collect();
         let mut decoder = CommandDecoder::new();
         let (mut at, mut seen) = (0, 0);
         let mut found = Vec::new();
@@ -46,7 +46,7 @@ proptest! {
             seen = cut.clamp(seen, input.0.len());
             while let Ok(Some(request)) = decoder.decode(&input.0[at..seen]) {
                 found.push(arguments(&request));
-                at += request.wire.len();
+                at += request.wire().len();
             }
             at += decoder.take_skipped();
         }
@@ -56,7 +56,7 @@ proptest! {
     #[test]
     fn arguments_come_back(arguments in generate::arguments()) {
         let bytes = encode(&arguments);
-        let requests: Vec<_> = commands(&bytes).map(|request| request.map(|r| verdicts::arguments(&r))).collect();
+        let requests: Vec<_> = zresp::requests(&bytes).map(|request| request.map(|r| verdicts::arguments(&r))).collect();
         prop_assert_eq!(requests, vec![Ok(arguments)]);
     }
 }
@@ -73,7 +73,7 @@ fn encode(arguments: &[Vec<u8>]) -> Vec<u8> {
 
 #[test]
 fn the_limits_of_a_client_that_has_not_authenticated_are_redis_s_and_can_be_lifted() {
-    let mut decoder = CommandDecoder::with_limits(Limits::unauthenticated(), InlinePolicy::Accept);
+    let mut decoder = CommandDecoder::with_limits(Limits::unauthenticated());
     let kind = |result: Result<Option<Request<'_>>, Error>| result.unwrap_err().kind;
     assert!(decoder.decode(b"*10\r\n").unwrap().is_none());
     decoder.reset();
@@ -135,7 +135,7 @@ fn a_buffer_that_changes_is_an_error() {
 #[test]
 fn empty_lines_do_not_end_a_batch_and_an_end_behind_them_is_clean() {
     let pipeline = b"\r\n*0\r\n*1\r\n$4\r\nPING\r\n\r\n*-3\r\nPING\r\n\r\n\r\n";
-    let mut requests = commands(pipeline);
+    let mut requests = zresp::requests(pipeline);
     assert_eq!(requests.by_ref().map(Result::unwrap).count(), 2);
     assert_eq!((requests.rest(), requests.offset()), (&b""[..], pipeline.len()));
 }
@@ -151,15 +151,15 @@ fn the_errors_of_requests_are_told() {
         (b"get \0\r\n", "expected text or a line end, found byte 0x00 at offset 4"),
         (b"\r\npost / HTTP/1.1\r\n", "HTTP request at offset 6"),
     ] {
-        let error = commands(input).find_map(Result::err).unwrap();
+        let error = zresp::requests(input).find_map(Result::err).unwrap();
         assert_eq!(error.to_string(), message, "{}", input.escape_ascii());
         assert!(error.kind.is_malformed());
     }
-    let error = commands(&vec![b'x'; 65_537]).find_map(Result::err).unwrap();
+    let error = zresp::requests(&vec![b'x'; 65_537]).find_map(Result::err).unwrap();
     assert_eq!(error.to_string(), "inline command longer than 65536 bytes at offset 65536");
     assert!(error.kind.is_limit());
 
-    let mut decoder = CommandDecoder::with_limits(Limits::new(), InlinePolicy::Refuse);
+    let mut decoder = CommandDecoder::new().with_inline_policy(InlinePolicy::Refuse);
     let error = decoder.decode(b"\r\nPING\r\n").unwrap_err();
     assert_eq!(error.to_string(), "expected `*`, found `P` at offset 2");
 }
@@ -168,9 +168,9 @@ fn the_errors_of_requests_are_told() {
 fn many_arguments_are_found() {
     let arguments: Vec<Vec<u8>> = (0..300).map(|number| vec![b'x'; number % 40]).collect();
     let bytes = encode(&arguments);
-    let request = commands(&bytes).next().unwrap().unwrap();
+    let request = zresp::requests(&bytes).next().unwrap().unwrap();
     assert_eq!(verdicts::arguments(&request), arguments);
-    assert_eq!(format!("{:?}", request.command).matches(", ").count(), 64, "bounded");
+    assert_eq!(format!("{:?}", request.command()).matches(", ").count(), 64, "bounded");
 }
 
 /// What was sent while the captures were recorded, and an append-only file.
@@ -188,7 +188,7 @@ fn recorded_requests_and_an_append_only_file_are_read_from_end_to_end() {
     let recorded = recorded();
     assert!(recorded.len() >= 15);
     for (path, bytes) in recorded {
-        let found: Vec<_> = commands(&bytes)
+        let found: Vec<_> = zresp::requests(&bytes)
             .map(|request| {
                 verdicts::arguments(&request.unwrap_or_else(|error| panic!("{path}: {error}")))
             })
@@ -210,7 +210,7 @@ fn recorded_requests_and_an_append_only_file_are_read_from_end_to_end() {
 fn a_reader_gives_every_request_once_whatever_the_reads() {
     for (path, bytes) in recorded() {
         let expected: Vec<_> =
-            commands(&bytes).map(|request| verdicts::arguments(&request.unwrap())).collect();
+            zresp::requests(&bytes).map(|request| verdicts::arguments(&request.unwrap())).collect();
         for sizes in [&[1][..], &[7, 2], &[1400]] {
             let mut reader = CommandReader::new(Pieces::new(&bytes, sizes));
             let mut found = Vec::new();

@@ -4,9 +4,7 @@
 
 use bytes::BytesMut;
 use zresp::io::{CommandReader, ReadError, ReplyReader};
-use zresp::{
-    Command, CommandDecoder, Decoder, Error, ErrorKind, Framer, InlinePolicy, Limits, Request,
-};
+use zresp::{Command, CommandDecoder, Decoder, Error, ErrorKind, Framer, Limits};
 
 const REPLIES: [&[u8]; 10] = [
     b"+OK\r\n",
@@ -34,19 +32,20 @@ const FORGED: &[u8] = b"\r\n*$:+?.019 \"a\0";
 /// Looks at every part of a reply; returns how many bytes it takes.
 fn look_at(decoder: &mut Decoder, buf: &[u8]) -> Result<Option<usize>, Error> {
     let Some(frame) = decoder.decode(buf)? else { return Ok(None) };
-    assert_eq!(frame.wire, &buf[..frame.wire.len()], "the wire is of this buffer");
+    assert_eq!(frame.wire(), &buf[..frame.wire().len()], "the wire is of this buffer");
     assert!(frame.tokens().count() <= buf.len() + 1);
     assert!(format!("{frame:?}").len() < 2_000);
     assert!(zresp::Reply::from(frame).tokens().count() <= buf.len() + 1);
-    Ok(Some(frame.wire.len()))
+    Ok(Some(frame.wire().len()))
 }
 
 /// Looks at every part of a request; returns how many bytes it takes.
 fn look_at_request(decoder: &mut CommandDecoder, buf: &[u8]) -> Result<Option<usize>, Error> {
-    let Some(Request { command, wire, .. }) = decoder.decode(buf)? else {
+    let Some(request) = decoder.decode(buf)? else {
         _ = decoder.partial(buf).map(|partial| partial.args().count());
         return Ok(None);
     };
+    let (command, wire) = (request.command(), request.wire());
     assert_eq!(wire, &buf[..wire.len()], "the wire is of this buffer");
     let count = match command {
         Command::Array(array) => array.args().count() + array.index().len(),
@@ -238,7 +237,7 @@ fn a_reader_that_is_reset_looks_at_the_same_bytes_again() {
         }
     }
     for begun in REQUESTS {
-        let mut decoder = CommandDecoder::with_limits(Limits::new(), InlinePolicy::Accept);
+        let mut decoder = CommandDecoder::with_limits(Limits::new());
         assert!(decoder.decode(&begun[..begun.len() - 1]).unwrap().is_none());
         let mut reader = CommandReader::with_decoder(&b"PING\r\n*1\r\n$4\r\nPING\r\n"[..], decoder);
         while let Ok(Some(request)) = reader.read() {

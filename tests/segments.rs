@@ -7,9 +7,9 @@ use std::io::IoSlice;
 use bytes::{Buf, Bytes, BytesMut};
 use proptest::collection::vec;
 use proptest::prelude::*;
-use zresp::{
-    Annotated, Arguments, Decoder, Encode, EncodeError, Entries, Frame, Protocol, Reply, Segments,
-};
+use zresp::encode::Segments;
+use zresp::tree::{Annotated, Entries};
+use zresp::{Arguments, Decoder, Encode, EncodeError, Frame, Protocol, Reply};
 use zresp_testing::generate::Input;
 
 const PROTOCOLS: [Protocol; 2] = [Protocol::Resp2, Protocol::Resp3];

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use zresp::{CommandBuf, Decoder, Encode, Limits, Protocol, ReplyRef, de, ser};
 
 fn of(wire: &[u8]) -> ReplyRef<'_> {
-    zresp::decode(wire).expect("a valid reply").expect("a whole reply").reply
+    zresp::decode(wire).expect("a valid reply").expect("a whole reply").reply()
 }
 
 fn read<'de, T: Deserialize<'de>>(wire: &'de [u8]) -> Result<T, String> {
@@ -245,7 +245,7 @@ fn a_recursive_type_is_read_to_a_bounded_depth() {
         let wire = nested(depth);
         let mut decoder = Decoder::with_limits(Limits::new().with_depth(1_000));
         let frame = decoder.decode(&wire).unwrap().unwrap();
-        de::from_reply::<serde_json::Value>(frame.reply).map_err(|error| error.to_string())
+        de::from_reply::<serde_json::Value>(frame.reply()).map_err(|error| error.to_string())
     };
     assert!(read(100).is_ok());
     assert!(read(128).is_ok());
@@ -254,8 +254,8 @@ fn a_recursive_type_is_read_to_a_bounded_depth() {
     let mut decoder = Decoder::with_limits(Limits::new().with_depth(200_000));
     let wire = nested(200_000);
     let frame = decoder.decode(&wire).unwrap().unwrap();
-    assert!(de::from_reply::<IgnoredAny>(frame.reply).is_ok());
-    assert!(de::from_reply::<Tree>(frame.reply).is_err());
+    assert!(de::from_reply::<IgnoredAny>(frame.reply()).is_ok());
+    assert!(de::from_reply::<Tree>(frame.reply()).is_err());
 }
 
 #[test]

@@ -5,11 +5,13 @@ use std::error::Error as _;
 use std::fmt::Debug;
 
 use bytes::BytesMut;
+use zresp::command::ArgIndex;
+use zresp::encode::{CommandPatch, ReplyPatch};
 use zresp::replication::{Event, SyncDecoder};
+use zresp::tree::StreamedString;
 use zresp::{
-    ArgIndex, Command, CommandBuf, CommandDecoder, CommandPatch, Decoder, Encode, EncodeError,
-    ErrorReply, Framer, Kind, Limits, Protocol, Reply, ReplyPatch, ReplyRef, ReplyWriter,
-    StreamedString, commands, replies,
+    Command, CommandBuf, CommandDecoder, Decoder, Encode, EncodeError, ErrorReply, Framer, Kind,
+    Limits, Protocol, Reply, ReplyRef, ReplyWriter, replies, requests,
 };
 
 fn shown(value: &impl Debug) -> String {
@@ -23,7 +25,7 @@ fn of(wire: &[u8]) -> zresp::Decoded<'_> {
 #[test]
 fn iterators_show_what_is_left_of_them() {
     let frame = of(b"|1\r\n+ttl\r\n:9\r\n*2\r\n+a\r\n%1\r\n+k\r\n$1\r\nv\r\n");
-    let mut elements = frame.reply.as_elements().expect("an array");
+    let mut elements = frame.reply().as_elements().expect("an array");
     assert_eq!(shown(&elements), r#"Array[Simple("a"), Map{Simple("k"): Bulk("v")}]"#);
     elements.next();
     assert_eq!(shown(&elements), r#"Array[Map{Simple("k"): Bulk("v")}]"#);
@@ -31,10 +33,10 @@ fn iterators_show_what_is_left_of_them() {
     let pairs = elements.next().expect("a map").as_pairs().expect("pairs");
     assert_eq!(shown(&pairs), r#"Map{Simple("k"): Bulk("v")}"#);
     assert_eq!(shown(&pairs.annotated()), shown(&pairs));
-    assert_eq!(shown(&frame.attributes), r#"Attribute{Simple("ttl"): Integer(9)}"#);
-    assert_eq!(shown(&frame.attributes.iter()), r#"[(Simple("ttl"), Integer(9))]"#);
-    assert!(shown(&frame.attributes.annotated()).contains("ttl"));
-    let mut tokens = frame.reply.tokens();
+    assert_eq!(shown(&frame.attributes()), r#"Attribute{Simple("ttl"): Integer(9)}"#);
+    assert_eq!(shown(&frame.attributes().iter()), r#"[(Simple("ttl"), Integer(9))]"#);
+    assert!(shown(&frame.attributes().annotated()).contains("ttl"));
+    let mut tokens = frame.reply().tokens();
     tokens.by_ref().take(2).for_each(drop);
     assert_eq!(shown(&tokens), r#"Map{Simple("k"): Bulk("v")}]"#);
     let mut all = replies(b"+a\r\n+b\r\n");
@@ -46,7 +48,7 @@ fn iterators_show_what_is_left_of_them() {
 fn commands_show_their_arguments_and_no_more_than_some() {
     let mut decoder = CommandDecoder::new();
     let request = decoder.decode(b"*2\r\n$3\r\nGET\r\n$2\r\n\r\n\r\n").unwrap().expect("a command");
-    let Command::Array(command) = request.command else { panic!("an array") };
+    let Command::Array(command) = request.command() else { panic!("an array") };
     assert_eq!(shown(&command.args()), r#"Args["GET", "\r\n"]"#);
     let index: ArgIndex<'_> = command.index();
     assert_eq!(shown(&index), r#"ArgIndex["GET", "\r\n"]"#);
@@ -55,8 +57,8 @@ fn commands_show_their_arguments_and_no_more_than_some() {
     assert!(text.starts_with(r#"CommandBuf["DEL", "kkk"#) && text.ends_with(", …]"), "{text}");
     assert!(text.contains("… 100 bytes") && text.len() < 6_000, "{text}");
     assert_eq!(shown(&Command::from(command).to_frame()), shown(&Command::from(command)));
-    for request in commands(b"get 'a b'\n") {
-        let command = request.expect("a request").command;
+    for request in requests(b"get 'a b'\n") {
+        let command = request.expect("a request").command();
         assert_eq!((&*command.name(), command.is("GET")), (b"get".as_slice(), true));
         assert!(shown(&command.to_frame()).contains("a b"));
     }
@@ -69,7 +71,7 @@ fn decoders_show_how_far_they_are() {
     assert_eq!(shown(&framer), "Framer { examined: 6, needed: 5, .. }");
     let mut decoder = Decoder::new();
     assert!(decoder.decode(b"$5\r\nhe").unwrap().is_none());
-    assert!(shown(&decoder).starts_with("Decoder"), "{decoder:?}");
+    assert!(shown(&decoder).starts_with("FrameDecoder { examined: 6"), "{decoder:?}");
     assert!(shown(&SyncDecoder::default()).starts_with("SyncDecoder { state: "));
     let mut out = BytesMut::new();
     let mut writer = ReplyWriter::new(&mut out, Protocol::Resp3);
@@ -112,10 +114,10 @@ fn however_long_something_is_little_of_it_is_shown() {
     let long = "x".repeat(1_000_000);
     let wire =
         CommandBuf::new("SET").arg(&long).arg(&long).to_wire(Protocol::Resp2).expect("a form");
-    let request = commands(&wire).next().expect("a request").expect("a command");
+    let request = requests(&wire).next().expect("a request").expect("a command");
     let line = format!("GET {}\r\n", &long[..60_000]);
-    let inline = commands(line.as_bytes()).next().expect("a request").expect("a command");
-    let Command::Array(command) = request.command else { panic!("an array") };
+    let inline = requests(line.as_bytes()).next().expect("a request").expect("a command");
+    let Command::Array(command) = request.command() else { panic!("an array") };
     let mut patch = CommandPatch::new(command);
     patch.replace(1, &long).push(&long);
     let reply = format!("*2\r\n${0}\r\n{long}\r\n-{long}\r\n", long.len());
@@ -124,7 +126,7 @@ fn however_long_something_is_little_of_it_is_shown() {
     let values = [
         shown(&request),
         shown(&inline),
-        shown(&request.command.to_frame()),
+        shown(&request.command().to_frame()),
         shown(&command.index()),
         shown(&patch),
         shown(&of(reply.as_bytes())),
@@ -149,12 +151,12 @@ fn errors_are_told_on_one_line() {
     assert_eq!(shown(&reply), r"ErrorReply(ERR a\nb)");
     assert_eq!((reply.message(), reply.code()), (b"ERR a\nb".as_slice(), b"ERR".as_slice()));
     assert!(reply.source().is_none());
-    let error = of(b"*2\r\n:1\r\n$2\r\nx\n\r\n").reply.to::<Vec<u8>>().unwrap_err();
+    let error = of(b"*2\r\n:1\r\n$2\r\nx\n\r\n").reply().to::<Vec<u8>>().unwrap_err();
     assert_eq!(shown(&error), format!("ConversionError({error})"));
     assert!(error.source().is_none() && !error.to_string().contains('\n'), "{error}");
     assert_eq!(error.path().map(|place| shown(&place)).collect::<Vec<_>>(), ["element 1"]);
-    assert_eq!(of(b"-WRONGTYPE no\r\n").reply.error_code(), Some(b"WRONGTYPE".as_slice()));
-    assert_eq!(of(b"+OK\r\n").reply.error_code(), None);
+    assert_eq!(of(b"-WRONGTYPE no\r\n").reply().error_code(), Some(b"WRONGTYPE".as_slice()));
+    assert_eq!(of(b"+OK\r\n").reply().error_code(), None);
 }
 
 #[test]
@@ -189,7 +191,7 @@ fn keys_are_shown_and_their_errors_told() {
     let mut decoder = CommandDecoder::new();
     let request =
         decoder.decode(b"*3\r\n$4\r\nMGET\r\n$1\r\na\r\n$1\r\nb\r\n").unwrap().expect("a command");
-    let Command::Array(command) = request.command else { panic!("an array") };
+    let Command::Array(command) = request.command() else { panic!("an array") };
     let keys = zresp::commands::keys(&command).expect("keys");
     assert_eq!(shown(&keys), r#"Keys["a", "b"]"#);
     assert!(keys == keys.clone());
@@ -244,6 +246,6 @@ fn errors_of_codecs_are_those_of_what_they_read_and_write() {
 
 #[test]
 fn a_scalar_shows_its_kind() {
-    assert_eq!(shown(&of(b"=6\r\ntxt:hi\r\n").reply), r#"Verbatim(txt: "hi")"#);
+    assert_eq!(shown(&of(b"=6\r\ntxt:hi\r\n").reply()), r#"Verbatim(txt: "hi")"#);
     assert_eq!(shown(&ReplyRef::NullArray), "NullArray");
 }

@@ -3,16 +3,21 @@
 
 use std::mem::size_of;
 
+use zresp::command::{ArgIndex, Args, InlineArgs, InlineCommand, PartialCommand};
+use zresp::convert::Place;
+use zresp::encode::{CommandPatch, ReplyPatch, Segments};
+use zresp::frames::{Frames, Replies, Requests};
 use zresp::io::{CommandReader, ReadError, ReplyReader};
 use zresp::replication::{self, Event, SyncDecoder};
+use zresp::tree::{Annotated, Entries, Items, StreamedString, TreeTokens};
+use zresp::view::{
+    AnnotatedAttributePairs, AnnotatedElements, AnnotatedPairs, AttributePairs, Attributes, Chunks,
+    Elements, Pairs, Tokens,
+};
 use zresp::{
-    Annotated, AnnotatedAttributePairs, AnnotatedElements, AnnotatedPairs, ArgIndex, Args,
-    AttributePairs, Attributes, Chunks, Command, CommandBuf, CommandDecoder, CommandFrame,
-    CommandPatch, CommandRef, Commands, ConversionError, Decoded, Decoder, Elements, EncodeError,
-    Entries, Error, ErrorKind, ErrorReply, Expected, Frame, Framer, InlineArgs, InlineCommand,
-    InlinePolicy, Items, Kind, Limits, Pairs, PartialCommand, Place, Progress, Protocol, Replies,
-    Reply, ReplyPatch, ReplyRef, ReplyWriter, Request, Segments, StreamedString, Token, Tokens,
-    TreeTokens,
+    Command, CommandBuf, CommandDecoder, CommandFrame, CommandRef, ConversionError, Decoded,
+    Decoder, EncodeError, Error, ErrorKind, ErrorReply, Expected, Frame, Framer, InlinePolicy,
+    Kind, Limits, Progress, Protocol, Reply, ReplyRef, ReplyWriter, Request, Token,
 };
 
 #[test]
@@ -28,7 +33,7 @@ fn owned_replies_and_commands_are_small() {
     assert_eq!(size_of::<Reply>(), 40);
     assert_eq!(size_of::<Option<Reply>>(), 40);
     assert_eq!(size_of::<Frame>(), 40);
-    assert_eq!(size_of::<CommandFrame>(), 32);
+    assert_eq!(size_of::<CommandFrame>(), 40);
     assert!(size_of::<EncodeError>() <= 32, "{}", size_of::<EncodeError>());
     assert!(size_of::<Result<(), EncodeError>>() <= 32, "{}", size_of::<Result<(), EncodeError>>());
 }
@@ -56,7 +61,7 @@ fn types_are_what_threads_and_copies_need() {
     copy::<InlineCommand<'_>>();
     copy::<Request<'_>>();
     copy::<Progress>();
-    copy::<replication::Progress<'_>>();
+    copy::<replication::SyncProgress<'_>>();
     copy::<Event<'_>>();
     copy::<Expected>();
     copy::<InlinePolicy>();
@@ -72,8 +77,8 @@ fn types_are_what_threads_and_copies_need() {
     cloned::<Decoder>();
     cloned::<CommandDecoder>();
     cloned::<Framer>();
-    cloned::<Commands<'_>>();
-    cloned::<Replies<'_>>();
+    cloned::<Frames<'_, Replies>>();
+    cloned::<Frames<'_, Requests>>();
     cloned::<Tokens<'_>>();
     cloned::<SyncDecoder>();
     copy::<EncodeError>();

@@ -36,7 +36,7 @@ proptest! {
         limits in generate::limits(),
         policy in prop_oneof![Just(InlinePolicy::Accept), Just(InlinePolicy::Refuse)],
     ) {
-        let decoder = CommandDecoder::with_limits(verdicts::limits(&limits), policy);
+        let decoder = CommandDecoder::with_limits(verdicts::limits(&limits)).with_inline_policy(policy);
         ways::agreed(&decoder, &stream.0, &sizes);
     }
 }

@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
-use zresp::{Annotated, Encode, Entries, Items, Protocol, Reply};
+use zresp::tree::{Annotated, Entries, Items};
+use zresp::{Encode, Protocol, Reply};
 
 fn wire(reply: &Reply) -> String {
     let wire = reply.to_wire(Protocol::Resp3).expect("a form on the wire");
@@ -102,20 +103,54 @@ fn arbitrary_trees_have_a_form_on_the_wire() {
         kinds.insert(format!("{:?}", tree.kind()));
         let wire = tree.to_wire(Protocol::Resp3).expect("a form on the wire");
         let frame = zresp::decode(&wire).expect("a valid reply").expect("a whole reply");
-        assert_eq!(frame.wire.len(), wire.len());
+        assert_eq!(frame.wire().len(), wire.len());
         assert_eq!(Reply::from(frame).to_wire(Protocol::Resp3).as_ref(), Ok(&wire));
     }
     assert_eq!(kinds.len(), 18, "{kinds:?}");
 }
 
 #[test]
-fn a_key_without_a_value_is_no_pair() {
-    let mut frame = zresp::decode(b"+OK\r\n").unwrap().expect("whole");
-    // Whoever puts other bytes in has them taken for validated.
-    frame.wire = b"%?\r\n+a\r\n:1\r\n+k\r\n.\r\n";
-    let Reply::Map(mut entries) = Reply::from(frame.to_frame()) else { panic!("a map") };
-    assert!(entries.remove(1).is_none());
+fn a_pair_is_removed_once_and_none_beyond_the_last() {
+    let mut entries: Entries = [("a", 1), ("k", 2)].into_iter().collect();
+    assert!(entries.remove(2).is_none());
     assert!(entries.remove(usize::MAX).is_none());
-    assert_eq!(entries.remove(0), Some((Reply::simple("a"), Reply::from(1))));
+    assert_eq!(entries.remove(0), Some((Reply::from("a"), Reply::from(1))));
+    assert_eq!(entries.remove(0), Some((Reply::from("k"), Reply::from(2))));
     assert!(entries.remove(0).is_none());
+}
+
+#[test]
+fn elements_and_pairs_are_changed_by_the_same_methods() {
+    let mut items: Items = [1, 3].into_iter().collect();
+    items.insert(1, 2);
+    items.insert(usize::MAX, "four");
+    items.extend([5]);
+    assert_eq!(items.len(), 5);
+    assert_eq!(items.remove(9), None);
+    assert_eq!(items.remove(3), Some(Reply::from("four")));
+    for item in &mut items {
+        *item = Reply::Null;
+    }
+    items.truncate(3);
+    assert_eq!((items.pop(), items.len()), (Some(Reply::Null), 2));
+    assert!((&items).into_iter().all(Reply::is_null));
+    items.clear();
+    assert!(items.is_empty());
+
+    let mut entries: Entries = [("a", 1), ("c", 3)].into_iter().collect();
+    entries.insert(1, "b", 2);
+    entries.insert(usize::MAX, "d", "four");
+    entries.extend([("e", 5)]);
+    assert_eq!((entries.len(), entries.iter().len()), (5, 5));
+    assert_eq!(entries.remove(9), None);
+    assert_eq!(entries.remove(3), Some((Reply::from("d"), Reply::from("four"))));
+    for (_, value) in &mut entries {
+        *value = Reply::Null;
+    }
+    entries.truncate(3);
+    assert_eq!((entries.pop(), entries.len()), (Some((Reply::from("c"), Reply::Null)), 2));
+    assert!((&entries).into_iter().rev().all(|(_, value)| value.is_null()));
+    entries.truncate(usize::MAX);
+    entries.clear();
+    assert!(entries.is_empty() && entries.pop().is_none());
 }

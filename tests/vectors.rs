@@ -74,7 +74,7 @@ fn decode(input: &[u8], cuts: &[usize]) -> Result<Verdict, Error> {
     let mut decoder = Decoder::new();
     for &end in cuts.iter().chain([&input.len()]) {
         if let Some(frame) = decoder.decode(&input[..end])? {
-            return Ok(Verdict::Complete(frame.wire.len()));
+            return Ok(Verdict::Complete(frame.wire().len()));
         }
     }
     Ok(Verdict::Incomplete)
@@ -89,7 +89,7 @@ fn decode_requests(input: &[u8], cuts: &[usize]) -> Result<Verdict, Error> {
             .decode(&input[at..end])
             .map_err(|error| Error { offset: error.offset + at, ..error })?
         {
-            at += request.wire.len();
+            at += request.wire().len();
         }
         at += decoder.take_skipped();
     }

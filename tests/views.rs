@@ -2,14 +2,15 @@
 
 use std::borrow::Cow;
 
-use zresp::{Decoded, Elements, Kind, Pairs, ReplyRef, Token};
+use zresp::view::{Elements, Pairs};
+use zresp::{Decoded, Kind, ReplyRef, Token};
 
 fn decode(frame: &[u8]) -> Decoded<'_> {
     zresp::decode(frame).unwrap().unwrap()
 }
 
 fn elements(frame: &[u8]) -> Elements<'_> {
-    decode(frame).reply.as_elements().unwrap()
+    decode(frame).reply().as_elements().unwrap()
 }
 
 /// A frame of each kind, and its `Debug` form.
@@ -49,7 +50,8 @@ const KINDS: [(&[u8], Kind, &str); 26] = [
 #[test]
 fn every_kind_is_told_and_shown() {
     for (frame, kind, debug) in KINDS {
-        let Decoded { reply, wire, .. } = decode(frame);
+        let decoded = decode(frame);
+        let (reply, wire) = (decoded.reply(), decoded.wire());
         assert_eq!(reply.kind(), kind, "{debug}");
         assert_eq!(wire, frame, "{debug}");
         assert_eq!(wire[0], kind.type_byte(), "{debug}");
@@ -64,15 +66,15 @@ fn replies_are_equal_exactly_when_their_values_are() {
     for (index, (left, ..)) in KINDS.iter().enumerate() {
         for (other, (right, ..)) in KINDS.iter().enumerate() {
             let same = index == other || debug(left) == debug(right);
-            assert_eq!(decode(left).reply == decode(right).reply, same, "{index} {other}");
+            assert_eq!(decode(left).reply() == decode(right).reply(), same, "{index} {other}");
         }
     }
-    assert_ne!(decode(b",nan\r\n").reply, decode(b",nan\r\n").reply);
+    assert_ne!(decode(b",nan\r\n").reply(), decode(b",nan\r\n").reply());
     assert_ne!(elements(b"*1\r\n:1\r\n").next(), elements(b"*1\r\n:2\r\n").next());
 }
 
 fn debug(frame: &[u8]) -> String {
-    format!("{:?}", decode(frame).reply)
+    format!("{:?}", decode(frame).reply())
 }
 
 #[test]
@@ -105,12 +107,12 @@ fn lengths_are_known_in_counted_aggregates() {
     assert_eq!(items.by_ref().count(), 2);
     assert!(items.is_empty());
 
-    let mut pairs = decode(b"%2\r\n+a\r\n:1\r\n+a\r\n:2\r\n").reply.as_pairs().unwrap();
+    let mut pairs = decode(b"%2\r\n+a\r\n:1\r\n+a\r\n:2\r\n").reply().as_pairs().unwrap();
     assert_eq!((pairs.len(), pairs.size_hint()), (Some(2), (2, Some(2))));
     let first = (ReplyRef::Simple(b"a"), ReplyRef::Integer(1));
     assert_eq!(pairs.next(), Some(first), "duplicates are kept, in order");
     assert_eq!(pairs.len(), Some(1));
-    assert_eq!(pairs.annotated().next().unwrap().1.wire, b":2\r\n");
+    assert_eq!(pairs.annotated().next().unwrap().1.wire(), b":2\r\n");
 }
 
 #[test]
@@ -136,12 +138,12 @@ fn elements_have_their_own_wire_bytes() {
         [b"*6\r\n".as_slice(), &wires.concat()].concat(),
         [b"~?\r\n".as_slice(), &wires.concat(), b".\r\n"].concat(),
     ] {
-        let seen: Vec<_> = elements(&frame).annotated().map(|element| element.wire).collect();
+        let seen: Vec<_> = elements(&frame).annotated().map(|element| element.wire()).collect();
         assert_eq!(seen, wires);
         assert_eq!(elements(&frame).wire(), wires.concat());
         // What was cut out is a frame of its own.
         for element in elements(&frame).annotated() {
-            assert_eq!(decode(element.wire).reply, element.reply);
+            assert_eq!(decode(element.wire()).reply(), element.reply());
         }
     }
 }
@@ -151,23 +153,23 @@ fn attributes_are_stepped_over_or_given() {
     let frame =
         b"|1\r\n+a\r\n:1\r\n|2\r\n+b\r\n|1\r\n+x\r\n_\r\n:2\r\n+c\r\n:3\r\n*1\r\n|0\r\n+v\r\n";
     let decoded = decode(frame);
-    assert_eq!(decoded.wire, frame);
+    assert_eq!(decoded.wire(), frame);
     let pairs: Vec<_> = decoded
-        .attributes
+        .attributes()
         .iter()
         .map(|(key, value)| (key.as_str().unwrap(), value.as_i64().unwrap()))
         .collect();
     assert_eq!(pairs, [("a", 1), ("b", 2), ("c", 3)]);
-    let (_, nested) = decoded.attributes.annotated().nth(1).unwrap();
-    assert_eq!(nested.attributes.iter().count(), 1, "an attribute inside an attribute");
-    assert_eq!(decoded.attributes.wire().len() + b"*1\r\n|0\r\n+v\r\n".len(), frame.len());
+    let (_, nested) = decoded.attributes().annotated().nth(1).unwrap();
+    assert_eq!(nested.attributes().iter().count(), 1, "an attribute inside an attribute");
+    assert_eq!(decoded.attributes().wire().len() + b"*1\r\n|0\r\n+v\r\n".len(), frame.len());
 
-    let mut items = decoded.reply.as_elements().unwrap();
+    let mut items = decoded.reply().as_elements().unwrap();
     let element = items.annotated().next().unwrap();
-    assert!(!element.attributes.is_empty(), "an attribute without pairs is one");
-    assert_eq!(element.attributes.iter().count(), 0);
+    assert!(!element.attributes().is_empty(), "an attribute without pairs is one");
+    assert_eq!(element.attributes().iter().count(), 0);
     assert_eq!(items.next(), Some(ReplyRef::Simple(b"v")));
-    assert!(decode(b"+v\r\n").attributes.is_empty());
+    assert!(decode(b"+v\r\n").attributes().is_empty());
 }
 
 #[test]
@@ -177,7 +179,7 @@ fn a_streamed_string_is_its_chunks_or_one_string() {
         (b"$?\r\n;3\r\na\r\n\r\n;0\r\n", &[b"a\r\n"], true),
         (b"$?\r\n;2\r\nab\r\n;1\r\nc\r\n;0\r\n", &[b"ab", b"c"], false),
     ] {
-        let reply = decode(frame).reply;
+        let reply = decode(frame).reply();
         let ReplyRef::Streamed(seen) = reply else { panic!("{reply:?}") };
         assert_eq!(seen.collect::<Vec<_>>(), chunks);
         assert_eq!(seen.to_bytes(), chunks.concat());
@@ -206,7 +208,7 @@ fn tokens_are_the_whole_frame_in_order() {
         Token::Scalar(ReplyRef::Simple(b"v")),
         Token::Close(Kind::Attribute),
     ];
-    assert_eq!(decode(frame).reply.tokens().collect::<Vec<_>>(), array);
+    assert_eq!(decode(frame).reply().tokens().collect::<Vec<_>>(), array);
     let whole: Vec<_> = attribute.into_iter().chain(array).collect();
     assert_eq!(decode(frame).tokens().collect::<Vec<_>>(), whole);
     assert_eq!(
@@ -217,7 +219,7 @@ fn tokens_are_the_whole_frame_in_order() {
 
 #[test]
 fn conversions_accept_what_servers_send_in_either_protocol() {
-    let of = |frame: &'static [u8]| decode(frame).reply;
+    let of = |frame: &'static [u8]| decode(frame).reply();
     assert_eq!(i64::try_from(of(b":-5\r\n")), Ok(-5));
     assert_eq!(i64::try_from(of(b"$2\r\n-5\r\n")), Ok(-5));
     assert_eq!(u8::try_from(of(b":255\r\n")), Ok(255));
@@ -248,7 +250,7 @@ fn conversions_accept_what_servers_send_in_either_protocol() {
 
 #[test]
 fn a_conversion_that_fails_names_what_was_expected_and_what_came() {
-    let of = |frame: &'static [u8]| decode(frame).reply;
+    let of = |frame: &'static [u8]| decode(frame).reply();
     let cases = [
         (of(b"*0\r\n").as_bytes().unwrap_err(), "expected a string, found an array"),
         (of(b"-ERR\r\n").as_str().unwrap_err(), "error reply: ERR"),
@@ -298,7 +300,7 @@ fn a_conversion_that_fails_names_what_was_expected_and_what_came() {
 fn all_frames_of_a_buffer_come_one_after_the_other() {
     let stream = b"+OK\r\n:1\r\n*1\r\n_\r\n";
     let mut replies = zresp::replies(stream);
-    let wires: Vec<_> = replies.by_ref().map(|frame| frame.unwrap().wire).collect();
+    let wires: Vec<_> = replies.by_ref().map(|frame| frame.unwrap().wire()).collect();
     assert_eq!(wires.concat(), stream);
     assert_eq!((replies.rest(), replies.offset()), (b"".as_slice(), stream.len()));
     assert!(replies.next().is_none());

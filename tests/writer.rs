@@ -5,9 +5,8 @@
 use bytes::BytesMut;
 use proptest::collection::vec;
 use proptest::prelude::*;
-use zresp::{
-    Annotated, Encode, EncodeError, Entries, Items, Kind, Protocol, Reply, ReplyRef, ReplyWriter,
-};
+use zresp::tree::{Annotated, Entries, Items};
+use zresp::{Encode, EncodeError, Kind, Protocol, Reply, ReplyRef, ReplyWriter};
 use zresp_testing::generate;
 
 const PROTOCOLS: [Protocol; 2] = [Protocol::Resp2, Protocol::Resp3];
@@ -79,7 +78,7 @@ fn write(
             writer.close()?;
         }
         Reply::Map(entries) => {
-            for (key, value) in entries.iter() {
+            for (key, value) in entries {
                 write(writer, key, ways)?;
                 write(writer, value, ways)?;
             }

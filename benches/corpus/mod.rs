@@ -69,12 +69,39 @@ impl Corpus {
         let frames = zresp::replies(&self.bytes).map(|frame| frame.expect("a valid corpus"));
         frames
             .map(|frame| {
-                let end = start + frame.wire.len();
+                let end = start + frame.wire().len();
                 std::mem::replace(&mut start, end)..end
             })
             .collect()
     }
 }
+
+/// The names of [`all`] corpora, in their order.
+pub const NAMES: [&str; 20] = [
+    "command/get",
+    "command/set",
+    "command/get-key16",
+    "line/ok",
+    "line/error",
+    "integer/mixed",
+    "integer/flags",
+    "double/mixed",
+    "bulk/00000b",
+    "bulk/00008b",
+    "bulk/00032b",
+    "bulk/00256b",
+    "bulk/0-63b",
+    "bulk/0-2000b",
+    "bulk/1mib",
+    "list/equal",
+    "list/mixed",
+    "map/20-fields",
+    "stream/entries",
+    "session/resp3",
+];
+
+/// The names of [`requests`], in their order.
+pub const REQUEST_NAMES: [&str; 2] = ["get-key16", "set-short"];
 
 /// All the corpora: 20 KB to 1 MB each, but for the values of 1 MiB.
 pub fn all() -> Vec<Corpus> {

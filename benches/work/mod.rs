@@ -12,9 +12,9 @@ pub fn decode(mut rest: &[u8]) -> usize {
     let mut decoder = Decoder::new();
     let mut frames = 0;
     while let Ok(Some(frame)) = decoder.decode(rest) {
-        black_box((frame.wire.as_ptr(), frame.reply.kind()));
+        black_box((frame.wire().as_ptr(), frame.reply().kind()));
         frames += 1;
-        rest = &rest[frame.wire.len()..];
+        rest = &rest[frame.wire().len()..];
     }
     frames
 }
@@ -25,9 +25,9 @@ pub fn read(mut rest: &[u8]) -> usize {
     let mut frames = 0;
     while let Ok(Some(frame)) = decoder.decode(rest) {
         // By reference: a copy of a view that has just been written stalls.
-        black_box(weight(&frame.reply));
+        black_box(weight(&frame.reply()));
         frames += 1;
-        rest = &rest[frame.wire.len()..];
+        rest = &rest[frame.wire().len()..];
     }
     frames
 }
@@ -48,7 +48,7 @@ pub fn tokens(mut rest: &[u8]) -> usize {
         }
         black_box(sum);
         frames += 1;
-        rest = &rest[frame.wire.len()..];
+        rest = &rest[frame.wire().len()..];
     }
     frames
 }
@@ -63,9 +63,9 @@ pub fn chunked(bytes: &[u8], size: usize) -> usize {
     while arrived < bytes.len() {
         arrived = (arrived + size).min(bytes.len());
         while let Ok(Some(frame)) = decoder.decode(&bytes[at..arrived]) {
-            black_box((frame.wire.as_ptr(), frame.reply.kind()));
+            black_box((frame.wire().as_ptr(), frame.reply().kind()));
             frames += 1;
-            at += frame.wire.len();
+            at += frame.wire().len();
         }
     }
     frames

@@ -14,8 +14,8 @@ pub fn decode(buffer: &mut BytesMut, bytes: &[u8]) -> usize {
     let mut decoder = Decoder::new();
     let mut frames = 0;
     while let Ok(Some(frame)) = decoder.decode(buffer) {
-        black_box((frame.wire.as_ptr(), frame.reply.kind()));
-        let size = frame.wire.len();
+        black_box((frame.wire().as_ptr(), frame.reply().kind()));
+        let size = frame.wire().len();
         buffer.advance(size);
         frames += 1;
     }
@@ -51,7 +51,7 @@ pub fn copies(mut rest: &[u8]) -> usize {
     let mut decoder = Decoder::new();
     let mut frames = 0;
     while let Ok(Some(frame)) = decoder.decode(rest) {
-        let size = frame.wire.len();
+        let size = frame.wire().len();
         black_box::<&Reply>(&Reply::from(frame));
         rest = &rest[size..];
         frames += 1;
@@ -70,7 +70,7 @@ pub fn downgrade(mut rest: &[u8], out: &mut Vec<u8>) -> usize {
         }
         black_box::<&[u8]>(out);
         frames += 1;
-        rest = &rest[frame.wire.len()..];
+        rest = &rest[frame.wire().len()..];
     }
     frames
 }

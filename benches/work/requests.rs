@@ -12,10 +12,10 @@ pub fn decode(mut rest: &[u8]) -> usize {
     let mut decoder = CommandDecoder::new();
     let mut requests = 0;
     while let Ok(Some(request)) = decoder.decode(rest) {
-        let Command::Array(command) = request.command else { return 0 };
+        let Command::Array(command) = request.command() else { return 0 };
         black_box((command.name().as_ptr(), command.len()));
         requests += 1;
-        rest = &rest[request.wire.len()..];
+        rest = &rest[request.wire().len()..];
     }
     requests
 }
@@ -28,12 +28,12 @@ pub fn route(mut rest: &[u8]) -> usize {
     let mut decoder = CommandDecoder::new();
     let mut requests = 0;
     while let Ok(Some(request)) = decoder.decode(rest) {
-        let Command::Array(command) = request.command else { return 0 };
+        let Command::Array(command) = request.command() else { return 0 };
         for key in commands::keys(&command).into_iter().flatten() {
             black_box(key_slot(key.key));
         }
         requests += 1;
-        rest = &rest[request.wire.len()..];
+        rest = &rest[request.wire().len()..];
     }
     requests
 }
@@ -46,12 +46,12 @@ pub fn route_known(mut rest: &[u8]) -> usize {
     let mut decoder = CommandDecoder::new();
     let mut requests = 0;
     while let Ok(Some(request)) = decoder.decode(rest) {
-        let Command::Array(command) = request.command else { return 0 };
+        let Command::Array(command) = request.command() else { return 0 };
         if command.is("GET") || command.is("SET") {
             black_box(command.arg(1).map(key_slot));
         }
         requests += 1;
-        rest = &rest[request.wire.len()..];
+        rest = &rest[request.wire().len()..];
     }
     requests
 }

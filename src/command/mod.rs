@@ -2,6 +2,7 @@
 
 mod args;
 mod inline;
+mod partial;
 
 use alloc::borrow::Cow;
 use core::fmt;
@@ -9,19 +10,58 @@ use core::ops::Range;
 
 use crate::escape;
 use crate::lex::{integer, line, word};
+use crate::validate::Bounds;
 
 pub use args::{ArgIndex, Args};
 pub use inline::{InlineArgs, InlineCommand};
+pub use partial::PartialCommand;
 
 /// A request: a command, and the bytes that it took.
 #[derive(Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
 pub struct Request<'a> {
-    /// The command.
-    pub command: Command<'a>,
-    /// The bytes of the command and of what was skipped in front of it, empty lines and empty
+    command: Command<'a>,
+    wire: &'a [u8],
+}
+
+impl<'a> Request<'a> {
+    /// Returns the command.
+    #[must_use]
+    #[inline(always)]
+    pub const fn command(&self) -> Command<'a> {
+        self.command
+    }
+
+    /// Returns the bytes of the command and of what was skipped before it, empty lines and empty
     /// arrays: move on by its length. The bytes to forward are those of the command.
-    pub wire: &'a [u8],
+    #[must_use]
+    #[inline(always)]
+    pub const fn wire(&self) -> &'a [u8] {
+        self.wire
+    }
+
+    /// Views the validated request that `buf` begins with; `None` if the bytes have changed since.
+    pub(crate) fn read(buf: &'a [u8], Bounds { len, value_at }: Bounds) -> Option<Self> {
+        let wire = buf.get(..len)?;
+        let command = match wire.get(value_at..)? {
+            array @ [b'*', ..] => Command::Array(CommandRef::read(array)),
+            line => Command::Inline(InlineCommand::new(line)),
+        };
+        Some(Self { command, wire })
+    }
+
+    /// A command of `len` arguments that is an array with a header of `header` bytes.
+    #[inline(always)]
+    pub(crate) fn array(wire: &'a [u8], header: usize, len: u32) -> Self {
+        Self { command: Command::Array(CommandRef::new(wire, header, len)), wire }
+    }
+
+    /// The same request, put together again from its parts, so that the compiler keeps what the fast
+    /// path of a decoder has made in registers.
+    #[inline(always)]
+    pub(crate) const fn rebuilt(self) -> Self {
+        let Self { command, wire } = self;
+        Self { command, wire }
+    }
 }
 
 /// A command in one of its two forms.
@@ -114,8 +154,8 @@ impl<'a> CommandRef<'a> {
     /// Returns whether this is the name of the command, in any letter case.
     ///
     /// ```
-    /// let request = zresp::commands(b"*1\r\n$4\r\nPing\r\n").next().expect("a request")?;
-    /// let zresp::Command::Array(command) = request.command else { panic!() };
+    /// let request = zresp::requests(b"*1\r\n$4\r\nPing\r\n").next().expect("a request")?;
+    /// let zresp::Command::Array(command) = request.command() else { panic!() };
     /// assert!(command.is("PING"));
     /// # Ok::<(), zresp::Error>(())
     /// ```
@@ -155,8 +195,8 @@ impl<'a> CommandRef<'a> {
     /// Returns all arguments for access in constant time. For up to eight, nothing is allocated.
     ///
     /// ```
-    /// let request = zresp::commands(b"*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$1\r\nv\r\n").next().expect("one")?;
-    /// let zresp::Command::Array(command) = request.command else { panic!() };
+    /// let request = zresp::requests(b"*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$1\r\nv\r\n").next().expect("one")?;
+    /// let zresp::Command::Array(command) = request.command() else { panic!() };
     /// let args = command.index();
     /// assert_eq!((args.len(), args[2]), (3, b"v".as_slice()));
     /// if let [b"SET", key, value, options @ ..] = &args[..] {
@@ -184,7 +224,6 @@ impl<'a> CommandRef<'a> {
     }
 }
 
-/// The arguments, as many and as much of each as is readable.
 impl fmt::Debug for Request<'_> {
     /// Writes the command, of which the wire bytes are another form.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -192,6 +231,7 @@ impl fmt::Debug for Request<'_> {
     }
 }
 
+/// The arguments, as many and as much of each as is readable.
 impl fmt::Debug for CommandRef<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         escape::list("CommandRef", self.args(), f)

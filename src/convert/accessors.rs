@@ -146,7 +146,7 @@ impl<'a> ReplyRef<'a> {
     ///
     /// ```
     /// let frame = zresp::decode(b"-WRONGTYPE no list\r\n")?.expect("a whole frame");
-    /// assert_eq!(frame.reply.error_code(), Some(b"WRONGTYPE".as_slice()));
+    /// assert_eq!(frame.reply().error_code(), Some(b"WRONGTYPE".as_slice()));
     /// # Ok::<(), zresp::Error>(())
     /// ```
     #[must_use]
@@ -160,7 +160,7 @@ impl<'a> ReplyRef<'a> {
     ///
     /// ```
     /// let frame = zresp::decode(b"-WRONGTYPE no list\r\n")?.expect("a whole frame");
-    /// assert_eq!(frame.reply.into_result(), Err(b"WRONGTYPE no list".as_slice()));
+    /// assert_eq!(frame.reply().into_result(), Err(b"WRONGTYPE no list".as_slice()));
     /// # Ok::<(), zresp::Error>(())
     /// ```
     ///
@@ -177,7 +177,7 @@ impl<'a> ReplyRef<'a> {
     ///
     /// ```
     /// let frame = zresp::decode(b"*2\r\n$1\r\n7\r\n$-1\r\n")?.expect("a whole frame");
-    /// let values = frame.reply.as_elements().expect("an array");
+    /// let values = frame.reply().as_elements().expect("an array");
     /// let values: Result<Vec<Option<u32>>, _> =
     ///     values.map(|value| value.non_null().map(u32::try_from).transpose()).collect();
     /// assert_eq!(values, Ok(vec![Some(7), None]));

@@ -17,7 +17,7 @@ use crate::view::ReplyRef;
 /// use std::collections::BTreeMap;
 ///
 /// let frame = zresp::decode(b"*1\r\n%1\r\n+count\r\n+many\r\n")?.expect("a whole frame");
-/// let error = frame.reply.to::<Vec<BTreeMap<String, u32>>>().unwrap_err();
+/// let error = frame.reply().to::<Vec<BTreeMap<String, u32>>>().unwrap_err();
 /// assert_eq!(
 ///     error.to_string(),
 ///     "expected an unsigned integer of 32 bits, found a simple string that is not one \

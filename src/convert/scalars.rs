@@ -60,19 +60,19 @@ use super::{ConversionError, Place};
 /// }
 ///
 /// let frame = zresp::decode(b"*2\r\n+master\r\n+king\r\n")?.expect("a whole frame");
-/// let error = frame.reply.to::<Vec<Role>>().unwrap_err();
+/// let error = frame.reply().to::<Vec<Role>>().unwrap_err();
 /// assert_eq!(error.to_string(), "expected a role, found \"king\" at element 1");
 /// # Ok::<(), zresp::Error>(())
 /// ```
 ///
 /// ```
 /// let frame = zresp::decode(b"*2\r\n*2\r\n$3\r\nada\r\n,1.5\r\n*2\r\n$3\r\nbob\r\n,2\r\n")?;
-/// let scores: Vec<(&str, f64)> = frame.expect("a whole frame").reply.to()?;
+/// let scores: Vec<(&str, f64)> = frame.expect("a whole frame").reply().to()?;
 /// assert_eq!(scores, [("ada", 1.5), ("bob", 2.0)]);
 ///
 /// // The same from the flat array of RESP2.
 /// let frame = zresp::decode(b"*4\r\n$3\r\nada\r\n$3\r\n1.5\r\n$3\r\nbob\r\n$1\r\n2\r\n")?;
-/// assert_eq!(frame.expect("a whole frame").reply.to::<Vec<(&str, f64)>>()?, scores);
+/// assert_eq!(frame.expect("a whole frame").reply().to::<Vec<(&str, f64)>>()?, scores);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub trait FromReply<'a>: Sized {
@@ -257,7 +257,7 @@ impl<'a, T: FromReply<'a>> FromReply<'a> for Result<T, ErrorReply> {
 /// use zresp::ErrorReply;
 ///
 /// let frame = zresp::decode(b"*2\r\n:1\r\n-WRONGTYPE no list\r\n")?.expect("a whole frame");
-/// let results: Vec<Result<i64, ErrorReply>> = frame.reply.to()?;
+/// let results: Vec<Result<i64, ErrorReply>> = frame.reply().to()?;
 /// assert_eq!(results[0], Ok(1));
 /// assert_eq!(results[1].as_ref().unwrap_err().code(), b"WRONGTYPE");
 /// # Ok::<(), Box<dyn std::error::Error>>(())

@@ -29,6 +29,6 @@ impl Reply {
         let unwritable = || ConversionError::value("a reply with a form on the wire", self.kind());
         let wire = self.to_wire(Protocol::Resp3).map_err(|_| unwritable())?;
         let frame = Decoder::with_limits(Limits::none()).decode(&wire).ok().flatten();
-        frame.ok_or_else(unwritable)?.reply.to()
+        frame.ok_or_else(unwritable)?.reply().to()
     }
 }

@@ -38,12 +38,12 @@
 //!     b"%2\r\n$4\r\nname\r\n$3\r\nada\r\n$5\r\nlevel\r\n$2\r\n37\r\n",
 //! ] {
 //!     let frame = zresp::decode(wire)?.expect("a whole frame");
-//!     let player: Player<'_> = zresp::de::from_reply(frame.reply)?;
+//!     let player: Player<'_> = zresp::de::from_reply(frame.reply())?;
 //!     assert_eq!((player.name, player.level, player.guild), ("ada", 37, None));
 //! }
 //!
 //! let frame = zresp::decode(b"*2\r\n$5\r\nlevel\r\n$4\r\nhigh\r\n")?.expect("a whole frame");
-//! let error = zresp::de::from_reply::<Player<'_>>(frame.reply).err().expect("no number");
+//! let error = zresp::de::from_reply::<Player<'_>>(frame.reply()).err().expect("no number");
 //! assert_eq!(
 //!     error.to_string(),
 //!     "expected an integer from 0 to 255, found a bulk string that is not one at field \"level\"",

@@ -2,18 +2,21 @@
 
 use core::fmt;
 
-use crate::decode::CommandDecoder;
-use crate::decode::{self, Decoder};
 use crate::error::Error;
 use crate::kind::Kind;
 use crate::limits::{InlinePolicy, Limits};
-use crate::validate::{Grammar, Scanner};
+use crate::validate::{Grammar, Stopped, Validator};
+
+use super::decoder::FrameDecoder;
+use super::direction::Direction;
+use super::{command, reply};
 
 /// Finds where frames end in bytes that the caller passes on and forgets: cut-through.
 ///
-/// A [`Decoder`] has its caller keep an unfinished frame, for it gives views of it. A framer gives
-/// boundaries alone and keeps no bytes: of a value of half a gigabyte each piece can be forwarded as it
-/// arrives, in constant memory. Its verdicts are those of the decoders, wherever the bytes are cut.
+/// A [`Decoder`](crate::Decoder) makes its caller keep an unfinished frame, because it gives views of
+/// it. A framer gives only boundaries and keeps no bytes: each piece of a value of half a gigabyte can
+/// be forwarded as it arrives, in constant memory. Its verdicts are those of the decoders, wherever the
+/// bytes are cut.
 ///
 /// ```
 /// use zresp::{Framer, Kind, Limits};
@@ -35,9 +38,11 @@ use crate::validate::{Grammar, Scanner};
 /// assert_eq!((ends, clients[1].as_slice()), (2, b"-ERR no such key\r\n".as_slice()));
 /// # Ok::<(), zresp::Error>(())
 /// ```
+#[doc(alias = "proxy")]
+#[doc(alias = "frame boundaries")]
 #[derive(Clone)]
 pub struct Framer {
-    scanner: Scanner,
+    validator: Validator,
     /// The type byte of the frame in progress, once its value has begun.
     type_byte: Option<u8>,
 }
@@ -46,18 +51,19 @@ pub struct Framer {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Progress {
-    /// How many bytes of the chunk, from its front, belong to the frame: all, if it goes on behind them.
+    /// How many bytes at the front of the chunk belong to the frame: all of them, if it goes on in the
+    /// next chunk.
     pub taken: usize,
     /// Whether the frame ends with them. The next call is for the next frame.
     pub is_complete: bool,
-    /// The byte that the frame's value begins with: `-` of an error and `>` of a push. `None` in front of
-    /// it, where there are attributes, and for an inline command.
+    /// The byte that the frame's value begins with: `-` for an error, `>` for a push. `None` until that
+    /// byte has come, while attributes are read, and for an inline command.
     pub type_byte: Option<u8>,
 }
 
 impl Progress {
-    /// Returns the kind of the frame, as its type byte tells it: nulls and streamed strings are `Bulk` or
-    /// `Array`. `None` in front of that byte, and for an inline command.
+    /// Returns the kind of the frame as its type byte tells it: nulls and streamed strings are `Bulk` or
+    /// `Array`. `None` until that byte has come, and for an inline command.
     #[must_use]
     pub const fn kind(&self) -> Option<Kind> {
         match self.type_byte {
@@ -71,59 +77,84 @@ impl Framer {
     /// Returns a framer of replies.
     #[must_use]
     pub fn replies(limits: Limits) -> Self {
-        Self { scanner: Scanner::new(limits), type_byte: None }
+        Self { validator: Validator::replies(limits), type_byte: None }
     }
 
-    /// Returns a framer of requests, which are commands and what servers skip in front of them: empty
-    /// lines and empty arrays, which do no harm if they are forwarded.
+    /// Returns a framer of requests that accepts inline commands. A request has with it what servers
+    /// skip before a command: empty lines and empty arrays, which do no harm when they are forwarded.
     #[must_use]
-    pub fn commands(limits: Limits, policy: InlinePolicy) -> Self {
-        Self { scanner: Scanner::requests(limits, policy), type_byte: None }
+    pub fn requests(limits: Limits) -> Self {
+        Self { validator: Validator::requests(limits), type_byte: None }
+    }
+
+    /// Returns the framer of requests with this policy for inline commands. For replies it has no
+    /// meaning and changes nothing.
+    #[must_use]
+    pub fn with_inline_policy(mut self, policy: InlinePolicy) -> Self {
+        if self.validator.grammar() != Grammar::Replies {
+            self.validator.set_policy(policy);
+        }
+        self
     }
 
     /// Returns how many bytes of the chunk belong to the frame in progress, and whether it ends there.
     ///
-    /// Chunks are given once, one behind the other; what was not taken begins the next one.
+    /// Give each byte once, in order; the next chunk begins with what was not taken.
     ///
     /// # Errors
     /// Input that no frame could have, or that exceeds a limit, with the offset from the frame's first
-    /// byte; the bytes in front of it in the chunk were fine. Every further call returns the same error,
-    /// until [`reset`](Self::reset).
+    /// byte; the bytes of the chunk before that offset were fine. Every further call returns the same
+    /// error until [`reset`](Self::reset).
     #[inline]
     pub fn advance(&mut self, chunk: &[u8]) -> Result<Progress, Error> {
-        let before = self.scanner.offset();
-        if before == 0 {
-            if let Some(taken) = self.whole_frame(chunk) {
-                // The frames that are found so have neither attributes nor another form.
-                let type_byte = chunk.first().copied();
-                return Ok(Progress { taken, is_complete: true, type_byte });
-            }
+        let before = self.validator.offset();
+        if before > 0 {
+            return self.advance_slow(chunk, before);
         }
-        self.advance_slow(chunk, before)
+        match self.fast(chunk) {
+            Ok(taken) => {
+                // Such a frame has no attributes, and is not an inline command.
+                let type_byte = chunk.first().copied();
+                Ok(Progress { taken, is_complete: true, type_byte })
+            }
+            Err(Stopped::Begun) => self.advance_slow(chunk, 0),
+            Err(Stopped::NotMine) => self.advance_new(chunk),
+        }
     }
 
     /// The size of the frame that the chunk begins with, if it is of a frequent kind and whole.
     #[inline(always)]
-    fn whole_frame(&mut self, chunk: &[u8]) -> Option<usize> {
-        if let Some(alike) = self.scanner.frame_alike(chunk) {
-            return Some(alike.wire.len());
+    fn fast(&mut self, chunk: &[u8]) -> Result<usize, Stopped> {
+        if let Some(alike) = self.validator.frame_alike(chunk) {
+            return Ok(alike.wire.len());
         }
-        let visible = self.scanner.visible(chunk);
-        match self.scanner.grammar() {
-            Grammar::Replies => Some(decode::whole_frame(&mut self.scanner, visible)?.wire.len()),
-            Grammar::Requests(_) => Some(self.scanner.command(visible)?.size()),
+        match self.validator.grammar() {
+            Grammar::Replies => {
+                reply::fast(&mut self.validator, chunk).map(|frame| frame.wire().len())
+            }
+            Grammar::Requests(_) => {
+                command::fast(&mut self.validator, chunk).map(|request| request.wire().len())
+            }
         }
     }
 
-    /// Goes on inside a frame: `before` bytes of it came before the chunk.
+    /// Begins a frame that is cut, rare or wrong.
+    #[inline(never)]
+    fn advance_new(&mut self, chunk: &[u8]) -> Result<Progress, Error> {
+        if self.validator.begin_bulk(chunk) {
+            self.type_byte = Some(b'$');
+            return Ok(Progress { taken: chunk.len(), is_complete: false, type_byte: Some(b'$') });
+        }
+        self.advance_slow(chunk, 0)
+    }
+
+    /// Goes on inside a frame. `before` bytes of it came before the chunk; the fast path may have
+    /// examined more. Out of line, so that only the fast path is inlined into the caller's loop.
     #[inline(never)]
     fn advance_slow(&mut self, chunk: &[u8], before: usize) -> Result<Progress, Error> {
-        let is_begun = self.scanner.is_between_frames() && self.scanner.begin_bulk(chunk);
-        let seen = self.scanner.offset() - before;
-        let end = match chunk.get(seen..) {
-            Some(rest) if !is_begun => self.scanner.advance(rest)?.map(|end| seen + end),
-            _ => None,
-        };
+        let seen = self.validator.offset() - before;
+        let unseen = chunk.get(seen..).unwrap_or_default();
+        let end = self.validator.advance(unseen)?.map(|end| seen + end);
         let taken = end.unwrap_or(chunk.len());
         self.see(chunk.get(..taken).unwrap_or_default(), before);
         let type_byte = self.type_byte;
@@ -133,11 +164,12 @@ impl Framer {
         Ok(Progress { taken, is_complete: end.is_some(), type_byte })
     }
 
-    /// Learns the type byte of the frame, if it is among these bytes, in front of which it has `before`.
+    /// Learns the type byte of the frame, if it is among these bytes; `before` bytes of the frame came
+    /// before them.
     fn see(&mut self, bytes: &[u8], before: usize) {
-        if let Some(place) = self.scanner.value_at().checked_sub(before) {
-            self.type_byte = match (bytes.get(place).copied(), self.scanner.grammar()) {
-                // Of an attribute it is told only what it annotates.
+        if let Some(place) = self.validator.value_at().checked_sub(before) {
+            self.type_byte = match (bytes.get(place).copied(), self.validator.grammar()) {
+                // An attribute has the kind of the value that it annotates.
                 (Some(b'|'), _) => None,
                 (Some(byte), Grammar::Requests(_)) if byte != b'*' => None,
                 (byte, _) => byte,
@@ -145,67 +177,47 @@ impl Framer {
         }
     }
 
-    /// Returns the smallest number of further bytes that can complete the frame; exact inside a payload,
-    /// and 0 after an error. It takes time in the depth of nesting.
+    /// Returns the smallest number of further bytes that can complete the frame: exact inside a
+    /// payload, and 0 after an error. It takes time linear in the depth of nesting.
     #[must_use]
     pub fn needed(&self) -> usize {
-        self.scanner.needed()
+        self.validator.needed()
     }
 
-    /// Returns whether an end of the stream here cuts no frame: whether nothing has been seen since the last
-    /// one ended, or only empty lines and empty arrays, which are taken with the request behind them.
+    /// Returns whether the stream may end here without cutting a frame: nothing has been seen since the
+    /// last one ended, or only empty lines and empty arrays, which belong to the next request.
     #[must_use]
     pub const fn is_between_frames(&self) -> bool {
-        self.scanner.is_at_start()
+        self.validator.is_at_start()
     }
 
-    /// Returns the limits.
+    /// Returns the limits that were set last.
     #[must_use]
     pub const fn limits(&self) -> Limits {
-        *self.scanner.limits()
+        self.validator.limits_set()
     }
 
-    /// Sets the limits for all that follows, the rest of a frame in progress included. A length of which
-    /// digits have come was judged by the old ones.
+    /// Sets the limits from the next frame on. A frame in progress keeps the limits that it began
+    /// with.
     pub fn set_limits(&mut self, limits: Limits) {
-        self.scanner.set_limits(limits);
+        self.validator.set_limits(limits);
     }
 
     /// Forgets the frame in progress, or the error that ended it.
     pub fn reset(&mut self) {
-        self.scanner.reset();
+        self.validator.reset();
         self.type_byte = None;
     }
-
-    /// A framer of the frame that a decoder is in the middle of.
-    fn of_scanner(scanner: &mut Scanner, seen: &[u8]) -> Self {
-        let mut framer = Self { scanner: scanner.clone(), type_byte: None };
-        framer.see(seen, 0);
-        scanner.reset();
-        framer
-    }
 }
 
-impl Decoder {
-    /// Returns a framer for the rest of the frame in progress, and forgets the frame.
+impl<D: Direction> FrameDecoder<D> {
+    /// Returns a framer for the rest of the frame in progress, and forgets the frame: the name and the
+    /// key of a command are known by then, and its value can be forwarded as it arrives.
     ///
-    /// `buf` is that of the last call of [`decode`](Self::decode), which has returned `None`: all of it
-    /// belongs to the frame and can be forwarded, and what comes behind it goes to the framer, until that
-    /// says that the frame is complete. Then the decoder goes on. An error that has ended the frame goes to the
-    /// framer, too.
-    #[must_use]
-    pub fn take_framer(&mut self, buf: &[u8]) -> Framer {
-        Framer::of_scanner(self.scanner(), buf)
-    }
-}
-
-impl CommandDecoder {
-    /// Returns a framer for the rest of the command in progress, and forgets the command: its name and
-    /// its key are known by [`partial`](Self::partial), and the value can be forwarded as it arrives.
-    ///
-    /// `buf` is that of the last call of [`decode`](Self::decode), which has returned `None`: all of it
-    /// belongs to the command, what is skipped in front of it included. An error that has ended the request
-    /// goes to the framer, too.
+    /// `buf` is that of the last call of [`decode`](Self::decode), which has returned `None`. All of it
+    /// belongs to the frame and can be forwarded, with what is skipped before a command. What comes
+    /// next goes to the framer, until it says that the frame is complete; then the decoder goes on. An
+    /// error that has ended the frame goes to the framer, too.
     ///
     /// ```
     /// use zresp::CommandDecoder;
@@ -214,7 +226,7 @@ impl CommandDecoder {
     /// let begun = b"*3\r\n$3\r\nSET\r\n$3\r\nkey\r\n$1000000\r\nvalue";
     /// assert!(decoder.decode(begun)?.is_none());
     /// let key = decoder.partial(begun).and_then(|command| command.arg(1));
-    /// assert_eq!(key, Some(b"key".as_slice())); // it says where to
+    /// assert_eq!(key, Some(b"key".as_slice())); // choose the upstream by it
     ///
     /// let mut framer = decoder.take_framer(begun);
     /// assert!(!framer.advance(&[b'x'; 999_995])?.is_complete);
@@ -225,14 +237,17 @@ impl CommandDecoder {
     /// ```
     #[must_use]
     pub fn take_framer(&mut self, buf: &[u8]) -> Framer {
-        Framer::of_scanner(self.scanner(), buf)
+        let mut framer = Framer { validator: self.validator.clone(), type_byte: None };
+        framer.see(buf, 0);
+        self.validator.reset();
+        framer
     }
 }
 
 impl fmt::Debug for Framer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Framer")
-            .field("examined", &self.scanner.offset())
+            .field("examined", &self.validator.offset())
             .field("needed", &self.needed())
             .finish_non_exhaustive()
     }

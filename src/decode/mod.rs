@@ -1,14 +1,17 @@
 //! Bytes in; views, boundaries or events out.
 
 mod command;
+mod decoder;
+mod direction;
 mod framer;
-pub(crate) mod iter;
+mod iter;
 pub mod replication;
 mod reply;
-pub(crate) mod resume;
 
-pub use command::{CommandDecoder, PartialCommand};
+pub use command::CommandDecoder;
+pub use decoder::FrameDecoder;
+pub use direction::sealed::FrameView;
+pub use direction::{Direction, Replies, Requests};
 pub use framer::{Framer, Progress};
-pub use iter::{Commands, FrameDecoder, Frames, Replies, commands, replies};
-pub(crate) use reply::whole_frame;
+pub use iter::{Frames, replies, requests};
 pub use reply::{Decoder, decode};

@@ -31,11 +31,11 @@ const ID: usize = 40;
 ///     match progress.event {
 ///         Some(Event::FullResync { offset, .. }) => assert_eq!(offset, 42),
 ///         Some(Event::Payload(bytes)) => rdb.extend_from_slice(bytes),
-///         Some(Event::Commands) => break rest = &rest[progress.used..],
+///         Some(Event::Commands) => break rest = &rest[progress.taken..],
 ///         Some(_) => {}
 ///         None => unreachable!("read more here"),
 ///     }
-///     rest = &rest[progress.used..];
+///     rest = &rest[progress.taken..];
 /// }
 /// assert_eq!(rdb, b"REDIS");
 /// assert_eq!(rest, b"*1\r\n$4\r\nPING\r\n");
@@ -43,7 +43,7 @@ const ID: usize = 40;
 /// ```
 #[derive(Clone)]
 pub struct SyncDecoder {
-    state: State,
+    state: SyncState,
     /// The replication id of the line; later the mark behind the payload.
     mark: [u8; ID],
     /// Bytes taken so far.
@@ -53,9 +53,9 @@ pub struct SyncDecoder {
 /// How far a chunk has been taken, and what that led to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct Progress<'a> {
+pub struct SyncProgress<'a> {
     /// How many bytes of the chunk were taken; the next call starts behind them.
-    pub used: usize,
+    pub taken: usize,
     /// What happened; `None` if the whole chunk has been taken and more is needed.
     pub event: Option<Event<'a>>,
 }
@@ -92,7 +92,7 @@ pub enum Event<'a> {
 }
 
 #[derive(Debug, Clone, Copy)]
-enum State {
+enum SyncState {
     /// Keep-alives, then the line's `+`.
     Line,
     /// The line's first letter.
@@ -156,7 +156,7 @@ impl SyncDecoder {
     /// Returns a decoder that stands in front of the answer to `PSYNC`.
     #[must_use]
     pub const fn new() -> Self {
-        Self { state: State::Line, mark: [0; ID], offset: 0 }
+        Self { state: SyncState::Line, mark: [0; ID], offset: 0 }
     }
 
     /// Takes bytes up to the next event.
@@ -167,23 +167,23 @@ impl SyncDecoder {
     /// # Errors
     /// The first byte that cannot stand where it does, by its offset from the first byte given to
     /// this decoder. Every further call returns the same error.
-    pub fn advance<'a>(&'a mut self, chunk: &'a [u8]) -> Result<Progress<'a>, Error> {
+    pub fn advance<'a>(&'a mut self, chunk: &'a [u8]) -> Result<SyncProgress<'a>, Error> {
         let mut used = 0;
         loop {
             let tail = chunk.get(used..).unwrap_or_default();
             let state = self.state;
             let (taken, happened) = match state {
-                State::Failed(error) => return Err(error),
-                State::Commands => (0, Some(Happened::Commands)),
-                State::Counted(0) => self.end_payload(0),
-                _ if tail.is_empty() => return Ok(Progress { used, event: None }),
-                State::Counted(left) => self.counted(left, tail),
-                State::UntilMark(matched) => self.until_mark(matched, tail),
+                SyncState::Failed(error) => return Err(error),
+                SyncState::Commands => (0, Some(Happened::Commands)),
+                SyncState::Counted(0) => self.end_payload(0),
+                _ if tail.is_empty() => return Ok(SyncProgress { taken: used, event: None }),
+                SyncState::Counted(left) => self.counted(left, tail),
+                SyncState::UntilMark(matched) => self.until_mark(matched, tail),
                 _ => match self.step(state, tail) {
                     Ok(happened) => (1, happened),
                     Err(kind) => {
                         let error = Error::new(kind, self.offset);
-                        self.state = State::Failed(error);
+                        self.state = SyncState::Failed(error);
                         return Err(error);
                     }
                 },
@@ -193,7 +193,10 @@ impl SyncDecoder {
             used += taken;
             if let Some(happened) = happened {
                 let bytes = chunk.get(start..used).unwrap_or_default();
-                return Ok(Progress { used, event: Some(happened.event(&self.mark, bytes)) });
+                return Ok(SyncProgress {
+                    taken: used,
+                    event: Some(happened.event(&self.mark, bytes)),
+                });
             }
         }
     }
@@ -231,14 +234,14 @@ type Taken = (usize, Option<Happened>);
 
 impl SyncDecoder {
     fn end_payload(&mut self, taken: usize) -> Taken {
-        self.state = State::Commands;
+        self.state = SyncState::Commands;
         (taken, Some(Happened::PayloadEnd))
     }
 
     /// Takes payload of which `left` bytes are to come.
     fn counted(&mut self, left: u64, tail: &[u8]) -> Taken {
         let taken = usize::try_from(left).map_or(tail.len(), |left| left.min(tail.len()));
-        self.state = State::Counted(left.saturating_sub(taken as u64));
+        self.state = SyncState::Counted(left.saturating_sub(taken as u64));
         (taken, Some(Happened::Payload))
     }
 
@@ -251,14 +254,14 @@ impl SyncDecoder {
             return self.end_payload(same);
         }
         if same == tail.len() {
-            self.state = State::UntilMark(matched + same);
+            self.state = SyncState::UntilMark(matched + same);
             return (same, None);
         }
         if matched > 0 {
             let seen = self.mark.get(..matched + same).unwrap_or_default();
             let kept = self.longest_start(seen.get(1..).unwrap_or_default());
             let released = seen.len() - kept;
-            self.state = State::UntilMark(kept);
+            self.state = SyncState::UntilMark(kept);
             return (same, Some(Happened::Held(released)));
         }
         if let Some(place) = memmem::find(tail, &self.mark) {
@@ -278,54 +281,54 @@ impl SyncDecoder {
     }
 
     /// Takes one byte of a line.
-    fn step(&mut self, state: State, tail: &[u8]) -> Result<Option<Happened>, ErrorKind> {
+    fn step(&mut self, state: SyncState, tail: &[u8]) -> Result<Option<Happened>, ErrorKind> {
         let Some(&byte) = tail.first() else { return Ok(None) };
         self.state = match (state, byte) {
-            (State::Line, b'\n') => State::Line,
-            (State::Line, b'+') => State::Letter,
-            (State::Line, _) => return unexpected(byte, Expected::SyncLine),
-            (State::Letter, b'F') => State::Literal(b"ULLRESYNC ", AfterLiteral::Full),
-            (State::Letter, b'C') => State::Literal(b"ONTINUE", AfterLiteral::Continue),
-            (State::Letter, _) => return unexpected(byte, Expected::SyncWord),
-            (State::Literal(text, after), _) => match text.split_first() {
+            (SyncState::Line, b'\n') => SyncState::Line,
+            (SyncState::Line, b'+') => SyncState::Letter,
+            (SyncState::Line, _) => return unexpected(byte, Expected::SyncLine),
+            (SyncState::Letter, b'F') => SyncState::Literal(b"ULLRESYNC ", AfterLiteral::Full),
+            (SyncState::Letter, b'C') => SyncState::Literal(b"ONTINUE", AfterLiteral::Continue),
+            (SyncState::Letter, _) => return unexpected(byte, Expected::SyncWord),
+            (SyncState::Literal(text, after), _) => match text.split_first() {
                 Some((&first, rest)) if byte == first => after.state(rest),
                 Some((&first, _)) => return unexpected(byte, Expected::Literal(first)),
-                None => State::Line,
+                None => SyncState::Line,
             },
-            (State::MayHaveId, b' ') => State::Id(0, Answer::Continue),
-            (State::MayHaveId, b'\r') => State::Lf(Line::Continue { has_id: false }),
-            (State::MayHaveId, _) => return unexpected(byte, Expected::SpaceOrCr),
-            (State::Id(at, answer), b'0'..=b'9' | b'a'..=b'f' | b'A'..=b'F') => {
+            (SyncState::MayHaveId, b' ') => SyncState::Id(0, Answer::Continue),
+            (SyncState::MayHaveId, b'\r') => SyncState::Lf(Line::Continue { has_id: false }),
+            (SyncState::MayHaveId, _) => return unexpected(byte, Expected::SpaceOrCr),
+            (SyncState::Id(at, answer), b'0'..=b'9' | b'a'..=b'f' | b'A'..=b'F') => {
                 self.keep(at, byte);
                 match answer {
-                    _ if at + 1 < ID => State::Id(at + 1, answer),
-                    Answer::Full => State::Space,
-                    Answer::Continue => State::Cr(Line::Continue { has_id: true }),
+                    _ if at + 1 < ID => SyncState::Id(at + 1, answer),
+                    Answer::Full => SyncState::Space,
+                    Answer::Continue => SyncState::Cr(Line::Continue { has_id: true }),
                 }
             }
-            (State::Id(..), _) => return unexpected(byte, Expected::HexDigit),
-            (State::Space, b' ') => State::Offset(None),
-            (State::Space, _) => return unexpected(byte, Expected::Literal(b' ')),
-            (State::Offset(Some(offset)), b'\r') => State::Lf(Line::Full { offset }),
-            (State::Offset(before), _) => State::Offset(Some(digit(before, byte)?)),
-            (State::Cr(line), b'\r') => State::Lf(line),
-            (State::Cr(_), _) => return unexpected(byte, Expected::Cr),
-            (State::Lf(line), b'\n') => {
+            (SyncState::Id(..), _) => return unexpected(byte, Expected::HexDigit),
+            (SyncState::Space, b' ') => SyncState::Offset(None),
+            (SyncState::Space, _) => return unexpected(byte, Expected::Literal(b' ')),
+            (SyncState::Offset(Some(offset)), b'\r') => SyncState::Lf(Line::Full { offset }),
+            (SyncState::Offset(before), _) => SyncState::Offset(Some(digit(before, byte)?)),
+            (SyncState::Cr(line), b'\r') => SyncState::Lf(line),
+            (SyncState::Cr(_), _) => return unexpected(byte, Expected::Cr),
+            (SyncState::Lf(line), b'\n') => {
                 self.state = line.followed_by();
                 return Ok(Some(Happened::Line(line)));
             }
-            (State::Lf(_), _) => return unexpected(byte, Expected::Lf),
-            (State::Header, b'\n') => State::Header,
-            (State::Header, b'$') => State::Form,
-            (State::Header, _) => return unexpected(byte, Expected::SyncHeader),
-            (State::Form, b'E') => State::Literal(b"OF:", AfterLiteral::Mark),
-            (State::Form, b'0'..=b'9') => State::Length(Some(digit(None, byte)?)),
-            (State::Form, _) => return unexpected(byte, Expected::SyncForm),
-            (State::Length(Some(length)), b'\r') => State::Lf(Line::Length(length)),
-            (State::Length(before), _) => State::Length(Some(digit(before, byte)?)),
-            (State::Mark(at), _) => {
+            (SyncState::Lf(_), _) => return unexpected(byte, Expected::Lf),
+            (SyncState::Header, b'\n') => SyncState::Header,
+            (SyncState::Header, b'$') => SyncState::Form,
+            (SyncState::Header, _) => return unexpected(byte, Expected::SyncHeader),
+            (SyncState::Form, b'E') => SyncState::Literal(b"OF:", AfterLiteral::Mark),
+            (SyncState::Form, b'0'..=b'9') => SyncState::Length(Some(digit(None, byte)?)),
+            (SyncState::Form, _) => return unexpected(byte, Expected::SyncForm),
+            (SyncState::Length(Some(length)), b'\r') => SyncState::Lf(Line::Length(length)),
+            (SyncState::Length(before), _) => SyncState::Length(Some(digit(before, byte)?)),
+            (SyncState::Mark(at), _) => {
                 self.keep(at, byte);
-                if at + 1 < ID { State::Mark(at + 1) } else { State::Cr(Line::Mark) }
+                if at + 1 < ID { SyncState::Mark(at + 1) } else { SyncState::Cr(Line::Mark) }
             }
             // Payload and commands are not taken byte by byte.
             (payload, _) => payload,
@@ -343,23 +346,23 @@ impl SyncDecoder {
 
 impl AfterLiteral {
     /// The state in front of the rest of the literal.
-    const fn state(self, rest: &'static [u8]) -> State {
+    const fn state(self, rest: &'static [u8]) -> SyncState {
         match self {
-            _ if !rest.is_empty() => State::Literal(rest, self),
-            Self::Full => State::Id(0, Answer::Full),
-            Self::Continue => State::MayHaveId,
-            Self::Mark => State::Mark(0),
+            _ if !rest.is_empty() => SyncState::Literal(rest, self),
+            Self::Full => SyncState::Id(0, Answer::Full),
+            Self::Continue => SyncState::MayHaveId,
+            Self::Mark => SyncState::Mark(0),
         }
     }
 }
 
 impl Line {
-    const fn followed_by(self) -> State {
+    const fn followed_by(self) -> SyncState {
         match self {
-            Self::Full { .. } => State::Header,
-            Self::Continue { .. } => State::Commands,
-            Self::Length(length) => State::Counted(length),
-            Self::Mark => State::UntilMark(0),
+            Self::Full { .. } => SyncState::Header,
+            Self::Continue { .. } => SyncState::Commands,
+            Self::Length(length) => SyncState::Counted(length),
+            Self::Mark => SyncState::UntilMark(0),
         }
     }
 }

@@ -347,8 +347,8 @@ impl CommandFrame {
     /// Returns the command as an array, the form to forward: an inline one in an allocation of its own.
     ///
     /// ```
-    /// let request = zresp::commands(b"get 'a key'\r\n").next().expect("a request")?;
-    /// let frame = request.command.to_frame().into_array();
+    /// let request = zresp::requests(b"get 'a key'\r\n").next().expect("a request")?;
+    /// let frame = request.command().to_frame().into_array();
     /// assert_eq!(frame.wire(), "*2\r\n$3\r\nget\r\n$5\r\na key\r\n");
     /// # Ok::<(), zresp::Error>(())
     /// ```
@@ -359,7 +359,7 @@ impl CommandFrame {
             Command::Inline(line) => {
                 let mut wire = Vec::new();
                 sealed::Encode::write(&line, Protocol::Resp2, &mut Out(&mut wire));
-                Self::of_wire(wire.into())
+                Self::of_command(wire.into())
             }
         }
     }
@@ -388,8 +388,8 @@ impl<'a> Command<'a> {
     ///
     /// ```
     /// let mut scratch = Vec::new();
-    /// for request in zresp::commands(b"*1\r\n$4\r\nPING\r\nget 'a key'\r\n") {
-    ///     let command = request?.command.to_array(&mut scratch);
+    /// for request in zresp::requests(b"*1\r\n$4\r\nPING\r\nget 'a key'\r\n") {
+    ///     let command = request?.command().to_array(&mut scratch);
     ///     println!("{:?} goes upstream as {:?}", command.name(), command.wire());
     /// }
     /// assert_eq!(scratch, b"*2\r\n$3\r\nget\r\n$5\r\na key\r\n");

@@ -73,10 +73,11 @@ impl<E> Edits<E> {
 /// there is not is an error of that.
 ///
 /// ```
-/// use zresp::{Command, CommandPatch, Encode, Protocol};
+/// use zresp::{Command, Encode, Protocol};
+/// use zresp::encode::CommandPatch;
 ///
-/// let request = zresp::commands(b"*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$1\r\nv\r\n").next().expect("one")?;
-/// let Command::Array(command) = request.command else { panic!() };
+/// let request = zresp::requests(b"*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$1\r\nv\r\n").next().expect("one")?;
+/// let Command::Array(command) = request.command() else { panic!() };
 /// let mut patch = CommandPatch::new(command);
 /// patch.prefix(1, "tenant:7:").push("NX");
 /// let wire = patch.to_wire(Protocol::Resp2)?;
@@ -180,7 +181,8 @@ impl sealed::Encode for CommandPatch<'_> {
 /// in front of the aggregate stay.
 ///
 /// ```
-/// use zresp::{Encode, Protocol, Reply, ReplyPatch};
+/// use zresp::{Encode, Protocol, Reply};
+/// use zresp::encode::ReplyPatch;
 ///
 /// let frame = zresp::decode(b"%1\r\n$4\r\nport\r\n:6379\r\n")?.expect("a whole frame");
 /// let mut patch = ReplyPatch::new(frame).expect("an aggregate");
@@ -207,7 +209,8 @@ impl<'a> ReplyPatch<'a> {
     /// Returns an aggregate without a change yet; `None` for any other reply. One that is streamed is
     /// counted, and will be written with its length in front.
     #[must_use]
-    pub fn new(Decoded { reply, attributes, .. }: Decoded<'a>) -> Option<Self> {
+    pub fn new(frame: Decoded<'a>) -> Option<Self> {
+        let (reply, attributes) = (frame.reply(), frame.attributes());
         let elements = match reply {
             ReplyRef::Array(items) | ReplyRef::Set(items) | ReplyRef::Push(items) => items,
             ReplyRef::Map(pairs) => pairs.flat(),
@@ -268,7 +271,7 @@ impl sealed::Encode for ReplyPatch<'_> {
             Protocol::Resp3 if kind.has_pairs() => sink.header(kind.type_byte(), self.len() / 2),
             Protocol::Resp3 => sink.header(kind.type_byte(), self.len()),
         }
-        let sizes = self.elements.clone().map(|element| element.wire.len());
+        let sizes = self.elements.clone().map(|element| element.wire().len());
         self.edits.apply(self.reply.content(), sizes, |piece| match (piece, protocol) {
             (Piece::Run(run), Protocol::Resp2) => downgrade::write(run, sink),
             (Piece::Run(run), Protocol::Resp3) => sink.put(run),

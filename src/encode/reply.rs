@@ -5,7 +5,7 @@ use memchr::{memchr2, memchr2_iter};
 use crate::kind::Kind;
 use crate::owned::Frame;
 use crate::sink::Sink;
-use crate::tree::{Reply, Step, Walk};
+use crate::tree::{AggregateForm, Reply, Step, Walk};
 use crate::view::{Decoded, ReplyRef};
 
 use super::double::DoubleText;
@@ -150,13 +150,13 @@ impl sealed::Encode for Decoded<'_> {
 
     fn write(&self, protocol: Protocol, sink: &mut impl Sink) {
         match protocol {
-            Protocol::Resp2 => downgrade::write(self.wire, sink),
-            Protocol::Resp3 => sink.put(self.wire),
+            Protocol::Resp2 => downgrade::write(self.wire(), sink),
+            Protocol::Resp3 => sink.put(self.wire()),
         }
     }
 
     fn bound(&self) -> Option<usize> {
-        Some(MOST_PER_BYTE * self.wire.len())
+        Some(MOST_PER_BYTE * self.wire().len())
     }
 }
 
@@ -182,7 +182,9 @@ impl sealed::Encode for Reply {
     fn check(&self, _: Protocol) -> Result<(), EncodeError> {
         Walk::new(self).try_for_each(|step| match step {
             Step::Scalar(reply) => reply.as_scalar().map_or(Ok(()), |scalar| check_scalar(&scalar)),
-            Step::Open(opening) if opening.is_streamed && opening.kind == Kind::Push => {
+            Step::Open(opening)
+                if opening.form == AggregateForm::Streamed && opening.kind == Kind::Push =>
+            {
                 Err(EncodeError::CannotStream { kind: opening.kind })
             }
             Step::Open(_) | Step::Close(_) => Ok(()),
@@ -217,13 +219,17 @@ impl sealed::Encode for Reply {
                     let each = if opening.kind.has_pairs() { 2 } else { 1 };
                     sink.header(b'*', opening.len * each);
                 }
-                (Step::Open(opening), Protocol::Resp3) if opening.is_streamed => {
+                (Step::Open(opening), Protocol::Resp3)
+                    if opening.form == AggregateForm::Streamed =>
+                {
                     sink.put(&[opening.kind.type_byte(), b'?', b'\r', b'\n']);
                 }
                 (Step::Open(opening), Protocol::Resp3) => {
                     sink.header(opening.kind.type_byte(), opening.len);
                 }
-                (Step::Close(opening), Protocol::Resp3) if opening.is_streamed => {
+                (Step::Close(opening), Protocol::Resp3)
+                    if opening.form == AggregateForm::Streamed =>
+                {
                     sink.put(STREAM_END);
                 }
                 (Step::Close(_), _) => {}

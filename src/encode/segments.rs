@@ -24,7 +24,8 @@ const LARGE: usize = 4096;
 ///
 /// ```
 /// use bytes::{Buf, Bytes};
-/// use zresp::{Protocol, Reply, Segments};
+/// use zresp::{Protocol, Reply};
+/// use zresp::encode::Segments;
 ///
 /// let value = Bytes::from(vec![b'x'; 1_000_000]);
 /// let reply = Reply::array([Reply::from("key"), Reply::bulk(value.clone())]);
@@ -75,7 +76,8 @@ impl Segments<Bytes> {
     ///
     /// ```
     /// use bytes::BytesMut;
-    /// use zresp::{Command, CommandDecoder, CommandPatch, Protocol, Segments};
+    /// use zresp::{Command, CommandDecoder, Protocol};
+    /// use zresp::encode::{CommandPatch, Segments};
     ///
     /// let mut buffer = BytesMut::from("*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$1000000\r\n");
     /// buffer.resize(buffer.len() + 1_000_000, b'x');
@@ -126,7 +128,7 @@ impl<'a> Segments<&'a [u8]> {
     ///
     /// ```
     /// use bytes::Buf;
-    /// use zresp::Segments;
+    /// use zresp::encode::Segments;
     ///
     /// let value = vec![b'x'; 1_000_000];
     /// let mut segments = Segments::of_command(&[b"SET", b"key".as_slice(), &value])?;

@@ -1,8 +1,8 @@
-//! Nulls and booleans: lines of which there are few.
+//! Nulls and booleans: lines that have only a few forms.
 
 use super::word;
 
-/// What such a line says.
+/// The value of such a line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Constant {
     Null,
@@ -11,8 +11,10 @@ pub(crate) enum Constant {
     Boolean(bool),
 }
 
-/// Returns the null or boolean that the input begins with, `word` being its first bytes, and the
-/// size of its line in bytes.
+/// Returns the null or boolean that the input begins with, and the size of its line in bytes. `word`
+/// holds the first bytes of the input.
+///
+/// Out of line: such values are rare, and the loops that call it stay small.
 #[inline(never)]
 pub(crate) fn line(word: u64) -> Option<(Constant, usize)> {
     const NULL: u64 = line_of(*b"_\r\n\0\0\0\0\0");
@@ -50,8 +52,8 @@ mod tests {
             ("#f\r\n", Constant::Boolean(false)),
         ];
         for (text, constant) in lines {
-            for behind in ["", "\0", "+OK\r\n"] {
-                let input = format!("{text}{behind}");
+            for after in ["", "\0", "+OK\r\n"] {
+                let input = format!("{text}{after}");
                 let Some(word) = word::first(input.as_bytes()) else { continue };
                 assert_eq!(line(word), Some((constant, text.len())), "{input:?}");
             }

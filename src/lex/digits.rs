@@ -11,7 +11,7 @@ pub(crate) struct Digits {
     pub(crate) count: usize,
 }
 
-/// Reads the digits that the bytes begin with, none included.
+/// Reads the digits that the bytes begin with; there may be none.
 #[inline]
 pub(crate) fn run(bytes: &[u8]) -> Digits {
     match up_to_sixteen(bytes) {
@@ -21,7 +21,7 @@ pub(crate) fn run(bytes: &[u8]) -> Digits {
     }
 }
 
-/// Reads further digits, one by one: where the bytes end soon or the run is long.
+/// Reads further digits, one by one: near the end of the bytes, and in a long run.
 fn more(mut digits: Digits, bytes: &[u8]) -> Digits {
     for digit in bytes.iter().map(|byte| byte.wrapping_sub(b'0')).take_while(|digit| *digit <= 9) {
         digits.value = digits.value.wrapping_mul(10).wrapping_add(u64::from(digit));
@@ -43,7 +43,20 @@ const POWERS: [u64; MOST + 1] = {
 };
 
 /// Reads the digits that sixteen bytes begin with, without a branch that depends on their number;
-/// `None` where there are fewer bytes.
+/// `None` if there are fewer bytes.
+///
+/// For `123\r\n…`, with the first byte of the input as the lowest byte of the number:
+///
+/// ```text
+/// input               '1' '2' '3' CR  LF  …              lowest byte first
+/// ^ 0x30 in each       1   2   3  3D  3A  …              digits become 0 to 9
+/// others(…)            .   .   .  80  80  …              top bit: not a digit
+/// trailing zeros       24 bits, so count = 3
+/// << 8 * (16 - 3)      0   0   0   0   0  …  0  1  2  3  leading zeros, as if padded
+/// eight(low), eight(high)             0 and 123, joined to 0 * 10^8 + 123
+/// ```
+///
+/// A byte loop takes a mispredicted branch for each change of length; this takes none.
 #[inline(always)]
 pub(crate) fn up_to_sixteen(bytes: &[u8]) -> Option<Digits> {
     let digits = u128::from_le_bytes(*bytes.first_chunk()?) ^ (u128::MAX / 255 * 0x30);
@@ -51,7 +64,7 @@ pub(crate) fn up_to_sixteen(bytes: &[u8]) -> Option<Digits> {
     let (first, second) = (others(first), others(second));
     let bits = if first == 0 { 64 + second.trailing_zeros() } else { first.trailing_zeros() };
     let count = bits / 8;
-    // With zeros in front there are sixteen digits.
+    // Sixteen digits, the missing ones at the front as zeros.
     let sixteen = if count == 0 { 0 } else { digits << (128 - 8 * count) };
     let (first, second) = halves(sixteen);
     let value = eight(first) * 100_000_000 + eight(second);
@@ -64,15 +77,15 @@ const fn halves(bytes: u128) -> (u64, u64) {
     (bytes as u64, (bytes >> 64) as u64)
 }
 
-/// The top bit of each byte that is more than nine; what that carries changes only bytes behind the
-/// first.
+/// The top bit of each byte that is more than nine. The addition may carry into the next byte, so only
+/// the first marked byte is certain; nothing else is used.
 #[inline(always)]
 const fn others(digits: u64) -> u64 {
     (digits.wrapping_add(0x7676_7676_7676_7676) | digits) & 0x8080_8080_8080_8080
 }
 
-/// The value of eight digits, the first one lowest: neighbours are joined, to numbers of two digits,
-/// of four, of eight.
+/// The value of eight digits, the first one in the lowest byte: neighbours are joined to numbers of two
+/// digits, then four, then eight.
 #[inline(always)]
 const fn eight(digits: u64) -> u64 {
     let pairs = (digits.wrapping_mul(1 + (10 << 8)) >> 8) & 0x00ff_00ff_00ff_00ff;

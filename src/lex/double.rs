@@ -1,4 +1,4 @@
-//! Doubles: their grammar, and their values where those need no long arithmetic.
+//! Doubles: their grammar, and their values if those need no long arithmetic.
 
 use core::num::NonZeroUsize;
 
@@ -36,15 +36,15 @@ pub(crate) struct Decimal<'a> {
     exponent: i64,
 }
 
-/// Returns the double that the input begins with, and the size of its line in bytes. `None` if it is
-/// cut, malformed, or no number.
+/// Returns the double that the input begins with, and the size of its line in bytes; `None` if it is
+/// cut, malformed, infinite or not a number. Out of line, as doubles are rare and the code is long.
 #[inline(never)]
 pub(crate) fn line(input: &[u8]) -> Option<(f64, NonZeroUsize)> {
     let (decimal, rest) = split(input)?;
     Some((decimal.value()?, NonZeroUsize::new(input.len() - rest.len())?))
 }
 
-/// Splits off the double that the input begins with, and says what is behind its line end.
+/// Takes the double that the input begins with, and returns the rest of the input.
 #[inline(always)]
 fn split(input: &[u8]) -> Option<(Decimal<'_>, &[u8])> {
     let (_, unsigned) = input.split_first()?;
@@ -83,7 +83,7 @@ fn split(input: &[u8]) -> Option<(Decimal<'_>, &[u8])> {
     Some((decimal, rest.strip_prefix(b"\r\n")?))
 }
 
-/// Passes over the double that the input begins with: what is behind its line end.
+/// Passes over the double that the input begins with, and returns the rest of the input.
 #[inline(never)]
 pub(crate) fn pass(input: &[u8]) -> Option<&[u8]> {
     split(input).map(|(_, rest)| rest)
@@ -111,8 +111,8 @@ impl Decimal<'_> {
         Some(if self.is_negative { -magnitude } else { magnitude })
     }
 
-    /// With both the digits and the power of ten exact, one multiplication or division rounds once,
-    /// and so correctly.
+    /// The digits and the power of ten are both exact, so one multiplication or division rounds once
+    /// and correctly.
     #[inline]
     fn rounded_once(&self, power: f64) -> f64 {
         #[allow(clippy::cast_precision_loss, reason = "it is exact, as checked")]
@@ -120,9 +120,10 @@ impl Decimal<'_> {
         if self.exponent < 0 { mantissa / power } else { mantissa * power }
     }
 
-    /// The digits times the power of five are computed exactly; divided by it, to 63 bits or more,
-    /// the last of which is set if anything is left over. To make a double of that rounds once, and
-    /// the power of two is exact.
+    /// A power of ten is a power of five times a power of two. The product of the digits and the power
+    /// of five is exact. The quotient has 63 bits or more, and its last bit is set if there is a
+    /// remainder, so that converting it to a double rounds once and correctly. The power of two is
+    /// exact.
     #[allow(clippy::cast_precision_loss, reason = "it is this loss that rounds")]
     #[allow(clippy::cast_possible_truncation, reason = "the quotient has 63 or 64 bits")]
     fn of_long_digits(&self, five: u64) -> f64 {
@@ -143,7 +144,7 @@ impl Decimal<'_> {
     }
 }
 
-/// Returns the double that any valid text stands for; too large a number is infinite.
+/// Returns the double that any valid text stands for; a number that is too large is infinite.
 pub(crate) fn parse(text: &[u8]) -> Option<f64> {
     core::str::from_utf8(text).ok()?.parse().ok()
 }
@@ -221,7 +222,7 @@ mod tests {
                 format!("{digits}.{fraction}"),
                 format!("-{digits}e{exponent}"),
                 format!("{digits}.{fraction}E{exponent}"),
-                // Half way between two doubles, and next to it.
+                // Halfway between two doubles, and next to that.
                 format!("{}", (1u64 << 53 | digits >> 11) * 2 + 1),
                 format!("{}", f64::from_bits(digits)),
             ] {
@@ -236,7 +237,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_finite_number_is_left_to_the_slow_path() {
+    fn text_that_is_not_a_finite_number_is_left_to_the_slow_path() {
         for text in [
             "", "-", ".5", "5.", "1.e5", "1e", "1e+", "inf", "nan", "1x", "1.5x", "1e5x", "--1",
             "1 ", "0x10", "1_0", "1.5.5",

@@ -1,16 +1,16 @@
 //! The characters of inline commands.
 
-/// What C's `isspace` says: white space in front of a token and behind a closing quote.
+/// Whether this is white space to C's `isspace`: it may stand before a token and after a closing quote.
 pub(crate) const fn is_space(byte: u8) -> bool {
     matches!(byte, b' ' | b'\t'..=b'\r')
 }
 
-/// What ends a token outside of quotes.
+/// Whether this byte ends a token outside quotes.
 pub(crate) const fn ends_token(byte: u8) -> bool {
     matches!(byte, b' ' | b'\t' | b'\r')
 }
 
-/// The byte that a letter behind a backslash stands for, between double quotes.
+/// The byte that an escaped letter stands for between double quotes.
 pub(crate) const fn unescape(letter: u8) -> u8 {
     match letter {
         b'n' => b'\n',
@@ -46,7 +46,7 @@ mod tests {
     }
 
     #[test]
-    fn letters_behind_a_backslash_are_those_of_c_or_themselves() {
+    fn escaped_letters_are_those_of_c_or_themselves() {
         let escapes = [(b'n', 10), (b'r', 13), (b't', 9), (b'b', 8), (b'a', 7)];
         for letter in 0..=u8::MAX {
             let of_c = escapes.iter().find(|(of_c, _)| *of_c == letter);

@@ -5,8 +5,8 @@ use core::str::FromStr;
 use super::digits::{self, Digits};
 use super::word;
 
-/// Splits off the integer that the input begins with, `word` being its first bytes: its value, and
-/// what is behind its line end. `None` if it is cut, malformed, or does not fit.
+/// Takes the integer that the input begins with. Returns its value and the rest of the input; `None` if
+/// it is cut, malformed, or does not fit. `word` holds the first bytes of the input.
 #[inline(always)]
 pub(crate) fn line(word: u64, input: &[u8]) -> Option<(i64, &[u8])> {
     #[allow(clippy::cast_possible_truncation, reason = "the first four bytes")]
@@ -31,25 +31,30 @@ pub(crate) fn line(word: u64, input: &[u8]) -> Option<(i64, &[u8])> {
     }
 }
 
-/// Whether four bytes are an integer of one digit: most often 0 or 1.
+/// Whether four bytes are an integer of one digit, most often 0 or 1.
+///
+/// After the exclusive or with `:0\r\n`, the bytes of such a line are zero except for the second, which
+/// is the digit itself. So one comparison with 10 in that place checks the digit and the bytes above it,
+/// and the mask checks the rest.
 #[inline(always)]
 pub(crate) fn is_flag(line: u32) -> bool {
     const FORM: u32 = u32::from_le_bytes(*b":0\r\n");
     line ^ FORM < 10 << 8 && (line ^ FORM) & !0xff00 == 0
 }
 
-/// Whether the word is two integers of one digit.
+/// Whether the word is two integers of one digit, each as in [`is_flag`].
 #[inline(always)]
 pub(crate) const fn are_two_flags(word: u64) -> bool {
     const FORM: u64 = u64::from_le_bytes(*b":0\r\n:0\r\n");
     const DIGITS: u64 = u64::from_le_bytes([0, 0x7f, 0, 0, 0, 0x7f, 0, 0]);
     const ABOVE_NINE: u64 = u64::from_le_bytes([0, 0x76, 0, 0, 0, 0x76, 0, 0]);
-    // A digit of more than nine sets its top bit.
+    // Adding 0x76 sets the top bit of a byte that is more than nine.
     let digits = word ^ FORM;
     (digits | digits.wrapping_add(ABOVE_NINE)) & !DIGITS == 0
 }
 
-/// An integer with a `+`, of more than fifteen digits, or near the end of the input.
+/// An integer with a `+`, with more than fifteen digits, or near the end of the input. Out of line, so
+/// that the common case is small enough for callers' loops.
 #[inline(never)]
 fn rare_line(input: &[u8]) -> Option<(i64, &[u8])> {
     let (_, text) = input.split_first()?;
@@ -70,7 +75,7 @@ fn split_sign(text: &[u8]) -> Option<(bool, &[u8])> {
     }
 }
 
-/// The value of up to nineteen digits, if it fits.
+/// The value of up to nineteen digits, if it fits an `i64`.
 #[inline]
 fn value(is_negative: bool, Digits { value, count }: Digits) -> Option<i64> {
     if !(1..=digits::MOST).contains(&count) {
@@ -79,7 +84,7 @@ fn value(is_negative: bool, Digits { value, count }: Digits) -> Option<i64> {
     if is_negative { 0i64.checked_sub_unsigned(value) } else { i64::try_from(value).ok() }
 }
 
-/// Returns the integer that a text stands for; `None` where it is none, or does not fit.
+/// Returns the integer that a text stands for; `None` if it is not an integer, or does not fit.
 pub(crate) fn parse<T: FromStr>(text: &[u8]) -> Option<T> {
     core::str::from_utf8(text).ok()?.parse().ok()
 }
@@ -88,8 +93,8 @@ pub(crate) fn parse<T: FromStr>(text: &[u8]) -> Option<T> {
 mod tests {
     use super::*;
 
-    /// Little, for the slow path; and as much as the fast one loads at once.
-    const BEHIND: [&str; 2] = ["+OK\r\n", "+OK\r\n+a long line behind it\r\n"];
+    /// A few bytes, for the slow path, and as many as the fast path loads at once.
+    const AFTER: [&str; 2] = ["+OK\r\n", "+OK\r\n+a long line after it\r\n"];
 
     #[test]
     fn a_flag_is_a_colon_a_digit_and_crlf_and_nothing_else() {
@@ -131,17 +136,17 @@ mod tests {
             "-9223372036854775808",
             "+9223372036854775807",
         ] {
-            for behind in BEHIND {
-                let input = format!(":{text}\r\n{behind}");
+            for after in AFTER {
+                let input = format!(":{text}\r\n{after}");
                 let word = word::first(input.as_bytes()).unwrap();
-                let expected = (text.parse().unwrap(), behind.as_bytes());
+                let expected = (text.parse().unwrap(), after.as_bytes());
                 assert_eq!(line(word, input.as_bytes()), Some(expected), "{input:?}");
             }
         }
     }
 
     #[test]
-    fn what_is_no_integer_is_left_to_the_slow_path() {
+    fn other_text_is_left_to_the_slow_path() {
         for text in [
             "",
             "-",
@@ -163,8 +168,8 @@ mod tests {
             "10000000000000000000",
             "99999999999999999999",
         ] {
-            for behind in BEHIND {
-                let input = format!(":{text}\r\n{behind}");
+            for after in AFTER {
+                let input = format!(":{text}\r\n{after}");
                 let word = word::first(input.as_bytes()).unwrap();
                 assert_eq!(line(word, input.as_bytes()), None, "{input:?}");
             }

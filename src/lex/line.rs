@@ -6,9 +6,9 @@ use memchr::memchr2;
 
 use super::word;
 
-/// Splits off the line that the input begins with, `word` being its first bytes: its text behind the
-/// type byte, and what is behind its line end. `None` if it is not whole, or ends with anything but
-/// CRLF.
+/// Takes the line that the input begins with. Returns its text, without the type byte, and the rest of
+/// the input; `None` if the line is cut, or ends with anything other than CRLF. `word` holds the first
+/// bytes of the input.
 #[inline(always)]
 pub(crate) fn split(word: u64, input: &[u8]) -> Option<(&[u8], &[u8])> {
     let size = match short_size(word) {
@@ -26,7 +26,8 @@ pub(crate) fn short_size(word: u64) -> Option<usize> {
     word::ends_line(word >> (8 + 8 * length)).then_some(length + 3)
 }
 
-/// Returns the size of the line that the input begins with, with its type byte and its CRLF.
+/// Returns the size of the line that the input begins with, with its type byte and its CRLF. Out of
+/// line: a call of `memchr` is worth it only for lines that are too long for a word.
 #[inline(never)]
 pub(crate) fn size(input: &[u8]) -> Option<NonZeroUsize> {
     let text = input.get(1..)?;
@@ -55,7 +56,8 @@ fn first_break(word: u64) -> Option<usize> {
     (breaks != 0).then(|| (breaks.trailing_zeros() / 8) as usize)
 }
 
-/// The top bit of each byte that is zero; above the lowest such byte, ones may be false.
+/// The top bit of each byte that is zero. Only the lowest set bit is certain: a borrow can set those
+/// above it falsely.
 #[inline]
 const fn zero_bytes(word: u64) -> u64 {
     word.wrapping_sub(repeat(0x01)) & !word & repeat(0x80)
@@ -74,7 +76,7 @@ mod tests {
     fn a_line_is_split_off_up_to_its_end() {
         for length in 0..40 {
             let text = vec![b'x'; length];
-            let input = [b"+", text.as_slice(), b"\r\n", b"+more behind it\r\n"].concat();
+            let input = [b"+", text.as_slice(), b"\r\n", b"+more after it\r\n"].concat();
             let head = word::first(&input).unwrap();
             let rest = &input[length + 3..];
             assert_eq!(split(head, &input), Some((text.as_slice(), rest)));

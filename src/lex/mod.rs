@@ -1,6 +1,7 @@
-//! The primitives that read a header: words of eight bytes, lines, numbers.
+//! Reading one header or one line: words of eight bytes, line ends, numbers.
 //!
-//! Both the validating scanner and the views, which read what has been validated, are built on them.
+//! The validator and the views are both built on these functions. Each of them takes bytes that may be
+//! cut or wrong, checks all that it reads, and answers `None` for anything else.
 pub(crate) mod constant;
 pub(crate) mod digits;
 pub(crate) mod double;

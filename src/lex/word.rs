@@ -9,8 +9,8 @@ use super::digits::{self, Digits};
 /// CR and LF as the low sixteen bits of a word hold them.
 const CRLF: u64 = 0x0a0d;
 
-/// Returns the first eight bytes, the first one lowest, with zeros behind the end of the input;
-/// `None` where there are fewer than four.
+/// Returns the first eight bytes, the first one lowest, padded with zeros at the end of the input;
+/// `None` if there are fewer than four.
 #[inline]
 pub(crate) fn first(input: &[u8]) -> Option<u64> {
     match input.first_chunk() {
@@ -27,8 +27,8 @@ fn short(input: &[u8]) -> Option<u64> {
     Some(low | high << (8 * (input.len() - 4)))
 }
 
-/// Splits off the bulk string that the input begins with, if its length has up to fifteen digits
-/// and it is whole: the size of its header, its payload, and what is behind its line end.
+/// Takes the bulk string that the input begins with, if its length has up to fifteen digits and it is
+/// whole. Returns the size of its header, its payload, and the rest of the input.
 #[inline(always)]
 pub(crate) fn bulk(word: u64, input: &[u8]) -> Option<(usize, &[u8], &[u8])> {
     if first_byte(word) != b'$' {
@@ -42,8 +42,8 @@ pub(crate) fn bulk(word: u64, input: &[u8]) -> Option<(usize, &[u8], &[u8])> {
     Some((header, payload, tail.strip_prefix(b"\r\n")?))
 }
 
-/// Returns the number of one to five digits, without leading zeros, between the first byte of the
-/// word and a CRLF, and the size of all that in bytes.
+/// Returns the number of one to five digits, without leading zeros, that stands between the first byte
+/// of the word and a CRLF, and the size of the whole line in bytes.
 #[inline(always)]
 pub(crate) fn number(word: u64) -> Option<(u32, usize)> {
     let one = digit(word >> 8)?;
@@ -87,8 +87,8 @@ pub(crate) fn command(word: u64) -> Option<(u32, usize)> {
     Some((digit(word >> 8)?, digit(word >> 40)? as usize))
 }
 
-/// Returns the number of six to fifteen digits between the first byte and a CRLF, and the size of all
-/// that in bytes.
+/// Returns the number of six to fifteen digits between the first byte and a CRLF, and the size of the
+/// whole line in bytes.
 #[cold]
 fn long_number(input: &[u8]) -> Option<(usize, usize)> {
     let text = input.get(1..)?;

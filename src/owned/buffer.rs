@@ -5,7 +5,7 @@ use core::ops::Deref;
 use bytes::{Buf, Bytes, BytesMut};
 
 /// A buffer off whose front a frame can be taken without copying: [`BytesMut`] or [`Bytes`]. It is sealed.
-pub trait FrameBuffer: sealed::FrameBuffer {}
+pub trait FrameBuffer: sealed::SealedBuffer {}
 
 impl FrameBuffer for BytesMut {}
 impl FrameBuffer for Bytes {}
@@ -13,7 +13,7 @@ impl FrameBuffer for Bytes {}
 pub(crate) mod sealed {
     use super::{Bytes, Deref};
 
-    pub trait FrameBuffer: Deref<Target = [u8]> {
+    pub trait SealedBuffer: Deref<Target = [u8]> {
         /// Takes off the first bytes, of which there are as many.
         fn take(&mut self, len: usize) -> Bytes;
 
@@ -22,7 +22,7 @@ pub(crate) mod sealed {
     }
 }
 
-impl sealed::FrameBuffer for BytesMut {
+impl sealed::SealedBuffer for BytesMut {
     #[inline]
     fn take(&mut self, len: usize) -> Bytes {
         self.split_to(len.min(self.len())).freeze()
@@ -33,7 +33,7 @@ impl sealed::FrameBuffer for BytesMut {
     }
 }
 
-impl sealed::FrameBuffer for Bytes {
+impl sealed::SealedBuffer for Bytes {
     #[inline]
     fn take(&mut self, len: usize) -> Bytes {
         self.split_to(len.min(self.len()))

@@ -1,30 +1,40 @@
-//! A whole reply that owns its bytes.
+//! A whole frame that owns its bytes.
 
 use core::fmt;
+use core::marker::PhantomData;
 
 use bytes::Bytes;
 
 use crate::convert::{ConversionError, FromReply};
-use crate::decode::Decoder;
-use crate::decode::resume::Bounds;
+use crate::decode::{Direction, FrameDecoder, FrameView, Replies};
 use crate::error::Error;
+use crate::validate::Bounds;
 use crate::view::{Attributes, Decoded, ReplyRef};
 
 use super::buffer::{self, FrameBuffer};
 
+/// A whole, validated frame that owns its bytes: a [`Frame`](crate::Frame) or a
+/// [`CommandFrame`](crate::CommandFrame).
+///
+/// It is the bytes and where the value begins in them. The view that the decoder gave is made again
+/// from the header alone. `Clone` counts a reference. Two frames are equal if their bytes are.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct OwnedFrame<D> {
+    wire: Bytes,
+    /// Where the value begins, after its attributes.
+    value_at: usize,
+    direction: PhantomData<fn() -> D>,
+}
+
 /// A whole, validated reply that owns its bytes: to keep it, to hand it to another task, to forward it
 /// later.
 ///
-/// It is the bytes and where the value begins in them; [`reply`](Self::reply) is the same view that the
-/// decoder gave, made again from the header alone. `Clone` counts a reference. Two frames are equal if
-/// their bytes are.
-///
 /// # Shared or compact
-/// [`Decoder::decode_frame`] takes the frame off the read buffer without copying. All frames of a read
-/// then share one allocation, which lives as long as the last of them: right for values that are large
-/// or that are gone soon. To keep small frames for long, copy them out by
-/// [`Decoded::to_frame`] or [`compact`](Self::compact): one exact allocation, for a few hundred bytes
-/// no dearer than sharing.
+/// [`Decoder::decode_frame`](FrameDecoder::decode_frame) takes the frame off the read buffer without
+/// copying. All frames of a read then share one allocation, which lives as long as the last of them:
+/// right for values that are large or soon gone. To keep small frames for long, copy them out with
+/// [`Decoded::to_frame`] or [`compact`](OwnedFrame::compact): one exact allocation, which for a few
+/// hundred bytes costs no more than sharing.
 ///
 /// ```
 /// use bytes::BytesMut;
@@ -41,11 +51,74 @@ use super::buffer::{self, FrameBuffer};
 /// assert_eq!(owned, "foo");
 /// # Ok::<(), zresp::Error>(())
 /// ```
-#[derive(Clone, PartialEq, Eq, Hash)]
-pub struct Frame {
-    wire: Bytes,
-    /// Where the value begins, behind its attributes.
-    value_at: usize,
+pub type Frame = OwnedFrame<Replies>;
+
+impl<D> OwnedFrame<D> {
+    /// A frame of validated bytes.
+    pub(super) const fn of_wire(wire: Bytes, value_at: usize) -> Self {
+        Self { wire, value_at, direction: PhantomData }
+    }
+
+    pub(super) fn bounds(&self) -> Bounds {
+        Bounds { len: self.wire.len(), value_at: self.value_at }
+    }
+
+    /// Returns the exact bytes of the frame, ready to forward. A command comes without what was skipped
+    /// before it.
+    #[must_use]
+    pub const fn wire(&self) -> &Bytes {
+        &self.wire
+    }
+
+    /// Returns the exact bytes of the frame, without a copy.
+    #[must_use]
+    pub fn into_wire(self) -> Bytes {
+        self.wire
+    }
+
+    /// Returns a part of the frame, such as a payload or an argument seen through its views, without
+    /// copying; `None` if it is not a part of it. An empty slice is a part of any frame. An argument of
+    /// an inline command that is written with escapes is not a part of its line.
+    #[must_use]
+    pub fn share(&self, part: &[u8]) -> Option<Bytes> {
+        buffer::part(&self.wire, part)
+    }
+
+    /// Returns the frame in an allocation of its own, of the exact size. It no longer keeps the rest of
+    /// the buffer that it came from alive.
+    #[must_use]
+    pub fn compact(&self) -> Self {
+        Self::of_wire(Bytes::copy_from_slice(&self.wire), self.value_at)
+    }
+}
+
+impl<D: Direction> FrameDecoder<D> {
+    /// Takes the frame that the buffer begins with off it, without copying; `None` if more bytes are
+    /// needed.
+    ///
+    /// Otherwise it is [`decode`](Self::decode): until a frame is taken, only append to the buffer.
+    /// Empty lines and empty arrays before a command are taken off the buffer too, even if no command
+    /// follows them yet. [`Frame`](crate::Frame) tells when it is better to copy.
+    ///
+    /// # Errors
+    /// Those of `decode`; the buffer stays as it is.
+    #[inline]
+    pub fn decode_frame(
+        &mut self,
+        buffer: &mut impl FrameBuffer,
+    ) -> Result<Option<OwnedFrame<D>>, Error> {
+        // Numbers alone: the view would keep the buffer borrowed.
+        let sizes =
+            self.decode(buffer)?.map(|view| (view.wire().len(), view.own().len(), view.value_at()));
+        let Some((wire, own, value_at)) = sizes else {
+            buffer.skip(self.take_skipped());
+            return Ok(None);
+        };
+        if own < wire {
+            buffer.skip(wire - own);
+        }
+        Ok(Some(OwnedFrame::of_wire(buffer.take(own), value_at)))
+    }
 }
 
 impl Frame {
@@ -53,73 +126,29 @@ impl Frame {
     #[must_use]
     #[inline]
     pub fn reply(&self) -> ReplyRef<'_> {
-        self.view().reply
+        self.view().reply()
     }
 
     /// Returns the reply with its attributes and its bytes, as a decoder does.
     #[must_use]
     #[inline]
     pub fn view(&self) -> Decoded<'_> {
-        let bounds = Bounds { len: self.wire.len(), value_at: self.value_at };
-        // The bytes are validated and do not change, so that there always is a value.
-        Decoded::read(&self.wire, bounds).unwrap_or(Decoded::bare(ReplyRef::Null, &[]))
+        // The bytes are validated and do not change, so there always is a value.
+        Decoded::read(&self.wire, self.bounds()).unwrap_or(Decoded::bare(ReplyRef::Null, &[]))
     }
 
-    /// Returns the value of Rust that the reply is: see [`FromReply`].
+    /// Returns the reply as a Rust value: see [`FromReply`].
     ///
     /// # Errors
-    /// A reply that is something else: what was expected, what came, and where.
+    /// A reply that is something else: what was expected, what was found, and where.
     pub fn to<'a, T: FromReply<'a>>(&'a self) -> Result<T, ConversionError> {
         self.reply().to()
     }
 
-    /// Returns the attributes in front of the reply.
+    /// Returns the attributes before the reply.
     #[must_use]
     pub fn attributes(&self) -> Attributes<'_> {
-        self.view().attributes
-    }
-
-    /// Returns the exact bytes of the frame, ready to forward.
-    #[must_use]
-    pub const fn wire(&self) -> &Bytes {
-        &self.wire
-    }
-
-    /// Returns the exact bytes of the frame.
-    #[must_use]
-    pub fn into_wire(self) -> Bytes {
-        self.wire
-    }
-
-    /// Returns a part of the frame, such as a payload seen through its views, without copying; `None`
-    /// if it is no part of it. What is empty is a part of any.
-    #[must_use]
-    pub fn share(&self, part: &[u8]) -> Option<Bytes> {
-        buffer::part(&self.wire, part)
-    }
-
-    /// Returns the frame in an allocation of its own, of the exact size: what else was in the buffer
-    /// that it came from is kept alive by it no longer.
-    #[must_use]
-    pub fn compact(&self) -> Self {
-        Self { wire: Bytes::copy_from_slice(&self.wire), value_at: self.value_at }
-    }
-}
-
-impl Decoder {
-    /// Takes the frame that the buffer begins with off it, without copying; `None` if more bytes are
-    /// needed.
-    ///
-    /// For the rest, it is [`decode`](Self::decode): until a frame is taken, only append to the buffer.
-    /// [`Frame`] tells when it is better to copy.
-    ///
-    /// # Errors
-    /// Those of `decode`; the buffer stays as it is.
-    #[inline]
-    pub fn decode_frame(&mut self, buffer: &mut impl FrameBuffer) -> Result<Option<Frame>, Error> {
-        let Some(Decoded { wire, attributes, .. }) = self.decode(buffer)? else { return Ok(None) };
-        let (len, value_at) = (wire.len(), attributes.wire().len());
-        Ok(Some(Frame { wire: buffer.take(len), value_at }))
+        self.view().attributes()
     }
 }
 
@@ -127,8 +156,7 @@ impl Decoded<'_> {
     /// Returns the frame in one exact copy.
     #[must_use]
     pub fn to_frame(&self) -> Frame {
-        let value_at = self.attributes.wire().len();
-        Frame { wire: Bytes::copy_from_slice(self.wire), value_at }
+        Frame::of_wire(Bytes::copy_from_slice(self.wire()), self.attributes().wire().len())
     }
 }
 

@@ -7,4 +7,4 @@ mod frame;
 pub use buffer::FrameBuffer;
 pub(crate) use buffer::part;
 pub use command_frame::CommandFrame;
-pub use frame::Frame;
+pub use frame::{Frame, OwnedFrame};

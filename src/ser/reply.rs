@@ -3,7 +3,7 @@
 use serde::ser::{self, Error as _, Serialize};
 
 use crate::kind::Kind;
-use crate::tree::{Builder, Reply};
+use crate::tree::{AggregateForm, Builder, Reply};
 
 use super::Error;
 use super::aggregates::aggregates;
@@ -29,13 +29,13 @@ impl<'b> Serializer<'b> {
 
     /// Opens an aggregate.
     fn open(self, kind: Kind, len: Option<usize>) -> Aggregate<'b> {
-        self.builder.open(kind, false, len.unwrap_or(0).min(RESERVED));
+        self.builder.open(kind, AggregateForm::Counted, len.unwrap_or(0).min(RESERVED));
         Aggregate { builder: self.builder, is_variant: false, is_broken: false }
     }
 
     /// Opens the data of a variant, in a map of one pair.
     fn open_variant(self, variant: &str, kind: Kind, len: usize) -> Aggregate<'b> {
-        self.builder.open(Kind::Map, false, 1);
+        self.builder.open(Kind::Map, AggregateForm::Counted, 1);
         self.builder.value(variant.into());
         Aggregate { is_variant: true, ..self.open(kind, Some(len)) }
     }
@@ -123,7 +123,7 @@ impl<'b> ser::Serializer for Serializer<'b> {
         variant: &'static str,
         value: &T,
     ) -> Result<(), Error> {
-        self.builder.open(Kind::Map, false, 1);
+        self.builder.open(Kind::Map, AggregateForm::Counted, 1);
         self.builder.value(variant.into());
         value.serialize(Serializer::new(&mut *self.builder))?;
         self.builder.close();

@@ -3,8 +3,7 @@
 use core::fmt;
 use core::iter::FusedIterator;
 
-use crate::command::{Args, CommandRef};
-use crate::decode::PartialCommand;
+use crate::command::{Args, CommandRef, PartialCommand};
 use crate::lex::integer;
 
 use super::{Access, BeginSearch, CommandInfo, FindKeys, Flags, KeySpec, find_info, of};
@@ -70,15 +69,15 @@ impl core::error::Error for KeysError {}
 /// use zresp::Command;
 ///
 /// let bytes = b"*4\r\n$5\r\nBITOP\r\n$3\r\nNOT\r\n$1\r\nd\r\n$1\r\ns\r\n";
-/// let request = zresp::commands(bytes).next().expect("a request")?;
-/// let Command::Array(command) = request.command else { panic!() };
+/// let request = zresp::requests(bytes).next().expect("a request")?;
+/// let Command::Array(command) = request.command() else { panic!() };
 /// let found: Vec<_> = keys(&command).expect("two keys").collect();
 /// assert_eq!((found[0].key, found[0].index), (b"d".as_slice(), 2));
 /// assert!(found[0].access.contains(Access::WRITE) && !found[1].access.contains(Access::WRITE));
 ///
 /// let bytes = b"*5\r\n$5\r\nXREAD\r\n$7\r\nSTREAMS\r\n$1\r\na\r\n$1\r\n0\r\n$1\r\n1\r\n";
-/// let request = zresp::commands(bytes).next().expect("a request")?;
-/// let Command::Array(command) = request.command else { panic!() };
+/// let request = zresp::requests(bytes).next().expect("a request")?;
+/// let Command::Array(command) = request.command() else { panic!() };
 /// assert_eq!(keys(&command), Err(KeysError::Syntax), "a stream without an id");
 /// # Ok::<(), zresp::Error>(())
 /// ```

@@ -8,8 +8,7 @@ mod keys;
 
 use bitflags::bitflags;
 
-use crate::command::CommandRef;
-use crate::decode::PartialCommand;
+use crate::command::{CommandRef, PartialCommand};
 
 pub use keys::{Key, Keys, KeysError, keys, partial_keys, shard_channels};
 
@@ -234,8 +233,8 @@ pub fn lookup(name: &[u8]) -> Option<&'static CommandInfo> {
 /// ```
 /// use zresp::{Command, commands};
 ///
-/// let request = zresp::commands(b"*2\r\n$6\r\nobject\r\n$4\r\nhelp\r\n").next().expect("a request")?;
-/// let Command::Array(command) = request.command else { panic!() };
+/// let request = zresp::requests(b"*2\r\n$6\r\nobject\r\n$4\r\nhelp\r\n").next().expect("a request")?;
+/// let Command::Array(command) = request.command() else { panic!() };
 /// assert_eq!(commands::of(&command).map(|info| info.name), Some("object|help"));
 /// # Ok::<(), zresp::Error>(())
 /// ```

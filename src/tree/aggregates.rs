@@ -1,7 +1,7 @@
 //! What is inside the aggregates of a tree.
 //!
-//! All of them keep their values in one flat vector, those of pairs by turns: one way to walk, to clone
-//! and to drop, none of which recurses on the depth of the tree.
+//! All of them keep their values in one flat vector, keys and values alternating. So there is one way
+//! to walk, to clone and to drop them, and none of these recurses on the depth of the tree.
 
 use alloc::vec::{self, Vec};
 use core::fmt;
@@ -13,16 +13,17 @@ use smallvec::{SmallVec, smallvec};
 
 use crate::escape::VALUES;
 
-use super::{Builder, Reply, Walk};
+use super::builder::{AggregateForm, Builder};
+use super::{Reply, Walk};
 
 /// Values one after the other.
 #[derive(Default, PartialEq)]
 pub(super) struct Children(pub(super) Vec<Reply>);
 
 impl Children {
-    /// The values two by two, without a last one that is alone.
-    fn pairs(&self) -> impl DoubleEndedIterator<Item = (&Reply, &Reply)> {
-        self.0.chunks_exact(2).filter_map(|pair| Some((pair.first()?, pair.get(1)?)))
+    /// The values two by two, without a single last one.
+    fn pairs(&self) -> EntriesIter<'_> {
+        EntriesIter(self.0.chunks_exact(2))
     }
 }
 
@@ -45,7 +46,7 @@ impl Drop for Children {
         {
             return;
         }
-        // Inner vectors are taken out before the ones that they lie in are dropped.
+        // Inner vectors are taken out before their parents are dropped, so that no drop recurses.
         let mut vectors: SmallVec<[Vec<Reply>; 8]> = smallvec![mem::take(&mut self.0)];
         while let Some(mut vector) = vectors.pop() {
             vectors.extend(vector.iter_mut().filter_map(Reply::take_children));
@@ -53,25 +54,43 @@ impl Drop for Children {
     }
 }
 
-/// The elements of an array, a set or a push: a `Vec<Reply>`.
+/// The elements of an array, a set or a push: a `Vec<Reply>`, except that [`push`](Self::push) takes
+/// whatever becomes a reply, and that [`insert`](Self::insert) and [`remove`](Self::remove) do not
+/// panic.
 #[derive(Clone, Default, PartialEq)]
 pub struct Items {
     pub(super) children: Children,
-    pub(super) is_streamed: bool,
+    pub(super) form: AggregateForm,
 }
 
 impl Items {
-    /// Returns the same elements, to be written as a streamed aggregate, without their number in front.
+    /// Adds an element after the others.
+    pub fn push(&mut self, element: impl Into<Reply>) {
+        self.children.0.push(element.into());
+    }
+
+    /// Adds an element before the one of this index; after the last one if there are fewer.
+    pub fn insert(&mut self, index: usize, element: impl Into<Reply>) {
+        let at = index.min(self.len());
+        self.children.0.insert(at, element.into());
+    }
+
+    /// Removes an element and returns it; those after it move up. `None` if there are fewer.
+    pub fn remove(&mut self, index: usize) -> Option<Reply> {
+        (index < self.len()).then(|| self.children.0.remove(index))
+    }
+
+    /// Returns the same elements, to be written as a streamed aggregate: without their number.
     #[must_use]
     pub const fn streamed(mut self) -> Self {
-        self.is_streamed = true;
+        self.form = AggregateForm::Streamed;
         self
     }
 
-    /// Returns whether they came, or are to be written, without their number in front.
+    /// Returns whether they came, or are to be written, without their number.
     #[must_use]
     pub const fn is_streamed(&self) -> bool {
-        self.is_streamed
+        matches!(self.form, AggregateForm::Streamed)
     }
 
     /// Returns the elements.
@@ -97,13 +116,19 @@ impl DerefMut for Items {
 
 impl From<Vec<Reply>> for Items {
     fn from(values: Vec<Reply>) -> Self {
-        Self { children: Children(values), is_streamed: false }
+        Self { children: Children(values), form: AggregateForm::Counted }
     }
 }
 
 impl<T: Into<Reply>> FromIterator<T> for Items {
     fn from_iter<I: IntoIterator<Item = T>>(values: I) -> Self {
         values.into_iter().map(Into::into).collect::<Vec<_>>().into()
+    }
+}
+
+impl<T: Into<Reply>> Extend<T> for Items {
+    fn extend<I: IntoIterator<Item = T>>(&mut self, values: I) {
+        self.children.0.extend(values.into_iter().map(Into::into));
     }
 }
 
@@ -121,7 +146,7 @@ impl<'a> IntoIterator for &'a Items {
     type IntoIter = slice::Iter<'a, Reply>;
 
     fn into_iter(self) -> Self::IntoIter {
-        self.children.0.iter()
+        self.iter()
     }
 }
 
@@ -130,7 +155,7 @@ impl<'a> IntoIterator for &'a mut Items {
     type IntoIter = slice::IterMut<'a, Reply>;
 
     fn into_iter(self) -> Self::IntoIter {
-        self.children.0.iter_mut()
+        self.iter_mut()
     }
 }
 
@@ -144,7 +169,7 @@ impl fmt::Debug for Items {
 #[derive(Clone, Default, PartialEq)]
 pub struct Entries {
     pub(super) children: Children,
-    pub(super) is_streamed: bool,
+    pub(super) form: AggregateForm,
 }
 
 impl Entries {
@@ -160,20 +185,41 @@ impl Entries {
         self.children.0.is_empty()
     }
 
-    /// Adds a pair behind the others.
+    /// Adds a pair after the others.
     pub fn push(&mut self, key: impl Into<Reply>, value: impl Into<Reply>) {
         self.children.0.extend([key.into(), value.into()]);
     }
 
-    /// Takes out a pair; those behind it move up. `None` if there are not so many.
+    /// Adds a pair before the one of this index; after the last one if there are fewer.
+    pub fn insert(&mut self, index: usize, key: impl Into<Reply>, value: impl Into<Reply>) {
+        let at = 2 * index.min(self.len());
+        self.children.0.splice(at..at, [key.into(), value.into()]);
+    }
+
+    /// Removes the last pair and returns it; `None` if there are no pairs.
+    pub fn pop(&mut self) -> Option<(Reply, Reply)> {
+        self.remove(self.len().checked_sub(1)?)
+    }
+
+    /// Removes the pairs after the first `len`.
+    pub fn truncate(&mut self, len: usize) {
+        self.children.0.truncate(len.saturating_mul(2));
+    }
+
+    /// Removes all pairs.
+    pub fn clear(&mut self) {
+        self.children.0.clear();
+    }
+
+    /// Removes a pair and returns it; those after it move up. `None` if there are fewer.
     pub fn remove(&mut self, index: usize) -> Option<(Reply, Reply)> {
         let at = index.checked_mul(2).filter(|at| *at + 1 < self.children.0.len())?;
         let mut pair = self.children.0.drain(at..at + 2);
         Some((pair.next()?, pair.next()?))
     }
 
-    /// Returns the value of the last key that is a string of these bytes: the one that a `HashMap` of the
-    /// pairs would keep.
+    /// Returns the value of the last key that is a string of these bytes: the one that a `HashMap` of
+    /// the pairs would keep.
     #[must_use]
     pub fn get(&self, key: &[u8]) -> Option<&Reply> {
         self.iter().rfind(|(found, _)| found.as_bytes() == Some(key)).map(|(_, value)| value)
@@ -186,29 +232,26 @@ impl Entries {
 
     /// Returns an iterator over the pairs.
     #[must_use]
-    pub fn iter(&self) -> impl DoubleEndedIterator<Item = (&Reply, &Reply)> {
+    pub fn iter(&self) -> EntriesIter<'_> {
         self.children.pairs()
     }
 
-    /// Returns an iterator over the pairs, to change them.
-    pub fn iter_mut(&mut self) -> impl DoubleEndedIterator<Item = (&Reply, &mut Reply)> {
-        self.children.0.chunks_exact_mut(2).filter_map(|pair| match pair {
-            [key, value] => Some((&*key, value)),
-            _ => None,
-        })
+    /// Returns an iterator over the pairs, to change their values.
+    pub fn iter_mut(&mut self) -> EntriesIterMut<'_> {
+        EntriesIterMut(self.children.0.chunks_exact_mut(2))
     }
 
-    /// Returns the same pairs, to be written as a streamed map, without their number in front.
+    /// Returns the same pairs, to be written as a streamed map: without their number.
     #[must_use]
     pub const fn streamed(mut self) -> Self {
-        self.is_streamed = true;
+        self.form = AggregateForm::Streamed;
         self
     }
 
-    /// Returns whether they came, or are to be written, without their number in front.
+    /// Returns whether they came, or are to be written, without their number.
     #[must_use]
     pub const fn is_streamed(&self) -> bool {
-        self.is_streamed
+        matches!(self.form, AggregateForm::Streamed)
     }
 
     /// Returns the pairs.
@@ -219,10 +262,16 @@ impl Entries {
     }
 }
 
+impl From<Vec<(Reply, Reply)>> for Entries {
+    fn from(pairs: Vec<(Reply, Reply)>) -> Self {
+        pairs.into_iter().collect()
+    }
+}
+
 impl<K: Into<Reply>, V: Into<Reply>> FromIterator<(K, V)> for Entries {
     fn from_iter<I: IntoIterator<Item = (K, V)>>(pairs: I) -> Self {
         let values = pairs.into_iter().flat_map(|(key, value)| [key.into(), value.into()]);
-        Self { children: Children(values.collect()), is_streamed: false }
+        Self { children: Children(values.collect()), form: AggregateForm::Counted }
     }
 }
 
@@ -231,12 +280,6 @@ impl<K: Into<Reply>, V: Into<Reply>> Extend<(K, V)> for Entries {
         for (key, value) in pairs {
             self.push(key, value);
         }
-    }
-}
-
-impl From<Vec<(Reply, Reply)>> for Entries {
-    fn from(pairs: Vec<(Reply, Reply)>) -> Self {
-        pairs.into_iter().collect()
     }
 }
 
@@ -249,13 +292,90 @@ impl IntoIterator for Entries {
     }
 }
 
+impl<'a> IntoIterator for &'a Entries {
+    type Item = (&'a Reply, &'a Reply);
+    type IntoIter = EntriesIter<'a>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.iter()
+    }
+}
+
+impl<'a> IntoIterator for &'a mut Entries {
+    type Item = (&'a Reply, &'a mut Reply);
+    type IntoIter = EntriesIterMut<'a>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.iter_mut()
+    }
+}
+
 impl fmt::Debug for Entries {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_map().entries(self.iter().take(VALUES)).finish()
     }
 }
 
-/// A reply and an attribute in front of it.
+/// The pairs of [`Entries`], or of an attribute: see [`Entries::iter`].
+#[derive(Debug, Clone)]
+pub struct EntriesIter<'a>(slice::ChunksExact<'a, Reply>);
+
+/// The pairs of [`Entries`], to change their values: see [`Entries::iter_mut`].
+#[derive(Debug)]
+pub struct EntriesIterMut<'a>(slice::ChunksExactMut<'a, Reply>);
+
+fn pair(chunk: &[Reply]) -> Option<(&Reply, &Reply)> {
+    Some((chunk.first()?, chunk.get(1)?))
+}
+
+fn pair_mut(chunk: &mut [Reply]) -> Option<(&Reply, &mut Reply)> {
+    match chunk {
+        [key, value] => Some((&*key, value)),
+        _ => None,
+    }
+}
+
+impl<'a> Iterator for EntriesIter<'a> {
+    type Item = (&'a Reply, &'a Reply);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        self.0.next().and_then(pair)
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        self.0.size_hint()
+    }
+}
+
+impl DoubleEndedIterator for EntriesIter<'_> {
+    fn next_back(&mut self) -> Option<Self::Item> {
+        self.0.next_back().and_then(pair)
+    }
+}
+
+impl ExactSizeIterator for EntriesIter<'_> {}
+
+impl<'a> Iterator for EntriesIterMut<'a> {
+    type Item = (&'a Reply, &'a mut Reply);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        self.0.next().and_then(pair_mut)
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        self.0.size_hint()
+    }
+}
+
+impl DoubleEndedIterator for EntriesIterMut<'_> {
+    fn next_back(&mut self) -> Option<Self::Item> {
+        self.0.next_back().and_then(pair_mut)
+    }
+}
+
+impl ExactSizeIterator for EntriesIterMut<'_> {}
+
+/// A reply and the attribute before it.
 #[derive(Clone, PartialEq)]
 pub struct Annotated {
     /// The pairs of the attribute, then the reply.
@@ -263,7 +383,7 @@ pub struct Annotated {
 }
 
 impl Annotated {
-    /// Returns a reply with an attribute of these pairs in front of it. An attribute is never streamed.
+    /// Returns a reply with an attribute of these pairs before it. An attribute is never streamed.
     #[must_use]
     pub fn new(mut attribute: Entries, reply: impl Into<Reply>) -> Self {
         let mut children = mem::take(&mut attribute.children);
@@ -273,7 +393,7 @@ impl Annotated {
 
     /// Returns an iterator over the pairs of the attribute.
     #[must_use]
-    pub fn attribute(&self) -> impl DoubleEndedIterator<Item = (&Reply, &Reply)> {
+    pub fn attribute(&self) -> EntriesIter<'_> {
         self.children.pairs()
     }
 
@@ -288,7 +408,7 @@ impl Annotated {
     pub fn into_parts(mut self) -> (Entries, Reply) {
         let mut children = mem::take(&mut self.children);
         let reply = children.0.pop().unwrap_or(Reply::Null);
-        (Entries { children, is_streamed: false }, reply)
+        (Entries { children, form: AggregateForm::Counted }, reply)
     }
 }
 

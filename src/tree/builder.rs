@@ -9,34 +9,72 @@ use crate::kind::Kind;
 use crate::view::ReplyRef;
 
 use super::aggregates::Children;
-use super::walk::{Opening, Step, Walk};
+use super::walk::{Step, Walk};
 use super::{Annotated, Entries, Items, Reply, StreamedString};
+
+/// How an aggregate is written: with its length first, or streamed until its end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum AggregateForm {
+    #[default]
+    Counted,
+    Streamed,
+}
 
 /// A tree that is being built.
 #[derive(Default)]
 pub(crate) struct Builder {
-    open: SmallVec<[Level; 4]>,
+    open: SmallVec<[Branch; 4]>,
     done: Option<Reply>,
 }
 
-/// An aggregate or attribute that has not all of its values yet.
-struct Level {
-    kind: Kind,
-    is_streamed: bool,
-    /// Whether this is an attribute whose pairs are all there: the next value is what it annotates.
-    is_closed: bool,
-    values: Vec<Reply>,
+/// An aggregate or attribute that does not have all of its values yet.
+pub(super) struct Branch {
+    pub(super) kind: Kind,
+    pub(super) form: AggregateForm,
+    pub(super) values: Vec<Reply>,
+    /// How many values it will have, if that is known: `usize::MAX` if not.
+    pub(super) most: usize,
+    /// Whether this is an attribute that has all its pairs: the next value is the one it annotates.
+    pub(super) awaits_value: bool,
+}
+
+impl Branch {
+    /// Makes room for `values` values, and for the one that an attribute annotates.
+    #[inline(always)]
+    pub(super) fn new(kind: Kind, form: AggregateForm, values: usize) -> Self {
+        let room = values + usize::from(kind == Kind::Attribute);
+        let values = Vec::with_capacity(room);
+        Self { kind, form, values, most: usize::MAX, awaits_value: false }
+    }
+
+    /// The aggregate, which has all its values.
+    #[inline(always)]
+    pub(super) fn close(self) -> Reply {
+        let Self { kind, form, values, .. } = self;
+        let children = Children(values);
+        match kind {
+            Kind::Map => Reply::Map(Entries { children, form }),
+            Kind::Set => Reply::Set(Items { children, form }),
+            Kind::Push => Reply::Push(Items { children, form }),
+            _ => Reply::Array(Items { children, form }),
+        }
+    }
 }
 
 impl Builder {
+    /// Goes on with a branch that has some of its values.
+    pub(super) fn of_branch(branch: Branch) -> Self {
+        let mut builder = Self::default();
+        builder.open.push(branch);
+        builder
+    }
+
     /// A copy of this tree.
     pub(super) fn of_walk(walk: Walk<'_>) -> Reply {
         let mut builder = Self::default();
         for step in walk {
             match step {
-                Step::Open(Opening { kind, len, is_streamed }) => {
-                    builder.open(kind, is_streamed, len);
-                }
+                Step::Open(branch) => builder.open(branch.kind, branch.form, branch.len),
                 Step::Scalar(scalar) => builder.value(scalar.clone()),
                 Step::Close(_) => builder.close(),
             }
@@ -44,52 +82,62 @@ impl Builder {
         builder.finish()
     }
 
-    /// Opens an aggregate or attribute of about so many elements or pairs.
-    pub(crate) fn open(&mut self, kind: Kind, is_streamed: bool, len: usize) {
+    /// Opens an aggregate or attribute, with room for `len` elements or pairs.
+    pub(crate) fn open(&mut self, kind: Kind, form: AggregateForm, len: usize) {
         let each = if kind.has_pairs() { 2 } else { 1 };
-        let values = Vec::with_capacity(len * each + usize::from(kind == Kind::Attribute));
-        self.open.push(Level { kind, is_streamed, is_closed: false, values });
+        self.open_branch(Branch::new(kind, form, len * each));
     }
 
-    /// Adds a value to what is open.
+    pub(super) fn open_branch(&mut self, branch: Branch) {
+        self.open.push(branch);
+    }
+
+    /// The innermost aggregate or attribute that is open.
+    #[inline]
+    pub(super) fn innermost(&mut self) -> Option<&mut Branch> {
+        self.open.last_mut()
+    }
+
+    /// Adds a value to the innermost aggregate or attribute.
     #[inline]
     pub(crate) fn value(&mut self, value: Reply) {
         match self.open.last_mut() {
-            Some(level) if !level.is_closed => level.values.push(value),
+            Some(branch) if !branch.awaits_value => branch.values.push(value),
             _ => self.annotated(value),
         }
     }
 
-    /// Adds a value with the attributes that are waiting for it.
+    /// Adds a value with the attributes that wait for it. Out of line: attributes are rare.
     #[inline(never)]
     fn annotated(&mut self, mut value: Reply) {
-        while self.open.last().is_some_and(|level| level.is_closed) {
+        while self.open.last().is_some_and(|branch| branch.awaits_value) {
             let Some(mut attribute) = self.open.pop() else { break };
             attribute.values.push(value);
             value = Reply::Annotated(Annotated { children: Children(attribute.values) });
         }
         match self.open.last_mut() {
-            Some(level) => level.values.push(value),
+            Some(branch) => branch.values.push(value),
             None => self.done = Some(value),
         }
     }
 
     /// Closes the innermost aggregate or attribute.
     pub(crate) fn close(&mut self) {
-        if let Some(attribute) = self.open.last_mut().filter(|level| level.kind == Kind::Attribute)
-        {
-            attribute.is_closed = true;
-            return;
+        match self.open.last_mut() {
+            Some(attribute) if attribute.kind == Kind::Attribute => attribute.awaits_value = true,
+            _ => {
+                if let Some(branch) = self.open.pop() {
+                    self.value(branch.close());
+                }
+            }
         }
-        let Some(Level { kind, is_streamed, values, .. }) = self.open.pop() else { return };
-        self.value(Reply::of_children(kind, is_streamed, values));
     }
 
     /// How many aggregates are open, and how many values the innermost one has.
     #[cfg(feature = "serde")]
     pub(crate) fn mark(&self) -> (usize, usize) {
         let values =
-            self.open.last().map_or(usize::from(self.done.is_some()), |level| level.values.len());
+            self.open.last().map_or(usize::from(self.done.is_some()), |branch| branch.values.len());
         (self.open.len(), values)
     }
 
@@ -100,18 +148,6 @@ impl Builder {
 }
 
 impl Reply {
-    /// The aggregate of these values.
-    #[inline(always)]
-    pub(super) fn of_children(kind: Kind, is_streamed: bool, values: Vec<Self>) -> Self {
-        let children = Children(values);
-        match kind {
-            Kind::Map => Self::Map(Entries { children, is_streamed }),
-            Kind::Set => Self::Set(Items { children, is_streamed }),
-            Kind::Push => Self::Push(Items { children, is_streamed }),
-            _ => Self::Array(Items { children, is_streamed }),
-        }
-    }
-
     /// The reply of this view, whose payload is owned by `part`.
     #[inline(always)]
     pub(super) fn of_scalar(scalar: ReplyRef<'_>, part: impl FnOnce(&[u8]) -> Bytes) -> Self {
@@ -132,7 +168,7 @@ impl Reply {
             ReplyRef::Verbatim { format, text } => {
                 Self::Verbatim { format: *format, text: part(text) }
             }
-            // Aggregates are no scalars.
+            // Aggregates are not scalars: this never happens.
             ReplyRef::Null
             | ReplyRef::Array(_)
             | ReplyRef::Map(_)

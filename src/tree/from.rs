@@ -7,12 +7,11 @@ use alloc::vec::Vec;
 
 use bytes::Bytes;
 
-use crate::kind::Kind;
 use crate::view::{Decoded, ReplyRef};
 
 use crate::owned::Frame;
 
-use super::parse::{self, Level};
+use super::parse;
 use super::{Annotated, Entries, Items, Reply, StreamedString};
 
 impl From<&Frame> for Reply {
@@ -34,10 +33,10 @@ impl From<Decoded<'_>> for Reply {
     /// Returns the reply and the attributes in front of it, with one copy for all payloads.
     #[inline]
     fn from(frame: Decoded<'_>) -> Self {
-        if frame.attributes.is_empty() {
-            return frame.reply.into();
+        if frame.attributes().is_empty() {
+            return frame.reply().into();
         }
-        let wire = Bytes::copy_from_slice(frame.wire);
+        let wire = Bytes::copy_from_slice(frame.wire());
         parse::of_wire(&wire)
     }
 }
@@ -46,20 +45,8 @@ impl From<ReplyRef<'_>> for Reply {
     /// Returns the reply, with one copy for all payloads.
     #[inline]
     fn from(reply: ReplyRef<'_>) -> Self {
-        match reply {
-            ReplyRef::Array(items) | ReplyRef::Set(items) | ReplyRef::Push(items) => {
-                copied(reply.kind(), items.len(), items.wire())
-            }
-            ReplyRef::Map(pairs) => copied(Kind::Map, pairs.len().map(|len| 2 * len), pairs.wire()),
-            scalar => Self::of_scalar(scalar, Bytes::copy_from_slice),
-        }
+        parse::of_view(reply)
     }
-}
-
-/// The aggregate of so many values, of a copy of their bytes.
-fn copied(kind: Kind, len: Option<usize>, values: &[u8]) -> Reply {
-    let source = Bytes::copy_from_slice(values);
-    parse::of_values(Level::new(kind, len, values), &source, &source).unwrap_or(Reply::Null)
 }
 
 /// Implements `From` for what fits an `i64`.

@@ -11,8 +11,8 @@ mod walk;
 #[cfg(feature = "arbitrary")]
 mod arbitrary;
 
-pub use aggregates::{Annotated, Entries, Items};
-pub(crate) use builder::Builder;
+pub use aggregates::{Annotated, Entries, EntriesIter, EntriesIterMut, Items};
+pub(crate) use builder::{AggregateForm, Builder};
 pub use reply::Reply;
 pub use streamed::StreamedString;
 pub use walk::TreeTokens;

@@ -1,36 +1,33 @@
 //! Trees of validated bytes, built in one pass, without recursion.
 
-use alloc::vec::Vec;
-use core::mem;
-
 use bytes::{Buf, Bytes};
-use smallvec::SmallVec;
 
 use crate::kind::Kind;
 use crate::lex::{integer, word};
 use crate::owned;
+use crate::view::ReplyRef;
 use crate::view::header::{self, Extent, Opening};
 
-use super::aggregates::Children;
-use super::{Annotated, Reply};
+use super::Reply;
+use super::builder::{AggregateForm, Branch, Builder};
 
-/// How many bytes a value has at least: `_` and its line end.
+/// The fewest bytes of a value: `_` and its line end.
 const SHORTEST: usize = 3;
 
-/// Returns the reply that the bytes are, the attributes in front of it included. Its payloads are parts
-/// of them.
+/// Returns the reply that the bytes are, with the attributes before it. Its payloads are parts of the
+/// bytes.
 #[inline(never)]
 pub(super) fn of_wire(wire: &Bytes) -> Reply {
     let reply = match header::opening(wire) {
         Some(opening) => wire
             .get(opening.size..)
-            .and_then(|values| of_values(Level::of_opening(&opening, values), values, wire)),
+            .and_then(|values| of_values(Branch::of_opening(&opening, values), values, wire)),
         None => scalar(wire, Extent::Exact, wire).map(|(reply, _)| reply),
     };
     reply.unwrap_or(Reply::Null)
 }
 
-/// As [`of_wire`]; the reference to the bytes becomes that of an only payload.
+/// Does what [`of_wire`] does; the reference to the bytes becomes that of the only payload.
 #[inline(always)]
 pub(super) fn of_owned_wire(wire: Bytes) -> Reply {
     match wire.first() {
@@ -52,48 +49,54 @@ fn content(mut wire: Bytes, header: usize) -> Bytes {
     wire
 }
 
-/// Returns the aggregate that has these values, as [`of_wire`] does. Their bytes may end without the
-/// end of a streamed aggregate.
+/// Returns the reply, with one copy of its bytes for all payloads.
 #[inline]
-pub(super) fn of_values(mut level: Level, values: &[u8], source: &Bytes) -> Option<Reply> {
-    let rest = level.fill(values, source);
-    // Most aggregates hold nothing else.
-    if rest.is_empty() && level.is_over(rest) {
-        return Some(level.close());
-    }
-    of_rest(level, rest, source)
+pub(super) fn of_view(reply: ReplyRef<'_>) -> Reply {
+    let (kind, len, values) = match reply {
+        ReplyRef::Array(items) | ReplyRef::Set(items) | ReplyRef::Push(items) => {
+            (reply.kind(), items.len(), items.wire())
+        }
+        ReplyRef::Map(pairs) => (Kind::Map, pairs.len().map(|len| 2 * len), pairs.wire()),
+        scalar => return Reply::of_scalar(scalar, Bytes::copy_from_slice),
+    };
+    let source = Bytes::copy_from_slice(values);
+    of_values(Branch::parsed(kind, len, values), &source, &source).unwrap_or(Reply::Null)
 }
 
-/// Goes on with an aggregate or an attribute that has some of its values.
+/// Returns the aggregate that has these values. Their bytes may stop before the end of a streamed
+/// aggregate.
+#[inline]
+fn of_values(mut first: Branch, values: &[u8], source: &Bytes) -> Option<Reply> {
+    let rest = first.fill(values, source);
+    // Most aggregates hold nothing but bulk strings and integers.
+    if rest.is_empty() && first.is_over(rest) {
+        return Some(first.close());
+    }
+    of_rest(first, rest, source)
+}
+
+/// Goes on with an aggregate or an attribute that has some of its values. Out of line, so that
+/// [`of_values`] stays small enough to be inlined.
 #[inline(never)]
-fn of_rest(mut level: Level, mut rest: &[u8], source: &Bytes) -> Option<Reply> {
-    let mut outer: SmallVec<[Level; 4]> = SmallVec::new();
-    loop {
-        let mut value = if level.is_over(rest) {
-            if level.len.is_none() {
+fn of_rest(first: Branch, mut rest: &[u8], source: &Bytes) -> Option<Reply> {
+    let mut builder = Builder::of_branch(first);
+    while let Some(branch) = builder.innermost() {
+        rest = branch.fill(rest, source);
+        if branch.is_over(rest) {
+            if branch.form == AggregateForm::Streamed {
                 rest = rest.get(header::STREAM_END..).unwrap_or_default();
             }
-            let Some(next) = outer.pop() else { return Some(level.close()) };
-            mem::replace(&mut level, next).close()
+            builder.close();
         } else if let Some(opening) = header::opening(rest) {
             rest = rest.get(opening.size..)?;
-            outer.push(mem::replace(&mut level, Level::of_opening(&opening, rest)));
-            rest = level.fill(rest, source);
-            continue;
+            builder.open_branch(Branch::of_opening(&opening, rest));
         } else {
             let (value, size) = scalar(rest, Extent::Within, source)?;
             rest = rest.get(size..)?;
-            value
-        };
-        while level.awaits_value() {
-            level.values.push(value);
-            value = Reply::Annotated(Annotated { children: Children(level.values) });
-            let Some(next) = outer.pop() else { return Some(value) };
-            level = next;
+            builder.value(value);
         }
-        level.values.push(value);
-        rest = level.fill(rest, source);
     }
+    Some(builder.finish())
 }
 
 /// The scalar that the bytes begin with, and its size.
@@ -107,35 +110,29 @@ fn shared(part: &[u8], source: &Bytes) -> Bytes {
     owned::part(source, part).unwrap_or_default()
 }
 
-/// An aggregate or attribute, and those of its values that have been read.
-pub(super) struct Level {
-    kind: Kind,
-    /// How many values there will be; `None` if it is streamed. What an attribute annotates comes on
-    /// top.
-    len: Option<usize>,
-    values: Vec<Reply>,
-}
-
-impl Level {
+/// An aggregate or attribute that is read from validated bytes.
+impl Branch {
     #[inline(always)]
     fn of_opening(opening: &Opening, values: &[u8]) -> Self {
-        Self::new(opening.kind, opening.values().map(|values| values as usize), values)
+        Self::parsed(opening.kind, opening.values().map(|values| values as usize), values)
     }
 
-    /// An aggregate of so many values, none of which has been read; they are at the front of `values`.
+    /// An aggregate of `len` values, or a streamed one, whose values are at the front of `values`.
     #[inline(always)]
-    pub(super) fn new(kind: Kind, len: Option<usize>, values: &[u8]) -> Self {
+    fn parsed(kind: Kind, len: Option<usize>, values: &[u8]) -> Self {
+        let form = if len.is_some() { AggregateForm::Counted } else { AggregateForm::Streamed };
+        // No more room than the bytes can have values, whatever was announced.
         let room = len.unwrap_or(0).min(values.len() / SHORTEST);
-        let room = room + usize::from(kind == Kind::Attribute);
-        Self { kind, len, values: Vec::with_capacity(room) }
+        Self { most: len.unwrap_or(usize::MAX), ..Self::new(kind, form, room) }
     }
 
-    /// Reads the bulk strings and integers that come next, and says what is behind them.
+    /// Reads the bulk strings and integers that come next, and returns what follows them.
     #[inline(always)]
     fn fill<'a>(&mut self, mut bytes: &'a [u8], source: &Bytes) -> &'a [u8] {
-        let mut owed = self.len.map_or(usize::MAX, |len| len.saturating_sub(self.values.len()));
+        let mut owed = self.most.saturating_sub(self.values.len());
         while let (1.., Some(word)) = (owed, word::first(bytes)) {
-            // Added where they are read: what two branches join is copied, which stalls.
+            // Added in the branch where they are read: joining two branches copies the value, and the
+            // copy stalls.
             if let Some((payload, rest)) = header::bulk_string(word, bytes) {
                 self.values.push(Reply::Bulk(shared(payload, source)));
                 bytes = rest;
@@ -151,21 +148,11 @@ impl Level {
         bytes
     }
 
-    /// Whether this is an aggregate that has all its values, `rest` being what is behind them.
+    /// Whether it has all its values, or pairs, `rest` being what follows them.
     fn is_over(&self, rest: &[u8]) -> bool {
-        match self.len {
-            Some(len) => self.kind != Kind::Attribute && self.values.len() >= len,
-            None => matches!(rest.first(), Some(b'.') | None),
+        match self.form {
+            AggregateForm::Counted => self.values.len() >= self.most && !self.awaits_value,
+            AggregateForm::Streamed => matches!(rest.first(), Some(b'.') | None),
         }
-    }
-
-    /// Whether this is an attribute whose pairs are all there.
-    fn awaits_value(&self) -> bool {
-        self.kind == Kind::Attribute && self.len.is_none_or(|len| self.values.len() >= len)
-    }
-
-    #[inline(always)]
-    fn close(self) -> Reply {
-        Reply::of_children(self.kind, self.len.is_none(), self.values)
     }
 }

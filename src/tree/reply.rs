@@ -12,7 +12,8 @@ use crate::kind::Kind;
 use crate::sink::Out;
 use crate::view::{ReplyRef, flat};
 
-use super::walk::Opening;
+use super::builder::AggregateForm;
+use super::walk::BranchHead;
 use super::{Annotated, Entries, Items, StreamedString, TreeTokens, Walk};
 
 /// An owned reply: the variants of [`ReplyRef`], whose payloads are [`Bytes`] and whose aggregates are
@@ -32,7 +33,7 @@ use super::{Annotated, Entries, Items, StreamedString, TreeTokens, Walk};
 /// assert_eq!(reply.to_wire(Protocol::Resp3)?, "%2\r\n$4\r\nname\r\n$4\r\nzadd\r\n$5\r\narity\r\n:-4\r\n");
 ///
 /// let frame = zresp::decode(b"*2\r\n+a\r\n:1\r\n")?.expect("a whole frame");
-/// let mut reply = Reply::from(frame.reply);
+/// let mut reply = Reply::from(frame.reply());
 /// if let Reply::Array(items) = &mut reply {
 ///     items.push(Reply::Null);
 /// }
@@ -282,19 +283,21 @@ impl Reply {
         }
     }
 
-    /// The values of an aggregate or an annotated reply, and how it opens.
-    pub(super) fn children(&self) -> Option<(Opening, &[Reply])> {
-        let (kind, children, is_streamed) = match self {
-            Self::Array(items) => (Kind::Array, &items.children, items.is_streamed),
-            Self::Set(items) => (Kind::Set, &items.children, items.is_streamed),
-            Self::Push(items) => (Kind::Push, &items.children, items.is_streamed),
-            Self::Map(entries) => (Kind::Map, &entries.children, entries.is_streamed),
-            Self::Annotated(annotated) => (Kind::Attribute, &annotated.children, false),
+    /// The head of an aggregate or an annotated reply, and its values.
+    pub(super) fn children(&self) -> Option<(BranchHead, &[Reply])> {
+        let (kind, children, form) = match self {
+            Self::Array(items) => (Kind::Array, &items.children, items.form),
+            Self::Set(items) => (Kind::Set, &items.children, items.form),
+            Self::Push(items) => (Kind::Push, &items.children, items.form),
+            Self::Map(entries) => (Kind::Map, &entries.children, entries.form),
+            Self::Annotated(annotated) => {
+                (Kind::Attribute, &annotated.children, AggregateForm::Counted)
+            }
             _ => return None,
         };
         let values = children.0.len();
         let len = if kind.has_pairs() { values / 2 } else { values };
-        Some((Opening { kind, len, is_streamed }, &children.0))
+        Some((BranchHead { kind, len, form }, &children.0))
     }
 
     /// Takes the values out of an aggregate or an annotated reply, if there are any.

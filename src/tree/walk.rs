@@ -10,38 +10,40 @@ use crate::kind::Kind;
 use crate::view::{Token, flat};
 
 use super::Reply;
+use super::builder::AggregateForm;
 
-/// How an aggregate or an attribute opens.
+/// The head of an aggregate or an attribute.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) struct Opening {
+pub(crate) struct BranchHead {
     pub(crate) kind: Kind,
     /// How many elements or pairs it has.
     pub(crate) len: usize,
-    pub(crate) is_streamed: bool,
+    pub(crate) form: AggregateForm,
 }
 
 /// A part of a tree.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) enum Step<'a> {
     /// An aggregate or attribute opens.
-    Open(Opening),
+    Open(BranchHead),
     /// A value that holds no others.
     Scalar(&'a Reply),
     /// The innermost open aggregate or attribute ends.
-    Close(Opening),
+    Close(BranchHead),
 }
 
 /// Visits everything in a tree in the order of the wire, without recursion.
 #[derive(Clone)]
 pub(crate) struct Walk<'a> {
     first: Option<&'a Reply>,
-    open: SmallVec<[Open<'a>; 8]>,
+    open: SmallVec<[OpenBranch<'a>; 8]>,
 }
 
+/// A branch of which values are still to be visited.
 #[derive(Clone)]
-struct Open<'a> {
+struct OpenBranch<'a> {
     rest: slice::Iter<'a, Reply>,
-    opening: Opening,
+    head: BranchHead,
 }
 
 impl<'a> Walk<'a> {
@@ -59,20 +61,20 @@ impl<'a> Iterator for Walk<'a> {
             first
         } else {
             let innermost = self.open.last_mut()?;
-            let opening = innermost.opening;
-            // The reply behind an attribute is the last of its children: the attribute closes in
-            // front of it.
-            let last = usize::from(opening.kind == Kind::Attribute);
+            let head = innermost.head;
+            // The reply that an attribute annotates is the last of its children: the attribute closes
+            // before it.
+            let last = usize::from(head.kind == Kind::Attribute);
             if innermost.rest.len() <= last {
                 self.first = innermost.rest.next();
                 self.open.pop();
-                return Some(Step::Close(opening));
+                return Some(Step::Close(head));
             }
             innermost.rest.next()?
         };
-        let Some((opening, children)) = reply.children() else { return Some(Step::Scalar(reply)) };
-        self.open.push(Open { rest: children.iter(), opening });
-        Some(Step::Open(opening))
+        let Some((head, children)) = reply.children() else { return Some(Step::Scalar(reply)) };
+        self.open.push(OpenBranch { rest: children.iter(), head });
+        Some(Step::Open(head))
     }
 }
 
@@ -91,11 +93,11 @@ impl<'a> Iterator for TreeTokens<'a> {
 
     fn next(&mut self) -> Option<Token<'a>> {
         Some(match self.0.next()? {
-            Step::Open(Opening { kind, len, is_streamed }) => {
-                Token::Open { kind, len: (!is_streamed).then_some(len) }
+            Step::Open(BranchHead { kind, len, form }) => {
+                Token::Open { kind, len: (form == AggregateForm::Counted).then_some(len) }
             }
             Step::Scalar(reply) => Token::Scalar(reply.as_scalar()?),
-            Step::Close(opening) => Token::Close(opening.kind),
+            Step::Close(head) => Token::Close(head.kind),
         })
     }
 }

@@ -1,7 +1,7 @@
 //! The grammar, byte by byte.
 //!
-//! Each byte either leads on or is the first that no valid input could have in its place. This is
-//! where every error comes from.
+//! Each byte either leads to the next state, or is the first one that no valid input could have in its
+//! place. Every error comes from here.
 
 #![deny(clippy::arithmetic_side_effects)]
 
@@ -9,15 +9,15 @@ use crate::error::{ErrorKind, Expected, unexpected};
 
 use super::levels::{Ended, Level, Shape};
 use super::state::{BigNumberStage, DoubleStage, IntegerStage, LengthStage, Prefix, State, Then};
-use super::{Grammar, Scanner};
+use super::{Grammar, Validator};
 
-pub(super) type Step<T> = Result<T, ErrorKind>;
+pub(super) type Stepped<T> = Result<T, ErrorKind>;
 
-impl Scanner {
+impl Validator {
     /// Takes the byte at `offset` in the frame.
-    pub(super) fn step(&mut self, byte: u8, offset: usize) -> Step<Ended> {
+    pub(super) fn step(&mut self, byte: u8, offset: usize) -> Stepped<Ended> {
         self.state = match self.state {
-            State::Value => match (self.grammar, byte) {
+            State::Value => match (self.grammar(), byte) {
                 (Grammar::Replies, b'.') => return self.end_streamed(),
                 (Grammar::Replies, _) => self.type_byte(byte)?,
                 (Grammar::Requests(policy), _) if self.levels.depth() == 0 => {
@@ -66,7 +66,7 @@ impl Scanner {
         Ok(Ended::Value)
     }
 
-    fn type_byte(&self, byte: u8) -> Step<State> {
+    fn type_byte(&self, byte: u8) -> Stepped<State> {
         let level = self.levels.current;
         let full = level.owed == 0;
         let state = match byte {
@@ -103,7 +103,7 @@ impl Scanner {
         unannotated && (shape == Shape::Streamed || shape == Shape::StreamedMap && owed % 2 == 0)
     }
 
-    fn end_streamed(&mut self) -> Step<Ended> {
+    fn end_streamed(&mut self) -> Stepped<Ended> {
         if !self.may_end() {
             return unexpected(b'.', Expected::Type);
         }
@@ -111,7 +111,13 @@ impl Scanner {
         Ok(Ended::Value)
     }
 
-    fn length(&self, prefix: Prefix, stage: LengthStage, byte: u8, offset: usize) -> Step<State> {
+    fn length(
+        &self,
+        prefix: Prefix,
+        stage: LengthStage,
+        byte: u8,
+        offset: usize,
+    ) -> Stepped<State> {
         let ended = |length| State::Lf(Then::Announced { prefix, length });
         match (stage, byte) {
             (LengthStage::Start, b'0'..=b'9') => self.digit(prefix, 0, byte, offset),
@@ -151,7 +157,7 @@ impl Scanner {
     }
 
     /// Takes a digit of a length, if a length that begins with these digits is possible.
-    fn digit(&self, prefix: Prefix, before: usize, byte: u8, offset: usize) -> Step<State> {
+    fn digit(&self, prefix: Prefix, before: usize, byte: u8, offset: usize) -> Stepped<State> {
         let value = usize::from(byte.wrapping_sub(b'0'));
         let length = before.checked_mul(10).and_then(|tens| tens.checked_add(value));
         let Some(length) = length else { return Err(self.too_long(prefix)) };
@@ -164,15 +170,15 @@ impl Scanner {
             if prefix == Prefix::Array && before == 0 {
                 self.check_depth()?;
             }
-            if prefix.values(length) > self.limits.elements() as usize {
+            if prefix.values(length) > self.limits().elements() {
                 return Err(self.too_long(prefix));
             }
         }
         Ok(State::Length { prefix, stage: LengthStage::Digits(length) })
     }
 
-    fn check_payload(&self, prefix: Prefix, length: usize, offset: usize) -> Step<()> {
-        let bulk = self.limits.bulk();
+    fn check_payload(&self, prefix: Prefix, length: usize, offset: usize) -> Stepped<()> {
+        let bulk = self.limits().bulk();
         let room = match prefix {
             Prefix::Chunk { total } => bulk.saturating_sub(total),
             _ => bulk,
@@ -184,40 +190,40 @@ impl Scanner {
         // The digit, two line ends, and between them the payload.
         let digit = offset.saturating_sub(self.start());
         let end = digit.checked_add(length).and_then(|end| end.checked_add(5));
-        let is_within = end.is_some_and(|end| end <= self.limits.frame());
+        let is_within = end.is_some_and(|end| end <= self.limits().frame());
         let is_last_chunk = length == 0 && matches!(prefix, Prefix::Chunk { .. });
         if !is_within && !is_last_chunk {
-            return Err(ErrorKind::FrameTooLong { limit: self.limits.frame() });
+            return Err(ErrorKind::FrameTooLong { limit: self.limits().frame() });
         }
         Ok(())
     }
 
-    fn check_depth(&self) -> Step<()> {
+    fn check_depth(&self) -> Stepped<()> {
         if self.at_full_depth() {
-            return Err(ErrorKind::TooDeep { limit: self.limits.depth() });
+            return Err(ErrorKind::TooDeep { limit: self.limits().depth() });
         }
         Ok(())
     }
 
     /// Whether no further aggregate may be opened.
     pub(super) fn at_full_depth(&self) -> bool {
-        self.levels.depth() as usize >= self.limits.depth()
+        self.levels.depth() as usize >= self.limits().depth()
     }
 
-    /// A length exceeds the limit for what it announces.
+    /// The error for a length above the limit.
     fn too_long(&self, prefix: Prefix) -> ErrorKind {
         if prefix.is_payload() {
-            ErrorKind::BulkTooLong { limit: self.limits.bulk() }
+            ErrorKind::BulkTooLong { limit: self.limits().bulk() }
         } else {
             self.too_many_elements()
         }
     }
 
     fn too_many_elements(&self) -> ErrorKind {
-        ErrorKind::TooManyElements { limit: self.limits.elements() as usize }
+        ErrorKind::TooManyElements { limit: self.limits().elements() }
     }
 
-    /// Does what a line that ended in front of `offset` calls for.
+    /// Goes on after a line that ended before `offset`.
     fn line_ended(&mut self, then: Then, offset: usize) -> Ended {
         let ended = match then {
             Then::Value | Then::Announced { prefix: Prefix::Command, length: 0 }
@@ -243,13 +249,13 @@ impl Scanner {
             }
             Then::Announced { prefix, length } => self.levels.open(Level::counted(prefix, length)),
             Then::Streamed(prefix) => {
-                self.levels.open(Level::streamed(prefix, self.limits.elements()))
+                self.levels.open(Level::streamed(prefix, self.limits().elements()))
             }
         };
         self.settle(ended, offset)
     }
 
-    /// Goes on with what follows the end of a value or an attribute in front of `offset`.
+    /// Goes on after the end of a value or an attribute before `offset`.
     pub(super) fn settle(&mut self, ended: Ended, offset: usize) -> Ended {
         self.state = State::Value;
         if ended == Ended::Attribute {
@@ -261,7 +267,7 @@ impl Scanner {
         ended
     }
 
-    /// The state in front of the last `left` bytes of a payload.
+    /// The state when `left` bytes of a payload are still to come.
     pub(super) fn payload(prefix: Prefix, left: usize) -> State {
         match (prefix, left) {
             (Prefix::Chunk { total }, 0) => State::Cr(Then::Chunk { total }),
@@ -271,7 +277,7 @@ impl Scanner {
     }
 }
 
-/// The state behind the type byte of a value with a length prefix.
+/// The state after the type byte of a value with a length prefix.
 pub(super) const fn start(prefix: Prefix) -> State {
     State::Length { prefix, stage: LengthStage::Start }
 }
@@ -280,13 +286,13 @@ fn announced_payload(prefix: Prefix, length: usize) -> State {
     match prefix {
         Prefix::Verbatim => State::Format { left: 4, text: length.saturating_sub(4) },
         Prefix::Chunk { total } => {
-            Scanner::payload(Prefix::Chunk { total: total.saturating_add(length) }, length)
+            Validator::payload(Prefix::Chunk { total: total.saturating_add(length) }, length)
         }
-        _ => Scanner::payload(prefix, length),
+        _ => Validator::payload(prefix, length),
     }
 }
 
-fn integer(stage: IntegerStage, byte: u8) -> Step<State> {
+fn integer(stage: IntegerStage, byte: u8) -> Stepped<State> {
     let digit = u64::from(byte.wrapping_sub(b'0'));
     let (negative, before) = match (stage, byte) {
         (IntegerStage::Start, b'+' | b'-') => {
@@ -315,7 +321,7 @@ fn integer(stage: IntegerStage, byte: u8) -> Step<State> {
     }
 }
 
-fn double(stage: DoubleStage, byte: u8) -> Step<State> {
+fn double(stage: DoubleStage, byte: u8) -> Stepped<State> {
     use DoubleStage as Stage;
     let next = match (stage, byte) {
         (Stage::Start, b'+' | b'-') => Stage::Sign,
@@ -343,7 +349,7 @@ fn double(stage: DoubleStage, byte: u8) -> Step<State> {
     Ok(State::Double(next))
 }
 
-fn letter(letters: &'static [u8], byte: u8) -> Step<State> {
+fn letter(letters: &'static [u8], byte: u8) -> Stepped<State> {
     match letters.split_first() {
         Some((&letter, rest)) => {
             if !byte.eq_ignore_ascii_case(&letter) {
@@ -355,7 +361,7 @@ fn letter(letters: &'static [u8], byte: u8) -> Step<State> {
     }
 }
 
-fn big_number(stage: BigNumberStage, byte: u8) -> Step<State> {
+fn big_number(stage: BigNumberStage, byte: u8) -> Stepped<State> {
     match (stage, byte) {
         (BigNumberStage::Start, b'+' | b'-') => Ok(State::BigNumber(BigNumberStage::Sign)),
         (_, b'0'..=b'9') => Ok(State::BigNumber(BigNumberStage::Digits)),
@@ -366,6 +372,6 @@ fn big_number(stage: BigNumberStage, byte: u8) -> Step<State> {
     }
 }
 
-fn expect(wanted: u8, found: u8, expected: Expected) -> Step<()> {
+fn expect(wanted: u8, found: u8, expected: Expected) -> Stepped<()> {
     if found == wanted { Ok(()) } else { unexpected(found, expected) }
 }

@@ -1,48 +1,62 @@
-//! The fast path: values that lie whole in the input, a word at a time.
+//! The fast path inside a frame: values that lie whole in the input, a word of eight bytes at a time.
+//!
+//! It stops at anything cut, rare or wrong, and leaves that to the automaton. So it never has to say
+//! why a value is wrong, and `None` costs one branch.
 
 use crate::lex::{constant, double, integer, line, word};
 
 use super::levels::Ended;
 use super::state::State;
-use super::{Grammar, Scanner};
+use super::{Grammar, Validator};
 
-impl Scanner {
-    /// Passes over what the grammar allows inside a frame, as [`whole_values`](Self::whole_values).
+impl Validator {
+    /// Moves over what the grammar allows inside a frame, as
+    /// [`pass_reply_values`](Self::pass_reply_values).
     #[inline]
-    pub(super) fn whole(&mut self, input: &[u8]) -> (usize, Ended) {
-        match self.grammar {
-            Grammar::Replies => self.whole_values(input),
-            Grammar::Requests(_) => self.whole_arguments(input),
+    pub(super) fn pass_values(&mut self, input: &[u8]) -> (usize, Ended) {
+        match self.grammar() {
+            Grammar::Replies => self.pass_reply_values(input),
+            Grammar::Requests(_) => self.pass_arguments(input),
         }
     }
 
-    /// Passes over values. Returns how many bytes they take and where it stopped: at the end of the
-    /// frame, in front of something cut in two, or of something that needs a closer look.
-    pub(super) fn whole_values(&mut self, input: &[u8]) -> (usize, Ended) {
+    /// Moves over values and keeps the levels of nesting up to date. Returns how many bytes they take
+    /// and where it stopped.
+    ///
+    /// [`Ended::Frame`]: the last value of the frame was among them. [`Ended::Value`]: the next value
+    /// is cut, or needs the automaton, which may be the one that says it is wrong.
+    /// [`Ended::Attribute`]: an attribute that the automaton had opened is whole, and the value that
+    /// it annotates comes next.
+    ///
+    /// The innermost level is kept in a local variable: in memory, each value would wait for the
+    /// store of the one before. It is written back whenever the other levels are looked at, and at
+    /// the end.
+    pub(super) fn pass_reply_values(&mut self, input: &[u8]) -> (usize, Ended) {
         let mut rest = input;
         let mut current = self.levels.current;
         let mut ended = Ended::Value;
         while current.owed > 0 {
             let Some(word) = word::first(rest) else { break };
-            match self.whole_value(word, rest, current.owed, current.depth) {
-                Whole::Values(behind, owed) => {
-                    rest = behind;
+            match self.pass_value(word, rest, current.owed, current.depth) {
+                Passed::Values(after, owed) => {
+                    rest = after;
                     current.owed = owed;
                 }
-                Whole::Aggregate(elements, behind) => {
-                    rest = behind;
+                Passed::Header(elements, after) => {
+                    rest = after;
                     current.owed -= 1;
+                    // The last value of an aggregate takes its place: both end at once.
                     if !current.is_over() {
                         self.levels.push(current);
                     }
                     current = current.inner(elements);
                 }
-                Whole::Text(behind) => {
+                Passed::Text(after) => {
                     self.state = State::Text;
-                    rest = behind;
+                    rest = after;
                     break;
                 }
-                Whole::Unclear => break,
+                Passed::Nothing => break,
             }
             if current.owed == 0 {
                 if current.is_over() && self.levels.is_outermost() {
@@ -61,39 +75,39 @@ impl Scanner {
         (input.len() - rest.len(), ended)
     }
 
-    /// Passes over the arguments of a command, as [`whole_values`](Self::whole_values) over values.
-    pub(super) fn whole_arguments(&mut self, input: &[u8]) -> (usize, Ended) {
+    /// Moves over the arguments of a command, as [`pass_reply_values`](Self::pass_reply_values) over
+    /// values.
+    pub(super) fn pass_arguments(&mut self, input: &[u8]) -> (usize, Ended) {
         if self.is_between_commands() {
             return (0, Ended::Value);
         }
-        let (rest, owed) = self.whole_bulks(input, self.levels.current.owed);
+        let (rest, owed) = self.pass_bulks(input, self.levels.current.owed);
         self.levels.current.owed = owed;
         (input.len() - rest.len(), self.levels.end_levels())
     }
 
-    /// Passes over bulk strings, up to `owed` of them: what is behind them, and how many are owed
-    /// still.
+    /// Moves over up to `owed` bulk strings. Returns what follows them, and how many are still owed.
     #[inline(always)]
-    pub(super) fn whole_bulks<'a>(&mut self, mut rest: &'a [u8], mut owed: u32) -> (&'a [u8], u32) {
+    pub(super) fn pass_bulks<'a>(&mut self, mut rest: &'a [u8], mut owed: u32) -> (&'a [u8], u32) {
         while owed > 0 {
             let Some(word) = word::first(rest) else { break };
-            if let Some(behind) = self.memo.pass(owed, word, rest) {
-                rest = behind;
+            if let Some(after) = self.learned.bulks.pass(owed, word, rest) {
+                rest = after;
             } else {
-                let Some((header, payload, behind)) = word::bulk(word, rest) else { break };
-                if payload.len() > self.limits.bulk() {
+                let Some((header, payload, after)) = word::bulk(word, rest) else { break };
+                if payload.len() > self.limits().bulk() {
                     break;
                 }
-                self.memo.notice(owed, word, header, rest.len() - behind.len());
-                rest = behind;
+                self.learned.bulks.notice(owed, word, header, rest.len() - after.len());
+                rest = after;
             }
             owed -= 1;
         }
         (rest, owed)
     }
 
-    /// Returns how much of its payload is to come, if the input, `offset` bytes into the frame, is a
-    /// bulk string that is cut there, and within the limits.
+    /// Returns how much of its payload is missing, if the input, `offset` bytes into the frame, is a
+    /// bulk string that is cut in its payload and within the limits.
     pub(super) fn cut_payload(&self, input: &[u8], offset: usize) -> Option<usize> {
         let word = word::first(input).filter(|word| word::first_byte(*word) == b'$')?;
         if self.is_between_commands() {
@@ -102,26 +116,26 @@ impl Scanner {
         let (length, header) = word::number(word)?;
         let left = (header + length as usize).checked_sub(input.len()).filter(|left| *left > 0)?;
         let end = (offset - self.start()).checked_add(input.len() + left + 2)?;
-        let is_allowed = length as usize <= self.limits.bulk() && end <= self.limits.frame();
+        let is_allowed = length as usize <= self.limits().bulk() && end <= self.limits().frame();
         (is_allowed && self.levels.current.owed > 0).then_some(left)
     }
 
-    /// Passes over the header of a command and its name: the number of its arguments, at least one,
-    /// and what is behind the name. `None` for what does not begin like most commands.
+    /// Moves over the header of a command and its name. Returns the number of its arguments, at least
+    /// one, and what follows the name; `None` for what does not begin like most commands.
     #[inline(always)]
     pub(super) fn command_name<'a>(&self, word: u64, input: &'a [u8]) -> Option<(u32, &'a [u8])> {
         let (arguments, length) = word::command(word)?;
         let name = input.get(8..)?;
         let is_whole = name.get(length..)?.starts_with(b"\r\n");
-        let is_allowed = self.allows(arguments, 0) && length <= self.limits.bulk();
-        let behind = name.get(length + 2..)?;
-        (is_whole && is_allowed && arguments > 0).then_some((arguments, behind))
+        let is_allowed = self.allows(arguments, 0) && length <= self.limits().bulk();
+        let after = name.get(length + 2..)?;
+        (is_whole && is_allowed && arguments > 0).then_some((arguments, after))
     }
 
-    /// Whether an aggregate of so many values may be opened inside `depth` others.
+    /// Whether an aggregate of `values` values may be opened inside `depth` others.
     #[inline(always)]
     fn allows(&self, values: u32, depth: u32) -> bool {
-        values <= self.limits.elements() && (depth as usize) < self.limits.depth()
+        values as usize <= self.limits().elements() && (depth as usize) < self.limits().depth()
     }
 
     /// Returns the number of values in the aggregate with this header, inside `depth` others, and
@@ -133,76 +147,81 @@ impl Scanner {
         self.allows(values, depth).then_some((values, header))
     }
 
-    /// Passes over one-digit integers, up to `owed` of them, most often flags and counts.
+    /// Moves over up to `owed` integers of one digit, two at a time: most often flags and counts.
     #[inline(always)]
-    fn whole_flags(mut rest: &[u8], mut owed: u32) -> (&[u8], u32) {
-        while let (2.., Some((two, behind))) = (owed, rest.split_first_chunk()) {
+    fn pass_flags(mut rest: &[u8], mut owed: u32) -> (&[u8], u32) {
+        while let (2.., Some((two, after))) = (owed, rest.split_first_chunk()) {
             if !integer::are_two_flags(u64::from_le_bytes(*two)) {
                 break;
             }
-            (rest, owed) = (behind, owed - 2);
+            (rest, owed) = (after, owed - 2);
         }
-        if let (1.., Some((one, behind))) = (owed, rest.split_first_chunk()) {
+        if let (1.., Some((one, after))) = (owed, rest.split_first_chunk()) {
             if integer::is_flag(u32::from_le_bytes(*one)) {
-                (rest, owed) = (behind, owed - 1);
+                (rest, owed) = (after, owed - 1);
             }
         }
         (rest, owed)
     }
 
-    /// Looks at the next of `owed` values, whose first bytes are in `word`, and at those behind it
+    /// Moves over the next of `owed` values, whose first bytes are in `word`, and over those after it
     /// that are like it.
+    ///
+    /// Inlined into the loop of [`pass_reply_values`](Self::pass_reply_values), where `Passed` is
+    /// taken apart at once and never stored. Everything that it accepts is checked in full here:
+    /// length, digits, line ends and limits.
     #[inline(always)]
-    fn whole_value<'a>(&mut self, word: u64, input: &'a [u8], owed: u32, depth: u32) -> Whole<'a> {
+    fn pass_value<'a>(&mut self, word: u64, input: &'a [u8], owed: u32, depth: u32) -> Passed<'a> {
         let line = |rest: Option<&'a [u8]>| match rest {
-            Some(rest) => Whole::Values(rest, owed - 1),
-            None => Whole::Unclear,
+            Some(rest) => Passed::Values(rest, owed - 1),
+            None => Passed::Nothing,
         };
         let constant = || match constant::line(word) {
             Some((_, size)) => line(input.get(size..)),
-            None => Whole::Unclear,
+            None => Passed::Nothing,
         };
         match word::first_byte(word) {
-            b'$' => match self.whole_bulks(input, owed) {
+            b'$' => match self.pass_bulks(input, owed) {
                 (_, left) if left == owed => constant(),
-                (rest, left) => Whole::Values(rest, left),
+                (rest, left) => Passed::Values(rest, left),
             },
             b'*' | b'%' | b'~' | b'>' => {
                 let Some((elements, header)) = self.short_aggregate(word, depth) else {
                     return constant();
                 };
-                let Some(rest) = input.get(header..) else { return Whole::Unclear };
+                let Some(rest) = input.get(header..) else { return Passed::Nothing };
                 match elements {
-                    0 => Whole::Values(rest, owed - 1),
-                    _ => Whole::Aggregate(elements, rest),
+                    0 => Passed::Values(rest, owed - 1),
+                    _ => Passed::Header(elements, rest),
                 }
             }
-            b':' => match Self::whole_flags(input, owed) {
+            b':' => match Self::pass_flags(input, owed) {
                 (_, left) if left == owed => line(integer::line(word, input).map(|(_, rest)| rest)),
-                (rest, left) => Whole::Values(rest, left),
+                (rest, left) => Passed::Values(rest, left),
             },
             b',' => line(double::pass(input)),
             b'+' | b'-' => {
                 if let Some((_, rest)) = line::split(word, input) {
-                    return Whole::Values(rest, owed - 1);
+                    return Passed::Values(rest, owed - 1);
                 }
+                // Cut, or ended by something other than CRLF: the automaton goes on in its text.
                 let text = input.get(1..).unwrap_or_default();
                 let length = line::break_at(text).unwrap_or(text.len());
-                Whole::Text(text.get(length..).unwrap_or_default())
+                Passed::Text(text.get(length..).unwrap_or_default())
             }
             _ => constant(),
         }
     }
 }
 
-/// What a look at one value found, with what is behind it.
-enum Whole<'a> {
-    /// One value or more, and how many are owed behind them.
+/// What was found at the front of the input, and what follows it.
+enum Passed<'a> {
+    /// One value or more, and how many are still owed.
     Values(&'a [u8], u32),
-    /// The header of an aggregate that is not empty.
-    Aggregate(u32, &'a [u8]),
+    /// The header of an aggregate with this many values, at least one.
+    Header(u32, &'a [u8]),
     /// The type byte of a line and some of its text.
     Text(&'a [u8]),
-    /// Something cut in two, rare or wrong: the automaton will tell.
-    Unclear,
+    /// Something cut, rare or wrong: the automaton looks at it from its first byte.
+    Nothing,
 }

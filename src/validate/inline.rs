@@ -7,22 +7,27 @@ use crate::error::{ErrorKind, Expected, unexpected};
 use crate::lex::inline;
 use crate::limits::InlinePolicy;
 
-use super::automaton::{Step, start};
+use super::automaton::{Stepped, start};
 use super::levels::Ended;
-use super::state::{FirstToken, Inline, Place, Prefix, State, Then};
-use super::{Grammar, Scanner};
+use super::state::{FirstToken, Inline, LinePlace, Prefix, State, Then};
+use super::{Grammar, Validator};
 
-/// How long an inline command may be, in bytes in front of its LF: Redis's limit.
+/// The most bytes of an inline command before its LF: Redis's limit.
 pub(crate) const INLINE_LIMIT: usize = 64 * 1024;
 
-impl Scanner {
-    /// Whether requests are read, and nothing of a command but perhaps its header.
+impl Validator {
+    /// Whether requests are read, and no argument of a command has begun.
     pub(super) fn is_between_commands(&self) -> bool {
-        matches!(self.grammar, Grammar::Requests(_)) && self.levels.depth() == 0
+        matches!(self.grammar(), Grammar::Requests(_)) && self.levels.depth() == 0
     }
 
     /// Takes the first byte of a request.
-    pub(super) fn request(&mut self, policy: InlinePolicy, byte: u8, offset: usize) -> Step<Ended> {
+    pub(super) fn request(
+        &mut self,
+        policy: InlinePolicy,
+        byte: u8,
+        offset: usize,
+    ) -> Stepped<Ended> {
         self.state = match (policy, byte) {
             (_, b'*') => start(Prefix::Command),
             (InlinePolicy::Accept, _) => return self.inline(Inline::START, byte, offset),
@@ -33,7 +38,8 @@ impl Scanner {
         Ok(Ended::Value)
     }
 
-    /// Goes on behind something that is no command: an empty line, or an array without elements.
+    /// Skips something that is not a command, and ends before `offset`: an empty line, or an array
+    /// without elements.
     pub(super) fn skip(&mut self, offset: usize) -> Ended {
         self.state = State::Value;
         self.value_at = offset;
@@ -41,7 +47,7 @@ impl Scanner {
     }
 
     /// Takes a byte of an inline command.
-    pub(super) fn inline(&mut self, mut inline: Inline, byte: u8, offset: usize) -> Step<Ended> {
+    pub(super) fn inline(&mut self, mut inline: Inline, byte: u8, offset: usize) -> Stepped<Ended> {
         if byte == b'\n' {
             if !inline.end()? {
                 return Ok(self.skip(offset.saturating_add(1)));
@@ -66,91 +72,91 @@ impl Scanner {
 }
 
 impl Inline {
-    const START: Self = Self { place: Place::Gap, first: FirstToken::START };
+    const START: Self = Self { place: LinePlace::Gap, first: FirstToken::START };
 
     /// Takes a byte that is neither LF nor NUL.
-    fn take(&mut self, byte: u8) -> Step<()> {
+    fn take(&mut self, byte: u8) -> Stepped<()> {
         self.place = match (self.place, byte) {
-            (Place::Gap | Place::Closed, byte) if inline::is_space(byte) => Place::Gap,
-            (Place::Closed, _) => return Err(ErrorKind::UnbalancedQuotes),
-            (Place::Token, byte) if inline::ends_token(byte) => {
+            (LinePlace::Gap | LinePlace::Closed, byte) if inline::is_space(byte) => LinePlace::Gap,
+            (LinePlace::Closed, _) => return Err(ErrorKind::UnbalancedQuotes),
+            (LinePlace::Token, byte) if inline::ends_token(byte) => {
                 self.first.end()?;
-                Place::Gap
+                LinePlace::Gap
             }
-            (Place::Gap | Place::Token, b'"') => Place::Double,
-            (Place::Gap | Place::Token, b'\'') => Place::Single,
-            (Place::Double, b'"') | (Place::Single, b'\'') => {
+            (LinePlace::Gap | LinePlace::Token, b'"') => LinePlace::Double,
+            (LinePlace::Gap | LinePlace::Token, b'\'') => LinePlace::Single,
+            (LinePlace::Double, b'"') | (LinePlace::Single, b'\'') => {
                 self.first.end()?;
-                Place::Closed
+                LinePlace::Closed
             }
-            (Place::Double, b'\\') => Place::Escape,
-            (Place::Single, b'\\') => Place::SingleEscape,
-            (Place::Escape, b'x') => Place::Hex(None),
-            (Place::Escape, _) => {
+            (LinePlace::Double, b'\\') => LinePlace::Escape,
+            (LinePlace::Single, b'\\') => LinePlace::SingleEscape,
+            (LinePlace::Escape, b'x') => LinePlace::Hex(None),
+            (LinePlace::Escape, _) => {
                 self.first.push(inline::unescape(byte));
-                Place::Double
+                LinePlace::Double
             }
-            (Place::Hex(None), byte) if byte.is_ascii_hexdigit() => Place::Hex(Some(byte)),
-            (Place::Hex(Some(high)), byte) if byte.is_ascii_hexdigit() => {
+            (LinePlace::Hex(None), byte) if byte.is_ascii_hexdigit() => LinePlace::Hex(Some(byte)),
+            (LinePlace::Hex(Some(high)), byte) if byte.is_ascii_hexdigit() => {
                 self.first.push(inline::from_hex(high, byte));
-                Place::Double
+                LinePlace::Double
             }
-            // Not the code of a byte after all: an `x` and what follows it.
-            (Place::Hex(high), byte) => {
+            // Not an escaped byte after all, but an `x` and what follows it.
+            (LinePlace::Hex(high), byte) => {
                 self.first.push(b'x');
                 if let Some(high) = high {
                     self.first.push(high);
                 }
-                self.place = Place::Double;
+                self.place = LinePlace::Double;
                 return self.take(byte);
             }
-            (Place::SingleEscape, b'\'') => {
+            (LinePlace::SingleEscape, b'\'') => {
                 self.first.push(byte);
-                Place::Single
+                LinePlace::Single
             }
-            (Place::SingleEscape, byte) => {
+            (LinePlace::SingleEscape, byte) => {
                 self.first.push(b'\\');
-                self.place = Place::Single;
+                self.place = LinePlace::Single;
                 return self.take(byte);
             }
-            (place @ (Place::Double | Place::Single), _) => {
+            (place @ (LinePlace::Double | LinePlace::Single), _) => {
                 self.first.push(byte);
                 place
             }
-            (Place::Gap | Place::Token, _) => {
+            (LinePlace::Gap | LinePlace::Token, _) => {
                 self.first.push(byte);
-                Place::Token
+                LinePlace::Token
             }
         };
-        self.first.is_begun |= self.place != Place::Gap;
+        self.first.is_begun |= self.place != LinePlace::Gap;
         Ok(())
     }
 
-    /// Ends the line: whether there is a command in it.
-    fn end(&mut self) -> Step<bool> {
+    /// Ends the line. Returns whether it has a command.
+    fn end(&mut self) -> Stepped<bool> {
         match self.place {
-            Place::Gap | Place::Closed => {}
-            Place::Token => self.first.end()?,
+            LinePlace::Gap | LinePlace::Closed => {}
+            LinePlace::Token => self.first.end()?,
             _ => return Err(ErrorKind::UnbalancedQuotes),
         }
         Ok(self.first.is_begun)
     }
 
-    /// The least number of bytes with which the line could be complete.
+    /// The smallest number of bytes that can complete the line.
     pub(super) fn needed(self) -> usize {
         let a_token = usize::from(!self.first.is_begun);
         self.unclosed().saturating_add(a_token).saturating_add(1)
     }
 
-    /// The least number of bytes before the line may end.
+    /// The smallest number of bytes that must come before the line may end.
     fn unclosed(self) -> usize {
         let other_token = usize::from(self.first.is_http());
         match self.place {
-            Place::Gap | Place::Closed => 0,
-            Place::Token => other_token,
-            Place::Double | Place::Single => other_token.saturating_add(1),
-            Place::Hex(_) => 1,
-            Place::Escape | Place::SingleEscape => 2,
+            LinePlace::Gap | LinePlace::Closed => 0,
+            LinePlace::Token => other_token,
+            LinePlace::Double | LinePlace::Single => other_token.saturating_add(1),
+            LinePlace::Hex(_) => 1,
+            LinePlace::Escape | LinePlace::SingleEscape => 2,
         }
     }
 }
@@ -159,7 +165,7 @@ impl FirstToken {
     const START: Self =
         Self { is_begun: false, is_ended: false, length: 0, is_post: true, is_host: true };
 
-    /// Takes a byte of the token, as it is without quotes and escapes.
+    /// Takes a byte of the token, with quotes and escapes already resolved.
     fn push(&mut self, byte: u8) {
         if self.is_ended {
             return;
@@ -172,12 +178,12 @@ impl FirstToken {
         self.length = self.length.saturating_add(1);
     }
 
-    /// Whether the token is one of those that an HTTP request begins with, or has in its second line.
+    /// Whether the token is the first word of an HTTP request line, or of the `Host:` line after it.
     const fn is_http(self) -> bool {
         !self.is_ended && (self.is_post && self.length == 4 || self.is_host && self.length == 5)
     }
 
-    fn end(&mut self) -> Step<()> {
+    fn end(&mut self) -> Stepped<()> {
         if self.is_http() {
             return Err(ErrorKind::HttpRequest);
         }

@@ -6,7 +6,7 @@ use smallvec::SmallVec;
 
 use super::state::Prefix;
 
-/// How many levels fit in the scanner itself.
+/// How many levels fit in the validator itself.
 const INLINE: usize = 16;
 
 /// The innermost open aggregate, and those around it.
@@ -23,19 +23,17 @@ pub(super) struct Levels {
 pub(super) struct Level {
     /// Values still to come; in a streamed aggregate, values that the limit still allows.
     pub(super) owed: u32,
-    /// Of a streamed aggregate, how many values it has or owes beyond the limit, which was lowered behind them.
-    pub(super) excess: u32,
     /// How many aggregates are open, this one included.
     pub(super) depth: u32,
     pub(super) shape: Shape,
 }
 
-/// How an aggregate ends and what its end means.
+/// How an aggregate ends, and whether it is then a value of its parent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Shape {
     /// Ends with its last element, and is then a value of its parent.
     Counted,
-    /// Ends with its last element, and is no value.
+    /// Ends with its last element, and is not a value.
     Attribute,
     /// Ends with `.`, and is then a value of its parent.
     Streamed,
@@ -44,7 +42,7 @@ pub(super) enum Shape {
 }
 
 impl Level {
-    const FRAME: Self = Self { owed: 1, excess: 0, depth: 0, shape: Shape::Counted };
+    const FRAME: Self = Self { owed: 1, depth: 0, shape: Shape::Counted };
 
     /// An aggregate or attribute with `length` elements or pairs, which are within the limits.
     pub(super) fn counted(prefix: Prefix, length: usize) -> Self {
@@ -54,9 +52,10 @@ impl Level {
     }
 
     /// A streamed aggregate with at most `most` elements.
-    pub(super) const fn streamed(prefix: Prefix, most: u32) -> Self {
+    pub(super) fn streamed(prefix: Prefix, most: usize) -> Self {
+        let most = u32::try_from(most).unwrap_or(u32::MAX);
         match prefix {
-            // Even from the start: an odd number tells that a key waits for its value.
+            // Even from the start, so that an odd number says that a key waits for its value.
             Prefix::Map => Self { owed: most & !1, shape: Shape::StreamedMap, ..Self::FRAME },
             _ => Self { owed: most, shape: Shape::Streamed, ..Self::FRAME },
         }
@@ -67,13 +66,13 @@ impl Level {
         Self { owed: elements, depth: self.depth.saturating_add(1), ..Self::FRAME }
     }
 
-    /// Whether nothing more is in it and its end is the end of what is around it.
+    /// Whether it has all its values and ends with the last one, as a value of its parent.
     pub(super) const fn is_over(&self) -> bool {
         self.owed == 0 && matches!(self.shape, Shape::Counted)
     }
 }
 
-/// What the end of a value led to.
+/// Where the end of a value led.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Ended {
     /// The frame is whole.
@@ -107,12 +106,12 @@ impl Levels {
         self.outer.clear();
     }
 
-    /// Whether nothing is around the current level but levels that end with it.
+    /// Whether no other level is open around the current one.
     pub(super) fn is_outermost(&self) -> bool {
         self.outer.is_empty()
     }
 
-    /// Keeps a level for when what is inside it has ended.
+    /// Keeps a level until the aggregate inside it has ended.
     pub(super) fn push(&mut self, level: Level) {
         self.outer.push(level);
     }
@@ -173,24 +172,8 @@ impl Levels {
         Ended::Value
     }
 
-    /// Lets the streamed aggregates that are open have `most` elements instead of `before`.
-    pub(super) fn set_most(&mut self, before: u32, most: u32) {
-        for level in self.outer.iter_mut().chain([&mut self.current]) {
-            let even = match level.shape {
-                Shape::Streamed => u32::MAX,
-                Shape::StreamedMap => !1,
-                Shape::Counted | Shape::Attribute => continue,
-            };
-            let (before, most) = (before & even, most & even);
-            let had = before.saturating_add(level.excess).saturating_sub(level.owed);
-            // A key still waits for its value.
-            let least = level.owed & !even;
-            level.owed = most.saturating_sub(had).max(least);
-            level.excess = had.saturating_add(level.owed).saturating_sub(most);
-        }
-    }
-
-    /// The levels around the current one that owe something or end otherwise, from the inside out.
+    /// The levels around the current one, from the inside out. Levels that end together with the one
+    /// inside them are not among them.
     pub(super) fn outer(&self) -> impl Iterator<Item = Level> {
         self.outer.iter().rev().copied()
     }

@@ -1,12 +1,12 @@
-//! The one pass over the bytes of a frame: it proves that the frame is whole and well formed.
+//! The one pass over the bytes of a frame. It proves that the frame is whole and well formed.
 //!
-//! The scanner builds nothing and keeps no bytes. It can stop behind any byte and go on from there,
-//! so decoders that keep the unfinished frame and framers that keep nothing run the same code.
+//! The validator builds nothing and keeps no bytes. It can stop after any byte and resume there, so
+//! decoders, which keep the unfinished frame, and framers, which keep nothing, run the same code.
 //!
-//! Three speeds: [`whole_frame`] splits off common frames at once; [`fast`] moves past values that lie
-//! complete in the input, a word at a time; [`automaton`] is the grammar as an automaton of single bytes,
-//! for values cut in two, rare forms and errors. All verdicts, offsets and resumption points are the
-//! automaton's; the fast paths only ever say "this is fine".
+//! Three speeds: [`whole_frame`] takes common frames that lie whole in the input; [`fast`] moves over
+//! values that lie whole in the input, a word at a time; [`automaton`] is the grammar byte by byte,
+//! for values that are cut, rare forms and errors. Every verdict, offset and resumption point is the
+//! automaton's. The fast paths only ever say "this is fine".
 
 mod automaton;
 mod fast;
@@ -21,76 +21,124 @@ use crate::error::{Error, ErrorKind};
 use crate::lex::line;
 use crate::limits::{InlinePolicy, Limits};
 
-use learned::{bulk::Memo, command::Prefix as CommandPrefix, frame::Template};
-
+use learned::Learned;
 use levels::{Ended, Levels};
 use state::{LengthStage, Prefix, State};
-pub(crate) use whole_frame::Aggregate;
 
-/// What frames are.
+pub(crate) use whole_frame::{Aggregate, Stopped};
+
+/// What the frames are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Grammar {
     Replies,
-    /// Commands, with what is skipped in front of each.
+    /// Commands, with what is skipped before each.
     Requests(InlinePolicy),
+}
+
+/// Where a whole frame ends, and where its value or command begins.
+#[derive(Debug, Clone, Copy)]
+pub struct Bounds {
+    /// Bytes of the frame, with what stands before its value.
+    pub(crate) len: usize,
+    /// The offset of the value, after its attributes; of the command, after what was skipped.
+    pub(crate) value_at: usize,
+}
+
+/// What a validator was told: it holds for whole frames.
+#[derive(Debug, Clone, Copy)]
+struct Settings {
+    grammar: Grammar,
+    limits: Limits,
 }
 
 /// The resumable validation of one frame.
 #[derive(Debug, Clone)]
-pub(crate) struct Scanner {
-    grammar: Grammar,
-    limits: Limits,
+pub struct Validator {
+    settings: Settings,
+    /// What applies from the next frame on, if it was changed inside a frame.
+    next: Option<Settings>,
     /// Bytes of the frame that have been examined; 0 only between two frames.
     offset: usize,
-    /// Where the frame's value begins, behind its attributes; of a request, where the command does.
+    /// Where the frame's value begins, after its attributes; in a request, where the command does.
     value_at: usize,
     state: State,
     levels: Levels,
-    memo: Memo,
-    template: Option<Template>,
-    prefix: CommandPrefix,
-    /// The length of the last frame of a form that could be learned.
-    last_size: usize,
+    learned: Learned,
 }
 
-impl Scanner {
-    /// A scanner for one frame.
+impl Validator {
+    /// A validator of one reply after the other.
     #[inline(always)]
-    pub(crate) fn new(limits: Limits) -> Self {
+    pub(crate) fn replies(limits: Limits) -> Self {
         Self::values(limits, 1)
     }
 
-    /// A scanner for requests.
+    /// A validator of one request after the other, which accepts inline commands.
     #[inline(always)]
-    pub(crate) fn requests(limits: Limits, policy: InlinePolicy) -> Self {
-        Self { grammar: Grammar::Requests(policy), ..Self::new(limits) }
+    pub(crate) fn requests(limits: Limits) -> Self {
+        let settings = Settings { grammar: Grammar::Requests(InlinePolicy::Accept), limits };
+        Self { settings, ..Self::replies(limits) }
     }
 
-    /// A scanner that takes `values` values for one frame.
+    /// A validator that takes `values` values for one frame.
     #[inline(always)]
     pub(crate) fn values(limits: Limits, values: u32) -> Self {
         Self {
-            grammar: Grammar::Replies,
-            limits,
+            settings: Settings { grammar: Grammar::Replies, limits },
+            next: None,
             offset: 0,
             value_at: 0,
             state: State::Value,
             levels: Levels::new(values),
-            memo: Memo::NONE,
-            template: None,
-            prefix: CommandPrefix::NONE,
-            last_size: 0,
+            learned: Learned::NOTHING,
         }
     }
 
     #[inline(always)]
     pub(crate) const fn grammar(&self) -> Grammar {
-        self.grammar
+        self.settings.grammar
     }
 
+    /// The limits of the frame in progress.
     #[inline(always)]
     pub(crate) const fn limits(&self) -> &Limits {
-        &self.limits
+        &self.settings.limits
+    }
+
+    /// The limits that were set last.
+    pub(crate) const fn limits_set(&self) -> Limits {
+        self.latest().limits
+    }
+
+    const fn latest(&self) -> Settings {
+        match self.next {
+            Some(next) => next,
+            None => self.settings,
+        }
+    }
+
+    /// Sets the limits from the next frame on.
+    pub(crate) fn set_limits(&mut self, limits: Limits) {
+        self.set(Settings { limits, ..self.latest() });
+    }
+
+    /// Sets what happens to inline commands, from the next request on.
+    pub(crate) fn set_policy(&mut self, policy: InlinePolicy) {
+        self.set(Settings { grammar: Grammar::Requests(policy), ..self.latest() });
+    }
+
+    /// A frame keeps the settings that it began with: a count that was checked against one limit is
+    /// never judged by another.
+    fn set(&mut self, settings: Settings) {
+        if self.is_at_start() { self.apply(settings) } else { self.next = Some(settings) }
+    }
+
+    fn apply(&mut self, settings: Settings) {
+        if settings.limits != self.settings.limits {
+            // The caches hold what was within the old limits.
+            self.learned = Learned::NOTHING;
+        }
+        self.settings = settings;
     }
 
     /// Whether nothing of a frame has been examined.
@@ -99,8 +147,8 @@ impl Scanner {
         self.offset == 0
     }
 
-    /// Whether no byte is left of a frame that would be cut by an end here: between frames, or behind
-    /// what requests skip.
+    /// Whether the input may end here without cutting a frame: between frames, or after what requests
+    /// skip.
     pub(crate) const fn is_at_start(&self) -> bool {
         self.offset == self.start() && self.failure().is_none()
     }
@@ -112,6 +160,9 @@ impl Scanner {
         self.value_at = 0;
         self.state = State::Value;
         self.levels.reset();
+        if let Some(settings) = self.next.take() {
+            self.apply(settings);
+        }
     }
 
     /// Bytes of the frame examined so far.
@@ -120,21 +171,16 @@ impl Scanner {
         self.offset
     }
 
-    /// Where the bytes begin that the frame cannot do without: behind what a request skips.
+    /// Offset of the first byte that must stay in the buffer, after the lines that a request skips.
     pub(crate) const fn start(&self) -> usize {
-        match self.grammar {
+        match self.grammar() {
             Grammar::Replies => 0,
             Grammar::Requests(_) => self.value_at,
         }
     }
 
-    /// Sets what becomes of inline commands.
-    pub(crate) fn set_policy(&mut self, policy: InlinePolicy) {
-        self.grammar = Grammar::Requests(policy);
-    }
-
-    /// Forgets what a request skips: the bytes in front of [`start`](Self::start), whose number it
-    /// returns.
+    /// Forgets the bytes that a request skips, those before [`start`](Self::start), and returns their
+    /// number.
     pub(crate) fn forget_skipped(&mut self) -> usize {
         let skipped = self.start();
         if self.failure().is_some() {
@@ -145,20 +191,8 @@ impl Scanner {
         skipped
     }
 
-    /// Sets the limits for all that follows.
-    pub(crate) fn set_limits(&mut self, limits: Limits) {
-        if limits == self.limits {
-            return;
-        }
-        self.levels.set_most(self.limits.elements(), limits.elements());
-        self.limits = limits;
-        // What has been learned was within the old ones.
-        (self.memo, self.template, self.prefix) = (Memo::NONE, None, CommandPrefix::NONE);
-        self.last_size = 0;
-    }
-
-    /// Where the frame's value begins, behind its attributes, once the frame is whole; the command
-    /// of a request as soon as it has begun.
+    /// Where the value of a whole frame begins, after its attributes; in a request, where the command
+    /// begins, known as soon as it has begun.
     #[inline]
     pub(crate) const fn value_at(&self) -> usize {
         self.value_at
@@ -172,8 +206,13 @@ impl Scanner {
         }
     }
 
-    /// Examines the bytes behind those examined before. Returns how many of them belong to the
+    /// Examines the bytes that follow those examined before. Returns how many of them belong to the
     /// frame if it ends among them; `None` if all of them do and more are needed.
+    ///
+    /// Each turn of the loop shows the automaton only as many bytes as the frame limit leaves, so
+    /// that it need not count. A turn that ends because of that limit goes on only if a request has
+    /// skipped something in the meantime: skipped bytes do not count, or a verdict would depend on
+    /// how the input is cut.
     pub(crate) fn advance(&mut self, input: &[u8]) -> Result<Option<usize>, Error> {
         if let Some(error) = self.failure() {
             return Err(error);
@@ -191,10 +230,11 @@ impl Scanner {
                 Ok(_) if at < room || (visible.len() == rest.len() && self.is_at_start()) => {
                     return Ok(None);
                 }
-                // What was skipped made room.
+                // The bytes that were skipped made room.
                 Ok(_) if self.room() > 0 => {}
                 Ok(_) => {
-                    return Err(self.fail(ErrorKind::FrameTooLong { limit: self.limits.frame() }));
+                    let limit = self.limits().frame();
+                    return Err(self.fail(ErrorKind::FrameTooLong { limit }));
                 }
                 Err(kind) => {
                     let at_the_byte_before =
@@ -208,10 +248,10 @@ impl Scanner {
 
     /// How many more bytes the frame may have.
     fn room(&self) -> usize {
-        self.limits.frame().saturating_sub(self.offset - self.start())
+        self.limits().frame().saturating_sub(self.offset - self.start())
     }
 
-    /// Ends the frame with an error at the byte in front of which the scan stands.
+    /// Ends the frame with an error at the byte that would be examined next.
     #[cold]
     pub(crate) fn fail(&mut self, kind: ErrorKind) -> Error {
         let error = self.failure().unwrap_or(Error::new(kind, self.offset));
@@ -221,13 +261,13 @@ impl Scanner {
         error
     }
 
-    /// Returns how far the scan came, and why it stopped there.
+    /// Returns how many bytes were examined, and why it stopped there.
     fn scan(&mut self, input: &[u8]) -> (usize, Result<Ended, ErrorKind>) {
         let mut at = 0;
         loop {
             if matches!(self.state, State::Value) {
                 let tail = input.get(at..).unwrap_or_default();
-                let (passed, ended) = self.whole(tail);
+                let (passed, ended) = self.pass_values(tail);
                 at += passed;
                 if ended != Ended::Value {
                     self.settle(ended, self.offset + at);

@@ -1,8 +1,8 @@
-//! The least number of bytes that can complete a frame.
+//! The smallest number of bytes that can complete a frame.
 
 use super::levels::{Level, Shape};
 use super::state::{BigNumberStage, DoubleStage, IntegerStage, LengthStage, Prefix, State, Then};
-use super::{Grammar, InlinePolicy, Scanner};
+use super::{Grammar, InlinePolicy, Validator};
 
 /// Wide enough for any sum of lengths.
 type Sum = u128;
@@ -15,24 +15,29 @@ const ARGUMENT: Sum = 6;
 const END: Sum = 3;
 const CRLF: Sum = 2;
 
-/// What the scan is in the middle of, seen from a level.
+/// Where the validator stands, seen from a level.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Inside {
-    /// Nothing: it stands between two values.
+    /// Between two values.
     Gap,
-    /// One of the values that the level owes.
+    /// In one of the values that the level owes.
     Value,
-    /// An attribute, whose value the level still owes.
+    /// In an attribute; the level still owes the value that it annotates.
     Attribute,
 }
 
-impl Scanner {
-    /// Returns the least number of further bytes with which the frame could be complete.
+impl Validator {
+    /// Returns the smallest number of further bytes that can complete the frame.
+    ///
+    /// It is the sum of three parts: the shortest end of the value in progress, the shortest values that
+    /// the current level owes, and those that each level around it owes. The value in progress counts as
+    /// one of those owed values, but an attribute in progress does not. Sums are taken in 128 bits and
+    /// cut to a `usize` at the end, as announced lengths may add up to more.
     pub(crate) fn needed(&self) -> usize {
         if self.failure().is_some() {
             return 0;
         }
-        let least = match self.grammar {
+        let least = match self.grammar() {
             Grammar::Replies => VALUE,
             Grammar::Requests(policy) if self.is_between_commands() => {
                 return usize::try_from(self.rest_of_request(policy)).unwrap_or(usize::MAX);
@@ -75,10 +80,10 @@ impl Scanner {
             ) => CRLF,
             State::Integer(_) | State::BigNumber(_) | State::Double(_) | State::Boolean => 1 + CRLF,
             State::Letters(letters) => letters.len() as Sum + CRLF,
-            State::Payload { prefix, left } => left as Sum + CRLF + behind_payload(prefix),
+            State::Payload { prefix, left } => left as Sum + CRLF + after_payload(prefix),
             State::Format { left, text } => Sum::from(left) + text as Sum + CRLF,
-            State::Cr(then) => CRLF + behind_line(then),
-            State::Lf(then) => 1 + behind_line(then),
+            State::Cr(then) => CRLF + after_line(then),
+            State::Lf(then) => 1 + after_line(then),
         };
         let attribute = match self.state {
             State::Length { prefix, .. }
@@ -118,42 +123,42 @@ impl Scanner {
             LengthStage::Empty => 1,
             LengthStage::Minus => 1 + CRLF,
             LengthStage::Digits(length) if length < prefix.least() => {
-                1 + CRLF + behind_length(prefix, length.saturating_mul(10))
+                1 + CRLF + after_length(prefix, length.saturating_mul(10))
             }
-            LengthStage::Digits(length) => CRLF + behind_length(prefix, length),
-            // `-1` CRLF is shorter than `0` CRLF CRLF, and at the deepest level there is no `*0`.
+            LengthStage::Digits(length) => CRLF + after_length(prefix, length),
+            // `-1` CRLF is shorter than `0` CRLF CRLF, and at the deepest level `*0` is too deep.
             LengthStage::Start if prefix == Prefix::Bulk => 2 + CRLF,
             LengthStage::Start if prefix == Prefix::Array && self.at_full_depth() => 2 + CRLF,
-            LengthStage::Start => 1 + CRLF + behind_length(prefix, prefix.least()),
+            LengthStage::Start => 1 + CRLF + after_length(prefix, prefix.least()),
         }
     }
 }
 
-fn behind_line(then: Then) -> Sum {
+fn after_line(then: Then) -> Sum {
     match then {
         Then::Value | Then::End => 0,
         Then::Chunk { .. } | Then::Streamed(Prefix::Bulk) => END + 1,
         Then::Streamed(_) => END,
-        Then::Announced { prefix, length } => behind_length(prefix, length),
+        Then::Announced { prefix, length } => after_length(prefix, length),
     }
 }
 
-fn behind_length(prefix: Prefix, length: usize) -> Sum {
+fn after_length(prefix: Prefix, length: usize) -> Sum {
     if !prefix.is_payload() {
         return VALUE * prefix.values(length) as Sum;
     }
     match prefix {
         Prefix::Chunk { .. } if length == 0 => 0,
-        _ => length as Sum + CRLF + behind_payload(prefix),
+        _ => length as Sum + CRLF + after_payload(prefix),
     }
 }
 
 /// What must follow the line end of a payload.
-fn behind_payload(prefix: Prefix) -> Sum {
+fn after_payload(prefix: Prefix) -> Sum {
     if matches!(prefix, Prefix::Chunk { .. }) { END + 1 } else { 0 }
 }
 
-/// The bytes that a level needs behind the value or attribute in progress.
+/// The bytes that a level needs after the value or attribute in progress.
 fn rest_of_level(Level { owed, shape, .. }: Level, inside: Inside, least: Sum) -> Sum {
     match shape {
         Shape::Counted | Shape::Attribute => least * Sum::from(owed),

@@ -1,4 +1,4 @@
-//! What the scanner is in the middle of, between two bytes.
+//! The states of the automaton: where it stands between two bytes.
 
 #![deny(clippy::arithmetic_side_effects)]
 
@@ -11,7 +11,7 @@ pub(super) enum State {
     Value,
     /// A value or a further attribute: one attribute has been read and waits for its value.
     Annotated,
-    /// The `;` of a chunk, behind chunks of `total` bytes.
+    /// The `;` of a chunk, after chunks of `total` bytes.
     Chunk { total: usize },
     /// The text of a line.
     Text,
@@ -27,9 +27,9 @@ pub(super) enum State {
     BigNumber(BigNumberStage),
     /// `t` or `f`.
     Boolean,
-    /// Bytes of a payload, of which `left` are still to come.
+    /// A payload; `left` bytes of it are still to come.
     Payload { prefix: Prefix, left: usize },
-    /// The format of a verbatim string and its `:`, in front of `text` bytes.
+    /// The format of a verbatim string and its `:`, with `text` bytes to follow.
     Format { left: u8, text: usize },
     /// CR.
     Cr(Then),
@@ -44,32 +44,32 @@ pub(super) enum State {
 /// How much of an inline command has been read.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Inline {
-    pub(super) place: Place,
+    pub(super) place: LinePlace,
     pub(super) first: FirstToken,
 }
 
 /// Where in an inline command the scan stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Place {
+pub(super) enum LinePlace {
     /// Between two tokens.
     Gap,
     /// In a token, outside of quotes.
     Token,
     /// Between double quotes.
     Double,
-    /// Behind a backslash between double quotes.
+    /// After a backslash between double quotes.
     Escape,
-    /// Behind `\x`, and perhaps one hexadecimal digit.
+    /// After `\x`, and perhaps one hexadecimal digit.
     Hex(Option<u8>),
     /// Between single quotes.
     Single,
-    /// Behind a backslash between single quotes.
+    /// After a backslash between single quotes.
     SingleEscape,
-    /// Behind a closing quote.
+    /// After a closing quote.
     Closed,
 }
 
-/// What is known of the first token of an inline command: whether it is that of an HTTP request.
+/// What the first token of an inline command may still be: the first word of an HTTP request.
 #[derive(Debug, Clone, Copy)]
 #[allow(clippy::struct_excessive_bools, reason = "each is a question of its own")]
 pub(super) struct FirstToken {
@@ -89,7 +89,7 @@ pub(super) enum Then {
     Value,
     /// The next value: a streamed aggregate is complete.
     End,
-    /// A further chunk of a streamed string, behind chunks of `total` bytes.
+    /// A further chunk of a streamed string, after chunks of `total` bytes.
     Chunk { total: usize },
     /// The payload or the elements that the prefix announced.
     Announced { prefix: Prefix, length: usize },
@@ -103,7 +103,7 @@ pub(super) enum Prefix {
     Bulk,
     BulkError,
     Verbatim,
-    /// A chunk of a streamed string, behind chunks of `total` bytes.
+    /// A chunk of a streamed string, after chunks of `total` bytes.
     Chunk {
         total: usize,
     },
@@ -123,8 +123,8 @@ pub(super) enum Prefix {
 pub(super) enum LengthStage {
     /// Nothing.
     Start,
-    /// The CR of `$` CR in a reply: an error, and at the CR, but one that shows with the byte behind
-    /// it. Our own rule would have it at once; the vectors that projects share say `incomplete`.
+    /// The CR of `$` CR in a reply. It is an error at the CR, but is reported with the byte after it:
+    /// shared test vectors call `$` CR incomplete.
     Empty,
     /// Digits of this value; a zero can have no more.
     Digits(usize),
@@ -178,7 +178,7 @@ impl Prefix {
         matches!(self, Self::Bulk | Self::Array | Self::Set | Self::Map)
     }
 
-    /// Whether bytes follow, not values.
+    /// Whether bytes follow, rather than values.
     pub(super) const fn is_payload(self) -> bool {
         matches!(
             self,
@@ -186,7 +186,7 @@ impl Prefix {
         )
     }
 
-    /// The least length there is: a verbatim string has a format and a `:`.
+    /// The smallest valid length: a verbatim string has a format and a `:`.
     pub(super) const fn least(self) -> usize {
         if matches!(self, Self::Verbatim) { 4 } else { 0 }
     }
@@ -199,7 +199,7 @@ impl Prefix {
         }
     }
 
-    /// What may stand behind the type byte.
+    /// What may follow the type byte.
     pub(super) const fn expected(self) -> Expected {
         match (self.has_null(), self.has_stream()) {
             _ if matches!(self, Self::Command) => Expected::Arguments,

@@ -74,7 +74,7 @@ impl<'a> Iterator for AttributePairs<'a> {
 
     fn next(&mut self) -> Option<Self::Item> {
         let (key, value) = self.0.next()?;
-        Some((key.reply, value.reply))
+        Some((key.reply(), value.reply()))
     }
 }
 

@@ -33,7 +33,7 @@ impl<'a> Chunks<'a> {
     ///
     /// ```
     /// let frame = zresp::decode(b"$?\r\n;4\r\nHell\r\n;1\r\no\r\n;0\r\n")?.expect("a whole frame");
-    /// let zresp::ReplyRef::Streamed(chunks) = frame.reply else { panic!() };
+    /// let zresp::ReplyRef::Streamed(chunks) = frame.reply() else { panic!() };
     /// assert_eq!(chunks.to_bytes(), b"Hello".as_slice());
     /// # Ok::<(), zresp::Error>(())
     /// ```

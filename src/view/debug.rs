@@ -82,7 +82,7 @@ impl fmt::Debug for Chunks<'_> {
 }
 
 /// An aggregate whose values are being written.
-struct Open {
+struct ShownAggregate {
     kind: Kind,
     /// Values written so far; an attribute counts with the value that it annotates.
     written: usize,
@@ -93,7 +93,7 @@ pub(crate) fn flat<'a>(
     tokens: impl Iterator<Item = Token<'a>>,
     f: &mut fmt::Formatter<'_>,
 ) -> fmt::Result {
-    let mut open = SmallVec::<[Open; 16]>::new();
+    let mut open = SmallVec::<[ShownAggregate; 16]>::new();
     let mut values = 0;
     let mut annotated = false;
     for token in tokens {
@@ -105,7 +105,7 @@ pub(crate) fn flat<'a>(
         }
         if annotated {
             f.write_char(' ')?;
-        } else if let Some(Open { kind, written }) = open.last_mut() {
+        } else if let Some(ShownAggregate { kind, written }) = open.last_mut() {
             match *written {
                 0 => {}
                 odd if kind.has_pairs() && odd % 2 == 1 => f.write_str(": ")?,
@@ -123,7 +123,7 @@ pub(crate) fn flat<'a>(
                 let streamed = if len.is_none() { "?" } else { "" };
                 let bracket = if kind.has_pairs() { '{' } else { '[' };
                 write!(f, "{kind:?}{streamed}{bracket}")?;
-                open.push(Open { kind, written: 0 });
+                open.push(ShownAggregate { kind, written: 0 });
             }
             Token::Scalar(reply) => scalar(reply, f)?,
             Token::Close(_) => {}

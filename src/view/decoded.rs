@@ -1,9 +1,8 @@
 //! A value together with its bytes and its attributes.
 
-use crate::decode::resume::Bounds;
 use crate::limits::Limits;
-use crate::validate::Aggregate;
-use crate::validate::learned::frame::Form;
+use crate::validate::learned::AlikeForm;
+use crate::validate::{Aggregate, Bounds};
 
 use super::header::{self, Extent};
 use super::values::Values;
@@ -11,22 +10,68 @@ use super::{Attributes, Elements, ReplyRef, Tokens};
 
 /// One whole value: a frame, or an element with its annotations.
 ///
-/// The three parts are what a decoder has found in the same bytes. What forwards, keeps or encodes it takes
-/// the bytes of [`wire`](Self::wire) for validated.
+/// Its three parts are what a decoder found in the same bytes, so only decoders and iterators make
+/// one: what is forwarded, kept or encoded is always valid.
 #[derive(Clone, Copy)]
-#[non_exhaustive]
 pub struct Decoded<'a> {
-    /// The value.
-    pub reply: ReplyRef<'a>,
-    /// The exact bytes of the value and of the attributes in front of it, ready to forward.
-    pub wire: &'a [u8],
-    /// The attributes in front of the value.
-    pub attributes: Attributes<'a>,
+    reply: ReplyRef<'a>,
+    wire: &'a [u8],
+    attributes: Attributes<'a>,
 }
 
 impl<'a> Decoded<'a> {
-    /// Reads the frame that `buf` begins with and that has been validated; `None` if the bytes are
-    /// others by now.
+    /// Returns the value.
+    #[must_use]
+    #[inline(always)]
+    pub const fn reply(&self) -> ReplyRef<'a> {
+        self.reply
+    }
+
+    /// Returns the exact bytes of the value and of the attributes before it, ready to forward.
+    #[must_use]
+    #[inline(always)]
+    pub const fn wire(&self) -> &'a [u8] {
+        self.wire
+    }
+
+    /// Returns the attributes before the value.
+    #[must_use]
+    #[inline(always)]
+    pub const fn attributes(&self) -> Attributes<'a> {
+        self.attributes
+    }
+
+    /// Returns the attributes, the value and all that is in it as one flat sequence.
+    #[must_use]
+    pub fn tokens(&self) -> Tokens<'a> {
+        Tokens::of_wire(self.wire)
+    }
+
+    /// A value and the attributes before it, which together are `wire`.
+    #[inline(always)]
+    pub(super) const fn new(
+        reply: ReplyRef<'a>,
+        wire: &'a [u8],
+        attributes: Attributes<'a>,
+    ) -> Self {
+        Self { reply, wire, attributes }
+    }
+
+    /// A reply without attributes.
+    #[inline(always)]
+    pub(crate) const fn bare(reply: ReplyRef<'a>, wire: &'a [u8]) -> Self {
+        Self { reply, wire, attributes: Attributes::new(&[]) }
+    }
+
+    /// The same value, put together again from its parts. The compiler then keeps what the fast path
+    /// of a decoder has made in registers (2.5 → 1.9 ns): without it, both paths meet in memory.
+    #[inline(always)]
+    pub(crate) const fn rebuilt(self) -> Self {
+        let Self { reply, wire, attributes } = self;
+        Self { reply, wire, attributes }
+    }
+
+    /// Reads the validated frame that `buf` begins with; `None` if the bytes have changed since.
     pub(crate) fn read(buf: &'a [u8], Bounds { len, value_at }: Bounds) -> Option<Self> {
         let wire = buf.get(..len)?;
         let (attributes, value) = wire.split_at_checked(value_at)?;
@@ -44,7 +89,7 @@ impl<'a> Decoded<'a> {
     }
 
     /// Reads the frame that the bytes begin with, if it is a short line or a bulk string, and checks
-    /// all of it. `word` is its first bytes.
+    /// all of it. `word` holds its first bytes.
     #[inline(always)]
     pub(crate) fn scalar(word: u64, bytes: &'a [u8], limits: &Limits) -> Option<Self> {
         if let Some((payload, rest)) = header::bulk_string(word, bytes) {
@@ -58,26 +103,14 @@ impl<'a> Decoded<'a> {
 
     /// The frame of this form and content.
     #[inline(always)]
-    pub(crate) const fn alike(wire: &'a [u8], content: &'a [u8], form: Form) -> Self {
+    pub(crate) const fn alike(wire: &'a [u8], content: &'a [u8], form: AlikeForm) -> Self {
         let reply = match form {
-            Form::Bulk => ReplyRef::Bulk(content),
-            Form::Simple => ReplyRef::Simple(content),
-            Form::Array(elements) => {
+            AlikeForm::Bulk => ReplyRef::Bulk(content),
+            AlikeForm::Simple => ReplyRef::Simple(content),
+            AlikeForm::Array(elements) => {
                 ReplyRef::Array(Elements::new(Values::new(content, Some(elements))))
             }
         };
         Self::bare(reply, wire)
-    }
-
-    /// A reply without attributes.
-    #[inline(always)]
-    pub(crate) const fn bare(reply: ReplyRef<'a>, wire: &'a [u8]) -> Self {
-        Self { reply, wire, attributes: Attributes::new(&[]) }
-    }
-
-    /// Returns the attributes, the value and all that is in it as one flat sequence.
-    #[must_use]
-    pub fn tokens(&self) -> Tokens<'a> {
-        Tokens::of_wire(self.wire)
     }
 }

@@ -61,10 +61,10 @@ impl<'a> Elements<'a> {
     ///
     /// ```
     /// let frame = zresp::decode(b"*2\r\n+a\r\n|1\r\n+ttl\r\n:9\r\n+b\r\n")?.expect("a whole frame");
-    /// let zresp::ReplyRef::Array(items) = frame.reply else { panic!() };
+    /// let zresp::ReplyRef::Array(items) = frame.reply() else { panic!() };
     /// let last = items.annotated().last().expect("two elements");
-    /// assert_eq!(last.wire, b"|1\r\n+ttl\r\n:9\r\n+b\r\n");
-    /// assert_eq!(last.attributes.iter().count(), 1);
+    /// assert_eq!(last.wire(), b"|1\r\n+ttl\r\n:9\r\n+b\r\n");
+    /// assert_eq!(last.attributes().iter().count(), 1);
     /// # Ok::<(), zresp::Error>(())
     /// ```
     #[must_use]

@@ -6,7 +6,7 @@
 use crate::kind::Kind;
 use crate::lex::{constant, double, integer, line, word};
 use crate::limits::Limits;
-use crate::validate::Scanner;
+use crate::validate::Validator;
 
 use super::values::Values;
 use super::{Chunks, ReplyRef};
@@ -156,7 +156,7 @@ pub(crate) fn size(bytes: &[u8], values: u32) -> Option<usize> {
     if owed == 0 {
         return Some(skipped);
     }
-    Some(skipped + Scanner::values(Limits::none(), owed).advance(rest).ok()??)
+    Some(skipped + Validator::values(Limits::none(), owed).advance(rest).ok()??)
 }
 
 /// Passes over values without attributes, streamed forms and rare headers: what is behind them, and

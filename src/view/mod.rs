@@ -40,7 +40,7 @@ use values::Values;
 /// use zresp::ReplyRef;
 ///
 /// let frame = zresp::decode(b"*2\r\n$3\r\nfoo\r\n:42\r\n")?.expect("a whole frame");
-/// let ReplyRef::Array(mut items) = frame.reply else { panic!() };
+/// let ReplyRef::Array(mut items) = frame.reply() else { panic!() };
 /// assert_eq!(items.len(), Some(2));
 /// assert_eq!(items.next(), Some(ReplyRef::Bulk(b"foo")));
 /// assert_eq!(items.next(), Some(ReplyRef::Integer(42)));

@@ -38,7 +38,7 @@ pub enum Token<'a> {
 /// use zresp::{Kind, ReplyRef, Token};
 ///
 /// let frame = zresp::decode(b"*1\r\n%1\r\n+a\r\n:1\r\n")?.expect("a whole frame");
-/// let tokens: Vec<_> = frame.reply.tokens().collect();
+/// let tokens: Vec<_> = frame.reply().tokens().collect();
 /// assert_eq!(tokens, [
 ///     Token::Open { kind: Kind::Array, len: Some(1) },
 ///     Token::Open { kind: Kind::Map, len: Some(1) },
@@ -54,12 +54,12 @@ pub struct Tokens<'a> {
     /// The token of a reply whose own header is not among the bytes.
     first: Option<Token<'a>>,
     rest: &'a [u8],
-    open: SmallVec<[Open; 16]>,
+    open: SmallVec<[OpenAggregate; 16]>,
 }
 
 /// An aggregate or attribute that has been opened.
 #[derive(Clone, Copy)]
-struct Open {
+struct OpenAggregate {
     kind: Kind,
     /// Values still to come; `None` if it is streamed.
     owed: Option<u32>,
@@ -75,7 +75,7 @@ impl<'a> Tokens<'a> {
     ///
     /// ```
     /// let frame = zresp::decode(b"*1\r\n,1.50\r\n")?.expect("a whole frame");
-    /// let mut tokens = frame.reply.tokens();
+    /// let mut tokens = frame.reply().tokens();
     /// tokens.next();
     /// let before = tokens.rest();
     /// assert_eq!(tokens.next(), Some(zresp::Token::Scalar(zresp::ReplyRef::Double(1.5))));
@@ -103,7 +103,7 @@ impl<'a> Tokens<'a> {
         };
         let mut tokens = Self::of_wire(values.bytes());
         tokens.first = Some(Token::Open { kind, len });
-        tokens.open.push(Open { kind, owed: values.left() });
+        tokens.open.push(OpenAggregate { kind, owed: values.left() });
         tokens
     }
 
@@ -131,7 +131,7 @@ impl<'a> Tokens<'a> {
 
     /// Counts a value of the innermost aggregate.
     fn count(&mut self) {
-        if let Some(Open { owed: Some(owed), .. }) = self.open.last_mut() {
+        if let Some(OpenAggregate { owed: Some(owed), .. }) = self.open.last_mut() {
             *owed = owed.saturating_sub(1);
         }
     }
@@ -143,7 +143,7 @@ impl<'a> Tokens<'a> {
             return None;
         }
         let owed = match self.open.last_mut() {
-            Some(Open { owed: Some(owed @ 1..), .. }) => Some(owed),
+            Some(OpenAggregate { owed: Some(owed @ 1..), .. }) => Some(owed),
             Some(_) => return None,
             None => None,
         };
@@ -168,7 +168,7 @@ impl<'a> Tokens<'a> {
                 self.count();
             }
             self.advance(opening.size);
-            self.open.push(Open { kind: opening.kind, owed: opening.values() });
+            self.open.push(OpenAggregate { kind: opening.kind, owed: opening.values() });
             return Some(Token::Open { kind: opening.kind, len: opening.length });
         }
         let (scalar, size) = header::value(self.rest, Extent::Within)?;

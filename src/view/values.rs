@@ -100,7 +100,7 @@ impl<'a> Values<'a> {
     #[inline(always)]
     fn take_aggregate(&mut self, opening: Opening) -> Option<ReplyRef<'a>> {
         if opening.kind == Kind::Attribute {
-            return Some(self.take()?.reply);
+            return Some(self.take()?.reply());
         }
         let (values, size) = opening.content(self.rest, self.extent())?;
         self.pass(self.rest.get(size..)?);
@@ -129,7 +129,7 @@ impl<'a> Values<'a> {
         let (reply, size) = header::value(value, self.extent())?;
         let (wire, rest) = self.rest.split_at_checked(attributes.len() + size)?;
         self.pass(rest);
-        Some(Decoded { reply, wire, attributes: Attributes::new(attributes) })
+        Some(Decoded::new(reply, wire, Attributes::new(attributes)))
     }
 
     /// Goes on behind a value.

@@ -18,7 +18,7 @@ pub const TIMES: usize = 1_000;
 pub fn zresp(frame: &[u8]) {
     for _ in 0..TIMES {
         if let Ok(Some(frame)) = zresp::decode(black_box(frame)) {
-            black_box((frame.wire.as_ptr(), frame.reply.kind()));
+            black_box((frame.wire().as_ptr(), frame.reply().kind()));
         }
     }
 }

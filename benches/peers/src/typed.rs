@@ -65,7 +65,7 @@ where
 }
 
 fn zresp<T: DeserializeOwned>(frame: &[u8]) -> Option<T> {
-    zresp::de::from_reply(zresp::decode(frame).ok()??.reply).ok()
+    zresp::de::from_reply(zresp::decode(frame).ok()??.reply()).ok()
 }
 
 fn rustis<T: DeserializeOwned>(frame: &[u8]) -> Option<T> {

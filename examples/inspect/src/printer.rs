@@ -11,7 +11,8 @@
 use std::io::{self, Write};
 use std::mem;
 
-use zresp::{Decoded, Elements, Kind, ReplyRef, Request, Token};
+use zresp::view::Elements;
+use zresp::{Decoded, Kind, ReplyRef, Request, Token};
 
 use crate::shape::{Lines, Shape, Shapes};
 use crate::sink::Sink;
@@ -174,7 +175,7 @@ impl<W: Write> Sink for Printer<W> {
 
     /// Writes the arguments on a line, each in quotes, as `MONITOR` does.
     fn request(&mut self, request: &Request<'_>) -> io::Result<()> {
-        let command = request.command.to_array(&mut self.scratch);
+        let command = request.command().to_array(&mut self.scratch);
         for (index, argument) in command.args().enumerate() {
             self.out.write_all(if index == 0 { b"" } else { b" " })?;
             text::quoted(&mut self.out, [argument])?;
@@ -210,13 +211,13 @@ const fn empty(kind: Kind) -> &'static [u8] {
 
 /// Returns the keys of the push by which a server says that cached keys have changed.
 fn invalidated<'a>(frame: &Decoded<'a>) -> Option<Elements<'a>> {
-    let ReplyRef::Push(mut elements) = frame.reply else { return None };
+    let ReplyRef::Push(mut elements) = frame.reply() else { return None };
     if elements.len() != Some(2) || elements.next() != Some(ReplyRef::Bulk(b"invalidate")) {
         return None;
     }
     let ReplyRef::Array(keys) = elements.next()? else { return None };
     let mut rest = keys;
-    let is_usual = frame.attributes.is_empty() && rest.all(|key| key.kind() == Kind::Bulk);
+    let is_usual = frame.attributes().is_empty() && rest.all(|key| key.kind() == Kind::Bulk);
     is_usual.then_some(keys)
 }
 

@@ -21,7 +21,7 @@ pub(crate) fn drain(source: Source<'_>, sink: &mut impl Sink) -> Result<(), Stop
     let snapshot = || Stop::Input(format!("{}: an RDB snapshot, and no requests", source.name));
     loop {
         match requests.read() {
-            Ok(Some(request)) if request.wire.starts_with(SNAPSHOT) => return Err(snapshot()),
+            Ok(Some(request)) if request.wire().starts_with(SNAPSHOT) => return Err(snapshot()),
             Ok(Some(request)) => sink.request(&request).map_err(Stop::Output)?,
             Ok(None) => return Ok(()),
             Err(error) => {

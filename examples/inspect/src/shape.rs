@@ -7,7 +7,8 @@
 
 use std::collections::VecDeque;
 
-use zresp::{Kind, Token, Tokens};
+use zresp::view::Tokens;
+use zresp::{Kind, Token};
 
 /// The shape of an aggregate.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]

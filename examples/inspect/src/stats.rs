@@ -87,7 +87,7 @@ impl<W: Write> Sink for Stats<W> {
     }
 
     fn reply(&mut self, frame: &Decoded<'_>) -> io::Result<()> {
-        self.frame(frame.wire);
+        self.frame(frame.wire());
         for token in frame.tokens() {
             let kind = match token {
                 Token::Open { kind, .. } => kind,
@@ -101,9 +101,9 @@ impl<W: Write> Sink for Stats<W> {
     }
 
     fn request(&mut self, request: &Request<'_>) -> io::Result<()> {
-        self.frame(request.wire);
+        self.frame(request.wire());
         let mut scratch = Vec::new();
-        let command = request.command.to_array(&mut scratch);
+        let command = request.command().to_array(&mut scratch);
         self.elements += 1 + command.len() as u64;
         let name = String::from_utf8_lossy(command.name()).to_lowercase();
         self.count(name.escape_debug().to_string());

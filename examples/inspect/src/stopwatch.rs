@@ -24,7 +24,7 @@ impl Stopwatch {
     }
 
     pub(crate) fn of_requests() -> Self {
-        Self::new(|frames| zresp::commands(frames).for_each(|frame| _ = black_box(frame)))
+        Self::new(|frames| zresp::requests(frames).for_each(|frame| _ = black_box(frame)))
     }
 
     const fn new(decode: fn(&[u8])) -> Self {

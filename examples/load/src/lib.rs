@@ -164,10 +164,10 @@ impl Connection {
     async fn reply(&mut self) -> io::Result<()> {
         loop {
             if let Some(frame) = self.decoder.decode(&self.input).map_err(io::Error::other)? {
-                if let ReplyRef::Error(text) = frame.reply {
+                if let ReplyRef::Error(text) = frame.reply() {
                     return Err(io::Error::other(text.escape_ascii().to_string()));
                 }
-                let len = frame.wire.len();
+                let len = frame.wire().len();
                 self.input.advance(len);
                 return Ok(());
             }

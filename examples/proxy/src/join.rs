@@ -137,7 +137,7 @@ impl Join {
             How::Sum => {
                 let mut sum = 0_i64;
                 for reply in &*replies {
-                    sum = sum.checked_add(decode(reply).ok()??.reply.as_i64().ok()?)?;
+                    sum = sum.checked_add(decode(reply).ok()??.reply().as_i64().ok()?)?;
                 }
                 writer.integer(sum).ok()?;
             }
@@ -145,7 +145,7 @@ impl Join {
                 let count = self.places.iter().map(Vec::len).sum();
                 let mut values = vec![ReplyRef::NullBulk; count];
                 for (reply, places) in replies.iter().zip(&self.places) {
-                    let mut elements = decode(reply).ok()??.reply.as_elements().ok()?;
+                    let mut elements = decode(reply).ok()??.reply().as_elements().ok()?;
                     for place in places {
                         *values.get_mut(*place)? = elements.next()?;
                     }

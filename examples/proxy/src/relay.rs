@@ -13,7 +13,7 @@ use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf, sink};
 use tokio::net::TcpStream;
 use tokio::time::{sleep, timeout};
 use zresp::cluster::Redirect;
-use zresp::{Framer, InlinePolicy, Limits};
+use zresp::{Framer, Limits};
 
 use crate::proxy::Proxy;
 use crate::session::Session;
@@ -104,7 +104,7 @@ impl Balance {
     fn new() -> Self {
         let side = |framer| Side { framer, count: 0, is_lost: false };
         Self {
-            requests: side(Framer::commands(trusting(), InlinePolicy::Accept)),
+            requests: side(Framer::requests(trusting())),
             replies: side(Framer::replies(trusting())),
         }
     }

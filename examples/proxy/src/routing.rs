@@ -7,8 +7,9 @@ use bytes::Bytes;
 use tokio::time::timeout;
 use tracing::warn;
 use zresp::cluster::{Redirect, SLOTS, key_slot};
+use zresp::command::PartialCommand;
 use zresp::commands::{self, BeginSearch, Categories, CommandInfo, FindKeys, Flags, KeySpec};
-use zresp::{CommandRef, Encode, PartialCommand, Protocol, Reply};
+use zresp::{CommandRef, Encode, Protocol, Reply};
 
 use crate::cluster::Cluster;
 use crate::join::Split;

@@ -173,13 +173,13 @@ impl Session {
                     break Next::Leave;
                 }
             };
-            let command = request.command.to_array(&mut inline);
+            let command = request.command().to_array(&mut inline);
             // Commands in a row are often alike. Of some, though, the name does not tell all.
-            let info = match (request.command, last) {
+            let info = match (request.command(), last) {
                 (Command::Array(array), Some((name, info))) if array.name() == name => Some(info),
                 _ => commands::of(&command),
             };
-            if let (Command::Array(array), Some(info)) = (request.command, info) {
+            if let (Command::Array(array), Some(info)) = (request.command(), info) {
                 let is_all = info.subcommands.is_empty() && !info.name.contains('|');
                 last = is_all.then_some((array.name(), info));
             }
@@ -225,7 +225,7 @@ impl Session {
                 Ok(Some(next)) => break next,
                 Err(failure) => self.fail(&failure),
             }
-            taken += request.wire.len();
+            taken += request.wire().len();
         };
         taken
     }
@@ -280,7 +280,10 @@ impl Session {
     /// Answers the command that the input begins with, for which there is no connection.
     fn refuse_first(&mut self, failure: &Failure) {
         self.fail(failure);
-        match self.decoder.decode(&self.input).map(|request| request.map(|whole| whole.wire.len()))
+        match self
+            .decoder
+            .decode(&self.input)
+            .map(|request| request.map(|whole| whole.wire().len()))
         {
             Ok(Some(len)) => self.input.advance(len),
             // Nothing tells where it ends.

@@ -74,7 +74,7 @@ const RULES_OF_MESSAGES: [(&str, &str, Rule); 6] = [
 
 /// What of a reply is compared.
 fn normal(rule: Rule, wire: &[u8]) -> String {
-    let reply = || zresp::decode(wire).expect("a reply").expect("a whole one").reply;
+    let reply = || zresp::decode(wire).expect("a reply").expect("a whole one").reply();
     match rule {
         Rule::Bytes => wire.escape_ascii().to_string(),
         Rule::Kind => format!("{:?}", reply().kind()),
@@ -125,14 +125,14 @@ impl Recording {
         let read = |end: &str| fs::read(folder.join(format!("{name}.{end}"))).expect("a recording");
         let (requests, replies) = (read("requests"), read("replies"));
         let command = |request: Result<zresp::Request<'_>, _>| {
-            let words = request.expect("a command").command;
+            let words = request.expect("a command").command();
             let array = words.to_array(&mut Vec::new()).wire().to_vec();
-            let strings = zresp::decode(&array).expect("a command").expect("a whole one").reply;
+            let strings = zresp::decode(&array).expect("a command").expect("a whole one").reply();
             let strings: Vec<Vec<u8>> = strings.to().expect("strings");
             String::from_utf8_lossy(&strings.join(&b' ')).into_owned()
         };
-        let commands = zresp::commands(&requests).map(command).collect();
-        let wires = zresp::replies(&replies).map(|frame| frame.expect("a reply").wire.to_vec());
+        let commands = zresp::requests(&requests).map(command).collect();
+        let wires = zresp::replies(&replies).map(|frame| frame.expect("a reply").wire().to_vec());
         Self { name: name.to_owned(), commands, replies: wires.collect() }
     }
 

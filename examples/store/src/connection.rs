@@ -104,9 +104,9 @@ impl Connection {
             }
             match self.decoder.decode(&self.input[taken..]) {
                 Ok(Some(request)) => {
-                    let command = request.command.to_array(&mut scratch);
+                    let command = request.command().to_array(&mut scratch);
                     execute(&command, &mut shared, &mut self.client);
-                    taken += request.wire.len();
+                    taken += request.wire().len();
                     if self.client.is_leaving {
                         break Next::Part;
                     }

@@ -45,7 +45,7 @@ fn normal(compare: Compare, wire: &[u8]) -> Vec<u8> {
         Compare::Bytes => wire.to_vec(),
         Compare::Kind => wire[..1].to_vec(),
         Compare::Elements => {
-            let reply = zresp::decode(wire).expect("a reply").expect("a whole one").reply;
+            let reply = zresp::decode(wire).expect("a reply").expect("a whole one").reply();
             let mut lines: Vec<_> = match reply {
                 zresp::ReplyRef::Map(pairs) => pairs.map(|pair| format!("{pair:?}")).collect(),
                 other => other.tokens().map(|token| format!("{token:?}")).collect(),
@@ -210,7 +210,7 @@ fn scan_meets_each_key_while_others_go() {
     let (mut cursor, mut round) = ("0".to_owned(), 0);
     loop {
         let wire = client.ask(&array(&format!("SCAN {cursor} COUNT 7 MATCH key:*")));
-        let reply = zresp::decode(&wire).expect("a reply").expect("a whole one").reply;
+        let reply = zresp::decode(&wire).expect("a reply").expect("a whole one").reply();
         let (next, keys): (String, Vec<String>) = reply.to().expect("a cursor and keys");
         seen.extend(keys);
         if next == "0" {

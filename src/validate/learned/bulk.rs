@@ -1,17 +1,17 @@
 //! The headers of recent bulk strings, to recognise the next ones by.
 //!
-//! Each length decides where the next header is, so a walk over bulk strings waits for one load
-//! after the other, about twelve cycles each. When a header is compared with a recent one instead,
-//! the position advances by a known amount, and the branch predictor runs ahead of the loads: lists
-//! of equal-length values take less than half of the time.
+//! Each length decides where the next header is, so a walk over bulk strings waits for one load after
+//! the other, about twelve cycles each. If a header is compared with a recent one instead, the position
+//! advances by a known amount, and the branch predictor runs ahead of the loads: lists of equal-length
+//! values take less than half the time.
 
 use core::num::NonZeroU64;
 
 /// The header of a bulk string of up to five digits, and how long the string is with it.
 #[derive(Debug, Clone, Copy)]
-struct Entry {
-    /// The bytes of the header, zero behind them. Never all zero, so that a memo without entries is
-    /// four zeros: a new decoder costs little.
+struct RecentBulk {
+    /// The bytes of the header, padded with zeros. Never all zero, so that an empty cache is four
+    /// zeros: a new decoder costs little.
     header: NonZeroU64,
     mask: u64,
     size: usize,
@@ -20,18 +20,18 @@ struct Entry {
 /// A header for each of the last places in an aggregate, counted from its end, modulo four: so that
 /// the arguments of one command are compared with those of the command before.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Memo {
-    entries: [Option<Entry>; 4],
+pub(crate) struct RecentBulks {
+    entries: [Option<RecentBulk>; 4],
     /// The size of the last bulk string at each place.
     sizes: [usize; 4],
 }
 
-impl Memo {
+impl RecentBulks {
     pub(crate) const NONE: Self = Self { entries: [None; 4], sizes: [0; 4] };
 
-    /// Takes notice of a bulk string of `size` bytes, whose header of `header_size` bytes is at the
-    /// front of the word: it is remembered if the last one at its place was as long. Where lengths
-    /// are mixed, to remember each would cost more than it brings.
+    /// Notices a bulk string of `size` bytes with a header of `header_size` bytes, which `word` begins
+    /// with. It is remembered if the last one at its place was as long: with mixed lengths, remembering
+    /// each would cost more than it brings.
     #[inline(always)]
     pub(crate) fn notice(&mut self, place: u32, word: u64, header_size: usize, size: usize) {
         let Some(last) = self.sizes.get_mut(place as usize % 4) else { return };
@@ -47,12 +47,12 @@ impl Memo {
         let entry = self.entries.get_mut(place as usize % 4);
         if let (Some(entry), 4..=8) = (entry, header_size) {
             let mask = u64::MAX >> (64 - 8 * header_size);
-            *entry = NonZeroU64::new(word & mask).map(|header| Entry { header, mask, size });
+            *entry = NonZeroU64::new(word & mask).map(|header| RecentBulk { header, mask, size });
         }
     }
 
-    /// Passes over the bulk string that the input begins with, if its header is the one remembered:
-    /// what is behind its line end.
+    /// Passes over the bulk string that the input begins with, if its header is the one remembered.
+    /// Returns what follows it.
     #[inline(always)]
     pub(crate) fn pass<'a>(&self, place: u32, word: u64, input: &'a [u8]) -> Option<&'a [u8]> {
         let entry = self.entries.get(place as usize % 4)?.as_ref()?;
@@ -71,21 +71,21 @@ mod tests {
     use super::*;
     use crate::lex::word;
 
-    /// A bulk string with more behind it, the size of its header and its own.
+    /// A bulk string with more after it, the size of its header, and its own size.
     fn bulk(length: usize, byte: u8) -> (Vec<u8>, usize, usize) {
         let header = format!("${length}\r\n").into_bytes();
         let (header_size, size) = (header.len(), header.len() + length + 2);
-        let input = [&header, vec![byte; length].as_slice(), b"\r\n:1\r\n+behind\r\n"].concat();
+        let input = [&header, vec![byte; length].as_slice(), b"\r\n:1\r\n+after\r\n"].concat();
         (input, header_size, size)
     }
 
-    fn pass<'a>(memo: &Memo, place: u32, input: &'a [u8]) -> Option<&'a [u8]> {
+    fn pass<'a>(memo: &RecentBulks, place: u32, input: &'a [u8]) -> Option<&'a [u8]> {
         memo.pass(place, word::first(input).unwrap(), input)
     }
 
-    /// A memo that has taken notice of strings of these lengths at the places 0, 1 and so on, and once more.
-    fn of(lengths: &[usize]) -> Memo {
-        let mut memo = Memo::NONE;
+    /// A cache that has noticed strings of these lengths at the places 0, 1 and so on, and once more.
+    fn of(lengths: &[usize]) -> RecentBulks {
+        let mut memo = RecentBulks::NONE;
         for _ in 0..2 {
             for (place, length) in (0..).zip(lengths) {
                 let (input, header_size, size) = bulk(*length, b'a');
@@ -126,7 +126,7 @@ mod tests {
 
     #[test]
     fn what_was_seen_once_or_does_not_fit_is_not_remembered() {
-        let mut memo = Memo::NONE;
+        let mut memo = RecentBulks::NONE;
         for length in [3, 4, 3, 4] {
             let (input, header_size, size) = bulk(length, b'a');
             assert_eq!(pass(&memo, 0, &input), None, "{length}");

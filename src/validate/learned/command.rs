@@ -1,16 +1,16 @@
 //! How the last commands began.
 //!
-//! The header of a command and its name fit in two words. Where they are those of the command
-//! before, two comparisons take the place of reading two numbers and checking two line ends.
+//! The header of a command and its name fit in two words. If they are the same as in the command
+//! before, two comparisons replace reading two numbers and checking two line ends.
 
 use crate::lex::word;
 
 /// The most bytes that two words hold.
 const MOST: usize = 16;
 
-/// The header of an array and the bulk string behind it.
+/// The header of an array and the bulk string that follows it.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Prefix {
+pub(crate) struct RecentCommand {
     first: u64,
     second: u64,
     mask: u64,
@@ -19,13 +19,12 @@ pub(crate) struct Prefix {
     values: u32,
 }
 
-impl Prefix {
+impl RecentCommand {
     /// Matches nothing.
     pub(crate) const NONE: Self = Self { first: 0, second: 1, mask: 0, size: 0, values: 0 };
 
-    /// Takes notice of a validated frame of `values` bulk strings whose first bytes are in the word,
-    /// and the first of which ends `size` bytes into it: its prefix is remembered if the last frame
-    /// of this kind had the same word.
+    /// Notices a validated frame of `values` bulk strings, whose first one ends `size` bytes into it.
+    /// `word` holds its first bytes. Its prefix is remembered if the last frame had the same word.
     #[inline]
     pub(crate) fn notice(&mut self, word: u64, wire: &[u8], size: usize, values: u32) {
         if self.first == word {
@@ -44,12 +43,12 @@ impl Prefix {
         }
     }
 
-    /// Passes over the prefix, if the input begins with it: how many values the array has, and
-    /// what is behind the first of them.
+    /// Passes over the prefix, if the input begins with it. Returns how many values the array has, and
+    /// what follows the first of them.
     #[inline(always)]
     pub(crate) fn pass<'a>(&self, input: &'a [u8]) -> Option<(u32, &'a [u8])> {
-        let (first, behind) = input.split_first_chunk()?;
-        let second = behind.first_chunk()?;
+        let (first, after) = input.split_first_chunk()?;
+        let second = after.first_chunk()?;
         let is_same = u64::from_le_bytes(*first) == self.first
             && u64::from_le_bytes(*second) & self.mask == self.second;
         if is_same { Some((self.values, input.get(self.size..)?)) } else { None }
@@ -61,8 +60,8 @@ mod tests {
     use super::*;
 
     /// A prefix that has taken notice of these commands.
-    fn of(commands: &[&str]) -> Prefix {
-        let mut prefix = Prefix::NONE;
+    fn of(commands: &[&str]) -> RecentCommand {
+        let mut prefix = RecentCommand::NONE;
         for command in commands {
             let bytes = command.as_bytes();
             let name: usize = command[5..6].parse().unwrap();

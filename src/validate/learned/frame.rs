@@ -1,79 +1,79 @@
 //! The layout of a frame, to recognise frames that are alike.
 //!
-//! Traffic comes in runs: `GET` with keys of one length, values of one length, `+OK`. A frame is alike if
-//! its headers, and the line ends in front of them, are the same bytes in the same places. Comparing
+//! Traffic comes in runs: `GET` with keys of one length, values of one length, `+OK`. Two frames are alike
+//! if their headers, and the line ends before them, are the same bytes in the same places. Comparing
 //! these takes no parsing, and no comparison waits for another: the frame is passed at once, and the
-//! branch predictor runs ahead to the next.
+//! branch predictor runs ahead to the next one.
 
 use core::num::NonZeroUsize;
 
 use crate::lex::word;
 
-/// How many words of a frame are compared behind the first: enough for a command of three short
+/// How many words of a frame are compared after the first: enough for a command of three short
 /// arguments.
 const WORDS: usize = 2;
 
 /// A frame without its payloads.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Template {
+pub(crate) struct FrameLayout {
     /// The first bytes.
     mask: u64,
     bytes: u64,
-    /// The places compared in an array; those not needed match anything.
-    words: [Place; WORDS],
+    /// The places compared in an array; those that are not needed match anything.
+    words: [FixedBytes; WORDS],
     /// The length of the frame in bytes.
     size: NonZeroUsize,
     /// The length of its first header.
     header: usize,
-    form: Form,
+    form: AlikeForm,
 }
 
 /// The forms of frames that are recognised.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Form {
+pub(crate) enum AlikeForm {
     Bulk,
-    /// A simple string that fits in one word, all of which is compared.
+    /// A simple string that fits in one word: all of it is compared.
     Simple,
-    /// An array of so many bulk strings.
+    /// An array of this many bulk strings.
     Array(u32),
 }
 
 /// Up to eight bytes that are the same in all frames that are alike.
 #[derive(Debug, Clone, Copy)]
-struct Place {
+struct FixedBytes {
     at: usize,
     mask: u64,
     bytes: u64,
 }
 
-impl Template {
-    /// Returns the layout of a validated frame; `None` for one of other forms, and for one too long.
+impl FrameLayout {
+    /// Returns the layout of a validated frame; `None` for other forms, and for one that is too long.
     #[inline]
     pub(crate) fn of(wire: &[u8]) -> Option<Self> {
         let word = word::first(wire)?;
-        let mut words = [Place::ANY; WORDS];
+        let mut words = [FixedBytes::ANY; WORDS];
         let (form, header, mut at) = match (word::first_byte(word), word::number(word)) {
-            (b'*', Some((elements, header))) => (Form::Array(elements), header, header),
-            (b'$', Some((_, header))) => (Form::Bulk, header, 0),
-            (b'+', _) => (Form::Simple, 1, wire.len()),
+            (b'*', Some((elements, header))) => (AlikeForm::Array(elements), header, header),
+            (b'$', Some((_, header))) => (AlikeForm::Bulk, header, 0),
+            (b'+', _) => (AlikeForm::Simple, 1, wire.len()),
             _ => return None,
         };
-        let fixed = if form == Form::Simple { wire.len() } else { header };
-        let mut first = Place::of(wire, 0, fixed)?;
+        let fixed = if form == AlikeForm::Simple { wire.len() } else { header };
+        let mut first = FixedBytes::of(wire, 0, fixed)?;
         let mut free = words.iter_mut();
         while at < wire.len() {
             let tail = wire.get(at..)?;
             let (bulk_header, payload, _) = word::bulk(word::first(tail)?, tail)?;
             let end = at + bulk_header;
             // An array's own header and that of its first element may fit in one word.
-            match Place::of(wire, 0, end) {
+            match FixedBytes::of(wire, 0, end) {
                 Some(both) => first = both,
-                // With the line end in front.
-                None => *free.next()? = Place::of(wire, at.checked_sub(2)?, end)?,
+                // With the line end before it.
+                None => *free.next()? = FixedBytes::of(wire, at.checked_sub(2)?, end)?,
             }
             at = end + payload.len() + 2;
         }
-        let Place { mask, bytes, .. } = first;
+        let FixedBytes { mask, bytes, .. } = first;
         Some(Self { mask, bytes, words, size: NonZeroUsize::new(wire.len())?, header, form })
     }
 
@@ -86,17 +86,17 @@ impl Template {
         }
         let wire = input.get(..self.size.get())?;
         let body = wire.strip_suffix(b"\r\n")?;
-        // Each form by itself, for its view to be made in its own branch of the caller's loop.
+        // One arm for each form, so that its view is made in its own branch of the caller's loop.
         match self.form {
-            form @ Form::Bulk => {
+            form @ AlikeForm::Bulk => {
                 let content = body.get(self.header..).unwrap_or_default();
                 Some(Alike { wire, content, header: self.header, form })
             }
-            form @ Form::Simple => {
+            form @ AlikeForm::Simple => {
                 let content = body.get(1..).unwrap_or_default();
                 Some(Alike { wire, content, header: self.header, form })
             }
-            form @ Form::Array(_) => {
+            form @ AlikeForm::Array(_) => {
                 let [second, third] = &self.words;
                 let is_alike = second.is_in(wire) && third.is_in(wire);
                 let content = wire.get(self.header..).unwrap_or_default();
@@ -114,10 +114,10 @@ pub(crate) struct Alike<'a> {
     pub(crate) content: &'a [u8],
     /// The size of the first header in bytes.
     pub(crate) header: usize,
-    pub(crate) form: Form,
+    pub(crate) form: AlikeForm,
 }
 
-impl Place {
+impl FixedBytes {
     /// Matches any eight bytes.
     const ANY: Self = Self { at: 0, mask: 0, bytes: 0 };
 
@@ -162,17 +162,17 @@ mod tests {
         ];
         let mut learned = 0;
         for frame in frames {
-            let Some(template) = Template::of(frame) else { continue };
+            let Some(template) = FrameLayout::of(frame) else { continue };
             learned += 1;
             for other in frames {
-                let other_is_alike = Template::of(other).is_some_and(|of_other| {
-                    let words = |template: &Template| {
+                let other_is_alike = FrameLayout::of(other).is_some_and(|of_other| {
+                    let words = |template: &FrameLayout| {
                         let places = template.words.map(|place| (place.at, place.bytes));
                         (template.bytes, places)
                     };
                     words(&of_other) == words(&template) && other.len() == frame.len()
                 });
-                // A frame shorter than a word needs something behind it.
+                // A frame shorter than a word needs something after it.
                 let needs_more = other.len() < 8;
                 assert_eq!(template.matches(other).is_some(), other_is_alike && !needs_more);
                 let longer = [other, b"*1\r\n"].concat();
@@ -192,7 +192,8 @@ mod tests {
 
     #[test]
     fn every_byte_is_compared_but_those_of_payloads() {
-        // What is the same in all frames that are alike, and what is not, by turns.
+        // The parts that are the same in all frames that are alike, and those that are not,
+        // alternating.
         let frames: [&[&str]; 6] = [
             &["$8\r\n", "abcdefgh", "\r\n"],
             &["+QUEUE\r\n"],
@@ -203,7 +204,7 @@ mod tests {
         ];
         for frame in frames {
             let wire = frame.concat();
-            let template = Template::of(wire.as_bytes()).unwrap();
+            let template = FrameLayout::of(wire.as_bytes()).unwrap();
             let is_fixed = frame
                 .iter()
                 .enumerate()

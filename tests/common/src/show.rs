@@ -166,7 +166,7 @@ fn sums(frame: &Decoded<'_>) -> String {
             None => counts.push((kind, 1)),
         }
     }
-    let mut text = format!("in all: {} bytes, {deepest} levels", frame.wire.len());
+    let mut text = format!("in all: {} bytes, {deepest} levels", frame.wire().len());
     for (kind, count) in counts {
         write!(text, ", {count} {kind:?}").unwrap();
     }

@@ -37,7 +37,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let bytes = fs::read(&recording)?;
     let frame = zresp::decode(&bytes)?.ok_or("the recorded answer is cut")?;
     let name = recording.file_stem().unwrap_or_default().to_string_lossy();
-    fs::write(&table, source::of(frame.reply, &name)?)?;
+    fs::write(&table, source::of(frame.reply(), &name)?)?;
     Ok(())
 }
 

@@ -3,7 +3,8 @@
 use std::error::Error;
 use std::fmt::Write as _;
 
-use zresp::{Elements, ReplyRef};
+use zresp::ReplyRef;
+use zresp::view::Elements;
 
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
 

@@ -8,10 +8,7 @@ use core::hint::black_box;
 use core::panic::PanicInfo;
 
 use zresp::replication::SyncDecoder;
-use zresp::{
-    Command, CommandDecoder, Decoder, Error, Framer, InlinePolicy, Limits, ReplyRef, Request,
-    commands, decode, replies,
-};
+use zresp::{Command, CommandDecoder, Decoder, Error, Framer, InlinePolicy, Limits, ReplyRef, Request, commands, decode, replies};
 
 unsafe extern "C" {
     fn aligned_alloc(align: usize, size: usize) -> *mut c_void;
@@ -131,7 +128,7 @@ pub fn decoders(depth: usize) -> (Decoder, CommandDecoder, Framer, SyncDecoder) 
     let limits = Limits::new().with_depth(depth);
     (
         Decoder::with_limits(limits),
-        CommandDecoder::with_limits(limits, InlinePolicy::Accept),
+        CommandDecoder::with_limits(limits),
         Framer::replies(limits),
         SyncDecoder::new(),
     )

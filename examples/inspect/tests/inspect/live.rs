@@ -124,10 +124,10 @@ fn replies(server: &Server, version: &str, commands: &str) -> Vec<u8> {
         loop {
             let frame = replies.read().expect("a reply").expect("a reply before the end");
             if line != hello {
-                wire.extend_from_slice(frame.wire);
+                wire.extend_from_slice(frame.wire());
             }
-            if !matches!(frame.reply, ReplyRef::Push(_)) {
-                assert_ne!(frame.reply.kind(), Kind::Push);
+            if !matches!(frame.reply(), ReplyRef::Push(_)) {
+                assert_ne!(frame.reply().kind(), Kind::Push);
                 break;
             }
         }

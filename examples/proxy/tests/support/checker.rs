@@ -227,7 +227,7 @@ impl Client {
             if speaks_resp3 {
                 replies.get_mut().write_all(b"HELLO 3\r\n").ok()?;
                 let greeting = replies.read().ok()??;
-                matches!(greeting.reply, ReplyRef::Map(_)).then_some(())?;
+                matches!(greeting.reply(), ReplyRef::Map(_)).then_some(())?;
             }
             Some(replies)
         })
@@ -298,7 +298,7 @@ impl Client {
             let waited = start.elapsed().as_micros();
             let waited = u64::try_from(waited).expect("microseconds of minutes");
             self.seen.slowest_micros.fetch_max(waited, Relaxed);
-            match read.map(|frame| frame.map(|frame| frame.reply)) {
+            match read.map(|frame| frame.map(|frame| frame.reply())) {
                 Ok(Some(ReplyRef::Error(_) | ReplyRef::BulkError(_))) => {
                     self.seen.errors.fetch_add(1, Relaxed);
                     self.leave_open(&ask);
@@ -417,7 +417,7 @@ impl Client {
                 );
                 let expected =
                     zresp::decode(wire.as_bytes()).expect("a reply").expect("a whole one");
-                expect(reply, &expected.reply)?;
+                expect(reply, &expected.reply())?;
             }
         }
         Ok(())

@@ -123,7 +123,7 @@ impl Cluster {
     /// Moves some of the keys of an open slot; returns how many.
     pub(crate) fn move_keys(&self, slot: u16, from: usize, to: usize, most: usize) -> usize {
         let reply = ask(&self.nodes[from], &format!("CLUSTER GETKEYSINSLOT {slot} {most}"));
-        let reply = zresp::decode(&reply).expect("a reply").expect("a whole one").reply;
+        let reply = zresp::decode(&reply).expect("a reply").expect("a whole one").reply();
         let keys: Vec<String> = reply.to().expect("keys");
         if !keys.is_empty() {
             let port = self.nodes[to].address().port();
@@ -176,7 +176,7 @@ fn ask(node: &Server, line: &str) -> Vec<u8> {
 
 fn text(node: &Server, line: &str) -> String {
     let reply = ask(node, line);
-    let reply = zresp::decode(&reply).expect("a reply").expect("a whole one").reply;
+    let reply = zresp::decode(&reply).expect("a reply").expect("a whole one").reply();
     let ReplyRef::Bulk(text) = reply else { panic!("{line}: {reply:?}") };
     String::from_utf8_lossy(text).into_owned()
 }

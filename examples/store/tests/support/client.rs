@@ -26,7 +26,7 @@ impl Client {
     /// The bytes of the next reply.
     pub(crate) fn receive(&mut self) -> Vec<u8> {
         let frame = self.replies.read().expect("a frame").expect("a frame before the end");
-        frame.wire.to_vec()
+        frame.wire().to_vec()
     }
 
     pub(crate) fn ask(&mut self, bytes: &[u8]) -> Vec<u8> {
@@ -43,6 +43,6 @@ impl Client {
 /// Returns a command that is written as one types it in the form in which clients send it.
 pub(crate) fn array(line: &str) -> Vec<u8> {
     let line = format!("{line}\n");
-    let request = zresp::commands(line.as_bytes()).next().expect("a command").expect("no error");
-    request.command.to_array(&mut Vec::new()).wire().to_vec()
+    let request = zresp::requests(line.as_bytes()).next().expect("a command").expect("no error");
+    request.command().to_array(&mut Vec::new()).wire().to_vec()
 }

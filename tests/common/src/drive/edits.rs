@@ -1,9 +1,8 @@
 //! Changes to the parts of a command or a reply, and what they come to where all is built anew.
 
-use zresp::{
-    Arguments, Command, CommandPatch, CommandRef, Decoded, Encode, EncodeError, Entries, Protocol,
-    Reply, ReplyPatch,
-};
+use zresp::encode::{CommandPatch, ReplyPatch};
+use zresp::tree::Entries;
+use zresp::{Arguments, Command, CommandRef, Decoded, Encode, EncodeError, Protocol, Reply};
 
 pub const PROTOCOLS: [Protocol; 2] = [Protocol::Resp2, Protocol::Resp3];
 
@@ -77,8 +76,8 @@ pub fn encoded(patch: &impl Encode, protocol: Protocol) -> Result<Vec<u8>, Encod
 }
 
 pub fn command(wire: &[u8]) -> CommandRef<'_> {
-    let request = zresp::commands(wire).next().expect("a command").expect("a valid one");
-    let Command::Array(command) = request.command else { panic!("{request:?} is inline") };
+    let request = zresp::requests(wire).next().expect("a command").expect("a valid one");
+    let Command::Array(command) = request.command() else { panic!("{request:?} is inline") };
     command
 }
 
@@ -151,7 +150,7 @@ pub fn assert_reply_is_rebuilt(tree: &Reply, edits: &[Edit<Reply>]) {
     // Of the bytes that a tree is written in: those of a sender may have other texts of doubles.
     let wire = tree.to_wire(Protocol::Resp3).expect("a form on the wire");
     let mut patch = ReplyPatch::new(frame(&wire));
-    let tree = Reply::from(frame(&wire).reply);
+    let tree = Reply::from(frame(&wire).reply());
     assert_eq!(patch.is_some(), tree.kind().is_aggregate());
     let (Some(patch), Some(values)) = (patch.as_mut(), values(&tree)) else { return };
     let replace = |edit: &Edit<Reply>| match edit.clone() {
@@ -181,6 +180,6 @@ pub fn assert_reply_is_rebuilt(tree: &Reply, edits: &[Edit<Reply>]) {
 fn attributed(wire: &[u8], protocol: Protocol, value: Vec<u8>) -> Vec<u8> {
     match protocol {
         Protocol::Resp2 => value,
-        Protocol::Resp3 => [frame(wire).attributes.wire(), &value].concat(),
+        Protocol::Resp3 => [frame(wire).attributes().wire(), &value].concat(),
     }
 }

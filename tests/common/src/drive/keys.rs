@@ -7,7 +7,7 @@ use zresp::{CommandDecoder, CommandRef, Request};
 /// arrives which depend on nothing that is still to come.
 pub fn assert_agree(request: Request<'_>) {
     let mut scratch = Vec::new();
-    let command = request.command.to_array(&mut scratch);
+    let command = request.command().to_array(&mut scratch);
     assert_eq!(keys(&command) == Err(KeysError::UnknownCommand), of(&command).is_none());
     for found in [keys(&command), shard_channels(&command)].into_iter().flatten() {
         assert_are_arguments(command, found);

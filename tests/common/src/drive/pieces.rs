@@ -87,7 +87,7 @@ pub fn by_a_decoder(mut pieces: Pieces<'_>) -> Frames {
         }
         buffer.extend_from_slice(piece);
         while let Some(frame) = decoder.decode(&buffer).map_err(|error| error.to_string())? {
-            let size = frame.wire.len();
+            let size = frame.wire().len();
             frames.push(verdicts::annotated(frame));
             buffer.drain(..size);
         }

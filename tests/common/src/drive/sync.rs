@@ -17,7 +17,7 @@ pub fn decode(stream: &[u8], cuts: &[usize]) -> Result<Sync, Error> {
         start = end;
         while sync.commands.is_none() {
             let progress = decoder.advance(rest)?;
-            let used = progress.used;
+            let used = progress.taken;
             match progress.event {
                 None => {
                     assert_eq!(used, rest.len(), "no event, and not all taken");

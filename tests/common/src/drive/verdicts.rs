@@ -1,8 +1,9 @@
 //! What the crate says about some bytes, in the terms of the naive decoder.
 
+use zresp::view::Elements;
 use zresp::{
-    Command, CommandDecoder, CommandRef, Decoded, Decoder, Elements, Error, ErrorKind,
-    InlinePolicy, Kind, Limits, ReplyRef, Request, Token,
+    Command, CommandDecoder, CommandRef, Decoded, Decoder, Error, ErrorKind, InlinePolicy, Kind,
+    Limits, ReplyRef, Request, Token,
 };
 
 use crate::oracle::{self, Annotated, Double, Failure, Value, Verdict, request};
@@ -12,7 +13,7 @@ pub fn limits(limits: &oracle::Limits) -> Limits {
     Limits::new()
         .with_depth(limits.depth)
         .with_bulk(limits.bulk)
-        .with_elements(u32::try_from(limits.elements).expect("a limit of 32 bits"))
+        .with_elements(limits.elements)
         .with_frame(limits.frame)
 }
 
@@ -29,7 +30,7 @@ pub fn stream(mut input: &[u8], limits: Limits) -> Vec<Verdict> {
     let mut verdicts = Vec::new();
     loop {
         let result = decoder.decode(input);
-        let size = result.as_ref().ok().and_then(|frame| Some(frame.as_ref()?.wire.len()));
+        let size = result.as_ref().ok().and_then(|frame| Some(frame.as_ref()?.wire().len()));
         verdicts.push(verdict(result, decoder.needed()));
         match size {
             Some(size) => input = &input[size..],
@@ -60,7 +61,7 @@ pub fn verdict(result: Result<Option<Decoded<'_>>, Error>, needed: usize) -> Ver
     match result {
         Ok(Some(frame)) => {
             assert_flat_equals_nested(frame);
-            Verdict::Complete { consumed: frame.wire.len(), value: annotated(frame) }
+            Verdict::Complete { consumed: frame.wire().len(), value: annotated(frame) }
         }
         Ok(None) => Verdict::Incomplete { needed },
         Err(Error { kind, offset, .. }) => Verdict::Failed { failure: failure(kind), offset },
@@ -84,9 +85,9 @@ fn failure(kind: ErrorKind) -> Failure {
 /// A value by the nested iterators.
 pub fn annotated(decoded: Decoded<'_>) -> Annotated {
     Annotated {
-        attributes: decoded.attributes.annotated().map(pair).collect(),
-        value: value(decoded.reply),
-        wire: decoded.wire.to_vec(),
+        attributes: decoded.attributes().annotated().map(pair).collect(),
+        value: value(decoded.reply()),
+        wire: decoded.wire().to_vec(),
     }
 }
 
@@ -144,14 +145,17 @@ fn assert_flat_equals_nested(frame: Decoded<'_>) {
     // As text: a NaN is not equal to itself.
     let text = |tokens: &[Token<'_>]| format!("{tokens:?}");
     assert_eq!(text(&frame.tokens().collect::<Vec<_>>()), text(&nested));
-    let behind_attributes = nested.len() - frame.reply.tokens().count();
-    assert_eq!(text(&frame.reply.tokens().collect::<Vec<_>>()), text(&nested[behind_attributes..]),);
+    let behind_attributes = nested.len() - frame.reply().tokens().count();
+    assert_eq!(
+        text(&frame.reply().tokens().collect::<Vec<_>>()),
+        text(&nested[behind_attributes..]),
+    );
 }
 
 fn push_tokens<'a>(decoded: Decoded<'a>, tokens: &mut Vec<Token<'a>>) {
-    let kind = decoded.reply.kind();
+    let kind = decoded.reply().kind();
     push_attributes(decoded, tokens);
-    match decoded.reply {
+    match decoded.reply() {
         ReplyRef::Array(items) | ReplyRef::Set(items) | ReplyRef::Push(items) => {
             tokens.push(Token::Open { kind, len: items.len() });
             items.annotated().for_each(|item| push_tokens(item, tokens));
@@ -171,8 +175,8 @@ fn push_tokens<'a>(decoded: Decoded<'a>, tokens: &mut Vec<Token<'a>>) {
 
 /// The attributes of a value, each with as many pairs as its header says.
 fn push_attributes<'a>(decoded: Decoded<'a>, tokens: &mut Vec<Token<'a>>) {
-    let mut pairs = decoded.attributes.annotated();
-    let mut wire = decoded.attributes.wire();
+    let mut pairs = decoded.attributes().annotated();
+    let mut wire = decoded.attributes().wire();
     while let Some(header) = wire.strip_prefix(b"|") {
         let digits = header.iter().take_while(|byte| byte.is_ascii_digit()).count();
         let count: usize = std::str::from_utf8(&header[..digits]).unwrap().parse().unwrap();
@@ -181,7 +185,7 @@ fn push_attributes<'a>(decoded: Decoded<'a>, tokens: &mut Vec<Token<'a>>) {
         for (key, value) in pairs.by_ref().take(count) {
             push_tokens(key, tokens);
             push_tokens(value, tokens);
-            wire = &wire[key.wire.len() + value.wire.len()..];
+            wire = &wire[key.wire().len() + value.wire().len()..];
         }
         tokens.push(Token::Close(Kind::Attribute));
     }
@@ -194,7 +198,7 @@ pub fn request_verdict(
 ) -> request::Verdict {
     match result {
         Ok(Some(request)) => {
-            let consumed = request.wire.len();
+            let consumed = request.wire().len();
             request::Verdict::Complete { arguments: arguments(&request), consumed }
         }
         Ok(None) => request::Verdict::Incomplete { needed },
@@ -206,12 +210,12 @@ pub fn request_verdict(
 
 /// The arguments, which all ways to get at them agree about.
 pub fn arguments(request: &Request<'_>) -> Vec<Vec<u8>> {
-    assert!(request.wire.ends_with(request.command.wire()));
+    assert!(request.wire().ends_with(request.command().wire()));
     let mut scratch = Vec::new();
-    let array = request.command.to_array(&mut scratch);
+    let array = request.command().to_array(&mut scratch);
     let arguments: Vec<Vec<u8>> = array.args().map(<[u8]>::to_vec).collect();
     assert_array(array, &arguments);
-    match request.command {
+    match request.command() {
         Command::Array(command) => {
             assert_eq!(command, array);
             assert_array(command, &arguments);
@@ -245,7 +249,7 @@ pub fn requests(
     limits: Limits,
     policy: InlinePolicy,
 ) -> Vec<request::Verdict> {
-    let mut decoder = CommandDecoder::with_limits(limits, policy);
+    let mut decoder = CommandDecoder::with_limits(limits).with_inline_policy(policy);
     let mut verdicts = Vec::new();
     let (mut at, mut seen) = (0, 0);
     for cut in cuts.into_iter().chain([input.len()]) {
@@ -253,7 +257,7 @@ pub fn requests(
         loop {
             let result = decoder.decode(&input[at..seen]);
             let size = match result {
-                Ok(Some(request)) => request.wire.len(),
+                Ok(Some(request)) => request.wire().len(),
                 Ok(None) if seen < input.len() => {
                     assert!(decoder.needed() > 0);
                     assert_partial(&decoder, &input[at..seen]);

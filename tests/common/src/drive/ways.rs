@@ -6,10 +6,11 @@
 use std::fmt::Debug;
 
 use bytes::BytesMut;
+use zresp::frames::{Direction, FrameDecoder, FrameView, Frames, OwnedFrame, Replies, Requests};
 use zresp::io::{FrameReader, ReadError};
 use zresp::{
-    CommandDecoder, CommandFrame, Decoder, Error, ErrorKind, Frame, FrameDecoder, Framer, Frames,
-    InlinePolicy, Limits, Request,
+    CommandDecoder, CommandFrame, Decoded, Decoder, Error, ErrorKind, Frame, Framer, InlinePolicy,
+    Limits, Request,
 };
 
 use super::pieces::Pieces;
@@ -71,119 +72,61 @@ impl<T> Teller<T> {
     }
 }
 
-/// A decoder of one of both grammars.
-pub trait Way: FrameDecoder + Clone {
+/// Replies or requests, with what the crate says of a frame in terms that can be compared.
+pub trait Way: Direction {
     type Value: Debug + PartialEq + Clone;
-    type Kept;
 
-    /// The frame that `buf` begins with, and its size.
-    fn view(&mut self, buf: &[u8]) -> Result<Option<(Self::Value, usize)>, Error>;
-    fn take(&mut self, buf: &mut BytesMut) -> Result<Option<Self::Value>, Error>;
-    fn needs(&self) -> usize;
-    fn skip(&mut self) -> usize;
-    /// Sets the tightest limits there are, then those there were.
-    fn tighten_in_passing(&mut self);
-    fn hand_over(&mut self, buf: &[u8]) -> Framer;
-    fn iterate(self, buf: &[u8]) -> Vec<Result<Self::Value, Error>>;
-    fn read(reader: &mut FrameReader<Pieces<'_>, Self>) -> Result<Option<Self::Value>, ReadError>;
-    fn kept(frame: Self::Kept) -> Self::Value;
+    fn value(frame: &Self::Frame<'_>) -> Self::Value;
+    fn kept(frame: &OwnedFrame<Self>) -> Self::Value;
 }
 
-impl Way for Decoder {
+impl Way for Replies {
     type Value = Annotated;
-    type Kept = Frame;
 
-    fn view(&mut self, buf: &[u8]) -> Result<Option<(Annotated, usize)>, Error> {
-        Ok(self.decode(buf)?.map(|frame| (verdicts::annotated(frame), frame.wire.len())))
+    fn value(frame: &Decoded<'_>) -> Annotated {
+        verdicts::annotated(*frame)
     }
 
-    fn take(&mut self, buf: &mut BytesMut) -> Result<Option<Annotated>, Error> {
-        Ok(self.decode_frame(buf)?.map(Self::kept))
-    }
-
-    fn needs(&self) -> usize {
-        self.needed()
-    }
-
-    fn skip(&mut self) -> usize {
-        0
-    }
-
-    fn tighten_in_passing(&mut self) {
-        let limits = self.limits();
-        self.set_limits(TIGHTEST);
-        self.set_limits(limits);
-    }
-
-    fn hand_over(&mut self, buf: &[u8]) -> Framer {
-        self.take_framer(buf)
-    }
-
-    fn iterate(self, buf: &[u8]) -> Vec<Result<Annotated, Error>> {
-        Frames::with_decoder(buf, self).map(|frame| frame.map(verdicts::annotated)).collect()
-    }
-
-    fn read(reader: &mut FrameReader<Pieces<'_>, Self>) -> Result<Option<Annotated>, ReadError> {
-        Ok(reader.read()?.map(verdicts::annotated))
-    }
-
-    fn kept(frame: Frame) -> Annotated {
+    fn kept(frame: &Frame) -> Annotated {
         verdicts::annotated(frame.view())
     }
 }
 
-impl Way for CommandDecoder {
+impl Way for Requests {
     type Value = Vec<Vec<u8>>;
-    type Kept = CommandFrame;
 
-    fn view(&mut self, buf: &[u8]) -> Result<Option<(Vec<Vec<u8>>, usize)>, Error> {
-        Ok(self.decode(buf)?.map(|request| (verdicts::arguments(&request), request.wire.len())))
+    fn value(request: &Request<'_>) -> Vec<Vec<u8>> {
+        verdicts::arguments(request)
     }
 
-    fn take(&mut self, buf: &mut BytesMut) -> Result<Option<Vec<Vec<u8>>>, Error> {
-        Ok(self.decode_frame(buf)?.map(Self::kept))
-    }
-
-    fn needs(&self) -> usize {
-        self.needed()
-    }
-
-    fn skip(&mut self) -> usize {
-        self.take_skipped()
-    }
-
-    fn tighten_in_passing(&mut self) {
-        let limits = self.limits();
-        self.set_limits(TIGHTEST);
-        self.set_limits(limits);
-    }
-
-    fn hand_over(&mut self, buf: &[u8]) -> Framer {
-        self.take_framer(buf)
-    }
-
-    fn iterate(self, buf: &[u8]) -> Vec<Result<Vec<Vec<u8>>, Error>> {
-        let arguments = |request: Request<'_>| verdicts::arguments(&request);
-        Frames::with_decoder(buf, self).map(|request| request.map(arguments)).collect()
-    }
-
-    fn read(reader: &mut FrameReader<Pieces<'_>, Self>) -> Result<Option<Vec<Vec<u8>>>, ReadError> {
-        Ok(reader.read()?.map(|request| verdicts::arguments(&request)))
-    }
-
-    fn kept(frame: CommandFrame) -> Vec<Vec<u8>> {
+    fn kept(frame: &CommandFrame) -> Vec<Vec<u8>> {
         let mut scratch = Vec::new();
         frame.command().to_array(&mut scratch).args().map(<[u8]>::to_vec).collect()
     }
 }
 
+/// The frame that `buf` begins with, and its size.
+fn view<D: Way>(
+    decoder: &mut FrameDecoder<D>,
+    buf: &[u8],
+) -> Result<Option<(D::Value, usize)>, Error> {
+    Ok(decoder.decode(buf)?.map(|frame| (D::value(&frame), frame.wire().len())))
+}
+
+/// Sets the tightest limits there are, then those there were.
+fn tighten_in_passing<D: Way>(decoder: &mut FrameDecoder<D>) {
+    let limits = decoder.limits();
+    decoder.set_limits(TIGHTEST);
+    decoder.set_limits(limits);
+}
+
 /// The caller keeps the bytes of the frame in progress, and does something else to the decoder in front of
 /// each piece.
 fn by_views<D: Way>(
-    mut decoder: D,
+    mut decoder: FrameDecoder<D>,
     bytes: &[u8],
     sizes: &[usize],
-    between: fn(&mut D),
+    between: fn(&mut FrameDecoder<D>),
 ) -> Story<D::Value> {
     let mut teller = Teller::new();
     let (mut pieces, mut seen) = (Pieces::new(bytes, sizes), 0);
@@ -191,19 +134,23 @@ fn by_views<D: Way>(
         seen += pieces.piece(usize::MAX).len();
         between(&mut decoder);
         loop {
-            match decoder.view(&bytes[teller.at..seen]) {
+            match view(&mut decoder, &bytes[teller.at..seen]) {
                 Ok(Some((value, size))) => teller.frame(value, size),
-                Ok(None) if seen == bytes.len() => return teller.ends(decoder.needs()),
+                Ok(None) if seen == bytes.len() => return teller.ends(decoder.needed()),
                 Ok(None) => break,
                 Err(error) => return teller.fails(error),
             }
         }
-        teller.needs(seen, decoder.needs());
+        teller.needs(seen, decoder.needed());
     }
 }
 
 /// Frames are taken off a buffer, and so is what is skipped.
-fn by_frames<D: Way>(mut decoder: D, bytes: &[u8], sizes: &[usize]) -> Story<D::Value> {
+fn by_frames<D: Way>(
+    mut decoder: FrameDecoder<D>,
+    bytes: &[u8],
+    sizes: &[usize],
+) -> Story<D::Value> {
     let mut teller = Teller::new();
     let (mut pieces, mut buffer, mut seen) = (Pieces::new(bytes, sizes), BytesMut::new(), 0);
     loop {
@@ -212,32 +159,32 @@ fn by_frames<D: Way>(mut decoder: D, bytes: &[u8], sizes: &[usize]) -> Story<D::
         seen += piece.len();
         loop {
             let before = buffer.len();
-            match decoder.take(&mut buffer) {
-                Ok(Some(value)) => teller.frame(value, before - buffer.len()),
+            match decoder.decode_frame(&mut buffer) {
+                Ok(Some(frame)) => teller.frame(D::kept(&frame), before - buffer.len()),
                 Ok(None) => break,
                 Err(error) => return teller.fails(error),
             }
         }
-        let skipped = decoder.skip();
+        let skipped = decoder.take_skipped();
         drop(buffer.split_to(skipped));
         teller.at = seen - buffer.len();
         if seen == bytes.len() {
-            return teller.ends(decoder.needs());
+            return teller.ends(decoder.needed());
         }
-        teller.needs(seen, decoder.needs());
+        teller.needs(seen, decoder.needed());
     }
 }
 
 /// A frame that is not whole is handed over to a framer, from `before` bytes of it on; each piece is given
 /// once, from memory of its own.
 fn by_framers<D: Way>(
-    mut decoder: D,
+    mut decoder: FrameDecoder<D>,
     bytes: &[u8],
     sizes: &[usize],
     keeps_framer: bool,
 ) -> Story<()> {
     let mut teller = Teller::new();
-    let mut framer = keeps_framer.then(|| decoder.hand_over(&[]));
+    let mut framer = keeps_framer.then(|| decoder.take_framer(&[]));
     let (mut pieces, mut seen) = (Pieces::new(bytes, sizes), 0);
     loop {
         let piece = pieces.piece(usize::MAX).to_vec();
@@ -245,10 +192,10 @@ fn by_framers<D: Way>(
         let mut rest = piece.as_slice();
         while !rest.is_empty() {
             let Some(active) = &mut framer else {
-                let size = match decoder.view(rest) {
+                let size = match view(&mut decoder, rest) {
                     Ok(Some((_, size))) => size,
                     Ok(None) => {
-                        framer = Some(decoder.hand_over(rest));
+                        framer = Some(decoder.take_framer(rest));
                         seen += rest.len();
                         break;
                     }
@@ -277,25 +224,26 @@ fn by_framers<D: Way>(
             // All are asked at the end, too.
             let error = match &mut framer {
                 Some(framer) => framer.advance(&[]).err(),
-                None => decoder.view(&[]).err(),
+                None => view(&mut decoder, &[]).err(),
             };
-            let needed = framer.as_ref().map_or_else(|| decoder.needs(), Framer::needed);
+            let needed = framer.as_ref().map_or_else(|| decoder.needed(), Framer::needed);
             return match error {
                 Some(error) => teller.fails(error),
                 None => teller.ends(needed),
             };
         }
-        let needed = framer.as_ref().map_or_else(|| decoder.needs(), Framer::needed);
+        let needed = framer.as_ref().map_or_else(|| decoder.needed(), Framer::needed);
         teller.needs(seen, needed);
     }
 }
 
-fn by_a_reader<D: Way>(decoder: D, bytes: &[u8], sizes: &[usize]) -> Story<D::Value> {
+fn by_a_reader<D: Way>(decoder: FrameDecoder<D>, bytes: &[u8], sizes: &[usize]) -> Story<D::Value> {
     let mut reader = FrameReader::with_decoder(Pieces::new(bytes, sizes), decoder);
     let mut teller = Teller::new();
     let place = |offset: u64| usize::try_from(offset).expect("a place in memory");
     loop {
-        let error = match D::read(&mut reader) {
+        let read = reader.read().map(|frame| frame.map(|frame| D::value(&frame)));
+        let error = match read {
             Ok(Some(value)) => {
                 teller.frame(value, place(reader.consumed()) - teller.at);
                 continue;
@@ -310,18 +258,14 @@ fn by_a_reader<D: Way>(decoder: D, bytes: &[u8], sizes: &[usize]) -> Story<D::Va
             ended => {
                 let offset = ended.map_or(0, |error| error.offset);
                 assert_eq!(teller.at + offset, bytes.len(), "{ended:?}");
-                teller.ends(reader.decoder_mut().needs())
+                teller.ends(reader.decoder_mut().needed())
             }
         };
     }
 }
 
 #[cfg(feature = "codec")]
-fn by_a_codec<D: Way>(decoder: D, bytes: &[u8], sizes: &[usize]) -> Story<D::Value>
-where
-    zresp::codec::Codec<D>:
-        tokio_util::codec::Decoder<Item = D::Kept, Error = zresp::codec::CodecError>,
-{
+fn by_a_codec<D: Way>(decoder: FrameDecoder<D>, bytes: &[u8], sizes: &[usize]) -> Story<D::Value> {
     use tokio_util::codec::Decoder as _;
     use zresp::codec::{Codec, CodecError};
 
@@ -337,7 +281,7 @@ where
             let frame = codec.decode(&mut buffer);
             let taken = place(codec.position());
             match frame {
-                Ok(Some(frame)) => teller.frame(D::kept(frame), taken - teller.at),
+                Ok(Some(frame)) => teller.frame(D::kept(&frame), taken - teller.at),
                 Ok(None) => break,
                 Err(CodecError::Decode(error)) => {
                     teller.at = taken;
@@ -347,35 +291,38 @@ where
             }
         }
         if seen == bytes.len() {
-            return teller.ends(codec.decoder().needs());
+            return teller.ends(codec.decoder().needed());
         }
-        teller.needs(seen, codec.decoder().needs());
+        teller.needs(seen, codec.decoder().needed());
     }
 }
 
 /// Asserts that each way tells of the bytes, in pieces of these sizes by turns, what is told of all of them
 /// at once; returns that.
 #[cfg(feature = "codec")]
-pub fn agreed<D: Way>(decoder: &D, bytes: &[u8], sizes: &[usize]) -> Story<D::Value>
-where
-    zresp::codec::Codec<D>:
-        tokio_util::codec::Decoder<Item = D::Kept, Error = zresp::codec::CodecError>,
-{
+pub fn agreed<D: Way>(decoder: &FrameDecoder<D>, bytes: &[u8], sizes: &[usize]) -> Story<D::Value> {
     let told = agreed_without_codec(decoder, bytes, sizes);
     assert_told(&by_a_codec(decoder.clone(), bytes, sizes), &told, "codec", bytes, sizes);
     told
 }
 
 #[cfg(not(feature = "codec"))]
-pub fn agreed<D: Way>(decoder: &D, bytes: &[u8], sizes: &[usize]) -> Story<D::Value> {
+pub fn agreed<D: Way>(decoder: &FrameDecoder<D>, bytes: &[u8], sizes: &[usize]) -> Story<D::Value> {
     agreed_without_codec(decoder, bytes, sizes)
 }
 
-fn agreed_without_codec<D: Way>(decoder: &D, bytes: &[u8], sizes: &[usize]) -> Story<D::Value> {
+fn agreed_without_codec<D: Way>(
+    decoder: &FrameDecoder<D>,
+    bytes: &[u8],
+    sizes: &[usize],
+) -> Story<D::Value> {
     let decoder = || decoder.clone();
     let told = by_views(decoder(), bytes, &[usize::MAX], |_| ());
-    assert_iterated(&decoder().iterate(bytes), &told, bytes);
-    for between in [|_: &mut D| (), D::tighten_in_passing] {
+    let iterated: Vec<_> = Frames::with_decoder(bytes, decoder())
+        .map(|frame| frame.map(|frame| D::value(&frame)))
+        .collect();
+    assert_iterated(&iterated, &told, bytes);
+    for between in [|_: &mut FrameDecoder<D>| (), tighten_in_passing] {
         let by_views = by_views(decoder(), bytes, sizes, between);
         assert_told(&by_views, &told, "views", bytes, sizes);
     }
@@ -429,6 +376,6 @@ fn assert_iterated<T: Debug + PartialEq>(
 pub fn assert_all_agree(bytes: &[u8], sizes: &[usize], limits: Limits) {
     agreed(&Decoder::with_limits(limits), bytes, sizes);
     for policy in [InlinePolicy::Accept, InlinePolicy::Refuse] {
-        agreed(&CommandDecoder::with_limits(limits, policy), bytes, sizes);
+        agreed(&CommandDecoder::with_limits(limits).with_inline_policy(policy), bytes, sizes);
     }
 }

@@ -1,0 +1,184 @@
+//! What a stream carries: [`Replies`] or [`Requests`].
+
+use crate::command::Request;
+use crate::limits::Limits;
+use crate::validate::{Bounds, Stopped, Validator};
+use crate::view::Decoded;
+
+/// What a stream carries: [`Replies`], from a server to a client, or [`Requests`], from a client to a
+/// server.
+///
+/// Decoders, iterators, readers, codecs and owned frames have this as their type parameter. The trait
+/// is sealed: there are no other directions. What it does takes the crate's own types, which nobody
+/// else can make, so bytes that were not validated never become a frame:
+///
+/// ```compile_fail,E0599
+/// fn forge<D: zresp::frames::Direction>(good: &[u8], other: &[u8]) {
+///     let bounds = zresp::frames::FrameDecoder::<D>::new().bounds(good).unwrap().unwrap();
+///     let _frame = D::read(other, bounds);
+/// }
+/// ```
+pub trait Direction: sealed::SealedDirection {}
+
+/// What a server sends to a client.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Replies {}
+
+/// What a client sends to a server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Requests {}
+
+impl Direction for Replies {}
+impl Direction for Requests {}
+
+pub(crate) mod sealed {
+    use core::fmt::Debug;
+    use core::hash::Hash;
+
+    use crate::validate::learned::{Alike, AlikeForm};
+
+    use super::{Bounds, Decoded, Limits, Replies, Request, Requests, Stopped, Validator};
+    use crate::decode::{command, reply};
+
+    /// What differs between replies and requests.
+    pub trait SealedDirection: Copy + Eq + Hash + Debug {
+        /// A view of a frame.
+        type Frame<'a>: FrameView<'a>;
+
+        fn validator(limits: Limits) -> Validator;
+
+        /// Between two frames, takes the one that `buf` begins with if its layout is that of a recent
+        /// frame.
+        fn alike<'a>(validator: &Validator, buf: &'a [u8]) -> Option<Self::Frame<'a>>;
+
+        /// Between two frames, takes the one that `buf` begins with if it is whole and of a frequent
+        /// kind.
+        fn fast<'a>(validator: &mut Validator, buf: &'a [u8]) -> Result<Self::Frame<'a>, Stopped>;
+
+        /// Takes a frame that has been begun, if its front tells by itself that it is whole.
+        fn resumed<'a>(validator: &Validator, buf: &'a [u8]) -> Option<Self::Frame<'a>>;
+
+        /// Views the validated frame that `buf` begins with; `None` if the bytes have changed since.
+        fn read(buf: &[u8], bounds: Bounds) -> Option<Self::Frame<'_>>;
+    }
+
+    /// What the views of both directions have in common.
+    pub trait FrameView<'a> {
+        /// All bytes that the frame takes off a buffer.
+        fn wire(&self) -> &'a [u8];
+
+        /// The bytes that an owned frame keeps: all but those that a request skips.
+        fn own(&self) -> &'a [u8];
+
+        /// Where the value begins in them.
+        fn value_at(&self) -> usize;
+
+        /// The same view, put together again from its parts: see [`Decoded::rebuilt`].
+        #[must_use]
+        fn rebuilt(self) -> Self;
+    }
+
+    impl SealedDirection for Replies {
+        type Frame<'a> = Decoded<'a>;
+
+        #[inline(always)]
+        fn validator(limits: Limits) -> Validator {
+            Validator::replies(limits)
+        }
+
+        #[inline(always)]
+        fn alike<'a>(validator: &Validator, buf: &'a [u8]) -> Option<Decoded<'a>> {
+            let Alike { wire, content, form, .. } = validator.frame_alike(buf)?;
+            Some(Decoded::alike(wire, content, form))
+        }
+
+        #[inline(always)]
+        fn fast<'a>(validator: &mut Validator, buf: &'a [u8]) -> Result<Decoded<'a>, Stopped> {
+            reply::fast(validator, buf)
+        }
+
+        fn resumed<'a>(validator: &Validator, buf: &'a [u8]) -> Option<Decoded<'a>> {
+            reply::resumed(validator, buf)
+        }
+
+        fn read(buf: &[u8], bounds: Bounds) -> Option<Decoded<'_>> {
+            Decoded::read(buf, bounds)
+        }
+    }
+
+    impl<'a> FrameView<'a> for Decoded<'a> {
+        #[inline(always)]
+        fn wire(&self) -> &'a [u8] {
+            self.wire()
+        }
+
+        #[inline(always)]
+        fn own(&self) -> &'a [u8] {
+            self.wire()
+        }
+
+        #[inline(always)]
+        fn value_at(&self) -> usize {
+            self.attributes().wire().len()
+        }
+
+        #[inline(always)]
+        fn rebuilt(self) -> Self {
+            self.rebuilt()
+        }
+    }
+
+    impl SealedDirection for Requests {
+        type Frame<'a> = Request<'a>;
+
+        #[inline(always)]
+        fn validator(limits: Limits) -> Validator {
+            Validator::requests(limits)
+        }
+
+        #[inline(always)]
+        fn alike<'a>(validator: &Validator, buf: &'a [u8]) -> Option<Request<'a>> {
+            match validator.frame_alike(buf)? {
+                Alike { wire, form: AlikeForm::Array(len), header, .. } => {
+                    Some(Request::array(wire, header, len))
+                }
+                _ => None,
+            }
+        }
+
+        #[inline(always)]
+        fn fast<'a>(validator: &mut Validator, buf: &'a [u8]) -> Result<Request<'a>, Stopped> {
+            command::fast(validator, buf)
+        }
+
+        fn resumed<'a>(_: &Validator, _: &'a [u8]) -> Option<Request<'a>> {
+            None
+        }
+
+        fn read(buf: &[u8], bounds: Bounds) -> Option<Request<'_>> {
+            Request::read(buf, bounds)
+        }
+    }
+
+    impl<'a> FrameView<'a> for Request<'a> {
+        #[inline(always)]
+        fn wire(&self) -> &'a [u8] {
+            self.wire()
+        }
+
+        #[inline(always)]
+        fn own(&self) -> &'a [u8] {
+            self.command().wire()
+        }
+
+        #[inline(always)]
+        fn value_at(&self) -> usize {
+            0
+        }
+
+        #[inline(always)]
+        fn rebuilt(self) -> Self {
+            self.rebuilt()
+        }
+    }
+}

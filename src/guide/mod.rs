@@ -1,0 +1,71 @@
+//! The guide: one page for each kind of work, each with programs that run.
+//!
+//! The pages are in the order in which a program meets them: bytes come in, become views, are kept, changed
+//! and written again.
+//!
+//! | work | page |
+//! |---|---|
+//! | read what a server sends | [`replies`] |
+//! | read from a connection, piece by piece | [`partial_input`] |
+//! | read what a client sends, and route it | [`requests`] |
+//! | keep what was read, and change it | [`owning`] |
+//! | write commands and replies | [`writing`] |
+//! | speak RESP2 and RESP3 | [`protocols`] |
+//! | pass large values on while they arrive | [`cut_through`] |
+//! | use your own types | [`with_serde`] |
+//! | use asynchronous streams | [`with_tokio`] |
+//! | read files and blocking connections | [`readers`] |
+//! | handle what goes wrong | [`errors_and_limits`] |
+//! | follow a primary | [`replication`] |
+//!
+//! The exact grammar is in `docs/GRAMMAR.md`, the structure of the crate in `docs/ARCHITECTURE.md`.
+
+// `lib.rs` has this module only where documentation is made or tested (`cfg(any(doc, doctest))`), so a
+// build of the crate does not read the pages. A page is always shown; its programs are tested only if the
+// features that they use are enabled, so that `cargo test --doc` passes with any set of features.
+//
+// A new page: a file here, a line in the table above, and a module below, in the order of the table.
+
+/// Every program of the README is a test too.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+mod readme {}
+
+#[cfg_attr(any(not(doctest), feature = "std"), doc = include_str!("replies.md"))]
+pub mod replies {}
+
+#[doc = include_str!("partial_input.md")]
+pub mod partial_input {}
+
+#[cfg_attr(
+    any(not(doctest), all(feature = "cluster", feature = "commands")),
+    doc = include_str!("requests.md")
+)]
+pub mod requests {}
+
+#[doc = include_str!("owning.md")]
+pub mod owning {}
+
+#[cfg_attr(any(not(doctest), feature = "std"), doc = include_str!("writing.md"))]
+pub mod writing {}
+
+#[doc = include_str!("protocols.md")]
+pub mod protocols {}
+
+#[doc = include_str!("cut_through.md")]
+pub mod cut_through {}
+
+#[cfg_attr(any(not(doctest), feature = "serde"), doc = include_str!("with_serde.md"))]
+pub mod with_serde {}
+
+#[cfg_attr(any(not(doctest), feature = "codec"), doc = include_str!("with_tokio.md"))]
+pub mod with_tokio {}
+
+#[cfg_attr(any(not(doctest), feature = "std"), doc = include_str!("readers.md"))]
+pub mod readers {}
+
+#[doc = include_str!("errors_and_limits.md")]
+pub mod errors_and_limits {}
+
+#[doc = include_str!("replication.md")]
+pub mod replication {}
