@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use crate::options::Options;
 
-/// A session with a real server, so that the example shows something on a machine without one.
+/// A session with a real server, so that there is something to show without one.
 const REPLIES: &[u8] = include_bytes!("../../../tests/captures/resp3-session.replies");
 /// What the client of that session sent.
 const REQUESTS: &[u8] = include_bytes!("../../../tests/captures/resp3-session.requests");
@@ -23,15 +23,15 @@ pub(crate) enum Input {
 
 /// An input that can be read.
 pub(crate) struct Source<'a> {
-    /// What messages call it.
+    /// Its name in messages.
     pub(crate) name: String,
-    /// How many bytes it has, where that is known.
+    /// Its size in bytes, if known.
     pub(crate) size: Option<u64>,
     pub(crate) reader: Box<dyn Read + 'a>,
 }
 
 impl Input {
-    /// Returns the inputs that the arguments of the command line name.
+    /// Returns the inputs that the command line names.
     pub(crate) fn all(files: &[PathBuf]) -> Vec<Self> {
         if files.is_empty() {
             return vec![Self::StandardOrBuiltIn];
@@ -43,7 +43,7 @@ impl Input {
         files.iter().map(named).collect()
     }
 
-    /// Returns what messages call it.
+    /// Returns its name in messages.
     pub(crate) fn name(&self) -> String {
         match self {
             Self::File(path) => path.display().to_string(),
@@ -54,7 +54,7 @@ impl Input {
     /// Opens it.
     ///
     /// # Errors
-    /// Those of the file, or of the first read from standard input.
+    /// Errors of the file, or of the first read from standard input.
     pub(crate) fn open(&self, options: &Options) -> io::Result<Source<'static>> {
         let (size, reader): (_, Box<dyn Read>) = match self {
             Self::File(path) => {
@@ -76,7 +76,7 @@ impl Input {
     }
 }
 
-/// Returns the capture that is built in, and says that it is no input.
+/// Returns the built-in capture, and says on standard error that there was no input.
 fn built_in(options: &Options) -> Source<'static> {
     crate::complain("no input, so this is the capture that is built in (see --help)");
     let capture = if options.requests { REQUESTS } else { REPLIES };

@@ -1,12 +1,12 @@
 //! Replies as `redis-cli` prints them on a terminal.
 //!
-//! One pass over the tokens of a frame, with a small entry for each open aggregate. A newline is
-//! written only in front of the value that needs it: what is behind the key of a pair, or behind
-//! the last value of an aggregate, depends on what comes next.
+//! This is one pass over the tokens of a frame, with a small entry for each open aggregate. A newline is
+//! written only before the value that needs it, because the text after a key, or after the last value of
+//! an aggregate, depends on the next token.
 //!
-//! `redis-cli` 7 knows neither attributes nor bulk errors nor big numbers nor streamed forms. An
-//! attribute is printed like a map, `1| key => value`, with the value that it annotates on the line
-//! below; a bulk error like an error; a streamed form like the same in one piece.
+//! `redis-cli` 7 does not know attributes, bulk errors, big numbers and streamed forms. An attribute is
+//! printed like a map, `1| key => value`, with the value that it annotates on the next line; a bulk error
+//! like an error; a streamed form like its counterpart with a length.
 
 use std::io::{self, Write};
 use std::mem;
@@ -25,7 +25,7 @@ pub(crate) struct Printer<W> {
     shapes: Shapes,
     /// Whether an attribute has just ended.
     annotated: bool,
-    /// Where inline commands become arrays.
+    /// Buffer in which inline commands become arrays.
     scratch: Vec<u8>,
 }
 
@@ -34,9 +34,9 @@ struct Level {
     kind: Kind,
     /// The column of its indices.
     indent: usize,
-    /// How many columns an index takes, without what is behind it.
+    /// The width of an index in columns, without the mark after it.
     width: usize,
-    /// How many values have been begun.
+    /// The number of values that have begun.
     begun: usize,
 }
 
@@ -45,7 +45,7 @@ impl Level {
         self.kind.has_pairs() && self.begun % 2 == 1
     }
 
-    /// The byte behind an index.
+    /// The byte after an index.
     const fn mark(&self) -> u8 {
         match self.kind {
             Kind::Map => b'#',
@@ -72,7 +72,7 @@ impl<W: Write> Printer<W> {
         }
     }
 
-    /// Writes what belongs in front of a value: a new line, an index, an arrow.
+    /// Writes the text before a value: a new line, an index, an arrow.
     fn begin(&mut self, lines: Lines) -> io::Result<()> {
         let annotated = mem::take(&mut self.annotated);
         let Some(level) = self.levels.last_mut() else {
@@ -99,7 +99,7 @@ impl<W: Write> Printer<W> {
     }
 
     fn open(&mut self, kind: Kind, Shape { len, lines }: Shape) -> io::Result<()> {
-        // With the value that it annotates, an attribute takes two lines at the least.
+        // With the value that it annotates, an attribute takes at least two lines.
         self.begin(if kind == Kind::Attribute { Lines::Several } else { lines })?;
         if len == 0 {
             self.out.write_all(empty(kind))?;
@@ -197,7 +197,7 @@ fn new_line(out: &mut impl Write, indent: usize) -> io::Result<()> {
     text::spaces(out, indent)
 }
 
-/// What is printed for an aggregate without values.
+/// Returns the text for an aggregate without values.
 const fn empty(kind: Kind) -> &'static [u8] {
     match kind {
         Kind::Array => b"(empty array)",
@@ -209,7 +209,7 @@ const fn empty(kind: Kind) -> &'static [u8] {
     }
 }
 
-/// Returns the keys of the push by which a server says that cached keys have changed.
+/// Returns the keys of a push that says that cached keys have changed.
 fn invalidated<'a>(frame: &Decoded<'a>) -> Option<Elements<'a>> {
     let ReplyRef::Push(mut elements) = frame.reply() else { return None };
     if elements.len() != Some(2) || elements.next() != Some(ReplyRef::Bulk(b"invalidate")) {
@@ -221,7 +221,7 @@ fn invalidated<'a>(frame: &Decoded<'a>) -> Option<Elements<'a>> {
     is_usual.then_some(keys)
 }
 
-/// Prints such a push as `redis-cli` does: on a line, and with the keys as they are.
+/// Prints such a push as `redis-cli` does: on one line, with the keys unescaped.
 fn invalidation(out: &mut impl Write, keys: Elements<'_>) -> io::Result<()> {
     out.write_all(b"-> invalidate: ")?;
     for (index, key) in keys.enumerate() {

@@ -1,4 +1,4 @@
-//! How far a large file has been read, for a person who waits.
+//! A progress bar for large files.
 
 use std::io::{self, IsTerminal};
 
@@ -6,16 +6,15 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::options::Options;
 
-/// Smaller files are done before a person has read the bar, in bytes.
+/// Size in bytes from which on there is a bar. Smaller files are done before anyone has read it.
 const LARGE: u64 = 32 * 1024 * 1024;
 
 const TEMPLATE: &str = "{wide_bar} {bytes}/{total_bytes} {bytes_per_sec} {eta} left";
 
-/// Returns a progress bar, a hidden one where it would be of no use or in the way.
+/// Returns a progress bar, which is hidden if it would be useless or in the way.
 ///
-/// It is drawn on standard error and only if that is a terminal. Nothing else may be drawn there in
-/// the meantime: while replies are printed, to a terminal or to a pipe with who knows what behind
-/// it, there is no bar.
+/// It is drawn on standard error, and only if that is a terminal. Printed replies would mix with it, so it
+/// stays hidden while they go to a terminal or into a pipe, which may end at a terminal.
 pub(crate) fn bar(size: Option<u64>, options: &Options) -> ProgressBar {
     match size {
         Some(size) if size >= LARGE && io::stderr().is_terminal() => {
@@ -30,7 +29,7 @@ pub(crate) fn bar(size: Option<u64>, options: &Options) -> ProgressBar {
     }
 }
 
-/// Returns whether standard output is a file or `/dev/null`: nothing that ends on a screen.
+/// Returns whether standard output is a file or `/dev/null`, so that it does not end on a screen.
 #[cfg(unix)]
 fn output_is_stored() -> bool {
     use std::fs::File;
@@ -44,7 +43,7 @@ fn output_is_stored() -> bool {
     !stdout.is_terminal() && !kind.is_fifo() && !kind.is_socket()
 }
 
-/// Returns whether standard output ends on no screen, which is not known here.
+/// Returns `false`: here it is not known whether standard output ends on a screen.
 #[cfg(not(unix))]
 const fn output_is_stored() -> bool {
     false

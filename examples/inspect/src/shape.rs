@@ -1,9 +1,9 @@
-//! What must be known of an aggregate before the first of its values is printed.
+//! The shape of an aggregate, which must be known before its first value is printed.
 //!
-//! How wide the indices are depends on the number of values, which a streamed aggregate does not
-//! announce. And `redis-cli` begins a new line for the value of a pair if it takes several. Both
-//! are found by a look ahead, and what a look ahead has learned about inner aggregates is kept: no
-//! token is passed more than once ahead and once in printing, at any depth.
+//! The width of the indices depends on the number of values, which a streamed aggregate does not announce.
+//! And `redis-cli` begins a new line for the value of a pair if that takes several lines. Both need a look
+//! ahead. The look ahead also keeps the shapes of inner aggregates, so that each token is read at most
+//! twice, at any depth: once ahead and once to print it.
 
 use std::collections::VecDeque;
 
@@ -13,12 +13,12 @@ use zresp::{Kind, Token};
 /// The shape of an aggregate.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Shape {
-    /// How many elements it has; pairs in a map or attribute.
+    /// The number of elements; in a map or attribute, of pairs.
     pub(crate) len: usize,
     pub(crate) lines: Lines,
 }
 
-/// How many lines a value takes when printed.
+/// The number of lines of a printed value.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) enum Lines {
     #[default]
@@ -26,16 +26,16 @@ pub(crate) enum Lines {
     Several,
 }
 
-/// The shapes of the aggregates that have been looked at ahead, in the order in which they open.
+/// The shapes of the aggregates that a look ahead has seen, in the order in which they open.
 #[derive(Debug, Default)]
 pub(crate) struct Shapes {
     ahead: VecDeque<Shape>,
 }
 
 impl Shapes {
-    /// Returns the shape of the aggregate that has just been opened; `rest` are the tokens behind.
+    /// Returns the shape of the aggregate that has just been opened; `rest` are the tokens after that.
     ///
-    /// Of the lines it is right where it is asked: for the value of a pair.
+    /// The number of lines is right only for the value of a pair; it matters nowhere else.
     pub(crate) fn opened(
         &mut self,
         kind: Kind,
@@ -54,7 +54,7 @@ impl Shapes {
         }
     }
 
-    /// Passes over an aggregate that has just been opened; keeps the shapes of those in it.
+    /// Looks through an aggregate that has just been opened, and keeps the shapes of those in it.
     fn look_ahead(&mut self, kind: Kind, rest: &Tokens<'_>) -> Shape {
         let mut outer = Vec::new();
         let mut innermost = Tally::new(kind, 0, false);
@@ -93,16 +93,16 @@ impl Shapes {
     }
 }
 
-/// What has been seen of an aggregate.
+/// The values of an aggregate that a look ahead has seen so far.
 struct Tally {
     /// Whether its values are pairs.
     pairs: bool,
-    /// Where its shape belongs.
+    /// The place of its shape in `Shapes::ahead`.
     place: usize,
-    /// Whether an attribute is in front of it.
+    /// Whether an attribute annotates it.
     annotated: bool,
     values: usize,
-    /// The lines of the first element; in a pair, those of the value.
+    /// The lines of the first element; for a pair, of its value.
     first: Lines,
 }
 

@@ -4,23 +4,23 @@ use std::io;
 
 use zresp::{Decoded, Request};
 
-/// A view of replies and requests: what it shows it writes to an output of its own.
+/// A view of replies and requests, which writes to its own output.
 pub(crate) trait Sink {
-    /// Takes note that the frames from here on are those of another input.
+    /// Says that the next frames come from another input.
     fn input(&mut self, name: &str);
 
     /// Takes a reply.
     ///
     /// # Errors
-    /// Those of the output; here and below.
+    /// Errors of the output, as for all methods.
     fn reply(&mut self, frame: &Decoded<'_>) -> io::Result<()>;
 
     /// Takes a request.
     fn request(&mut self, request: &Request<'_>) -> io::Result<()>;
 
-    /// Writes what has been held back: the next frame may be long in coming.
+    /// Writes everything that is buffered, because the next frame may take long to arrive.
     fn flush(&mut self) -> io::Result<()>;
 
-    /// Takes note that this was all.
+    /// Says that there are no more frames.
     fn finish(&mut self) -> io::Result<()>;
 }

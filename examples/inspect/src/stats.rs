@@ -16,11 +16,11 @@ pub(crate) struct Stats<W> {
     out: W,
     frames: u64,
     bytes: u64,
-    /// Values: aggregates and what is in them, or commands and their arguments.
+    /// Number of values: aggregates with everything in them, or commands with their arguments.
     elements: u64,
-    /// How many values there are of each kind, or how many commands of each name.
+    /// Number of values of each kind, or of commands of each name.
     counts: HashMap<String, u64>,
-    /// What is counted.
+    /// The heading of the counts.
     title: &'static str,
     largest: Option<Largest>,
     input: Place,

@@ -1,13 +1,12 @@
-//! How long decoding takes, and nothing else.
+//! Measures the time of decoding alone.
 //!
-//! A frame may be decoded in less time than it takes to read the clock, and between two frames
-//! there is the reading of the input. So frames are gathered, and a whole batch is decoded once
-//! more against the clock.
+//! Decoding a frame may take less time than reading the clock, and between two frames the input is read. So
+//! frames are collected, and a whole batch is decoded a second time to measure it.
 
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 
-/// Decoding this many bytes takes long against reading the clock twice.
+/// Size of a batch in bytes: decoding it takes far longer than reading the clock twice.
 const BATCH: usize = 256 * 1024;
 
 /// Measures the decoding of frames.
@@ -31,7 +30,7 @@ impl Stopwatch {
         Self { decode, batch: Vec::new(), elapsed: Duration::ZERO }
     }
 
-    /// Measures a frame, by its bytes; now or together with others.
+    /// Measures the decoding of a frame, now or together with others.
     pub(crate) fn add(&mut self, wire: &[u8]) {
         if wire.len() >= BATCH {
             self.elapsed += self.measure(wire);

@@ -1,4 +1,4 @@
-//! Inputs: the built-in capture, files, standard input, and what is said about broken ones.
+//! Inputs: the built-in capture, files, standard input, and messages about broken ones.
 
 use std::io::Read;
 use std::process::{Command, Stdio};

@@ -1,4 +1,4 @@
-//! What a live server replies is shown as `redis-cli` shows it.
+//! The replies of a live server are printed as `redis-cli` prints them.
 
 use std::env;
 use std::io::{self, Write};
@@ -10,7 +10,7 @@ use zresp_testing::drive::live_server::Server;
 
 use crate::program::{printed, text};
 
-/// What is in the server before it is asked: nothing of it depends on time or chance.
+/// The data of the server, which does not depend on time or chance.
 const SETUP: &str = r#"
 SET text "quoted \"text\" \\ back"
 SET binary "\x00\r\n\t\a\b\x1b\xff"
@@ -26,7 +26,7 @@ SET one ohmytext
 SET two mynewtext
 "#;
 
-/// Commands whose replies are the same each time, and of every shape that a server sends.
+/// Commands whose replies are the same each time, and have every shape that a server sends.
 const COMMANDS: &str = r#"
 PING
 PING "\x00"
@@ -97,7 +97,7 @@ fn lines(commands: &str) -> impl Iterator<Item = &str> {
     commands.lines().filter(|line| !line.is_empty())
 }
 
-/// What `redis-cli` prints for the commands.
+/// Returns the output of `redis-cli` for the commands.
 fn redis_cli(server: &Server, arguments: &[&str], commands: &str) -> String {
     let port = server.connect().peer_addr().expect("the server's address").port();
     let mut child = Command::new("redis-cli")
@@ -113,7 +113,7 @@ fn redis_cli(server: &Server, arguments: &[&str], commands: &str) -> String {
     text(&child.wait_with_output().expect("redis-cli ends").stdout)
 }
 
-/// The bytes with which the server replies to the commands, what it pushes in between included.
+/// Returns the bytes of the replies to the commands, and of the pushes between them.
 fn replies(server: &Server, version: &str, commands: &str) -> Vec<u8> {
     let mut replies = ReplyReader::new(server.connect());
     let mut wire = Vec::new();

@@ -1,5 +1,4 @@
-//! The program prints what `redis-cli` would, to the byte, and says what is wrong with input that it
-//! cannot read.
+//! The program prints what `redis-cli` would, to the byte, and reports what it cannot read.
 
 mod inputs;
 mod live;
