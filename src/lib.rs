@@ -85,7 +85,9 @@ pub use convert::{ConversionError, ErrorReply, FromReply};
 pub use decode::{
     CommandDecoder, Decoder, Framer, Progress, decode, replication, replies, requests,
 };
-pub use encode::{Argument, Arguments, CommandBuf, Encode, EncodeError, Protocol, ReplyWriter};
+pub use encode::{
+    Argument, Arguments, CommandBuf, Encode, EncodeCommand, EncodeError, Protocol, ReplyWriter,
+};
 pub use error::{Error, ErrorKind, Expected};
 pub use kind::Kind;
 pub use limits::{InlinePolicy, Limits};

@@ -7,9 +7,8 @@ use alloc::vec::Vec;
 
 use bytes::Bytes;
 
-use crate::encode;
 use crate::kind::Kind;
-use crate::sink::Out;
+use crate::sink::{Out, write_in_one_line};
 use crate::view::{ReplyRef, flat};
 
 use super::builder::AggregateForm;
@@ -109,7 +108,7 @@ impl Reply {
     pub fn error_lossy(message: impl AsRef<[u8]>) -> Self {
         let message = message.as_ref();
         let mut line = Vec::with_capacity(message.len());
-        encode::write_in_one_line(message, &mut Out(&mut line));
+        write_in_one_line(message, &mut Out(&mut line));
         Self::error(line)
     }
 
