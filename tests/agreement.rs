@@ -1,16 +1,13 @@
 //! The decoder agrees with the naive one: verdict, offset, bytes consumed, bytes needed, values.
 
-mod generate;
-mod naive;
-mod support;
-
-use naive::Verdict;
 use proptest::prelude::*;
-use support::{in_pieces, limits, naive_stream, whole};
+use zresp_testing::drive::verdicts::{self, in_pieces, limits, whole};
+use zresp_testing::generate;
+use zresp_testing::oracle::{self, Verdict};
 
 /// Asserts that both give the same verdict, in one piece and in the pieces between the cuts.
-fn agree(input: &[u8], cuts: &[usize], naive_limits: &naive::Limits) -> Result<(), TestCaseError> {
-    let expected = naive::decode(input, naive_limits);
+fn agree(input: &[u8], cuts: &[usize], naive_limits: &oracle::Limits) -> Result<(), TestCaseError> {
+    let expected = oracle::decode(input, naive_limits);
     let limits = limits(naive_limits);
     prop_assert_eq!(&whole(input, limits), &expected, "whole");
     prop_assert_eq!(&in_pieces(input, cuts.iter().copied(), limits), &expected, "cut");
@@ -30,7 +27,7 @@ proptest! {
         agree(&frame.0, &cuts, &limits)?;
         prop_assert!(
             matches!(
-                naive::decode(&frame.0, &naive::Limits::default()),
+                oracle::decode(&frame.0, &oracle::Limits::default()),
                 Verdict::Complete { consumed, .. } if consumed == frame.0.len()
             ),
             "{:?}", frame,
@@ -51,8 +48,8 @@ proptest! {
         stream in generate::alike(),
         limits in generate::limits(),
     ) {
-        let expected = naive_stream(&stream.0, &limits);
-        prop_assert_eq!(support::stream(&stream.0, support::limits(&limits)), expected);
+        let expected = oracle::stream(&stream.0, &limits);
+        prop_assert_eq!(verdicts::stream(&stream.0, verdicts::limits(&limits)), expected);
     }
 
     #[test]
@@ -68,5 +65,5 @@ proptest! {
 #[test]
 fn what_a_fuzzer_found_agrees() {
     let zeros = [b"*8\r\n:-92254775807\r\n".as_slice(), &[0; 100]].concat();
-    agree(&zeros, &[], &naive::Limits::default()).unwrap();
+    agree(&zeros, &[], &oracle::Limits::default()).unwrap();
 }

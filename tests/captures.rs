@@ -10,20 +10,16 @@
 //! in the environment, which is for optimized builds, there is no such difference.
 #![cfg(feature = "std")]
 
-mod capture;
-mod naive;
-mod pieces;
-mod render;
-mod support;
-
 use std::collections::BTreeSet;
 use std::fmt::Write;
 use std::{env, fs, ptr};
 
-use capture::Capture;
-use naive::Verdict;
-use pieces::Pieces;
 use zresp::{Decoded, Decoder, Error, Kind, ReplyRef};
+use zresp_testing::drive::capture::Capture;
+use zresp_testing::drive::pieces::{self, Pieces};
+use zresp_testing::drive::verdicts;
+use zresp_testing::oracle::{self, Verdict};
+use zresp_testing::show;
 
 /// The longest frame that is cut at every position without being asked for.
 const EVERY_CUT: usize = 16 * 1024;
@@ -99,7 +95,7 @@ fn assert_resumes(place: &str, wire: &[u8], cuts: impl IntoIterator<Item = usize
     let expected = whole.ok().flatten().unwrap_or_else(|| panic!("{place}: {whole:?}"));
     assert_eq!(expected.wire().len(), wire.len(), "{place}");
     let by_value = wire.len() <= BY_VALUE;
-    let value = support::annotated(expected);
+    let value = verdicts::annotated(expected);
 
     for cut in cuts {
         let (seen, unseen) = wire.split_at(cut);
@@ -109,13 +105,13 @@ fn assert_resumes(place: &str, wire: &[u8], cuts: impl IntoIterator<Item = usize
         let needed = decoder.needed();
         assert!((1..=unseen.len()).contains(&needed), "{place}: {needed} needed after {cut}");
         if by_value {
-            let verdict = naive::decode(seen, &naive::Limits::default());
+            let verdict = oracle::decode(seen, &oracle::Limits::default());
             assert_eq!(verdict, Verdict::Incomplete { needed }, "{place}: after {cut}");
         }
         let result = decoder.decode(wire);
         let Ok(Some(frame)) = result else { panic!("{place}: resumed at {cut}: {result:?}") };
         if by_value {
-            assert_eq!(support::annotated(frame), value, "{place}: resumed at {cut}");
+            assert_eq!(verdicts::annotated(frame), value, "{place}: resumed at {cut}");
         } else {
             assert_eq!(View::of(&frame), View::of(&expected), "{place}: resumed at {cut}");
         }
@@ -239,7 +235,7 @@ fn rendered(capture: &Capture) -> String {
         if frame.reply().kind() != Kind::Push {
             questions.next().into_iter().for_each(|question| write!(text, " {question}").unwrap());
         }
-        write!(text, "\n{}\n", render::frame(&frame)).unwrap();
+        write!(text, "\n{}\n", show::frame(&frame)).unwrap();
         at += frame.wire().len();
     }
     text

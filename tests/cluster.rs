@@ -1,14 +1,12 @@
 //! Key slots are those of a live server.
 #![cfg(all(feature = "cluster", feature = "std"))]
 
-mod live_server;
-
 use std::io::Write;
 
-use live_server::Server;
 use zresp::ReplyRef;
 use zresp::cluster::{SLOTS, key_slot};
 use zresp::io::ReplyReader;
+use zresp_testing::drive::live_server::Server;
 
 #[test]
 fn slots_are_those_that_a_server_computes() {

@@ -5,16 +5,11 @@
 //! `captures.rs`.
 #![cfg(feature = "codec")]
 
-mod capture;
-mod live_server;
-
 use std::fmt::Debug;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use capture::Capture;
 use futures_util::{SinkExt, StreamExt};
-use live_server::{PATIENCE, Server};
 use tokio::io::{AsyncWriteExt, DuplexStream, ReadHalf, WriteHalf, duplex};
 use tokio::task::yield_now;
 use tokio::time::{sleep, timeout};
@@ -26,6 +21,8 @@ use zresp::{
     Arguments, Command, CommandBuf, CommandFrame, EncodeError, Error, ErrorKind, Frame,
     InlinePolicy, Kind, Limits, Protocol, Reply, ReplyRef,
 };
+use zresp_testing::drive::capture::Capture;
+use zresp_testing::drive::live_server::{PATIENCE, Server};
 
 /// The longest input that is cut at every position.
 const EVERY_CUT: usize = 16 * 1024;

@@ -1,16 +1,14 @@
 //! Commands and their keys are what a live server says of them.
 #![cfg(all(feature = "commands", feature = "std"))]
 
-mod keyed;
-mod live_server;
-
 use std::collections::BTreeSet;
 use std::io::Write;
 
-use live_server::Server;
 use zresp::commands::{Access, Flags, KeysError, keys, lookup, of, partial_keys, shard_channels};
 use zresp::io::ReplyReader;
 use zresp::{Command, CommandDecoder, CommandRef, ReplyRef};
+use zresp_testing::drive::keys;
+use zresp_testing::drive::live_server::Server;
 
 /// Command lines of all kinds that have keys.
 const LINES: &str = include_str!("command_lines.txt");
@@ -218,7 +216,7 @@ fn the_keys_of_a_command_that_is_arriving_are_found_as_far_as_they_are_there() {
 fn keys_are_arguments_and_the_same_as_the_command_arrives() {
     for line in lines() {
         let bytes = encoded(line);
-        keyed::assert_agree(zresp::requests(&bytes).next().expect("a request").expect("a command"));
+        keys::assert_agree(zresp::requests(&bytes).next().expect("a request").expect("a command"));
     }
 }
 

@@ -2,20 +2,15 @@
 //! it becomes what the table in the documentation of `Encode` says.
 #![cfg(feature = "std")]
 
-mod capture;
-mod generate;
-mod naive;
-mod support;
-mod twin;
-
 use std::fmt::Debug;
 
 use bytes::BytesMut;
-use capture::Capture;
-use generate::Input;
 use proptest::prelude::*;
-use twin::Numbers;
 use zresp::{Decoded, Encode, EncodeError, Frame, Kind, Protocol, Reply, ReplyRef, Token};
+use zresp_testing::drive::capture::Capture;
+use zresp_testing::drive::verdicts;
+use zresp_testing::generate::{self, Input};
+use zresp_testing::oracle::writer::{self, Numbers};
 
 const PROTOCOLS: [Protocol; 2] = [Protocol::Resp2, Protocol::Resp3];
 
@@ -104,8 +99,8 @@ proptest! {
     fn a_tree_decodes_to_an_equal_one(input in input()) {
         for frame in frames(&input) {
             let written = wire(&Reply::from(frame), Protocol::Resp3);
-            let again = twin::without_wire(support::annotated(decoded(&written)));
-            prop_assert_eq!(again, twin::without_wire(support::annotated(frame)), "{:?}", frame);
+            let again = writer::without_wire(verdicts::annotated(decoded(&written)));
+            prop_assert_eq!(again, writer::without_wire(verdicts::annotated(frame)), "{:?}", frame);
             let bare = wire(&Reply::from(frame.reply()), Protocol::Resp3);
             prop_assert!(written.ends_with(&bare), "{:?}: {}", frame, shown(&bare));
             if !has_nan(&frame) {
@@ -129,7 +124,7 @@ proptest! {
                     prop_assert_eq!(bare, format!(":{value}\r\n").into_bytes());
                 }
                 ReplyRef::Double(value) => {
-                    prop_assert_eq!(bare, format!(",{}\r\n", twin::shortest(value)).into_bytes());
+                    prop_assert_eq!(bare, format!(",{}\r\n", writer::shortest(value)).into_bytes());
                 }
                 _ => prop_assert_eq!(bare, value),
             }
@@ -159,9 +154,9 @@ proptest! {
 /// Asserts that the view, the frame and the tree become what the twin says, which RESP2 has.
 fn assert_downgrades(frame: Decoded<'_>) {
     let case = shown(frame.wire());
-    let naive = support::annotated(frame);
-    let sent = twin::in_resp2(&naive, Numbers::OfTheSender);
-    let shortest = twin::in_resp2(&naive, Numbers::Shortest);
+    let naive = verdicts::annotated(frame);
+    let sent = writer::in_resp2(&naive, Numbers::OfTheSender);
+    let shortest = writer::in_resp2(&naive, Numbers::Shortest);
     let bare = if frame.reply().kind().is_aggregate() { &sent } else { &shortest };
     let ways: [(&str, Vec<u8>, &[u8]); 5] = [
         ("Decoded", wire(&frame, Protocol::Resp2), &sent),
@@ -289,8 +284,8 @@ fn every_capture_is_written_as_it_came_but_for_doubles_of_seventeen_digits_and_n
             let place = format!("{}: frame {number}", capture.name);
             let again = decoded(&written);
             assert_eq!(
-                twin::without_wire(support::annotated(again)),
-                twin::without_wire(support::annotated(*frame)),
+                writer::without_wire(verdicts::annotated(again)),
+                writer::without_wire(verdicts::annotated(*frame)),
                 "{place}"
             );
             let (before, after) = (texts(frame), texts(&again));
@@ -343,9 +338,9 @@ fn of_two_texts_of_a_double_that_are_as_short_and_as_near_the_even_one_is_writte
 #[test]
 fn a_power_of_two_is_written_as_the_standard_library_writes_it() {
     // The text nearest to 2^305 with its number of digits belongs to the number below it.
-    assert_eq!(twin::shortest(2f64.powi(305)), "6.518515124270356e+91");
+    assert_eq!(writer::shortest(2f64.powi(305)), "6.518515124270356e+91");
     for value in (-1022..=1023).map(|power| 2f64.powi(power)) {
         let text = Reply::from(value).to_wire(Protocol::Resp3).expect("a form");
-        assert_eq!(text, format!(",{}\r\n", twin::shortest(value)));
+        assert_eq!(text, format!(",{}\r\n", writer::shortest(value)));
     }
 }

@@ -13,15 +13,13 @@
 //! further byte, with a few more, and with as many as fast paths load at once. So is that a whole frame stays
 //! the same one.
 
-mod naive;
-mod support;
-
 use std::fmt::Debug;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::{env, iter, ops, thread};
 
-use naive::request;
 use zresp::{CommandDecoder, Decoder, Framer, InlinePolicy};
+use zresp_testing::drive::verdicts;
+use zresp_testing::oracle::{self, request};
 
 const REPLIES: &[u8] = b"+-*$%~>|:,(!=_#;.?019\r\nt";
 const REQUESTS: &[u8] = b"x \"'\\*$-019?\r\n\0";
@@ -43,7 +41,7 @@ fn longest() -> usize {
 enum Said<V> {
     Complete(V, usize),
     Incomplete(usize),
-    Failed(naive::Failure, usize),
+    Failed(oracle::Failure, usize),
 }
 
 /// A grammar, with both its decoders.
@@ -60,11 +58,11 @@ trait Grammar: Sync {
     fn decode(&self, decoder: &mut Self::Decoder, bytes: &[u8]) -> Said<Self::Value>;
 }
 
-struct Replies(naive::Limits);
+struct Replies(oracle::Limits);
 
 impl Grammar for Replies {
     type Decoder = Decoder;
-    type Value = naive::Annotated;
+    type Value = oracle::Annotated;
 
     fn alphabet(&self) -> &'static [u8] {
         REPLIES
@@ -75,34 +73,34 @@ impl Grammar for Replies {
     }
 
     fn decoder(&self) -> Decoder {
-        Decoder::with_limits(support::limits(&self.0))
+        Decoder::with_limits(verdicts::limits(&self.0))
     }
 
     fn framer(&self) -> Framer {
-        Framer::replies(support::limits(&self.0))
+        Framer::replies(verdicts::limits(&self.0))
     }
 
-    fn naive(&self, bytes: &[u8]) -> Said<naive::Annotated> {
-        of_reply(naive::decode(bytes, &self.0))
+    fn naive(&self, bytes: &[u8]) -> Said<oracle::Annotated> {
+        of_reply(oracle::decode(bytes, &self.0))
     }
 
-    fn decode(&self, decoder: &mut Decoder, bytes: &[u8]) -> Said<naive::Annotated> {
+    fn decode(&self, decoder: &mut Decoder, bytes: &[u8]) -> Said<oracle::Annotated> {
         match decoder.decode(bytes) {
             Ok(None) => Said::Incomplete(decoder.needed()),
-            result => of_reply(support::verdict(result, 0)),
+            result => of_reply(verdicts::verdict(result, 0)),
         }
     }
 }
 
-fn of_reply(verdict: naive::Verdict) -> Said<naive::Annotated> {
+fn of_reply(verdict: oracle::Verdict) -> Said<oracle::Annotated> {
     match verdict {
-        naive::Verdict::Complete { value, consumed } => Said::Complete(value, consumed),
-        naive::Verdict::Incomplete { needed } => Said::Incomplete(needed),
-        naive::Verdict::Failed { failure, offset } => Said::Failed(failure, offset),
+        oracle::Verdict::Complete { value, consumed } => Said::Complete(value, consumed),
+        oracle::Verdict::Incomplete { needed } => Said::Incomplete(needed),
+        oracle::Verdict::Failed { failure, offset } => Said::Failed(failure, offset),
     }
 }
 
-struct Requests(naive::Limits, InlinePolicy);
+struct Requests(oracle::Limits, InlinePolicy);
 
 impl Grammar for Requests {
     type Decoder = CommandDecoder;
@@ -117,11 +115,11 @@ impl Grammar for Requests {
     }
 
     fn decoder(&self) -> CommandDecoder {
-        CommandDecoder::with_limits(support::limits(&self.0)).with_inline_policy(self.1)
+        CommandDecoder::with_limits(verdicts::limits(&self.0)).with_inline_policy(self.1)
     }
 
     fn framer(&self) -> Framer {
-        Framer::requests(support::limits(&self.0)).with_inline_policy(self.1)
+        Framer::requests(verdicts::limits(&self.0)).with_inline_policy(self.1)
     }
 
     fn naive(&self, bytes: &[u8]) -> Said<Vec<Vec<u8>>> {
@@ -131,7 +129,7 @@ impl Grammar for Requests {
     fn decode(&self, decoder: &mut CommandDecoder, bytes: &[u8]) -> Said<Vec<Vec<u8>>> {
         match decoder.decode(bytes) {
             Ok(None) => Said::Incomplete(decoder.needed()),
-            result => of_request(support::request_verdict(result, 0)),
+            result => of_request(verdicts::request_verdict(result, 0)),
         }
     }
 }
@@ -340,13 +338,13 @@ fn enumerate<G: Grammar>(name: &str, grammar: &G, most: usize) {
 }
 
 /// Limits that short inputs exceed, and that the longest exceed by a byte.
-fn small() -> naive::Limits {
-    naive::Limits { depth: 1, bulk: 1, elements: 1, frame: longest() - 1 }
+fn small() -> oracle::Limits {
+    oracle::Limits { depth: 1, bulk: 1, elements: 1, frame: longest() - 1 }
 }
 
 #[test]
 fn every_short_reply() {
-    enumerate("replies", &Replies(naive::Limits::default()), longest());
+    enumerate("replies", &Replies(oracle::Limits::default()), longest());
 }
 
 #[test]
@@ -356,13 +354,13 @@ fn every_short_reply_in_small_limits() {
 
 #[test]
 fn every_short_request() {
-    let accepting = Requests(naive::Limits::default(), InlinePolicy::Accept);
+    let accepting = Requests(oracle::Limits::default(), InlinePolicy::Accept);
     enumerate("requests", &accepting, longest());
 }
 
 #[test]
 fn every_short_request_without_inline_commands() {
-    let refusing = Requests(naive::Limits::default(), InlinePolicy::Refuse);
+    let refusing = Requests(oracle::Limits::default(), InlinePolicy::Refuse);
     // The shortest of them has ten bytes, and few beginnings lead there.
     enumerate("requests without inline commands", &refusing, longest() + 6);
 }

@@ -1,13 +1,10 @@
 //! A framer that sees each byte once and keeps none says what the decoders say, wherever it is cut.
 
-mod capture;
-mod generate;
-mod naive;
-mod support;
-
-use capture::Capture;
 use proptest::prelude::*;
 use zresp::{CommandDecoder, Decoder, Error, Framer, InlinePolicy, Kind, Limits};
+use zresp_testing::drive::capture::Capture;
+use zresp_testing::drive::verdicts;
+use zresp_testing::generate;
 
 /// What is said of a stream: the sizes of its frames, and how it goes on behind them.
 #[derive(Debug, PartialEq)]
@@ -126,7 +123,7 @@ proptest! {
         limits in generate::limits(),
     ) {
         let input = inputs.iter().flat_map(|input| input.0.clone()).collect::<Vec<_>>();
-        assert_replies_agree(&input, &cuts, support::limits(&limits));
+        assert_replies_agree(&input, &cuts, verdicts::limits(&limits));
     }
 
     #[test]
@@ -135,7 +132,7 @@ proptest! {
         cuts in generate::cuts(),
         limits in generate::limits(),
     ) {
-        assert_requests_agree(&input.0, &cuts, support::limits(&limits));
+        assert_requests_agree(&input.0, &cuts, verdicts::limits(&limits));
     }
 
     #[test]

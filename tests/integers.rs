@@ -2,13 +2,9 @@
 //! makes it so, and nothing overflows.
 #![cfg(feature = "std")]
 
-mod naive;
-mod pieces;
-mod support;
-mod sync;
-mod ways;
-
 use zresp::{CommandDecoder, Decoder, InlinePolicy, Limits};
+use zresp_testing::drive::{sync, verdicts, ways};
+use zresp_testing::oracle;
 
 /// Numbers at the edges of types and limits, with signs and zeros in front, and long ones.
 fn numbers() -> Vec<String> {
@@ -46,15 +42,15 @@ fn numbers() -> Vec<String> {
 const BEHIND: [&str; 7] =
     ["", "\r", "\r\n", "\r\na\r\n", "\n", "a", "\r\n+as long as two words\r\n"];
 
-fn limits() -> [naive::Limits; 3] {
-    let unlimited = naive::Limits {
+fn limits() -> [oracle::Limits; 3] {
+    let unlimited = oracle::Limits {
         depth: usize::MAX,
         bulk: usize::MAX / 16,
         elements: usize::try_from(u32::MAX).expect("a count"),
         frame: usize::MAX / 4,
     };
-    let small = naive::Limits { depth: 2, bulk: 10, elements: 10, frame: 40 };
-    [naive::Limits::default(), unlimited, small]
+    let small = oracle::Limits { depth: 2, bulk: 10, elements: 10, frame: 40 };
+    [oracle::Limits::default(), unlimited, small]
 }
 
 #[test]
@@ -67,11 +63,11 @@ fn lengths_and_numbers_of_replies() {
             for behind in BEHIND {
                 let input = format!("{before}{number}{behind}").into_bytes();
                 for naive_limits in limits() {
-                    let limits = support::limits(&naive_limits);
-                    let expected = naive::decode(&input, &naive_limits);
+                    let limits = verdicts::limits(&naive_limits);
+                    let expected = oracle::decode(&input, &naive_limits);
                     let case = input.escape_ascii();
-                    assert_eq!(support::whole(&input, limits), expected, "{case}");
-                    let bytewise = support::in_pieces(&input, 0..input.len(), limits);
+                    assert_eq!(verdicts::whole(&input, limits), expected, "{case}");
+                    let bytewise = verdicts::in_pieces(&input, 0..input.len(), limits);
                     assert_eq!(bytewise, expected, "byte by byte: {case}");
                     ways::agreed(&Decoder::with_limits(limits), &input, &[3]);
                 }
@@ -87,10 +83,10 @@ fn lengths_of_requests() {
             for behind in BEHIND {
                 let input = format!("{before}{number}{behind}").into_bytes();
                 for naive_limits in limits() {
-                    let limits = support::limits(&naive_limits);
-                    let expected = support::naive_requests(&input, &naive_limits, true);
+                    let limits = verdicts::limits(&naive_limits);
+                    let expected = oracle::request::stream(&input, &naive_limits, true);
                     let requests =
-                        |cuts| support::requests(&input, cuts, limits, InlinePolicy::Accept);
+                        |cuts| verdicts::requests(&input, cuts, limits, InlinePolicy::Accept);
                     let case = input.escape_ascii();
                     assert_eq!(requests(0..0), expected, "{case}");
                     assert_eq!(requests(0..input.len()), expected, "byte by byte: {case}");
@@ -109,7 +105,7 @@ fn numbers_of_synchronisations() {
         for before in [format!("+FULLRESYNC {id} "), format!("+FULLRESYNC {id} 1\r\n\n$")] {
             for behind in BEHIND {
                 let stream = format!("{before}{number}{behind}").into_bytes();
-                let expected = sync::naive(&stream);
+                let expected = oracle::sync::decode(&stream);
                 let cuts: Vec<_> = (1..stream.len()).collect();
                 for cuts in [&[][..], &cuts] {
                     let decoded = sync::decode(&stream, cuts).map_err(|error| error.offset);

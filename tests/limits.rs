@@ -2,14 +2,10 @@
 //! point, from the next frame on after it is set.
 #![cfg(feature = "std")]
 
-mod naive;
-mod pieces;
-mod support;
-mod ways;
-
 use zresp::frames::FrameDecoder;
 use zresp::io::{CommandReader, ReplyReader};
 use zresp::{CommandDecoder, Decoder, ErrorKind, Framer, InlinePolicy, Limits};
+use zresp_testing::drive::ways;
 
 /// The kind of error that a frame meets, in whatever way it is taken; `None` if it is accepted.
 fn refusal(frame: &[u8], limits: Limits) -> Option<ErrorKind> {

@@ -6,23 +6,18 @@
 //! they fail.
 #![cfg(feature = "std")]
 
-mod capture;
-mod live_server;
-mod naive;
-mod pieces;
-mod support;
-
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::time::{Duration, Instant};
 use std::{iter, thread};
 
-use capture::Capture;
-use live_server::{PATIENCE, Server};
-use naive::Annotated;
-use pieces::Pieces;
 use zresp::io::{ReplyReader, StreamError};
 use zresp::{Decoded, Kind, ReplyRef};
+use zresp_testing::drive::capture::Capture;
+use zresp_testing::drive::live_server::{PATIENCE, Server};
+use zresp_testing::drive::pieces::{self, Pieces};
+use zresp_testing::drive::verdicts;
+use zresp_testing::oracle::{self, Annotated};
 
 /// A connection that keeps what was read from it, and how much room there was for each read.
 struct Tee {
@@ -121,7 +116,7 @@ fn replay(capture: &str, pace: Pace) {
         while owed > 0 {
             let frame = client.receive();
             owed -= usize::from(frame.reply().kind() != Kind::Push);
-            frames.push(support::annotated(frame));
+            frames.push(verdicts::annotated(frame));
         }
     }
 
@@ -350,7 +345,7 @@ impl Impatience {
 /// Reads once; returns the frame, or `None` if the socket has no more bytes at the moment.
 fn poll(replies: &mut ReplyReader<impl Read>) -> Option<Annotated> {
     match replies.read() {
-        Ok(frame) => Some(support::annotated(frame.expect("a frame before the end"))),
+        Ok(frame) => Some(verdicts::annotated(frame.expect("a frame before the end"))),
         Err(StreamError::Io(error)) => {
             // A timeout has the one kind on Unix and the other on Windows.
             let kinds = [ErrorKind::WouldBlock, ErrorKind::TimedOut];
@@ -387,7 +382,7 @@ fn a_large_reply_over_an_impatient_socket_comes_whole() {
         assert_eq!(poll(&mut replies), None, "{impatience:?}: before there is a request");
         replies.get_mut().write_all(b"GET big\r\n").expect("room for a line");
         let frame = until("the value", || poll(&mut replies));
-        assert!(frame.value == naive::Value::Bulk(value.clone()), "{impatience:?}: it differs");
+        assert!(frame.value == oracle::Value::Bulk(value.clone()), "{impatience:?}: it differs");
         assert_eq!(poll(&mut replies), None, "{impatience:?}: behind the reply");
     }
 }
@@ -412,7 +407,7 @@ fn half_a_frame_over_an_impatient_socket_waits_for_the_other_half() {
             });
             peer.write_all(second).expect("room for half a frame");
             let frame = until("the second half", || poll(&mut replies));
-            assert_eq!(frame, support::annotated(expected), "{place}");
+            assert_eq!(frame, verdicts::annotated(expected), "{place}");
             assert_eq!(replies.buffered(), b"", "{place}");
         }
         drop(peer);

@@ -5,14 +5,12 @@
 //! `ZRESP_REQUIRE_REDIS` they fail.
 #![cfg(feature = "std")]
 
-mod live_server;
-
 use std::io::Write;
 use std::net::TcpStream;
 
-use live_server::Server;
 use zresp::io::ReplyReader;
 use zresp::{Encode, Frame, Kind, Protocol, Reply, ReplyRef, Token};
+use zresp_testing::drive::live_server::Server;
 
 struct Client(ReplyReader<TcpStream>);
 

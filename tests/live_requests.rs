@@ -3,16 +3,14 @@
 //! Where a `redis-server` is missing, this is skipped; with `ZRESP_REQUIRE_REDIS` it fails.
 #![cfg(feature = "std")]
 
-mod live_server;
-
 use std::fs;
 use std::io::{Read, Write};
 use std::net::Shutdown;
 
-use live_server::Server;
 use zresp::{
     Command, EncodeCommand, Error, ErrorKind, Expected, ReplyRef, Request, replies, requests,
 };
+use zresp_testing::drive::live_server::Server;
 
 /// What a connection saw: commands that were answered, and whether it ended with a protocol error.
 #[derive(Debug, PartialEq, Eq)]

@@ -1,15 +1,14 @@
 //! A patch gives what building anew gives.
 #![cfg(feature = "std")]
 
-mod edits;
-mod generate;
-mod naive;
-
-use edits::{Edit, PROTOCOLS, command, command_of, encoded, encoded_command, frame};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use zresp::encode::{CommandPatch, ReplyPatch};
 use zresp::{EncodeError, Protocol, Reply};
+use zresp_testing::drive::edits::{
+    self, Edit, PROTOCOLS, command, command_of, encoded, encoded_command, frame,
+};
+use zresp_testing::generate;
 
 fn edits<T: Clone + std::fmt::Debug + 'static>(
     value: impl Strategy<Value = T> + Clone + 'static,

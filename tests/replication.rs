@@ -1,11 +1,10 @@
 //! What follows `PSYNC` is taken apart the same way however it is cut, and in constant memory.
 
-mod sync;
-
 use allocation_counter::measure;
-use sync::{Announced, Sync, decode};
 use zresp::replication::{Event, SyncDecoder};
 use zresp::{Error, replies};
+use zresp_testing::drive::sync::decode;
+use zresp_testing::oracle::sync::{self, Announced, Sync};
 
 const ID: &str = "0123456789abcdef0123456789ABCDEF01234567";
 
@@ -193,7 +192,7 @@ fn a_naive_decoder_takes_recorded_and_broken_synchronisations_apart_alike() {
                 changed[place] = byte;
                 for stream in [&changed[..], &stream[..place]] {
                     let decoded = decode(stream, &[]).map_err(|error| error.offset);
-                    assert_eq!(decoded, sync::naive(stream), "{}", stream.escape_ascii());
+                    assert_eq!(decoded, sync::decode(stream), "{}", stream.escape_ascii());
                 }
             }
         }

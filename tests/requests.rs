@@ -1,19 +1,14 @@
 //! The decoder of requests agrees with the naive one: verdict, offset, bytes consumed, bytes needed,
 //! arguments.
 
-mod generate;
-mod naive;
-#[cfg(feature = "std")]
-mod pieces;
-mod support;
-
 use std::fs;
 
 use proptest::prelude::*;
-use support::{arguments, naive_requests, requests};
 use zresp::{CommandDecoder, Error, ErrorKind, InlinePolicy, Limits, Request};
+use zresp_testing::drive::verdicts::{self, arguments, requests};
+use zresp_testing::{generate, oracle};
 #[cfg(feature = "std")]
-use {pieces::Pieces, zresp::io::CommandReader};
+use {zresp::io::CommandReader, zresp_testing::drive::pieces::Pieces};
 
 fn policy(accepts_inline: bool) -> InlinePolicy {
     if accepts_inline { InlinePolicy::Accept } else { InlinePolicy::Refuse }
@@ -30,8 +25,8 @@ proptest! {
         accepts_inline in prop::bool::weighted(0.8),
     ) {
         let input = &input.0;
-        let expected = naive_requests(input, &limits, accepts_inline);
-        let (limits, policy) = (support::limits(&limits), policy(accepts_inline));
+        let expected = oracle::request::stream(input, &limits, accepts_inline);
+        let (limits, policy) = (verdicts::limits(&limits), policy(accepts_inline));
         prop_assert_eq!(&requests(input, [], limits, policy), &expected, "whole");
         prop_assert_eq!(&requests(input, cuts, limits, policy), &expected, "cut");
         prop_assert_eq!(&requests(input, 0..input.len(), limits, policy), &expected, "byte by byte");
@@ -61,7 +56,7 @@ proptest! {
     #[test]
     fn arguments_come_back(arguments in generate::arguments()) {
         let bytes = encode(&arguments);
-        let requests: Vec<_> = zresp::requests(&bytes).map(|request| request.map(|r| support::arguments(&r))).collect();
+        let requests: Vec<_> = zresp::requests(&bytes).map(|request| request.map(|r| verdicts::arguments(&r))).collect();
         prop_assert_eq!(requests, vec![Ok(arguments)]);
     }
 }
@@ -111,8 +106,8 @@ fn what_is_skipped_does_not_count_towards_the_limit_of_a_request() {
     let input = [&b"\r\n".repeat(30)[..], b"*1\r\n$4\r\nPING\r\n"].concat();
     for cut in 0..input.len() {
         let found = requests(&input, [cut], limits, InlinePolicy::Accept);
-        let naive_limits = naive::Limits { frame: 20, ..naive::Limits::default() };
-        assert_eq!(found, naive_requests(&input, &naive_limits, true), "cut at {cut}");
+        let naive_limits = oracle::Limits { frame: 20, ..oracle::Limits::default() };
+        assert_eq!(found, oracle::request::stream(&input, &naive_limits, true), "cut at {cut}");
         assert_eq!(found.len(), 2);
     }
 }
@@ -174,7 +169,7 @@ fn many_arguments_are_found() {
     let arguments: Vec<Vec<u8>> = (0..300).map(|number| vec![b'x'; number % 40]).collect();
     let bytes = encode(&arguments);
     let request = zresp::requests(&bytes).next().unwrap().unwrap();
-    assert_eq!(support::arguments(&request), arguments);
+    assert_eq!(verdicts::arguments(&request), arguments);
     assert_eq!(format!("{:?}", request.command()).matches(", ").count(), 64, "bounded");
 }
 
@@ -195,14 +190,14 @@ fn recorded_requests_and_an_append_only_file_are_read_from_end_to_end() {
     for (path, bytes) in recorded {
         let found: Vec<_> = zresp::requests(&bytes)
             .map(|request| {
-                support::arguments(&request.unwrap_or_else(|error| panic!("{path}: {error}")))
+                verdicts::arguments(&request.unwrap_or_else(|error| panic!("{path}: {error}")))
             })
             .collect();
-        let expected = naive_requests(&bytes, &naive::Limits::default(), true);
+        let expected = oracle::request::stream(&bytes, &oracle::Limits::default(), true);
         // The last verdict is that on the end of the input.
         assert_eq!(found.len(), expected.len() - 1, "{path}");
         for (found, expected) in found.iter().zip(&expected) {
-            let naive::request::Verdict::Complete { arguments, .. } = expected else {
+            let oracle::request::Verdict::Complete { arguments, .. } = expected else {
                 panic!("{path}")
             };
             assert_eq!(found, arguments, "{path}");
@@ -215,12 +210,12 @@ fn recorded_requests_and_an_append_only_file_are_read_from_end_to_end() {
 fn a_reader_gives_every_request_once_whatever_the_reads() {
     for (path, bytes) in recorded() {
         let expected: Vec<_> =
-            zresp::requests(&bytes).map(|request| support::arguments(&request.unwrap())).collect();
+            zresp::requests(&bytes).map(|request| verdicts::arguments(&request.unwrap())).collect();
         for sizes in [&[1][..], &[7, 2], &[1400]] {
             let mut reader = CommandReader::new(Pieces::new(&bytes, sizes));
             let mut found = Vec::new();
             while let Some(request) = reader.read().unwrap() {
-                found.push(support::arguments(&request));
+                found.push(verdicts::arguments(&request));
             }
             assert_eq!(found, expected, "{path} in reads of {sizes:?}");
             assert_eq!(reader.consumed(), bytes.len() as u64, "{path}");
@@ -247,7 +242,7 @@ fn a_reader_drops_what_is_skipped_and_counts_it() {
 #[test]
 fn an_inline_command_is_given_up_as_soon_as_it_cannot_end_within_its_limit() {
     const LIMIT: usize = 65_536;
-    let limits = naive::Limits::default();
+    let limits = oracle::Limits::default();
     let ends = ["\n", "\"\n", "'\n", "0\n", "0\"\n", "''\n", "0'\n", "00\"\n"];
     for open in [
         "", "a", "\"", "\"a", "'a", "'\\", "\"\\", "\"\\x", "\"\\x4", "\"a\"", "POST", "\"POST",
@@ -257,7 +252,7 @@ fn an_inline_command_is_given_up_as_soon_as_it_cannot_end_within_its_limit() {
             let begun = [&" ".repeat(size - open.len()), open].concat();
             for next in ["", "\n", "\"", "\"\n", "'\n", "x", "xx\"\n", " ", "\0"] {
                 let input = [begun.as_bytes(), next.as_bytes()].concat();
-                let expected = naive_requests(&input, &limits, true);
+                let expected = oracle::request::stream(&input, &limits, true);
                 let policy = InlinePolicy::Accept;
                 let case = format!("{open:?} at {size}, {next:?}");
                 assert_eq!(requests(&input, [], Limits::new(), policy), expected, "{case}");

@@ -2,13 +2,9 @@
 //! not copied.
 #![cfg(feature = "std")]
 
-mod generate;
-mod naive;
-
 use std::io::IoSlice;
 
 use bytes::{Buf, Bytes, BytesMut};
-use generate::Input;
 use proptest::collection::vec;
 use proptest::prelude::*;
 use zresp::encode::Segments;
@@ -16,6 +12,7 @@ use zresp::tree::{Annotated, Entries};
 use zresp::{
     Arguments, CommandDecoder, Decoder, Encode, EncodeCommand, EncodeError, Frame, Protocol, Reply,
 };
+use zresp_testing::generate::Input;
 
 const PROTOCOLS: [Protocol; 2] = [Protocol::Resp2, Protocol::Resp3];
 

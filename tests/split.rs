@@ -2,15 +2,11 @@
 //! caller's buffer, frames, framers, readers, codecs and iterators.
 #![cfg(feature = "std")]
 
-mod generate;
-mod naive;
-mod pieces;
-mod support;
-mod ways;
-
 use proptest::collection::vec;
 use proptest::prelude::*;
 use zresp::{CommandDecoder, Decoder, InlinePolicy};
+use zresp_testing::drive::{verdicts, ways};
+use zresp_testing::generate;
 
 /// The sizes of pieces, by turns.
 fn sizes() -> impl Strategy<Value = Vec<usize>> {
@@ -30,7 +26,7 @@ proptest! {
         limits in generate::limits(),
     ) {
         let stream = inputs.iter().flat_map(|input| input.0.clone()).collect::<Vec<_>>();
-        ways::agreed(&Decoder::with_limits(support::limits(&limits)), &stream, &sizes);
+        ways::agreed(&Decoder::with_limits(verdicts::limits(&limits)), &stream, &sizes);
     }
 
     #[test]
@@ -40,7 +36,7 @@ proptest! {
         limits in generate::limits(),
         policy in prop_oneof![Just(InlinePolicy::Accept), Just(InlinePolicy::Refuse)],
     ) {
-        let decoder = CommandDecoder::with_limits(support::limits(&limits)).with_inline_policy(policy);
+        let decoder = CommandDecoder::with_limits(verdicts::limits(&limits)).with_inline_policy(policy);
         ways::agreed(&decoder, &stream.0, &sizes);
     }
 }

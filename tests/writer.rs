@@ -2,14 +2,12 @@
 //! call out of order changes nothing; and what is not finished is taken back.
 #![cfg(feature = "std")]
 
-mod generate;
-mod naive;
-
 use bytes::BytesMut;
 use proptest::collection::vec;
 use proptest::prelude::*;
 use zresp::tree::{Annotated, Entries, Items};
 use zresp::{Encode, EncodeError, Kind, Protocol, Reply, ReplyRef, ReplyWriter};
+use zresp_testing::generate;
 
 const PROTOCOLS: [Protocol; 2] = [Protocol::Resp2, Protocol::Resp3];
 

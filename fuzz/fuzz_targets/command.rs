@@ -2,13 +2,14 @@
 #![no_main]
 
 use zresp::{InlinePolicy, Limits};
-use zresp_fuzz::{keyed, naive, support};
+use zresp_testing::drive::{keys, verdicts};
+use zresp_testing::oracle;
 
 libfuzzer_sys::fuzz_target!(|input: &[u8]| {
     for (policy, accepts) in [(InlinePolicy::Accept, true), (InlinePolicy::Refuse, false)] {
-        let expected = support::naive_requests(input, &naive::Limits::default(), accepts);
-        assert_eq!(support::requests(input, [], Limits::new(), policy), expected);
-        assert_eq!(support::requests(input, 0..input.len(), Limits::new(), policy), expected);
+        let expected = oracle::request::stream(input, &oracle::Limits::default(), accepts);
+        assert_eq!(verdicts::requests(input, [], Limits::new(), policy), expected);
+        assert_eq!(verdicts::requests(input, 0..input.len(), Limits::new(), policy), expected);
     }
-    zresp::requests(input).map_while(Result::ok).for_each(keyed::assert_agree);
+    zresp::requests(input).map_while(Result::ok).for_each(keys::assert_agree);
 });

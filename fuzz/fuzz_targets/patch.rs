@@ -2,7 +2,7 @@
 #![no_main]
 
 use zresp_fuzz::Patches;
-use zresp_fuzz::edits::{Edit, assert_command_is_rebuilt, assert_reply_is_rebuilt};
+use zresp_testing::drive::edits::{Edit, assert_command_is_rebuilt, assert_reply_is_rebuilt};
 
 libfuzzer_sys::fuzz_target!(|input: Patches| {
     let arguments: Vec<_> = [input.name].into_iter().chain(input.others).collect();

@@ -1,10 +1,11 @@
 //! A frame that another parser accepts, too, has the same value to both.
 #![no_main]
 
-use zresp_fuzz::{peers, support};
+use zresp_fuzz::peers;
+use zresp_testing::drive::verdicts;
 
 libfuzzer_sys::fuzz_target!(|input: &[u8]| {
     if let Ok(Some(frame)) = zresp::decode(input) {
-        peers::assert_agree(&support::annotated(frame));
+        peers::assert_agree(&verdicts::annotated(frame));
     }
 });

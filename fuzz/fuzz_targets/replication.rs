@@ -1,7 +1,8 @@
 //! What follows `PSYNC` is taken apart as by a naive decoder, however it comes in pieces.
 #![no_main]
 
-use zresp_fuzz::{sizes_and_bytes, sync};
+use zresp_fuzz::sizes_and_bytes;
+use zresp_testing::{drive::sync, oracle};
 
 libfuzzer_sys::fuzz_target!(|input: &[u8]| {
     let (sizes, stream) = sizes_and_bytes(input);
@@ -9,5 +10,5 @@ libfuzzer_sys::fuzz_target!(|input: &[u8]| {
     let cuts: Vec<_> = places.take_while(|place| *place < stream.len()).collect();
     let whole = sync::decode(stream, &[]);
     assert_eq!(sync::decode(stream, &cuts), whole);
-    assert_eq!(whole.map_err(|error| error.offset), sync::naive(stream));
+    assert_eq!(whole.map_err(|error| error.offset), oracle::sync::decode(stream));
 });

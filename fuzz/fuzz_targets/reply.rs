@@ -2,12 +2,12 @@
 #![no_main]
 
 use zresp::Limits;
-use zresp_fuzz::{naive, support};
+use zresp_testing::{drive::verdicts, oracle};
 
 libfuzzer_sys::fuzz_target!(|input: &[u8]| {
-    let expected = naive::decode(input, &naive::Limits::default());
-    assert_eq!(support::whole(input, Limits::new()), expected);
-    let expected_stream = support::naive_stream(input, &naive::Limits::default());
-    assert_eq!(support::stream(input, Limits::new()), expected_stream);
-    assert_eq!(support::in_pieces(input, 0..input.len(), Limits::new()), expected);
+    let expected = oracle::decode(input, &oracle::Limits::default());
+    assert_eq!(verdicts::whole(input, Limits::new()), expected);
+    let expected_stream = oracle::stream(input, &oracle::Limits::default());
+    assert_eq!(verdicts::stream(input, Limits::new()), expected_stream);
+    assert_eq!(verdicts::in_pieces(input, 0..input.len(), Limits::new()), expected);
 });

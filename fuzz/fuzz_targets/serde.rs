@@ -4,12 +4,12 @@ use zresp_fuzz::typed::{Table, assert_agree, has_map};
 
 libfuzzer_sys::fuzz_target!(|input: &[u8]| {
     let Ok(Some(frame)) = zresp::decode(input) else { return };
-    _ = zresp::de::from_reply::<serde_json::Value>(frame.reply);
-    assert_agree::<Table>(frame.reply);
+    _ = zresp::de::from_reply::<serde_json::Value>(frame.reply());
+    assert_agree::<Table>(frame.reply());
     if !has_map(frame) {
-        assert_agree::<Option<&str>>(frame.reply);
-        assert_agree::<Vec<Option<i64>>>(frame.reply);
-        assert_agree::<Vec<Vec<String>>>(frame.reply);
-        assert_agree::<(bool, u8)>(frame.reply);
+        assert_agree::<Option<&str>>(frame.reply());
+        assert_agree::<Vec<Option<i64>>>(frame.reply());
+        assert_agree::<Vec<Vec<String>>>(frame.reply());
+        assert_agree::<(bool, u8)>(frame.reply());
     }
 });

@@ -2,7 +2,8 @@
 #![no_main]
 
 use zresp::Limits;
-use zresp_fuzz::{sizes_and_bytes, ways};
+use zresp_fuzz::sizes_and_bytes;
+use zresp_testing::drive::ways;
 
 libfuzzer_sys::fuzz_target!(|input: &[u8]| {
     let (sizes, bytes) = sizes_and_bytes(input);

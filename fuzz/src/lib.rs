@@ -1,23 +1,7 @@
-//! What the targets share: among themselves, and with the tests.
+//! What the targets share among themselves. What they share with the tests is in `zresp-testing`.
 
-#[path = "../../tests/edits/mod.rs"]
-pub mod edits;
-#[path = "../../tests/keyed/mod.rs"]
-pub mod keyed;
-#[path = "../../tests/naive/mod.rs"]
-pub mod naive;
 pub mod peers;
-#[path = "../../tests/pieces/mod.rs"]
-pub mod pieces;
-#[path = "../../tests/support/mod.rs"]
-pub mod support;
-#[path = "../../tests/sync/mod.rs"]
-pub mod sync;
-#[path = "../../tests/twin/mod.rs"]
-pub mod twin;
 pub mod typed;
-#[path = "../../tests/ways/mod.rs"]
-pub mod ways;
 
 use arbitrary::Arbitrary;
 use bytes::Bytes;
@@ -33,7 +17,7 @@ pub enum Change {
 }
 
 impl Change {
-    pub fn apply(self, bytes: &mut Vec<u8>) {
+    fn apply(self, bytes: &mut Vec<u8>) {
         let count = bytes.len();
         let place = |at: u16| usize::from(at) % count.max(1);
         match self {
@@ -44,6 +28,12 @@ impl Change {
             Self::Swap(at) => bytes.swap(place(at), place(at.wrapping_add(1))),
         }
     }
+}
+
+/// The bytes after the changes, one after the other.
+pub fn changed(mut bytes: Vec<u8>, changes: [Option<Change>; 4]) -> Vec<u8> {
+    changes.into_iter().flatten().for_each(|change| change.apply(&mut bytes));
+    bytes
 }
 
 /// The sizes of pieces, by turns, and the bytes that come in them: the first byte says how many sizes there

@@ -8,7 +8,7 @@ use redis_protocol::resp3::decode::complete;
 use redis_protocol::resp3::types::{OwnedFrame, VerbatimStringFormat};
 use resp_rs::resp3;
 
-use crate::naive::{Annotated, Value};
+use zresp_testing::oracle::{Annotated, Value};
 
 /// A value; ordered, for peers that do not keep the order.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]

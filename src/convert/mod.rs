@@ -8,8 +8,8 @@
 mod accessors;
 mod collections;
 mod error;
+mod owned;
 mod scalars;
-mod tree;
 
 pub use error::{ConversionError, Place};
 pub use scalars::{ErrorReply, FromReply};

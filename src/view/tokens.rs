@@ -54,12 +54,12 @@ pub struct Tokens<'a> {
     /// The token of a reply whose own header is not among the bytes.
     first: Option<Token<'a>>,
     rest: &'a [u8],
-    open: SmallVec<[OpenAggregate; 16]>,
+    open: SmallVec<[TokenLevel; 16]>,
 }
 
 /// An aggregate or attribute that has been opened.
 #[derive(Clone, Copy)]
-struct OpenAggregate {
+struct TokenLevel {
     kind: Kind,
     /// Values still to come; `None` if it is streamed.
     owed: Option<u32>,
@@ -103,7 +103,7 @@ impl<'a> Tokens<'a> {
         };
         let mut tokens = Self::of_wire(values.bytes());
         tokens.first = Some(Token::Open { kind, len });
-        tokens.open.push(OpenAggregate { kind, owed: values.left() });
+        tokens.open.push(TokenLevel { kind, owed: values.left() });
         tokens
     }
 
@@ -131,7 +131,7 @@ impl<'a> Tokens<'a> {
 
     /// Counts a value of the innermost aggregate.
     fn count(&mut self) {
-        if let Some(OpenAggregate { owed: Some(owed), .. }) = self.open.last_mut() {
+        if let Some(TokenLevel { owed: Some(owed), .. }) = self.open.last_mut() {
             *owed = owed.saturating_sub(1);
         }
     }
@@ -143,7 +143,7 @@ impl<'a> Tokens<'a> {
             return None;
         }
         let owed = match self.open.last_mut() {
-            Some(OpenAggregate { owed: Some(owed @ 1..), .. }) => Some(owed),
+            Some(TokenLevel { owed: Some(owed @ 1..), .. }) => Some(owed),
             Some(_) => return None,
             None => None,
         };
@@ -168,7 +168,7 @@ impl<'a> Tokens<'a> {
                 self.count();
             }
             self.advance(opening.size);
-            self.open.push(OpenAggregate { kind: opening.kind, owed: opening.values() });
+            self.open.push(TokenLevel { kind: opening.kind, owed: opening.values() });
             return Some(Token::Open { kind: opening.kind, len: opening.length });
         }
         let (scalar, size) = header::value(self.rest, Extent::Within)?;

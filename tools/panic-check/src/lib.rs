@@ -8,7 +8,10 @@ use core::hint::black_box;
 use core::panic::PanicInfo;
 
 use zresp::replication::SyncDecoder;
-use zresp::{Command, CommandDecoder, Decoder, Error, Framer, InlinePolicy, Limits, ReplyRef, Request, commands, decode, replies};
+use zresp::{
+    Command, CommandDecoder, Decoder, Error, Framer, Limits, ReplyRef, Request, decode, replies,
+    requests,
+};
 
 unsafe extern "C" {
     fn aligned_alloc(align: usize, size: usize) -> *mut c_void;
@@ -40,20 +43,20 @@ fn panic(_: &PanicInfo<'_>) -> ! {
 #[unsafe(no_mangle)]
 pub fn decode_replies(decoder: &mut Decoder, buffer: &[u8]) -> Result<usize, Error> {
     if let Some(frame) = decode(buffer)? {
-        look(&frame.reply);
+        look(&frame.reply());
     }
     for frame in replies(buffer) {
-        look(&frame?.reply);
+        look(&frame?.reply());
     }
     let mut at = 0;
     while let Some(frame) = decoder.decode(buffer.get(at..).unwrap_or_default())? {
-        look(&frame.reply);
+        look(&frame.reply());
         frame.tokens().for_each(use_up);
-        for (key, value) in frame.attributes {
+        for (key, value) in frame.attributes() {
             look(&key);
             look(&value);
         }
-        at += frame.wire.len();
+        at += frame.wire().len();
     }
     Ok(at + decoder.needed())
 }
@@ -82,13 +85,13 @@ fn look(reply: &ReplyRef<'_>) {
 /// All the requests of a buffer, and a stream of them.
 #[unsafe(no_mangle)]
 pub fn decode_requests(decoder: &mut CommandDecoder, buffer: &[u8]) -> Result<usize, Error> {
-    for request in commands(buffer) {
+    for request in requests(buffer) {
         see(&request?);
     }
     let mut at = 0;
     while let Some(request) = decoder.decode(buffer.get(at..).unwrap_or_default())? {
         see(&request);
-        at += request.wire.len();
+        at += request.wire().len();
     }
     at += decoder.take_skipped();
     if let Some(command) = decoder.partial(buffer.get(at..).unwrap_or_default()) {
@@ -99,7 +102,7 @@ pub fn decode_requests(decoder: &mut CommandDecoder, buffer: &[u8]) -> Result<us
 }
 
 fn see(request: &Request<'_>) {
-    match request.command {
+    match request.command() {
         Command::Array(command) => {
             black_box((command.is("GET"), command.arg(1), command.arg_span(1)));
             command.args().for_each(use_up);

@@ -4,8 +4,7 @@
 
 mod client;
 mod daemon;
-#[path = "../../../../tests/live_server/mod.rs"]
-pub(crate) mod live_server;
 
 pub(crate) use client::{Client, array};
 pub(crate) use daemon::{Daemon, program, run};
+pub(crate) use zresp_testing::drive::live_server;

@@ -1,0 +1,107 @@
+//! The small pieces of printed replies: escapes, numbers, spaces.
+
+use std::io::{self, Write};
+
+/// The number of bytes that are examined at once, which fit a vector register of any machine.
+const BLOCK: usize = 16;
+
+/// Writes bytes between quotes, with `redis-cli`'s escapes.
+pub(crate) fn quoted<'a>(
+    out: &mut impl Write,
+    pieces: impl IntoIterator<Item = &'a [u8]>,
+) -> io::Result<()> {
+    out.write_all(b"\"")?;
+    for piece in pieces {
+        escaped(out, piece)?;
+    }
+    out.write_all(b"\"")
+}
+
+fn escaped(out: &mut impl Write, bytes: &[u8]) -> io::Result<()> {
+    let mut rest = bytes;
+    loop {
+        let (run, after) = rest.split_at(plain_prefix(rest));
+        out.write_all(run)?;
+        let Some((byte, after)) = after.split_first() else { return Ok(()) };
+        escape(out, *byte)?;
+        rest = after;
+    }
+}
+
+/// Returns the number of bytes at the start that are printed as they are.
+fn plain_prefix(bytes: &[u8]) -> usize {
+    // Without a branch for each byte of a block, the compiler can use vector instructions.
+    let is_plain_block = |block: &&[u8]| block.iter().fold(true, |all, byte| all & is_plain(*byte));
+    let blocks = bytes.chunks_exact(BLOCK).take_while(is_plain_block).count();
+    let rest = bytes.iter().skip(blocks * BLOCK);
+    blocks * BLOCK + rest.take_while(|byte| is_plain(**byte)).count()
+}
+
+const fn is_plain(byte: u8) -> bool {
+    matches!(byte, b' '..=b'~') && byte != b'"' && byte != b'\\'
+}
+
+fn escape(out: &mut impl Write, byte: u8) -> io::Result<()> {
+    let letter = match byte {
+        b'"' | b'\\' => byte,
+        b'\n' => b'n',
+        b'\r' => b'r',
+        b'\t' => b't',
+        0x07 => b'a',
+        0x08 => b'b',
+        _ => return out.write_all(&[b'\\', b'x', hex_digit(byte >> 4), hex_digit(byte & 15)]),
+    };
+    out.write_all(&[b'\\', letter])
+}
+
+const fn hex_digit(value: u8) -> u8 {
+    if value < 10 { b'0' + value } else { b'a' + value - 10 }
+}
+
+/// Returns the number of digits.
+pub(crate) fn width(number: usize) -> usize {
+    number.checked_ilog10().map_or(1, |log| log as usize + 1)
+}
+
+/// Writes a number, right-aligned.
+pub(crate) fn aligned(out: &mut impl Write, number: usize, columns: usize) -> io::Result<()> {
+    spaces(out, columns.saturating_sub(width(number)))?;
+    decimal(out, number as u64)
+}
+
+/// Writes an integer.
+pub(crate) fn integer(out: &mut impl Write, number: i64) -> io::Result<()> {
+    if number < 0 {
+        out.write_all(b"-")?;
+    }
+    decimal(out, number.unsigned_abs())
+}
+
+/// Writes a number. Fifteen million lines of `1) (integer) 123456` take 0.68 s like this, and took 0.96 s
+/// with `write!`.
+fn decimal(out: &mut impl Write, number: u64) -> io::Result<()> {
+    let mut digits = [0; 20];
+    let mut used = 0;
+    let mut rest = number;
+    for digit in digits.iter_mut().rev() {
+        *digit = b'0' + (rest % 10) as u8;
+        rest /= 10;
+        used += 1;
+        if rest == 0 {
+            break;
+        }
+    }
+    let (_, digits) = digits.split_at(digits.len() - used);
+    out.write_all(digits)
+}
+
+/// Writes spaces.
+pub(crate) fn spaces(out: &mut impl Write, count: usize) -> io::Result<()> {
+    const SPACES: &[u8] = &[b' '; 64];
+    let mut rest = count;
+    while let Some(left) = rest.checked_sub(SPACES.len()) {
+        out.write_all(SPACES)?;
+        rest = left;
+    }
+    out.write_all(SPACES.split_at(rest).0)
+}

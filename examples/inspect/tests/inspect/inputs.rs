@@ -1,0 +1,114 @@
+//! Inputs: the built-in capture, files, standard input, and messages about broken ones.
+
+use std::io::Read;
+use std::process::{Command, Stdio};
+
+use crate::program::{PROGRAM, inspect, text};
+use crate::scratch::Scratch;
+
+#[test]
+fn without_any_input_the_capture_that_is_built_in_is_shown() {
+    let output = inspect(&[], b"");
+    assert_eq!(output.status.code(), Some(0));
+    assert_eq!(
+        text(&output.stderr),
+        "inspect: no input, so this is the capture that is built in (see --help)\n"
+    );
+    let shown = text(&output.stdout);
+    let beginning = "1# \"server\" => \"redis\"\n2# \"version\" => \"";
+    assert!(shown.starts_with(beginning), "{}", shown.lines().next().unwrap_or_default());
+
+    let capture = "../../tests/captures/resp3-session.replies";
+    assert!(inspect(&[capture], b"").stdout == output.stdout, "it is not that file's replies");
+    let asked_for = inspect(&["-"], b"");
+    assert!(asked_for.status.success() && asked_for.stdout.is_empty(), "{asked_for:?}");
+}
+
+#[test]
+fn files_are_taken_in_order_and_one_that_is_missing_stops_no_other() {
+    let (first, last) = (Scratch::new("first", b":1\r\n"), Scratch::new("last", b":3\r\n"));
+    let output = inspect(&[first.path(), "-", "no-such-file", last.path()], b":2\r\n");
+    assert_eq!(text(&output.stdout), "(integer) 1\n(integer) 2\n(integer) 3\n");
+    let error = text(&output.stderr);
+    assert!(error.starts_with("inspect: no-such-file: ") && error.lines().count() == 1, "{error}");
+    assert_eq!(output.status.code(), Some(1));
+
+    assert_eq!(inspect(&["--no-such-option"], b"").status.code(), Some(2));
+}
+
+#[test]
+fn broken_input_is_one_line_and_a_status_of_1() {
+    let table: &[(&[u8], &str, &str)] = &[
+        (b"$12x", "", "offset 3: expected a digit or CR, found `x`: 24 31 32 [78]"),
+        (b"hello\r\n", "", "offset 0: expected a type byte, found `h`: [68] 65 6c 6c 6f 0d 0a"),
+        (
+            b"+OK\r\n*1\r\n$3\r\nabcXYZ0123456\r\n",
+            "OK\n",
+            "offset 16: expected CR, found `X`: \
+             … 0a 24 33 0d 0a 61 62 63 [58] 59 5a 30 31 32 33 34 35",
+        ),
+        (
+            b"+OK\r\n$5\r\nhel",
+            "OK\n",
+            "offset 12: input ends inside a frame: 24 35 0d 0a 68 65 6c [end]",
+        ),
+        (
+            &b"*1\r\n".repeat(129),
+            "",
+            "offset 513: nested deeper than 128 levels: … 31 0d 0a 2a 31 0d 0a 2a [31] 0d 0a",
+        ),
+    ];
+    for (input, replies, line) in table {
+        let file = Scratch::new("broken", input);
+        for (name, output) in [
+            (file.path(), inspect(&[file.path()], b"")),
+            ("standard input", inspect(&["-"], input)),
+        ] {
+            assert_eq!(text(&output.stderr), format!("inspect: {name}: {line}\n"));
+            assert_eq!(text(&output.stdout), *replies, "{line}");
+            assert_eq!(output.status.code(), Some(1), "{line}");
+        }
+    }
+}
+
+#[test]
+fn offsets_count_from_the_first_byte_of_a_large_file() {
+    let file = Scratch::new("large", &[b"+OK\r\n".repeat(100_000).as_slice(), b"?"].concat());
+    let output = inspect(&["--stats", file.path()], b"");
+    let line = "offset 500000: expected a type byte, found `?`: [3f]";
+    assert_eq!(text(&output.stderr), format!("inspect: {}: {line}\n", file.path()));
+    assert!(output.stdout.starts_with(b"frames    100,000\n"), "{}", text(&output.stdout));
+    assert_eq!(output.status.code(), Some(1));
+}
+
+#[test]
+fn every_capture_is_read_to_its_end() {
+    for entry in std::fs::read_dir("../../tests/captures").expect("the folder of captures") {
+        let path = entry.expect("a folder entry").path();
+        if path.extension().is_some_and(|extension| extension == "replies") {
+            let path = path.to_str().expect("a path in UTF-8");
+            for arguments in [[path].as_slice(), &["--stats", path]] {
+                let output = inspect(arguments, b"");
+                assert!(output.status.success(), "{path}: {}", text(&output.stderr));
+            }
+        }
+    }
+}
+
+#[test]
+fn a_reader_that_has_seen_enough_ends_it_quietly() {
+    let file = Scratch::new("long", &b"$10\r\n0123456789\r\n".repeat(200_000));
+    let mut child = Command::new(PROGRAM)
+        .arg(file.path())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the program starts");
+    let mut line = [0; 13];
+    let mut stdout = child.stdout.take().expect("a pipe");
+    stdout.read_exact(&mut line).expect("the first line");
+    drop(stdout);
+    assert_eq!(&line, b"\"0123456789\"\n");
+    let output = child.wait_with_output().expect("the program ends");
+    assert_eq!((output.status.code(), text(&output.stderr)), (Some(0), String::new()));
+}

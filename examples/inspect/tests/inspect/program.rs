@@ -1,0 +1,35 @@
+//! Runs the program.
+
+use std::io::Write;
+use std::process::{Command, Output, Stdio};
+
+/// The program under test.
+pub(crate) const PROGRAM: &str = env!("CARGO_BIN_EXE_inspect");
+
+/// Returns what the program says to some bytes on standard input.
+pub(crate) fn inspect(arguments: &[&str], input: &[u8]) -> Output {
+    let mut child = Command::new(PROGRAM)
+        .args(arguments)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the program starts");
+    let mut stdin = child.stdin.take().expect("a pipe");
+    // The program closes the pipe if it reads no input.
+    let _ = stdin.write_all(input);
+    drop(stdin);
+    child.wait_with_output().expect("the program ends")
+}
+
+/// Returns what the program prints for valid replies.
+pub(crate) fn printed(replies: &[u8]) -> String {
+    let output = inspect(&["-"], replies);
+    let error = text(&output.stderr);
+    assert!(output.status.success() && error.is_empty(), "{}: {error}", replies.escape_ascii());
+    text(&output.stdout)
+}
+
+pub(crate) fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}

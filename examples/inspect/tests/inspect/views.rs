@@ -1,0 +1,60 @@
+//! The other views: statistics, and requests.
+
+use crate::program::{inspect, text};
+
+#[test]
+fn stats_say_what_the_replies_consist_of() {
+    let input = b"+OK\r\n*3\r\n:1\r\n:2\r\n|1\r\n+a\r\n_\r\n$-1\r\n%?\r\n+k\r\n$?\r\n;0\r\n.\r\n";
+    let output = inspect(&["--stats", "-"], input);
+    assert_eq!((output.status.code(), text(&output.stderr)), (Some(0), String::new()));
+    let shown = text(&output.stdout);
+    let (counts, decoding) = shown.rsplit_once("decoding  ").expect("the time it took");
+    let expected = "\
+frames    3
+elements  10, frames and all that is in them
+bytes     52
+largest   28 bytes at offset 5 of standard input
+kinds     simple string                 3  27.2 %
+          integer                       2  18.1 %
+          array                         1   9.0 %
+          attribute                     1   9.0 %
+          map                           1   9.0 %
+          null                          1   9.0 %
+          null bulk string              1   9.0 %
+          streamed string               1   9.0 %
+";
+    assert_eq!(counts, expected);
+    assert!(decoding.ends_with(" ns per element\n"), "{decoding}");
+
+    let nothing = text(&inspect(&["--stats", "-"], b"").stdout);
+    let expected = "frames    0\nelements  0, frames and all that is in them\nbytes     0\n";
+    assert!(nothing.starts_with(expected), "{nothing}");
+}
+
+#[test]
+fn requests_are_printed_with_their_arguments_in_quotes() {
+    let pipeline = b"*2\r\n$3\r\nGET\r\n$5\r\na \"\r\n\r\n\r\nset k 'v w'\r\n*0\r\n";
+    let output = inspect(&["--requests", "-"], pipeline);
+    assert_eq!(text(&output.stdout), "\"GET\" \"a \\\"\\r\\n\"\n\"set\" \"k\" \"v w\"\n");
+    assert!(output.status.success());
+
+    let output = inspect(&["--requests", "-"], b"PING\r\n*1\r\n:1\r\n");
+    assert_eq!(text(&output.stdout), "\"PING\"\n");
+    let line =
+        "inspect: standard input: offset 10: expected `$`, found `:`: 2a 31 0d 0a [3a] 31 0d 0a\n";
+    assert_eq!(text(&output.stderr), line);
+    assert_eq!(output.status.code(), Some(1));
+
+    for snapshot in [b"REDIS0011\xfa\tredis-ver\x05\xff\n*1\r\n".as_slice(), b"REDIS0009\"\n"] {
+        let output = inspect(&["--requests", "-"], snapshot);
+        assert!(output.stdout.is_empty());
+        let line = "inspect: standard input: an RDB snapshot, and no requests\n";
+        assert_eq!(text(&output.stderr), line);
+        assert_eq!(output.status.code(), Some(1));
+    }
+
+    let output = inspect(&["--requests", "--stats", "../../tests/captures/appendonly.aof"], b"");
+    let stats = text(&output.stdout);
+    assert!(stats.contains("names     ") && stats.contains("set "), "{stats}");
+    assert!(output.status.success());
+}

@@ -1,0 +1,150 @@
+//! A `redis-server` of one's own: on a free port of the loopback, in a folder of its own, gone when
+//! it is dropped. Nothing here waits for ever.
+
+use std::fs::{self, File};
+use std::io::{self, Read, Write};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant};
+use std::{env, process, thread};
+
+/// How long a start, a read or a write may take.
+pub const PATIENCE: Duration = Duration::from_secs(10);
+
+const PROGRAM: &str = "redis-server";
+
+/// How many ports are tried: between the question for a free one and its use by the server, it may
+/// go to somebody else.
+const PORTS: usize = 5;
+
+#[derive(Debug)]
+pub struct Server {
+    child: Child,
+    command: Command,
+    folder: PathBuf,
+    address: SocketAddr,
+}
+
+impl Server {
+    /// Returns a server that answers; `None` where the program is missing, but that panics where
+    /// `ZRESP_REQUIRE_REDIS` is set.
+    pub fn start() -> Option<Self> {
+        Self::start_with(&[])
+    }
+
+    /// As [`start`](Self::start), with further options.
+    pub fn start_with(options: &[&str]) -> Option<Self> {
+        let Some(program) = program() else {
+            assert!(
+                env::var_os("ZRESP_REQUIRE_REDIS").is_none(),
+                "{PROGRAM} is not on the PATH, but required"
+            );
+            // Not `eprintln!`: what it prints is shown for failed tests only.
+            writeln!(io::stderr(), "skipped: {PROGRAM} is not on the PATH").expect("stderr");
+            return None;
+        };
+        let server = (0..PORTS).find_map(|_| Self::start_on_a_port(&program, options));
+        Some(server.expect("a server that keeps running"))
+    }
+
+    /// Returns a server that answers; `None` if it ended by itself.
+    fn start_on_a_port(program: &Path, options: &[&str]) -> Option<Self> {
+        static STARTED: AtomicU32 = AtomicU32::new(0);
+        let number = STARTED.fetch_add(1, Ordering::Relaxed);
+        let name = format!("{PROGRAM}-{}-{number}", process::id());
+        let folder = env::temp_dir().join(&name);
+        fs::create_dir_all(&folder).expect("a folder for the server");
+        let address = free_address();
+        let mut command = Command::new(program);
+        command
+            .args(["--port", &address.port().to_string(), "--bind", "127.0.0.1"])
+            .args(["--save", "", "--appendonly", "no", "--enable-debug-command", "yes"])
+            .args(options)
+            .current_dir(&folder)
+            .stdin(Stdio::null())
+            .stdout(File::create(folder.join("log")).expect("a file for the log"))
+            .stderr(Stdio::null());
+        let child = command.spawn().expect("the server starts");
+        let mut server = Self { child, command, folder, address };
+        server.wait_until_it_answers(&name).then_some(server)
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Ends it at once, as a crash does.
+    pub fn kill(&mut self) {
+        self.child.kill().expect("a child of this process");
+        self.child.wait().expect("its end");
+    }
+
+    /// Starts it again after its end: on the same port, in the same folder.
+    pub fn restart(&mut self) {
+        self.child = self.command.spawn().expect("the server starts");
+        let name = self.folder.file_name().and_then(|name| name.to_str()).expect("its name");
+        let name = name.to_owned();
+        assert!(self.wait_until_it_answers(&name), "it ended by itself");
+    }
+
+    /// Returns whether it answers; `false` if it ended by itself.
+    fn wait_until_it_answers(&mut self, name: &str) -> bool {
+        let start = Instant::now();
+        while start.elapsed() < PATIENCE {
+            if let Some(status) = self.child.try_wait().expect("the state of a child") {
+                eprintln!("{PROGRAM} ended with {status}:\n{}", self.log());
+                return false;
+            }
+            if self.is_in_folder(name).unwrap_or(false) {
+                return true;
+            }
+            thread::sleep(Duration::from_millis(10));
+        }
+        panic!("{PROGRAM} does not answer after {PATIENCE:?}:\n{}", self.log());
+    }
+
+    /// Asks for the server's folder: on this port, somebody else's could answer.
+    fn is_in_folder(&self, name: &str) -> io::Result<bool> {
+        let mut stream = TcpStream::connect_timeout(&self.address, PATIENCE)?;
+        stream.set_read_timeout(Some(PATIENCE))?;
+        stream.write_all(b"CONFIG GET dir\r\nQUIT\r\n")?;
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer)?;
+        Ok(answer.contains(name))
+    }
+
+    fn log(&self) -> String {
+        fs::read_to_string(self.folder.join("log")).unwrap_or_default()
+    }
+
+    /// Returns a new connection, on which no read and no write lasts longer than [`PATIENCE`].
+    pub fn connect(&self) -> TcpStream {
+        let stream = TcpStream::connect_timeout(&self.address, PATIENCE).expect("a connection");
+        stream.set_read_timeout(Some(PATIENCE)).expect("a timeout");
+        stream.set_write_timeout(Some(PATIENCE)).expect("a timeout");
+        stream.set_nodelay(true).expect("an option of every TCP socket");
+        stream
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // A panic here, while another is under way, would hide that one.
+        _ = self.child.kill();
+        _ = self.child.wait();
+        _ = fs::remove_dir_all(&self.folder);
+    }
+}
+
+fn program() -> Option<PathBuf> {
+    let path = env::var_os("PATH")?;
+    env::split_paths(&path).map(|folder| folder.join(PROGRAM)).find(|program| program.is_file())
+}
+
+pub fn free_address() -> SocketAddr {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
+    listener.local_addr().expect("the address of a listener")
+}

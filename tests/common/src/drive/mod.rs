@@ -1,0 +1,13 @@
+//! What the crate says: every way of giving bytes to it, and of comparing what comes out.
+
+pub mod capture;
+pub mod edits;
+#[cfg(feature = "commands")]
+pub mod keys;
+pub mod live_server;
+#[cfg(feature = "std")]
+pub mod pieces;
+pub mod sync;
+pub mod verdicts;
+#[cfg(feature = "std")]
+pub mod ways;

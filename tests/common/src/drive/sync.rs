@@ -1,0 +1,51 @@
+//! A synchronisation as the crate takes it apart, from chunks.
+
+use zresp::Error;
+use zresp::replication::{Event, SyncDecoder};
+
+use crate::oracle::sync::{Announced, Sync};
+
+/// Decodes a stream that comes in the chunks between the cuts.
+pub fn decode(stream: &[u8], cuts: &[usize]) -> Result<Sync, Error> {
+    let mut decoder = SyncDecoder::new();
+    let mut sync = Sync::default();
+    let mut start = 0;
+    for &end in cuts.iter().chain([&stream.len()]) {
+        // A chunk of its own allocation: what is held back must not be read from the old one.
+        let chunk = stream[start..end].to_vec();
+        let mut rest = chunk.as_slice();
+        start = end;
+        while sync.commands.is_none() {
+            let progress = decoder.advance(rest)?;
+            let used = progress.taken;
+            match progress.event {
+                None => {
+                    assert_eq!(used, rest.len(), "no event, and not all taken");
+                    break;
+                }
+                Some(Event::FullResync { id, offset }) => {
+                    sync.answer = format!("full {} {offset}", id.escape_ascii());
+                }
+                Some(Event::Continue { id }) => {
+                    let id = id.map_or_else(String::new, |id| id.escape_ascii().to_string());
+                    sync.answer = format!("continue {id}");
+                }
+                Some(Event::PayloadStart { len }) => {
+                    sync.announced = len.map_or(Announced::Mark, Announced::Length);
+                }
+                Some(Event::Payload(bytes)) => {
+                    assert!(!bytes.is_empty());
+                    sync.payload.extend_from_slice(bytes);
+                }
+                Some(Event::PayloadEnd) => sync.ended = true,
+                Some(Event::Commands) => {
+                    assert_eq!(used, 0);
+                    sync.commands = Some([rest, &stream[end..]].concat());
+                }
+                Some(other) => panic!("{other:?}"),
+            }
+            rest = &rest[used..];
+        }
+    }
+    Ok(sync)
+}

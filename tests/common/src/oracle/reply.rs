@@ -1,0 +1,593 @@
+//! A second decoder of replies: slow, recursive and plain, for the fast one to agree with.
+//!
+//! The crate's decoder resumes, skips and loads whole words; a mistake in it may look right on
+//! every example somebody thought of. This one reads one byte after the other, calls itself for
+//! every element and copies what it reads, so that each rule of the grammar is one readable line.
+//! Property tests and fuzz targets require both to give the same verdict on the same bytes.
+//!
+//! It uses nothing but `std`, and nothing of the crate: sharing code would mean sharing mistakes.
+//!
+//! How to read it: every function takes bytes from the front of what is left. Where the input
+//! ends, it stops with the number of bytes that *it* still needs at the least, and each caller
+//! adds what has to come after it ([`owing`]).
+
+/// The bounds of what is accepted; see [`Failure`] for what happens beyond each.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Limits {
+    /// Aggregates open at the same time, attributes included.
+    pub depth: usize,
+    /// Bytes in one bulk payload; for a streamed string, in all of its chunks together.
+    pub bulk: usize,
+    /// Elements in one aggregate; a map and an attribute have two for each pair.
+    pub elements: usize,
+    /// Bytes in one frame, from its first attribute on.
+    pub frame: usize,
+}
+
+impl Default for Limits {
+    /// The defaults of the grammar.
+    fn default() -> Self {
+        Self { depth: 128, bulk: 512 << 20, elements: (1 << 31) - 1, frame: 1 << 30 }
+    }
+}
+
+/// What the bytes are; offsets count from the start of the input.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Verdict {
+    /// The first `consumed` bytes are one frame.
+    Complete { value: Annotated, consumed: usize },
+    /// A frame may still come of it, with `needed` more bytes at the least.
+    Incomplete { needed: usize },
+    /// No frame begins like this; `offset` is that of the first byte which cannot stand there.
+    Failed { failure: Failure, offset: usize },
+}
+
+/// Why no frame begins like this.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Failure {
+    Malformed,
+    TooDeep,
+    BulkTooLong,
+    TooManyElements,
+    FrameTooLong,
+    InlineTooLong,
+    UnbalancedQuotes,
+    Http,
+}
+
+/// A value, the attributes before it in their order, and the bytes of both.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Annotated {
+    pub attributes: Vec<(Annotated, Annotated)>,
+    pub value: Value,
+    pub wire: Vec<u8>,
+}
+
+/// A value without its attributes.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Value {
+    Simple(Vec<u8>),
+    Error(Vec<u8>),
+    Integer(i64),
+    Bulk(Vec<u8>),
+    /// `$?`: the chunks, without the empty one that ends them.
+    Streamed(Vec<Vec<u8>>),
+    NullBulk,
+    NullArray,
+    Null,
+    Boolean(bool),
+    Double(Double),
+    /// The text, with its sign.
+    BigNumber(Vec<u8>),
+    BulkError(Vec<u8>),
+    Verbatim {
+        format: [u8; 3],
+        text: Vec<u8>,
+    },
+    Array {
+        streamed: bool,
+        elements: Vec<Annotated>,
+    },
+    Set {
+        streamed: bool,
+        elements: Vec<Annotated>,
+    },
+    Push(Vec<Annotated>),
+    Map {
+        streamed: bool,
+        pairs: Vec<(Annotated, Annotated)>,
+    },
+}
+
+/// A double; equal to one of the same bits, and every NaN to every other.
+#[derive(Debug, Clone, Copy)]
+pub struct Double(pub f64);
+
+impl PartialEq for Double {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.to_bits() == other.0.to_bits() || self.0.is_nan() && other.0.is_nan()
+    }
+}
+
+/// The verdict on the one frame that `input` begins with.
+pub fn decode(input: &[u8], limits: &Limits) -> Verdict {
+    let limit = limits.frame;
+    let may_go_on = input.len() < limit || input.is_empty();
+    let input = input.get(..limit).unwrap_or(input);
+    let at = 0;
+    let mut reader = Reader { input, at, limits };
+    let step = reader.value(0);
+    let consumed = reader.at;
+    match step {
+        Ok(value) => Verdict::Complete { value, consumed },
+        Err(Stop::Failed(failure, offset)) => Verdict::Failed { failure, offset },
+        Err(Stop::Incomplete(needed)) if may_go_on => Verdict::Incomplete { needed },
+        Err(Stop::Incomplete(_)) => {
+            let (failure, offset) = (Failure::FrameTooLong, limit);
+            Verdict::Failed { failure, offset }
+        }
+    }
+}
+
+/// The verdicts on the frames of the input, up to the first that is not whole.
+pub fn stream(mut input: &[u8], limits: &Limits) -> Vec<Verdict> {
+    let mut verdicts = Vec::new();
+    loop {
+        let verdict = decode(input, limits);
+        let size = match verdict {
+            Verdict::Complete { consumed, .. } => Some(consumed),
+            _ => None,
+        };
+        verdicts.push(verdict);
+        match size {
+            Some(size) => input = &input[size..],
+            None => return verdicts,
+        }
+    }
+}
+
+/// The types a value, or an attribute before it, begins with.
+const TYPES: &[u8] = b"+-:$*~%>|_#,(!=";
+
+/// The bytes of the smallest value, as `_\r\n`.
+const SMALLEST: usize = 3;
+
+/// Why there is no result: the end of the input, with the bytes that are missing at the least,
+/// or a failure at an offset.
+#[derive(Debug)]
+enum Stop {
+    Incomplete(usize),
+    Failed(Failure, usize),
+}
+
+type Step<T> = Result<T, Stop>;
+
+/// Adds what has to follow the part that was cut short, for use in `map_err`.
+fn owing(bytes: usize) -> impl Fn(Stop) -> Stop {
+    move |stop| match stop {
+        Stop::Incomplete(needed) => Stop::Incomplete(needed.saturating_add(bytes)),
+        failed @ Stop::Failed(..) => failed,
+    }
+}
+
+/// What a length announces.
+#[derive(Debug, Clone, Copy)]
+enum Announced {
+    /// `$` and `!`: that many bytes and CRLF.
+    Bulk,
+    /// `=`: the same, but four bytes at the least.
+    Verbatim,
+    /// `;`: the same, after `earlier` bytes in other chunks; or, if 0, the end of the string.
+    Chunk { earlier: usize },
+    /// The others: that many times `group` values.
+    Values { group: usize },
+}
+
+impl Announced {
+    /// The fewest bytes that follow a length and its CRLF.
+    fn fewest(self, length: usize) -> usize {
+        match self {
+            Self::Chunk { .. } if length == 0 => 0,
+            Self::Chunk { .. } => length.saturating_add(2 + b";0\r\n".len()),
+            Self::Bulk | Self::Verbatim => length.saturating_add(2),
+            Self::Values { group } => length.saturating_mul(group).saturating_mul(SMALLEST),
+        }
+    }
+
+    /// The fewest bytes that follow the digits read so far: perhaps a digit, CRLF and the rest.
+    fn fewest_after_digits(self, digits: Option<usize>) -> usize {
+        match (self, digits) {
+            (Self::Verbatim, None) => 1 + 2 + self.fewest(4),
+            (Self::Verbatim, Some(length @ 1..=3)) => 1 + 2 + self.fewest(length * 10),
+            (_, None) => 1 + 2 + self.fewest(0),
+            (_, Some(length)) => self.fewest(length).saturating_add(2),
+        }
+    }
+}
+
+/// The bytes, and how many of them are read.
+struct Reader<'a> {
+    input: &'a [u8],
+    at: usize,
+    limits: &'a Limits,
+}
+
+impl Reader<'_> {
+    /// The next value with its attributes, inside `open` aggregates.
+    fn value(&mut self, open: usize) -> Step<Annotated> {
+        let start = self.at;
+        let mut attributes = Vec::new();
+        loop {
+            let kind = self.byte(SMALLEST)?;
+            if kind != b'|' {
+                let value = self.after(kind, open)?;
+                let wire = self.since(start);
+                return Ok(Annotated { attributes, value, wire });
+            }
+            let elements = self.counted(open, 2).map_err(owing(SMALLEST))?;
+            attributes.extend(pairs(elements));
+        }
+    }
+
+    /// What follows the type byte `kind`.
+    fn after(&mut self, kind: u8, open: usize) -> Step<Value> {
+        match kind {
+            b'+' => self.line().map(Value::Simple),
+            b'-' => self.line().map(Value::Error),
+            b':' => self.integer().map(Value::Integer),
+            b'$' => self.bulk(),
+            b'!' => self.sized(Announced::Bulk).map(Value::BulkError),
+            b'=' => self.verbatim(),
+            b'*' => self.array(open),
+            b'~' => {
+                let (streamed, elements) = self.aggregate(open, 1)?;
+                Ok(Value::Set { streamed, elements })
+            }
+            b'%' => {
+                let (streamed, elements) = self.aggregate(open, 2)?;
+                let pairs = pairs(elements);
+                Ok(Value::Map { streamed, pairs })
+            }
+            b'>' => self.counted(open, 1).map(Value::Push),
+            b'_' => self.crlf().map(|()| Value::Null),
+            b'#' => self.boolean().map(Value::Boolean),
+            b',' => self.double().map(|double| Value::Double(Double(double))),
+            b'(' => self.big_number().map(Value::BigNumber),
+            _ => self.malformed(),
+        }
+    }
+
+    // Bytes.
+
+    fn peek(&self) -> Option<u8> {
+        self.input.get(self.at).copied()
+    }
+
+    /// The next byte; without one, `needed` bytes are missing.
+    fn byte(&mut self, needed: usize) -> Step<u8> {
+        let byte = self.peek().ok_or(Stop::Incomplete(needed))?;
+        self.at += 1;
+        Ok(byte)
+    }
+
+    /// The byte just read cannot stand there.
+    fn impossible<T>(&self, failure: Failure) -> Step<T> {
+        Err(Stop::Failed(failure, self.at - 1))
+    }
+
+    fn malformed<T>(&self) -> Step<T> {
+        self.impossible(Failure::Malformed)
+    }
+
+    /// The bytes read since `start`.
+    fn since(&self, start: usize) -> Vec<u8> {
+        self.input[start..self.at].to_vec()
+    }
+
+    /// The same, of a number.
+    fn text(&self, start: usize) -> String {
+        String::from_utf8(self.since(start)).expect("a number is ASCII")
+    }
+
+    /// Takes exactly `text`; its letters, if it has any, in either case.
+    fn literal(&mut self, text: &[u8]) -> Step<()> {
+        for (taken, expected) in text.iter().enumerate() {
+            let byte = self.byte(text.len() - taken)?;
+            if !byte.eq_ignore_ascii_case(expected) {
+                return self.malformed();
+            }
+        }
+        Ok(())
+    }
+
+    fn crlf(&mut self) -> Step<()> {
+        self.literal(b"\r\n")
+    }
+
+    // Lines.
+
+    fn line(&mut self) -> Step<Vec<u8>> {
+        let mut text = Vec::new();
+        loop {
+            match self.byte(2)? {
+                b'\r' => return self.literal(b"\n").map(|()| text),
+                b'\n' => return self.malformed(),
+                byte => text.push(byte),
+            }
+        }
+    }
+
+    fn boolean(&mut self) -> Step<bool> {
+        let letter = self.byte(3)?;
+        if letter != b't' && letter != b'f' {
+            return self.malformed();
+        }
+        self.crlf().map(|()| letter == b't')
+    }
+
+    fn sign(&mut self) -> Option<u8> {
+        let sign = self.peek().filter(|byte| matches!(byte, b'+' | b'-'))?;
+        self.at += 1;
+        Some(sign)
+    }
+
+    /// Takes one or more digits; a CRLF has to follow, now or later.
+    fn digits(&mut self) -> Step<()> {
+        if !self.byte(3)?.is_ascii_digit() {
+            return self.malformed();
+        }
+        while self.peek().is_some_and(|byte| byte.is_ascii_digit()) {
+            self.at += 1;
+        }
+        Ok(())
+    }
+
+    fn integer(&mut self) -> Step<i64> {
+        let start = self.at;
+        let sign = self.sign();
+        match self.byte(3)? {
+            b'0' if sign != Some(b'-') => return self.crlf().map(|()| 0),
+            b'1'..=b'9' => {}
+            _ => return self.malformed(),
+        }
+        loop {
+            let Ok(integer) = self.text(start).parse() else {
+                return self.malformed(); // the last digit is one too many
+            };
+            if !self.peek().is_some_and(|byte| byte.is_ascii_digit()) {
+                return self.crlf().map(|()| integer);
+            }
+            self.at += 1;
+        }
+    }
+
+    fn big_number(&mut self) -> Step<Vec<u8>> {
+        let start = self.at;
+        self.sign();
+        self.digits()?;
+        let text = self.since(start);
+        self.crlf().map(|()| text)
+    }
+
+    fn double(&mut self) -> Step<f64> {
+        let start = self.at;
+        self.sign();
+        match self.peek() {
+            Some(b'i' | b'I') => self.literal(b"inf").map_err(owing(2))?,
+            Some(b'n' | b'N') => self.literal(b"nan").map_err(owing(2))?,
+            _ => self.decimal()?,
+        }
+        let text = self.text(start);
+        self.crlf()?;
+        Ok(text.parse().expect("Rust knows every form of the grammar"))
+    }
+
+    fn decimal(&mut self) -> Step<()> {
+        self.digits()?;
+        if self.peek() == Some(b'.') {
+            self.at += 1;
+            self.digits()?;
+        }
+        if matches!(self.peek(), Some(b'e' | b'E')) {
+            self.at += 1;
+            self.sign();
+            self.digits()?;
+        }
+        Ok(())
+    }
+
+    // Lengths and payloads.
+
+    /// A length and its CRLF.
+    fn length(&mut self, announced: Announced) -> Step<usize> {
+        let mut digits = None;
+        loop {
+            let byte = self.byte(announced.fewest_after_digits(digits))?;
+            match (announced, digits, byte) {
+                (Announced::Verbatim, None, b'0') | (Announced::Verbatim, Some(1..=3), b'\r') => {
+                    return self.malformed();
+                }
+                (_, None | Some(1..), b'0'..=b'9') => {
+                    digits = Some(self.lengthened(digits.unwrap_or(0), byte - b'0', announced)?);
+                }
+                (_, Some(length), b'\r') => {
+                    self.literal(b"\n").map_err(owing(announced.fewest(length)))?;
+                    return Ok(length);
+                }
+                _ => return self.malformed(),
+            }
+        }
+    }
+
+    /// A length with one more digit, the byte just read. Nothing overflows: `length` is within a
+    /// limit, which is a `usize`, and 128 bits hold a hundred times that.
+    fn lengthened(&self, length: usize, digit: u8, announced: Announced) -> Step<usize> {
+        let length = length as u128 * 10 + u128::from(digit);
+        let Limits { bulk, elements, frame, .. } = *self.limits;
+        let (counted, limit, failure) = match announced {
+            // One digit more is certain, and it makes this ten times as long.
+            Announced::Verbatim if length < 4 => (length * 10, bulk, Failure::BulkTooLong),
+            Announced::Verbatim | Announced::Bulk => (length, bulk, Failure::BulkTooLong),
+            Announced::Chunk { earlier } => (earlier as u128 + length, bulk, Failure::BulkTooLong),
+            Announced::Values { group } => {
+                (length * group as u128, elements, Failure::TooManyElements)
+            }
+        };
+        if counted > limit as u128 {
+            return self.impossible(failure);
+        }
+        let has_payload = match announced {
+            Announced::Bulk | Announced::Verbatim => true,
+            Announced::Chunk { .. } => length > 0,
+            Announced::Values { .. } => false,
+        };
+        if has_payload && self.at as u128 + 2 + length + 2 > frame as u128 {
+            return self.impossible(Failure::FrameTooLong);
+        }
+        Ok(usize::try_from(length).expect("no more than a limit"))
+    }
+
+    /// `length` bytes and their CRLF.
+    fn payload(&mut self, length: usize) -> Step<Vec<u8>> {
+        let start = self.at;
+        let present = self.input.len() - start;
+        if present < length {
+            return Err(Stop::Incomplete((length - present).saturating_add(2)));
+        }
+        self.at += length;
+        let payload = self.since(start);
+        self.crlf().map(|()| payload)
+    }
+
+    fn sized(&mut self, announced: Announced) -> Step<Vec<u8>> {
+        let length = self.length(announced)?;
+        self.payload(length)
+    }
+
+    fn bulk(&mut self) -> Step<Value> {
+        match self.peek() {
+            None => Err(Stop::Incomplete(b"-1\r\n".len())),
+            Some(b'-') => self.literal(b"-1\r\n").map(|()| Value::NullBulk),
+            Some(b'?') => {
+                self.literal(b"?\r\n").map_err(owing(b";0\r\n".len()))?;
+                self.chunks().map(Value::Streamed)
+            }
+            Some(b'\r') => self.empty_length(),
+            Some(_) => self.sized(Announced::Bulk).map(Value::Bulk),
+        }
+    }
+
+    /// A CR where the length of a bulk string should be: the one failure that shows only with the byte
+    /// behind it, for the shared vectors have it so.
+    fn empty_length<T>(&mut self) -> Step<T> {
+        let carriage_return = self.at;
+        self.at += 1;
+        self.byte(1)?;
+        Err(Stop::Failed(Failure::Malformed, carriage_return))
+    }
+
+    fn chunks(&mut self) -> Step<Vec<Vec<u8>>> {
+        let mut chunks = Vec::new();
+        let mut earlier = 0;
+        loop {
+            self.literal(b";").map_err(owing(b"0\r\n".len()))?;
+            let length = self.length(Announced::Chunk { earlier })?;
+            if length == 0 {
+                return Ok(chunks);
+            }
+            chunks.push(self.payload(length).map_err(owing(b";0\r\n".len()))?);
+            earlier += length;
+        }
+    }
+
+    fn verbatim(&mut self) -> Step<Value> {
+        let length = self.length(Announced::Verbatim)?;
+        let colon = self.at + 3;
+        if self.input.get(colon).is_some_and(|&byte| byte != b':') {
+            return Err(Stop::Failed(Failure::Malformed, colon));
+        }
+        let payload = self.payload(length)?;
+        let [a, b, c, b':', ref text @ ..] = payload[..] else {
+            unreachable!("a length of 4 or more, and the colon was checked");
+        };
+        let (format, text) = ([a, b, c], text.to_vec());
+        Ok(Value::Verbatim { format, text })
+    }
+
+    // Aggregates. Their values belong together in groups of `group`: of two in a map, else of one.
+
+    /// After `*`. Its null opens nothing, so `*` itself may stand at any depth.
+    fn array(&mut self, open: usize) -> Step<Value> {
+        let full = open == self.limits.depth;
+        match self.peek() {
+            Some(b'-') => self.literal(b"-1\r\n").map(|()| Value::NullArray),
+            None if full => Err(Stop::Incomplete(b"-1\r\n".len())),
+            Some(b'0'..=b'9' | b'?') if full => Err(Stop::Failed(Failure::TooDeep, self.at)),
+            Some(_) if full => {
+                self.length(Announced::Values { group: 1 })?;
+                unreachable!("no digit follows")
+            }
+            _ => {
+                let (streamed, elements) = self.aggregate(open, 1)?;
+                Ok(Value::Array { streamed, elements })
+            }
+        }
+    }
+
+    /// After a type byte that may be streamed: whether it is, and the elements.
+    fn aggregate(&mut self, open: usize, group: usize) -> Step<(bool, Vec<Annotated>)> {
+        if self.peek() == Some(b'?') {
+            Ok((true, self.streamed(open, group)?))
+        } else {
+            Ok((false, self.counted(open, group)?))
+        }
+    }
+
+    /// How many aggregates are open inside the one whose type byte was just read.
+    fn opened(&self, open: usize) -> Step<usize> {
+        if open == self.limits.depth {
+            return self.impossible(Failure::TooDeep);
+        }
+        Ok(open + 1)
+    }
+
+    /// A length and that many groups.
+    fn counted(&mut self, open: usize, group: usize) -> Step<Vec<Annotated>> {
+        let open = self.opened(open)?;
+        let count = self.length(Announced::Values { group })? * group;
+        let mut elements = Vec::new();
+        for later in (0..count).rev() {
+            let owed = later.saturating_mul(SMALLEST);
+            elements.push(self.value(open).map_err(owing(owed))?);
+        }
+        Ok(elements)
+    }
+
+    /// A `?` and whole groups up to a `.`.
+    fn streamed(&mut self, open: usize, group: usize) -> Step<Vec<Annotated>> {
+        let open = self.opened(open)?;
+        let end = b".\r\n";
+        self.literal(b"?\r\n").map_err(owing(end.len()))?;
+        let most = self.limits.elements / group * group;
+        let mut elements = Vec::new();
+        loop {
+            let begun = elements.len() % group;
+            match self.peek() {
+                None | Some(b'.') if begun == 0 => return self.literal(end).map(|()| elements),
+                Some(kind) if elements.len() == most && TYPES.contains(&kind) => {
+                    return Err(Stop::Failed(Failure::TooManyElements, self.at));
+                }
+                _ => {
+                    let owed = (group - begun - 1) * SMALLEST + end.len();
+                    elements.push(self.value(open).map_err(owing(owed))?);
+                }
+            }
+        }
+    }
+}
+
+/// Elements two by two; there is an even number of them.
+fn pairs(elements: Vec<Annotated>) -> Vec<(Annotated, Annotated)> {
+    let mut elements = elements.into_iter();
+    std::iter::from_fn(|| elements.next().zip(elements.next())).collect()
+}

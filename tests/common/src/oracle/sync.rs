@@ -1,0 +1,170 @@
+//! A second decoder of what follows `PSYNC`: it has all of the stream and takes one byte after the other.
+
+/// A synchronisation, put together from its events.
+#[derive(Debug, Default, Clone, PartialEq)]
+pub struct Sync {
+    /// The line, as `full ID OFFSET` or `continue ID`.
+    pub answer: String,
+    pub announced: Announced,
+    pub payload: Vec<u8>,
+    pub ended: bool,
+    /// What is behind, once the decoder says that commands follow.
+    pub commands: Option<Vec<u8>>,
+}
+
+/// How the end of the payload is announced.
+#[derive(Debug, Default, Clone, Copy, PartialEq)]
+pub enum Announced {
+    #[default]
+    Nothing,
+    Length(u64),
+    Mark,
+}
+
+/// Why a stream goes no further: it ends, or the byte at an offset cannot stand there.
+pub enum Stop {
+    End,
+    Bad(usize),
+}
+
+/// Decodes a whole stream; the error is the offset of the first byte that cannot stand where it does.
+pub fn decode(stream: &[u8]) -> Result<Sync, usize> {
+    let mut sync = Sync::default();
+    match (Naive { stream, at: 0 }).synchronise(&mut sync) {
+        Err(Stop::Bad(offset)) => Err(offset),
+        Ok(()) | Err(Stop::End) => Ok(sync),
+    }
+}
+
+struct Naive<'a> {
+    stream: &'a [u8],
+    at: usize,
+}
+
+impl Naive<'_> {
+    fn synchronise(&mut self, sync: &mut Sync) -> Result<(), Stop> {
+        self.keep_alives();
+        self.literal("+")?;
+        if self.byte()? == b'C' {
+            self.literal("ONTINUE")?;
+            let mut id = String::new();
+            if self.byte()? == b' ' {
+                id = self.id()?;
+                self.literal("\r\n")?;
+            } else {
+                self.at -= 1;
+                self.literal("\r\n")?;
+            }
+            sync.answer = format!("continue {id}");
+        } else {
+            self.at -= 1;
+            self.literal("FULLRESYNC ")?;
+            let id = self.id()?;
+            self.literal(" ")?;
+            let offset = self.number()?;
+            sync.answer = format!("full {id} {offset}");
+            self.keep_alives();
+            self.literal("$")?;
+            self.payload(sync)?;
+        }
+        sync.commands = Some(self.stream[self.at..].to_vec());
+        Ok(())
+    }
+
+    fn payload(&mut self, sync: &mut Sync) -> Result<(), Stop> {
+        let start;
+        let size = if self.byte()? == b'E' {
+            self.literal("OF:")?;
+            let mark = self.take(40)?.to_vec();
+            self.literal("\r\n")?;
+            sync.announced = Announced::Mark;
+            start = self.at;
+            let found = self.stream[start..].windows(40).position(|bytes| bytes == mark);
+            let Some(size) = found else {
+                // What may be the beginning of the mark is held back.
+                let rest = &self.stream[start..];
+                let held = (0..40.min(rest.len() + 1)).rev();
+                let held = held.into_iter().find(|held| rest.ends_with(&mark[..*held]));
+                sync.payload = rest[..rest.len() - held.unwrap_or(0)].to_vec();
+                return Err(Stop::End);
+            };
+            self.at += size + 40;
+            size
+        } else {
+            self.at -= 1;
+            let length = self.number()?;
+            sync.announced = Announced::Length(length);
+            start = self.at;
+            let rest = self.stream.len() - start;
+            let size = usize::try_from(length).unwrap_or(usize::MAX).min(rest);
+            self.at += size;
+            if u64::try_from(size).expect("a size in memory") < length {
+                sync.payload = self.stream[start..].to_vec();
+                return Err(Stop::End);
+            }
+            size
+        };
+        sync.payload = self.stream[start..start + size].to_vec();
+        sync.ended = true;
+        Ok(())
+    }
+
+    fn byte(&mut self) -> Result<u8, Stop> {
+        let byte = *self.stream.get(self.at).ok_or(Stop::End)?;
+        self.at += 1;
+        Ok(byte)
+    }
+
+    fn take(&mut self, count: usize) -> Result<&[u8], Stop> {
+        let bytes = self.stream.get(self.at..self.at + count).ok_or(Stop::End)?;
+        self.at += count;
+        Ok(bytes)
+    }
+
+    /// The byte just read must be as the condition says.
+    fn check(&self, is_fine: bool) -> Result<(), Stop> {
+        if is_fine { Ok(()) } else { Err(Stop::Bad(self.at - 1)) }
+    }
+
+    fn literal(&mut self, text: &str) -> Result<(), Stop> {
+        text.bytes().try_for_each(|expected| {
+            let byte = self.byte()?;
+            self.check(byte == expected)
+        })
+    }
+
+    fn keep_alives(&mut self) {
+        while self.stream.get(self.at) == Some(&b'\n') {
+            self.at += 1;
+        }
+    }
+
+    fn id(&mut self) -> Result<String, Stop> {
+        let digit = |_| {
+            let byte = self.byte()?;
+            self.check(byte.is_ascii_hexdigit())?;
+            Ok(char::from(byte))
+        };
+        (0..40).map(digit).collect()
+    }
+
+    /// A number without leading zeros, and the end of its line.
+    fn number(&mut self) -> Result<u64, Stop> {
+        let mut number = None;
+        loop {
+            let byte = self.byte()?;
+            number = match (byte, number) {
+                (b'\r', Some(number)) => return self.literal("\n").map(|()| number),
+                (b'0'..=b'9', None) => Some(u64::from(byte - b'0')),
+                (b'0'..=b'9', Some(1..)) => {
+                    let longer = number.and_then(|number: u64| {
+                        number.checked_mul(10)?.checked_add(u64::from(byte - b'0'))
+                    });
+                    self.check(longer.is_some())?;
+                    longer
+                }
+                _ => return Err(Stop::Bad(self.at - 1)),
+            };
+        }
+    }
+}
