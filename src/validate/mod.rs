@@ -90,7 +90,7 @@ impl Validator {
             value_at: 0,
             state: State::Value,
             levels: Levels::new(values),
-            learned: Learned::NOTHING,
+            learned: Learned::nothing(),
         }
     }
 
@@ -136,7 +136,7 @@ impl Validator {
     fn apply(&mut self, settings: Settings) {
         if settings.limits != self.settings.limits {
             // The caches hold what was within the old limits.
-            self.learned = Learned::NOTHING;
+            self.learned = Learned::nothing();
         }
         self.settings = settings;
     }
