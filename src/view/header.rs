@@ -9,7 +9,6 @@
 
 use crate::kind::Kind;
 use crate::lex::{constant, double, integer, line, word};
-use crate::limits::Limits;
 use crate::validate::Validator;
 
 use super::values::Values;
@@ -174,7 +173,7 @@ pub(crate) fn size(bytes: &[u8], values: u32) -> Option<usize> {
     if owed == 0 {
         return Some(skipped);
     }
-    Some(skipped + Validator::values(Limits::none(), owed).advance(rest).ok()??)
+    Some(skipped + Validator::values(owed).advance(rest).ok()??)
 }
 
 /// Passes over up to `owed` validated values. Returns the bytes after them, and how many values are
