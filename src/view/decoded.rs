@@ -47,6 +47,7 @@ impl<'a> Decoded<'a> {
     /// Returns the attributes, the value and everything in it as one flat sequence, in one pass
     /// over the bytes.
     #[must_use]
+    #[inline(always)]
     pub fn tokens(&self) -> Tokens<'a> {
         Tokens::of_wire(self.wire)
     }

@@ -227,6 +227,7 @@ impl<'a> ReplyRef<'a> {
     /// [`Decoded::tokens`].
     #[doc(alias = "visit")]
     #[must_use]
+    #[inline]
     pub fn tokens(&self) -> Tokens<'a> {
         Tokens::of_reply(*self)
     }

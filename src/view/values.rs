@@ -48,6 +48,10 @@ impl<'a> Values<'a> {
     /// [`take_other`](Self::take_other) reads all else.
     #[inline(always)]
     pub(super) fn take_reply(&mut self) -> Option<ReplyRef<'a>> {
+        // Before anything else: the end of a short aggregate is as frequent as its elements.
+        if self.rest.is_empty() {
+            return None;
+        }
         if let Some((payload, rest)) = self.bulk_string() {
             self.pass(rest);
             return Some(ReplyRef::Bulk(payload));
@@ -65,6 +69,9 @@ impl<'a> Values<'a> {
     /// [`take_other_pair`](Self::take_other_pair) reads both.
     #[inline(always)]
     pub(super) fn take_pair(&mut self) -> Option<(ReplyRef<'a>, ReplyRef<'a>)> {
+        if self.rest.is_empty() {
+            return None;
+        }
         let before = *self;
         if let Some((key, rest)) = self.bulk_string() {
             self.pass(rest);
