@@ -1,13 +1,15 @@
-//! What a client or a proxy of a Redis Cluster computes and reads: key slots and redirections.
+//! Redis Cluster, for clients and proxies: the slots of keys, and redirections.
+//!
+//! Available with the feature `cluster`.
 
 use core::fmt;
 
 use crc::{CRC_16_XMODEM, Crc, Table};
 
-/// How many slots the keys of a cluster are spread over.
+/// The number of slots in a cluster.
 pub const SLOTS: u16 = 16_384;
 
-/// How many bytes go into the checksum at a time: a usual key.
+/// How many bytes go into the checksum at once. Most keys are no longer.
 const BLOCK: usize = 16;
 
 static CRC: Crc<u16, Table<BLOCK>> = Crc::<u16, Table<BLOCK>>::new(&CRC_16_XMODEM);
@@ -20,11 +22,14 @@ static CRC: Crc<u16, Table<BLOCK>> = Crc::<u16, Table<BLOCK>>::new(&CRC_16_XMODE
 /// assert_eq!(key_slot(b"foo"), 12_182);
 /// assert_eq!(key_slot(b"{user1000}.following"), key_slot(b"{user1000}.followers"));
 /// ```
+#[doc(alias = "crc16")]
+#[doc(alias = "hash slot")]
+#[doc(alias = "keyslot")]
 #[must_use]
 #[inline]
 pub fn key_slot(key: &[u8]) -> u16 {
     let tag = hash_tag(key);
-    // Zeros in front do not change this checksum, and whole blocks are computed at once.
+    // Leading zeros do not change this checksum, and a whole block is one step instead of a loop over bytes.
     let (first, blocks) = tag.split_at(tag.len() % BLOCK);
     let mut digest = CRC.digest();
     if !first.is_empty() {
@@ -37,24 +42,25 @@ pub fn key_slot(key: &[u8]) -> u16 {
     digest.finalize() % SLOTS
 }
 
-/// Returns the part of a key that decides about its slot: what is between the first `{` and the first
-/// `}` behind it, or the whole key, if there is nothing.
+/// Returns the part of a key that decides its slot: the text between the first `{` and the next `}`.
+///
+/// It is the whole key if there is no such text, or if it is empty.
 #[must_use]
 #[inline]
 pub fn hash_tag(key: &[u8]) -> &[u8] {
-    // Few keys have a brace, and a loop without an early end takes sixteen bytes at a time.
+    // Few keys have a brace. Without an early end, this loop is compiled to steps of sixteen bytes.
     let braces = key.iter().fold(0, |braces, byte| braces | u8::from(*byte == b'{'));
     if braces == 0 {
         return key;
     }
     let tag = memchr::memchr(b'{', key).and_then(|open| {
-        let behind = key.get(open + 1..)?;
-        behind.get(..memchr::memchr(b'}', behind)?)
+        let after = key.get(open + 1..)?;
+        after.get(..memchr::memchr(b'}', after)?)
     });
     tag.filter(|tag| !tag.is_empty()).unwrap_or(key)
 }
 
-/// Where a cluster says that a slot is to be found.
+/// A redirection: the node where a cluster says that a slot is.
 ///
 /// ```
 /// use zresp::cluster::{Redirect, RedirectKind};
@@ -65,14 +71,18 @@ pub fn hash_tag(key: &[u8]) -> &[u8] {
 /// assert!(Redirect::parse(b"ERR no such key").is_none());
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[doc(alias = "MOVED")]
+#[doc(alias = "ASK")]
 #[non_exhaustive]
 pub struct Redirect<'a> {
-    /// Whether the slot has moved, or is about to.
+    /// Whether the slot has moved, or is moving.
     pub kind: RedirectKind,
     /// The slot, below [`SLOTS`].
     pub slot: u16,
-    /// An IPv4 or IPv6 address without brackets, or a host name; `None` for the host of the node that
-    /// said so. A server that is told to announce host names and has none announces `?`.
+    /// An IPv4 address, an IPv6 address without brackets, or a host name. `None` means the host that sent the
+    /// redirection.
+    ///
+    /// A server that should announce its host name, and does not know it, announces `?`.
     pub host: Option<&'a str>,
     /// The port.
     pub port: u16,
@@ -81,14 +91,14 @@ pub struct Redirect<'a> {
 /// The kinds of redirection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum RedirectKind {
-    /// `MOVED`: the slot belongs to that node from now on.
+    /// `MOVED`: the slot belongs to that node now. Send all commands for it there.
     Moved,
-    /// `ASK`: that node is to be asked this once, with `ASKING` in front.
+    /// `ASK`: send `ASKING` and this one command to that node.
     Ask,
 }
 
 impl<'a> Redirect<'a> {
-    /// Reads the text of an error reply; `None` if it is no redirection, or a malformed one.
+    /// Returns the redirection in the message of an error reply, or `None` if it is another error or malformed.
     #[must_use]
     pub fn parse(error: &'a [u8]) -> Option<Self> {
         let mut words = core::str::from_utf8(error).ok()?.split(' ');
@@ -98,13 +108,13 @@ impl<'a> Redirect<'a> {
             _ => return None,
         };
         let slot = number(words.next()?).filter(|slot| *slot < SLOTS)?;
-        // An IPv6 address has colons of its own.
+        // An IPv6 address has colons, too: the port follows the last one.
         let (host, port) = words.next()?.rsplit_once(':')?;
         let unbracketed = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
         let host = unbracketed.unwrap_or(host);
-        let is_no_host =
+        let is_forbidden =
             |char: char| matches!(char, '[' | ']') || char.is_control() || char.is_whitespace();
-        if host.contains(is_no_host) {
+        if host.contains(is_forbidden) {
             return None;
         }
         let host = (!host.is_empty()).then_some(host);
@@ -112,8 +122,8 @@ impl<'a> Redirect<'a> {
     }
 }
 
-/// The text of the error, as a server writes it.
 impl fmt::Display for Redirect<'_> {
+    /// Writes the error message, as a server does.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { kind, slot, host, port } = self;
         let kind = match kind {
@@ -124,7 +134,7 @@ impl fmt::Display for Redirect<'_> {
     }
 }
 
-/// A number without sign.
+/// Returns a number that has digits only.
 fn number(digits: &str) -> Option<u16> {
     digits.bytes().all(|byte| byte.is_ascii_digit()).then(|| digits.parse().ok())?
 }
@@ -151,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_redirection_is_none() {
+    fn other_texts_are_not_redirections() {
         for text in [
             "",
             "MOVED",
@@ -182,7 +192,7 @@ mod tests {
     }
 
     #[test]
-    fn a_slot_is_that_of_the_checksum_whatever_the_length() {
+    fn a_slot_is_that_of_the_checksum_for_any_length() {
         let key: Vec<u8> = (0..100).collect();
         for length in 0..key.len() {
             let key = key.get(..length).unwrap();

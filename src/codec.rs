@@ -1,25 +1,30 @@
-//! Frames of an asynchronous connection: codecs for [`tokio_util`].
-
-use core::fmt;
+//! Codecs for asynchronous connections with [`tokio_util`].
+//!
+//! Available with the feature `codec`.
+//!
+//! [`ReplyCodec`] is for clients, [`CommandCodec`] for servers. Use them with
+//! [`Framed`](tokio_util::codec::Framed). Their error is [`StreamError`].
 
 use bytes::BytesMut;
 
 use crate::decode::{Direction, FrameDecoder, Replies, Requests};
-use crate::encode::{Encode, EncodeError, Protocol};
+use crate::encode::{Encode, EncodeCommand, Protocol};
 use crate::error::{Error, ErrorKind};
+use crate::io::StreamError;
 use crate::limits::Limits;
 use crate::owned::OwnedFrame;
 
-/// How many bytes of a frame in progress are made room for at the most before they have come.
+/// The most bytes that are reserved for a frame in progress before they arrive.
 ///
-/// With no such room, a read takes what is left in the buffer: of values of 100 kB that are kept, one
-/// read in four brought less than 256 bytes, and now none does. With 64 KiB it was not faster beyond
-/// the noise, and a peer that announces much and sends nothing would hold four times as much.
+/// Without a reservation, a read takes only what fits in the rest of the buffer. With values of 100 kB that are
+/// kept, one read in four brought less than 256 bytes; with it, none does. 64 KiB was not measurably faster, and
+/// a peer that announces much and sends nothing would hold four times as much memory.
 const AHEAD: usize = 16 * 1024;
-/// A frame of more than so many bytes leaves its buffer behind.
+/// After a frame of more bytes than this, the next ones get a new buffer.
 const SHARED: usize = 1024 * 1024;
 
-/// What a client has: replies come in as [`Frame`](crate::Frame)s, commands go out.
+/// The codec of a client: it decodes replies as [`Frame`](crate::Frame)s and encodes commands, which are any type
+/// that is [`EncodeCommand`].
 ///
 /// ```
 /// use bytes::BytesMut;
@@ -37,13 +42,16 @@ const SHARED: usize = 1024 * 1024;
 /// let frame = codec.decode(&mut buffer)?.expect("a whole frame");
 /// assert_eq!(frame.reply(), ReplyRef::Integer(7));
 /// assert!(codec.decode(&mut buffer)?.is_none());
-/// # Ok::<(), zresp::codec::CodecError>(())
+/// # Ok::<(), zresp::io::StreamError>(())
 /// ```
+#[doc(alias = "tokio")]
+#[doc(alias = "client")]
 pub type ReplyCodec = Codec<Replies>;
 
-/// What a server has: requests come in as [`CommandFrame`](crate::CommandFrame)s, replies go out.
+/// The codec of a server: it decodes requests as [`CommandFrame`](crate::CommandFrame)s and encodes replies, which
+/// are any type that is [`Encode`].
 ///
-/// The protocol and the limits are those of the connection, which change while it is open:
+/// A connection begins with RESP2 and with small limits, and `HELLO` and `AUTH` change them:
 ///
 /// ```
 /// use bytes::BytesMut;
@@ -65,24 +73,29 @@ pub type ReplyCodec = Codec<Replies>;
 /// let mut out = BytesMut::new();
 /// codec.encode(Reply::map([("proto", 3)]), &mut out)?;
 /// assert_eq!(out, "%1\r\n$5\r\nproto\r\n:3\r\n");
-/// # Ok::<(), zresp::codec::CodecError>(())
+/// # Ok::<(), zresp::io::StreamError>(())
 /// ```
+#[doc(alias = "tokio")]
+#[doc(alias = "server")]
 pub type CommandCodec = Codec<Requests>;
 
-/// Frames of an asynchronous connection: a [`ReplyCodec`] or a [`CommandCodec`], to be used with
-/// [`Framed`](tokio_util::codec::Framed), [`FramedRead`](tokio_util::codec::FramedRead) or
+/// Decodes frames of one direction and encodes values of the other: a [`ReplyCodec`] or a [`CommandCodec`].
+///
+/// Use it with [`Framed`](tokio_util::codec::Framed), [`FramedRead`](tokio_util::codec::FramedRead) or
 /// [`FramedWrite`](tokio_util::codec::FramedWrite).
 ///
-/// Frames are taken off the read buffer without copying. [`Frame`](crate::Frame) tells when it is
-/// better to [`compact`](crate::Frame::compact) them.
+/// Frames are split off the read buffer without copying. [`Frame`](crate::Frame) tells when it is better to
+/// [`compact`](crate::Frame::compact) them.
 ///
-/// What is written may be of any type that is [`Encode`], so that calls that name no item must say one:
-/// `SinkExt::<&CommandBuf>::flush(&mut framed)`. Replies may be flushed whenever no whole request is left;
-/// that the read buffer is empty is no sign of it, for it may hold a part of the next one.
+/// Items of several types can be written, so a call without an item must name a type:
+/// `SinkExt::<&CommandBuf>::flush(&mut framed)`.
 ///
-/// The read buffer grows with the bytes that arrive: a length that is only announced makes room for
-/// 16 KiB at the most. A frame of more than 1 MiB keeps the memory in which it was received for itself;
-/// what has come behind it moves to a new buffer, unless that is more than the frame.
+/// A server that collects replies must flush them when no *whole* request is left. Do not wait until the
+/// read buffer is empty: a part of the next request may lie there.
+///
+/// The read buffer grows with the bytes that arrive. An announced length alone reserves at most 16 KiB. A frame of
+/// more than 1 MiB keeps the buffer that it was received in. The bytes after it are moved to a new buffer, unless
+/// they are more than the frame.
 ///
 /// ```
 /// use futures_util::{SinkExt, StreamExt};
@@ -107,34 +120,36 @@ pub type CommandCodec = Codec<Requests>;
 /// # }
 /// ```
 #[derive(Debug, Clone)]
+#[doc(alias = "tokio")]
+#[doc(alias = "async")]
 pub struct Codec<D> {
     decoder: FrameDecoder<D>,
     protocol: Protocol,
-    /// Bytes of the stream that were taken off the buffer.
+    /// How many bytes of the stream have been taken off the buffer.
     position: u64,
 }
 
 impl<D: Direction> Codec<D> {
-    /// Returns a codec with the default [`Limits`] that writes RESP2.
+    /// Returns a codec with the default [`Limits`]. If it is a server's, it writes RESP2.
     #[must_use]
     pub fn new() -> Self {
         Self::with_limits(Limits::new())
     }
 
-    /// Returns a codec that reads frames within the limits and writes RESP2.
+    /// Returns a codec with these limits. If it is a server's, it writes RESP2.
     #[must_use]
     pub fn with_limits(limits: Limits) -> Self {
         Self::with_decoder(FrameDecoder::with_limits(limits))
     }
 
-    /// Takes the frame that the buffer begins with off it.
-    fn take(&mut self, buffer: &mut BytesMut) -> Result<Option<OwnedFrame<D>>, CodecError> {
+    /// Splits off the frame that the buffer begins with.
+    fn take(&mut self, buffer: &mut BytesMut) -> Result<Option<OwnedFrame<D>>, StreamError> {
         let unread = buffer.len();
         let frame = self.decoder.decode_frame(buffer)?;
         let taken = unread - buffer.len();
         self.position += taken as u64;
-        // A buffer that has grown for one frame is not kept for the next ones. To move no more than what
-        // was taken keeps the time linear.
+        // A buffer that has grown for one frame is not kept for the next ones. The bytes that move are at most as
+        // many as the frame had, which keeps the time linear.
         if taken > SHARED && buffer.len() <= taken {
             let mut own = BytesMut::with_capacity(buffer.len() + AHEAD);
             own.extend_from_slice(buffer);
@@ -145,43 +160,47 @@ impl<D: Direction> Codec<D> {
 }
 
 impl<D> Codec<D> {
-    /// Returns a codec that reads frames as this decoder takes them, which has begun none yet, and writes
+    /// Returns a codec that uses this decoder, which must not be inside a frame. If it is a server's, it writes
     /// RESP2.
     #[must_use]
     pub const fn with_decoder(decoder: FrameDecoder<D>) -> Self {
         Self { decoder, protocol: Protocol::Resp2, position: 0 }
     }
 
+    /// Returns how many bytes of the stream have been taken off the read buffer.
+    ///
+    /// Add the offset of a decoding error to find its place in the stream.
+    #[must_use]
+    pub const fn position(&self) -> u64 {
+        self.position
+    }
+
+    /// Returns the decoder. With [`Framed::read_buffer`](tokio_util::codec::Framed::read_buffer) it tells what has
+    /// arrived of a command in progress.
+    #[must_use]
+    pub const fn decoder(&self) -> &FrameDecoder<D> {
+        &self.decoder
+    }
+
+    /// Returns the decoder, to change its limits or its policy for inline commands.
+    #[must_use]
+    pub const fn decoder_mut(&mut self) -> &mut FrameDecoder<D> {
+        &mut self.decoder
+    }
+}
+
+impl CommandCodec {
     /// Returns the protocol in which replies are written.
     #[must_use]
     pub const fn protocol(&self) -> Protocol {
         self.protocol
     }
 
-    /// Sets the protocol in which replies are written from now on: between a `HELLO 3` and its reply,
-    /// say. Commands have one form in both, and both are read at any time.
+    /// Sets the protocol in which replies are written from now on.
+    ///
+    /// Call it between a `HELLO 3` and its reply. Requests have one form in both protocols.
     pub const fn set_protocol(&mut self, protocol: Protocol) {
         self.protocol = protocol;
-    }
-
-    /// Returns how many bytes of the stream have been taken off the read buffer: add a decoding error's
-    /// offset to find its place in the stream.
-    #[must_use]
-    pub const fn position(&self) -> u64 {
-        self.position
-    }
-
-    /// Returns the decoder: to see what has come of a command in progress, say, with
-    /// [`Framed::read_buffer`](tokio_util::codec::Framed::read_buffer).
-    #[must_use]
-    pub const fn decoder(&self) -> &FrameDecoder<D> {
-        &self.decoder
-    }
-
-    /// Returns the decoder, to set its limits, or its policy for inline commands.
-    #[must_use]
-    pub const fn decoder_mut(&mut self) -> &mut FrameDecoder<D> {
-        &mut self.decoder
     }
 }
 
@@ -193,18 +212,18 @@ impl<D: Direction> Default for Codec<D> {
 
 impl<D: Direction> tokio_util::codec::Decoder for Codec<D> {
     type Item = OwnedFrame<D>;
-    type Error = CodecError;
+    type Error = StreamError;
 
-    /// Takes the frame that the buffer begins with off it; `None` if more bytes are needed.
+    /// Splits off the frame that the buffer begins with; returns `None` if more bytes are needed.
     ///
     /// Between two calls, only append to the buffer.
     ///
     /// # Errors
-    /// [`CodecError::Decode`] is broken input, or what exceeds a limit; the buffer stays as it is. Its
-    /// offset counts from the first byte of the buffer, which is at [`position`](Codec::position) of the
-    /// stream. Broken input stays broken: every further call returns the same error. The streams of
-    /// `tokio_util` end behind the first one.
-    fn decode(&mut self, buffer: &mut BytesMut) -> Result<Option<OwnedFrame<D>>, CodecError> {
+    /// [`StreamError::Decode`] if the input is broken or exceeds a limit; the buffer stays as it is. The offset
+    /// counts from the first byte of the buffer, which is at [`position`](Codec::position) in the stream. Broken
+    /// input stays broken: each further call returns the same error. The streams of `tokio_util` end after the
+    /// first error.
+    fn decode(&mut self, buffer: &mut BytesMut) -> Result<Option<OwnedFrame<D>>, StreamError> {
         let frame = self.take(buffer)?;
         if frame.is_none() {
             buffer.reserve(self.decoder.needed().min(AHEAD));
@@ -212,14 +231,14 @@ impl<D: Direction> tokio_util::codec::Decoder for Codec<D> {
         Ok(frame)
     }
 
-    /// Takes the frame that the buffer begins with off it, where nothing more will come; `None` at a
-    /// clean end.
+    /// Splits off the frame that the buffer begins with, when no more bytes will come; returns `None` at a clean
+    /// end.
+    ///
+    /// Empty lines and empty arrays after the last request are a clean end.
     ///
     /// # Errors
-    /// Those of `decode`, and [`ErrorKind::UnexpectedEnd`] at the end of the buffer if
-    /// that is inside a frame. What is skipped behind the last request, empty lines and empty arrays, is
-    /// no end that is cut.
-    fn decode_eof(&mut self, buffer: &mut BytesMut) -> Result<Option<OwnedFrame<D>>, CodecError> {
+    /// Those of `decode`, and [`ErrorKind::UnexpectedEnd`] if the buffer ends inside a frame.
+    fn decode_eof(&mut self, buffer: &mut BytesMut) -> Result<Option<OwnedFrame<D>>, StreamError> {
         let frame = self.take(buffer)?;
         if frame.is_none() && !buffer.is_empty() {
             return Err(Error::new(ErrorKind::UnexpectedEnd, buffer.len()).into());
@@ -228,77 +247,28 @@ impl<D: Direction> tokio_util::codec::Decoder for Codec<D> {
     }
 }
 
-impl<T: Encode, D> tokio_util::codec::Encoder<T> for Codec<D> {
-    type Error = CodecError;
+impl<T: EncodeCommand> tokio_util::codec::Encoder<T> for ReplyCodec {
+    type Error = StreamError;
 
-    /// Writes a command or a reply to the end of the buffer, in the codec's protocol.
+    /// Writes a command to the end of the buffer.
     ///
     /// # Errors
-    /// [`CodecError::Encode`] is what has no form on the wire: nothing of it has been written, and the
-    /// codec goes on with the next one.
-    fn encode(&mut self, item: T, buffer: &mut BytesMut) -> Result<(), CodecError> {
-        Ok(item.encode(self.protocol, buffer)?)
+    /// [`StreamError::Encode`] if the command has no form on the wire: the buffer stays as it is, and
+    /// the codec can write the next one.
+    fn encode(&mut self, command: T, buffer: &mut BytesMut) -> Result<(), StreamError> {
+        Ok(command.encode(buffer)?)
     }
 }
 
-/// Why no frame could be read or written.
-#[derive(Debug)]
-#[non_exhaustive]
-pub enum CodecError {
-    /// The connection failed.
-    Io(std::io::Error),
-    /// The bytes are no frame, exceed a limit, or end inside a frame.
-    Decode(Error),
-    /// The value has no form on the wire.
-    Encode(EncodeError),
-}
+impl<T: Encode> tokio_util::codec::Encoder<T> for CommandCodec {
+    type Error = StreamError;
 
-impl fmt::Display for CodecError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Io(error) => error.fmt(f),
-            Self::Decode(error) => error.fmt(f),
-            Self::Encode(error) => error.fmt(f),
-        }
-    }
-}
-
-impl std::error::Error for CodecError {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        match self {
-            Self::Io(error) => error.source(),
-            Self::Decode(error) => error.source(),
-            Self::Encode(error) => error.source(),
-        }
-    }
-}
-
-impl From<CodecError> for std::io::Error {
-    /// Returns the connection's own error, or one of the kind `UnexpectedEof` or `InvalidData` for what
-    /// was read, `InvalidInput` for what was to be written.
-    fn from(error: CodecError) -> Self {
-        match error {
-            CodecError::Io(error) => error,
-            CodecError::Decode(error) => error.into(),
-            CodecError::Encode(error) => error.into(),
-        }
-    }
-}
-
-impl From<std::io::Error> for CodecError {
-    fn from(error: std::io::Error) -> Self {
-        Self::Io(error)
-    }
-}
-
-impl From<Error> for CodecError {
-    fn from(error: Error) -> Self {
-        Self::Decode(error)
-    }
-}
-
-impl From<EncodeError> for CodecError {
-    fn from(error: EncodeError) -> Self {
-        Self::Encode(error)
+    /// Writes a reply to the end of the buffer, in the codec's protocol.
+    ///
+    /// # Errors
+    /// [`StreamError::Encode`] if the reply has no form on the wire: the buffer stays as it is, and
+    /// the codec can write the next one.
+    fn encode(&mut self, reply: T, buffer: &mut BytesMut) -> Result<(), StreamError> {
+        Ok(reply.encode(self.protocol, buffer)?)
     }
 }

@@ -2,24 +2,22 @@
 
 use core::fmt::{self, Write};
 
-/// How many values are shown before the rest is left out.
+/// How many values are shown; an ellipsis stands for the rest.
 pub(crate) const VALUES: usize = 64;
 /// How many bytes of a payload are shown.
 const BYTES: usize = 64;
 /// How many bytes of a message are shown.
 const TEXT: usize = 1024;
 
-/// Writes the beginning of a payload, escaped, and how long all of it is if that was not all.
+/// Writes the first bytes of a payload, escaped, and its length if it is longer.
 pub(crate) fn bytes(payload: &[u8], f: &mut fmt::Formatter<'_>) -> fmt::Result {
     let shown = payload.get(..BYTES).unwrap_or(payload);
     write!(f, "\"{}\"", shown.escape_ascii())?;
-    if shown.len() < payload.len() {
-        write!(f, "… {} bytes", payload.len())?;
-    }
-    Ok(())
+    ellipsis(shown, payload, f)
 }
 
-/// Writes the beginning of a text as it is, but control characters escaped.
+/// Writes the first bytes of a text as they are, except for control characters, which are escaped: a message
+/// from a peer must not move the cursor of a terminal or begin a new line in a log.
 pub(crate) fn text(payload: &[u8], f: &mut fmt::Formatter<'_>) -> fmt::Result {
     let shown = payload.get(..TEXT).unwrap_or(payload);
     for chunk in shown.utf8_chunks() {
@@ -32,6 +30,11 @@ pub(crate) fn text(payload: &[u8], f: &mut fmt::Formatter<'_>) -> fmt::Result {
         }
         write!(f, "{}", chunk.invalid().escape_ascii())?;
     }
+    ellipsis(shown, payload, f)
+}
+
+/// Writes the length of a payload, unless all of it is shown.
+fn ellipsis(shown: &[u8], payload: &[u8], f: &mut fmt::Formatter<'_>) -> fmt::Result {
     if shown.len() < payload.len() {
         write!(f, "… {} bytes", payload.len())?;
     }

@@ -1,20 +1,25 @@
 //! Replies and requests from a blocking reader, one at a time.
+//!
+//! Available with the feature `std`.
+//!
+//! [`ReplyReader`] is for clients, [`CommandReader`] for servers and for append-only files. [`StreamError`] is also
+//! the error of the codecs for asynchronous connections.
 
 use std::fmt;
 use std::io::{ErrorKind as IoErrorKind, Read};
 use std::vec::Vec;
 
 use crate::decode::{Direction, FrameDecoder, Replies, Requests};
+use crate::encode::EncodeError;
 use crate::error::{Error, ErrorKind};
 use crate::limits::Limits;
 
-/// How many bytes the buffer has from the start, and how many are asked for in one read at least.
+/// The size of the buffer at first, and the least that a read asks for once the buffer is full.
 const CAPACITY: usize = 16 * 1024;
-/// A larger buffer is given back as soon as it holds less than [`CAPACITY`].
+/// A buffer larger than this is freed once it holds less than [`CAPACITY`].
 const KEPT: usize = 1024 * 1024;
 
-/// Replies from a reader, each borrowed from the buffer that it was read into: a [`FrameReader`] of
-/// [`Decoded`](crate::Decoded) frames.
+/// Reads replies, for a client: a [`FrameReader`] of [`Decoded`](crate::Decoded) frames.
 ///
 /// ```
 /// use zresp::io::ReplyReader;
@@ -25,16 +30,16 @@ const KEPT: usize = 1024 * 1024;
 ///     seen.push(format!("{:?}", frame.reply()));
 /// }
 /// assert_eq!(seen, ["Simple(\"OK\")", "Integer(1)"]);
-/// # Ok::<(), zresp::io::ReadError>(())
+/// # Ok::<(), zresp::io::StreamError>(())
 /// ```
+#[doc(alias = "client")]
 pub type ReplyReader<R> = FrameReader<R, Replies>;
 
-/// Requests from a reader, each borrowed from the buffer that it was read into: a [`FrameReader`] of
-/// [`Request`](crate::Request)s.
+/// Reads requests, for a server: a [`FrameReader`] of [`Request`](crate::Request)s.
 ///
-/// An append-only file is requests, too. Its annotations (`#TS:1700000000`, with `aof-timestamp-enabled`) come
-/// out as inline commands, to be passed over; an RDB snapshot (the base of `appendonlydir`, or in front of the
-/// requests before Redis 7, as `aof-use-rdb-preamble` says) is another format.
+/// An append-only file also consists of requests. With `aof-timestamp-enabled` it has annotations such as
+/// `#TS:1700000000`: skip them, they come out as inline commands. An RDB snapshot is in another format. It is the
+/// base file in `appendonlydir`; before Redis 7, with `aof-use-rdb-preamble`, it comes before the requests.
 ///
 /// ```
 /// use zresp::io::CommandReader;
@@ -46,64 +51,63 @@ pub type ReplyReader<R> = FrameReader<R, Replies>;
 ///     names.push(request.command().to_array(&mut scratch).name().to_vec());
 /// }
 /// assert_eq!(names, [b"PING".to_vec(), b"get".to_vec()]);
-/// # Ok::<(), zresp::io::ReadError>(())
+/// # Ok::<(), zresp::io::StreamError>(())
 /// ```
+#[doc(alias = "server")]
+#[doc(alias = "aof")]
 pub type CommandReader<R> = FrameReader<R, Requests>;
 
-/// Frames from a reader: a [`ReplyReader`] or a [`CommandReader`].
+/// Reads frames: a [`ReplyReader`] or a [`CommandReader`].
 ///
-/// [`read`](Self::read) is a plain call that reads until a frame is whole and returns it. No thread
-/// or channel is behind it and nothing of it outlives the call: to cancel is not to call again, and
-/// dropping the reader of frames drops its buffer and the reader behind it.
+/// [`read`](Self::read) is a plain call that reads until a frame is whole, and returns a view of it in the buffer.
+/// It starts no thread. To cancel, do not call it again.
 ///
-/// The buffer grows with the bytes that arrive, never by a length that is only announced. One of
-/// more than 1 MiB is given back once it holds less than 16 KiB.
+/// The buffer grows with the bytes that arrive, never with a length that is only announced. If it has grown to
+/// more than 1 MiB, it is freed once it holds less than 16 KiB.
 pub struct FrameReader<R, D> {
     reader: R,
     decoder: FrameDecoder<D>,
-    /// Bytes read and not yet given out lie in `start..end`; the rest is room.
+    /// The bytes in `start..end` have been read and not been released. The rest is room.
     buffer: Vec<u8>,
     start: usize,
     end: usize,
-    /// The size of the frame that the last call gave out: it lies at `start`.
+    /// The size of the frame that the last call returned, which lies at `start`.
     given: usize,
-    /// Bytes of the stream in front of `start`.
+    /// How many bytes of the stream came before `start`.
     position: u64,
 }
 
 impl<R: Read, D: Direction> FrameReader<R, D> {
-    /// Returns the frames of `reader`, within the default [`Limits`].
+    /// Returns a reader of frames with the default [`Limits`].
     #[must_use]
     pub fn new(reader: R) -> Self {
         Self::with_limits(reader, Limits::new())
     }
 
-    /// Returns the frames of `reader`, each within the limits.
+    /// Returns a reader of frames with these limits.
     #[must_use]
     pub fn with_limits(reader: R, limits: Limits) -> Self {
         Self::with_decoder(reader, FrameDecoder::with_limits(limits))
     }
 
-    /// Returns the frames of `reader`, as this decoder takes them, which has begun none yet.
+    /// Returns a reader of frames that uses this decoder, which must not be inside a frame.
     #[must_use]
     pub const fn with_decoder(reader: R, decoder: FrameDecoder<D>) -> Self {
         Self { reader, decoder, buffer: Vec::new(), start: 0, end: 0, given: 0, position: 0 }
     }
 
-    /// Returns the next frame, reading as much as it takes; `None` if the stream ends between two
-    /// frames.
+    /// Returns the next frame, or `None` if the stream has ended between two frames.
     ///
-    /// Frames that are already whole are given before anything more is read, so a reader that
-    /// fails takes none of them with it. After an error of the reader (`WouldBlock` included) call
-    /// again: nothing that was read is lost, and decoding resumes where it stopped. `Interrupted`
-    /// is retried here.
+    /// Whole frames in the buffer are returned before anything more is read, so none is lost if the reader fails.
+    /// After an error of the reader, `WouldBlock` included, you may call again: decoding resumes where it stopped.
+    /// `Interrupted` is retried here.
     ///
     /// # Errors
-    /// [`ReadError::Io`] is the reader's own error. [`ReadError::Decode`] is broken input, with
-    /// [`ErrorKind::UnexpectedEnd`] if the stream ends inside a frame; its offset counts from the
-    /// first byte of the frame, which is at [`position`](Self::position) of the stream. Broken input
-    /// stays broken: every further call returns the same error.
-    pub fn read(&mut self) -> Result<Option<D::Frame<'_>>, ReadError> {
+    /// [`StreamError::Io`] is the reader's own error. [`StreamError::Decode`] is broken input, or
+    /// [`ErrorKind::UnexpectedEnd`] if the stream ends inside a frame. Its offset counts from the first byte of the
+    /// frame, which is at [`position`](Self::position) in the stream. Broken input stays broken: each further call
+    /// returns the same error.
+    pub fn read(&mut self) -> Result<Option<D::Frame<'_>>, StreamError> {
         self.release();
         let frame = loop {
             let unread = self.buffer.get(self.start..self.end).unwrap_or_default();
@@ -128,7 +132,7 @@ impl<R: Read, D: Direction> FrameReader<R, D> {
         }
     }
 
-    /// Drops the frame that was given out last.
+    /// Releases the frame that was returned last.
     fn release(&mut self) {
         self.start += self.given;
         self.position += self.given as u64;
@@ -142,10 +146,10 @@ impl<R: Read, D: Direction> FrameReader<R, D> {
         }
     }
 
-    /// Reads once; returns how many bytes came.
+    /// Reads once, and returns how many bytes came.
     fn fill(&mut self) -> Result<usize, std::io::Error> {
         if self.end == self.buffer.len() {
-            // Doubling: each byte is moved a bounded number of times, however long the frame is.
+            // Doubled, so that the bytes of a long frame are moved a bounded number of times on average.
             self.make_room((2 * (self.end - self.start)).max(CAPACITY));
         }
         loop {
@@ -161,7 +165,7 @@ impl<R: Read, D: Direction> FrameReader<R, D> {
         }
     }
 
-    /// Moves the bytes not yet given out to the front of a buffer of `size` bytes.
+    /// Moves the unreleased bytes to the beginning of the buffer, and makes it `size` bytes long.
     fn make_room(&mut self, size: usize) {
         self.buffer.copy_within(self.start..self.end, 0);
         self.end -= self.start;
@@ -170,7 +174,7 @@ impl<R: Read, D: Direction> FrameReader<R, D> {
             self.buffer.truncate(size);
             self.buffer.shrink_to_fit();
         }
-        // Exactly: a vector that grows by itself could take twice the size.
+        // Exactly, as a vector that grows by itself could take twice the size.
         self.buffer.reserve_exact(size.saturating_sub(self.buffer.len()));
         self.buffer.resize(size, 0);
     }
@@ -187,35 +191,34 @@ impl<R: fmt::Debug, D> fmt::Debug for FrameReader<R, D> {
 }
 
 impl<R, D> FrameReader<R, D> {
-    /// Returns how many bytes of the stream lie in front of the frame that was given out last, or
-    /// that is in progress or broken: add a decoding error's offset to find its place in the stream.
+    /// Returns how many bytes of the stream came before the current frame: the one that was returned last, or that
+    /// is in progress or broken.
     ///
-    /// It is the sum of the lengths of [`Decoded::wire`](crate::Decoded::wire) or [`Request::wire`](crate::Request::wire) over the frames before, but
-    /// for what a decoder of requests skips.
+    /// Add the offset of a decoding error to find its place in the stream.
     #[must_use]
     pub const fn position(&self) -> u64 {
         self.position
     }
 
-    /// Returns how many bytes of the stream all frames given out so far take, the last one and what was
-    /// skipped included.
+    /// Returns how many bytes of the stream have been taken by all frames so far, including the one that was
+    /// returned last, and by skipped lines.
     #[must_use]
     pub const fn consumed(&self) -> u64 {
         self.position + self.given as u64
     }
 
-    /// Returns the bytes that have been read and not given out yet, the frame given out last
-    /// excepted: they begin with the frame in progress, or with the broken one.
+    /// Returns the bytes that have been read and not been returned: they begin with the frame in progress, or with
+    /// the broken one.
     ///
-    /// A server that collects answers writes them out before it calls [`read`](Self::read) where that would
-    /// wait: whenever no *whole* request is left here, as `commands(reader.buffered()).next()` tells. Half of one may
-    /// be all that a client sends until it is answered.
+    /// A server that collects replies must write them out before a [`read`](Self::read) that may wait. That is
+    /// whenever these bytes do not begin with a *whole* request, as `requests(reader.buffered()).next()` tells. It
+    /// is not enough to wait until they are empty: a client may send half a request and wait for a reply.
     #[must_use]
     pub fn buffered(&self) -> &[u8] {
         self.buffer.get(self.start + self.given..self.end).unwrap_or_default()
     }
 
-    /// Returns the decoder, to set its limits.
+    /// Returns the decoder, to change its limits.
     #[must_use]
     pub const fn decoder_mut(&mut self) -> &mut FrameDecoder<D> {
         &mut self.decoder
@@ -227,78 +230,93 @@ impl<R, D> FrameReader<R, D> {
         &self.reader
     }
 
-    /// Returns the reader, to write to the same connection, say. What is read from it past the
-    /// `FrameReader` is missing there.
+    /// Returns the reader, to write to the same connection, for example. Do not read from it: those bytes would be
+    /// missing here.
     #[must_use]
     pub const fn get_mut(&mut self) -> &mut R {
         &mut self.reader
     }
 
-    /// Returns the reader; bytes that are [`buffered`](Self::buffered) are dropped.
+    /// Returns the reader, and drops the [`buffered`](Self::buffered) bytes.
     #[must_use]
     pub fn into_inner(self) -> R {
         self.reader
     }
 }
 
-/// Why no frame could be read.
+/// Why a frame could not be read, or a value not written: what [`FrameReader`]s and the codecs of
+/// `zresp::codec` return.
+///
+/// As a [`std::io::Error`] it is the connection's own error, or one of the kind `UnexpectedEof`,
+/// `InvalidData` or, if it is about a value to write, `InvalidInput`.
 #[derive(Debug)]
 #[non_exhaustive]
-pub enum ReadError {
-    /// The reader failed; it may be asked again.
+pub enum StreamError {
+    /// The connection failed. A [`FrameReader`] may be asked again.
     Io(std::io::Error),
-    /// The bytes are no frame, exceed a limit, or end inside a frame.
+    /// The bytes are not a frame, exceed a limit, or end inside a frame.
     Decode(Error),
+    /// The value has no form on the wire. Only codecs write.
+    Encode(EncodeError),
 }
 
-impl fmt::Display for ReadError {
+impl fmt::Display for StreamError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Io(error) => error.fmt(f),
             Self::Decode(error) => error.fmt(f),
+            Self::Encode(error) => error.fmt(f),
         }
     }
 }
 
-impl std::error::Error for ReadError {
+impl std::error::Error for StreamError {
+    /// Returns the source of the error inside: the error itself is what `Display` writes.
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
             Self::Io(error) => error.source(),
             Self::Decode(error) => error.source(),
+            Self::Encode(error) => error.source(),
         }
     }
 }
 
-impl From<ReadError> for std::io::Error {
-    /// Returns the reader's own error, or one of the kind `UnexpectedEof` or `InvalidData`.
-    fn from(error: ReadError) -> Self {
+impl From<StreamError> for std::io::Error {
+    fn from(error: StreamError) -> Self {
         match error {
-            ReadError::Io(error) => error,
-            ReadError::Decode(error) => error.into(),
+            StreamError::Io(error) => error,
+            StreamError::Decode(error) => error.into(),
+            StreamError::Encode(error) => error.into(),
         }
+    }
+}
+
+impl From<std::io::Error> for StreamError {
+    fn from(error: std::io::Error) -> Self {
+        Self::Io(error)
+    }
+}
+
+impl From<Error> for StreamError {
+    fn from(error: Error) -> Self {
+        Self::Decode(error)
+    }
+}
+
+impl From<EncodeError> for StreamError {
+    fn from(error: EncodeError) -> Self {
+        Self::Encode(error)
     }
 }
 
 impl From<Error> for std::io::Error {
-    /// Returns an error of the kind `UnexpectedEof` for an unexpected end, `InvalidData` for all
-    /// others.
+    /// Returns an error of the kind `UnexpectedEof` if the input ends inside a frame, otherwise
+    /// `InvalidData`.
     fn from(error: Error) -> Self {
         let kind = match error.kind {
             ErrorKind::UnexpectedEnd => IoErrorKind::UnexpectedEof,
             _ => IoErrorKind::InvalidData,
         };
         Self::new(kind, error)
-    }
-}
-
-impl From<std::io::Error> for ReadError {
-    fn from(error: std::io::Error) -> Self {
-        Self::Io(error)
-    }
-}
-
-impl From<Error> for ReadError {
-    fn from(error: Error) -> Self {
-        Self::Decode(error)
     }
 }

@@ -1,117 +1,110 @@
-//! The alphabet of RESP: which kinds of value there are.
+//! The alphabet of RESP: the kinds of value, their type bytes and their names.
 
 use core::fmt;
 
-/// The kind of a value, by the first bytes of its wire form.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum Kind {
+/// Declares [`Kind`] and what belongs to each kind: its type byte, its article and its name.
+macro_rules! kinds {
+    (
+        $count:literal kinds:
+        $($(#[$doc:meta])* $kind:ident, $type_byte:literal, $article:literal $name:literal;)*
+    ) => {
+        /// The kind of a value, as the first bytes of its wire form tell it.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+        #[non_exhaustive]
+        pub enum Kind {
+            $($(#[$doc])* $kind,)*
+        }
+
+        impl Kind {
+            /// All kinds, in the order of their declaration.
+            pub const ALL: [Self; $count] = [$(Self::$kind),*];
+
+            /// Returns the byte that a value of this kind begins with on the wire.
+            #[must_use]
+            pub const fn type_byte(self) -> u8 {
+                match self {
+                    $(Self::$kind => $type_byte,)*
+                }
+            }
+
+            /// Returns the kind that a type byte tells by itself, or `None` if it is not a type byte.
+            ///
+            /// Nulls and streamed strings share their type byte with `Bulk` or `Array`, and come out
+            /// as these.
+            #[must_use]
+            #[allow(unreachable_patterns, reason = "the first kind of each type byte counts")]
+            pub const fn of_type_byte(type_byte: u8) -> Option<Self> {
+                match type_byte {
+                    b'$' => Some(Self::Bulk),
+                    b'*' => Some(Self::Array),
+                    $($type_byte => Some(Self::$kind),)*
+                    _ => None,
+                }
+            }
+
+            const fn name(self) -> &'static str {
+                match self {
+                    $(Self::$kind => $name,)*
+                }
+            }
+
+            /// Returns the name with its article, for messages.
+            pub(crate) const fn with_article(self) -> &'static str {
+                match self {
+                    $(Self::$kind => concat!($article, $name),)*
+                }
+            }
+        }
+    };
+}
+
+kinds! {
+    18 kinds:
     /// `+`, a line of text.
-    Simple,
+    #[doc(alias = "simple string")]
+    Simple, b'+', "a " "simple string";
     /// `-`, an error in a line.
-    Error,
+    Error, b'-', "an " "error";
     /// `:`, a 64-bit signed integer.
-    Integer,
-    /// `$`, bytes with their length in front.
-    Bulk,
-    /// `$?`, bytes in chunks of their own lengths.
-    Streamed,
-    /// `$-1`, RESP2's null where a bulk string could stand.
-    NullBulk,
-    /// `*-1`, RESP2's null where an array could stand.
-    NullArray,
+    Integer, b':', "an " "integer";
+    /// `$`, bytes after their length.
+    #[doc(alias = "bulk string")]
+    Bulk, b'$', "a " "bulk string";
+    /// `$?`, bytes in chunks, each with its own length.
+    Streamed, b'$', "a " "streamed string";
+    /// `$-1`, RESP2's null in place of a bulk string.
+    #[doc(alias = "nil")]
+    NullBulk, b'$', "a " "null bulk string";
+    /// `*-1`, RESP2's null in place of an array.
+    #[doc(alias = "nil")]
+    NullArray, b'*', "a " "null array";
     /// `_`, RESP3's null.
-    Null,
+    #[doc(alias = "nil")]
+    Null, b'_', "" "null";
     /// `#`, true or false.
-    Boolean,
+    Boolean, b'#', "a " "boolean";
     /// `,`, a double-precision number.
-    Double,
+    Double, b',', "a " "double";
     /// `(`, an integer of any size, as text.
-    BigNumber,
-    /// `!`, an error with its length in front.
-    BulkError,
+    BigNumber, b'(', "a " "big number";
+    /// `!`, an error message after its length.
+    BulkError, b'!', "a " "bulk error";
     /// `=`, text with a format of three bytes, such as `txt` or `mkd`.
-    Verbatim,
+    Verbatim, b'=', "a " "verbatim string";
     /// `*`, values in order.
-    Array,
-    /// `%`, pairs of key and value in order.
-    Map,
+    Array, b'*', "an " "array";
+    /// `%`, pairs of a key and a value, in order.
+    Map, b'%', "a " "map";
     /// `~`, values whose order means nothing.
-    Set,
-    /// `>`, values that answer no command.
-    Push,
-    /// `|`, pairs that annotate the value behind them.
-    Attribute,
+    Set, b'~', "a " "set";
+    /// `>`, values that do not answer a command.
+    #[doc(alias = "pubsub")]
+    Push, b'>', "a " "push";
+    /// `|`, pairs that annotate the value after them.
+    Attribute, b'|', "an " "attribute";
 }
 
 impl Kind {
-    /// All kinds, in the order of their declaration.
-    pub const ALL: [Self; 18] = [
-        Self::Simple,
-        Self::Error,
-        Self::Integer,
-        Self::Bulk,
-        Self::Streamed,
-        Self::NullBulk,
-        Self::NullArray,
-        Self::Null,
-        Self::Boolean,
-        Self::Double,
-        Self::BigNumber,
-        Self::BulkError,
-        Self::Verbatim,
-        Self::Array,
-        Self::Map,
-        Self::Set,
-        Self::Push,
-        Self::Attribute,
-    ];
-
-    /// Returns the byte that a value of this kind begins with on the wire.
-    #[must_use]
-    pub const fn type_byte(self) -> u8 {
-        match self {
-            Self::Simple => b'+',
-            Self::Error => b'-',
-            Self::Integer => b':',
-            Self::Bulk | Self::Streamed | Self::NullBulk => b'$',
-            Self::Array | Self::NullArray => b'*',
-            Self::Null => b'_',
-            Self::Boolean => b'#',
-            Self::Double => b',',
-            Self::BigNumber => b'(',
-            Self::BulkError => b'!',
-            Self::Verbatim => b'=',
-            Self::Map => b'%',
-            Self::Set => b'~',
-            Self::Push => b'>',
-            Self::Attribute => b'|',
-        }
-    }
-
-    /// Returns the kind that a type byte alone tells: nulls and streamed strings are `Bulk` or `Array`.
-    #[must_use]
-    pub const fn of_type_byte(type_byte: u8) -> Option<Self> {
-        Some(match type_byte {
-            b'+' => Self::Simple,
-            b'-' => Self::Error,
-            b':' => Self::Integer,
-            b'$' => Self::Bulk,
-            b'_' => Self::Null,
-            b'#' => Self::Boolean,
-            b',' => Self::Double,
-            b'(' => Self::BigNumber,
-            b'!' => Self::BulkError,
-            b'=' => Self::Verbatim,
-            b'*' => Self::Array,
-            b'%' => Self::Map,
-            b'~' => Self::Set,
-            b'>' => Self::Push,
-            b'|' => Self::Attribute,
-            _ => return None,
-        })
-    }
-
     /// Returns whether a value of this kind holds pairs of values.
     #[must_use]
     pub const fn has_pairs(self) -> bool {
@@ -119,55 +112,21 @@ impl Kind {
     }
 
     /// Returns whether a value of this kind holds other values.
+    ///
+    /// An attribute counts: it holds pairs, although it is not a value itself.
     #[must_use]
     pub const fn is_aggregate(self) -> bool {
         self.has_pairs() || matches!(self, Self::Array | Self::Set | Self::Push)
     }
-}
 
-impl Kind {
-    /// The name with its article, as messages have it.
-    pub(crate) const fn with_article(self) -> WithArticle {
-        WithArticle(self)
-    }
-}
-
-/// A kind with its article.
-pub(crate) struct WithArticle(Kind);
-
-impl fmt::Display for WithArticle {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0 {
-            kind @ (Kind::Error | Kind::Integer | Kind::Array | Kind::Attribute) => {
-                write!(f, "an {kind}")
-            }
-            Kind::Null => f.write_str("null"),
-            kind => write!(f, "a {kind}"),
-        }
+    /// Returns how many values each element is: two where the elements are pairs.
+    pub(crate) const fn values_per_element(self) -> usize {
+        if self.has_pairs() { 2 } else { 1 }
     }
 }
 
 impl fmt::Display for Kind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Simple => "simple string",
-            Self::Error => "error",
-            Self::Integer => "integer",
-            Self::Bulk => "bulk string",
-            Self::Streamed => "streamed string",
-            Self::NullBulk => "null bulk string",
-            Self::NullArray => "null array",
-            Self::Null => "null",
-            Self::Boolean => "boolean",
-            Self::Double => "double",
-            Self::BigNumber => "big number",
-            Self::BulkError => "bulk error",
-            Self::Verbatim => "verbatim string",
-            Self::Array => "array",
-            Self::Map => "map",
-            Self::Set => "set",
-            Self::Push => "push",
-            Self::Attribute => "attribute",
-        })
+        f.write_str(self.name())
     }
 }

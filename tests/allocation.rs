@@ -4,7 +4,8 @@
 use allocation_counter::{AllocationInfo, measure};
 use bytes::{Bytes, BytesMut};
 use zresp::{
-    Arguments, Command, CommandDecoder, Decoded, Decoder, Encode, Frame, Protocol, Reply, ReplyRef,
+    Arguments, Command, CommandDecoder, Decoded, Decoder, Encode, EncodeCommand, Frame, Protocol,
+    Reply, ReplyRef,
 };
 
 /// The header of each kind of aggregate, with a key for its value where it needs one.
@@ -266,7 +267,7 @@ fn nothing_is_allocated_to_encode_where_there_is_room() {
         }
         assert_free("a command", || {
             out.clear();
-            Arguments(&["SET", "key", "value"]).encode(protocol, &mut out).expect("a name");
+            Arguments(&["SET", "key", "value"]).encode(&mut out).expect("a name");
         });
     }
 }

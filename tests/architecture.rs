@@ -150,13 +150,17 @@ fn shared_names(sources: &[Source]) -> Vec<Violation> {
     found
 }
 
-/// The banned phrases in the comments of a file, also where a line ends in one.
+/// The banned phrases in the comments of a file, also where a line ends in one; `there is no` is fine.
 fn banned_words(source: &Source) -> Vec<Violation> {
     let words: Vec<_> = source.comments.iter().flat_map(words_of).collect();
     let mut found = Vec::new();
     for phrase in BANNED {
         let banned: Vec<_> = phrase.split(' ').collect();
-        for window in words.windows(banned.len()) {
+        for (at, window) in words.windows(banned.len()).enumerate() {
+            let before = at.checked_sub(1).and_then(|before| words.get(before));
+            if before.is_some_and(|(_, word)| word == "there") {
+                continue;
+            }
             let (first, last) = (window[0].0, window[banned.len() - 1].0);
             let text = window.iter().map(|(_, word)| word.as_str()).collect::<Vec<_>>().join(" ");
             let is_apart = |c: char| c.is_ascii_punctuation();
@@ -262,7 +266,6 @@ fn the_list_of_layers_has_every_module() {
 }
 
 #[test]
-#[ignore = "circles of imports are still being opened"]
 fn imports_run_downwards() {
     let layers = layers(&read("docs/ARCHITECTURE.md"));
     let found =
@@ -271,13 +274,11 @@ fn imports_run_downwards() {
 }
 
 #[test]
-#[ignore = "types are still being renamed"]
 fn a_type_has_a_name_of_its_own() {
     assert_none(&shared_names(&sources()));
 }
 
 #[test]
-#[ignore = "comments are still being rewritten"]
 fn comments_are_plain_english() {
     assert_none(&sources().iter().flat_map(banned_words).collect::<Vec<_>>());
 }

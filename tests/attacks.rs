@@ -7,7 +7,7 @@ use std::thread;
 
 use allocation_counter::measure;
 use zresp::frames::Direction;
-use zresp::io::{CommandReader, FrameReader, ReadError, ReplyReader};
+use zresp::io::{CommandReader, FrameReader, ReplyReader, StreamError};
 use zresp::{CommandDecoder, Decoder, Error, ErrorKind, Framer, Limits};
 
 const STACK: usize = 128 * 1024;
@@ -74,13 +74,15 @@ impl Read for Pieces<'_> {
 /// What a reader says at the end of the bytes; one that ends inside a frame needs more.
 fn by_reading<D: Direction>(
     reader: &FrameReader<Pieces<'_>, D>,
-    is_whole: Result<bool, ReadError>,
+    is_whole: Result<bool, StreamError>,
 ) -> Verdict {
     let place = |offset: u64| usize::try_from(offset).expect("a place in memory");
     match is_whole {
         Ok(is_whole) => Ok(is_whole.then(|| place(reader.consumed()))),
-        Err(ReadError::Decode(error)) if error.kind == ErrorKind::UnexpectedEnd => Ok(None),
-        Err(ReadError::Decode(error)) => Err((error.kind, place(reader.position()) + error.offset)),
+        Err(StreamError::Decode(error)) if error.kind == ErrorKind::UnexpectedEnd => Ok(None),
+        Err(StreamError::Decode(error)) => {
+            Err((error.kind, place(reader.position()) + error.offset))
+        }
         Err(error) => panic!("{error}: pieces do not fail"),
     }
 }
@@ -99,7 +101,7 @@ fn by_codec<D: Direction>(
         match codec.decode(&mut buffer) {
             Ok(Some(_)) => return Ok(Some(usize::try_from(codec.position()).expect("in memory"))),
             Ok(None) => {}
-            Err(zresp::codec::CodecError::Decode(error)) => {
+            Err(zresp::io::StreamError::Decode(error)) => {
                 let taken = usize::try_from(codec.position()).expect("a place in memory");
                 return Err((error.kind, taken + error.offset));
             }

@@ -14,8 +14,9 @@ use tokio::io::{AsyncWriteExt, DuplexStream, ReadHalf, WriteHalf, duplex};
 use tokio::task::yield_now;
 use tokio::time::{sleep, timeout};
 use tokio_util::codec::{Decoder, Encoder, Framed, FramedRead, FramedWrite};
-use zresp::codec::{Codec, CodecError, CommandCodec, ReplyCodec};
+use zresp::codec::{Codec, CommandCodec, ReplyCodec};
 use zresp::frames::{Direction, Replies, Requests};
+use zresp::io::StreamError;
 use zresp::{
     Arguments, Command, CommandBuf, CommandFrame, EncodeError, Error, ErrorKind, Frame,
     InlinePolicy, Kind, Limits, Protocol, Reply, ReplyRef,
@@ -59,8 +60,8 @@ impl Expected for CommandFrame {
     }
 }
 
-fn decode_error(error: &CodecError) -> Error {
-    let CodecError::Decode(error) = error else { panic!("{error:?}") };
+fn decode_error(error: &StreamError) -> Error {
+    let StreamError::Decode(error) = error else { panic!("{error:?}") };
     *error
 }
 
@@ -70,10 +71,10 @@ fn frames<'a, D: Direction, T>(
     pieces: impl IntoIterator<Item = &'a [u8]>,
 ) -> Frames<T>
 where
-    Codec<D>: Decoder<Item = T, Error = CodecError>,
+    Codec<D>: Decoder<Item = T, Error = StreamError>,
 {
     let (mut buffer, mut frames) = (BytesMut::new(), Vec::new());
-    let place = |codec: &Codec<D>, error: &CodecError| {
+    let place = |codec: &Codec<D>, error: &StreamError| {
         let Error { kind, offset } = decode_error(error);
         let position = usize::try_from(codec.position()).expect("a place in a short stream");
         Some(Error { kind, offset: position + offset })
@@ -112,7 +113,7 @@ fn cuts(length: usize) -> Vec<usize> {
 /// Asserts that a frame which is cut anywhere is not there, and is no clean end, and then is whole.
 fn assert_resumes<D: Direction, T>(place: &str, wire: &[u8], expected: &T)
 where
-    Codec<D>: Decoder<Item = T, Error = CodecError>,
+    Codec<D>: Decoder<Item = T, Error = StreamError>,
     T: PartialEq + Debug,
 {
     for cut in cuts(wire.len()).into_iter().filter(|&cut| cut < wire.len()) {
@@ -163,7 +164,7 @@ fn every_request_of_a_capture_is_whole_wherever_it_is_cut() {
 /// Asserts that a stream which comes in two pieces and ends behind them is what it is as a whole.
 fn assert_stream<D: Direction, T>(name: &str, bytes: &[u8])
 where
-    Codec<D>: Decoder<Item = T, Error = CodecError>,
+    Codec<D>: Decoder<Item = T, Error = StreamError>,
     T: Expected + PartialEq + Debug,
 {
     let whole = T::of(bytes);
@@ -402,7 +403,7 @@ fn an_end_inside_a_frame_is_told_again_until_more_comes() {
     for _ in 0..2 {
         let error = decode_error(&codec.decode_eof(&mut buffer).unwrap_err());
         assert_eq!(error.to_string(), "input ends inside a frame at offset 6");
-        let error = std::io::Error::from(CodecError::from(error));
+        let error = std::io::Error::from(StreamError::from(error));
         assert_eq!(error.kind(), std::io::ErrorKind::UnexpectedEof);
     }
     buffer.extend_from_slice(b"o\r\n");
@@ -416,7 +417,7 @@ async fn what_cannot_be_written_leaves_the_buffer_as_it_is() {
     let broken = Reply::array([Reply::Integer(1), Reply::simple("two\r\nlines")]);
     let error = codec.encode(&broken, &mut buffer).unwrap_err();
     let expected = EncodeError::LineBreak { kind: Kind::Simple, offset: 3 };
-    assert!(matches!(&error, CodecError::Encode(error) if *error == expected), "{error:?}");
+    assert!(matches!(&error, StreamError::Encode(error) if *error == expected), "{error:?}");
     assert_eq!(std::io::Error::from(error).kind(), std::io::ErrorKind::InvalidInput);
     assert_eq!(buffer, "+OK\r\n");
     let error = ReplyCodec::new().encode(Arguments::<&str>(&[]), &mut buffer).unwrap_err();
@@ -427,7 +428,7 @@ async fn what_cannot_be_written_leaves_the_buffer_as_it_is() {
     let (client, server) = duplex(1024);
     let mut server = Framed::new(server, CommandCodec::new());
     server.feed(&Reply::Integer(1)).await.unwrap();
-    assert!(matches!(server.feed(&broken).await, Err(CodecError::Encode(_))));
+    assert!(matches!(server.feed(&broken).await, Err(StreamError::Encode(_))));
     server.send(&Reply::Integer(2)).await.unwrap();
     drop(server);
     let replies = FramedRead::new(client, ReplyCodec::new());
@@ -441,7 +442,7 @@ async fn a_connection_that_fails_is_told_as_such() {
     drop(server);
     let mut client = Framed::new(client, ReplyCodec::new());
     let error = client.send(CommandBuf::new("PING")).await.unwrap_err();
-    assert!(matches!(&error, CodecError::Io(_)), "{error:?}");
+    assert!(matches!(&error, StreamError::Io(_)), "{error:?}");
     assert_eq!(std::io::Error::from(error).kind(), std::io::ErrorKind::BrokenPipe);
 }
 

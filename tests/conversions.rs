@@ -177,7 +177,7 @@ fn a_failure_names_what_was_expected_what_came_and_where() {
         ),
         (
             message::<Vec<(i64, i64)>>(b"*3\r\n:1\r\n:1\r\n:1\r\n"),
-            "expected an array of 2 values by turns, found an array that is not one",
+            "expected an array with a multiple of 2 elements, found an array that is not one",
         ),
         (message::<[i64; 3]>(b"*2\r\n:1\r\n:2\r\n"), "expected 3 elements, found 2"),
         (message::<HashMap<String, i64>>(b":1\r\n"), "expected a map, found an integer"),

@@ -6,8 +6,8 @@ use bytes::BytesMut;
 use zresp::encode::{CommandPatch, ReplyPatch, Segments};
 use zresp::tree::{Entries, Items, StreamedString};
 use zresp::{
-    Argument, Arguments, Command, CommandBuf, Decoded, Encode, EncodeError, Kind, Protocol, Reply,
-    ReplyRef, ReplyWriter,
+    Argument, Arguments, Command, CommandBuf, Decoded, Encode, EncodeCommand, EncodeError, Kind,
+    Protocol, Reply, ReplyRef, ReplyWriter,
 };
 
 const PROTOCOLS: [Protocol; 2] = [Protocol::Resp2, Protocol::Resp3];
@@ -50,13 +50,26 @@ fn one_frame<'a>(wire: &'a [u8], case: &str) -> Decoded<'a> {
     frame
 }
 
-/// Encodes; asserts that an error writes nothing.
+/// Encodes a reply; asserts that an error writes nothing.
 fn encoded(value: &impl Encode, protocol: Protocol, case: &str) -> Result<Vec<u8>, EncodeError> {
+    appended(value.encoded_len(protocol), case, |out| value.encode(protocol, out))
+}
+
+/// Encodes a command; asserts that an error writes nothing.
+fn encoded_command(value: &impl EncodeCommand, case: &str) -> Result<Vec<u8>, EncodeError> {
+    appended(value.encoded_len(), case, |out| value.encode(out))
+}
+
+fn appended(
+    len: Result<usize, EncodeError>,
+    case: &str,
+    encode: impl FnOnce(&mut BytesMut) -> Result<(), EncodeError>,
+) -> Result<Vec<u8>, EncodeError> {
     let mut out = BytesMut::from("+before\r\n");
-    let result = value.encode(protocol, &mut out);
+    let result = encode(&mut out);
     let written = out.split_off(9);
     assert_eq!(out, "+before\r\n", "{case}");
-    assert_eq!(value.encoded_len(protocol), result.map(|()| written.len()), "{case}");
+    assert_eq!(len, result.map(|()| written.len()), "{case}");
     assert!(result.is_ok() || written.is_empty(), "{case}: {result:?} after {written:?}");
     result.map(|()| written.to_vec())
 }
@@ -368,7 +381,7 @@ fn arguments_stay_whole_and_names_too() {
         let expected = vec![data.to_vec(), b"key".to_vec(), data.to_vec()];
         let owned = data.to_vec();
         let mixed: [&dyn Argument; 3] = [&data, &"key", &owned];
-        let segments = Segments::of_command(&[data, b"key", data]).expect("a name");
+        let segments = Segments::of_arguments(&[data, b"key", data]).expect("a name");
         let mut buf = CommandBuf::new(data).arg("key");
         buf.extend([data]);
         let original = b"*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$1\r\nv\r\n";
@@ -379,12 +392,12 @@ fn arguments_stay_whole_and_names_too() {
         let mut pushed = CommandPatch::new(command);
         pushed.remove(0).remove(1).remove(2).push(data).push(b"key").push(data);
         let ways = [
-            ("Arguments", encoded(&Arguments(&[data, b"key", data]), Protocol::Resp2, "slices")),
-            ("dyn Arguments", encoded(&Arguments(&mixed), Protocol::Resp3, "mixed")),
-            ("CommandBuf", encoded(&buf, Protocol::Resp2, "buf")),
+            ("Arguments", encoded_command(&Arguments(&[data, b"key", data]), "slices")),
+            ("dyn Arguments", encoded_command(&Arguments(&mixed), "mixed")),
+            ("CommandBuf", encoded_command(&buf, "buf")),
             ("Segments", Ok(segments.slices().collect::<Vec<_>>().concat())),
-            ("replace", encoded(&replaced, Protocol::Resp2, "replace")),
-            ("push", encoded(&pushed, Protocol::Resp2, "push")),
+            ("replace", encoded_command(&replaced, "replace")),
+            ("push", encoded_command(&pushed, "push")),
         ];
         for (name, wire) in ways {
             let case = format!("{name} of {}", data.escape_ascii());
@@ -394,7 +407,7 @@ fn arguments_stay_whole_and_names_too() {
 
         let mut prefixed = CommandPatch::new(command);
         prefixed.prefix(0, data).prefix(1, data).prefix(2, data);
-        let wire = encoded(&prefixed, Protocol::Resp2, "prefix").expect("a name");
+        let wire = encoded_command(&prefixed, "prefix").expect("a name");
         let expected = [b"SET".as_slice(), b"k", b"v"].map(|part| [data, part].concat());
         assert_eq!(arguments(&wire, "prefix"), expected, "{}", data.escape_ascii());
     }
@@ -407,10 +420,7 @@ fn arguments_of_an_inline_command_stay_whole_as_an_array() {
     let request = zresp::requests(&line).next().expect("a command").expect("a valid one");
     let expected = [b"set".as_slice(), b"a\r\nb", b"$-1", b"\0"];
     let frame = request.command().to_frame();
-    for wire in [
-        encoded(&request.command(), Protocol::Resp2, "inline"),
-        encoded(&frame, Protocol::Resp3, "frame"),
-    ] {
+    for wire in [encoded_command(&request.command(), "inline"), encoded_command(&frame, "frame")] {
         assert_eq!(arguments(&wire.expect("a name"), "inline"), expected);
     }
 }
@@ -418,9 +428,9 @@ fn arguments_of_an_inline_command_stay_whole_as_an_array() {
 #[test]
 fn a_command_without_a_name_is_an_error() {
     let none: [&[u8]; 0] = [];
-    for protocol in PROTOCOLS {
-        assert_eq!(encoded(&Arguments(&none), protocol, "none"), Err(EncodeError::NoArguments));
-    }
+    assert_eq!(encoded_command(&Arguments(&none), "none"), Err(EncodeError::NoArguments));
+    let parts = Segments::of_command(&Arguments(&none));
+    assert_eq!(parts.err(), Some(EncodeError::NoArguments));
 }
 
 /// With a key, a value and the name of a variant that somebody chose.
@@ -446,7 +456,7 @@ fn data_that_serde_writes_stays_whole() {
         let mut command = CommandBuf::new(data);
         let pairs = BTreeMap::from([(text.clone(), text.clone())]);
         ser::push_arguments(&mut command, &(&text, pairs)).expect("arguments");
-        let wire = encoded(&command, Protocol::Resp2, &case).expect("a name");
+        let wire = encoded_command(&command, &case).expect("a name");
         let text = text.as_bytes();
         assert_eq!(arguments(&wire, &case), [data, text, text, text], "{case}");
     }

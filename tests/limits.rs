@@ -210,7 +210,7 @@ fn a_frame_of_no_bytes_is_exceeded_by_the_first_one() {
     for (bytes, expected) in [(&b""[..], Ok(true)), (b"+", too_long)] {
         let told = |error: zresp::Error| (error.kind, error.offset);
         let reading = |error| match error {
-            zresp::io::ReadError::Decode(error) => told(error),
+            zresp::io::StreamError::Decode(error) => told(error),
             other => panic!("{other}"),
         };
         let found = [
@@ -367,7 +367,7 @@ fn a_frame_in_progress_keeps_its_limits_and_the_next_one_has_the_new() {
                     assert_eq!(whole.map(|frame| frame.wire()), Some(&*frame));
                     None
                 }
-                Err(zresp::io::ReadError::Decode(error)) => Some(error.kind),
+                Err(zresp::io::StreamError::Decode(error)) => Some(error.kind),
                 Err(error) => panic!("{error}"),
             };
             assert_eq!(kind, expected, "ReplyReader: {case}");
@@ -391,7 +391,7 @@ fn by_codec(begun: &[u8], rest: &[u8], first: Limits, second: Limits) -> Option<
             assert!(whole.is_some());
             None
         }
-        Err(zresp::codec::CodecError::Decode(error)) => Some(error.kind),
+        Err(zresp::io::StreamError::Decode(error)) => Some(error.kind),
         Err(error) => panic!("{error}"),
     }
 }

@@ -11,7 +11,7 @@ use std::net::{Shutdown, TcpListener, TcpStream};
 use std::time::{Duration, Instant};
 use std::{iter, thread};
 
-use zresp::io::{ReadError, ReplyReader};
+use zresp::io::{ReplyReader, StreamError};
 use zresp::{Decoded, Kind, ReplyRef};
 use zresp_testing::drive::capture::Capture;
 use zresp_testing::drive::live_server::{PATIENCE, Server};
@@ -346,7 +346,7 @@ impl Impatience {
 fn poll(replies: &mut ReplyReader<impl Read>) -> Option<Annotated> {
     match replies.read() {
         Ok(frame) => Some(verdicts::annotated(frame.expect("a frame before the end"))),
-        Err(ReadError::Io(error)) => {
+        Err(StreamError::Io(error)) => {
             // A timeout has the one kind on Unix and the other on Windows.
             let kinds = [ErrorKind::WouldBlock, ErrorKind::TimedOut];
             assert!(kinds.contains(&error.kind()), "{error:?}");

@@ -8,7 +8,7 @@ use std::io::{Read, Write};
 use std::net::Shutdown;
 
 use zresp::{
-    Command, Encode, Error, ErrorKind, Expected, Protocol, ReplyRef, Request, replies, requests,
+    Command, EncodeCommand, Error, ErrorKind, Expected, ReplyRef, Request, replies, requests,
 };
 use zresp_testing::drive::live_server::Server;
 
@@ -197,7 +197,7 @@ fn what_is_accepted_is_the_same_commands_when_it_is_encoded_anew() {
         let size = accepted.iter().map(|request| request.wire().len()).sum::<usize>();
         let mut encoded = Vec::new();
         for request in &accepted {
-            request.command().encode(Protocol::Resp2, &mut encoded).expect("a name");
+            request.command().encode(&mut encoded).expect("a name");
         }
         assert!(requests(&encoded).all(|request| {
             matches!(request.expect("a valid one").command(), Command::Array(_))

@@ -5,7 +5,9 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use zresp::encode::{CommandPatch, ReplyPatch};
 use zresp::{EncodeError, Protocol, Reply};
-use zresp_testing::drive::edits::{self, Edit, PROTOCOLS, command, command_of, encoded, frame};
+use zresp_testing::drive::edits::{
+    self, Edit, PROTOCOLS, command, command_of, encoded, encoded_command, frame,
+};
 use zresp_testing::generate;
 
 fn edits<T: Clone + std::fmt::Debug + 'static>(
@@ -48,9 +50,9 @@ fn all_parts_may_go_but_the_last_argument() {
     let wire = command_of(&[b"GET".to_vec(), b"k".to_vec()]);
     let mut patch = CommandPatch::new(command(&wire));
     patch.remove(0).remove(1);
-    assert_eq!(encoded(&patch, Protocol::Resp2), Err(EncodeError::NoArguments));
+    assert_eq!(encoded_command(&patch), Err(EncodeError::NoArguments));
     patch.push(b"PING");
-    assert_eq!(encoded(&patch, Protocol::Resp2), Ok(b"*1\r\n$4\r\nPING\r\n".to_vec()));
+    assert_eq!(encoded_command(&patch), Ok(b"*1\r\n$4\r\nPING\r\n".to_vec()));
 
     for (wire, empty) in [
         ("*2\r\n:1\r\n|1\r\n+a\r\n+b\r\n:2\r\n", "*0\r\n"),
@@ -101,14 +103,14 @@ fn a_part_that_there_is_not_is_an_error_that_names_it() {
     let (array, map) = (frame(b"*?\r\n+a\r\n+b\r\n.\r\n"), frame(b"%1\r\n+a\r\n+b\r\n"));
     for index in [2, 3, usize::MAX] {
         let expected = EncodeError::NoSuchPart { index, len: 2 };
+        let mut patch = CommandPatch::new(command(&wire));
+        patch.push(b"added").replace(index, b"x");
+        assert_eq!(encoded_command(&patch), Err(expected));
+        patch.prefix(index, b"x");
+        assert_eq!(encoded_command(&patch), Err(expected));
+        patch.remove(index);
+        assert_eq!(encoded_command(&patch), Err(expected));
         for protocol in PROTOCOLS {
-            let mut patch = CommandPatch::new(command(&wire));
-            patch.push(b"added").replace(index, b"x");
-            assert_eq!(encoded(&patch, protocol), Err(expected));
-            patch.prefix(index, b"x");
-            assert_eq!(encoded(&patch, protocol), Err(expected));
-            patch.remove(index);
-            assert_eq!(encoded(&patch, protocol), Err(expected));
             for aggregate in [array, map] {
                 let mut patch = ReplyPatch::new(aggregate).expect("an aggregate");
                 patch.push(1).replace(index, 2);

@@ -3,7 +3,7 @@
 
 use std::io::{self, ErrorKind as IoErrorKind, Read};
 
-use zresp::io::{ReadError, ReplyReader};
+use zresp::io::{ReplyReader, StreamError};
 use zresp::{ErrorKind, Limits};
 
 /// What a scripted reader does next.
@@ -48,7 +48,7 @@ fn bytes(bytes: &[u8]) -> Step {
 }
 
 /// The wire bytes of all the replies up to the end or a failure.
-fn drain<R: Read>(reader: &mut ReplyReader<R>) -> (Vec<Vec<u8>>, Result<(), ReadError>) {
+fn drain<R: Read>(reader: &mut ReplyReader<R>) -> (Vec<Vec<u8>>, Result<(), StreamError>) {
     let mut frames = Vec::new();
     loop {
         match reader.read() {
@@ -92,7 +92,7 @@ fn an_end_inside_a_frame_is_an_error_that_says_so() {
             assert!(end.is_ok(), "cut at {cut}: {end:?}");
             continue;
         }
-        let Err(ReadError::Decode(error)) = end else { panic!("cut at {cut}: {end:?}") };
+        let Err(StreamError::Decode(error)) = end else { panic!("cut at {cut}: {end:?}") };
         assert_eq!((error.kind, error.offset), (ErrorKind::UnexpectedEnd, cut - whole));
         let text = format!("input ends inside a frame at offset {}", cut - whole);
         assert_eq!(error.to_string(), text);
@@ -111,7 +111,7 @@ fn a_failing_reader_loses_nothing() {
             let mut reader = ReplyReader::new(Scripted::new(script));
             let (mut frames, failure) = drain(&mut reader);
             let whole: usize = frames.iter().map(Vec::len).sum();
-            assert!(matches!(&failure, Err(ReadError::Io(error)) if error.kind() == kind));
+            assert!(matches!(&failure, Err(StreamError::Io(error)) if error.kind() == kind));
             assert!(cut - whole < 20, "whole frames are given before the failure: {cut} {whole}");
             assert_eq!(reader.buffered(), &stream[whole..cut]);
 
@@ -141,10 +141,10 @@ fn whole_replies_in_front_of_broken_bytes_are_given_first() {
     let mut reader = ReplyReader::new(&b"+OK\r\n:1\r\n*1\r\nx"[..]);
     let (frames, end) = drain(&mut reader);
     assert_eq!(frames, [b"+OK\r\n".as_slice(), b":1\r\n"]);
-    let Err(ReadError::Decode(error)) = end else { panic!("{end:?}") };
+    let Err(StreamError::Decode(error)) = end else { panic!("{end:?}") };
     assert_eq!(error.to_string(), "expected a type byte, found `x` at offset 4");
     assert_eq!(reader.position(), 9, "the broken frame's place in the stream");
-    assert!(matches!(reader.read(), Err(ReadError::Decode(again)) if again == error));
+    assert!(matches!(reader.read(), Err(StreamError::Decode(again)) if again == error));
 }
 
 #[test]
@@ -153,7 +153,7 @@ fn limits_hold() {
     let mut reader = ReplyReader::with_limits(&b"$3\r\nfoo\r\n$4\r\n"[..], limits);
     let (frames, end) = drain(&mut reader);
     assert_eq!(frames.len(), 1);
-    let Err(ReadError::Decode(error)) = end else { panic!("{end:?}") };
+    let Err(StreamError::Decode(error)) = end else { panic!("{end:?}") };
     assert_eq!(error.kind, ErrorKind::BulkTooLong { limit: 3 });
 }
 
@@ -191,6 +191,6 @@ fn a_reader_that_claims_more_than_it_was_given_room_for_does_no_harm() {
     let mut reader = ReplyReader::with_limits(Liar, limits);
     let error = reader.read().unwrap_err();
     assert!(
-        matches!(error, ReadError::Decode(e) if e.kind == ErrorKind::FrameTooLong { limit: 100_000 })
+        matches!(error, StreamError::Decode(e) if e.kind == ErrorKind::FrameTooLong { limit: 100_000 })
     );
 }

@@ -3,7 +3,7 @@
 #![cfg(feature = "std")]
 
 use bytes::BytesMut;
-use zresp::io::{CommandReader, ReadError, ReplyReader};
+use zresp::io::{CommandReader, ReplyReader, StreamError};
 use zresp::{Command, CommandDecoder, Decoder, Error, ErrorKind, Framer, Limits};
 
 const REPLIES: [&[u8]; 10] = [
@@ -222,7 +222,7 @@ fn a_reader_that_is_reset_looks_at_the_same_bytes_again() {
     let mut reader = ReplyReader::new(&b"+OK\r\n*1\r\nx\r\n+OK\r\n"[..]);
     assert!(reader.read().unwrap().is_some());
     for _ in 0..3 {
-        let Err(ReadError::Decode(error)) = reader.read() else { panic!("it is broken") };
+        let Err(StreamError::Decode(error)) = reader.read() else { panic!("it is broken") };
         assert_eq!(error.offset, 4);
         assert_eq!((reader.position(), reader.buffered()), (5, &b"*1\r\nx\r\n+OK\r\n"[..]));
         reader.decoder_mut().reset();
@@ -269,7 +269,8 @@ fn frames_are_not_taken_off_a_buffer_that_changed() {
 #[test]
 fn a_codec_notices_a_buffer_that_shrank_and_goes_on_after_a_reset() {
     use tokio_util::codec::Decoder as _;
-    use zresp::codec::{CodecError, CommandCodec, ReplyCodec};
+    use zresp::codec::{CommandCodec, ReplyCodec};
+    use zresp::io::StreamError;
 
     for frame in REPLIES {
         for cut in 1..frame.len() {
@@ -277,7 +278,7 @@ fn a_codec_notices_a_buffer_that_shrank_and_goes_on_after_a_reset() {
             let mut buffer = BytesMut::from(&frame[..cut]);
             assert!(codec.decode(&mut buffer).unwrap().is_none());
             buffer.truncate(cut - 1);
-            let Err(CodecError::Decode(error)) = codec.decode(&mut buffer) else { panic!() };
+            let Err(StreamError::Decode(error)) = codec.decode(&mut buffer) else { panic!() };
             assert_eq!(error.kind, ErrorKind::BufferChanged);
             codec.decoder_mut().reset();
             buffer.extend_from_slice(&frame[cut - 1..]);
@@ -288,6 +289,6 @@ fn a_codec_notices_a_buffer_that_shrank_and_goes_on_after_a_reset() {
     let mut buffer = BytesMut::from(&b"*2\r\n$3\r\nGE"[..]);
     assert!(codec.decode(&mut buffer).unwrap().is_none());
     let mut other = BytesMut::from(&b"PING\r\n"[..]);
-    let Err(CodecError::Decode(error)) = codec.decode(&mut other) else { panic!() };
+    let Err(StreamError::Decode(error)) = codec.decode(&mut other) else { panic!() };
     assert_eq!((error.kind, &other[..]), (ErrorKind::BufferChanged, &b"PING\r\n"[..]));
 }

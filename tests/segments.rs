@@ -9,7 +9,9 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use zresp::encode::Segments;
 use zresp::tree::{Annotated, Entries};
-use zresp::{Arguments, Decoder, Encode, EncodeError, Frame, Protocol, Reply};
+use zresp::{
+    Arguments, CommandDecoder, Decoder, Encode, EncodeCommand, EncodeError, Frame, Protocol, Reply,
+};
 use zresp_testing::generate::Input;
 
 const PROTOCOLS: [Protocol; 2] = [Protocol::Resp2, Protocol::Resp3];
@@ -183,13 +185,16 @@ proptest! {
     ) {
         let arguments: Vec<_> = sizes.iter().map(|size| vec![b'x'; *size]).collect();
         let arguments: Vec<_> = arguments.iter().map(Vec::as_slice).collect();
-        let segments = Segments::of_command(&arguments).expect("a name");
-        let expected = Arguments(&arguments).to_wire(Protocol::Resp3).expect("a name");
+        let segments = Segments::of_arguments(&arguments).expect("a name");
+        let expected = Arguments(&arguments).to_wire().expect("a name");
         assert_is(&segments, &expected, &format!("a command of {sizes:?}"));
         let large = arguments.iter().filter(|argument| argument.len() >= LARGE);
         for argument in large {
             prop_assert!(segments.slices().any(|slice| std::ptr::eq(slice, *argument)), "{:?}", sizes);
         }
+        let copied = Segments::of_command(&Arguments(&arguments)).expect("a name");
+        assert_is(&copied, &expected, &format!("a copied command of {sizes:?}"));
+        prop_assert!(copied.slices().count() == 1, "{:?}", sizes);
         for slice in segments.slices().filter(|slice| slice.len() < LARGE) {
             let copied = arguments.iter().all(|argument| argument.as_ptr() != slice.as_ptr());
             prop_assert!(copied, "{:?}", sizes);
@@ -242,8 +247,21 @@ fn a_frame_is_one_part_for_resp3_and_large_runs_of_it_for_resp2() {
 }
 
 #[test]
+fn a_frame_of_a_command_is_one_part() {
+    for (size, is_shared) in [(3, false), (LARGE, true)] {
+        let wire = [b"*2\r\n$4\r\nECHO\r\n".as_slice(), &bulk(size)].concat();
+        let mut buffer = BytesMut::from(&wire[..]);
+        let frame = CommandDecoder::new().decode_frame(&mut buffer).expect("valid").expect("whole");
+        let segments = Segments::of_command(&frame).expect("a name");
+        assert_is(&segments, &wire, &format!("a command of {size} bytes"));
+        let slice = segments.slices().next().expect("one part");
+        assert_eq!(std::ptr::eq(slice, &raw const frame.wire()[..]), is_shared, "{size} bytes");
+    }
+}
+
+#[test]
 fn what_has_no_form_has_no_parts() {
-    assert_eq!(Segments::of_command(&[]).err(), Some(EncodeError::NoArguments));
+    assert_eq!(Segments::of_arguments(&[]).err(), Some(EncodeError::NoArguments));
     for protocol in PROTOCOLS {
         let segments = Segments::of(&Reply::simple("a\n"), protocol);
         assert!(matches!(segments.err(), Some(EncodeError::LineBreak { offset: 1, .. })));

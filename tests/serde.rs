@@ -285,7 +285,7 @@ fn arguments_are_flat_and_leave_out_what_is_nothing() {
         count: u8,
         on: bool,
     }
-    let arguments = |value: &dyn Fn(&mut CommandBuf) -> Result<(), ser::Error>| {
+    let arguments = |value: &dyn Fn(&mut CommandBuf) -> Result<(), ser::SerializeError>| {
         let mut command = CommandBuf::new("X");
         value(&mut command).map(|()| command)
     };

@@ -10,8 +10,8 @@ use zresp::encode::{CommandPatch, ReplyPatch};
 use zresp::replication::{Event, SyncDecoder};
 use zresp::tree::StreamedString;
 use zresp::{
-    Command, CommandBuf, CommandDecoder, Decoder, Encode, EncodeError, ErrorReply, Framer, Kind,
-    Limits, Protocol, Reply, ReplyRef, ReplyWriter, replies, requests,
+    Command, CommandBuf, CommandDecoder, Decoder, EncodeCommand, EncodeError, ErrorReply, Framer,
+    Kind, Limits, Protocol, Reply, ReplyRef, ReplyWriter, replies, requests,
 };
 
 fn shown(value: &impl Debug) -> String {
@@ -112,8 +112,7 @@ fn trees_show_the_beginnings_of_what_they_hold() {
 #[test]
 fn however_long_something_is_little_of_it_is_shown() {
     let long = "x".repeat(1_000_000);
-    let wire =
-        CommandBuf::new("SET").arg(&long).arg(&long).to_wire(Protocol::Resp2).expect("a form");
+    let wire = CommandBuf::new("SET").arg(&long).arg(&long).to_wire().expect("a form");
     let request = requests(&wire).next().expect("a request").expect("a command");
     let line = format!("GET {}\r\n", &long[..60_000]);
     let inline = requests(line.as_bytes()).next().expect("a request").expect("a command");
@@ -170,13 +169,13 @@ fn what_cannot_be_written_is_told() {
         (EncodeError::NoRoom { needed: 5, room: 4 }, "5 bytes to write, room for 4"),
         (
             EncodeError::TooManyValues { kind: array, announced: 2 },
-            "a value too many for an array that was announced with 2",
+            "too many values for an array announced with 2",
         ),
-        (EncodeError::TooFewValues { kind: array, missing: 1 }, "1 too few values in an array"),
+        (EncodeError::TooFewValues { kind: array, missing: 1 }, "values missing in an array: 1"),
         (EncodeError::KeyWithoutValue, "key without a value"),
-        (EncodeError::NothingToClose, "nothing open to be closed"),
+        (EncodeError::NothingToClose, "nothing open to close"),
         (EncodeError::Unfinished, "reply ends before all of it is written"),
-        (EncodeError::NoSuchPart { index: 3, len: 2 }, "no part of index 3 among 2"),
+        (EncodeError::NoSuchPart { index: 3, len: 2 }, "index 3 out of range: there are 2 parts"),
     ] {
         assert!(error.to_string().starts_with(message), "{error}");
         assert!(error.source().is_none());
@@ -209,7 +208,7 @@ fn keys_are_shown_and_their_errors_told() {
 #[test]
 fn errors_of_readers_are_those_of_what_they_read() {
     use std::io;
-    use zresp::io::{ReadError, ReplyReader};
+    use zresp::io::{ReplyReader, StreamError};
 
     let mut reader = ReplyReader::new(b"+a\r\nx".as_slice());
     assert!(reader.read().expect("a reply").is_some());
@@ -218,7 +217,7 @@ fn errors_of_readers_are_those_of_what_they_read() {
     assert_eq!(error.to_string(), "expected a type byte, found `x` at offset 0");
     assert!(error.source().is_none());
     assert_eq!(io::Error::from(error).kind(), io::ErrorKind::InvalidData);
-    let error = ReadError::Io(io::Error::other("gone"));
+    let error = StreamError::Io(io::Error::other("gone"));
     assert_eq!(error.to_string(), "gone");
     assert_eq!(io::Error::from(error).to_string(), "gone");
     let error = io::Error::from(EncodeError::NoArguments);
@@ -229,15 +228,15 @@ fn errors_of_readers_are_those_of_what_they_read() {
 #[test]
 fn errors_of_codecs_are_those_of_what_they_read_and_write() {
     use std::io;
-    use zresp::codec::CodecError;
+    use zresp::io::StreamError;
 
     for (error, message) in [
-        (CodecError::from(io::Error::other("gone")), "gone"),
+        (StreamError::from(io::Error::other("gone")), "gone"),
         (
-            CodecError::from(zresp::decode(b"x").unwrap_err()),
+            StreamError::from(zresp::decode(b"x").unwrap_err()),
             "expected a type byte, found `x` at offset 0",
         ),
-        (CodecError::from(EncodeError::NoArguments), "command without a name"),
+        (StreamError::from(EncodeError::NoArguments), "command without a name"),
     ] {
         assert_eq!(error.to_string(), message);
         assert!(error.source().is_none());

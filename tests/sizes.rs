@@ -7,7 +7,7 @@ use zresp::command::{ArgIndex, Args, InlineArgs, InlineCommand, PartialCommand};
 use zresp::convert::Place;
 use zresp::encode::{CommandPatch, ReplyPatch, Segments};
 use zresp::frames::{Frames, Replies, Requests};
-use zresp::io::{CommandReader, ReadError, ReplyReader};
+use zresp::io::{CommandReader, ReplyReader, StreamError};
 use zresp::replication::{self, Event, SyncDecoder};
 use zresp::tree::{Annotated, Entries, Items, StreamedString, TreeTokens};
 use zresp::view::{
@@ -90,7 +90,7 @@ fn types_are_what_threads_and_copies_need() {
     shared::<ReplyWriter<'_>>();
     shared::<ReplyReader<&[u8]>>();
     shared::<CommandReader<&[u8]>>();
-    shared::<ReadError>();
+    shared::<StreamError>();
 }
 
 #[cfg(all(feature = "codec", feature = "cluster", feature = "commands", feature = "serde"))]
@@ -103,8 +103,8 @@ fn types_of_features_are_what_threads_and_copies_need() {
     fn cloned<T: Clone + Send + Sync>() {}
     cloned::<codec::ReplyCodec>();
     cloned::<codec::CommandCodec>();
-    shared::<codec::CodecError>();
-    shared::<ser::Error>();
+    shared::<zresp::io::StreamError>();
+    shared::<ser::SerializeError>();
     copy::<cluster::Redirect<'_>>();
     copy::<commands::Key<'_>>();
     copy::<commands::KeysError>();
@@ -136,6 +136,6 @@ fn errors_are_errors() {
     fn error<T: core::error::Error + 'static>() {}
     error::<Error>();
     error::<ConversionError>();
-    error::<ReadError>();
+    error::<StreamError>();
     error::<EncodeError>();
 }

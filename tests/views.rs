@@ -185,7 +185,7 @@ fn a_streamed_string_is_its_chunks_or_one_string() {
         assert_eq!(seen.to_bytes(), chunks.concat());
         assert_eq!(matches!(seen.to_bytes(), Cow::Borrowed(_)), borrowed);
         assert_eq!(reply.as_bytes().is_ok(), borrowed);
-        assert_eq!(String::try_from(reply).unwrap().into_bytes(), chunks.concat());
+        assert_eq!(reply.to::<String>().unwrap().into_bytes(), chunks.concat());
     }
 }
 
@@ -220,29 +220,29 @@ fn tokens_are_the_whole_frame_in_order() {
 #[test]
 fn conversions_accept_what_servers_send_in_either_protocol() {
     let of = |frame: &'static [u8]| decode(frame).reply();
-    assert_eq!(i64::try_from(of(b":-5\r\n")), Ok(-5));
-    assert_eq!(i64::try_from(of(b"$2\r\n-5\r\n")), Ok(-5));
-    assert_eq!(u8::try_from(of(b":255\r\n")), Ok(255));
-    assert_eq!(u64::try_from(of(b"+18\r\n")), Ok(18));
-    assert_eq!(u64::try_from(of(b"(18446744073709551615\r\n")), Ok(u64::MAX));
-    assert_eq!(i64::try_from(of(b"=6\r\ntxt:12\r\n")), Ok(12));
-    assert_eq!(f64::try_from(of(b"$?\r\n;3\r\n1.5\r\n;0\r\n")), Ok(1.5));
-    assert_eq!(Pairs::try_from(of(b"*4\r\n+a\r\n:1\r\n+b\r\n:2\r\n")).map(Iterator::count), Ok(2));
+    assert_eq!(of(b":-5\r\n").to::<i64>(), Ok(-5));
+    assert_eq!(of(b"$2\r\n-5\r\n").to::<i64>(), Ok(-5));
+    assert_eq!(of(b":255\r\n").to::<u8>(), Ok(255));
+    assert_eq!(of(b"+18\r\n").to::<u64>(), Ok(18));
+    assert_eq!(of(b"(18446744073709551615\r\n").to::<u64>(), Ok(u64::MAX));
+    assert_eq!(of(b"=6\r\ntxt:12\r\n").to::<i64>(), Ok(12));
+    assert_eq!(of(b"$?\r\n;3\r\n1.5\r\n;0\r\n").to::<f64>(), Ok(1.5));
+    assert_eq!(of(b"*4\r\n+a\r\n:1\r\n+b\r\n:2\r\n").to::<Pairs>().map(Iterator::count), Ok(2));
     assert_eq!(of(b"$-1\r\n").non_null(), None);
     assert_eq!(of(b":1\r\n").non_null(), Some(ReplyRef::Integer(1)));
     assert_eq!(of(b"-ERR x\r\n").into_result(), Err(b"ERR x".as_slice()));
     assert_eq!(of(b":1\r\n").into_result(), Ok(ReplyRef::Integer(1)));
-    assert_eq!(f64::try_from(of(b",1.5\r\n")), Ok(1.5));
-    assert_eq!(f64::try_from(of(b"$3\r\n1.5\r\n")), Ok(1.5));
-    assert_eq!(f64::try_from(of(b":3\r\n")), Ok(3.0));
-    assert_eq!(bool::try_from(of(b"#t\r\n")), Ok(true));
-    assert_eq!(bool::try_from(of(b":0\r\n")), Ok(false));
-    assert_eq!(<&str>::try_from(of(b"=6\r\ntxt:hi\r\n")), Ok("hi"));
-    assert_eq!(<&[u8]>::try_from(of(b"$1\r\n\xff\r\n")), Ok(b"\xff".as_slice()));
-    assert_eq!(String::try_from(of(b"+hi\r\n")).as_deref(), Ok("hi"));
-    assert_eq!(Vec::<u8>::try_from(of(b"(12\r\n")).as_deref(), Ok(b"12".as_slice()));
-    assert_eq!(Elements::try_from(of(b"~1\r\n_\r\n")).map(Iterator::count), Ok(1));
-    assert_eq!(Pairs::try_from(of(b"%1\r\n_\r\n_\r\n")).map(Iterator::count), Ok(1));
+    assert_eq!(of(b",1.5\r\n").to::<f64>(), Ok(1.5));
+    assert_eq!(of(b"$3\r\n1.5\r\n").to::<f64>(), Ok(1.5));
+    assert_eq!(of(b":3\r\n").to::<f64>(), Ok(3.0));
+    assert_eq!(of(b"#t\r\n").to::<bool>(), Ok(true));
+    assert_eq!(of(b":0\r\n").to::<bool>(), Ok(false));
+    assert_eq!(of(b"=6\r\ntxt:hi\r\n").to::<&str>(), Ok("hi"));
+    assert_eq!(of(b"$1\r\n\xff\r\n").to::<&[u8]>(), Ok(b"\xff".as_slice()));
+    assert_eq!(of(b"+hi\r\n").to::<String>().as_deref(), Ok("hi"));
+    assert_eq!(of(b"(12\r\n").to::<Vec<u8>>().as_deref(), Ok(b"12".as_slice()));
+    assert_eq!(of(b"~1\r\n_\r\n").to::<Elements>().map(Iterator::count), Ok(1));
+    assert_eq!(of(b"%1\r\n_\r\n_\r\n").to::<Pairs>().map(Iterator::count), Ok(1));
     assert_eq!(of(b"-ERR x\r\n").as_error(), Some(b"ERR x".as_slice()));
     assert_eq!(of(b"!5\r\nERR x\r\n").as_error(), Some(b"ERR x".as_slice()));
     assert_eq!(of(b"+OK\r\n").as_error(), None);
@@ -265,7 +265,7 @@ fn a_conversion_that_fails_names_what_was_expected_and_what_came() {
             "expected an integer, found a bulk string that is not one",
         ),
         (
-            u8::try_from(of(b":256\r\n")).unwrap_err(),
+            of(b":256\r\n").to::<u8>().unwrap_err(),
             "expected an integer from 0 to 255, found an integer that does not fit",
         ),
         (

@@ -6,7 +6,7 @@
 use std::hint::black_box;
 
 use bytes::{Buf, Bytes, BytesMut};
-use zresp::{Arguments, CommandBuf, Decoder, Encode, Frame, Protocol, Reply};
+use zresp::{Arguments, CommandBuf, Decoder, Encode, EncodeCommand, Frame, Protocol, Reply};
 
 /// Has the bytes arrive in a read buffer that is empty, and decodes them there.
 pub fn decode(buffer: &mut BytesMut, bytes: &[u8]) -> usize {
@@ -94,13 +94,13 @@ pub fn downgrade_trees(bytes: &Bytes, out: &mut Vec<u8>) -> usize {
 /// Writes a command in place of what is in the buffer.
 pub fn arguments(key: &[u8], value: &[u8], out: &mut Vec<u8>) {
     out.clear();
-    let is_written = Arguments(&[b"SET", key, value]).encode(Protocol::Resp2, out);
+    let is_written = Arguments(&[b"SET", key, value]).encode(out);
     black_box((is_written.is_ok(), &*out));
 }
 
 /// Builds a command, and writes it in place of what is in the buffer.
 pub fn command_buf(key: &[u8], value: &[u8], out: &mut Vec<u8>) {
     out.clear();
-    let is_written = CommandBuf::new("SET").arg(key).arg(value).encode(Protocol::Resp2, out);
+    let is_written = CommandBuf::new("SET").arg(key).arg(value).encode(out);
     black_box((is_written.is_ok(), &*out));
 }

@@ -1,4 +1,4 @@
-//! The arguments of a command, one after the other.
+//! The arguments of a command: [`Args`] in order, [`ArgIndex`] by number.
 
 use core::fmt;
 use core::iter::FusedIterator;
@@ -9,7 +9,7 @@ use smallvec::SmallVec;
 use crate::escape;
 use crate::lex::word;
 
-/// The arguments of a command that are still to be read, in order: an iterator over `&[u8]`.
+/// The remaining arguments of a command, in order: an iterator over `&[u8]`.
 #[derive(Clone)]
 pub struct Args<'a> {
     rest: &'a [u8],
@@ -21,20 +21,21 @@ impl<'a> Args<'a> {
         Self { rest, left }
     }
 
-    /// The bytes of the arguments that are left.
+    /// Returns the wire bytes of the remaining arguments.
     pub(crate) const fn rest(&self) -> &'a [u8] {
         self.rest
     }
 }
 
-/// Splits off an argument, and says what is behind it; `None` if it is cut.
+/// Splits off an argument; `None` if it is cut.
+// Inlined into the loops of callers: to return the slices through memory would cost more than the work.
 #[inline(always)]
 fn split(rest: &[u8]) -> Option<(&[u8], &[u8])> {
-    let (_, payload, behind) = word::bulk(word::first(rest)?, rest)?;
-    Some((payload, behind))
+    let (_, payload, after) = word::bulk(word::first(rest)?, rest)?;
+    Some((payload, after))
 }
 
-/// All arguments of a command, as a slice: see [`CommandRef::index`](super::CommandRef::index).
+/// All arguments of a command as a slice, by [`CommandRef::index`](super::CommandRef::index).
 #[derive(Clone, PartialEq, Eq)]
 pub struct ArgIndex<'a>(SmallVec<[&'a [u8]; 8]>);
 
@@ -61,6 +62,7 @@ impl fmt::Debug for ArgIndex<'_> {
 impl<'a> Iterator for Args<'a> {
     type Item = &'a [u8];
 
+    // As for `split`.
     #[inline(always)]
     fn next(&mut self) -> Option<&'a [u8]> {
         if self.left == 0 {
@@ -73,14 +75,13 @@ impl<'a> Iterator for Args<'a> {
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {
-        // The shortest argument has six bytes; the last ones may not have arrived.
+        // The shortest argument takes six bytes. The last ones may not have arrived.
         (0, Some((self.left as usize).min(self.rest.len() / 6)))
     }
 }
 
 impl FusedIterator for Args<'_> {}
 
-/// The arguments that are left, bounded in number and length.
 impl fmt::Debug for Args<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         escape::list("Args", self.clone(), f)

@@ -1,4 +1,4 @@
-//! Inline commands: lines of text, split as Redis splits them.
+//! Inline commands: lines of text, split into arguments as Redis splits them.
 
 #![deny(clippy::arithmetic_side_effects)]
 
@@ -9,11 +9,11 @@ use core::iter::FusedIterator;
 use crate::escape;
 use crate::lex::inline::{ends_token, from_hex, is_space, unescape};
 
-/// A command as a line of text, which has been validated.
+/// A validated command in the form of a line of text.
 ///
-/// White space separates the arguments. In double quotes `\n`, `\r`, `\t`, `\b`, `\a` and `\x` with two
-/// hexadecimal digits stand for a byte, and a backslash takes any other character as it is; in single
-/// quotes `\'` does.
+/// White space separates the arguments, which may be quoted. In double quotes, `\n`, `\r`, `\t`, `\b`, `\a` and
+/// `\x` with two hexadecimal digits stand for one byte, and a backslash before any other character stands for
+/// that character. In single quotes, only `\'` is an escape.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct InlineCommand<'a> {
     wire: &'a [u8],
@@ -24,13 +24,15 @@ impl<'a> InlineCommand<'a> {
         Self { wire }
     }
 
-    /// Returns the line with its line end.
+    /// Returns the bytes of the line, its line end included.
     #[must_use]
     pub const fn wire(&self) -> &'a [u8] {
         self.wire
     }
 
-    /// Returns an iterator over the arguments, the name first. Those without escapes are borrowed.
+    /// Returns an iterator over the arguments. The name comes first.
+    ///
+    /// An argument is borrowed if it has no escapes, and is either quoted as a whole or not at all.
     #[must_use]
     pub fn args(&self) -> InlineArgs<'a> {
         InlineArgs { rest: self.wire.strip_suffix(b"\n").unwrap_or(self.wire) }
@@ -42,7 +44,7 @@ impl<'a> InlineCommand<'a> {
         self.args().next().unwrap_or_default()
     }
 
-    /// Returns whether this is the name of the command, in any letter case.
+    /// Returns whether `name` is the name of the command, in any letter case.
     #[must_use]
     pub fn is(&self, name: &str) -> bool {
         self.name().eq_ignore_ascii_case(name.as_bytes())
@@ -55,7 +57,7 @@ impl fmt::Debug for InlineCommand<'_> {
     }
 }
 
-/// The arguments of an inline command that are still to be read, in order.
+/// The remaining arguments of an inline command, in order: an iterator over `Cow<[u8]>`.
 #[derive(Clone)]
 pub struct InlineArgs<'a> {
     rest: &'a [u8],
@@ -81,7 +83,7 @@ impl<'a> Iterator for InlineArgs<'a> {
 }
 
 impl<'a> InlineArgs<'a> {
-    /// Takes the quoted end of a token that begins with `text`.
+    /// Takes the rest of a token, which begins with `text` and goes on with a quote.
     fn quoted(&mut self, text: &'a [u8]) -> Cow<'a, [u8]> {
         let Some((&quote, quoted)) = self.rest.split_first() else { return Cow::Borrowed(text) };
         let is_special = |byte: &u8| *byte == quote || *byte == b'\\';
@@ -96,22 +98,22 @@ impl<'a> InlineArgs<'a> {
         let mut rest = quoted;
         loop {
             let byte = match (quote, rest) {
-                (b'"', [b'\\', b'x', high, low, behind @ ..])
+                (b'"', [b'\\', b'x', high, low, after @ ..])
                     if high.is_ascii_hexdigit() && low.is_ascii_hexdigit() =>
                 {
-                    rest = behind;
+                    rest = after;
                     from_hex(*high, *low)
                 }
-                (b'"', [b'\\', letter, behind @ ..]) => {
-                    rest = behind;
+                (b'"', [b'\\', letter, after @ ..]) => {
+                    rest = after;
                     unescape(*letter)
                 }
-                (b'\'', [b'\\', b'\'', behind @ ..]) => {
-                    rest = behind;
+                (b'\'', [b'\\', b'\'', after @ ..]) => {
+                    rest = after;
                     b'\''
                 }
-                (_, [byte, behind @ ..]) => {
-                    rest = behind;
+                (_, [byte, after @ ..]) => {
+                    rest = after;
                     if *byte == quote {
                         break;
                     }

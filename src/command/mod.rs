@@ -1,4 +1,9 @@
-//! Views of commands: their name, their arguments, their bytes.
+//! Views of commands and requests.
+//!
+//! A [`Command`] is either a [`CommandRef`], an array whose arguments are slices of the buffer, or an
+//! [`InlineCommand`], a line whose arguments are copied only to resolve their escapes. [`Args`] and [`InlineArgs`]
+//! iterate over the arguments; [`ArgIndex`] has all of them for access by number. A [`PartialCommand`] has those
+//! that have arrived so far.
 
 mod args;
 mod inline;
@@ -16,7 +21,7 @@ pub use args::{ArgIndex, Args};
 pub use inline::{InlineArgs, InlineCommand};
 pub use partial::PartialCommand;
 
-/// A request: a command, and the bytes that it took.
+/// A request: a command and the bytes it came in.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Request<'a> {
     command: Command<'a>,
@@ -31,15 +36,16 @@ impl<'a> Request<'a> {
         self.command
     }
 
-    /// Returns the bytes of the command and of what was skipped before it, empty lines and empty
-    /// arrays: move on by its length. The bytes to forward are those of the command.
+    /// Returns the bytes of the command, and of the empty lines and empty arrays that were skipped before it.
+    ///
+    /// Move on by their length. To forward a request, use the bytes of the command.
     #[must_use]
     #[inline(always)]
     pub const fn wire(&self) -> &'a [u8] {
         self.wire
     }
 
-    /// Views the validated request that `buf` begins with; `None` if the bytes have changed since.
+    /// Returns a view of the validated request that `buf` begins with; `None` if the bytes have changed since.
     pub(crate) fn read(buf: &'a [u8], Bounds { len, value_at }: Bounds) -> Option<Self> {
         let wire = buf.get(..len)?;
         let command = match wire.get(value_at..)? {
@@ -49,14 +55,14 @@ impl<'a> Request<'a> {
         Some(Self { command, wire })
     }
 
-    /// A command of `len` arguments that is an array with a header of `header` bytes.
+    /// Returns a request that is an array of `len` arguments, after a header of `header` bytes.
     #[inline(always)]
     pub(crate) fn array(wire: &'a [u8], header: usize, len: u32) -> Self {
         Self { command: Command::Array(CommandRef::new(wire, header, len)), wire }
     }
 
-    /// The same request, put together again from its parts, so that the compiler keeps what the fast
-    /// path of a decoder has made in registers.
+    /// Returns the same request, put together again from its parts, so that the compiler keeps the result of a
+    /// decoder's fast path in registers.
     #[inline(always)]
     pub(crate) const fn rebuilt(self) -> Self {
         let Self { command, wire } = self;
@@ -89,7 +95,7 @@ impl<'a> Command<'a> {
         }
     }
 
-    /// Returns whether this is the name of the command, in any letter case.
+    /// Returns whether `name` is the name of the command, in any letter case.
     #[must_use]
     pub fn is(&self, name: &str) -> bool {
         match self {
@@ -108,11 +114,10 @@ impl<'a> Command<'a> {
     }
 }
 
-/// A command as an array of bulk strings, which has been validated: the name and the arguments.
+/// A validated command in the form of an array of bulk strings: the name and the arguments.
 ///
-/// The name is argument 0, as in Redis's own tables. It is a view of a few words: an argument is found
-/// by stepping over those in front of it, which takes a nanosecond or two each. To get at many arguments
-/// in any order, make an [`index`](Self::index).
+/// The name is argument 0, as in Redis's own tables. To find an argument, the ones before it are stepped over,
+/// at one or two nanoseconds each. If you need many arguments in any order, make an [`index`](Self::index).
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct CommandRef<'a> {
     wire: &'a [u8],
@@ -121,14 +126,15 @@ pub struct CommandRef<'a> {
 }
 
 impl<'a> CommandRef<'a> {
-    /// Views a whole, validated command that has this header.
+    /// Returns a view of a whole, validated command. `header` is the size of its header.
+    // The last step of the decoder's fast path: inlined, it builds the view where the caller wants it.
     #[inline(always)]
     #[allow(clippy::cast_possible_truncation, reason = "the size of a header")]
     pub(crate) const fn new(wire: &'a [u8], header: usize, len: u32) -> Self {
         Self { wire, header: header as u32, len }
     }
 
-    /// Views a whole, validated command.
+    /// Returns a view of a whole, validated command.
     pub(crate) fn read(wire: &'a [u8]) -> Self {
         let short = word::first(wire).and_then(word::number);
         let (len, header) = short.unwrap_or_else(|| {
@@ -139,19 +145,20 @@ impl<'a> CommandRef<'a> {
         Self::new(wire, header, len)
     }
 
-    /// The argument that has this wire form.
+    /// Returns the payload of an argument in its wire form.
     pub(crate) fn argument(wire: &[u8]) -> &[u8] {
         Args::new(wire, 1).next().unwrap_or_default()
     }
 
     /// Returns the name of the command, as it was sent.
     #[must_use]
+    // A dispatcher calls it for each request: see `args::split`.
     #[inline(always)]
     pub fn name(&self) -> &'a [u8] {
         self.args().next().unwrap_or_default()
     }
 
-    /// Returns whether this is the name of the command, in any letter case.
+    /// Returns whether `name` is the name of the command, in any letter case.
     ///
     /// ```
     /// let request = zresp::requests(b"*1\r\n$4\r\nPing\r\n").next().expect("a request")?;
@@ -163,11 +170,11 @@ impl<'a> CommandRef<'a> {
     #[inline]
     pub fn is(&self, name: &str) -> bool {
         let found = self.name();
-        // Most are sent as they are written in tables.
+        // Most clients send the name as tables write it: compare that way first, which is faster.
         found == name.as_bytes() || found.eq_ignore_ascii_case(name.as_bytes())
     }
 
-    /// Returns how many arguments there are, the name included: at least one.
+    /// Returns the number of arguments. The name is one of them, so it is at least 1.
     #[must_use]
     #[inline]
     #[allow(clippy::len_without_is_empty, reason = "a command is never empty")]
@@ -175,14 +182,14 @@ impl<'a> CommandRef<'a> {
         self.len as usize
     }
 
-    /// Returns an argument; 0 is the name.
+    /// Returns an argument, or `None` if there are fewer. Argument 0 is the name.
     #[must_use]
     #[inline]
     pub fn arg(&self, index: usize) -> Option<&'a [u8]> {
         self.args().nth(index)
     }
 
-    /// Returns where an argument lies in [`wire`](Self::wire).
+    /// Returns the range of an argument in [`wire`](Self::wire).
     #[must_use]
     #[inline]
     pub fn arg_span(&self, index: usize) -> Option<Range<usize>> {
@@ -192,7 +199,7 @@ impl<'a> CommandRef<'a> {
         Some(end - argument.len()..end)
     }
 
-    /// Returns all arguments for access in constant time. For up to eight, nothing is allocated.
+    /// Returns all arguments as a slice, for access in constant time. Up to eight take no allocation.
     ///
     /// ```
     /// let request = zresp::requests(b"*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$1\r\nv\r\n").next().expect("one")?;
@@ -209,7 +216,7 @@ impl<'a> CommandRef<'a> {
         ArgIndex::new(self.args())
     }
 
-    /// Returns an iterator over the arguments, the name first.
+    /// Returns an iterator over the arguments. The name comes first.
     #[must_use]
     #[inline]
     pub fn args(&self) -> Args<'a> {
@@ -225,14 +232,14 @@ impl<'a> CommandRef<'a> {
 }
 
 impl fmt::Debug for Request<'_> {
-    /// Writes the command, of which the wire bytes are another form.
+    /// Writes the command. The wire bytes would only repeat it.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Request").field("command", &self.command).finish_non_exhaustive()
     }
 }
 
-/// The arguments, as many and as much of each as is readable.
 impl fmt::Debug for CommandRef<'_> {
+    /// Writes the first arguments, and the first bytes of each.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         escape::list("CommandRef", self.args(), f)
     }

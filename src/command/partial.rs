@@ -1,8 +1,8 @@
-//! A command that is still arriving.
+//! Commands that are still arriving: [`PartialCommand`].
 
 use super::Args;
 
-/// The arguments of a command that have arrived whole, while others are still to come.
+/// The arguments of a command that have arrived whole, while others are still missing.
 #[derive(Debug, Clone)]
 pub struct PartialCommand<'a> {
     len: u32,
@@ -14,14 +14,14 @@ impl<'a> PartialCommand<'a> {
         Self { len, args }
     }
 
-    /// Returns how many arguments the command will have, the name included.
+    /// Returns the number of arguments that the command will have, the name included.
     #[must_use]
     #[allow(clippy::len_without_is_empty, reason = "a command is never empty")]
     pub const fn len(&self) -> usize {
         self.len as usize
     }
 
-    /// Returns an iterator over the arguments that have arrived, the name first.
+    /// Returns an iterator over the arguments that have arrived. The name comes first.
     #[must_use]
     pub fn args(&self) -> Args<'a> {
         self.args.clone()
@@ -33,7 +33,7 @@ impl<'a> PartialCommand<'a> {
         self.arg(0)
     }
 
-    /// Returns an argument, if it has arrived; 0 is the name.
+    /// Returns an argument, if it has arrived. Argument 0 is the name.
     #[must_use]
     pub fn arg(&self, index: usize) -> Option<&'a [u8]> {
         self.args().nth(index)

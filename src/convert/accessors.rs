@@ -1,10 +1,9 @@
-//! What a reply is, if it is what a caller expects.
+//! Methods that return what a reply holds, if it is of the expected kind.
 
 use alloc::borrow::Cow;
 
 use crate::kind::Kind;
 use crate::lex::{double, integer};
-
 use crate::view::{Elements, Pairs, ReplyRef};
 
 use super::ConversionError;
@@ -18,11 +17,13 @@ const ELEMENTS: &str = "an array, a set or a push";
 const PAIRS: &str = "a map";
 
 impl<'a> ReplyRef<'a> {
-    /// Returns the bytes of a string (simple, bulk, verbatim without its format, or streamed in a
-    /// single chunk) or of a big number.
+    /// Returns the bytes of a string or of a big number.
+    ///
+    /// A string is simple, bulk, verbatim (without its format), or streamed in a single chunk.
     ///
     /// # Errors
     /// Any other kind, and a streamed string of several chunks: see [`to_bytes`](Self::to_bytes).
+    #[doc(alias = "bulk string")]
     pub fn as_bytes(&self) -> Result<&'a [u8], ConversionError> {
         match *self {
             Self::Simple(bytes)
@@ -37,8 +38,7 @@ impl<'a> ReplyRef<'a> {
         }
     }
 
-    /// Returns the bytes of any string or of a big number, copied only if it is a streamed string
-    /// of several chunks.
+    /// Returns the bytes of any string or of a big number, copied only for a streamed string of several chunks.
     ///
     /// # Errors
     /// Any other kind.
@@ -49,31 +49,33 @@ impl<'a> ReplyRef<'a> {
         }
     }
 
-    /// Returns what [`as_bytes`](Self::as_bytes) does, as text.
+    /// Returns the bytes of [`as_bytes`](Self::as_bytes) as text.
     ///
     /// # Errors
-    /// As `as_bytes`, and bytes that are not UTF-8.
+    /// Those of `as_bytes`, and bytes that are not UTF-8.
     pub fn as_str(&self) -> Result<&'a str, ConversionError> {
         core::str::from_utf8(self.as_bytes()?)
             .map_err(|_| ConversionError::value(TEXT, self.kind()))
     }
 
-    /// Returns an integer: one by kind, or the decimal text of a string or of a big number, which is
-    /// how `GET` answers for a counter. A `+` and zeros in front are fine.
+    /// Returns an integer, or the number in the decimal text of a string or a big number: `GET` returns counters
+    /// as text.
+    ///
+    /// A leading `+` and leading zeros are accepted.
     ///
     /// # Errors
-    /// Any other kind, text that is something else, and numbers that do not fit.
+    /// Any other kind, text that is not an integer, and numbers that do not fit.
     pub fn as_i64(&self) -> Result<i64, ConversionError> {
         self.number(INTEGER, integer::parse, Some)
     }
 
-    /// Returns a double: one by kind, an integer, or the text of a string, which is how RESP2
-    /// writes doubles.
+    /// Returns a double, an integer as a double, or the number in the text of a string: RESP2 writes doubles as
+    /// strings.
     ///
     /// # Errors
-    /// Any other kind, and text that is something else.
+    /// Any other kind, and text that is not a number.
     pub fn as_f64(&self) -> Result<f64, ConversionError> {
-        #[allow(clippy::cast_precision_loss, reason = "scores come as integers, too")]
+        #[allow(clippy::cast_precision_loss, reason = "the nearest double is what is asked for")]
         let from_integer = |value| Some(value as f64);
         match self {
             Self::Double(value) => Ok(*value),
@@ -81,7 +83,7 @@ impl<'a> ReplyRef<'a> {
         }
     }
 
-    /// A number from an integer, or from text.
+    /// Returns a number from an integer or from text.
     pub(super) fn number<T>(
         &self,
         expected: &'static str,
@@ -95,8 +97,10 @@ impl<'a> ReplyRef<'a> {
         number.ok_or_else(|| ConversionError::value(expected, self.kind()))
     }
 
-    /// Returns a boolean: one by kind, the integers 0 and 1, which is how RESP2 writes them, or the
-    /// strings `0`, `1`, `false` and `true`, as they are stored in hashes.
+    /// Returns a boolean, or the one that an integer or a string stands for.
+    ///
+    /// RESP2 writes booleans as the integers 0 and 1. The strings `0`, `1`, `false` and `true` are common in
+    /// hashes.
     ///
     /// # Errors
     /// Any other kind, and other integers and strings.
@@ -127,10 +131,10 @@ impl<'a> ReplyRef<'a> {
         }
     }
 
-    /// Returns the pairs of a map, or of an array of an even length, which is how RESP2 writes maps.
+    /// Returns the pairs of a map, or of an array of even length: RESP2 writes maps as arrays.
     ///
     /// # Errors
-    /// Any other kind, and an array of an odd length.
+    /// Any other kind, and an array of odd length.
     pub fn as_pairs(&self) -> Result<Pairs<'a>, ConversionError> {
         match self {
             Self::Map(pairs) => Ok(*pairs),
@@ -142,21 +146,25 @@ impl<'a> ReplyRef<'a> {
         }
     }
 
-    /// Returns the code of an error reply, its first word: `ERR`, `WRONGTYPE`, `MOVED`.
+    /// Returns the code of an error reply, which is its first word: `ERR`, `WRONGTYPE`, `MOVED`.
+    ///
+    /// `None` for any other kind.
     ///
     /// ```
     /// let frame = zresp::decode(b"-WRONGTYPE no list\r\n")?.expect("a whole frame");
     /// assert_eq!(frame.reply().error_code(), Some(b"WRONGTYPE".as_slice()));
     /// # Ok::<(), zresp::Error>(())
     /// ```
+    #[doc(alias = "MOVED")]
     #[must_use]
     pub fn error_code(&self) -> Option<&'a [u8]> {
         let message = self.as_error()?;
         message.split(|byte| *byte == b' ').next()
     }
 
-    /// Returns the reply, or the message of an error reply as the error: before a conversion, which
-    /// would only tell that the reply is no integer, say.
+    /// Returns the reply, or the message of an error reply as the error.
+    ///
+    /// Use it before a conversion, to tell an error of the server from a reply of the wrong kind.
     ///
     /// ```
     /// let frame = zresp::decode(b"-WRONGTYPE no list\r\n")?.expect("a whole frame");
@@ -165,7 +173,7 @@ impl<'a> ReplyRef<'a> {
     /// ```
     ///
     /// # Errors
-    /// An error in a line or in bulk.
+    /// The message of an error line or a bulk error.
     pub const fn into_result(self) -> Result<Self, &'a [u8]> {
         match self.as_error() {
             Some(message) => Err(message),
@@ -173,22 +181,23 @@ impl<'a> ReplyRef<'a> {
         }
     }
 
-    /// Returns the reply; `None` if it is one of the three nulls.
+    /// Returns the reply, or `None` if it is one of the three nulls.
     ///
     /// ```
     /// let frame = zresp::decode(b"*2\r\n$1\r\n7\r\n$-1\r\n")?.expect("a whole frame");
     /// let values = frame.reply().as_elements().expect("an array");
-    /// let values: Result<Vec<Option<u32>>, _> =
-    ///     values.map(|value| value.non_null().map(u32::try_from).transpose()).collect();
-    /// assert_eq!(values, Ok(vec![Some(7), None]));
+    /// let present: Vec<_> = values.filter_map(|value| value.non_null()).collect();
+    /// assert_eq!(present, [zresp::ReplyRef::Bulk(b"7")]);
     /// # Ok::<(), zresp::Error>(())
     /// ```
+    #[doc(alias = "nil")]
+    #[doc(alias = "null")]
     #[must_use]
     pub const fn non_null(self) -> Option<Self> {
         if self.is_null() { None } else { Some(self) }
     }
 
-    /// Returns the message of an error, in a line or in bulk; `None` for any other kind.
+    /// Returns the message of an error line or a bulk error; `None` for any other kind.
     #[must_use]
     pub const fn as_error(&self) -> Option<&'a [u8]> {
         match self {

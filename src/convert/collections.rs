@@ -1,4 +1,4 @@
-//! From a reply to the collections of Rust, from the shapes of both protocols.
+//! Replies as collections, from the shapes of both protocols.
 
 use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use alloc::vec::Vec;
@@ -68,7 +68,7 @@ where
     }
 }
 
-/// Converts each pair of a map, of keys and values by turns, or of arrays of two.
+/// Converts each pair of a map, of an array of alternating keys and values, or of an array of pairs.
 fn for_each_pair<'a, K: FromReply<'a>, V: FromReply<'a>>(
     reply: ReplyRef<'a>,
     mut take: impl FnMut(K, V),
@@ -88,15 +88,16 @@ fn for_each_pair<'a, K: FromReply<'a>, V: FromReply<'a>>(
     Ok(())
 }
 
-/// The elements of an array or a set whose first one is an array of `len` elements: no key of a flat map
-/// is that.
+/// Returns the elements of an array or a set whose first element is an array of `len` elements.
+///
+/// An array of another form is flat. The two cannot be confused: the keys of a flat map are not arrays.
 fn as_tuples(reply: ReplyRef<'_>, len: usize) -> Option<Elements<'_>> {
     let (ReplyRef::Array(elements) | ReplyRef::Set(elements)) = reply else { return None };
     let ReplyRef::Array(first) = { elements }.next()? else { return None };
     (first.len() == Some(len)).then_some(elements)
 }
 
-/// Takes the elements of a tuple one by one; the first has the index `start`.
+/// Takes the elements of a tuple one by one. The first has the index `start`.
 macro_rules! take_tuple {
     ($elements:ident, $start:expr, $($type:ident)*) => {{
         let mut index = $start;
@@ -111,9 +112,10 @@ macro_rules! take_tuple {
         },)*))
     }};
 }
-/// Implements `FromReply` for tuples: of as many elements, and vectors of them also from flat arrays.
+
+/// Implements `FromReply` for tuples. Vectors of them also come from flat arrays.
 macro_rules! tuples {
-    ($($expected:literal, $len:literal: $($type:ident)*;)*) => {$(
+    ($($len:literal: $($type:ident)*;)*) => {$(
         impl<'a, $($type: FromReply<'a>),*> FromReply<'a> for ($($type,)*) {
             fn from_reply(reply: ReplyRef<'a>) -> Result<Self, ConversionError> {
                 let mut elements = reply.as_elements()?;
@@ -133,7 +135,8 @@ macro_rules! tuples {
                 };
                 let count = elements.total();
                 if count % $len != 0 {
-                    return Err(ConversionError::value($expected, reply.kind()));
+                    let expected = concat!("an array with a multiple of ", $len, " elements");
+                    return Err(ConversionError::value(expected, reply.kind()));
                 }
                 let tuple = |number| take_tuple!(elements, number * $len, $($type)*);
                 (0..count / $len).map(tuple).collect()
@@ -143,11 +146,11 @@ macro_rules! tuples {
 }
 
 tuples! {
-    "an array of 2 values by turns", 2: A B;
-    "an array of 3 values by turns", 3: A B C;
-    "an array of 4 values by turns", 4: A B C D;
-    "an array of 5 values by turns", 5: A B C D E;
-    "an array of 6 values by turns", 6: A B C D E F;
-    "an array of 7 values by turns", 7: A B C D E F G;
-    "an array of 8 values by turns", 8: A B C D E F G H;
+    2: A B;
+    3: A B C;
+    4: A B C D;
+    5: A B C D E;
+    6: A B C D E F;
+    7: A B C D E F G;
+    8: A B C D E F G H;
 }

@@ -1,4 +1,4 @@
-//! Why a reply is not what was asked for, and where in it.
+//! Why a reply is not what a caller expects, and where in it: [`ConversionError`].
 
 use alloc::boxed::Box;
 use alloc::format;
@@ -8,10 +8,9 @@ use core::fmt;
 
 use crate::escape;
 use crate::kind::Kind;
-
 use crate::view::ReplyRef;
 
-/// A reply is not what was asked for: what was expected, what came, and where.
+/// A reply is not what was expected: it tells what was expected, what came, and where in the reply.
 ///
 /// ```
 /// use std::collections::BTreeMap;
@@ -30,26 +29,26 @@ pub struct ConversionError {
     expected: &'static str,
     found: Kind,
     problem: Problem,
-    /// What most errors do without.
+    /// Boxed, as most errors have none: a `Result` stays small.
     details: Option<Box<Details>>,
 }
 
-/// Why a reply is not what was asked for.
+/// What is wrong with a reply.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Problem {
     /// It is of another kind.
     Kind,
-    /// It is of a kind that could be it, but not with this value.
+    /// It is of a kind that would do, but not with this value.
     Value,
-    /// It is an error, whose message is among the details.
+    /// It is an error reply. The details have its message.
     ErrorReply,
-    /// The text among the details says what is wrong.
+    /// The text of the details says what is wrong.
     Other,
 }
 
 #[derive(Clone, PartialEq, Eq, Default)]
 struct Details {
-    /// Where, from the inside out.
+    /// The way to the value, from the inside out.
     path: Vec<Place>,
     text: Box<[u8]>,
 }
@@ -58,19 +57,19 @@ struct Details {
 #[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Place {
-    /// An element by its index.
+    /// The element of this index.
     Element(usize),
     /// The key of the pair of this index.
     Key(usize),
-    /// The value of a key, of which the first 256 bytes are kept.
+    /// The value of this key. Only the first 256 bytes of the key are kept.
     Field(Box<[u8]>),
 }
 
-/// How much of a key is kept.
+/// How many bytes of a key are kept.
 const LONGEST_KEY: usize = 256;
 
 impl ConversionError {
-    /// A reply of a kind that does not serve; an error reply is told as such.
+    /// A reply of the wrong kind. If it is an error reply, the error has its message.
     #[cold]
     pub(crate) fn kind(expected: &'static str, reply: &ReplyRef<'_>) -> Self {
         let error = Self::kind_only(expected, reply.kind());
@@ -82,18 +81,18 @@ impl ConversionError {
         }
     }
 
-    /// A reply of a kind that does not serve, and is no error reply.
+    /// A reply of the wrong kind, which is not an error reply.
     pub(crate) const fn kind_only(expected: &'static str, found: Kind) -> Self {
         Self { expected, found, problem: Problem::Kind, details: None }
     }
 
-    /// A reply of a kind that could serve, but not with this value.
+    /// A reply of a kind that would do, but not with this value.
     #[cold]
     pub(crate) const fn value(expected: &'static str, found: Kind) -> Self {
         Self { expected, found, problem: Problem::Value, details: None }
     }
 
-    /// An array of so many elements in place of so many others.
+    /// An array of the wrong length.
     #[cold]
     pub(crate) fn count(expected: usize, found: usize, kind: Kind) -> Self {
         let text = format!("expected {expected} elements, found {found}");
@@ -101,7 +100,7 @@ impl ConversionError {
             .with_text(text.into_bytes().into())
     }
 
-    /// Returns an error of a type of one's own, with a text that says what was expected and what came.
+    /// Returns an error for your own type. The text should say what was expected and what came.
     #[must_use]
     pub fn custom(text: impl fmt::Display, found: &ReplyRef<'_>) -> Self {
         Self { problem: Problem::Other, ..Self::kind_only("a value", found.kind()) }
@@ -113,7 +112,7 @@ impl ConversionError {
         self
     }
 
-    /// Returns the same error as it is seen from one level further out, where the value is at this place.
+    /// Returns the same error, seen from the aggregate in which the value is at this place.
     #[cold]
     #[must_use]
     pub fn at(mut self, place: Place) -> Self {
@@ -121,7 +120,7 @@ impl ConversionError {
         self
     }
 
-    /// The same error, seen from the map in which it is the value of this key.
+    /// The same error, seen from the map in which the value has this key.
     pub(crate) fn at_field(self, key: &ReplyRef<'_>) -> Self {
         let key = match key {
             ReplyRef::Integer(value) => itoa::Buffer::new().format(*value).as_bytes().into(),
@@ -133,27 +132,26 @@ impl ConversionError {
         self.at(Place::Field(key))
     }
 
-    /// Returns what was asked for, as `an integer`; only `a value` for a [`custom`](Self::custom) error.
+    /// Returns what was expected, such as `an integer`. For a [`custom`](Self::custom) error it is only `a value`.
     #[must_use]
     pub const fn expected(&self) -> &'static str {
         self.expected
     }
 
-    /// Returns what the reply is.
+    /// Returns the kind of the reply that came.
     #[must_use]
     pub const fn found(&self) -> Kind {
         self.found
     }
 
-    /// Returns the message, if what came is an error reply.
+    /// Returns the message of an error reply, if one came.
     #[must_use]
     pub fn error_reply(&self) -> Option<&[u8]> {
         let details = self.details.as_ref().filter(|_| self.problem == Problem::ErrorReply)?;
         Some(&details.text)
     }
 
-    /// Returns the way to the value inside the reply, from the outside in; empty if it is the reply
-    /// itself.
+    /// Returns the way to the value inside the reply, from the outside in. It is empty for the reply itself.
     pub fn path(&self) -> impl Iterator<Item = &Place> {
         self.details.iter().flat_map(|details| details.path.iter().rev())
     }
@@ -189,8 +187,8 @@ impl fmt::Display for ConversionError {
 
 impl core::error::Error for ConversionError {}
 
-/// As the message.
 impl fmt::Debug for ConversionError {
+    /// Writes the message.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("ConversionError").field(&format_args!("{self}")).finish()
     }

@@ -1,10 +1,15 @@
-//! From replies to the types of Rust.
+//! Replies as Rust types.
+//!
+//! [`ReplyRef::to`](crate::ReplyRef::to) converts a reply to any type that is [`FromReply`]: numbers, strings,
+//! options, tuples, collections, and your own types. The `as_*` methods of [`ReplyRef`](crate::ReplyRef) return what
+//! a reply holds, if it is of the expected kind. A [`ConversionError`] tells what was expected, what came, and the
+//! way to it, as [`Place`]s. Types of serde are read by `zresp::de`.
 
 mod accessors;
 mod collections;
 mod error;
+mod owned;
 mod scalars;
-mod tree;
 
 pub use error::{ConversionError, Place};
 pub use scalars::{ErrorReply, FromReply};

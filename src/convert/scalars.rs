@@ -1,4 +1,4 @@
-//! From a reply to a value of Rust.
+//! Replies as numbers, strings and other scalars: [`FromReply`].
 
 use alloc::borrow::{Cow, ToOwned};
 use alloc::boxed::Box;
@@ -11,32 +11,35 @@ use bytes::Bytes;
 
 use crate::escape;
 use crate::lex::integer;
-use crate::tree::Reply;
-
 use crate::view::{Elements, Pairs, ReplyRef};
 
 use super::accessors::TEXT;
 use super::{ConversionError, Place};
 
-/// What a reply can be turned into.
+/// Types that a reply can be converted to, with [`ReplyRef::to`].
+///
+/// The shapes of both protocols are accepted:
 ///
 /// | type | replies |
 /// |---|---|
-/// | integers, `f32`, `f64` | an integer or a double, or their text |
-/// | `bool` | a boolean, 0 and 1, or their text |
+/// | integers | an integer, or its text |
+/// | `f32`, `f64` | a double, an integer, or their text |
+/// | `bool` | a boolean, 0 or 1, or their text |
 /// | `&str`, `&[u8]`, `String`, `Vec<u8>`, `Bytes` and the like | a string or a big number |
 /// | `Vec<T>`, `[T; N]`, sets | an array, a set or a push |
-/// | `HashMap`, `BTreeMap`, `Vec` of pairs | a map, an array of keys and values by turns, or one of pairs |
-/// | tuples | an array of as many elements |
+/// | `HashMap`, `BTreeMap`, `Vec` of pairs | a map, an array of alternating keys and values, or an array of pairs |
+/// | tuples of two to eight | an array of that length |
 /// | `Option<T>` | null as `None`, anything else as `T` |
 /// | `Result<T, ErrorReply>` | an error as `Err`, anything else as `T` |
 /// | `ReplyRef`, `Reply` | any |
-/// | `()` | any but an error |
+/// | `()` | any except an error |
 ///
-/// Of pairs with the same key, `HashMap` and `BTreeMap` keep the last one, and a `Vec` all, in their order.
-/// Anywhere else, an error reply is an error of the conversion that has its message.
+/// If a key comes twice, `HashMap` and `BTreeMap` keep its last value; a `Vec` keeps all pairs in order.
 ///
-/// A type of one's own is put together of these:
+/// Unless the type accepts it, an error reply fails the conversion:
+/// [`ConversionError::error_reply`] has its message.
+///
+/// Implement the trait for your own type by way of these:
 ///
 /// ```
 /// use zresp::{ConversionError, FromReply, ReplyRef};
@@ -75,27 +78,37 @@ use super::{ConversionError, Place};
 /// assert_eq!(frame.expect("a whole frame").reply().to::<Vec<(&str, f64)>>()?, scores);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
+#[diagnostic::on_unimplemented(
+    message = "a reply cannot be converted to `{Self}`",
+    note = "implement `FromReply` for your own type, by way of the types that have it",
+    note = "a type that implements `serde::Deserialize` is read by `zresp::de::from_reply`"
+)]
+#[doc(alias = "FromRedisValue")]
+#[doc(alias = "parse")]
 pub trait FromReply<'a>: Sized {
-    /// Returns the value that the reply is.
+    /// Returns the reply as a value of this type.
     ///
     /// # Errors
-    /// A reply that is something else: what was expected, what came, and where.
+    /// The reply is something else: the error tells what was expected, what came, and where.
     fn from_reply(reply: ReplyRef<'a>) -> Result<Self, ConversionError>;
 
-    /// Returns a vector of such values: of bytes, a string; of pairs, all that a map can be.
+    /// Returns the reply as a vector of such values.
+    ///
+    /// The default converts each element. It is overridden for `u8`, as a vector of bytes is a string, and for
+    /// tuples, as a vector of pairs is also a map.
     ///
     /// # Errors
-    /// A reply that is something else.
+    /// The reply is something else.
     fn vec_from_reply(reply: ReplyRef<'a>) -> Result<Vec<Self>, ConversionError> {
         collect(reply.as_elements()?)
     }
 }
 
 impl<'a> ReplyRef<'a> {
-    /// Returns the value of Rust that the reply is: see [`FromReply`].
+    /// Returns the reply as a Rust value: see [`FromReply`].
     ///
     /// # Errors
-    /// A reply that is something else: what was expected, what came, and where.
+    /// The reply is something else: the error tells what was expected, what came, and where.
     pub fn to<T: FromReply<'a>>(&self) -> Result<T, ConversionError> {
         T::from_reply(*self)
     }
@@ -113,7 +126,7 @@ where
     elements.enumerate().map(convert).collect()
 }
 
-/// Implements `FromReply` and `TryFrom` by an expression.
+/// Implements `FromReply` with an expression.
 macro_rules! from_reply {
     ($($type:ty: $reply:ident => $value:expr;)*) => {$(
         impl<'a> FromReply<'a> for $type {
@@ -122,19 +135,7 @@ macro_rules! from_reply {
                 $value
             }
         }
-
-        from_reply!(try $type);
     )*};
-    (try $type:ty) => {
-        impl<'a> TryFrom<ReplyRef<'a>> for $type {
-            type Error = ConversionError;
-
-            #[inline]
-            fn try_from(reply: ReplyRef<'a>) -> Result<Self, ConversionError> {
-                reply.to()
-            }
-        }
-    };
 }
 
 from_reply! {
@@ -144,7 +145,7 @@ from_reply! {
     i64: reply => reply.as_i64();
     f64: reply => reply.as_f64();
     f32: reply => {
-        #[allow(clippy::cast_possible_truncation, reason = "the nearest there is")]
+        #[allow(clippy::cast_possible_truncation, reason = "the nearest `f32` is what is asked for")]
         reply.as_f64().map(|value| value as Self)
     };
     bool: reply => reply.as_bool();
@@ -172,12 +173,6 @@ impl<'a> FromReply<'a> for ReplyRef<'a> {
     }
 }
 
-impl<'a> FromReply<'a> for Reply {
-    fn from_reply(reply: ReplyRef<'a>) -> Result<Self, ConversionError> {
-        Ok(reply.into())
-    }
-}
-
 impl<'a> FromReply<'a> for () {
     fn from_reply(reply: ReplyRef<'a>) -> Result<Self, ConversionError> {
         if reply.is_error() { Err(ConversionError::kind("any reply", &reply)) } else { Ok(()) }
@@ -198,17 +193,7 @@ impl<'a> FromReply<'a> for u8 {
     }
 }
 
-from_reply!(try u8);
-
-impl<'a> TryFrom<ReplyRef<'a>> for Vec<u8> {
-    type Error = ConversionError;
-
-    fn try_from(reply: ReplyRef<'a>) -> Result<Self, ConversionError> {
-        reply.to()
-    }
-}
-
-/// Implements `FromReply` and `TryFrom` for the other integers.
+/// Implements `FromReply` for the other integers.
 macro_rules! from_integer {
     ($($type:ty, $expected:literal;)*) => {from_reply! {$(
         $type: reply => {
@@ -251,7 +236,7 @@ impl<'a, T: FromReply<'a>> FromReply<'a> for Result<T, ErrorReply> {
     }
 }
 
-/// The message of an error reply, kept.
+/// An error reply that has been kept: its message.
 ///
 /// ```
 /// use zresp::ErrorReply;
@@ -266,7 +251,7 @@ impl<'a, T: FromReply<'a>> FromReply<'a> for Result<T, ErrorReply> {
 pub struct ErrorReply(Vec<u8>);
 
 impl ErrorReply {
-    /// Returns an error of this message: a code, a space and a text.
+    /// Returns an error with this message: a code, a space and a text.
     #[must_use]
     pub fn new(message: impl Into<Vec<u8>>) -> Self {
         Self(message.into())
@@ -278,7 +263,7 @@ impl ErrorReply {
         &self.0
     }
 
-    /// Returns the first word of the message: `ERR`, `WRONGTYPE`, `MOVED`.
+    /// Returns the code, which is the first word of the message: `ERR`, `WRONGTYPE`, `MOVED`.
     #[must_use]
     pub fn code(&self) -> &[u8] {
         self.0.split(|byte| *byte == b' ').next().unwrap_or_default()

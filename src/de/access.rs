@@ -1,21 +1,21 @@
-//! The values of an aggregate, one after the other.
+//! The values of an aggregate, read in order: what serde's visitors are given.
 
 use serde::de::{DeserializeSeed, EnumAccess, MapAccess, SeqAccess, VariantAccess, Visitor};
 
 use crate::convert::{ConversionError, Place};
 use crate::kind::Kind;
 
-use super::cursor::{Cursor, Head, Open};
+use super::cursor::{Cursor, Head, Opened};
 use super::value::{MAP, Value};
 
-/// The elements of an array, a set or a push, or the pairs of a map.
-pub(super) struct Elements<'c, 'de> {
+/// Reads the elements of an array, a set or a push, or the pairs of a map.
+pub(super) struct ElementReader<'c, 'de> {
     pub(super) cursor: &'c mut Cursor<'de>,
-    pub(super) open: Open,
+    pub(super) open: Opened,
     pub(super) index: usize,
 }
 
-impl<'de> SeqAccess<'de> for Elements<'_, 'de> {
+impl<'de> SeqAccess<'de> for ElementReader<'_, 'de> {
     type Error = ConversionError;
 
     #[inline]
@@ -28,7 +28,7 @@ impl<'de> SeqAccess<'de> for Elements<'_, 'de> {
         }
         let start = *self.cursor;
         let (value, values) = if self.open.kind.has_pairs() {
-            // A pair is read as an array of two that has no header.
+            // A pair is read as an array of two values. There is no header to take.
             let pair = self.cursor.begin_pair();
             (Value::given(self.cursor, pair), 2)
         } else {
@@ -46,19 +46,18 @@ impl<'de> SeqAccess<'de> for Elements<'_, 'de> {
     }
 
     fn size_hint(&self) -> Option<usize> {
-        let each = if self.open.kind.has_pairs() { 2 } else { 1 };
-        self.open.left.map(|left| left as usize / each)
+        self.open.left.map(|left| left as usize / self.open.kind.values_per_element())
     }
 }
 
-/// The pairs of a map, of an array of keys and values by turns, or of an array of arrays of two.
-pub(super) struct Pairs<'c, 'de> {
+/// Reads the pairs of a map, of an array of alternating keys and values, or of an array of pairs.
+pub(super) struct PairReader<'c, 'de> {
     pub(super) cursor: &'c mut Cursor<'de>,
-    pub(super) open: Open,
-    /// The array of the last pair, where each pair is one.
-    pub(super) pair: Option<Open>,
+    pub(super) open: Opened,
+    /// What is left of the last pair's array, if each pair is an array.
+    pub(super) pair: Option<Opened>,
     pub(super) index: usize,
-    /// Where the key is whose value is next.
+    /// Where the last key begins.
     pub(super) key: Cursor<'de>,
     pub(super) turn: Turn,
 }
@@ -68,21 +67,23 @@ pub(super) struct Pairs<'c, 'de> {
 pub(super) enum Turn {
     Key,
     Value,
-    /// A key or a value has failed: what follows it is not told apart any more.
+    /// A key or a value has failed, so the bytes after it may be either.
     Nothing,
 }
 
-impl Pairs<'_, '_> {
-    /// Begins to take a key or a value; until it is taken, it has failed.
+impl PairReader<'_, '_> {
+    /// Begins to read a key or a value. Until it has been read, it counts as failed.
     #[inline]
     fn begin(&mut self, turn: Turn) -> Result<(), ConversionError> {
         if core::mem::replace(&mut self.turn, Turn::Nothing) == turn {
             return Ok(());
         }
-        Err(serde::de::Error::custom("a map is not read by turns, or on behind a failure"))
+        Err(serde::de::Error::custom(
+            "keys and values must be read alternating, and not after a failure",
+        ))
     }
 
-    /// Counts a key or a value that is about to be taken.
+    /// Counts a key or a value that is about to be read.
     #[inline]
     fn count(&mut self) -> Result<(), ConversionError> {
         let values = self.pair.as_mut().unwrap_or(&mut self.open);
@@ -93,13 +94,13 @@ impl Pairs<'_, '_> {
         Ok(())
     }
 
-    /// Opens the next pair, if pairs are arrays.
+    /// Opens the array of the next pair, if pairs are arrays.
     fn open_pair(&mut self) -> Result<(), ConversionError> {
         if self.pair.take().is_some() {
             self.count()?;
             match self.cursor.head()? {
-                Head::Open(Open { kind: Kind::Array | Kind::Set | Kind::Push, left }) => {
-                    self.pair = Some(Open { kind: Kind::Array, left });
+                Head::Open(Opened { kind: Kind::Array | Kind::Set | Kind::Push, left }) => {
+                    self.pair = Some(Opened { kind: Kind::Array, left });
                 }
                 _ => return Err(ConversionError::value(MAP, self.open.kind)),
             }
@@ -107,7 +108,7 @@ impl Pairs<'_, '_> {
         Ok(())
     }
 
-    /// Refuses a pair that goes on behind its value.
+    /// Closes the array of a pair, and refuses one that has more than a key and a value.
     fn close_pair(&mut self) -> Result<(), ConversionError> {
         let has_more = self.pair.as_mut().is_some_and(|pair| self.cursor.has_more(pair));
         if has_more {
@@ -120,7 +121,7 @@ impl Pairs<'_, '_> {
     }
 }
 
-impl<'de> MapAccess<'de> for Pairs<'_, 'de> {
+impl<'de> MapAccess<'de> for PairReader<'_, 'de> {
     type Error = ConversionError;
 
     #[inline]
@@ -174,14 +175,14 @@ impl<'de> MapAccess<'de> for Pairs<'_, 'de> {
     }
 }
 
-/// The name of a variant, and its data behind it.
-pub(super) struct Variant<'c, 'de> {
+/// Reads the name of a variant, and the data after it.
+pub(super) struct VariantReader<'c, 'de> {
     pub(super) cursor: &'c mut Cursor<'de>,
     /// Where the data begins, once the name has been read.
     pub(super) data: &'c mut Option<Cursor<'de>>,
 }
 
-impl<'de> EnumAccess<'de> for Variant<'_, 'de> {
+impl<'de> EnumAccess<'de> for VariantReader<'_, 'de> {
     type Error = ConversionError;
     type Variant = Self;
 
@@ -197,14 +198,13 @@ impl<'de> EnumAccess<'de> for Variant<'_, 'de> {
     }
 }
 
-impl<'c, 'de> Variant<'c, 'de> {
-    /// The data.
+impl<'c, 'de> VariantReader<'c, 'de> {
     fn data(self) -> Value<'c, 'de> {
         Value::next(self.cursor)
     }
 }
 
-impl<'de> VariantAccess<'de> for Variant<'_, 'de> {
+impl<'de> VariantAccess<'de> for VariantReader<'_, 'de> {
     type Error = ConversionError;
 
     fn unit_variant(self) -> Result<(), ConversionError> {

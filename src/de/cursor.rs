@@ -1,14 +1,14 @@
-//! The place in a reply that is read next.
+//! The place in a reply where reading goes on: [`Cursor`].
 
 use crate::convert::ConversionError;
 use crate::kind::Kind;
 use crate::lex::{double, integer, word};
 use crate::view::{ReplyRef, header};
 
-/// How deep the values of recursive types may be nested: they are read by recursion.
+/// How deep values may be nested, as serde reads them by recursion.
 pub(super) const DEPTH: u32 = 128;
 
-/// Goes through validated bytes once, from header to header.
+/// A place in validated bytes: it moves over them once, from header to header.
 #[derive(Clone, Copy)]
 pub(super) struct Cursor<'de> {
     rest: &'de [u8],
@@ -16,25 +16,25 @@ pub(super) struct Cursor<'de> {
     open: u32,
 }
 
-/// What stands at the front of a value.
+/// The beginning of a value.
 #[derive(Clone, Copy)]
 pub(super) enum Head<'de> {
-    /// A value that holds no others: all of it.
+    /// A value that holds no others, as a whole.
     Scalar(ReplyRef<'de>),
     /// An aggregate whose values are next.
-    Open(Open),
+    Open(Opened),
 }
 
-/// An aggregate whose values are next.
+/// An aggregate that has been opened: the cursor stands at its next value.
 #[derive(Clone, Copy)]
-pub(super) struct Open {
+pub(super) struct Opened {
     pub(super) kind: Kind,
-    /// How many values are to come; `None` in a streamed aggregate.
+    /// How many values are left; `None` in a streamed aggregate.
     pub(super) left: Option<u32>,
 }
 
 impl<'de> Cursor<'de> {
-    /// A cursor inside the reply, and what the reply begins with.
+    /// Returns a cursor inside the reply, and the reply's head.
     pub(super) fn of_reply(reply: ReplyRef<'de>) -> (Self, Head<'de>) {
         let (values, left) = match reply {
             ReplyRef::Array(items) | ReplyRef::Set(items) | ReplyRef::Push(items) => {
@@ -43,10 +43,11 @@ impl<'de> Cursor<'de> {
             ReplyRef::Map(pairs) => (pairs.wire(), pairs.flat().left()),
             scalar => return (Self { rest: &[], open: 0 }, Head::Scalar(scalar)),
         };
-        (Self { rest: values, open: 1 }, Head::Open(Open { kind: reply.kind(), left }))
+        (Self { rest: values, open: 1 }, Head::Open(Opened { kind: reply.kind(), left }))
     }
 
     /// Takes the next value if it is a bulk string.
+    // Most fields are bulk strings or integers. Inlined, these two keep the cursor in registers and need no view.
     #[inline(always)]
     pub(super) fn bulk(&mut self) -> Option<&'de [u8]> {
         let (payload, rest) = header::bulk_string(word::first(self.rest)?, self.rest)?;
@@ -92,7 +93,7 @@ impl<'de> Cursor<'de> {
         self.next_head().ok_or_else(|| ConversionError::kind("a value", &ReplyRef::Null))
     }
 
-    /// Returns the bytes of the next value as a text, to name it.
+    /// Returns the next value without taking it, if it is a scalar: a key, to name it in an error.
     pub(super) fn next_text(&self) -> ReplyRef<'de> {
         match { *self }.next_head() {
             Some(Head::Scalar(scalar)) => scalar,
@@ -105,20 +106,20 @@ impl<'de> Cursor<'de> {
         if let Some(opening) = header::opening(self.rest) {
             self.rest = self.rest.get(opening.size..)?;
             self.open += 1;
-            return Some(Head::Open(Open { kind: opening.kind, left: opening.values() }));
+            return Some(Head::Open(Opened { kind: opening.kind, left: opening.values() }));
         }
         let (scalar, size) = header::value(self.rest, header::Extent::Within)?;
         self.rest = self.rest.get(size..)?;
         Some(Head::Scalar(scalar))
     }
 
-    /// Returns whether the aggregate has a further value, and passes over its end if not.
+    /// Returns whether the aggregate has another value. If not, moves past its end.
     #[inline]
-    pub(super) fn has_more(&mut self, open: &mut Open) -> bool {
+    pub(super) fn has_more(&mut self, open: &mut Opened) -> bool {
         match open.left {
             Some(left) => left > 0,
             None if self.rest.starts_with(b".") || self.rest.is_empty() => {
-                // The end of an outermost streamed aggregate is not among the bytes.
+                // The bytes of the outermost aggregate do not include its end.
                 self.rest = self.rest.get(header::STREAM_END..).unwrap_or_default();
                 open.left = Some(0);
                 false
@@ -127,7 +128,7 @@ impl<'de> Cursor<'de> {
         }
     }
 
-    /// Returns whether the next value may be null, as its first bytes tell.
+    /// Returns whether the next value may be null, judged by its first bytes: it may be after an attribute.
     pub(super) fn may_be_at_null(&self) -> bool {
         matches!(self.rest, [b'_' | b'|', ..] | [b'$' | b'*', b'-', ..])
     }
@@ -135,11 +136,11 @@ impl<'de> Cursor<'de> {
     /// Returns whether the next value is an array of two.
     pub(super) fn is_at_pair(&self) -> bool {
         let head = { *self }.next_head();
-        matches!(head, Some(Head::Open(Open { kind: Kind::Array, left: Some(2) })))
+        matches!(head, Some(Head::Open(Opened { kind: Kind::Array, left: Some(2) })))
     }
 
-    /// Passes over all that is left of an aggregate.
-    pub(super) fn skip(&mut self, mut open: Open) {
+    /// Moves past the rest of an aggregate, and finishes it.
+    pub(super) fn skip(&mut self, mut open: Opened) {
         match open.left {
             Some(left) => self.pass(left),
             None => {
@@ -151,13 +152,13 @@ impl<'de> Cursor<'de> {
         self.finish();
     }
 
-    /// Passes over values.
+    /// Moves past values.
     fn pass(&mut self, values: u32) {
         let size = header::size(self.rest, values);
         self.rest = size.and_then(|size| self.rest.get(size..)).unwrap_or_default();
     }
 
-    /// Refuses an aggregate that has been opened too deep for a type that recurses.
+    /// Refuses an aggregate that is nested too deep to be read by recursion.
     pub(super) fn check_depth(&self) -> Result<(), ConversionError> {
         if self.open > DEPTH {
             return Err(too_deep());
@@ -165,19 +166,22 @@ impl<'de> Cursor<'de> {
         Ok(())
     }
 
-    /// Begins a pair of a map that is read as an array.
+    /// Opens a pair of a map as if it were an array.
     pub(super) fn begin_pair(&mut self) -> Head<'de> {
         self.open += 1;
-        Head::Open(Open { kind: Kind::Array, left: Some(2) })
+        Head::Open(Opened { kind: Kind::Array, left: Some(2) })
     }
 
-    /// Ends an aggregate all of which has been passed.
+    /// Leaves an aggregate whose values have all been passed.
     pub(super) fn finish(&mut self) {
         self.open = self.open.saturating_sub(1);
     }
 
-    /// Goes on behind a value of so many values of the wire that began at `start`, whatever of it was
-    /// taken: a type may leave it alone, or fail inside it and have its failure forgotten.
+    /// Moves past the `values` wire values that began at `start`, even if the visitor read none of them.
+    ///
+    /// A type may leave a value alone, or fail inside it and ignore the failure. The bytes that it left must not
+    /// be read as the next value: data inside a field could pass for another field.
+    // Inlined: most values are read to their end, which is two comparisons.
     #[inline(always)]
     pub(super) fn end_value(&mut self, start: Self, values: u32) {
         if self.open != start.open || self.rest.len() == start.rest.len() {
@@ -185,6 +189,10 @@ impl<'de> Cursor<'de> {
         }
     }
 
+    /// Goes back to where the values began, and moves past them by their headers alone.
+    ///
+    /// From where the type stopped, there is no way to find the end: the cursor knows how many aggregates are
+    /// open, not how many values each still has.
     #[cold]
     fn end_partial_value(&mut self, start: Self, values: u32) {
         *self = start;
@@ -192,7 +200,7 @@ impl<'de> Cursor<'de> {
     }
 }
 
-/// More levels than the values of a recursive type may have.
+/// Returns the error for values nested deeper than [`DEPTH`].
 #[cold]
 pub(super) fn too_deep() -> ConversionError {
     serde::de::Error::custom(format_args!("nested deeper than {DEPTH} levels"))

@@ -1,27 +1,27 @@
-//! From replies to types that implement [`serde::Deserialize`].
+//! Replies as types that implement [`serde::Deserialize`].
 //!
-//! [`from_reply`] reads a view in one flat pass, whatever the nesting: text and bytes are borrowed where
-//! the type borrows. The shapes of both protocols are read alike:
+//! Available with the feature `serde`.
+//!
+//! [`from_reply`] reads a view in one pass, whatever the nesting. Text and bytes are borrowed where the type
+//! borrows them. The shapes of both protocols are read alike:
 //!
 //! | type | replies |
 //! |---|---|
-//! | structs and maps | a map, an array of keys and values by turns, or an array of pairs |
+//! | structs, maps | a map, an array of alternating keys and values, or an array of pairs |
 //! | sequences, tuples | an array, a set or a push; a map as a sequence of pairs |
-//! | options | null as `None` |
-//! | numbers, booleans | by kind, or as text |
-//! | enums | a string for a variant without data; else a map or an array of the variant and its data |
-//! | newtypes | what they hold |
-//! | unit | anything but an error |
+//! | options | null as `None`, anything else as `Some` |
+//! | numbers, booleans | the same kind, or its text |
+//! | enums | a string for a variant without data; otherwise a map or an array of the name and the data |
+//! | newtypes | what the inner type reads |
+//! | unit | anything except an error |
 //!
-//! Bytes are read by types that ask serde for bytes, such as `&[u8]` or those of the crate `serde_bytes`: a
-//! `Vec<u8>` asks for a sequence of numbers, as which no string is read. What asks for any type at all, as
-//! `flatten` and tagged enums do, gets what the kind of each reply says: text where a RESP2 server has sent
-//! numbers as text, a sequence where it has sent a map.
+//! A type that takes any value, such as `serde_json::Value`, gets what the kind of each reply says: text where
+//! a RESP2 server sent numbers as text, and a sequence where it sent a map.
 //!
-//! The pairs that make a map of an array, and what is read as an enum, are of announced lengths: streamed ones, which
-//! no server sends, are refused there.
+//! A pair or an enum must be an array or a map of announced length. Servers do not stream such small
+//! aggregates, and streamed ones are refused.
 //!
-//! An error reply is an error that has its message. Errors name the way to the value.
+//! An error reply fails the conversion, and the error has its message. Errors tell the way to the value.
 //!
 //! ```
 //! #[derive(serde::Deserialize)]
@@ -43,7 +43,7 @@
 //! }
 //!
 //! let frame = zresp::decode(b"*2\r\n$5\r\nlevel\r\n$4\r\nhigh\r\n")?.expect("a whole frame");
-//! let error = zresp::de::from_reply::<Player<'_>>(frame.reply()).err().expect("no number");
+//! let error = zresp::de::from_reply::<Player<'_>>(frame.reply()).err().expect("not a number");
 //! assert_eq!(
 //!     error.to_string(),
 //!     "expected an integer from 0 to 255, found a bulk string that is not one at field \"level\"",
@@ -65,14 +65,16 @@ use crate::view::ReplyRef;
 use cursor::Cursor;
 use value::Value;
 
-/// Returns the value of Rust that the reply is.
+/// Returns the reply as a value of a type of serde.
 ///
-/// A recursive type is read by recursion, to 128 levels: `serde_json::Value` takes up to two kilobytes of
-/// stack for each.
+/// A recursive type is read by recursion, to at most 128 levels. `serde_json::Value` takes up to two kilobytes
+/// of stack for each level.
 ///
 /// # Errors
-/// A reply that is something else, and one that the type nests deeper than 128 levels, be they options and
-/// newtypes alone.
+/// The reply is something else, or the type nests deeper than 128 levels. Options and newtypes count as
+/// levels, too.
+#[doc(alias = "deserialize")]
+#[doc(alias = "serde")]
 pub fn from_reply<'de, T: Deserialize<'de>>(reply: ReplyRef<'de>) -> Result<T, ConversionError> {
     let (mut cursor, head) = Cursor::of_reply(reply);
     T::deserialize(Value::given(&mut cursor, head))

@@ -1,4 +1,4 @@
-//! One value: what it can be read as.
+//! One value, and everything that it can be read as: the deserializer.
 
 use alloc::borrow::Cow;
 
@@ -9,43 +9,47 @@ use crate::convert::ConversionError;
 use crate::kind::Kind;
 use crate::view::ReplyRef;
 
-use super::access::{Elements, Pairs, Turn, Variant};
-use super::cursor::{Cursor, DEPTH, Head, Open, too_deep};
+use super::access::{ElementReader, PairReader, Turn, VariantReader};
+use super::cursor::{Cursor, DEPTH, Head, Opened, too_deep};
 
 pub(super) const MAP: &str = "a map";
 const SEQUENCE: &str = "an array, a set or a push";
 const TEXT: &str = "a string in UTF-8";
 const VARIANT: &str = "a variant of an enum";
 
-/// A value.
+/// A value that is about to be read.
 pub(super) struct Value<'c, 'de> {
     cursor: &'c mut Cursor<'de>,
-    /// Its head, if that is not what the cursor stands at.
+    /// Its head, if the cursor has already taken it.
     given: Option<Head<'de>>,
-    /// How many options and newtypes it is in, one in the other.
+    /// How many options and newtypes it is wrapped in.
     wrappers: u32,
 }
 
 impl<'c, 'de> Value<'c, 'de> {
-    /// The value that the cursor stands at. It is looked at only by what asks for a type: most often one
-    /// that needs no view of it.
+    /// Returns the value that the cursor stands at. Its head is taken only when a type asks for it, as bulk strings
+    /// and numbers are read without one.
+    // Inlined, so that the compiler sees that `given` is `None` and drops the other half of each method.
     #[inline(always)]
     pub(super) fn next(cursor: &'c mut Cursor<'de>) -> Self {
         Self { cursor, given: None, wrappers: 0 }
     }
 
-    /// A value whose head has been taken.
+    /// Returns a value whose head has been taken.
     pub(super) fn given(cursor: &'c mut Cursor<'de>, head: Head<'de>) -> Self {
         Self { cursor, given: Some(head), wrappers: 0 }
     }
 
-    /// The same value, for what an option or a newtype holds: of a type that goes on so for ever, it is too deep.
+    /// Returns the same value for the type inside an option or a newtype.
+    ///
+    /// It takes no bytes to go one level deeper, so levels are counted: a type that holds only itself would recurse
+    /// for ever.
     fn inside(self) -> Result<Self, ConversionError> {
         let wrappers = self.wrappers + 1;
         if wrappers > DEPTH { Err(too_deep()) } else { Ok(Self { wrappers, ..self }) }
     }
 
-    /// Takes the head.
+    /// Takes the head of the value.
     fn head(&mut self) -> Result<Head<'de>, ConversionError> {
         match self.given.take() {
             Some(head) => Ok(head),
@@ -53,36 +57,37 @@ impl<'c, 'de> Value<'c, 'de> {
         }
     }
 
-    /// Takes the value, if it holds no others.
+    /// Takes the value if it is a scalar.
     fn scalar(&mut self, expected: &'static str) -> Result<ReplyRef<'de>, ConversionError> {
         match self.head()? {
             Head::Scalar(scalar) => Ok(scalar),
-            Head::Open(open) => Err(open.is_no(expected)),
+            Head::Open(open) => Err(open.mismatch(expected)),
         }
     }
 
-    /// Takes the head of the aggregate, if it is one.
-    fn open(&mut self, expected: &'static str) -> Result<Open, ConversionError> {
+    /// Takes the head of the value if it is an aggregate.
+    fn open(&mut self, expected: &'static str) -> Result<Opened, ConversionError> {
         match self.head()? {
             Head::Open(open) => Ok(open),
             Head::Scalar(scalar) => Err(ConversionError::kind(expected, &scalar)),
         }
     }
 
-    /// The cursor, if it stands at the value.
+    /// Returns the cursor if it stands at the value.
+    // Inlined for the same reason as `next`.
     #[inline(always)]
     fn at_value(&mut self) -> Option<&mut Cursor<'de>> {
         if self.given.is_some() { None } else { Some(self.cursor) }
     }
 
-    /// Has the elements visited, which must all be taken.
+    /// Visits the elements of an aggregate. The visitor must read all of them.
     fn visit_elements<V: Visitor<'de>>(
         self,
-        open: Open,
+        open: Opened,
         visitor: V,
     ) -> Result<V::Value, ConversionError> {
         self.cursor.check_depth()?;
-        let mut elements = Elements { cursor: self.cursor, open, index: 0 };
+        let mut elements = ElementReader { cursor: self.cursor, open, index: 0 };
         let value = visitor.visit_seq(&mut elements)?;
         if elements.cursor.has_more(&mut elements.open) {
             let taken = elements.index;
@@ -94,28 +99,28 @@ impl<'c, 'de> Value<'c, 'de> {
         Ok(value)
     }
 
-    /// Has the pairs visited, which must all be taken.
+    /// Visits the pairs of an aggregate. The visitor must read all of them.
     fn visit_pairs<V: Visitor<'de>>(
         self,
-        open: Open,
+        open: Opened,
         visitor: V,
     ) -> Result<V::Value, ConversionError> {
-        // Behind an empty one the next value is somebody else's.
+        // Do not peek into an empty array: the next value belongs to the parent.
         let is_nested = matches!(open.kind, Kind::Array | Kind::Set)
             && open.left != Some(0)
             && self.cursor.is_at_pair();
         let is_odd = open.left.is_some_and(|left| left % 2 == 1);
         match open.kind {
-            Kind::Set | Kind::Push if !is_nested => return Err(open.is_no(MAP)),
+            Kind::Set | Kind::Push if !is_nested => return Err(open.mismatch(MAP)),
             kind if is_odd && !is_nested => return Err(ConversionError::value(MAP, kind)),
             _ => {}
         }
         self.cursor.check_depth()?;
         let key = *self.cursor;
-        // The first pair replaces this one.
-        let pair = is_nested.then_some(Open { left: Some(0), ..open });
+        // An empty pair, in whose place the first one is opened.
+        let pair = is_nested.then_some(Opened { left: Some(0), ..open });
         let turn = Turn::Key;
-        let mut pairs = Pairs { cursor: self.cursor, open, pair, index: 0, key, turn };
+        let mut pairs = PairReader { cursor: self.cursor, open, pair, index: 0, key, turn };
         let value = visitor.visit_map(&mut pairs)?;
         if pairs.turn != Turn::Key || pairs.cursor.has_more(&mut pairs.open) {
             return Err(serde::de::Error::custom("a map with more pairs than expected"));
@@ -125,15 +130,15 @@ impl<'c, 'de> Value<'c, 'de> {
     }
 }
 
-impl Open {
-    /// Tells that the aggregate is not what was expected.
+impl Opened {
+    /// Returns the error for an aggregate that is not what was expected.
     #[cold]
-    fn is_no(self, expected: &'static str) -> ConversionError {
+    fn mismatch(self, expected: &'static str) -> ConversionError {
         ConversionError::kind_only(expected, self.kind)
     }
 }
 
-/// Implements methods of `Deserializer` for what is most often of one kind, which `$take` takes.
+/// Implements methods of `Deserializer` for scalars. `$take` takes the most frequent kind without a view.
 macro_rules! scalars {
     ($take:expr, $expected:literal: $($method:ident $visit:ident $type:ty;)*) => {$(
         #[inline]
@@ -179,7 +184,7 @@ impl<'de> Deserializer<'de> for Value<'_, 'de> {
 
     fn deserialize_any<V: Visitor<'de>>(mut self, visitor: V) -> Result<V::Value, ConversionError> {
         match self.head()? {
-            Head::Open(open @ Open { kind: Kind::Map, .. }) => self.visit_pairs(open, visitor),
+            Head::Open(open @ Opened { kind: Kind::Map, .. }) => self.visit_pairs(open, visitor),
             Head::Open(open) => self.visit_elements(open, visitor),
             Head::Scalar(ReplyRef::Integer(value)) => visitor.visit_i64(value),
             Head::Scalar(ReplyRef::Double(value)) => visitor.visit_f64(value),
@@ -329,11 +334,12 @@ impl<'de> Deserializer<'de> for Value<'_, 'de> {
                 let name: Cow<'de, str> = scalar.to()?;
                 visitor.visit_enum(IntoDeserializer::<ConversionError>::into_deserializer(name))
             }
-            Head::Open(Open { kind: Kind::Map | Kind::Array, left: Some(2) }) => {
+            Head::Open(Opened { kind: Kind::Map | Kind::Array, left: Some(2) }) => {
                 self.cursor.check_depth()?;
                 let name = *self.cursor;
                 let mut data = None;
-                let value = visitor.visit_enum(Variant { cursor: self.cursor, data: &mut data })?;
+                let value =
+                    visitor.visit_enum(VariantReader { cursor: self.cursor, data: &mut data })?;
                 match data {
                     Some(data) => self.cursor.end_value(data, 1),
                     None => self.cursor.end_value(name, 2),
@@ -341,11 +347,12 @@ impl<'de> Deserializer<'de> for Value<'_, 'de> {
                 self.cursor.finish();
                 Ok(value)
             }
-            Head::Open(open) => Err(open.is_no(VARIANT)),
+            Head::Open(open) => Err(open.mismatch(VARIANT)),
         }
     }
 
-    /// The name of a field or of a variant. Fields are told apart by their bytes.
+    /// Reads the name of a field or of a variant. Fields are recognised by their bytes, which need not be checked
+    /// for UTF-8.
     #[inline]
     fn deserialize_identifier<V: Visitor<'de>>(
         self,

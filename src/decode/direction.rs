@@ -1,8 +1,7 @@
 //! What a stream carries: [`Replies`] or [`Requests`].
 
 use crate::command::Request;
-use crate::limits::Limits;
-use crate::validate::{Bounds, Stopped, Validator};
+use crate::validate::{Bounds, Grammar, Stopped, Validator};
 use crate::view::Decoded;
 
 /// What a stream carries: [`Replies`], from a server to a client, or [`Requests`], from a client to a
@@ -37,7 +36,7 @@ pub(crate) mod sealed {
 
     use crate::validate::learned::{Alike, AlikeForm};
 
-    use super::{Bounds, Decoded, Limits, Replies, Request, Requests, Stopped, Validator};
+    use super::{Bounds, Decoded, Grammar, Replies, Request, Requests, Stopped, Validator};
     use crate::decode::{command, reply};
 
     /// What differs between replies and requests.
@@ -45,7 +44,7 @@ pub(crate) mod sealed {
         /// A view of a frame.
         type Frame<'a>: FrameView<'a>;
 
-        fn validator(limits: Limits) -> Validator;
+        const GRAMMAR: Grammar;
 
         /// Between two frames, takes the one that `buf` begins with if its layout is that of a recent
         /// frame.
@@ -73,7 +72,7 @@ pub(crate) mod sealed {
         /// Where the value begins in them.
         fn value_at(&self) -> usize;
 
-        /// The same view, put together again from its parts: see [`Decoded::rebuilt`].
+        /// The same view, put together again from its parts: see `Decoded::rebuilt`.
         #[must_use]
         fn rebuilt(self) -> Self;
     }
@@ -81,10 +80,7 @@ pub(crate) mod sealed {
     impl SealedDirection for Replies {
         type Frame<'a> = Decoded<'a>;
 
-        #[inline(always)]
-        fn validator(limits: Limits) -> Validator {
-            Validator::replies(limits)
-        }
+        const GRAMMAR: Grammar = Grammar::Replies;
 
         #[inline(always)]
         fn alike<'a>(validator: &Validator, buf: &'a [u8]) -> Option<Decoded<'a>> {
@@ -131,10 +127,7 @@ pub(crate) mod sealed {
     impl SealedDirection for Requests {
         type Frame<'a> = Request<'a>;
 
-        #[inline(always)]
-        fn validator(limits: Limits) -> Validator {
-            Validator::requests(limits)
-        }
+        const GRAMMAR: Grammar = Grammar::REQUESTS;
 
         #[inline(always)]
         fn alike<'a>(validator: &Validator, buf: &'a [u8]) -> Option<Request<'a>> {

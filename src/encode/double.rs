@@ -1,8 +1,8 @@
-//! Doubles as text: the shortest digits that read back to the same bits, in the shape that Redis prints.
+//! Doubles as text: the shortest digits that read back to the same bits, laid out as Redis does.
 //!
-//! Redis 7.0 prints by `%.17g` of C, later ones by the shortest digits. The shape is that of `%g`: no
-//! point where there is no fraction, and an exponent with a sign and two digits at the least for numbers
-//! below 1e-4 and from 1e17 on.
+//! Redis 7.0 prints with C's `%.17g`, later versions print the shortest digits. The layout is that of `%g`:
+//! no point without a fraction, and for numbers below 1e-4 or from 1e17 on an exponent with a sign and at
+//! least two digits.
 
 use core::str;
 
@@ -12,11 +12,11 @@ pub(crate) struct DoubleText {
     len: usize,
 }
 
-/// A sign, `0.000` or seventeen digits and their point, and an exponent.
+/// Room for a sign, `0.000`, seventeen digits with a point, and an exponent.
 const CAPACITY: usize = 32;
 
 impl DoubleText {
-    /// The text of an `f64`, or of an `f32`, which needs fewer digits.
+    /// Returns the text of an `f64`, or of an `f32`, which needs fewer digits.
     pub(crate) fn new(value: impl zmij::Float) -> Self {
         let mut text = Self { bytes: [0; CAPACITY], len: 0 };
         let mut buffer = zmij::Buffer::new();
@@ -51,14 +51,14 @@ impl DoubleText {
         }
     }
 
-    /// Writes digits, a point and an exponent, as some other program has laid them out, in this shape.
+    /// Writes a finite number in this layout, from the text of `zmij`, which lays it out in another way.
     fn push_finite(&mut self, printed: &[u8]) {
         let (sign, printed) = match printed {
             [b'-', printed @ ..] => (b"-".as_slice(), printed),
             _ => (b"".as_slice(), printed),
         };
         self.push(sign);
-        let Decimal { digits, count, exponent } = Decimal::of(printed);
+        let Scientific { digits, count, exponent } = Scientific::of(printed);
         let digits = digits.get(..count).unwrap_or_default();
         #[allow(
             clippy::cast_possible_wrap,
@@ -99,14 +99,14 @@ impl DoubleText {
     }
 }
 
-/// A number as d.ddd times ten to a power, without zeros at either end; but zero has one digit.
-struct Decimal {
+/// A number as d.ddd times ten to the power of `exponent`, without zeros at either end. Zero has one digit.
+struct Scientific {
     digits: [u8; CAPACITY],
     count: usize,
     exponent: i32,
 }
 
-impl Decimal {
+impl Scientific {
     fn of(printed: &[u8]) -> Self {
         let mut decimal = Self { digits: [0; CAPACITY], count: 0, exponent: 0 };
         let at = printed.iter().position(|byte| *byte == b'e').unwrap_or(printed.len());
@@ -119,7 +119,7 @@ impl Decimal {
                 has_point = true;
                 continue;
             }
-            // Zeros in front only move the point.
+            // Leading zeros only move the point.
             let is_leading = byte == b'0' && decimal.count == 0;
             exponent += i32::from(!has_point) - i32::from(is_leading);
             if let (false, Some(digit)) = (is_leading, decimal.digits.get_mut(decimal.count)) {

@@ -1,4 +1,5 @@
-//! Validated bytes of RESP3 as RESP2: one pass that copies what both protocols write alike in runs.
+//! RESP3 as RESP2, straight from validated bytes: one pass over them, which copies runs of values that both
+//! protocols write alike.
 
 use alloc::vec::Vec;
 
@@ -8,16 +9,16 @@ use crate::sink::Sink;
 use crate::view::{ReplyRef, Token, Tokens, header};
 
 use super::Protocol;
-use super::reply::write_scalar;
+use super::scalar::write_scalar;
 
-/// No value takes more bytes in RESP2 than this for each one in RESP3: `_` and its line end become five
-/// bytes, and a double of one digit seven.
+/// No value grows by more than this factor: the three bytes of `_` and its line end become five, and the four
+/// of a double of one digit become seven.
 pub(super) const MOST_PER_BYTE: usize = 2;
 
-/// Writes whole values, attributes in front of them or not.
+/// Writes whole values, with or without attributes before them.
 pub(super) fn write(wire: &[u8], sink: &mut impl Sink) {
     let mut counts = Counts::Unknown;
-    // What is to be written as it is begins with `run`; `rest` has been looked at up to its front.
+    // The bytes from the beginning of `run` to the beginning of `rest` are to be copied as they are.
     let (mut run, mut rest) = (wire, wire);
     loop {
         rest = skip_alike(rest);
@@ -25,30 +26,32 @@ pub(super) fn write(wire: &[u8], sink: &mut impl Sink) {
         if rest.is_empty() {
             return;
         }
-        let Some(behind) = convert(rest, &mut counts, sink) else { return };
-        (run, rest) = (behind, behind);
+        let Some(after) = convert(rest, &mut counts, sink) else { return };
+        (run, rest) = (after, after);
     }
 }
 
-/// Passes over bulk strings, lines and arrays that both protocols write alike.
+/// Moves past bulk strings, lines and headers of arrays, which both protocols write alike.
 #[inline]
 fn skip_alike(mut rest: &[u8]) -> &[u8] {
     while let Some(first) = word::first(rest) {
-        let behind = match word::first_byte(first) {
-            b'$' => word::bulk(first, rest).map(|(_, _, behind)| behind),
+        let after = match word::first_byte(first) {
+            b'$' => word::bulk(first, rest).map(|(_, _, after)| after),
             b'*' => word::number(first).and_then(|(_, header)| rest.get(header..)),
-            b':' | b'+' | b'-' => line::split(first, rest).map(|(_, behind)| behind),
+            b':' | b'+' | b'-' => line::split(first, rest).map(|(_, after)| after),
             _ => None,
         };
-        match behind {
-            Some(behind) => rest = behind,
+        match after {
+            Some(after) => rest = after,
             None => break,
         }
     }
     rest
 }
 
-/// Writes the header or the value that the bytes begin with, and says what is behind it.
+/// Writes the header or the scalar that the bytes begin with, and returns the bytes after it.
+///
+/// An attribute is left out, and so is the end of a streamed aggregate: its header has the length.
 fn convert<'a>(bytes: &'a [u8], counts: &mut Counts, sink: &mut impl Sink) -> Option<&'a [u8]> {
     match bytes.first()? {
         b'|' => return bytes.get(header::attributes_size(bytes)?..),
@@ -64,27 +67,30 @@ fn convert<'a>(bytes: &'a [u8], counts: &mut Counts, sink: &mut impl Sink) -> Op
         return bytes.get(opening.size..);
     }
     let (scalar, size) = header::value(bytes, header::Extent::Within)?;
-    let (wire, behind) = bytes.split_at_checked(size)?;
+    let (wire, after) = bytes.split_at_checked(size)?;
     match scalar {
-        // As the sender has printed it.
+        // Numbers keep the sender's text.
         ReplyRef::Double(_) => sink.payload(b'$', wire.get(1..size.checked_sub(2)?)?),
         ReplyRef::Integer(_) => sink.put(wire),
         scalar => write_scalar(&scalar, Protocol::Resp2, sink),
     }
-    Some(behind)
+    Some(after)
 }
 
-/// The numbers of values in the streamed aggregates of some bytes, in the order in which they open.
+/// How many values each streamed aggregate has, in the order in which they open.
+///
+/// RESP2 needs the number before the values. A pass of its own counts them, once for all aggregates: to count
+/// each by itself would take quadratic time where they are nested.
 enum Counts {
-    /// None has been met.
+    /// No streamed aggregate has come yet.
     Unknown,
-    /// Those still to come, the next one last.
+    /// The counts that are left, the next one last.
     Known(Vec<usize>),
 }
 
 impl Counts {
-    /// The number of values in the streamed aggregate that the bytes, which reach to the end of all,
-    /// begin with.
+    /// Returns the number of values in the streamed aggregate that the bytes begin with. The bytes must reach
+    /// to the end of the last value.
     #[cold]
     fn next(&mut self, bytes: &[u8]) -> usize {
         if let Self::Unknown = self {
@@ -100,9 +106,9 @@ impl Counts {
     }
 }
 
-/// Appends the number of values in each streamed aggregate, attributes left out.
+/// Appends the number of values in each streamed aggregate, without those inside attributes.
 fn count_streamed(bytes: &[u8], counts: &mut Vec<usize>) {
-    // The place of each open aggregate in `counts`, if it is streamed.
+    // For each open aggregate its index in `counts`, if it is streamed.
     let mut open: Vec<Option<usize>> = Vec::new();
     let mut attributes = 0usize;
     for token in Tokens::of_wire(bytes) {
@@ -112,7 +118,7 @@ fn count_streamed(bytes: &[u8], counts: &mut Vec<usize>) {
             _ if attributes > 0 => {}
             Token::Close(_) => _ = open.pop(),
             Token::Open { .. } | Token::Scalar(_) => {
-                let count = open.last().copied().flatten().and_then(|place| counts.get_mut(place));
+                let count = open.last().copied().flatten().and_then(|index| counts.get_mut(index));
                 if let Some(count) = count {
                     *count += 1;
                 }

@@ -1,59 +1,61 @@
-//! What cannot be written, and why.
+//! Why a value cannot be written: [`EncodeError`].
 
 use core::fmt;
 
 use crate::kind::Kind;
 
-/// A value has no form on the wire, or is written out of order.
+/// Why a value cannot be written: it has no form on the wire, has no room, or comes out of order.
+///
+/// Nothing has been written then.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum EncodeError {
-    /// A simple string or an error has a CR or LF, which would end it.
+    /// A simple string or an error contains a CR or LF, which would end it.
     LineBreak {
         /// A simple string, or an error.
         kind: Kind,
-        /// Where the CR or LF is, in the text.
+        /// Offset of the CR or LF in the text.
         offset: usize,
     },
     /// A big number is not an optional sign and digits.
     NotABigNumber,
-    /// A push is to be streamed, for which there is no form.
+    /// A streamed push: the protocol has no form for it.
     CannotStream {
         /// A push.
         kind: Kind,
     },
     /// A command has no arguments, not even a name.
     NoArguments,
-    /// The buffer is too small, and does not grow.
+    /// The buffer is too small and cannot grow.
     NoRoom {
-        /// How many bytes are to be written.
+        /// How many bytes the value takes.
         needed: usize,
-        /// How many there is room for.
+        /// How many bytes the buffer has room for.
         room: usize,
     },
-    /// An aggregate has all the values that were announced, and gets one more.
+    /// A value comes after the last one that an aggregate was announced with.
     TooManyValues {
         /// The kind of the aggregate.
         kind: Kind,
-        /// How many elements were announced, or pairs.
+        /// How many elements or pairs were announced.
         announced: usize,
     },
-    /// An aggregate is closed before it has all the values that were announced.
+    /// An aggregate is closed before it has all the values that it was announced with.
     TooFewValues {
         /// The kind of the aggregate.
         kind: Kind,
         /// How many values are missing.
         missing: usize,
     },
-    /// A map is closed behind a key without a value.
+    /// A map is closed after a key without a value.
     KeyWithoutValue,
-    /// Nothing is open.
+    /// Nothing is open that could be closed.
     NothingToClose,
-    /// A reply is to end while an aggregate is open, or anything behind an attribute without its value.
+    /// The replies end while an aggregate is open, or anything ends after an attribute without its value.
     Unfinished,
-    /// A patch is for an argument or an element that there is not.
+    /// A patch changes an argument or an element whose index is out of range.
     NoSuchPart {
-        /// The index that was given.
+        /// The index of the patch.
         index: usize,
         /// How many arguments or elements there are.
         len: usize,
@@ -74,15 +76,17 @@ impl fmt::Display for EncodeError {
             }
             Self::TooManyValues { kind, announced } => {
                 let kind = kind.with_article();
-                write!(f, "a value too many for {kind} that was announced with {announced}")
+                write!(f, "too many values for {kind} announced with {announced}")
             }
             Self::TooFewValues { kind, missing } => {
-                write!(f, "{missing} too few values in {}", kind.with_article())
+                write!(f, "values missing in {}: {missing}", kind.with_article())
             }
             Self::KeyWithoutValue => f.write_str("key without a value"),
-            Self::NothingToClose => f.write_str("nothing open to be closed"),
+            Self::NothingToClose => f.write_str("nothing open to close"),
             Self::Unfinished => f.write_str("reply ends before all of it is written"),
-            Self::NoSuchPart { index, len } => write!(f, "no part of index {index} among {len}"),
+            Self::NoSuchPart { index, len } => {
+                write!(f, "index {index} out of range: there are {len} parts")
+            }
         }
     }
 }

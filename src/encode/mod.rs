@@ -1,11 +1,25 @@
-//! Replies and commands as bytes, in either protocol: [`Encode`].
+//! Writing replies and commands.
+//!
+//! | what to write | with |
+//! |---|---|
+//! | a reply that exists: a view, a frame, a tree | [`Encode`] |
+//! | a reply that is being produced, value by value | [`ReplyWriter`] |
+//! | a command of borrowed arguments | [`Arguments`], [`EncodeCommand`] |
+//! | a command that is built argument by argument | [`CommandBuf`], [`EncodeCommand`] |
+//! | a command or a reply with some parts changed | [`CommandPatch`], [`ReplyPatch`] |
+//! | large payloads without copying them | [`Segments`] |
+//!
+//! Data never becomes protocol: a text that would end its line, or a number that is not one, is an
+//! [`EncodeError`], and nothing has been written.
 
+mod argument;
 mod command;
 mod double;
 mod downgrade;
 mod error;
 mod patch;
 mod reply;
+mod scalar;
 mod segments;
 mod writer;
 
@@ -13,51 +27,54 @@ use alloc::vec::Vec;
 
 use bytes::{BufMut, Bytes};
 
+pub use argument::Argument;
 #[cfg(feature = "serde")]
-pub(crate) use command::Mark;
-pub use command::{Argument, Arguments, CommandBuf};
+pub(crate) use command::CommandMark;
+pub use command::{Arguments, CommandBuf};
 pub use error::EncodeError;
 pub use patch::{CommandPatch, ReplyPatch};
-pub(crate) use reply::write_in_one_line;
 pub use segments::Segments;
 pub use writer::ReplyWriter;
 
-use crate::sink::{Length, Out, Sink};
+use crate::sink::{ByteCount, Out, Sink};
+use sealed::Writable;
 
-/// The protocol that a peer speaks.
+/// The version of the protocol that a peer speaks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[doc(alias = "resp")]
 pub enum Protocol {
-    /// Version 2, which each connection begins with.
+    /// Version 2, in which each connection begins.
     #[default]
     Resp2,
     /// Version 3, after `HELLO 3`.
     Resp3,
 }
 
-/// What can be written to a peer: replies, owned or borrowed, and commands.
+/// Replies that can be written to a peer, in either protocol.
 ///
-/// RESP3 is written as it is. For RESP2, which has fewer kinds, replies become what Redis itself sends
-/// to a client of RESP2:
+/// RESP3 is written as it is. RESP2 has fewer kinds, so a reply becomes what Redis itself sends to a client
+/// of RESP2:
 ///
 /// | RESP3 | RESP2 |
 /// |---|---|
-/// | map | array of keys and values by turns |
+/// | map | array of alternating keys and values |
 /// | set, push | array |
-/// | null | `$-1`; a null bulk string and a null array stay what they are |
+/// | null | `$-1`; a null bulk string and a null array stay as they are |
 /// | boolean | integer 1 or 0 |
 /// | double, big number | bulk string of the same text |
 /// | verbatim string | bulk string of the text without the format |
 /// | bulk error | error line, with a space for each CR and LF |
-/// | streamed string or aggregate | bulk string or array with its length in front |
+/// | streamed string or aggregate | bulk string or array with its length |
 /// | attribute | nothing |
 ///
-/// Views and frames are rewritten from their bytes, without a tree in between; what both protocols write
-/// alike is copied in runs. It is implemented by what this crate has, and cannot be by other types, which turn
-/// themselves into a [`Reply`](crate::Reply) or a [`CommandBuf`]; nor is there a `dyn Encode`.
+/// Redis sends `*-1` for some nulls to a client of RESP2. RESP3 does not tell which, so all become `$-1`.
 ///
-/// Numbers in views and frames keep the text of the sender; those of trees, and of a scalar by
-/// itself, are written by their value, doubles by the shortest digits that read back to the same bits. From
-/// RESP3 it cannot be told where Redis would have sent the null of an array.
+/// Views and frames are converted from their bytes, without a tree in between. Numbers in them keep the
+/// sender's text. Numbers in trees, and a number that is a [`ReplyRef`](crate::ReplyRef) by itself, are
+/// written from their values: doubles with the shortest digits that read back to the same bits.
+///
+/// The trait is sealed: turn your own type into a [`Reply`](crate::Reply) to write it. Commands have one form in
+/// both protocols, and are written by [`EncodeCommand`].
 ///
 /// ```
 /// use zresp::{Encode, Protocol};
@@ -69,82 +86,181 @@ pub enum Protocol {
 /// assert_eq!(frame.encoded_len(Protocol::Resp2)?, out.len());
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-pub trait Encode: sealed::Encode {
-    /// Returns how many bytes [`encode`](Self::encode) writes.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a reply that zresp can write",
+    note = "replies are `Reply`, `ReplyRef`, `Decoded`, `Frame`, `ReplyPatch` and references to them",
+    note = "make a `Reply` of your own type: with `Reply::from`, or with `zresp::ser::to_reply`",
+    note = "commands (`CommandBuf`, `Arguments` and others) are written by `EncodeCommand`"
+)]
+#[doc(alias = "serialize")]
+pub trait Encode: Writable<Protocol> {
+    /// Returns the number of bytes that [`encode`](Self::encode) writes.
     ///
     /// # Errors
-    /// What has no form on the wire: see [`EncodeError`].
-    fn encoded_len(&self, protocol: Protocol) -> Result<usize, EncodeError>;
+    /// See [`EncodeError`]: the value has no form on the wire.
+    fn encoded_len(&self, protocol: Protocol) -> Result<usize, EncodeError> {
+        encoded_len(self, protocol)
+    }
 
-    /// Writes all of it to the end of `out`.
+    /// Writes the value to the end of `out`, or nothing of it if it fails.
     ///
     /// # Errors
-    /// What has no form on the wire, and more than `out` has room for: nothing has been written then.
-    fn encode(&self, protocol: Protocol, out: &mut impl BufMut) -> Result<(), EncodeError>;
+    /// The value has no form on the wire, or `out` has too little room.
+    fn encode(&self, protocol: Protocol, out: &mut impl BufMut) -> Result<(), EncodeError> {
+        encode(self, protocol, out)
+    }
 
-    /// Returns it in one exact allocation.
+    /// Returns the wire form in one allocation of the exact size.
     ///
     /// # Errors
-    /// What has no form on the wire.
+    /// The value has no form on the wire.
     fn to_wire(&self, protocol: Protocol) -> Result<Bytes, EncodeError> {
-        let mut wire = Vec::with_capacity(self.encoded_len(protocol)?);
-        self.encode(protocol, &mut wire)?;
-        Ok(wire.into())
+        to_wire(self, protocol)
     }
 }
+
+impl<T: Encode + ?Sized> Encode for &T {}
+
+/// Commands that can be written to a server, as arrays of bulk strings.
+///
+/// Commands have one form in both protocols, so no [`Protocol`] is needed. An inline command is written as
+/// an array, too: all servers understand arrays in the same way.
+///
+/// The trait is sealed: build a [`CommandBuf`] or borrow the arguments as [`Arguments`]. Replies are written
+/// by [`Encode`].
+///
+/// ```
+/// use zresp::{CommandBuf, EncodeCommand};
+///
+/// let command = CommandBuf::new("GET").arg("key");
+/// let mut out = Vec::new();
+/// command.encode(&mut out)?;
+/// assert_eq!(out, b"*2\r\n$3\r\nGET\r\n$3\r\nkey\r\n");
+/// assert_eq!(command.encoded_len()?, out.len());
+/// # Ok::<(), zresp::EncodeError>(())
+/// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a command that zresp can write",
+    note = "build a `CommandBuf`, or borrow the arguments: `Arguments(&[\"GET\", key])`",
+    note = "replies (`Reply`, `Frame` and others) are written by `Encode`, with a `Protocol`"
+)]
+#[doc(alias = "serialize")]
+#[doc(alias = "pipeline")]
+pub trait EncodeCommand: Writable<()> {
+    /// Returns the number of bytes that [`encode`](Self::encode) writes.
+    ///
+    /// # Errors
+    /// [`EncodeError::NoArguments`] if not even the name is there, and [`EncodeError::NoSuchPart`] of a patch.
+    fn encoded_len(&self) -> Result<usize, EncodeError> {
+        encoded_len(self, ())
+    }
+
+    /// Writes the command to the end of `out`, or nothing of it if it fails.
+    ///
+    /// # Errors
+    /// Those of [`encoded_len`](Self::encoded_len), and [`EncodeError::NoRoom`] if `out` has too little room.
+    fn encode(&self, out: &mut impl BufMut) -> Result<(), EncodeError> {
+        encode(self, (), out)
+    }
+
+    /// Returns the wire form in one allocation of the exact size.
+    ///
+    /// # Errors
+    /// Those of [`encoded_len`](Self::encoded_len).
+    fn to_wire(&self) -> Result<Bytes, EncodeError> {
+        to_wire(self, ())
+    }
+}
+
+impl<T: EncodeCommand + ?Sized> EncodeCommand for &T {}
 
 pub(crate) mod sealed {
-    use super::{EncodeError, Protocol, Sink};
+    use super::{EncodeError, Sink};
 
-    /// What writes itself, once it is known to have a form on the wire.
-    pub trait Encode {
-        /// Whether there is such a form.
-        fn check(&self, protocol: Protocol) -> Result<(), EncodeError>;
-
-        /// Writes a value that has been checked.
-        fn write(&self, protocol: Protocol, sink: &mut impl Sink);
-
-        /// No less than what `write` writes, where that is known without a pass over the value.
-        fn bound(&self) -> Option<usize>;
-    }
-}
-
-impl<T: sealed::Encode + ?Sized> Encode for T {
-    fn encoded_len(&self, protocol: Protocol) -> Result<usize, EncodeError> {
-        self.check(protocol)?;
-        let mut length = Length::default();
-        self.write(protocol, &mut length);
-        Ok(length.get())
-    }
-
-    fn encode(&self, protocol: Protocol, out: &mut impl BufMut) -> Result<(), EncodeError> {
-        let room = out.remaining_mut();
-        match self.bound() {
-            Some(bound) if bound <= room => self.check(protocol)?,
-            // A buffer that grows has room for more than any value has.
-            _ if room > isize::MAX as usize / 2 => self.check(protocol)?,
-            _ => {
-                let needed = self.encoded_len(protocol)?;
-                if needed > room {
-                    return Err(EncodeError::NoRoom { needed, room });
-                }
-            }
+    /// A value that writes itself. `P` is [`Protocol`](super::Protocol) for replies, and `()` for commands.
+    ///
+    /// Only types of this crate implement it: `encode` relies on `bound`, and a full buffer would panic if it were
+    /// wrong.
+    ///
+    /// ```compile_fail,E0277
+    /// struct Mine;
+    /// impl zresp::Encode for Mine {}
+    /// ```
+    ///
+    /// ```compile_fail,E0277
+    /// struct Mine;
+    /// impl zresp::EncodeCommand for Mine {}
+    /// ```
+    #[diagnostic::on_unimplemented(
+        message = "the traits `Encode` and `EncodeCommand` cannot be implemented outside of zresp",
+        note = "write a `Reply` or a `CommandBuf` in place of `{Self}`"
+    )]
+    pub trait Writable<P> {
+        /// Refuses a value that has no form on the wire.
+        fn check(&self, _: P) -> Result<(), EncodeError> {
+            Ok(())
         }
-        self.write(protocol, &mut Out(out));
-        Ok(())
+
+        /// Writes a value that `check` has accepted.
+        fn write(&self, protocol: P, sink: &mut impl Sink);
+
+        /// Returns an upper bound of what `write` writes, if it is known without a pass over the value.
+        fn bound(&self) -> Option<usize> {
+            None
+        }
     }
 }
 
-impl<T: sealed::Encode + ?Sized> sealed::Encode for &T {
-    fn check(&self, protocol: Protocol) -> Result<(), EncodeError> {
+impl<P, T: Writable<P> + ?Sized> Writable<P> for &T {
+    fn check(&self, protocol: P) -> Result<(), EncodeError> {
         (**self).check(protocol)
     }
 
-    fn write(&self, protocol: Protocol, sink: &mut impl Sink) {
+    fn write(&self, protocol: P, sink: &mut impl Sink) {
         (**self).write(protocol, sink);
     }
 
     fn bound(&self) -> Option<usize> {
         (**self).bound()
     }
+}
+
+fn encoded_len<P: Copy>(
+    value: &(impl Writable<P> + ?Sized),
+    protocol: P,
+) -> Result<usize, EncodeError> {
+    value.check(protocol)?;
+    let mut length = ByteCount::default();
+    value.write(protocol, &mut length);
+    Ok(length.get())
+}
+
+fn encode<P: Copy>(
+    value: &(impl Writable<P> + ?Sized),
+    protocol: P,
+    out: &mut impl BufMut,
+) -> Result<(), EncodeError> {
+    let room = out.remaining_mut();
+    match value.bound() {
+        Some(bound) if bound <= room => value.check(protocol)?,
+        // A buffer that grows says that it has more room than any value takes.
+        _ if room > isize::MAX as usize / 2 => value.check(protocol)?,
+        _ => {
+            let needed = encoded_len(value, protocol)?;
+            if needed > room {
+                return Err(EncodeError::NoRoom { needed, room });
+            }
+        }
+    }
+    value.write(protocol, &mut Out(out));
+    Ok(())
+}
+
+fn to_wire<P: Copy>(
+    value: &(impl Writable<P> + ?Sized),
+    protocol: P,
+) -> Result<Bytes, EncodeError> {
+    let mut wire = Vec::with_capacity(encoded_len(value, protocol)?);
+    encode(value, protocol, &mut wire)?;
+    Ok(wire.into())
 }

@@ -1,4 +1,4 @@
-//! Commands and replies with some of their parts replaced: the rest of their bytes is copied in runs.
+//! Commands and replies with some of their parts changed: the bytes between the changes are copied in runs.
 
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
@@ -10,21 +10,24 @@ use crate::sink::Sink;
 use crate::tree::Reply;
 use crate::view::{AnnotatedElements, Attributes, Decoded, ReplyRef};
 
-use super::command::{Argument, Scratch};
-use super::{EncodeError, Protocol, downgrade, sealed};
+use super::argument::{Argument, Scratch};
+use super::sealed::Writable;
+use super::{Encode, EncodeCommand, EncodeError, Protocol, downgrade};
 
-/// Changes to some of many parts, in the order of the parts; each part has one at the most.
+/// Changes to some of the parts of a value, by the index of the part: at most one for each.
 #[derive(Clone)]
 struct Edits<E>(BTreeMap<usize, E>);
 
-/// Bytes that stay as they are, or a part that changes, and how.
+/// A piece of the original bytes.
 enum Piece<'w, 'e, E> {
+    /// Parts that stay as they are.
     Run(&'w [u8]),
+    /// A part that changes, and its change.
     Part(&'w [u8], &'e E),
 }
 
 impl<E> Edits<E> {
-    /// What becomes of a part.
+    /// Returns the change of a part.
     fn of(&mut self, index: usize) -> &mut E
     where
         E: Default,
@@ -32,7 +35,7 @@ impl<E> Edits<E> {
         self.0.entry(index).or_default()
     }
 
-    /// Refuses a change of a part that is not among the `len` parts.
+    /// Refuses an index that is out of range for `len` parts.
     fn check(&self, len: usize) -> Result<(), EncodeError> {
         match self.0.last_key_value() {
             Some((&index, _)) if index >= len => Err(EncodeError::NoSuchPart { index, len }),
@@ -40,7 +43,9 @@ impl<E> Edits<E> {
         }
     }
 
-    /// Goes through the parts that `wire` consists of, whose sizes are given.
+    /// Passes the pieces of `wire` to `emit`, in order. `sizes` are the sizes of its parts.
+    ///
+    /// Parts after the last change are not looked at: they are one run.
     fn apply(
         &self,
         wire: &[u8],
@@ -50,9 +55,9 @@ impl<E> Edits<E> {
         let mut edits = self.0.iter().peekable();
         let (mut run, mut at) = (wire, 0);
         for (number, size) in sizes.enumerate() {
-            let Some((place, change)) = edits.peek() else { break };
+            let Some((index, change)) = edits.peek() else { break };
             at += size;
-            if **place == number {
+            if **index == number {
                 let (through, rest) = run.split_at_checked(at).unwrap_or_default();
                 let (before, part) = through.split_at_checked(at - size).unwrap_or_default();
                 emit(Piece::Run(before));
@@ -65,22 +70,22 @@ impl<E> Edits<E> {
     }
 }
 
-/// A command some of whose arguments are replaced, removed or added, over its original bytes: what a
-/// proxy that gives each client its own keys forwards.
+/// A command with some arguments replaced, removed or added, for a proxy that gives each client its own
+/// keys.
 ///
-/// Of the original nothing is copied before it is written by [`Encode`](super::Encode), and then all that is
-/// unchanged in runs; or not at all, by [`Segments::of_parts`](super::Segments::of_parts). An argument that
-/// there is not is an error of that.
+/// The patch borrows the original. Writing it with [`EncodeCommand`] copies the unchanged bytes in runs;
+/// [`Segments::sharing_command`](super::Segments::sharing_command) does not even copy those. Both fail if an
+/// index is out of range.
 ///
 /// ```
-/// use zresp::{Command, Encode, Protocol};
 /// use zresp::encode::CommandPatch;
+/// use zresp::{Command, EncodeCommand};
 ///
 /// let request = zresp::requests(b"*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$1\r\nv\r\n").next().expect("one")?;
 /// let Command::Array(command) = request.command() else { panic!() };
 /// let mut patch = CommandPatch::new(command);
 /// patch.prefix(1, "tenant:7:").push("NX");
-/// let wire = patch.to_wire(Protocol::Resp2)?;
+/// let wire = patch.to_wire()?;
 /// assert_eq!(wire, "*4\r\n$3\r\nSET\r\n$10\r\ntenant:7:k\r\n$1\r\nv\r\n$2\r\nNX\r\n");
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
@@ -91,31 +96,30 @@ pub struct CommandPatch<'a> {
     added: Vec<Vec<u8>>,
 }
 
-/// What becomes of an argument.
+/// The change of an argument.
 #[derive(Clone, Default)]
 struct ArgumentEdit {
     is_removed: bool,
     prefix: Vec<u8>,
-    /// What stands in place of the original.
+    /// The argument in place of the original.
     replacement: Option<Vec<u8>>,
 }
 
 impl<'a> CommandPatch<'a> {
-    /// Returns the command without a change yet.
+    /// Returns a patch that changes nothing yet.
     #[must_use]
     pub fn new(command: CommandRef<'a>) -> Self {
         Self { command, edits: Edits(BTreeMap::new()), added: Vec::new() }
     }
 
-    /// Replaces an argument, whatever was to become of it; 0 is the name.
+    /// Replaces an argument, and drops earlier changes of it. The name is argument 0.
     pub fn replace(&mut self, index: usize, argument: impl Argument) -> &mut Self {
         let replacement = Some(argument.bytes(&mut Scratch::default()).to_vec());
         *self.edits.of(index) = ArgumentEdit { replacement, ..ArgumentEdit::default() };
         self
     }
 
-    /// Puts bytes in front of an argument, or of what replaces it; a second prefix goes in front of the
-    /// first.
+    /// Prepends bytes to an argument or to its replacement. A second prefix goes before the first.
     pub fn prefix(&mut self, index: usize, prefix: impl Argument) -> &mut Self {
         let edit = self.edits.of(index);
         edit.prefix.splice(..0, prefix.bytes(&mut Scratch::default()).iter().copied());
@@ -128,26 +132,28 @@ impl<'a> CommandPatch<'a> {
         self
     }
 
-    /// Adds an argument behind all others.
+    /// Appends an argument.
     pub fn push(&mut self, argument: impl Argument) -> &mut Self {
         self.added.push(argument.bytes(&mut Scratch::default()).to_vec());
         self
     }
 
-    /// How many arguments there will be.
+    /// Returns the number of arguments with all changes made.
     fn len(&self) -> usize {
         let removed = self.edits.0.values().filter(|edit| edit.is_removed).count();
         (self.command.len() + self.added.len()).saturating_sub(removed)
     }
 }
 
-impl sealed::Encode for CommandPatch<'_> {
-    fn check(&self, _: Protocol) -> Result<(), EncodeError> {
+impl EncodeCommand for CommandPatch<'_> {}
+
+impl Writable<()> for CommandPatch<'_> {
+    fn check(&self, (): ()) -> Result<(), EncodeError> {
         self.edits.check(self.command.len())?;
         if self.len() == 0 { Err(EncodeError::NoArguments) } else { Ok(()) }
     }
 
-    fn write(&self, _: Protocol, sink: &mut impl Sink) {
+    fn write(&self, (): (), sink: &mut impl Sink) {
         sink.header(b'*', self.len());
         let mut args = self.command.args();
         let wire = args.rest();
@@ -169,16 +175,14 @@ impl sealed::Encode for CommandPatch<'_> {
         });
         self.added.iter().for_each(|argument| sink.payload(b'$', argument));
     }
-
-    fn bound(&self) -> Option<usize> {
-        None
-    }
 }
 
-/// An aggregate some of whose elements are replaced, removed or added, over its original bytes.
+/// An array, map, set or push with some elements replaced, removed or added.
 ///
-/// Of a map, keys and values count as elements, by turns. The attributes of an element are part of it; those
-/// in front of the aggregate stay.
+/// The patch borrows the original, and writing it with [`Encode`] copies the unchanged bytes in runs.
+///
+/// The elements of a map are its keys and values, alternating: pair 3 has the indices 6 and 7. The
+/// attributes of an element are replaced and removed with it. Those of the aggregate stay.
 ///
 /// ```
 /// use zresp::{Encode, Protocol, Reply};
@@ -198,16 +202,17 @@ pub struct ReplyPatch<'a> {
     reply: ReplyRef<'a>,
     attributes: Attributes<'a>,
     elements: AnnotatedElements<'a>,
-    /// How many elements there are.
+    /// The number of elements of the original.
     len: usize,
-    /// A replacement, or `None` for an element that is removed.
+    /// Replacements, with `None` for elements that are removed.
     edits: Edits<Option<Reply>>,
     added: Vec<Reply>,
 }
 
 impl<'a> ReplyPatch<'a> {
-    /// Returns an aggregate without a change yet; `None` for any other reply. One that is streamed is
-    /// counted, and will be written with its length in front.
+    /// Returns a patch that changes nothing yet, or `None` if the reply is not an aggregate.
+    ///
+    /// A streamed aggregate will be written with its length, for which its elements are counted here.
     #[must_use]
     pub fn new(frame: Decoded<'a>) -> Option<Self> {
         let (reply, attributes) = (frame.reply(), frame.attributes());
@@ -226,32 +231,34 @@ impl<'a> ReplyPatch<'a> {
         })
     }
 
-    /// Replaces an element. The last change of an element is the one that counts.
+    /// Replaces an element, and drops an earlier change of it.
     pub fn replace(&mut self, index: usize, element: impl Into<Reply>) -> &mut Self {
         *self.edits.of(index) = Some(element.into());
         self
     }
 
-    /// Removes an element. The others keep their indices.
+    /// Removes an element, and drops an earlier change of it. The others keep their indices.
     pub fn remove(&mut self, index: usize) -> &mut Self {
         *self.edits.of(index) = None;
         self
     }
 
-    /// Adds an element behind all others.
+    /// Appends an element.
     pub fn push(&mut self, element: impl Into<Reply>) -> &mut Self {
         self.added.push(element.into());
         self
     }
 
-    /// How many elements there will be.
+    /// Returns the number of elements with all changes made.
     fn len(&self) -> usize {
         let removed = self.edits.0.values().filter(|edit| edit.is_none()).count();
         (self.len + self.added.len()).saturating_sub(removed)
     }
 }
 
-impl sealed::Encode for ReplyPatch<'_> {
+impl Encode for ReplyPatch<'_> {}
+
+impl Writable<Protocol> for ReplyPatch<'_> {
     fn check(&self, protocol: Protocol) -> Result<(), EncodeError> {
         self.edits.check(self.len)?;
         if self.reply.kind().has_pairs() && self.len() % 2 == 1 {
@@ -279,10 +286,6 @@ impl sealed::Encode for ReplyPatch<'_> {
         });
         self.added.iter().for_each(|element| element.write(protocol, sink));
     }
-
-    fn bound(&self) -> Option<usize> {
-        None
-    }
 }
 
 impl fmt::Debug for CommandPatch<'_> {
@@ -297,7 +300,7 @@ impl fmt::Debug for ReplyPatch<'_> {
     }
 }
 
-/// Writes what is patched, which parts are, and how many are added.
+/// Writes the original, the indices of the changed parts, and the number of added ones.
 fn shown<E>(
     name: &str,
     original: &dyn fmt::Debug,

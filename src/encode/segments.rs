@@ -1,4 +1,4 @@
-//! What is written as a list of parts, so that large payloads are not copied.
+//! Wire forms as lists of parts, so that large payloads are not copied: [`Segments`].
 
 use alloc::vec::Vec;
 use core::fmt;
@@ -10,17 +10,18 @@ use smallvec::SmallVec;
 use crate::owned::part;
 use crate::sink::Sink;
 
-use super::{Encode, EncodeError, Protocol, sealed};
+use super::sealed::Writable;
+use super::{Encode, EncodeCommand, EncodeError, Protocol};
 
-/// Payloads of at least so many bytes are parts of their own: writing one more part costs about as much
-/// as copying as many bytes.
+/// Payloads of at least this many bytes are parts of their own. To write one part more costs about as much
+/// as to copy this many bytes.
 const LARGE: usize = 4096;
 
-/// The wire form of a reply or of a command in parts: large payloads as they are, and what lies between
-/// them, copied together.
+/// The wire form of a reply or a command in parts: large payloads as they are, and everything between them
+/// copied together.
 ///
-/// It is a [`Buf`], which the writing functions of asynchronous runtimes take, and `advance` after a
-/// write that was cut short. Payloads of 4 KiB and more are not copied, of whatever kind.
+/// It is a [`Buf`], which the write functions of asynchronous runtimes take. After a write that took only
+/// some of the bytes, call `advance`. Payloads of 4 KiB and more are not copied, whatever their kind.
 ///
 /// ```
 /// use bytes::{Buf, Bytes};
@@ -42,18 +43,20 @@ const LARGE: usize = 4096;
 /// # Ok::<(), zresp::EncodeError>(())
 /// ```
 #[derive(Clone)]
+#[doc(alias = "writev")]
+#[doc(alias = "vectored")]
 pub struct Segments<P = Bytes> {
-    /// What was copied, one part behind the other.
+    /// The copied bytes of all small parts, one after the other.
     small: Vec<u8>,
-    /// In order; those in front of `front` are written.
+    /// In order; the parts before `front` are written.
     parts: SmallVec<[Part<P>; 4]>,
     front: usize,
-    /// Bytes of the first part that are written.
+    /// How many bytes of the part at `front` are written.
     written: usize,
     remaining: usize,
 }
 
-/// A part: some of what was copied, or a payload.
+/// A part: some of the copied bytes, or a payload.
 #[derive(Clone)]
 enum Part<P> {
     Small(Range<usize>),
@@ -61,23 +64,49 @@ enum Part<P> {
 }
 
 impl Segments<Bytes> {
-    /// Returns a reply or a command in parts that share its payloads, where it owns them: those of a tree,
-    /// and all of a [`Frame`](crate::Frame) or a [`CommandFrame`](crate::CommandFrame). Of others all is
-    /// copied, but see [`of_parts`](Self::of_parts).
+    /// Returns a reply in parts that share its large payloads.
+    ///
+    /// Payloads can be shared if the reply owns them: those of a [`Reply`](crate::Reply), and all of a
+    /// [`Frame`](crate::Frame). Everything else is copied; see [`sharing`](Self::sharing).
     ///
     /// # Errors
-    /// What has no form on the wire.
-    pub fn of(value: &impl Encode, protocol: Protocol) -> Result<Self, EncodeError> {
-        Self::of_parts(value, protocol, &Bytes::new())
+    /// The reply has no form on the wire.
+    pub fn of(reply: &impl Encode, protocol: Protocol) -> Result<Self, EncodeError> {
+        Self::sharing(reply, protocol, &Bytes::new())
     }
 
-    /// Returns a reply or a command in parts that share their bytes with `source`, in which it lies: a patch
-    /// of a frame with the frame's bytes, say.
+    /// Returns a command in parts that share its large arguments, if it is a
+    /// [`CommandFrame`](crate::CommandFrame).
+    ///
+    /// Other commands are copied; see [`sharing_command`](Self::sharing_command) and
+    /// [`of_arguments`](Segments::of_arguments).
+    ///
+    /// # Errors
+    /// Those of [`EncodeCommand::encoded_len`].
+    pub fn of_command(command: &impl EncodeCommand) -> Result<Self, EncodeError> {
+        Self::sharing_command(command, &Bytes::new())
+    }
+
+    /// Returns a reply in parts that share their bytes with `source`, for a reply that borrows from it:
+    /// pass a patch of a frame, and the bytes of the frame.
+    ///
+    /// # Errors
+    /// The reply has no form on the wire.
+    pub fn sharing(
+        reply: &impl Encode,
+        protocol: Protocol,
+        source: &Bytes,
+    ) -> Result<Self, EncodeError> {
+        Self::split(reply, protocol, source)
+    }
+
+    /// Returns a command in parts that share their bytes with `source`, for a command that borrows from it:
+    /// pass a patch of a frame, and the bytes of the frame.
     ///
     /// ```
     /// use bytes::BytesMut;
-    /// use zresp::{Command, CommandDecoder, Protocol};
     /// use zresp::encode::{CommandPatch, Segments};
+    /// use zresp::{Command, CommandDecoder};
     ///
     /// let mut buffer = BytesMut::from("*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$1000000\r\n");
     /// buffer.resize(buffer.len() + 1_000_000, b'x');
@@ -87,26 +116,33 @@ impl Segments<Bytes> {
     ///
     /// let mut patch = CommandPatch::new(command);
     /// patch.prefix(1, "tenant:7:");
-    /// let parts = Segments::of_parts(&patch, Protocol::Resp2, frame.wire())?.into_parts();
+    /// let parts = Segments::sharing_command(&patch, frame.wire())?.into_parts();
     /// assert_eq!(parts[0], "*3\r\n$3\r\nSET\r\n$10\r\ntenant:7:k\r\n");
     /// assert_eq!((parts.len(), parts[1].len()), (2, 1_000_012)); // the value, not copied
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     ///
     /// # Errors
-    /// What has no form on the wire.
-    pub fn of_parts(
-        value: &impl Encode,
-        protocol: Protocol,
+    /// Those of [`EncodeCommand::encoded_len`].
+    pub fn sharing_command(
+        command: &impl EncodeCommand,
         source: &Bytes,
     ) -> Result<Self, EncodeError> {
-        sealed::Encode::check(value, protocol)?;
-        let mut parts = Shared { segments: Self::new(), source, lent: Bytes::new() };
-        sealed::Encode::write(value, protocol, &mut parts);
+        Self::split(command, (), source)
+    }
+
+    fn split<P: Copy>(
+        value: &impl Writable<P>,
+        protocol: P,
+        source: &Bytes,
+    ) -> Result<Self, EncodeError> {
+        value.check(protocol)?;
+        let mut parts = SharedParts { segments: Self::new(), source, lent: Bytes::new() };
+        value.write(protocol, &mut parts);
         Ok(parts.segments)
     }
 
-    /// Returns the parts.
+    /// Returns the parts that are not written yet. None of them is empty.
     #[must_use]
     pub fn into_parts(self) -> Vec<Bytes> {
         let Self { small, parts, front, mut written, .. } = self;
@@ -131,7 +167,7 @@ impl<'a> Segments<&'a [u8]> {
     /// use zresp::encode::Segments;
     ///
     /// let value = vec![b'x'; 1_000_000];
-    /// let mut segments = Segments::of_command(&[b"SET", b"key".as_slice(), &value])?;
+    /// let mut segments = Segments::of_arguments(&[b"SET", b"key".as_slice(), &value])?;
     /// assert_eq!(segments.remaining(), 4 + 9 + 9 + 10 + 1_000_000 + 2);
     /// # #[cfg(feature = "std")]
     /// assert_eq!(segments.io_slices().len(), 3);
@@ -139,22 +175,21 @@ impl<'a> Segments<&'a [u8]> {
     /// ```
     ///
     /// # Errors
-    /// A command without arguments, not even a name.
-    pub fn of_command(arguments: &[&'a [u8]]) -> Result<Self, EncodeError> {
+    /// [`EncodeError::NoArguments`] if not even the name is there.
+    pub fn of_arguments(arguments: &[&'a [u8]]) -> Result<Self, EncodeError> {
         if arguments.is_empty() {
             return Err(EncodeError::NoArguments);
         }
         let mut segments = Self::new();
-        let mut copied = Copied(&mut segments);
-        copied.header(b'*', arguments.len());
+        segments.header(b'*', arguments.len());
         for argument in arguments {
-            copied.header(b'$', argument.len());
+            segments.header(b'$', argument.len());
             if argument.len() < LARGE {
-                copied.put(argument);
+                segments.put(argument);
             } else {
-                copied.0.push_large(*argument, argument.len());
+                segments.push_large(*argument, argument.len());
             }
-            copied.put(b"\r\n");
+            segments.put(b"\r\n");
         }
         Ok(segments)
     }
@@ -165,20 +200,6 @@ impl<P> Segments<P> {
         Self { small: Vec::new(), parts: SmallVec::new(), front: 0, written: 0, remaining: 0 }
     }
 
-    fn push_small(&mut self, bytes: &[u8]) {
-        // No part is empty: to who takes them one by one, that is the end.
-        if bytes.is_empty() {
-            return;
-        }
-        self.small.extend_from_slice(bytes);
-        self.remaining += bytes.len();
-        let end = self.small.len();
-        match self.parts.last_mut() {
-            Some(Part::Small(range)) => range.end = end,
-            _ => self.parts.push(Part::Small(end - bytes.len()..end)),
-        }
-    }
-
     fn push_large(&mut self, payload: P, len: usize) {
         self.remaining += len;
         self.parts.push(Part::Large(payload));
@@ -186,14 +207,14 @@ impl<P> Segments<P> {
 }
 
 impl<P: AsRef<[u8]>> Segments<P> {
-    /// Returns what is not written yet, for a vectored write.
+    /// Returns the parts that are not written yet, for a vectored write.
     #[cfg(feature = "std")]
     #[must_use]
     pub fn io_slices(&self) -> Vec<std::io::IoSlice<'_>> {
         self.slices().map(std::io::IoSlice::new).collect()
     }
 
-    /// Returns what is not written yet.
+    /// Returns the parts that are not written yet. None of them is empty.
     pub fn slices(&self) -> impl Iterator<Item = &[u8]> {
         let written = core::iter::once(self.written).chain(core::iter::repeat(0));
         let parts = self.parts.get(self.front..).unwrap_or_default();
@@ -216,7 +237,7 @@ impl<P: AsRef<[u8]>> Buf for Segments<P> {
         self.slices().next().unwrap_or_default()
     }
 
-    /// Moves on by as many bytes as have been written, but not past the end.
+    /// Moves past `count` bytes that have been written. A `count` past the end moves to the end.
     fn advance(&mut self, count: usize) {
         let mut count = count.min(self.remaining);
         self.remaining -= count;
@@ -248,12 +269,20 @@ impl<P: AsRef<[u8]>> fmt::Debug for Segments<P> {
     }
 }
 
-/// Copies all that it takes.
-struct Copied<'s, P>(&'s mut Segments<P>);
-
-impl<P> Sink for Copied<'_, P> {
+/// Copies everything into small parts.
+impl<P> Sink for Segments<P> {
     fn put(&mut self, bytes: &[u8]) {
-        self.0.push_small(bytes);
+        // No part may be empty: a `Buf` whose next chunk is empty is at its end.
+        if bytes.is_empty() {
+            return;
+        }
+        self.small.extend_from_slice(bytes);
+        self.remaining += bytes.len();
+        let end = self.small.len();
+        match self.parts.last_mut() {
+            Some(Part::Small(range)) => range.end = end,
+            _ => self.parts.push(Part::Small(end - bytes.len()..end)),
+        }
     }
 
     fn header(&mut self, type_byte: u8, number: usize) {
@@ -263,14 +292,14 @@ impl<P> Sink for Copied<'_, P> {
     }
 }
 
-/// Keeps large parts of the source, and of what it is lent.
-struct Shared<'s> {
+/// Shares large slices of `source`, and of the buffer that was lent last; copies everything else.
+struct SharedParts<'s> {
     segments: Segments,
     source: &'s Bytes,
     lent: Bytes,
 }
 
-impl Sink for Shared<'_> {
+impl Sink for SharedParts<'_> {
     fn put(&mut self, bytes: &[u8]) {
         let shared = if bytes.len() < LARGE {
             None
@@ -279,7 +308,7 @@ impl Sink for Shared<'_> {
         };
         match shared {
             Some(part) => self.segments.push_large(part, bytes.len()),
-            None => self.segments.push_small(bytes),
+            None => self.segments.put(bytes),
         }
     }
 
@@ -290,6 +319,6 @@ impl Sink for Shared<'_> {
     }
 
     fn header(&mut self, type_byte: u8, number: usize) {
-        Copied(&mut self.segments).header(type_byte, number);
+        self.segments.header(type_byte, number);
     }
 }

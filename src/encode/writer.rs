@@ -1,4 +1,4 @@
-//! Replies written value by value, as a server makes them.
+//! Replies written value by value, as a server produces them: [`ReplyWriter`].
 
 use alloc::vec::Vec;
 use core::fmt;
@@ -7,23 +7,23 @@ use bytes::BytesMut;
 use smallvec::SmallVec;
 
 use crate::kind::Kind;
-use crate::sink::{Out, Sink};
+use crate::sink::{ByteCount, Out, Sink};
 use crate::tree::Reply;
 use crate::view::ReplyRef;
 
-use super::{Encode, EncodeError, Protocol, sealed};
+use super::{Encode, EncodeError, Protocol};
 
-/// Writes replies to the end of a buffer, value by value, for a peer of either protocol.
+/// Writes replies to the end of a buffer, value by value, in either protocol.
 ///
-/// An aggregate is opened, its values are written, and it is closed. How many values there will be need
-/// not be known when it is opened: its header is put in its place at the end. For RESP2 each value becomes
-/// what [`Encode`] says.
+/// Open an aggregate, write its values, and close it. If you do not know yet how many values there will be,
+/// open it with `None`: its header is filled in when the reply ends. For RESP2 each value becomes what the
+/// table of [`Encode`] says.
 ///
-/// A writer borrows the buffer and keeps to its protocol: one for each batch of replies costs nothing, and the
-/// next speaks what a `HELLO` has asked for.
+/// The protocol of a writer does not change. Make a new writer for each batch of replies, which costs
+/// nothing: it can then follow a `HELLO`.
 ///
-/// What is in the buffer is whole at any time that counts: a call that fails changes nothing, and a
-/// reply that is not finished when the writer is dropped is taken back.
+/// Half a reply never stays in the buffer. A call that fails changes nothing, and dropping the writer removes
+/// the reply that is not finished.
 ///
 /// ```
 /// use bytes::BytesMut;
@@ -45,36 +45,36 @@ use super::{Encode, EncodeError, Protocol, sealed};
 pub struct ReplyWriter<'b> {
     out: &'b mut BytesMut,
     protocol: Protocol,
-    /// Where the reply in progress begins.
+    /// Where in `out` the reply in progress begins.
     start: usize,
-    open: SmallVec<[Open; 4]>,
-    /// Headers that are still to be put in their places, in the order of those.
-    headers: Vec<Header>,
-    /// Whether an attribute waits for the value behind it.
+    open: SmallVec<[Unclosed; 4]>,
+    /// Headers that are still missing in `out`, in the order of their places.
+    headers: Vec<LateHeader>,
+    /// Whether an attribute has been closed whose value has not come yet.
     is_annotated: bool,
-    /// How many attributes are open that RESP2 does not have.
+    /// How many attributes are open that RESP2 leaves out: nothing is written while there are any.
     dropped: usize,
 }
 
-/// An aggregate or an attribute that is being written.
-struct Open {
+/// An aggregate or an attribute that is open.
+struct Unclosed {
     kind: Kind,
-    /// How many values it will have, if that is known.
+    /// How many values it was announced with. A pair is two.
     announced: Option<usize>,
     written: usize,
-    /// The place of its header among those still to be written.
+    /// The index of its header among the missing ones.
     header: Option<usize>,
 }
 
-/// The header of an aggregate whose length was not known when it was opened.
-struct Header {
+/// The header of an aggregate that was opened without a length.
+struct LateHeader {
     at: usize,
     type_byte: u8,
     len: usize,
 }
 
 impl<'b> ReplyWriter<'b> {
-    /// Returns a writer of replies behind what is in the buffer.
+    /// Returns a writer that appends to the buffer.
     #[must_use]
     pub fn new(out: &'b mut BytesMut, protocol: Protocol) -> Self {
         let start = out.len();
@@ -92,24 +92,25 @@ impl<'b> ReplyWriter<'b> {
     /// Writes a simple string.
     ///
     /// # Errors
-    /// CR or LF in the text, and a value too many.
+    /// A CR or LF in the text, or too many values.
+    #[doc(alias = "simple string")]
     pub fn simple(&mut self, text: impl AsRef<[u8]>) -> Result<&mut Self, EncodeError> {
         self.value(&ReplyRef::Simple(text.as_ref()))
     }
 
-    /// Writes an error: a code, a space and a text.
+    /// Writes an error line: a code, a space and a text.
     ///
     /// # Errors
-    /// CR or LF in the message, and a value too many.
+    /// A CR or LF in the message, or too many values.
     pub fn error(&mut self, message: impl AsRef<[u8]>) -> Result<&mut Self, EncodeError> {
         self.value(&ReplyRef::Error(message.as_ref()))
     }
 
-    /// Writes an error with a text from elsewhere: each CR and LF in the message becomes a space, as in the
-    /// errors of Redis.
+    /// Writes an error line, with a space for each CR and LF in the message, as Redis does: for messages that
+    /// contain text from elsewhere.
     ///
     /// # Errors
-    /// A value too many.
+    /// Too many values.
     pub fn error_lossy(&mut self, message: impl AsRef<[u8]>) -> Result<&mut Self, EncodeError> {
         self.value(&Reply::error_lossy(message))
     }
@@ -117,7 +118,8 @@ impl<'b> ReplyWriter<'b> {
     /// Writes a bulk string.
     ///
     /// # Errors
-    /// A value too many.
+    /// Too many values.
+    #[doc(alias = "bulk string")]
     pub fn bulk(&mut self, payload: impl AsRef<[u8]>) -> Result<&mut Self, EncodeError> {
         self.value(&ReplyRef::Bulk(payload.as_ref()))
     }
@@ -125,7 +127,7 @@ impl<'b> ReplyWriter<'b> {
     /// Writes an integer.
     ///
     /// # Errors
-    /// A value too many.
+    /// Too many values.
     pub fn integer(&mut self, value: i64) -> Result<&mut Self, EncodeError> {
         self.value(&ReplyRef::Integer(value))
     }
@@ -133,7 +135,7 @@ impl<'b> ReplyWriter<'b> {
     /// Writes a double.
     ///
     /// # Errors
-    /// A value too many.
+    /// Too many values.
     pub fn double(&mut self, value: f64) -> Result<&mut Self, EncodeError> {
         self.value(&ReplyRef::Double(value))
     }
@@ -141,23 +143,25 @@ impl<'b> ReplyWriter<'b> {
     /// Writes a boolean.
     ///
     /// # Errors
-    /// A value too many.
+    /// Too many values.
     pub fn boolean(&mut self, value: bool) -> Result<&mut Self, EncodeError> {
         self.value(&ReplyRef::Boolean(value))
     }
 
-    /// Writes null; for RESP2, the null of a bulk string.
+    /// Writes null: in RESP2, a null bulk string.
     ///
     /// # Errors
-    /// A value too many.
+    /// Too many values.
+    #[doc(alias = "nil")]
     pub fn null(&mut self) -> Result<&mut Self, EncodeError> {
         self.value(&ReplyRef::Null)
     }
 
-    /// Writes null where an array could stand: for RESP2, the null of an array.
+    /// Writes null in place of an array: in RESP2, a null array.
     ///
     /// # Errors
-    /// A value too many.
+    /// Too many values.
+    #[doc(alias = "nil")]
     pub fn null_array(&mut self) -> Result<&mut Self, EncodeError> {
         self.value(&match self.protocol {
             Protocol::Resp2 => ReplyRef::NullArray,
@@ -165,10 +169,10 @@ impl<'b> ReplyWriter<'b> {
         })
     }
 
-    /// Writes text in a format such as `txt` or `mkd`.
+    /// Writes text with its format, such as `txt` or `mkd`: in RESP2, a bulk string of the text.
     ///
     /// # Errors
-    /// A value too many.
+    /// Too many values.
     pub fn verbatim(
         &mut self,
         format: [u8; 3],
@@ -180,55 +184,57 @@ impl<'b> ReplyWriter<'b> {
     /// Writes a whole reply of any kind, borrowed or owned.
     ///
     /// # Errors
-    /// A reply that has no form on the wire, and a value too many.
+    /// A reply that has no form on the wire, or too many values.
     pub fn value(&mut self, value: &impl Encode) -> Result<&mut Self, EncodeError> {
-        sealed::Encode::check(value, self.protocol)?;
+        value.check(self.protocol)?;
         self.count()?;
         if self.dropped == 0 {
-            sealed::Encode::write(value, self.protocol, &mut Out(&mut *self.out));
+            value.write(self.protocol, &mut Out(&mut *self.out));
         }
         self.end_value();
         Ok(self)
     }
 
-    /// Opens an array of so many elements, or `None` if that is not known yet.
+    /// Opens an array of `len` elements; pass `None` if you do not know the number yet.
     ///
     /// # Errors
-    /// A value too many.
+    /// Too many values.
     pub fn open_array(&mut self, len: impl Into<Option<usize>>) -> Result<&mut Self, EncodeError> {
         self.open(Kind::Array, len.into())
     }
 
-    /// Opens a map of so many pairs, or `None` if that is not known yet. Keys and values are written by
-    /// turns.
+    /// Opens a map of `pairs` pairs; pass `None` if you do not know the number yet. Write keys and values
+    /// alternating.
     ///
     /// # Errors
-    /// A value too many.
+    /// Too many values.
     pub fn open_map(&mut self, pairs: impl Into<Option<usize>>) -> Result<&mut Self, EncodeError> {
         self.open(Kind::Map, pairs.into())
     }
 
-    /// Opens a set of so many elements, or `None` if that is not known yet.
+    /// Opens a set of `len` elements; pass `None` if you do not know the number yet.
     ///
     /// # Errors
-    /// A value too many.
+    /// Too many values.
     pub fn open_set(&mut self, len: impl Into<Option<usize>>) -> Result<&mut Self, EncodeError> {
         self.open(Kind::Set, len.into())
     }
 
-    /// Opens a push of so many elements, or `None` if that is not known yet.
+    /// Opens a push of `len` elements; pass `None` if you do not know the number yet.
     ///
     /// # Errors
-    /// A value too many.
+    /// Too many values.
+    #[doc(alias = "pubsub")]
     pub fn open_push(&mut self, len: impl Into<Option<usize>>) -> Result<&mut Self, EncodeError> {
         self.open(Kind::Push, len.into())
     }
 
-    /// Opens an attribute of so many pairs, or `None` if that is not known yet. The value that it
-    /// annotates is the next one behind its end. For RESP2 it is left out.
+    /// Opens an attribute of `pairs` pairs; pass `None` if you do not know the number yet.
+    ///
+    /// It annotates the value that is written after it is closed. In RESP2 it is left out.
     ///
     /// # Errors
-    /// A place where no value may follow.
+    /// Too many values: the annotated one could not follow.
     pub fn open_attribute(
         &mut self,
         pairs: impl Into<Option<usize>>,
@@ -245,8 +251,7 @@ impl<'b> ReplyWriter<'b> {
             self.count()?;
         }
         let is_array = self.protocol == Protocol::Resp2;
-        let each = if kind.has_pairs() { 2 } else { 1 };
-        let announced = len.map(|len| len.saturating_mul(each));
+        let announced = len.map(|len| len.saturating_mul(kind.values_per_element()));
         let type_byte = if is_array { b'*' } else { kind.type_byte() };
         let mut header = None;
         if self.dropped == 0 {
@@ -254,21 +259,21 @@ impl<'b> ReplyWriter<'b> {
                 Out(&mut *self.out).header(type_byte, if is_array { values } else { len });
             } else {
                 header = Some(self.headers.len());
-                self.headers.push(Header { at: self.out.len(), type_byte, len: 0 });
+                self.headers.push(LateHeader { at: self.out.len(), type_byte, len: 0 });
             }
         }
         self.is_annotated = false;
-        self.open.push(Open { kind, announced, written: 0, header });
+        self.open.push(Unclosed { kind, announced, written: 0, header });
         Ok(self)
     }
 
     /// Closes the innermost aggregate or attribute.
     ///
     /// # Errors
-    /// Fewer values than were announced, a key without its value, an attribute without the value behind
-    /// it, and nothing to close.
+    /// Fewer values than announced, a key without a value, an attribute without the value that it annotates,
+    /// or nothing to close.
     pub fn close(&mut self) -> Result<&mut Self, EncodeError> {
-        let Some(&Open { kind, announced, written, header }) = self.open.last() else {
+        let Some(&Unclosed { kind, announced, written, header }) = self.open.last() else {
             return Err(EncodeError::NothingToClose);
         };
         if self.is_annotated {
@@ -280,7 +285,7 @@ impl<'b> ReplyWriter<'b> {
         if kind.has_pairs() && written % 2 == 1 {
             return Err(EncodeError::KeyWithoutValue);
         }
-        if let Some(header) = header.and_then(|place| self.headers.get_mut(place)) {
+        if let Some(header) = header.and_then(|index| self.headers.get_mut(index)) {
             let is_map = kind.has_pairs() && header.type_byte != b'*';
             header.len = if is_map { written / 2 } else { written };
         }
@@ -294,15 +299,15 @@ impl<'b> ReplyWriter<'b> {
         Ok(self)
     }
 
-    /// Ends the writing.
+    /// Checks that all replies are finished, which dropping the writer does not.
     ///
     /// # Errors
-    /// [`EncodeError::Unfinished`] if the last reply is not whole; it is taken back.
+    /// [`EncodeError::Unfinished`] if the last reply is not. It is removed from the buffer.
     pub fn finish(self) -> Result<(), EncodeError> {
         if self.is_between_replies() { Ok(()) } else { Err(EncodeError::Unfinished) }
     }
 
-    /// Returns whether all that was written is whole replies.
+    /// Returns whether all replies so far are finished.
     #[must_use]
     pub fn is_between_replies(&self) -> bool {
         self.open.is_empty() && !self.is_annotated
@@ -314,11 +319,11 @@ impl<'b> ReplyWriter<'b> {
         self.protocol
     }
 
-    /// Refuses a value in an aggregate that has all of them.
+    /// Refuses a value after the last one that the innermost aggregate was announced with.
     fn check_room(&self) -> Result<(), EncodeError> {
         match self.open.last() {
-            Some(&Open { kind, announced: Some(values), written, .. }) if written == values => {
-                let announced = if kind.has_pairs() { values / 2 } else { values };
+            Some(&Unclosed { kind, announced: Some(values), written, .. }) if written == values => {
+                let announced = values / kind.values_per_element();
                 Err(EncodeError::TooManyValues { kind, announced })
             }
             _ => Ok(()),
@@ -334,50 +339,54 @@ impl<'b> ReplyWriter<'b> {
         Ok(())
     }
 
-    /// Goes on behind a value.
+    /// Ends a value. If it was the reply, the missing headers are filled in.
     fn end_value(&mut self) {
         self.is_annotated = false;
         if self.open.is_empty() {
-            self.put_headers();
+            if !self.headers.is_empty() {
+                self.put_headers();
+            }
             self.start = self.out.len();
         }
     }
 
-    /// Puts the headers whose numbers were not known into their places: the bytes between them move back,
-    /// the last ones first, each of them once.
+    /// Inserts the missing headers.
+    ///
+    /// The buffer grows by all headers at once. Then the runs of bytes between the places of headers move
+    /// towards the end, the last run first, so that none overwrites another, and each header is written into
+    /// the gap before its run:
+    ///
+    /// ```text
+    /// abc....     the runs a, b and c; headers are missing before b and before c
+    /// ab..HHc     c has moved, and its header stands before it
+    /// aHHbHHc     so has b; a stays where it is
+    /// ```
+    ///
+    /// Each byte moves once, whatever the nesting. Inserting each header when its aggregate closes would move
+    /// the innermost values once for each level.
     fn put_headers(&mut self) {
-        if self.headers.is_empty() {
-            return;
-        }
+        let size = |header: &LateHeader| {
+            let mut count = ByteCount::default();
+            count.header(header.type_byte, header.len);
+            count.get()
+        };
         let mut end = self.out.len();
-        let mut texts = BytesMut::new();
-        let sizes: SmallVec<[usize; 8]> = self
-            .headers
-            .iter()
-            .map(|header| {
-                let before = texts.len();
-                Out(&mut texts).header(header.type_byte, header.len);
-                texts.len() - before
-            })
-            .collect();
-        let mut target = end + texts.len();
+        let mut target = end + self.headers.iter().map(size).sum::<usize>();
         self.out.resize(target, 0);
-        for (header, size) in self.headers.iter().zip(sizes).rev() {
+        for header in self.headers.drain(..).rev() {
             target -= end - header.at;
             self.out.copy_within(header.at..end, target);
             end = header.at;
-            target -= size;
-            let text = texts.split_off(texts.len() - size);
-            if let Some(place) = self.out.get_mut(target..target + size) {
-                place.copy_from_slice(&text);
+            target -= size(&header);
+            if let Some(mut gap) = self.out.get_mut(target..) {
+                Out(&mut gap).header(header.type_byte, header.len);
             }
         }
-        self.headers.clear();
     }
 }
 
 impl Drop for ReplyWriter<'_> {
-    /// Takes back the reply that is not finished.
+    /// Removes the reply that is not finished.
     fn drop(&mut self) {
         self.out.truncate(self.start);
     }

@@ -5,7 +5,6 @@ use core::marker::PhantomData;
 
 use bytes::Bytes;
 
-use crate::convert::{ConversionError, FromReply};
 use crate::decode::{Direction, FrameDecoder, FrameView, Replies};
 use crate::error::Error;
 use crate::validate::Bounds;
@@ -135,14 +134,6 @@ impl Frame {
     pub fn view(&self) -> Decoded<'_> {
         // The bytes are validated and do not change, so there always is a value.
         Decoded::read(&self.wire, self.bounds()).unwrap_or(Decoded::bare(ReplyRef::Null, &[]))
-    }
-
-    /// Returns the reply as a Rust value: see [`FromReply`].
-    ///
-    /// # Errors
-    /// A reply that is something else: what was expected, what was found, and where.
-    pub fn to<'a, T: FromReply<'a>>(&'a self) -> Result<T, ConversionError> {
-        self.reply().to()
     }
 
     /// Returns the attributes before the reply.

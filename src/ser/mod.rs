@@ -1,8 +1,23 @@
-//! From types that implement [`serde::Serialize`] to replies and to the arguments of commands.
+//! Replies and arguments from types that implement [`serde::Serialize`].
 //!
-//! [`to_reply`] gives what [`from_reply`](crate::de::from_reply) reads back: structs and maps are maps,
-//! sequences arrays, text and what serde calls bytes bulk strings (but a `Vec<u8>` is a sequence), `None` and unit null, a variant without data its name,
-//! any other a map of one pair. [`push_arguments`] appends what a command takes.
+//! Available with the feature `serde`.
+//!
+//! [`to_reply`] returns a reply that [`from_reply`](crate::de::from_reply) can read back:
+//!
+//! | type | reply |
+//! |---|---|
+//! | numbers, booleans | integer, big number, double or boolean |
+//! | strings, bytes | bulk string |
+//! | sequences, tuples | array |
+//! | structs, maps | map |
+//! | `None`, unit | null |
+//! | variant of an enum without data | bulk string of its name |
+//! | variant with data | map of one pair: the name and the data |
+//!
+//! A `Vec<u8>` is a sequence for serde, and so becomes an array of integers. The crate `serde_bytes` makes it
+//! bytes.
+//!
+//! [`push_arguments`] appends a value to a command.
 //!
 //! ```
 //! use zresp::{CommandBuf, Reply, ser};
@@ -26,12 +41,11 @@
 //! let mut command = CommandBuf::new("HSET").arg("player:1");
 //! ser::push_arguments(&mut command, &player)?;
 //! assert_eq!(command, CommandBuf::new("HSET").arg("player:1").arg("name").arg("ada").arg("level").arg(37));
-//! # Ok::<(), ser::Error>(())
+//! # Ok::<(), ser::SerializeError>(())
 //! ```
 
-mod aggregates;
-mod arguments;
-mod reply;
+mod receiver;
+mod serializer;
 
 use alloc::boxed::Box;
 use alloc::string::ToString;
@@ -42,32 +56,39 @@ use serde::Serialize;
 use crate::encode::CommandBuf;
 use crate::tree::{Builder, Reply};
 
-/// Returns the reply that the value is.
+use serializer::ValueSerializer;
+
+/// Returns the value as a reply.
 ///
 /// # Errors
-/// What the type itself refuses, and a type that does not write all of what it begins.
-pub fn to_reply<T: Serialize + ?Sized>(value: &T) -> Result<Reply, Error> {
+/// The type refuses to be written, or does not write everything that it begins.
+#[doc(alias = "serialize")]
+#[doc(alias = "serde")]
+pub fn to_reply<T: Serialize + ?Sized>(value: &T) -> Result<Reply, SerializeError> {
     let mut builder = Builder::default();
-    value.serialize(reply::Serializer::new(&mut builder))?;
+    value.serialize(ValueSerializer(&mut builder))?;
     match builder.mark() {
         (0, 1) => Ok(builder.finish()),
-        _ => Err(reply::unfinished()),
+        _ => Err(unfinished()),
     }
 }
 
-/// Appends the value to a command: a number or a string as one argument, the elements of sequences one
-/// after the other, the pairs of structs and maps as keys and values, `None` and unit as nothing. A
-/// boolean is 1 or 0. A pair whose value is nothing is left out with its key.
+/// Appends the value to a command.
+///
+/// A number or a string becomes one argument, a boolean 1 or 0, `None` and unit nothing. The elements of
+/// a sequence follow one another, as do the keys and values of structs and maps. A pair without a value
+/// is left out with its key.
 ///
 /// # Errors
-/// A key or the value of a pair that is more than one argument, and what the type itself refuses. Nothing
-/// has been appended then.
+/// A key or the value of a pair is more than one argument, or the type refuses to be written. Nothing is
+/// appended then.
+#[doc(alias = "serialize")]
 pub fn push_arguments<T: Serialize + ?Sized>(
     command: &mut CommandBuf,
     value: &T,
-) -> Result<(), Error> {
+) -> Result<(), SerializeError> {
     let mark = command.mark();
-    let result = value.serialize(arguments::Serializer::new(command));
+    let result = value.serialize(ValueSerializer(&mut *command));
     if result.is_err() {
         command.truncate(mark);
     }
@@ -76,18 +97,23 @@ pub fn push_arguments<T: Serialize + ?Sized>(
 
 /// A value that cannot be written as a reply or as arguments.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Error(Box<str>);
+pub struct SerializeError(Box<str>);
 
-impl fmt::Display for Error {
+impl fmt::Display for SerializeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
     }
 }
 
-impl core::error::Error for Error {}
+impl core::error::Error for SerializeError {}
 
-impl serde::ser::Error for Error {
+impl serde::ser::Error for SerializeError {
     fn custom<T: fmt::Display>(text: T) -> Self {
         Self(text.to_string().into())
     }
+}
+
+/// A value was left before its end, or a key without its value.
+fn unfinished() -> SerializeError {
+    serde::ser::Error::custom("a value that is not written to its end")
 }

@@ -1,10 +1,13 @@
-//! What servers know about their commands: arity, flags, ACL categories, and where the keys are.
+//! Facts about commands: their arity, flags, ACL categories, and where their keys are.
 //!
-//! The table is what Redis 7.0.15 answers to `COMMAND`, made into source text by
-//! `cargo run -p zresp-command-table`.
+//! Available with the feature `commands`.
+//!
+//! [`lookup`] and [`of`] return what is known of a command, [`keys`](keys()) finds its keys. The table is the reply
+//! of Redis 7.0.15 to `COMMAND`. `cargo run -p zresp-command-table` generates it.
 
 mod generated;
 mod keys;
+mod search;
 
 use bitflags::bitflags;
 
@@ -13,12 +16,12 @@ use crate::command::{CommandRef, PartialCommand};
 pub use keys::{Key, Keys, KeysError, keys, partial_keys, shard_channels};
 
 bitflags! {
-    /// What a command is and when it may be called: the flags of `COMMAND`.
+    /// The flags of a command, as `COMMAND` names them: what it does and when it may be called.
     #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
     pub struct Flags: u32 {
         /// May change data.
         const WRITE = 1;
-        /// Reads data and never changes it: may go to a replica.
+        /// Reads data and never changes it, so a replica can execute it.
         const READONLY = 1 << 1;
         /// Refused when memory is short.
         const DENYOOM = 1 << 2;
@@ -26,7 +29,7 @@ bitflags! {
         const MODULE = 1 << 3;
         /// For administrators.
         const ADMIN = 1 << 4;
-        /// Of publish and subscribe.
+        /// Belongs to publish and subscribe.
         const PUBSUB = 1 << 5;
         /// Refused in scripts.
         const NOSCRIPT = 1 << 6;
@@ -40,23 +43,23 @@ bitflags! {
         const SKIP_MONITOR = 1 << 10;
         /// Not logged by `SLOWLOG`.
         const SKIP_SLOWLOG = 1 << 11;
-        /// Implies `ASKING`.
+        /// Needs no `ASKING` for a slot that is being imported.
         const ASKING = 1 << 12;
-        /// Constant or logarithmic in time.
+        /// Takes constant or logarithmic time.
         const FAST = 1 << 13;
         /// Allowed before authentication.
         const NO_AUTH = 1 << 14;
-        /// May produce replication traffic although it does not write.
+        /// May be replicated although it does not write.
         const MAY_REPLICATE = 1 << 15;
         /// Refused while data is loaded asynchronously.
         const NO_ASYNC_LOADING = 1 << 16;
         /// Refused in a transaction.
         const NO_MULTI = 1 << 17;
-        /// Keys are not at fixed places.
+        /// Its keys are not at fixed positions.
         const MOVABLEKEYS = 1 << 18;
         /// Allowed while a script or a function blocks the server.
         const ALLOW_BUSY = 1 << 19;
-        /// May have no keys although there are places for them.
+        /// May be called without keys.
         const NO_MANDATORY_KEYS = 1 << 20;
         /// Refused unless the server is configured otherwise.
         const PROTECTED = 1 << 21;
@@ -109,44 +112,45 @@ bitflags! {
         const SCRIPTING = 1 << 20;
     }
 
-    /// What a command does with a key. Where it depends on other arguments, all that it may do.
+    /// What a command does with a key. If that depends on other arguments, everything that it may do.
     #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
     pub struct Access: u8 {
-        /// Reads the value, or what is known about it.
+        /// Reads the value, or its properties.
         const READ = 1;
         /// Changes, replaces or removes the value.
         const WRITE = 1 << 1;
-        /// Gives out or copies some of the data.
+        /// Returns or copies some of the data.
         const ACCESS = 1 << 2;
-        /// Changes data that may be there.
+        /// Changes existing data.
         const UPDATE = 1 << 3;
-        /// Adds data, and takes none away.
+        /// Adds data, and removes none.
         const INSERT = 1 << 4;
-        /// Takes data away.
+        /// Removes data.
         const DELETE = 1 << 5;
     }
 }
 
-/// What is known of a command.
+/// What the table knows about a command.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct CommandInfo {
-    /// The name in lower case; of a subcommand with that of its container: `config|get`.
+    /// The name in lower case. A subcommand has the name of its container before it: `config|get`.
     pub name: &'static str,
-    /// The number of arguments, the name and that of the subcommand included; if negative, the least.
+    /// The number of arguments, the names of the command and of the subcommand included. If it is negative, it is
+    /// the minimum.
     pub arity: i32,
     /// The flags.
     pub flags: Flags,
     /// The ACL categories.
     pub categories: Categories,
-    /// Where the keys are; [`keys`](keys()) finds them.
+    /// Where the keys are. [`keys`](keys()) finds them by it.
     pub key_specs: &'static [KeySpec],
-    /// The full names of the subcommands of a container.
+    /// The full names of the subcommands, if it is a container.
     pub subcommands: &'static [&'static str],
 }
 
 impl CommandInfo {
-    /// Returns whether a command of so many arguments, the name included, is one.
+    /// Returns whether the command may have this number of arguments, the name included.
     #[must_use]
     pub fn accepts(&self, arguments: usize) -> bool {
         let arity = self.arity.unsigned_abs() as usize;
@@ -154,7 +158,7 @@ impl CommandInfo {
     }
 }
 
-/// Where some keys of a command are, and what it does with them.
+/// Where some of the keys of a command are, and what it does with them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct KeySpec {
@@ -164,23 +168,23 @@ pub struct KeySpec {
     pub begin: BeginSearch,
     /// Which arguments from there on are keys.
     pub find: FindKeys,
-    /// They are no keys, but belong to a slot as keys do: sharded channels.
+    /// They are not keys but sharded channels, which belong to slots as keys do.
     pub is_not_key: bool,
-    /// The specification does not tell all keys.
+    /// There are keys that the specification does not tell.
     pub is_incomplete: bool,
 }
 
 /// Where the search for keys begins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum BeginSearch {
-    /// At an argument.
+    /// At the argument of this index.
     Index(usize),
-    /// Behind a keyword, in any letter case.
+    /// After a keyword, in any letter case.
     Keyword {
         /// The keyword.
         keyword: &'static str,
-        /// The first argument that may be it; if negative, counted from the end, and searched
-        /// backwards.
+        /// The first argument that may be the keyword. If it is negative, it counts from the end, and the search
+        /// goes backwards.
         from: i32,
     },
     /// Not told by the specification.
@@ -190,29 +194,31 @@ pub enum BeginSearch {
 /// Which arguments are keys.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FindKeys {
-    /// Those up to another.
+    /// Those from the beginning of the search to another argument.
     Range {
-        /// The last one, counted from the first; if negative, from the end: −1 is the last argument.
+        /// The last key, counted from the first one. If it is negative, it counts from the end: −1 is the last
+        /// argument.
         last: i32,
-        /// How many arguments there are from one key to the next.
+        /// The distance from one key to the next, in arguments.
         step: usize,
-        /// Of the arguments to the end only one part in so many, from 2 on.
+        /// If it is 2 or more, only the first `1 / limit` of the arguments up to the end are keys.
         limit: usize,
     },
     /// As many as an argument says.
     Count {
-        /// Where the number is, from where the search begins.
+        /// The position of the number, counted from the beginning of the search.
         index: usize,
-        /// Where the first key is, from where the search begins.
+        /// The position of the first key, counted from the beginning of the search.
         first: usize,
-        /// How many arguments there are from one key to the next.
+        /// The distance from one key to the next, in arguments.
         step: usize,
     },
     /// Not told by the specification.
     Unknown,
 }
 
-/// Returns what is known of a command by its name, in any letter case; of a subcommand by its full one.
+/// Returns what is known of a command by its name, in any letter case. The name of a subcommand is
+/// `container|subcommand`.
 ///
 /// ```
 /// use zresp::commands::{Flags, lookup};
@@ -228,7 +234,7 @@ pub fn lookup(name: &[u8]) -> Option<&'static CommandInfo> {
     find(&[name])
 }
 
-/// Returns what is known of a command: of its subcommand, if it has one.
+/// Returns what is known of a command, or of its subcommand if it has one.
 ///
 /// ```
 /// use zresp::{Command, commands};
@@ -243,8 +249,9 @@ pub fn of(command: &CommandRef<'_>) -> Option<&'static CommandInfo> {
     find_info(command.name(), || command.arg(1))
 }
 
-/// Returns what is known of a command that is still arriving; `None` also if its name, or that of its
-/// subcommand, is not there yet.
+/// Returns what is known of a command that is still arriving.
+///
+/// It is also `None` while the name of the command or of its subcommand is missing.
 ///
 /// ```
 /// use zresp::{CommandDecoder, commands};
@@ -263,14 +270,14 @@ pub fn partial_of(command: &PartialCommand<'_>) -> Option<&'static CommandInfo> 
     (info.subcommands.is_empty() || has_subcommand).then_some(info)
 }
 
-/// Returns what is known of a command of this name, whose first argument may be that of a subcommand.
+/// Returns what is known of a command of this name. `subcommand` returns the argument after the name.
 fn find_info<'a>(
     name: &[u8],
     subcommand: impl FnOnce() -> Option<&'a [u8]>,
 ) -> Option<&'static CommandInfo> {
     let info = lookup(name)?;
     if info.subcommands.is_empty() {
-        // The full name of a subcommand is no name of a command.
+        // `config|get` names a subcommand in the table, but a client that sends it names no command.
         return (!name.contains(&b'|')).then_some(info);
     }
     match subcommand() {
@@ -279,7 +286,7 @@ fn find_info<'a>(
     }
 }
 
-/// Looks up a name that is given in parts.
+/// Looks up the name that these parts make up.
 fn find(parts: &[&[u8]]) -> Option<&'static CommandInfo> {
     let mut buffer = [0; generated::LONGEST];
     let mut length = 0;

@@ -10,29 +10,29 @@ use crate::lex::word;
 use super::ReplyRef;
 use super::header::{self, Extent};
 
-/// A part of a reply in the order of the wire.
+/// One step of [`Tokens`]: a scalar, or the beginning or end of an aggregate.
 #[derive(Debug, Clone, Copy, PartialEq)]
 #[non_exhaustive]
 pub enum Token<'a> {
-    /// An aggregate or attribute opens; its values follow, then its [`Close`](Token::Close).
+    /// An aggregate or attribute begins. The tokens of its values follow, then its
+    /// [`Close`](Token::Close).
     Open {
-        /// What opens.
+        /// The kind of the aggregate, or [`Kind::Attribute`].
         kind: Kind,
         /// How many elements it has, or pairs in a map or attribute; `None` if it is streamed.
         len: Option<usize>,
     },
-    /// A value that holds no others.
+    /// A value that is not an aggregate. A streamed string is one scalar.
     Scalar(ReplyRef<'a>),
-    /// The innermost open aggregate or attribute ends.
+    /// The innermost open aggregate or attribute, which is of this kind, ends. The value that an
+    /// attribute annotates comes after the attribute's end.
     Close(Kind),
 }
 
-/// The flat pass over a reply: an iterator of [`Token`]s, linear at any depth.
+/// An iterator over a reply and everything in it, as one flat sequence of [`Token`]s.
 ///
-/// A clone looks ahead, to learn the length of a streamed aggregate, say.
-///
-/// It looks at each header once and keeps one small entry for each open aggregate; the first
-/// sixteen need no allocation.
+/// It reads each header once, at any depth, and allocates only at more than sixteen levels of
+/// nesting. To look ahead, for example to count the elements of a streamed aggregate, use a clone.
 ///
 /// ```
 /// use zresp::{Kind, ReplyRef, Token};
@@ -51,27 +51,31 @@ pub enum Token<'a> {
 /// ```
 #[derive(Clone)]
 pub struct Tokens<'a> {
-    /// The token of a reply whose own header is not among the bytes.
+    /// The first token of [`ReplyRef::tokens`]: the header of the reply is not in `rest`.
     first: Option<Token<'a>>,
+    /// The bytes of the tokens that have not been taken.
     rest: &'a [u8],
-    open: SmallVec<[OpenAggregate; 16]>,
+    /// The open aggregates and attributes, the innermost last.
+    open: SmallVec<[TokenLevel; 16]>,
 }
 
-/// An aggregate or attribute that has been opened.
+/// An aggregate or attribute that has begun and not ended.
 #[derive(Clone, Copy)]
-struct OpenAggregate {
+struct TokenLevel {
     kind: Kind,
-    /// Values still to come; `None` if it is streamed.
+    /// How many values are still to come; `None` if it is streamed.
     owed: Option<u32>,
 }
 
 impl<'a> Tokens<'a> {
-    /// Returns the bytes that the tokens still to come lie in: what a token took from the front is
-    /// that token's text on the wire.
+    /// Returns the bytes of the tokens that are left.
     ///
-    /// Of [`Decoded::tokens`](crate::Decoded::tokens) these are all bytes of the frame. Those of
-    /// [`ReplyRef::tokens`] begin behind the first token, and the end of an outermost streamed
-    /// aggregate is not among them.
+    /// Each call of `next` takes the bytes of its token off the front. So the bytes of a token are
+    /// the difference between `rest` before and after the call.
+    ///
+    /// The tokens of [`Decoded::tokens`](crate::Decoded::tokens) take all bytes of the frame. With
+    /// [`ReplyRef::tokens`] the first token takes no bytes, and neither does the last `Close` of a
+    /// streamed reply.
     ///
     /// ```
     /// let frame = zresp::decode(b"*1\r\n,1.50\r\n")?.expect("a whole frame");
@@ -103,15 +107,16 @@ impl<'a> Tokens<'a> {
         };
         let mut tokens = Self::of_wire(values.bytes());
         tokens.first = Some(Token::Open { kind, len });
-        tokens.open.push(OpenAggregate { kind, owed: values.left() });
+        tokens.open.push(TokenLevel { kind, owed: values.left() });
         tokens
     }
 
+    /// Moves past `size` bytes.
     fn advance(&mut self, size: usize) {
         self.rest = self.rest.get(size..).unwrap_or_default();
     }
 
-    /// Closes the innermost aggregate if nothing more is in it.
+    /// Ends the innermost open aggregate or attribute, if it has no more values.
     fn close(&mut self) -> Option<Token<'a>> {
         let innermost = self.open.last()?;
         let ended = match innermost.owed {
@@ -120,7 +125,7 @@ impl<'a> Tokens<'a> {
                 self.advance(header::STREAM_END);
                 true
             }
-            // The end of the outermost streamed aggregate is not among the bytes of its elements.
+            // `ReplyRef::tokens` does not have the bytes of the reply's own end.
             None => self.rest.is_empty(),
         };
         if !ended {
@@ -129,21 +134,24 @@ impl<'a> Tokens<'a> {
         Some(Token::Close(self.open.pop()?.kind))
     }
 
-    /// Counts a value of the innermost aggregate.
+    /// Takes one off the values that the innermost open aggregate still owes.
     fn count(&mut self) {
-        if let Some(OpenAggregate { owed: Some(owed), .. }) = self.open.last_mut() {
+        if let Some(TokenLevel { owed: Some(owed), .. }) = self.open.last_mut() {
             *owed = owed.saturating_sub(1);
         }
     }
 
-    /// Takes the bulk string that is next, if it lies in nothing that is streamed.
+    /// Takes the next token if it is a bulk string, and if the innermost aggregate is not streamed.
+    ///
+    /// This is the most frequent token, so it is made in the caller's loop. In the benchmark
+    /// `tokens`, `list/mixed` went from 196 to 114 µs and `command/get` from 451 to 214 µs.
     #[inline(always)]
     fn bulk_string(&mut self) -> Option<&'a [u8]> {
         if self.first.is_some() {
             return None;
         }
         let owed = match self.open.last_mut() {
-            Some(OpenAggregate { owed: Some(owed @ 1..), .. }) => Some(owed),
+            Some(TokenLevel { owed: Some(owed @ 1..), .. }) => Some(owed),
             Some(_) => return None,
             None => None,
         };
@@ -155,6 +163,7 @@ impl<'a> Tokens<'a> {
         Some(payload)
     }
 
+    /// Takes the next token, of any kind. Out of line: see [`bulk_string`](Self::bulk_string).
     #[inline(never)]
     fn next_other(&mut self) -> Option<Token<'a>> {
         if let Some(first) = self.first.take() {
@@ -168,7 +177,7 @@ impl<'a> Tokens<'a> {
                 self.count();
             }
             self.advance(opening.size);
-            self.open.push(OpenAggregate { kind: opening.kind, owed: opening.values() });
+            self.open.push(TokenLevel { kind: opening.kind, owed: opening.values() });
             return Some(Token::Open { kind: opening.kind, len: opening.length });
         }
         let (scalar, size) = header::value(self.rest, Extent::Within)?;

@@ -2,15 +2,15 @@
 
 use std::fmt::Write;
 
-use zresp::io::{FrameReader, ReadError};
+use zresp::io::{FrameReader, StreamError};
 
 /// How many bytes are shown on either side of the wrong one.
 const AROUND: usize = 8;
 
 /// Returns one line with the name of the input, the offset, the error and the bytes around it:
 /// ``session.replies: offset 40: expected a digit or CR, found `x`: 24 31 [78] 0d 0a``.
-pub(crate) fn line<R, D>(name: &str, error: &ReadError, frames: &FrameReader<R, D>) -> String {
-    let ReadError::Decode(error) = error else { return format!("{name}: {error}") };
+pub(crate) fn line<R, D>(name: &str, error: &StreamError, frames: &FrameReader<R, D>) -> String {
+    let StreamError::Decode(error) = error else { return format!("{name}: {error}") };
     // The offset in the error counts from the first byte of its frame, and the reader still holds the frame.
     let offset = frames.position() + error.offset as u64;
     let bytes = around(frames.buffered(), error.offset);

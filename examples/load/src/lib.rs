@@ -12,7 +12,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, interval};
-use zresp::{Arguments, Decoder, Encode, Protocol, ReplyRef};
+use zresp::{Arguments, Decoder, EncodeCommand, ReplyRef};
 
 const CLIENTS: u64 = 50;
 const KEYS: u64 = 100_000;
@@ -151,7 +151,7 @@ impl Connection {
     }
 
     fn add(&mut self, command: &[&[u8]]) -> io::Result<()> {
-        Arguments(command).encode(Protocol::Resp2, &mut self.output).map_err(io::Error::other)
+        Arguments(command).encode(&mut self.output).map_err(io::Error::other)
     }
 
     async fn send(&mut self) -> io::Result<()> {

@@ -7,7 +7,7 @@ use std::rc::Rc;
 use bytes::{Bytes, BytesMut};
 use zresp::cluster::key_slot;
 use zresp::commands::CommandInfo;
-use zresp::{CommandBuf, CommandRef, Encode, Protocol, ReplyRef, ReplyWriter, decode};
+use zresp::{CommandBuf, CommandRef, EncodeCommand, ReplyRef, ReplyWriter, decode};
 
 use crate::client::Client;
 use crate::proxy::Proxy;
@@ -98,7 +98,7 @@ impl Split {
         for (index, part) in self.parts.into_iter().enumerate() {
             match client.lane(&part.upstream, proxy) {
                 Ok(lane) => {
-                    let wire = part.command.to_wire(Protocol::Resp2).unwrap_or_default();
+                    let wire = part.command.to_wire().unwrap_or_default();
                     lane.send_part(&join, index, wire);
                 }
                 Err(failure) => join.take(index, &failure.to_reply()),

@@ -11,7 +11,7 @@ use bytes::{Buf, BytesMut};
 use tokio::io::{AsyncRead, AsyncReadExt, ReadBuf};
 use tokio::net::tcp::OwnedReadHalf;
 use tokio::time::{Instant, timeout};
-use zresp::{Command, CommandDecoder, Encode, Error, ErrorKind, Limits, commands};
+use zresp::{Command, CommandDecoder, EncodeCommand, Error, ErrorKind, Limits, commands};
 
 use crate::client::Client;
 use crate::proxy::Proxy;
@@ -208,7 +208,7 @@ impl Session {
                     Route::Hello(upstream, protocol) => {
                         self.client.protocol.set(protocol);
                         let lane = self.client.lane(&upstream, &self.proxy)?;
-                        let command = hello(protocol).to_wire(protocol).unwrap_or_default();
+                        let command = hello(protocol).to_wire().unwrap_or_default();
                         lane.send(&self.client, &command, now);
                     }
                     Route::Answer(reply) => self.answer(&reply),

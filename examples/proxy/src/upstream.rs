@@ -11,7 +11,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout};
 use tracing::warn;
-use zresp::{CommandBuf, Decoder, Encode, Frame, Protocol};
+use zresp::{CommandBuf, Decoder, EncodeCommand, Frame, Protocol};
 
 use crate::lane::Lane;
 use crate::proxy::Proxy;
@@ -189,7 +189,7 @@ pub(crate) fn hello(protocol: Protocol) -> CommandBuf {
 
 /// Sends a command on a connection on which nothing else is due, and returns the reply.
 pub(crate) async fn ask(stream: &mut TcpStream, command: &CommandBuf) -> io::Result<Frame> {
-    let command = command.to_wire(Protocol::Resp2).map_err(io::Error::other)?;
+    let command = command.to_wire().map_err(io::Error::other)?;
     stream.write_all(&command).await?;
     read_reply(stream).await
 }

@@ -13,7 +13,7 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use zresp::ReplyRef;
-use zresp::io::{ReadError, ReplyReader};
+use zresp::io::{ReplyReader, StreamError};
 
 use super::known::{Counter, Key, Wrong};
 use super::{PATIENCE, command, pattern, until};
@@ -310,11 +310,11 @@ impl Client {
                     }
                     self.seen.right.fetch_add(1, Relaxed);
                 }
-                Err(ReadError::Io(error)) if is_timeout(&error) => {
+                Err(StreamError::Io(error)) if is_timeout(&error) => {
                     let patience = self.load.patience;
                     panic!("client {}: {ask:?}: no reply in {patience:?}", self.number);
                 }
-                Ok(None) | Err(ReadError::Io(_)) => {
+                Ok(None) | Err(StreamError::Io(_)) => {
                     if end != End::Closed {
                         self.seen.closed.fetch_add(1, Relaxed);
                     }
@@ -491,6 +491,6 @@ fn is_timeout(error: &std::io::Error) -> bool {
 }
 
 /// Whether the connection was closed inside a reply.
-fn is_cut(error: &ReadError) -> bool {
-    matches!(error, ReadError::Decode(error) if error.kind == zresp::ErrorKind::UnexpectedEnd)
+fn is_cut(error: &StreamError) -> bool {
+    matches!(error, StreamError::Decode(error) if error.kind == zresp::ErrorKind::UnexpectedEnd)
 }

@@ -15,7 +15,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use zresp::{CommandBuf, Encode, Protocol};
+use zresp::{CommandBuf, EncodeCommand};
 
 pub(crate) use shared::live_server::{self, PATIENCE, Server};
 pub(crate) use shared::{Client, Daemon, array, program, run};
@@ -55,7 +55,7 @@ pub(crate) fn proxy_with<'a>(
 pub(crate) fn command(arguments: &[&[u8]]) -> Vec<u8> {
     let mut command = CommandBuf::new(arguments[0]);
     command.extend(&arguments[1..]);
-    command.to_wire(Protocol::Resp2).expect("a command").to_vec()
+    command.to_wire().expect("a command").to_vec()
 }
 
 /// Returns a bulk string.

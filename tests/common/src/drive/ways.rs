@@ -7,7 +7,7 @@ use std::fmt::Debug;
 
 use bytes::BytesMut;
 use zresp::frames::{Direction, FrameDecoder, FrameView, Frames, OwnedFrame, Replies, Requests};
-use zresp::io::{FrameReader, ReadError};
+use zresp::io::{FrameReader, StreamError};
 use zresp::{
     CommandDecoder, CommandFrame, Decoded, Decoder, Error, ErrorKind, Frame, Framer, InlinePolicy,
     Limits, Request,
@@ -248,7 +248,7 @@ fn by_a_reader<D: Way>(decoder: FrameDecoder<D>, bytes: &[u8], sizes: &[usize]) 
                 continue;
             }
             Ok(None) => None,
-            Err(ReadError::Decode(error)) => Some(error),
+            Err(StreamError::Decode(error)) => Some(error),
             Err(error) => panic!("{error}: pieces do not fail"),
         };
         teller.at = place(reader.position());
@@ -266,7 +266,8 @@ fn by_a_reader<D: Way>(decoder: FrameDecoder<D>, bytes: &[u8], sizes: &[usize]) 
 #[cfg(feature = "codec")]
 fn by_a_codec<D: Way>(decoder: FrameDecoder<D>, bytes: &[u8], sizes: &[usize]) -> Story<D::Value> {
     use tokio_util::codec::Decoder as _;
-    use zresp::codec::{Codec, CodecError};
+    use zresp::codec::Codec;
+    use zresp::io::StreamError;
 
     let mut codec = Codec::with_decoder(decoder);
     let mut teller = Teller::new();
@@ -282,7 +283,7 @@ fn by_a_codec<D: Way>(decoder: FrameDecoder<D>, bytes: &[u8], sizes: &[usize]) -
             match frame {
                 Ok(Some(frame)) => teller.frame(D::kept(&frame), taken - teller.at),
                 Ok(None) => break,
-                Err(CodecError::Decode(error)) => {
+                Err(StreamError::Decode(error)) => {
                     teller.at = taken;
                     return teller.fails(error);
                 }
