@@ -23,7 +23,7 @@ use crate::limits::{InlinePolicy, Limits};
 
 use learned::Learned;
 use levels::{Ended, Levels};
-use state::{LengthStage, Prefix, State};
+use state::{Prefix, State};
 
 pub(crate) use whole_frame::{Aggregate, Stopped};
 
@@ -234,12 +234,7 @@ impl Validator {
                     let limit = self.limits().frame();
                     return Err(self.fail(ErrorKind::FrameTooLong { limit }));
                 }
-                Err(kind) => {
-                    let at_the_byte_before =
-                        matches!(self.state, State::Length { stage: LengthStage::Empty, .. });
-                    self.offset -= usize::from(at_the_byte_before);
-                    return Err(self.fail(kind));
-                }
+                Err(kind) => return Err(self.fail(kind)),
             }
         }
     }

@@ -472,18 +472,8 @@ impl Reader<'_> {
                 self.literal(b"?\r\n").map_err(owing(b";0\r\n".len()))?;
                 self.chunks().map(Value::Streamed)
             }
-            Some(b'\r') => self.empty_length(),
             Some(_) => self.sized(Announced::Bulk).map(Value::Bulk),
         }
-    }
-
-    /// A CR where the length of a bulk string should be. This failure alone needs the byte after the wrong
-    /// one, as the shared vectors have it.
-    fn empty_length<T>(&mut self) -> Step<T> {
-        let carriage_return = self.at;
-        self.at += 1;
-        self.byte(1)?;
-        Err(Stop::Failed(Failure::Malformed, carriage_return))
     }
 
     fn chunks(&mut self) -> Step<Vec<Vec<u8>>> {
