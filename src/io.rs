@@ -81,7 +81,7 @@ impl<R: Read, D: Direction> FrameReader<R, D> {
     /// Returns a reader of frames with the default [`Limits`].
     #[must_use]
     pub fn new(reader: R) -> Self {
-        Self::with_limits(reader, Limits::new())
+        Self::with_limits(reader, D::LIMITS)
     }
 
     /// Returns a reader of frames with these limits.

@@ -26,16 +26,22 @@ pub struct Limits {
 }
 
 impl Limits {
-    /// Returns the default limits: 128 levels, 512 MiB for a payload, 2³¹ − 1 elements, 1 GiB for a
-    /// frame.
+    /// Returns the default limits of replies: 128 levels, 1 GiB for a payload, 2³¹ − 1 elements, 1 GiB
+    /// for a frame. For requests, see [`Limits::requests`].
     #[must_use]
     pub const fn new() -> Self {
         Self {
             depth: 128,
-            bulk: 512 * 1024 * 1024,
+            bulk: 1024 * 1024 * 1024,
             elements: (1 << 31) - 1,
             frame: 1024 * 1024 * 1024,
         }
+    }
+
+    /// Returns the default limits of requests: those of replies, with 512 MiB for an argument.
+    #[must_use]
+    pub const fn requests() -> Self {
+        Self::new().with_bulk(512 * 1024 * 1024)
     }
 
     /// Returns the limits of Redis for a client that has not authenticated: 10 arguments, 16,384
@@ -63,8 +69,10 @@ impl Limits {
         self.depth
     }
 
-    /// Returns how many bytes a payload may have. The default is 512 MiB, like Redis's
-    /// `proto-max-bulk-len`.
+    /// Returns how many bytes a payload may have.
+    ///
+    /// The default for requests is 512 MiB, Redis's `proto-max-bulk-len`. That does not limit replies:
+    /// `DUMP` and scripts answer with more. So the default for replies is that of the frame, 1 GiB.
     ///
     /// The chunks of a streamed string count together, and the format of a verbatim string counts
     /// too. This limit does not apply to lines (`+`, `-`, `(` and the like), which are limited by

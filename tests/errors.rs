@@ -213,7 +213,7 @@ fn a_buffer_that_changed_further_behind_is_safe_to_look_at() {
 fn kinds_tell_malformed_input_from_an_exceeded_limit() {
     let malformed = zresp::decode(b"x").unwrap_err().kind;
     assert!(malformed.is_malformed() && !malformed.is_limit());
-    let limit = zresp::decode(b"$536870913").unwrap_err().kind;
+    let limit = zresp::CommandDecoder::new().decode(b"*1\r\n$536870913").unwrap_err().kind;
     assert!(limit.is_limit() && !limit.is_malformed());
     assert_eq!(limit, ErrorKind::BulkTooLong { limit: 512 << 20 });
 }

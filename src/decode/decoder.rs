@@ -41,7 +41,7 @@ impl<D: Direction> FrameDecoder<D> {
     #[must_use]
     #[inline(always)]
     pub fn new() -> Self {
-        Self::with_limits(Limits::new())
+        Self::with_limits(D::LIMITS)
     }
 
     /// Returns a decoder with your own limits.

@@ -1,6 +1,7 @@
 //! What a stream carries: [`Replies`] or [`Requests`].
 
 use crate::command::Request;
+use crate::limits::Limits;
 use crate::validate::{Bounds, Grammar, Stopped, Validator};
 use crate::view::Decoded;
 
@@ -36,7 +37,7 @@ pub(crate) mod sealed {
 
     use crate::validate::learned::{Alike, AlikeForm};
 
-    use super::{Bounds, Decoded, Grammar, Replies, Request, Requests, Stopped, Validator};
+    use super::{Bounds, Decoded, Grammar, Limits, Replies, Request, Requests, Stopped, Validator};
     use crate::decode::{command, reply};
 
     /// What differs between replies and requests.
@@ -45,6 +46,9 @@ pub(crate) mod sealed {
         type Frame<'a>: FrameView<'a>;
 
         const GRAMMAR: Grammar;
+
+        /// The limits unless others are set.
+        const LIMITS: Limits;
 
         /// Between two frames, takes the one that `buf` begins with if its layout is that of a recent
         /// frame.
@@ -81,6 +85,7 @@ pub(crate) mod sealed {
         type Frame<'a> = Decoded<'a>;
 
         const GRAMMAR: Grammar = Grammar::Replies;
+        const LIMITS: Limits = Limits::new();
 
         #[inline(always)]
         fn alike<'a>(validator: &Validator, buf: &'a [u8]) -> Option<Decoded<'a>> {
@@ -128,6 +133,7 @@ pub(crate) mod sealed {
         type Frame<'a> = Request<'a>;
 
         const GRAMMAR: Grammar = Grammar::REQUESTS;
+        const LIMITS: Limits = Limits::requests();
 
         #[inline(always)]
         fn alike<'a>(validator: &Validator, buf: &'a [u8]) -> Option<Request<'a>> {

@@ -25,9 +25,9 @@ pub struct Limits {
 }
 
 impl Default for Limits {
-    /// The defaults of the grammar.
+    /// The defaults of the grammar for replies.
     fn default() -> Self {
-        Self { depth: 128, bulk: 512 << 20, elements: (1 << 31) - 1, frame: 1 << 30 }
+        Self { depth: 128, bulk: 1 << 30, elements: (1 << 31) - 1, frame: 1 << 30 }
     }
 }
 
