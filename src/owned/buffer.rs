@@ -7,6 +7,10 @@ use bytes::{Buf, Bytes, BytesMut};
 /// A buffer from which a frame can be taken without copying: [`BytesMut`] or [`Bytes`].
 ///
 /// The trait is sealed: other types cannot implement it.
+#[diagnostic::on_unimplemented(
+    message = "frames cannot be taken off a `{Self}` without copying",
+    note = "read into a `bytes::BytesMut`, or copy a view with `to_frame`"
+)]
 pub trait FrameBuffer: sealed::SealedBuffer {}
 
 impl FrameBuffer for BytesMut {}
