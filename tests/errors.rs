@@ -100,7 +100,7 @@ fn messages_name_the_byte_what_was_expected_and_the_offset() {
         (b"*1\r\n.", "expected a type byte, found `.` at offset 4"),
         (b"*?\r\n.x", "expected CR, found `x` at offset 5"),
         (b"$1073741810", "frame longer than 1073741824 bytes at offset 10"),
-        (b"$9999999999", "payload longer than 536870912 bytes at offset 9"),
+        (b"$9999999999", "payload longer than 1073741824 bytes at offset 10"),
         (b"*2147483648", "aggregate of more than 2147483647 elements at offset 10"),
         (b"%1073741824", "aggregate of more than 2147483647 elements at offset 10"),
         (b"*18446744073709551616", "aggregate of more than 2147483647 elements at offset 11"),
