@@ -127,14 +127,16 @@ pub mod commands {
 /// # Ok::<(), Error>(())
 /// ```
 pub mod frames {
-    pub use crate::decode::{Direction, FrameDecoder, FrameView, Frames, Replies, Requests};
+    pub use crate::decode::{
+        Direction, FrameDecoder, FrameView, Frames, Part, Replies, Requests, TokenIter,
+    };
     pub use crate::owned::{FrameBuffer, OwnedFrame};
 }
 
 pub use command::{Command, CommandRef, Request};
 pub use convert::{ConversionError, ErrorReply, FromReply};
 pub use decode::{
-    CommandDecoder, Decoder, Framer, Progress, decode, replication, replies, requests,
+    CommandDecoder, Decoder, Framer, Progress, TokenReader, decode, replication, replies, requests,
 };
 pub use encode::{
     Argument, Arguments, CommandBuf, Encode, EncodeCommand, EncodeError, Protocol, ReplyWriter,

@@ -206,7 +206,7 @@ impl<D: Direction> FrameDecoder<D> {
 
 /// The first eight bytes as a number, padded with zeros at the end of the input.
 #[inline]
-fn head(bytes: &[u8]) -> u64 {
+pub(super) fn head(bytes: &[u8]) -> u64 {
     match bytes.first_chunk() {
         Some(chunk) => u64::from_le_bytes(*chunk),
         None => bytes.iter().rev().fold(0, |word, byte| word << 8 | u64::from(*byte)),

@@ -7,6 +7,7 @@ mod framer;
 mod iter;
 pub mod replication;
 mod reply;
+mod token_reader;
 
 pub use command::CommandDecoder;
 pub use decoder::FrameDecoder;
@@ -15,3 +16,4 @@ pub use direction::{Direction, Replies, Requests};
 pub use framer::{Framer, Progress};
 pub use iter::{Frames, replies, requests};
 pub use reply::{Decoder, decode};
+pub use token_reader::{Part, TokenIter, TokenReader};

@@ -143,6 +143,17 @@ impl Levels {
         Ended::Value
     }
 
+    /// Enters a counted aggregate of `values` values, at least one: [`open`](Self::open) without its rare
+    /// cases, for a caller's loop.
+    #[inline(always)]
+    pub(super) fn descend(&mut self, values: u32) {
+        self.current.owed = self.current.owed.saturating_sub(1);
+        if !self.current.is_over() {
+            self.outer.push(self.current);
+        }
+        self.current = self.current.inner(values);
+    }
+
     /// Counts a value that has ended, and the aggregates that end with it.
     pub(super) fn end_value(&mut self) -> Ended {
         self.current.owed = self.current.owed.saturating_sub(1);

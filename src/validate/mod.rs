@@ -15,6 +15,7 @@ pub(crate) mod learned;
 mod levels;
 mod needed;
 mod state;
+mod token;
 mod whole_frame;
 
 use crate::error::{Error, ErrorKind};
@@ -25,6 +26,7 @@ use learned::Learned;
 use levels::{Ended, Levels};
 use state::{Prefix, State};
 
+pub(crate) use token::{Frequent, TokenEnd};
 pub(crate) use whole_frame::{Aggregate, Stopped};
 
 /// What the frames are.
