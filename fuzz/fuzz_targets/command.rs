@@ -1,4 +1,4 @@
-//! Requests are those of the naive decoder, whole and byte by byte; their keys are the same in every way.
+//! Requests equal those of the naive decoder, whole and byte by byte; their keys are the same in every way.
 #![no_main]
 
 use zresp::{InlinePolicy, Limits};

@@ -1,4 +1,4 @@
-//! A patch of a command or a reply gives what building it anew of the changed parts gives.
+//! A patched command or reply equals one that is built anew from the changed parts.
 #![no_main]
 
 use zresp_fuzz::Patches;

@@ -1,4 +1,4 @@
-//! A frame that another parser accepts, too, has the same value to both.
+//! A frame that another parser also accepts has the same value for both.
 #![no_main]
 
 use zresp_fuzz::peers;

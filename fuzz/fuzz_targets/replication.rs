@@ -1,4 +1,4 @@
-//! What follows `PSYNC` is taken apart as by a naive decoder, however it comes in pieces.
+//! The answer to `PSYNC` is decoded as a naive decoder does it, in any pieces.
 #![no_main]
 
 use zresp_fuzz::sizes_and_bytes;

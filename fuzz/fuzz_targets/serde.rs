@@ -1,4 +1,4 @@
-//! Any reply can be asked to be any type; what serde makes of it is what the conversions make of it.
+//! Any reply may be converted to any type; serde and the conversions give the same result.
 #![no_main]
 use zresp_fuzz::typed::{Table, assert_agree, has_map};
 

@@ -1,4 +1,4 @@
-//! However bytes come in pieces, every way to take frames off them tells the same, and never asks for too much.
+//! However bytes arrive in pieces, every way to decode them tells the same, and none asks for too much.
 #![no_main]
 
 use zresp::Limits;

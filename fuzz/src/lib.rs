@@ -1,4 +1,4 @@
-//! What the targets share among themselves. What they share with the tests is in `zresp-testing`.
+//! Code that the targets share. Code that they share with the tests is in `zresp-testing`.
 
 pub mod peers;
 pub mod typed;
@@ -7,7 +7,7 @@ use arbitrary::Arbitrary;
 use bytes::Bytes;
 use zresp::{Encode, Protocol, Reply};
 
-/// A change of a byte or two, at a place that counts from the start of the bytes, round and round.
+/// A change of a byte or two. The place is taken modulo the number of bytes.
 #[derive(Debug, Clone, Copy, Arbitrary)]
 pub enum Change {
     Replace(u16, u8),
@@ -30,14 +30,14 @@ impl Change {
     }
 }
 
-/// The bytes after the changes, one after the other.
+/// The bytes after all changes.
 pub fn changed(mut bytes: Vec<u8>, changes: [Option<Change>; 4]) -> Vec<u8> {
     changes.into_iter().flatten().for_each(|change| change.apply(&mut bytes));
     bytes
 }
 
-/// The sizes of pieces, by turns, and the bytes that come in them: the first byte says how many sizes there
-/// are in front of the bytes.
+/// The sizes of pieces, and the bytes that arrive in them. The first byte of the input is the number of sizes,
+/// which stand before the bytes.
 pub fn sizes_and_bytes(input: &[u8]) -> (Vec<usize>, &[u8]) {
     let (count, rest) = input.split_first().unwrap_or((&0, &[]));
     let (sizes, bytes) = rest.split_at(usize::from(count % 8).min(rest.len()));
@@ -45,12 +45,12 @@ pub fn sizes_and_bytes(input: &[u8]) -> (Vec<usize>, &[u8]) {
     (if sizes.is_empty() { vec![1] } else { sizes }, bytes)
 }
 
-/// What a tree consists of, as text, for a NaN does not equal itself.
+/// The tokens of a tree as text, because a NaN does not equal itself.
 pub fn shown(reply: &Reply) -> Vec<String> {
     reply.tokens().map(|token| format!("{token:?}")).collect()
 }
 
-/// A value on the wire, which is as long as it has said.
+/// A value on the wire; asserts that it is as long as `encoded_len` said.
 pub fn written(value: &impl Encode, protocol: Protocol) -> Bytes {
     let wire = value.to_wire(protocol).expect("a form on the wire");
     assert_eq!(value.encoded_len(protocol), Ok(wire.len()));

@@ -1,7 +1,7 @@
-//! Values as other parsers have them, in terms that all of them know.
+//! Values as other parsers have them, in a form that all of them can give.
 //!
-//! What a peer is known to get wrong, or to have no form for, is listed by name; frames that have it are not
-//! compared with that peer.
+//! Known defects of a peer, and values that it has no form for, are listed by name. Frames that have one are
+//! not compared with that peer.
 
 use bytes::Bytes;
 use redis_protocol::resp3::decode::complete;
@@ -16,16 +16,16 @@ pub enum Plain {
     Null,
     Boolean(bool),
     Integer(i64),
-    /// The bits, of every NaN the same ones.
+    /// The bits; all NaNs have the same ones.
     Double(u64),
-    /// A type byte and the text behind it.
+    /// A type byte and the text after it.
     Text(char, Vec<u8>),
     Values(char, Vec<Plain>),
     Pairs(Vec<(Plain, Plain)>),
     Annotated(Vec<(Plain, Plain)>, Box<Plain>),
 }
 
-/// Something that a peer gets wrong, and whether a frame has it.
+/// A defect of a peer, and whether a frame meets it.
 type Defect = (&'static str, fn(&Annotated) -> bool);
 
 const OF_REDIS_PROTOCOL: [Defect; 2] = [
@@ -62,7 +62,7 @@ pub fn assert_agree(frame: &Annotated) {
     {
         assert_eq!(theirs, sorted(plain(frame, true)), "redis-protocol");
     }
-    // An attribute is a frame of its own there; in front of an element it is dropped.
+    // There, an attribute is a separate frame, and one before an element is dropped.
     if !OF_RESP_RS.iter().any(|(_, has)| has(frame))
         && !frame.wire.starts_with(b"|")
         && let Some(theirs) = by_resp_rs(&frame.wire)

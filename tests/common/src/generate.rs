@@ -11,7 +11,7 @@ use crate::oracle;
 
 type Bytes = BoxedStrategy<Vec<u8>>;
 
-/// Input that a failed test shows as text, and not all of it if it is long.
+/// Input that a failed test shows as text, shortened if it is long.
 #[derive(Clone)]
 pub struct Input(pub Vec<u8>);
 
@@ -21,7 +21,7 @@ impl fmt::Debug for Input {
     }
 }
 
-/// One valid frame on the wire, of any kind, with attributes in front of any of its values.
+/// One valid frame on the wire, of any kind. Any of its values may have attributes.
 pub fn frame() -> impl Strategy<Value = Input> {
     frames().prop_map(Input)
 }
@@ -31,12 +31,12 @@ fn frames() -> Bytes {
     leaf.prop_recursive(6, 64, 6, |value| annotated(aggregate(value.boxed()))).boxed()
 }
 
-/// A valid frame in which a few bytes have been changed, removed or added, or which is cut.
+/// Valid frames in which a few bytes have been changed, removed or added, or which are cut.
 pub fn mutated() -> impl Strategy<Value = Input> {
     edited(vec(frames(), 1..3), 0..4)
 }
 
-/// The bytes joined, in which a few have been changed, removed or added, or which are cut.
+/// The parts joined, with a few bytes changed, removed or added, or cut.
 fn edited(
     parts: impl Strategy<Value = Vec<Vec<u8>>>,
     edits: Range<usize>,
@@ -58,8 +58,8 @@ fn edited(
     })
 }
 
-/// Frames of few bulk strings one after the other, most of them like the one before, and sometimes a
-/// byte changed: what a decoder that remembers layouts could take for what it is not.
+/// Small frames in a row, most of them like the one before, and sometimes with a changed byte: they tempt a
+/// decoder that remembers layouts.
 pub fn alike() -> impl Strategy<Value = Input> {
     let word =
         prop_oneof![4 => vec(byte(), 0..4), 1 => vec(byte(), 8..12), 1 => vec(byte(), 98..102)];
@@ -87,7 +87,7 @@ pub fn alike() -> impl Strategy<Value = Input> {
     })
 }
 
-/// Commands of one name one after the other, whose arguments differ in length.
+/// Commands in a row that have one name and arguments of different lengths.
 fn commands() -> Bytes {
     let name = select(&["GET", "SET", "MSET", "GETRANGE", "INCRBYFLOAT"]);
     let arguments = vec(vec(byte(), 0..14), 1..3);
@@ -115,14 +115,14 @@ fn flags() -> Bytes {
     .boxed()
 }
 
-/// Bytes that mean something to the grammar, in no order, and pieces of headers among them.
+/// Bytes that mean something to the grammar, and pieces of headers, in random order.
 pub fn soup() -> impl Strategy<Value = Input> {
     let piece =
         prop_oneof![byte().prop_map(|byte| vec![byte]), select(PIECES).prop_map(<[u8]>::to_vec),];
     vec(piece, 0..12).prop_map(|pieces| Input(pieces.concat()))
 }
 
-/// Where input is cut, in any order.
+/// Places where input is cut, in ascending order.
 pub fn cuts() -> impl Strategy<Value = Vec<usize>> {
     vec(0..200usize, 0..6).prop_map(|mut cuts| {
         cuts.sort_unstable();
@@ -130,7 +130,7 @@ pub fn cuts() -> impl Strategy<Value = Vec<usize>> {
     })
 }
 
-/// The default limits, mostly; or some that small frames exceed.
+/// The default limits, mostly, or limits that small frames exceed.
 pub fn limits() -> impl Strategy<Value = oracle::Limits> {
     let tight = (0..6usize, 0..70usize, 0..8usize, 0..200usize)
         .prop_map(|(depth, bulk, elements, frame)| oracle::Limits { depth, bulk, elements, frame });
@@ -183,7 +183,7 @@ fn byte() -> impl Strategy<Value = u8> {
     ]
 }
 
-/// A value with none, one or several attributes in front of it.
+/// A value with any number of attributes, mostly none.
 fn annotated(value: impl Strategy<Value = Vec<u8>> + 'static) -> Bytes {
     let attribute = vec((scalar(), scalar()), 0..3).prop_map(|pairs| {
         let mut wire = format!("|{}\r\n", pairs.len()).into_bytes();
@@ -250,7 +250,7 @@ fn lined(kind: u8, text: &[u8]) -> Vec<u8> {
     [&[kind], text, b"\r\n"].concat()
 }
 
-/// Payloads around the lengths at which headers grow by a digit.
+/// Payloads whose lengths are around those where a header grows by a digit.
 fn payload() -> impl Strategy<Value = Vec<u8>> {
     let length = prop_oneof![60 => 0..12usize, 6 => 95..105usize, 1 => 995..1_005usize];
     length.prop_flat_map(|length| {
@@ -279,7 +279,7 @@ fn double() -> impl Strategy<Value = String> {
     ]
 }
 
-/// Requests of both forms, with what is skipped between them, some of them broken or cut.
+/// Requests of both forms, with skipped lines between them; some are broken or cut.
 pub fn requests() -> impl Strategy<Value = Input> {
     let array = arguments().prop_map(|arguments| {
         let header = format!("*{}\r\n", arguments.len()).into_bytes();
@@ -303,7 +303,7 @@ pub fn requests() -> impl Strategy<Value = Input> {
     edited(vec(request, 0..5), 0..3)
 }
 
-/// What means something between quotes.
+/// Texts that mean something between quotes.
 const QUOTED: &[&str] = &[
     "a", "P", "o", "s", "T", "h", ":", " ", "\\", "\\n", "\\x", "\\x4", "\\x4f", "\\xzz", "\\\"",
     "\\'", "'", "\"", "\r", "\x0b", "post", "host:",

@@ -1,7 +1,7 @@
-//! A frame as a person reads it: a line for each value, indented by how deep it lies.
+//! A frame as a person reads it: a line for each value, indented by its depth.
 //!
-//! Nothing recurses here and nothing is looked up: the text is made of the tokens alone, in their
-//! order. `Debug` is for a line in a log; this is for snapshots, which show far more.
+//! The text is made of the tokens alone, in their order and without recursion. `Debug` is for a line in a
+//! log; this is for snapshots, which show far more.
 
 use std::fmt::Write;
 
@@ -12,7 +12,7 @@ const LINES: usize = 450;
 const FIRST: usize = 100;
 const LAST: usize = 20;
 
-/// Text longer than this has a line of its own for each of its lines.
+/// If a text is longer than this, each of its lines is on its own line.
 const LINE: usize = 72;
 /// A line of text longer than this is shown by its beginning, its end and its length.
 const LONGEST: usize = 160;
@@ -34,8 +34,8 @@ impl Open {
 
 /// Returns the frame as lines of text.
 ///
-/// A pair of a map is one line if its key is: `key: value`. Attributes stand in front of what they
-/// annotate, as deep as it.
+/// A pair of a map whose key is one line is `key: value`. Attributes stand before the value that they
+/// annotate, at the same depth.
 pub fn frame(frame: &Decoded<'_>) -> String {
     let text = values(frame);
     let lines: Vec<_> = text.lines().collect();
@@ -85,7 +85,7 @@ fn values(frame: &Decoded<'_>) -> String {
     text
 }
 
-/// What stands in front of a value.
+/// The text before a value.
 #[derive(Clone, Copy, PartialEq)]
 enum After {
     /// A value in one line, to which another can be joined.
@@ -134,7 +134,7 @@ fn one_line(text: &mut String, value: &dyn std::fmt::Display) -> After {
     After::Scalar
 }
 
-/// Returns the bytes escaped; the middle of many is left out.
+/// Returns the bytes escaped, without the middle if they are many.
 fn quoted(bytes: &[u8]) -> String {
     if bytes.len() <= LONGEST {
         return format!("\"{}\"", bytes.escape_ascii());
@@ -144,7 +144,7 @@ fn quoted(bytes: &[u8]) -> String {
     format!("\"{head}\" … {} bytes in all … \"{tail}\"", bytes.len())
 }
 
-/// Returns how many values of each kind a frame consists of, how deep they lie and how long it is.
+/// Returns the size of a frame, its depth, and the number of values of each kind.
 fn sums(frame: &Decoded<'_>) -> String {
     let mut counts: Vec<(Kind, usize)> = Vec::new();
     let (mut depth, mut deepest) = (0, 0);

@@ -1,4 +1,4 @@
-//! A recorded file of `captures/`, and the frames in it.
+//! A recorded file of `tests/captures`, and the frames in it.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -21,7 +21,7 @@ impl Capture {
         Self { name: name.to_owned(), bytes }
     }
 
-    /// The captures whose names end so, in order.
+    /// The captures whose names end in one of the suffixes, in order.
     pub fn all(suffixes: &[&str]) -> Vec<Self> {
         let folder = fs::read_dir(FOLDER).expect("the folder of captures");
         let names = folder.map(|file| file.expect("a file").file_name().into_string().unwrap());
@@ -33,7 +33,7 @@ impl Capture {
         names.iter().map(|name| Self::read(name)).collect()
     }
 
-    /// The name without what follows the dot.
+    /// The name up to the dot.
     pub fn stem(&self) -> &str {
         self.name.split('.').next().unwrap_or_default()
     }

@@ -1,4 +1,4 @@
-//! Changes to the parts of a command or a reply, and what they come to where all is built anew.
+//! Changes to the parts of a command or a reply, for patches to be compared with building everything anew.
 
 use zresp::encode::{CommandPatch, ReplyPatch};
 use zresp::tree::Entries;
@@ -8,7 +8,7 @@ use zresp::{
 
 pub const PROTOCOLS: [Protocol; 2] = [Protocol::Resp2, Protocol::Resp3];
 
-/// What is done to one part.
+/// A change of one part.
 #[derive(Debug, Clone)]
 pub enum Edit<T> {
     Replace(usize, T),
@@ -18,7 +18,7 @@ pub enum Edit<T> {
 }
 
 impl<T> Edit<T> {
-    /// The edit that a fuzzer's numbers stand for, of one of the first parts.
+    /// The edit that a fuzzer's numbers stand for. It concerns one of the first eight parts.
     pub fn of((kind, index, value): (u8, u8, T)) -> Self {
         let index = usize::from(index % 8);
         match kind % 4 {
@@ -30,7 +30,7 @@ impl<T> Edit<T> {
     }
 }
 
-/// What the changes, one after the other, make of the parts; or the error of one that there is not.
+/// The parts after all changes, or the error if a change names a part that does not exist.
 pub fn edited<T: Clone>(
     parts: &[T],
     edits: &[Edit<T>],
@@ -61,12 +61,12 @@ pub fn edited<T: Clone>(
     }
 }
 
-/// Encodes a patched reply into a buffer that has something in it, which an error leaves as it is.
+/// Encodes a patched reply into a buffer that is not empty, and asserts that an error leaves it as it was.
 pub fn encoded(patch: &impl Encode, protocol: Protocol) -> Result<Vec<u8>, EncodeError> {
     appended(patch.encoded_len(protocol), |out| patch.encode(protocol, out))
 }
 
-/// Encodes a patched command into a buffer that has something in it, which an error leaves as it is.
+/// The same for a patched command.
 pub fn encoded_command(patch: &impl EncodeCommand) -> Result<Vec<u8>, EncodeError> {
     appended(patch.encoded_len(), |out| patch.encode(out))
 }
@@ -103,7 +103,7 @@ pub fn frame(wire: &[u8]) -> Decoded<'_> {
     zresp::decode(wire).expect("valid").expect("whole")
 }
 
-/// The values of an aggregate, keys and values of a map by turns.
+/// The values of an aggregate; for a map, keys and values alternating.
 pub fn values(reply: &Reply) -> Option<Vec<Reply>> {
     match reply {
         Reply::Map(entries) => {
@@ -113,7 +113,7 @@ pub fn values(reply: &Reply) -> Option<Vec<Reply>> {
     }
 }
 
-/// An aggregate as this one, of these values.
+/// An aggregate of the same kind, with these values.
 pub fn rebuilt(like: &Reply, values: Vec<Reply>) -> Result<Reply, EncodeError> {
     Ok(match like {
         Reply::Set(_) => Reply::set(values),
@@ -131,7 +131,7 @@ pub fn rebuilt(like: &Reply, values: Vec<Reply>) -> Result<Reply, EncodeError> {
     })
 }
 
-/// A patched command is the command of the changed arguments.
+/// Asserts that a patched command equals the command of the changed arguments.
 pub fn assert_command_is_rebuilt(arguments: &[Vec<u8>], edits: &[Edit<Vec<u8>>]) {
     let wire = command_of(arguments);
     let mut patch = CommandPatch::new(command(&wire));
@@ -157,9 +157,9 @@ pub fn assert_command_is_rebuilt(arguments: &[Vec<u8>], edits: &[Edit<Vec<u8>>])
     }
 }
 
-/// A patched aggregate is the aggregate of the changed elements, which have no prefixes.
+/// Asserts that a patched aggregate equals the aggregate of the changed elements. Elements have no prefixes.
 pub fn assert_reply_is_rebuilt(tree: &Reply, edits: &[Edit<Reply>]) {
-    // Of the bytes that a tree is written in: those of a sender may have other texts of doubles.
+    // The tree is made of the bytes that it is written as, since a sender may print doubles in another way.
     let wire = tree.to_wire(Protocol::Resp3).expect("a form on the wire");
     let mut patch = ReplyPatch::new(frame(&wire));
     let tree = Reply::from(frame(&wire).reply());
@@ -183,12 +183,12 @@ pub fn assert_reply_is_rebuilt(tree: &Reply, edits: &[Edit<Reply>]) {
         let expected = expected
             .clone()
             .map(|tree| tree.to_wire(protocol).expect("a form on the wire").to_vec());
-        // With the attributes in front of the aggregate, which stay.
+        // The attributes before the aggregate stay.
         assert_eq!(encoded(patch, protocol), expected.map(|it| attributed(&wire, protocol, it)));
     }
 }
 
-/// Bytes behind the attributes in front of a frame, where the protocol has them.
+/// The value after the attributes of a frame, if the protocol has attributes.
 fn attributed(wire: &[u8], protocol: Protocol, value: Vec<u8>) -> Vec<u8> {
     match protocol {
         Protocol::Resp2 => value,

@@ -1,10 +1,10 @@
-//! What holds of the keys of every command.
+//! Properties of the keys of every command.
 
 use zresp::commands::{Key, Keys, KeysError, keys, of, partial_keys, shard_channels};
 use zresp::{CommandDecoder, CommandRef, Request};
 
-/// Asserts that the keys of a request are some of its arguments, and that those are found of it as it
-/// arrives which depend on nothing that is still to come.
+/// Asserts that the keys of a request are arguments of it, and that keys found while the command arrives are
+/// keys of the whole command.
 pub fn assert_agree(request: Request<'_>) {
     let mut scratch = Vec::new();
     let command = request.command().to_array(&mut scratch);

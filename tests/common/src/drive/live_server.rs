@@ -1,5 +1,5 @@
-//! A `redis-server` of one's own: on a free port of the loopback, in a folder of its own, gone when
-//! it is dropped. Nothing here waits for ever.
+//! A `redis-server` for one test, on a free port of the loopback and in its own folder. Dropping it ends the
+//! server and removes the folder. Nothing here waits for ever.
 
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
@@ -10,13 +10,12 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 use std::{env, process, thread};
 
-/// How long a start, a read or a write may take.
+/// The longest time for a start, a read or a write.
 pub const PATIENCE: Duration = Duration::from_secs(10);
 
 const PROGRAM: &str = "redis-server";
 
-/// How many ports are tried: between the question for a free one and its use by the server, it may
-/// go to somebody else.
+/// The number of ports that are tried, because another program may take a free port before the server does.
 const PORTS: usize = 5;
 
 #[derive(Debug)]
@@ -28,8 +27,8 @@ pub struct Server {
 }
 
 impl Server {
-    /// Returns a server that answers; `None` where the program is missing, but that panics where
-    /// `ZRESP_REQUIRE_REDIS` is set.
+    /// Returns a server that answers, or `None` if the program is missing. With `ZRESP_REQUIRE_REDIS`, a missing
+    /// program is a panic.
     pub fn start() -> Option<Self> {
         Self::start_with(&[])
     }
@@ -41,7 +40,7 @@ impl Server {
                 env::var_os("ZRESP_REQUIRE_REDIS").is_none(),
                 "{PROGRAM} is not on the PATH, but required"
             );
-            // Not `eprintln!`: what it prints is shown for failed tests only.
+            // Not `eprintln!`, whose output is only shown for failed tests.
             writeln!(io::stderr(), "skipped: {PROGRAM} is not on the PATH").expect("stderr");
             return None;
         };
@@ -71,7 +70,7 @@ impl Server {
         server.wait_until_it_answers(&name).then_some(server)
     }
 
-    /// Where it listens.
+    /// The address that it listens on.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
@@ -106,7 +105,7 @@ impl Server {
         panic!("{PROGRAM} does not answer after {PATIENCE:?}:\n{}", self.log());
     }
 
-    /// Asks for the server's folder: on this port, somebody else's could answer.
+    /// Asks for the server's folder, since another server could answer on this port.
     fn is_in_folder(&self, name: &str) -> io::Result<bool> {
         let mut stream = TcpStream::connect_timeout(&self.address, PATIENCE)?;
         stream.set_read_timeout(Some(PATIENCE))?;
@@ -132,7 +131,7 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        // A panic here, while another is under way, would hide that one.
+        // Not `expect`: a panic during another panic would hide that one.
         _ = self.child.kill();
         _ = self.child.wait();
         _ = fs::remove_dir_all(&self.folder);

@@ -1,6 +1,6 @@
-//! Bytes that arrive in pieces, and every way to make frames of them.
+//! Bytes that arrive in pieces, and some ways to decode them.
 //!
-//! Each way gives the values as the naive decoder has them, so that any two can be compared.
+//! Each way returns the values of the naive decoder, so that any two can be compared.
 
 use std::io::{self, Read};
 use std::iter;
@@ -11,10 +11,10 @@ use zresp::io::ReplyReader;
 use super::verdicts;
 use crate::oracle::{self, Annotated, Limits, Verdict};
 
-/// The frames of some bytes, or why they are none.
+/// The frames of some bytes, or the error as text.
 pub type Frames = Result<Vec<Annotated>, String>;
 
-/// Bytes of which each read gives at most so many, by turns.
+/// Bytes that are read in pieces of at most the given sizes, over and over.
 pub struct Pieces<'a> {
     rest: &'a [u8],
     sizes: &'a [usize],
@@ -26,7 +26,7 @@ impl<'a> Pieces<'a> {
         Self { rest: bytes, sizes, reads: 0 }
     }
 
-    /// Takes a piece of at most so many bytes; it is empty at the end.
+    /// Takes a piece of at most `most` bytes. It is empty at the end.
     pub fn piece(&mut self, most: usize) -> &'a [u8] {
         let size = self.sizes[self.reads % self.sizes.len()].min(most);
         self.reads += 1;
@@ -44,7 +44,7 @@ impl Read for Pieces<'_> {
     }
 }
 
-/// Sizes from 1 to `most` in no order, the same ones in every run.
+/// Sizes from 1 to `most`, shuffled, but the same in every run.
 pub fn mixed_sizes(most: u64) -> Vec<usize> {
     let mut state = 0x9e37_79b9_7f4a_7c15 ^ most;
     let size = || {
@@ -76,7 +76,7 @@ pub fn in_one_piece(bytes: &[u8]) -> Frames {
     frames.collect::<Result<_, _>>().map_err(|error| error.to_string())
 }
 
-/// Decodes as a caller does who keeps the buffer: pieces are appended, frames taken off its front.
+/// Decodes as a caller with a buffer does: pieces are appended, and frames are removed from its start.
 pub fn by_a_decoder(mut pieces: Pieces<'_>) -> Frames {
     let mut decoder = Decoder::new();
     let (mut buffer, mut frames) = (Vec::new(), Vec::new());
@@ -104,7 +104,7 @@ pub fn by_a_reader(pieces: Pieces<'_>) -> Frames {
     Ok(frames)
 }
 
-/// Asserts that the frames are those expected; `way` says how they were decoded.
+/// Asserts that the frames are the expected ones; `way` says how they were decoded.
 pub fn assert_same(way: &str, frames: Frames, expected: &[Annotated]) {
     let frames = frames.unwrap_or_else(|error| panic!("{way}: {error}"));
     for (number, (frame, expected)) in frames.iter().zip(expected).enumerate() {

@@ -1,17 +1,17 @@
-//! A synchronisation as the crate takes it apart, from chunks.
+//! A synchronisation as the crate decodes it, from chunks.
 
 use zresp::Error;
 use zresp::replication::{Event, SyncDecoder};
 
 use crate::oracle::sync::{Announced, Sync};
 
-/// Decodes a stream that comes in the chunks between the cuts.
+/// Decodes a stream that arrives in the chunks between the cuts.
 pub fn decode(stream: &[u8], cuts: &[usize]) -> Result<Sync, Error> {
     let mut decoder = SyncDecoder::new();
     let mut sync = Sync::default();
     let mut start = 0;
     for &end in cuts.iter().chain([&stream.len()]) {
-        // A chunk of its own allocation: what is held back must not be read from the old one.
+        // Each chunk has its own allocation, so that nothing can be read from an earlier one.
         let chunk = stream[start..end].to_vec();
         let mut rest = chunk.as_slice();
         start = end;

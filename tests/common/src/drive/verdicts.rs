@@ -82,7 +82,7 @@ fn failure(kind: ErrorKind) -> Failure {
     }
 }
 
-/// A value by the nested iterators.
+/// A value as the nested iterators show it.
 pub fn annotated(decoded: Decoded<'_>) -> Annotated {
     Annotated {
         attributes: decoded.attributes().annotated().map(pair).collect(),
@@ -208,7 +208,7 @@ pub fn request_verdict(
     }
 }
 
-/// The arguments, which all ways to get at them agree about.
+/// The arguments; asserts that all ways to read them agree.
 pub fn arguments(request: &Request<'_>) -> Vec<Vec<u8>> {
     assert!(request.wire().ends_with(request.command().wire()));
     let mut scratch = Vec::new();
@@ -241,8 +241,8 @@ fn assert_array(command: CommandRef<'_>, arguments: &[Vec<u8>]) {
     assert_eq!(command.index().to_vec(), arguments);
 }
 
-/// The verdicts of one decoder on the requests of the input, which is shown to it up to each of the
-/// cuts, up to the first that is not whole.
+/// The verdicts of one decoder on the requests of the input, up to the first that is not whole. The decoder is
+/// shown the input up to each of the cuts, then all of it.
 pub fn requests(
     input: &[u8],
     cuts: impl IntoIterator<Item = usize>,
@@ -275,7 +275,7 @@ pub fn requests(
     verdicts
 }
 
-/// The arguments that have arrived are those that a decoder of the whole command would give.
+/// Asserts that the arguments that have arrived are arguments of the command.
 fn assert_partial(decoder: &CommandDecoder, seen: &[u8]) {
     let Some(partial) = decoder.partial(seen) else { return };
     let arrived: Vec<&[u8]> = partial.args().collect();

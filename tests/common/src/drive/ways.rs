@@ -1,7 +1,7 @@
-//! Every way to take frames off bytes that come in pieces, and what each of them tells.
+//! Every way to decode bytes that arrive in pieces, and the story that each of them tells.
 //!
-//! Offsets count from the start of the stream, so that a way which forgets what it has given out, or what
-//! is skipped in front of a request, tells the same as one that keeps all of it.
+//! Offsets count from the start of the stream. So a way that drops frames, or the skipped bytes before a
+//! request, tells the same story as one that keeps everything.
 
 use std::fmt::Debug;
 
@@ -17,20 +17,20 @@ use super::pieces::Pieces;
 use super::verdicts;
 use crate::oracle::Annotated;
 
-/// Within them there are empty strings and aggregates, and no frame at all.
+/// Limits that no frame meets.
 const TIGHTEST: Limits = Limits::new().with_depth(0).with_bulk(0).with_elements(0).with_frame(0);
 
-/// What is told of a stream.
+/// The frames of a stream, and its end.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Story<T> {
     /// The frames, and where each ends.
     pub frames: Vec<(T, usize)>,
-    /// How many bytes are needed behind the last one, or what is wrong and where.
+    /// The number of bytes that are needed after the last frame, or the error and its offset.
     pub end: Result<usize, (ErrorKind, usize)>,
 }
 
 impl<T> Story<T> {
-    /// The same as told by those who give boundaries alone.
+    /// The same story without values, as a framer tells it.
     fn boundaries(&self) -> Story<()> {
         Story { frames: self.frames.iter().map(|(_, end)| ((), *end)).collect(), end: self.end }
     }
@@ -41,7 +41,7 @@ struct Teller<T> {
     frames: Vec<(T, usize)>,
     /// Where the frame in progress begins.
     at: usize,
-    /// Where it ends at the earliest.
+    /// The earliest place where it can end.
     earliest: usize,
 }
 
@@ -72,7 +72,7 @@ impl<T> Teller<T> {
     }
 }
 
-/// Replies or requests, with what the crate says of a frame in terms that can be compared.
+/// Replies or requests, with the values of a frame in a form that can be compared.
 pub trait Way: Direction {
     type Value: Debug + PartialEq + Clone;
 
@@ -113,15 +113,15 @@ fn view<D: Way>(
     Ok(decoder.decode(buf)?.map(|frame| (D::value(&frame), frame.wire().len())))
 }
 
-/// Sets the tightest limits there are, then those there were.
+/// Sets the tightest limits, and then the old ones again.
 fn tighten_in_passing<D: Way>(decoder: &mut FrameDecoder<D>) {
     let limits = decoder.limits();
     decoder.set_limits(TIGHTEST);
     decoder.set_limits(limits);
 }
 
-/// The caller keeps the bytes of the frame in progress, and does something else to the decoder in front of
-/// each piece.
+/// The caller keeps the bytes of the frame in progress, and does something to the decoder before each
+/// piece.
 fn by_views<D: Way>(
     mut decoder: FrameDecoder<D>,
     bytes: &[u8],
@@ -145,7 +145,7 @@ fn by_views<D: Way>(
     }
 }
 
-/// Frames are taken off a buffer, and so is what is skipped.
+/// Frames and skipped bytes are removed from a buffer.
 fn by_frames<D: Way>(
     mut decoder: FrameDecoder<D>,
     bytes: &[u8],
@@ -175,8 +175,7 @@ fn by_frames<D: Way>(
     }
 }
 
-/// A frame that is not whole is handed over to a framer, from `before` bytes of it on; each piece is given
-/// once, from memory of its own.
+/// A frame that is not whole is handed over to a framer. Each piece is given once, and has its own memory.
 fn by_framers<D: Way>(
     mut decoder: FrameDecoder<D>,
     bytes: &[u8],
@@ -221,7 +220,7 @@ fn by_framers<D: Way>(
             }
         }
         if is_last {
-            // All are asked at the end, too.
+            // At the end, an empty piece shows an error that is due.
             let error = match &mut framer {
                 Some(framer) => framer.advance(&[]).err(),
                 None => view(&mut decoder, &[]).err(),
@@ -298,8 +297,8 @@ fn by_a_codec<D: Way>(decoder: FrameDecoder<D>, bytes: &[u8], sizes: &[usize]) -
     }
 }
 
-/// Asserts that each way tells of the bytes, in pieces of these sizes by turns, what is told of all of them
-/// at once; returns that.
+/// Asserts that each way tells of the bytes in pieces the same story as of all bytes at once, and returns it.
+/// The pieces have these sizes, over and over.
 #[cfg(feature = "codec")]
 pub fn agreed<D: Way>(decoder: &FrameDecoder<D>, bytes: &[u8], sizes: &[usize]) -> Story<D::Value> {
     let told = agreed_without_codec(decoder, bytes, sizes);
@@ -365,7 +364,7 @@ fn assert_iterated<T: Debug + PartialEq>(
         (Ok(_), Some(Error { kind, offset, .. })) => {
             assert_eq!((*kind, *offset), (ErrorKind::UnexpectedEnd, bytes.len()));
         }
-        // A limit of no bytes at all is exceeded before the first one; an iterator has ended there.
+        // A limit of zero bytes is exceeded before the first byte, where an iterator has already ended.
         (Err(_), None) => {
             let end = told.frames.last().map_or(0, |(_, end)| *end);
             assert_eq!(end, bytes.len(), "no error: {}", bytes.escape_ascii());

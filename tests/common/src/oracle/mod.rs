@@ -1,4 +1,4 @@
-//! What the crate should say: the same grammar in code that is plain enough to be checked by reading.
+//! What the crate should say: the same grammar, in code so plain that reading it is enough to check it.
 //!
 //! It uses nothing of the crate, because sharing code would mean sharing mistakes.
 

@@ -1,17 +1,17 @@
 //! A second decoder of replies: slow, recursive and plain, for the fast one to agree with.
 //!
 //! The crate's decoder resumes, skips and loads whole words; a mistake in it may look right on
-//! every example somebody thought of. This one reads one byte after the other, calls itself for
-//! every element and copies what it reads, so that each rule of the grammar is one readable line.
+//! every example that anyone thought of. This one reads byte by byte, calls itself for every
+//! element and copies what it reads, so that each rule of the grammar is one readable line.
 //! Property tests and fuzz targets require both to give the same verdict on the same bytes.
 //!
 //! It uses nothing but `std`, and nothing of the crate: sharing code would mean sharing mistakes.
 //!
-//! How to read it: every function takes bytes from the front of what is left. Where the input
-//! ends, it stops with the number of bytes that *it* still needs at the least, and each caller
-//! adds what has to come after it ([`owing`]).
+//! How to read it: every function takes bytes from the start of the rest. At the end of the input it
+//! stops with the fewest bytes that *it* still needs, and each caller adds the bytes that have to
+//! follow ([`owing`]).
 
-/// The bounds of what is accepted; see [`Failure`] for what happens beyond each.
+/// The limits; [`Failure`] has an error for each.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Limits {
     /// Aggregates open at the same time, attributes included.
@@ -31,14 +31,14 @@ impl Default for Limits {
     }
 }
 
-/// What the bytes are; offsets count from the start of the input.
+/// The result; offsets count from the start of the input.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Verdict {
     /// The first `consumed` bytes are one frame.
     Complete { value: Annotated, consumed: usize },
-    /// A frame may still come of it, with `needed` more bytes at the least.
+    /// The input may be the start of a frame, which needs at least `needed` more bytes.
     Incomplete { needed: usize },
-    /// No frame begins like this; `offset` is that of the first byte which cannot stand there.
+    /// No frame begins like this; `offset` is that of the first byte that cannot stand there.
     Failed { failure: Failure, offset: usize },
 }
 
@@ -152,8 +152,8 @@ const TYPES: &[u8] = b"+-:$*~%>|_#,(!=";
 /// The bytes of the smallest value, as `_\r\n`.
 const SMALLEST: usize = 3;
 
-/// Why there is no result: the end of the input, with the bytes that are missing at the least,
-/// or a failure at an offset.
+/// Why there is no result: the end of the input, with the fewest bytes that are missing, or a failure at
+/// an offset.
 #[derive(Debug)]
 enum Stop {
     Incomplete(usize),
@@ -162,7 +162,7 @@ enum Stop {
 
 type Step<T> = Result<T, Stop>;
 
-/// Adds what has to follow the part that was cut short, for use in `map_err`.
+/// Adds the bytes that have to follow the part that was cut short, for use in `map_err`.
 fn owing(bytes: usize) -> impl Fn(Stop) -> Stop {
     move |stop| match stop {
         Stop::Incomplete(needed) => Stop::Incomplete(needed.saturating_add(bytes)),
@@ -170,16 +170,16 @@ fn owing(bytes: usize) -> impl Fn(Stop) -> Stop {
     }
 }
 
-/// What a length announces.
+/// The meaning of a length.
 #[derive(Debug, Clone, Copy)]
 enum Announced {
-    /// `$` and `!`: that many bytes and CRLF.
+    /// `$` and `!`: this number of bytes, and CRLF.
     Bulk,
-    /// `=`: the same, but four bytes at the least.
+    /// `=`: the same, but at least four bytes.
     Verbatim,
     /// `;`: the same, after `earlier` bytes in other chunks; or, if 0, the end of the string.
     Chunk { earlier: usize },
-    /// The others: that many times `group` values.
+    /// The others: this number of groups of `group` values.
     Values { group: usize },
 }
 
@@ -205,7 +205,7 @@ impl Announced {
     }
 }
 
-/// The bytes, and how many of them are read.
+/// The bytes, and the number of those that have been read.
 struct Reader<'a> {
     input: &'a [u8],
     at: usize,
@@ -229,7 +229,7 @@ impl Reader<'_> {
         }
     }
 
-    /// What follows the type byte `kind`.
+    /// The value after the type byte `kind`.
     fn after(&mut self, kind: u8, open: usize) -> Step<Value> {
         match kind {
             b'+' => self.line().map(Value::Simple),
@@ -420,12 +420,12 @@ impl Reader<'_> {
     }
 
     /// A length with one more digit, the byte just read. Nothing overflows: `length` is within a
-    /// limit, which is a `usize`, and 128 bits hold a hundred times that.
+    /// limit, which is a `usize`, and a `u128` can hold a hundred times that.
     fn lengthened(&self, length: usize, digit: u8, announced: Announced) -> Step<usize> {
         let length = length as u128 * 10 + u128::from(digit);
         let Limits { bulk, elements, frame, .. } = *self.limits;
         let (counted, limit, failure) = match announced {
-            // One digit more is certain, and it makes this ten times as long.
+            // Another digit must follow, which makes the length at least ten times as large.
             Announced::Verbatim if length < 4 => (length * 10, bulk, Failure::BulkTooLong),
             Announced::Verbatim | Announced::Bulk => (length, bulk, Failure::BulkTooLong),
             Announced::Chunk { earlier } => (earlier as u128 + length, bulk, Failure::BulkTooLong),
@@ -477,8 +477,8 @@ impl Reader<'_> {
         }
     }
 
-    /// A CR where the length of a bulk string should be: the one failure that shows only with the byte
-    /// behind it, for the shared vectors have it so.
+    /// A CR where the length of a bulk string should be. This failure alone needs the byte after the wrong
+    /// one, as the shared vectors have it.
     fn empty_length<T>(&mut self) -> Step<T> {
         let carriage_return = self.at;
         self.at += 1;
@@ -514,7 +514,7 @@ impl Reader<'_> {
         Ok(Value::Verbatim { format, text })
     }
 
-    // Aggregates. Their values belong together in groups of `group`: of two in a map, else of one.
+    // Aggregates. A group is a pair in a map, and one value in the others.
 
     /// After `*`. Its null opens nothing, so `*` itself may stand at any depth.
     fn array(&mut self, open: usize) -> Step<Value> {
@@ -534,7 +534,7 @@ impl Reader<'_> {
         }
     }
 
-    /// After a type byte that may be streamed: whether it is, and the elements.
+    /// After a type byte that may be streamed: whether it is streamed, and the elements.
     fn aggregate(&mut self, open: usize, group: usize) -> Step<(bool, Vec<Annotated>)> {
         if self.peek() == Some(b'?') {
             Ok((true, self.streamed(open, group)?))
@@ -543,7 +543,7 @@ impl Reader<'_> {
         }
     }
 
-    /// How many aggregates are open inside the one whose type byte was just read.
+    /// The number of open aggregates, with the one whose type byte was just read.
     fn opened(&self, open: usize) -> Step<usize> {
         if open == self.limits.depth {
             return self.impossible(Failure::TooDeep);
@@ -551,7 +551,7 @@ impl Reader<'_> {
         Ok(open + 1)
     }
 
-    /// A length and that many groups.
+    /// A length and the groups that it counts.
     fn counted(&mut self, open: usize, group: usize) -> Step<Vec<Annotated>> {
         let open = self.opened(open)?;
         let count = self.length(Announced::Values { group })? * group;
@@ -586,7 +586,7 @@ impl Reader<'_> {
     }
 }
 
-/// Elements two by two; there is an even number of them.
+/// Elements in pairs; their number is even.
 fn pairs(elements: Vec<Annotated>) -> Vec<(Annotated, Annotated)> {
     let mut elements = elements.into_iter();
     std::iter::from_fn(|| elements.next().zip(elements.next())).collect()

@@ -2,15 +2,15 @@
 
 use super::{Failure, Limits};
 
-/// What the bytes are; offsets count from the start of the input.
+/// The result; offsets count from the start of the input.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Verdict {
-    /// The first `consumed` bytes are one command and what is skipped in front of it.
+    /// The first `consumed` bytes are one command, and the skipped bytes before it.
     Complete {
         arguments: Vec<Vec<u8>>,
         consumed: usize,
     },
-    /// A command may still come of it, with `needed` more bytes at the least.
+    /// The input may be the start of a command, which needs at least `needed` more bytes.
     Incomplete {
         needed: usize,
     },
@@ -58,7 +58,7 @@ pub fn stream(mut input: &[u8], limits: &Limits, accepts_inline: bool) -> Vec<Ve
 struct Reader<'a> {
     input: &'a [u8],
     at: usize,
-    /// Where the command begins, behind what is skipped.
+    /// The place where the command begins, after the skipped bytes.
     start: usize,
     limits: &'a Limits,
     accepts_inline: bool,
@@ -179,7 +179,7 @@ impl Reader<'_> {
         }
     }
 
-    /// An argument, behind which others are to come.
+    /// An argument, with `others` more after it.
     fn argument(&mut self, others: usize) -> Step<Vec<u8>> {
         let others = others.saturating_mul(ARGUMENT);
         let more = |stop| match stop {
@@ -204,8 +204,8 @@ impl Reader<'_> {
         Ok(argument)
     }
 
-    /// A byte of the line that begins at `start`, and is not its end; `None` at the end. So many bytes are
-    /// needed, of which all but the last cannot end the line.
+    /// A byte of the line that begins at `start`; `None` at the end of the line. At the end of the input,
+    /// `needed` bytes are missing, and only the last of them can end the line.
     fn character(&mut self, start: usize, needed: usize) -> Step<Option<u8>> {
         if self.at - start + needed - 1 > INLINE && self.at > start {
             return Err(Stop::Failed(Failure::InlineTooLong, self.at - 1));
@@ -213,7 +213,7 @@ impl Reader<'_> {
         self.space_or_character(start, needed)
     }
 
-    /// As [`character`](Self::character), where an end would do, too.
+    /// As [`character`](Self::character), where the line may also end.
     fn space_or_character(&mut self, start: usize, needed: usize) -> Step<Option<u8>> {
         let byte = self.byte(needed)?;
         match byte {
@@ -281,7 +281,7 @@ impl Reader<'_> {
         }
     }
 
-    /// What is between quotes, the first of which has been read, and the closing one.
+    /// The text between quotes, after the opening one, and the closing one.
     fn quoted(
         &mut self,
         start: usize,
@@ -315,7 +315,7 @@ impl Reader<'_> {
         }
     }
 
-    /// Behind `\x`: two digits, or whatever else there is.
+    /// After `\x`: two digits, or any other text.
     fn hexadecimal(&mut self, start: usize, token: &mut Vec<u8>) -> Step<()> {
         let digit = |byte: u8| char::from(byte).to_digit(16);
         let high = self.quoted_character(start, 2)?;

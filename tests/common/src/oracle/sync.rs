@@ -1,4 +1,4 @@
-//! A second decoder of what follows `PSYNC`: it has all of the stream and takes one byte after the other.
+//! A second decoder of the answer to `PSYNC`, which has the whole stream and reads it byte by byte.
 
 /// A synchronisation, put together from its events.
 #[derive(Debug, Default, Clone, PartialEq)]
@@ -8,11 +8,11 @@ pub struct Sync {
     pub announced: Announced,
     pub payload: Vec<u8>,
     pub ended: bool,
-    /// What is behind, once the decoder says that commands follow.
+    /// The bytes after the payload, once the decoder says that commands follow.
     pub commands: Option<Vec<u8>>,
 }
 
-/// How the end of the payload is announced.
+/// The way in which the end of the payload is announced.
 #[derive(Debug, Default, Clone, Copy, PartialEq)]
 pub enum Announced {
     #[default]
@@ -21,7 +21,7 @@ pub enum Announced {
     Mark,
 }
 
-/// Why a stream goes no further: it ends, or the byte at an offset cannot stand there.
+/// Why a decoder stops: the stream ends, or the byte at an offset cannot stand there.
 pub enum Stop {
     End,
     Bad(usize),
@@ -81,7 +81,7 @@ impl Naive<'_> {
             start = self.at;
             let found = self.stream[start..].windows(40).position(|bytes| bytes == mark);
             let Some(size) = found else {
-                // What may be the beginning of the mark is held back.
+                // Bytes that may be the beginning of the mark are held back.
                 let rest = &self.stream[start..];
                 let held = (0..40.min(rest.len() + 1)).rev();
                 let held = held.into_iter().find(|held| rest.ends_with(&mark[..*held]));
@@ -121,7 +121,7 @@ impl Naive<'_> {
         Ok(bytes)
     }
 
-    /// The byte just read must be as the condition says.
+    /// The byte just read is wrong if the condition is false.
     fn check(&self, is_fine: bool) -> Result<(), Stop> {
         if is_fine { Ok(()) } else { Err(Stop::Bad(self.at - 1)) }
     }

@@ -1,12 +1,12 @@
-//! A second way to write a value, recursive and plain, for the fast one to agree with: in RESP2 from the
-//! table in the documentation of `Encode`, in RESP3 from the values.
+//! A second way to write a value, recursive and plain, for the fast one to agree with. RESP2 follows the table
+//! in the documentation of `Encode`, and RESP3 the values.
 
 use super::{Annotated, Value};
 
-/// What the text of an integer and of a double is.
+/// The text of integers and doubles.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Numbers {
-    /// As the sender has printed it.
+    /// The text of the sender.
     OfTheSender,
     /// The shortest digits in the shape of `%.17g`.
     Shortest,
@@ -48,7 +48,7 @@ pub fn in_resp2(annotated: &Annotated, numbers: Numbers) -> Vec<u8> {
     }
 }
 
-/// The value in RESP3 with its attributes: of all that is accepted, numbers alone have more than one form.
+/// The value in RESP3 with its attributes. Only numbers have more than one form that is accepted.
 pub fn in_resp3(annotated: &Annotated, numbers: Numbers) -> Vec<u8> {
     let sent = text_of_the_sender(annotated);
     let all = |kind, streamed, count, values: Vec<&Annotated>| {
@@ -91,7 +91,7 @@ pub fn in_resp3(annotated: &Annotated, numbers: Numbers) -> Vec<u8> {
     [attributes_in_resp3(annotated, numbers), value].concat()
 }
 
-/// The attributes in front of a value: how many pairs each has is told by its header alone.
+/// The attributes of a value. Only the header of each says how many pairs it has.
 fn attributes_in_resp3(annotated: &Annotated, numbers: Numbers) -> Vec<u8> {
     let (mut wire, mut pairs) = (annotated.wire.as_slice(), annotated.attributes.as_slice());
     let mut written = Vec::new();
@@ -109,22 +109,22 @@ fn attributes_in_resp3(annotated: &Annotated, numbers: Numbers) -> Vec<u8> {
     written
 }
 
-/// The digits that a double has on its own, in the shape of `%.17g`.
+/// The shortest digits of a double, in the shape of `%.17g`.
 pub fn shortest(value: f64) -> String {
     let scientific = format!("{value:e}");
     let Some((digits, exponent)) = scientific.split_once('e') else {
         return scientific.to_lowercase();
     };
     let exponent: i32 = exponent.parse().expect("an exponent is a number");
-    // How many digits there are behind the first.
-    let behind = digits.bytes().filter(u8::is_ascii_digit).count() - 1;
-    let fraction = i32::try_from(behind).expect("few digits") - exponent;
+    // The number of digits after the first.
+    let after = digits.bytes().filter(u8::is_ascii_digit).count() - 1;
+    let fraction = i32::try_from(after).expect("few digits") - exponent;
     if (-4..17).contains(&exponent) && fraction > 0 {
         return format!("{value:.*}", usize::try_from(fraction).expect("it is positive"));
     }
-    // Of two texts that are as near, the even one; but the nearest text below a power of two may be another
-    // number's, since the numbers below it lie closer together.
-    let rounded = format!("{value:.behind$e}");
+    // If two texts are equally near, the even one is taken. But below a power of two the numbers lie closer
+    // together, so the nearest text there may belong to another number.
+    let rounded = format!("{value:.after$e}");
     let is_the_same = rounded.parse::<f64>().is_ok_and(|read| read.to_bits() == value.to_bits());
     let nearest = if is_the_same { &rounded } else { &scientific };
     let (digits, _) = nearest.split_once('e').expect("as above");
@@ -135,7 +135,7 @@ pub fn shortest(value: f64) -> String {
     format!("{digits}e{sign}{:02}", exponent.abs())
 }
 
-/// The last line of the value on the wire, without its type byte: all of a number.
+/// The last line of the value on the wire, without its type byte. For a number, that is its text.
 fn text_of_the_sender(annotated: &Annotated) -> &[u8] {
     let line = annotated.wire.rsplit(|byte| *byte == b'\n').nth(1).unwrap_or_default();
     line.get(1..line.len().saturating_sub(1)).unwrap_or_default()
@@ -154,7 +154,7 @@ fn sized(type_byte: u8, payload: &[u8]) -> Vec<u8> {
     [header.as_bytes(), payload, b"\r\n"].concat()
 }
 
-/// The same value without the bytes that it came in.
+/// The same value without its bytes on the wire.
 pub fn without_wire(annotated: Annotated) -> Annotated {
     let all = |values: Vec<Annotated>| values.into_iter().map(without_wire).collect();
     let pair = |(key, value)| (without_wire(key), without_wire(value));
