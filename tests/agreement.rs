@@ -5,7 +5,7 @@ use zresp_testing::drive::verdicts::{self, in_pieces, limits, whole};
 use zresp_testing::generate;
 use zresp_testing::oracle::{self, Verdict};
 
-/// Asserts that both give the same verdict, in one piece and in the pieces between the cuts.
+/// Asserts that both decoders give the same verdict: in one piece, cut, and byte by byte.
 fn agree(input: &[u8], cuts: &[usize], naive_limits: &oracle::Limits) -> Result<(), TestCaseError> {
     let expected = oracle::decode(input, naive_limits);
     let limits = limits(naive_limits);

@@ -1,5 +1,5 @@
-//! What is allocated: to decode, nothing, but for the stack of open aggregates beyond sixteen levels; to
-//! own and to encode, what is counted here.
+//! Decoding allocates nothing, except for the stack of open aggregates beyond sixteen levels. Owning and
+//! encoding allocate only as often as counted here.
 
 use allocation_counter::{AllocationInfo, measure};
 use bytes::{Bytes, BytesMut};
@@ -8,7 +8,7 @@ use zresp::{
     Reply, ReplyRef,
 };
 
-/// The header of each kind of aggregate, with a key for its value where it needs one.
+/// The header of each kind of aggregate, with a key if its value needs one.
 const NESTED: [&str; 5] =
     ["*1\r\n", "~1\r\n", ">1\r\n", "%1\r\n+k\r\n", "*1\r\n|1\r\n+k\r\n+v\r\n"];
 
@@ -18,7 +18,7 @@ fn assert_free(name: &str, work: impl FnOnce()) {
     assert_eq!((count_total, bytes_total), (0, 0), "{name}: allocations and bytes");
 }
 
-/// Looks at every value, through every iterator.
+/// Reads every value, through every iterator.
 fn read(reply: ReplyRef<'_>) -> usize {
     match reply {
         ReplyRef::Array(items) | ReplyRef::Set(items) | ReplyRef::Push(items) => items
@@ -141,7 +141,7 @@ fn errors_allocate_nothing() {
     });
 }
 
-/// How many allocations the work makes; what it returns is dropped outside.
+/// The number of allocations that the work makes. Its result is dropped after the measurement.
 fn count<T>(work: impl FnOnce() -> T) -> u64 {
     let mut kept = None;
     let info = measure(|| kept = Some(work()));
@@ -153,7 +153,7 @@ fn decoded(wire: &[u8]) -> Decoded<'_> {
     zresp::decode(wire).expect("valid").expect("whole")
 }
 
-/// Frames, and how many payloads of at least a byte and aggregates of at least a value each has.
+/// Frames, whether each has a payload of at least one byte, and how many of its aggregates have elements.
 const TREES: [(&str, bool, u64); 12] = [
     ("|1\r\n+a\r\n:1\r\n:1\r\n", true, 1),
     (":1\r\n", false, 0),
@@ -173,8 +173,8 @@ const TREES: [(&str, bool, u64); 12] = [
 fn a_tree_takes_one_allocation_for_all_payloads_and_one_for_each_aggregate() {
     for (wire, has_payload, aggregates) in TREES {
         let frame = decoded(wire.as_bytes());
-        // What is copied is one allocation, to which `Bytes` adds one to count its references as soon
-        // as there is a second: not for a lone payload.
+        // The copy is one allocation. `Bytes` adds another one for a reference count as soon as there is
+        // a second reference, which a lone payload does not need.
         let is_lone = frame.attributes().is_empty() && !frame.reply().kind().is_aggregate();
         let copy = |len: usize| u64::from(len > 0) + u64::from(has_payload && !is_lone);
         let content = match frame.reply() {
@@ -196,7 +196,7 @@ fn a_tree_takes_one_allocation_for_all_payloads_and_one_for_each_aggregate() {
         // A frame's own bytes are shared.
         let shared = frame.to_frame();
         let tree = Reply::from(&shared);
-        assert_eq!(count(|| Reply::from(&shared)), aggregates, "{wire:?}, of a frame");
+        assert_eq!(count(|| Reply::from(&shared)), aggregates, "{wire:?}, from a frame");
         assert_eq!(count(|| tree.clone()), aggregates, "{wire:?}, clone");
     }
 }
@@ -220,11 +220,11 @@ fn a_frame_takes_at_most_one_allocation_for_each_buffer() {
         assert_eq!(clone.wire(), &wire[..]);
         let ReplyRef::Array(mut items) = clone.reply() else { panic!() };
         let payload = items.next().expect("an element").as_bytes().expect("a string");
-        assert_eq!(clone.share(payload).expect("a part of it"), "foo");
+        assert_eq!(clone.share(payload).expect("a part of the frame"), "foo");
         assert!(clone == frames[8]);
     });
     let mut bytes = Bytes::from_static(b"+OK\r\n+OK\r\n");
-    assert_eq!(count(|| decoder.decode_frame(&mut bytes).expect("valid")), 0, "of static bytes");
+    assert_eq!(count(|| decoder.decode_frame(&mut bytes).expect("valid")), 0, "static bytes");
 
     let mut buffer = BytesMut::from(&b"*1\r\n$4\r\nPING\r\n".repeat(FRAMES)[..]);
     let mut decoder = CommandDecoder::new();

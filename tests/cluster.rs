@@ -1,4 +1,4 @@
-//! Key slots are those of a live server.
+//! Key slots match those of a live server.
 #![cfg(all(feature = "cluster", feature = "std"))]
 
 use std::io::Write;

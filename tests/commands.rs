@@ -1,4 +1,4 @@
-//! Commands and their keys are what a live server says of them.
+//! Commands and their keys match those of a live server.
 #![cfg(all(feature = "commands", feature = "std"))]
 
 use std::collections::BTreeSet;
@@ -10,7 +10,7 @@ use zresp::{Command, CommandDecoder, CommandRef, ReplyRef};
 use zresp_testing::drive::keys;
 use zresp_testing::drive::live_server::Server;
 
-/// Command lines of all kinds that have keys.
+/// Command lines of all kinds, with keys and without.
 const LINES: &str = include_str!("command_lines.txt");
 
 /// A line as an array of bulk strings.
@@ -47,7 +47,7 @@ fn keys_are_those_that_a_server_finds() {
         let bytes = encoded(line);
         let found = keys(&command(&bytes));
         match frame.reply() {
-            // For some commands that may have no keys, this is what contradictory counts get, too.
+            // Some commands that may have no keys give the same answer for contradictory counts.
             ReplyRef::Array(expected) if expected.is_empty() => {
                 assert!(found.is_err() || found.unwrap().count() == 0, "{line}");
             }
@@ -243,7 +243,7 @@ fn keys_that_what_is_still_to_come_can_change_are_not_found() {
                     .partial(&bytes[..*end])
                     .is_some_and(|partial| partial.args().count() == there)
             })
-            .expect("a cut behind so many arguments");
+            .expect("a cut after this number of arguments");
         assert!(decoder.decode(&bytes[..end]).unwrap().is_none());
         let partial = decoder.partial(&bytes[..end]).expect("a command has begun");
         let indices: Vec<_> = partial_keys(&partial).unwrap().map(|key| key.index).collect();

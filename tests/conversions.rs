@@ -1,5 +1,5 @@
-//! Replies become the types of Rust, from the shapes of both protocols; a failure says what was
-//! expected, what came and where.
+//! Replies in the shapes of both protocols become Rust types. A failure says what was expected, what was
+//! found, and where.
 
 #![cfg(feature = "std")]
 
@@ -15,7 +15,7 @@ fn of(wire: &[u8]) -> ReplyRef<'_> {
     zresp::decode(wire).expect("a valid reply").expect("a whole reply").reply()
 }
 
-/// Asserts that each of the replies is this value, as a view and as a tree.
+/// Asserts that each of the replies converts to this value, as a view and as a tree.
 fn assert_all<T>(expected: &T, wires: &[&[u8]])
 where
     T: for<'a> FromReply<'a> + PartialEq + Debug,
@@ -105,7 +105,7 @@ fn maps_come_from_maps_from_flat_arrays_and_from_arrays_of_pairs() {
     assert_all(&pairs, &wires);
     assert_all(&HashMap::<String, i64>::new(), &[b"%0\r\n", b"*0\r\n"]);
 
-    // The last of two equal keys is the one that a map of Rust keeps; a vector keeps both.
+    // A Rust map keeps the last of two equal keys; a vector keeps both.
     let twice = of(b"%2\r\n+a\r\n:1\r\n+a\r\n:2\r\n");
     assert_eq!(twice.to::<HashMap<&str, u8>>().unwrap()["a"], 2);
     assert_eq!(twice.to::<Vec<(&str, u8)>>(), Ok(vec![("a", 1), ("a", 2)]));

@@ -1,8 +1,8 @@
-//! What is wrong, where, and in which words: the same for every way of cutting the input.
+//! Errors have exact messages and offsets, which are the same however the input is cut.
 
 use zresp::{Decoder, Error, ErrorKind, Limits};
 
-/// The error of a decoder that is shown the input in pieces which end at the cuts.
+/// The error of a decoder that is shown the input up to each of the cuts, then all of it.
 fn error(input: &[u8], limits: Limits, cuts: impl IntoIterator<Item = usize>) -> Error {
     let mut decoder = Decoder::with_limits(limits);
     for end in cuts.into_iter().chain([input.len()]) {
@@ -15,7 +15,7 @@ fn error(input: &[u8], limits: Limits, cuts: impl IntoIterator<Item = usize>) ->
     panic!("{} is only incomplete", input.escape_ascii());
 }
 
-/// Asserts the message of the error, whole, cut anywhere, byte by byte and with more bytes behind.
+/// Asserts the message of the error: for the whole input, cut anywhere, byte by byte, and with more bytes after it.
 fn assert_message(input: &[u8], limits: Limits, message: &str) {
     let whole = error(input, limits, []);
     assert_eq!(whole.to_string(), message, "{}", input.escape_ascii());

@@ -1,4 +1,4 @@
-//! A patch gives what building anew gives.
+//! A patched command or reply equals one that is built anew from the changed parts.
 #![cfg(feature = "std")]
 
 use proptest::collection::vec;

@@ -1,4 +1,4 @@
-//! `ReplyReader` gives out every reply once, whole, however its bytes come, and says how they end.
+//! `ReplyReader` returns every reply once and whole, in whatever pieces its bytes arrive, and reports how they end.
 #![cfg(feature = "std")]
 
 use std::io::{self, ErrorKind as IoErrorKind, Read};
@@ -27,7 +27,7 @@ impl Scripted {
 
 impl Read for Scripted {
     fn read(&mut self, room: &mut [u8]) -> io::Result<usize> {
-        assert!(!room.is_empty(), "a read into no room looks like the end");
+        assert!(!room.is_empty(), "a read into an empty buffer looks like the end");
         match self.steps.pop_front() {
             None => Ok(0),
             Some(Step::Fail(kind)) => Err(kind.into()),
@@ -47,7 +47,7 @@ fn bytes(bytes: &[u8]) -> Step {
     Step::Bytes(bytes.to_vec())
 }
 
-/// The wire bytes of all the replies up to the end or a failure.
+/// The wire bytes of all replies up to the end or a failure.
 fn drain<R: Read>(reader: &mut ReplyReader<R>) -> (Vec<Vec<u8>>, Result<(), StreamError>) {
     let mut frames = Vec::new();
     loop {
@@ -112,7 +112,7 @@ fn a_failing_reader_loses_nothing() {
             let (mut frames, failure) = drain(&mut reader);
             let whole: usize = frames.iter().map(Vec::len).sum();
             assert!(matches!(&failure, Err(StreamError::Io(error)) if error.kind() == kind));
-            assert!(cut - whole < 20, "whole frames are given before the failure: {cut} {whole}");
+            assert!(cut - whole < 20, "whole frames come before the failure: {cut} {whole}");
             assert_eq!(reader.buffered(), &stream[whole..cut]);
 
             let (rest, end) = drain(&mut reader);
@@ -167,7 +167,7 @@ fn the_buffer_grows_with_the_bytes_and_gives_memory_back() {
         assert_eq!(reader.read().unwrap().unwrap().wire().len(), giant.len());
         assert!(reader.read().unwrap().is_some());
         let kept = allocation_counter::measure(|| drop(reader));
-        assert!(kept.bytes_current > -100_000, "{kept:?} were kept after the giant frame");
+        assert!(kept.bytes_current > -100_000, "memory kept after the giant frame: {kept:?}");
     });
     assert!(info.bytes_max < 3 * giant.len() as u64 + 100_000, "{info:?}");
 
@@ -175,7 +175,7 @@ fn the_buffer_grows_with_the_bytes_and_gives_memory_back() {
         let mut reader = ReplyReader::new(&b"$536870912\r\nx"[..]);
         assert!(reader.read().is_err());
     });
-    assert!(announced.bytes_max < 100_000, "an announced length is not memory: {announced:?}");
+    assert!(announced.bytes_max < 100_000, "an announced length takes no memory: {announced:?}");
 }
 
 #[test]

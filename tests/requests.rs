@@ -1,5 +1,4 @@
-//! The decoder of requests agrees with the naive one: verdict, offset, bytes consumed, bytes needed,
-//! arguments.
+//! The decoder of requests agrees with the naive one: verdict, offset, bytes consumed, bytes needed, arguments.
 
 use std::fs;
 
@@ -173,7 +172,7 @@ fn many_arguments_are_found() {
     assert_eq!(format!("{:?}", request.command()).matches(", ").count(), 64, "bounded");
 }
 
-/// What was sent while the captures were recorded, and an append-only file.
+/// The requests of the captures, and an append-only file.
 fn recorded() -> Vec<(String, Vec<u8>)> {
     let entries = fs::read_dir("tests/captures").expect("the captures");
     let paths = entries.map(|entry| entry.expect("a folder entry").path());
@@ -194,7 +193,7 @@ fn recorded_requests_and_an_append_only_file_are_read_from_end_to_end() {
             })
             .collect();
         let expected = oracle::request::stream(&bytes, &oracle::Limits::default(), true);
-        // The last verdict is that on the end of the input.
+        // The last verdict is about the end of the input.
         assert_eq!(found.len(), expected.len() - 1, "{path}");
         for (found, expected) in found.iter().zip(&expected) {
             let oracle::request::Verdict::Complete { arguments, .. } = expected else {
@@ -237,8 +236,7 @@ fn a_reader_drops_what_is_skipped_and_counts_it() {
     assert!(reader.read().unwrap().is_none());
 }
 
-/// What is open has to be closed within the limit of a line, so that "incomplete" is told only of what can be
-/// completed.
+/// Open quotes must be closed within the limit of a line, so a line is only "incomplete" if it can be completed.
 #[test]
 fn an_inline_command_is_given_up_as_soon_as_it_cannot_end_within_its_limit() {
     const LIMIT: usize = 65_536;

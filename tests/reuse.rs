@@ -1,5 +1,5 @@
-//! A decoder that is used again, after an error, a reset, or over a buffer that is not what it was, gives the
-//! documented error or a fresh start: never a panic, and never a reply that the bytes are not.
+//! A decoder that is used again, after an error, after a reset, or with a buffer that has changed, gives the
+//! documented error or a fresh start. It never panics, and never returns a reply that is not in the bytes.
 #![cfg(feature = "std")]
 
 use bytes::BytesMut;
@@ -25,28 +25,28 @@ const REQUESTS: [&[u8]; 5] = [
     b"\r\n*0\r\n*1\r\n$4\r\nPING\r\n",
     b"  \n*-1\r\nPING\n",
 ];
-/// How many of the first bytes of a frame a decoder knows again.
+/// The number of bytes at the start of a frame that a decoder compares.
 const HEAD: usize = 8;
 const FORGED: &[u8] = b"\r\n*$:+?.019 \"a\0";
 
-/// Looks at every part of a reply; returns how many bytes it takes.
+/// Reads every part of a reply; returns the number of its bytes.
 fn look_at(decoder: &mut Decoder, buf: &[u8]) -> Result<Option<usize>, Error> {
     let Some(frame) = decoder.decode(buf)? else { return Ok(None) };
-    assert_eq!(frame.wire(), &buf[..frame.wire().len()], "the wire is of this buffer");
+    assert_eq!(frame.wire(), &buf[..frame.wire().len()], "the frame is in this buffer");
     assert!(frame.tokens().count() <= buf.len() + 1);
     assert!(format!("{frame:?}").len() < 2_000);
     assert!(zresp::Reply::from(frame).tokens().count() <= buf.len() + 1);
     Ok(Some(frame.wire().len()))
 }
 
-/// Looks at every part of a request; returns how many bytes it takes.
+/// Reads every part of a request; returns the number of its bytes.
 fn look_at_request(decoder: &mut CommandDecoder, buf: &[u8]) -> Result<Option<usize>, Error> {
     let Some(request) = decoder.decode(buf)? else {
         _ = decoder.partial(buf).map(|partial| partial.args().count());
         return Ok(None);
     };
     let (command, wire) = (request.command(), request.wire());
-    assert_eq!(wire, &buf[..wire.len()], "the wire is of this buffer");
+    assert_eq!(wire, &buf[..wire.len()], "the request is in this buffer");
     let count = match command {
         Command::Array(array) => array.args().count() + array.index().len(),
         Command::Inline(line) => line.args().count() + line.name().len(),
@@ -55,7 +55,7 @@ fn look_at_request(decoder: &mut CommandDecoder, buf: &[u8]) -> Result<Option<us
     Ok(Some(wire.len()))
 }
 
-/// What is the same for decoders of both grammars.
+/// The interface that both decoders share.
 trait Reused: Clone {
     fn fresh() -> Self;
     fn look(&mut self, buf: &[u8]) -> Result<Option<usize>, Error>;
@@ -99,7 +99,7 @@ impl Reused for CommandDecoder {
     }
 }
 
-/// The decoder in front of every cut of a frame.
+/// For every cut of a frame, a decoder that has seen the bytes before it.
 fn begun<D: Reused>(frame: &[u8]) -> impl Iterator<Item = (usize, D)> {
     (1..frame.len()).map(|cut| {
         let mut decoder = D::fresh();
@@ -108,7 +108,7 @@ fn begun<D: Reused>(frame: &[u8]) -> impl Iterator<Item = (usize, D)> {
     })
 }
 
-/// Where the bytes begin that a decoder knows again: behind what a request skips.
+/// Offset of the first byte that a decoder compares, after the lines that a request skips.
 fn head(frame: &[u8]) -> usize {
     let skipped = [&b"\r\n*0\r\n"[..], b"  \n*-1\r\n"];
     skipped.iter().find(|skipped| frame.starts_with(skipped)).map_or(0, |skipped| skipped.len())
@@ -170,7 +170,7 @@ fn assert_starts_anew<D: Reused>(samples: &[&[u8]]) {
                 assert_eq!(handing.look(second), Ok(Some(second.len())), "{case}");
                 let progress = framer.advance(&first[cut..]).expect(&case);
                 assert_eq!((progress.taken, progress.is_complete), (first.len() - cut, true));
-                // With bytes that are not those which were decoded: no panic.
+                // It does not panic if it gets other bytes than those that were decoded.
                 _ = decoder.clone().hand_over(second).advance(second);
             }
         }
@@ -227,7 +227,7 @@ fn a_reader_that_is_reset_looks_at_the_same_bytes_again() {
         assert_eq!((reader.position(), reader.buffered()), (5, &b"*1\r\nx\r\n+OK\r\n"[..]));
         reader.decoder_mut().reset();
     }
-    // A decoder that has begun another frame, against the documentation.
+    // A decoder that is inside another frame, which the documentation forbids.
     for begun in REPLIES {
         let mut decoder = Decoder::new();
         assert!(decoder.decode(&begun[..begun.len() - 1]).unwrap().is_none());

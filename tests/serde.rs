@@ -1,4 +1,4 @@
-//! Types of serde: from the replies of both protocols, back into replies, and into arguments.
+//! serde types: read from replies of both protocols, written as replies, and written as arguments.
 
 #![cfg(feature = "serde")]
 
@@ -344,8 +344,8 @@ fn arguments_come_of_every_type() {
     assert_eq!(command, expected);
 }
 
-/// Reads a value, or forgets that it failed.
-#[allow(clippy::unnecessary_wraps, reason = "as serde calls it")]
+/// Reads a value, or returns the default if that fails.
+#[allow(clippy::unnecessary_wraps, reason = "serde needs this signature")]
 fn lenient<'de, D: serde::Deserializer<'de>, T: Deserialize<'de> + Default>(
     deserializer: D,
 ) -> Result<T, D::Error> {
@@ -364,7 +364,7 @@ fn what_a_type_leaves_of_a_value_is_not_read_as_the_next_one() {
         x: Option<u8>,
     }
 
-    /// Never asks for anything.
+    /// Reads nothing.
     #[derive(Debug, PartialEq)]
     struct Lazy;
 
@@ -397,7 +397,7 @@ fn what_a_type_leaves_of_a_value_is_not_read_as_the_next_one() {
 fn keys_and_values_are_read_by_turns() {
     use serde::de::{MapAccess, Visitor};
 
-    /// What is asked for in a map: keys, values, or both, so many times.
+    /// Reads `KEYS` keys of a map, then `VALUES` values.
     #[derive(Debug)]
     struct Asking<const KEYS: usize, const VALUES: usize>;
 
@@ -447,12 +447,12 @@ fn keys_and_values_are_read_by_turns() {
 #[test]
 fn types_that_hold_nothing_but_themselves_are_too_deep() {
     #[derive(Debug, Deserialize)]
-    struct Optional(#[allow(dead_code, reason = "it is never made")] Option<Box<Optional>>);
+    struct Optional(#[allow(dead_code, reason = "it is never read")] Option<Box<Optional>>);
     #[derive(Debug, Deserialize)]
-    struct New(#[allow(dead_code, reason = "it is never made")] Box<New>);
+    struct New(#[allow(dead_code, reason = "it is never read")] Box<New>);
 
     for wire in [b"+x\r\n".as_slice(), b":1\r\n", b"|0\r\n$-1\r\n", b"*1\r\n_\r\n"] {
-        let error = read::<New>(wire).expect_err("without end");
+        let error = read::<New>(wire).expect_err("the type has no end");
         assert!(error.contains("nested deeper than 128 levels"), "{error}");
     }
     assert!(read::<Optional>(b"+x\r\n").is_err());
@@ -473,7 +473,7 @@ fn what_is_not_written_to_its_end_is_an_error() {
         }
     }
 
-    /// What goes wrong in a map, and is forgotten.
+    /// An error inside a map or a sequence, which the type ignores.
     #[derive(Debug, Clone, Copy)]
     enum Forgetful {
         Value,

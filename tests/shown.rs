@@ -1,5 +1,5 @@
-//! What values show of themselves, and in which words errors are told: for logs, so it is bounded, on one line,
-//! and has none of what a peer could forge a line with.
+//! `Debug` output and error messages are made for logs: they are bounded, stay on one line, and have no bytes with
+//! which a peer could forge a line.
 
 use std::error::Error as _;
 use std::fmt::Debug;

@@ -1,5 +1,5 @@
-//! Every way to take frames off a stream tells the same of it, however it comes in pieces: decoders with the
-//! caller's buffer, frames, framers, readers, codecs and iterators.
+//! Every way to decode a stream gives the same result, in whatever pieces it arrives: decoders with the caller's
+//! buffer, frames, framers, readers, codecs and iterators.
 #![cfg(feature = "std")]
 
 use proptest::collection::vec;
@@ -8,7 +8,7 @@ use zresp::{CommandDecoder, Decoder, InlinePolicy};
 use zresp_testing::drive::{verdicts, ways};
 use zresp_testing::generate;
 
-/// The sizes of pieces, by turns.
+/// The sizes of pieces, which are used over and over.
 fn sizes() -> impl Strategy<Value = Vec<usize>> {
     vec(1..24_usize, 1..6)
 }

@@ -1,4 +1,4 @@
-//! Trees are made of values of Rust, looked into and changed.
+//! Trees are made from Rust values, read and changed.
 
 use std::collections::{BTreeMap, BTreeSet};
 

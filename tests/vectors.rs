@@ -1,16 +1,16 @@
-//! Every input of the vectors gets the verdict that they expect, whole and however it is cut.
+//! Every input of the vectors gets the expected verdict, whole and wherever it is cut.
 //!
-//! The vectors are those of `vectors/*.jsonl`, and of the file that `ZRESP_VECTORS` names. Each line
-//! is an object: `mode` (`reply` or `request`), `input` (a character for each byte), `expect` (`ok`,
-//! `incomplete` or `error`) and, where it is `ok`, `consumed` in bytes.
+//! The vectors are in `vectors/*.jsonl`, and in the file that `ZRESP_VECTORS` names. Each line is an
+//! object with `mode` (`reply` or `request`), `input` (a character for each byte), `expect` (`ok`,
+//! `incomplete` or `error`) and, if that is `ok`, `consumed` in bytes.
 
 use std::{env, fs, path::PathBuf};
 
 use serde_json::Value;
 use zresp::{CommandDecoder, Decoder, Error};
 
-/// More bytes than any fast path loads at once: a request, and something for a reply to end in front of.
-const BEHIND: &[u8] = b"*2\r\n$4\r\nECHO\r\n$21\r\nas many bytes as this\r\n";
+/// Bytes after an input, more than any fast path loads at once. They are a request, and may also follow a reply.
+const AFTER: &[u8] = b"*2\r\n$4\r\nECHO\r\n$21\r\nas many bytes as this\r\n";
 
 struct Vector {
     /// File and line, for messages.
@@ -63,7 +63,7 @@ fn vector(place: String, fields: &Value) -> Vector {
     Vector { place, input, expected }
 }
 
-/// Every place to cut the input; of a long one, those near its ends, and some between.
+/// Every place to cut the input; for a long one, the places near its ends, and some between.
 fn cuts(input: &[u8]) -> impl Iterator<Item = usize> {
     let length = input.len();
     (0..length).filter(move |cut| *cut < 1024 || cut % 257 == 0 || length - cut < 64)
@@ -111,12 +111,12 @@ fn every_request_gets_the_expected_verdict_however_it_is_cut() {
             assert_eq!(decode_requests(input, &[cut]), whole, "{place}: cut at {cut}");
         }
         if *expected != Verdict::Incomplete {
-            let longer = [input, BEHIND].concat();
+            let longer = [input, AFTER].concat();
             let whole = match whole {
                 Ok(Verdict::Complete(_)) => Ok(Verdict::Complete(longer.len())),
                 other => other,
             };
-            assert_eq!(decode_requests(&longer, &[]), whole, "{place}: with more behind");
+            assert_eq!(decode_requests(&longer, &[]), whole, "{place}: with more after it");
         }
     }
 }
@@ -136,8 +136,8 @@ fn every_reply_gets_the_expected_verdict_however_it_is_cut() {
             assert_eq!(decode(input, &[cut]), whole, "{place}: cut at {cut}");
         }
         if *expected != Verdict::Incomplete {
-            let longer = [input, BEHIND].concat();
-            assert_eq!(decode(&longer, &[]), whole, "{place}: with more behind");
+            let longer = [input, AFTER].concat();
+            assert_eq!(decode(&longer, &[]), whole, "{place}: with more after it");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Views give back what is on the wire: elements, pairs, chunks, attributes, tokens, conversions.
+//! Views return the values on the wire: elements, pairs, chunks, attributes, tokens, conversions.
 
 use std::borrow::Cow;
 
@@ -141,7 +141,7 @@ fn elements_have_their_own_wire_bytes() {
         let seen: Vec<_> = elements(&frame).annotated().map(|element| element.wire()).collect();
         assert_eq!(seen, wires);
         assert_eq!(elements(&frame).wire(), wires.concat());
-        // What was cut out is a frame of its own.
+        // The bytes of an element are a frame.
         for element in elements(&frame).annotated() {
             assert_eq!(decode(element.wire()).reply(), element.reply());
         }
@@ -166,7 +166,7 @@ fn attributes_are_stepped_over_or_given() {
 
     let mut items = decoded.reply().as_elements().unwrap();
     let element = items.annotated().next().unwrap();
-    assert!(!element.attributes().is_empty(), "an attribute without pairs is one");
+    assert!(!element.attributes().is_empty(), "an attribute without pairs still counts");
     assert_eq!(element.attributes().iter().count(), 0);
     assert_eq!(items.next(), Some(ReplyRef::Simple(b"v")));
     assert!(decode(b"+v\r\n").attributes().is_empty());
@@ -291,8 +291,8 @@ fn a_conversion_that_fails_names_what_was_expected_and_what_came() {
     ];
     for (error, message) in cases {
         assert_eq!(error.to_string(), message);
-        let is_told = |text: &str| message.contains(text) || error.error_reply().is_some();
-        assert!(is_told(error.expected()) && is_told(&error.found().to_string()), "{message}");
+        let has_text = |text: &str| message.contains(text) || error.error_reply().is_some();
+        assert!(has_text(error.expected()) && has_text(&error.found().to_string()), "{message}");
     }
 }
 
