@@ -44,7 +44,7 @@ proptest! {
     }
 
     #[test]
-    fn frames_agree_with_others_of_their_kind_before_them(
+    fn frames_agree_after_similar_frames(
         stream in generate::alike(),
         limits in generate::limits(),
     ) {
@@ -63,7 +63,7 @@ proptest! {
 }
 
 #[test]
-fn what_a_fuzzer_found_agrees() {
+fn fuzzer_findings_agree() {
     let zeros = [b"*8\r\n:-92254775807\r\n".as_slice(), &[0; 100]].concat();
     agree(&zeros, &[], &oracle::Limits::default()).unwrap();
 }

@@ -228,7 +228,7 @@ fn assert_withstands(entries: &'static [Entry], attacks: Vec<Attack>) {
 }
 
 #[test]
-fn announced_counts_and_lengths_are_no_memory() {
+fn announced_counts_and_lengths_take_no_memory() {
     let count = |kind: char, most: usize| {
         let limit = 2_147_483_647;
         let too_many = format!("{kind}{}", most + 1);
@@ -287,7 +287,7 @@ fn nesting_takes_no_stack() {
 }
 
 #[test]
-fn what_never_ends_is_not_remembered() {
+fn endless_replies_are_not_remembered() {
     let endless = |head: &str, item: &str, tail: &str, expected: Verdict| {
         let bytes = [head, &item.repeat(MANY), tail].concat();
         attack(&format!("{head:?} and {item:?} a million times, {tail:?}"), bytes, expected)
@@ -312,7 +312,7 @@ fn what_never_ends_is_not_remembered() {
 }
 
 #[test]
-fn requests_that_never_end_are_not_remembered() {
+fn endless_requests_are_not_remembered() {
     let limit = 65_536;
     assert_withstands(
         REQUESTS,

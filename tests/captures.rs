@@ -28,7 +28,7 @@ const EVERY_CUT: usize = 16 * 1024;
 const BY_VALUE: usize = 256;
 
 #[test]
-fn every_capture_decodes_to_the_same_values_in_whatever_pieces_it_arrives() {
+fn every_capture_decodes_to_the_same_values_in_any_pieces() {
     let sizes = [
         vec![1],
         vec![7],
@@ -184,7 +184,7 @@ fn in_two_pieces(buffer: &[u8], cut: usize) -> Result<Vec<(*const [u8], Kind)>, 
 }
 
 #[test]
-fn neighbouring_frames_stay_themselves_wherever_the_buffer_is_cut_around_their_borders() {
+fn neighbouring_frames_stay_the_same_at_any_cut_near_their_borders() {
     const NEAR: usize = 40;
     for capture in Capture::all(&[".replies", ".requests", ".aof"]) {
         let frames = capture.frames();
@@ -270,7 +270,7 @@ fn question(request: Decoded<'_>) -> String {
 }
 
 #[test]
-fn every_capture_means_what_its_snapshot_says() {
+fn every_capture_matches_its_snapshot() {
     insta::with_settings!({ omit_expression => true }, {
         for capture in Capture::all(&[".replies", ".aof"]) {
             insta::assert_snapshot!(capture.stem(), rendered(&capture));

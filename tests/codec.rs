@@ -181,7 +181,7 @@ where
 }
 
 #[test]
-fn a_capture_in_pieces_or_cut_short_is_what_the_iterators_say() {
+fn a_capture_in_pieces_or_cut_short_matches_the_iterators() {
     for Capture { name, bytes } in Capture::all(&[".replies", ".requests", ".aof"]) {
         assert_stream::<Replies, Frame>(&name, &bytes);
     }
@@ -191,7 +191,7 @@ fn a_capture_in_pieces_or_cut_short_is_what_the_iterators_say() {
 }
 
 #[test]
-fn inline_commands_and_what_is_skipped_are_what_the_iterator_says_wherever_they_are_cut() {
+fn inline_commands_and_skipped_lines_match_the_iterator_at_any_cut() {
     let inputs: [&[u8]; 6] = [
         b"\r\n\r\n*0\r\n*1\r\n$4\r\nPING\r\n\r\nget 'a key'\r\n\r\n*-1\r\n\n",
         b"\r\n\r\n\r",
@@ -273,7 +273,7 @@ async fn receive_all(stream: ReadHalf<DuplexStream>, count: usize) {
 }
 
 #[tokio::test]
-async fn nothing_is_lost_or_repeated_through_the_smallest_of_pipes() {
+async fn nothing_is_lost_or_repeated_through_tiny_pipes() {
     for (room, count) in [(1, 100), (3, 300), (64, 2000)] {
         let (client, server) = duplex(room);
         let (reader, writer) = tokio::io::split(client);
@@ -285,7 +285,7 @@ async fn nothing_is_lost_or_repeated_through_the_smallest_of_pipes() {
 }
 
 #[tokio::test]
-async fn a_reader_that_pauses_holds_the_writer_back() {
+async fn a_paused_reader_holds_the_writer_back() {
     for room in [1, 3, 64] {
         let (client, server) = duplex(room);
         let mut sender = FramedWrite::new(client, ReplyCodec::new());
@@ -314,7 +314,7 @@ async fn a_reader_that_pauses_holds_the_writer_back() {
 }
 
 #[test]
-fn limits_are_errors_that_say_where() {
+fn exceeded_limits_are_errors_with_an_offset() {
     let limits = Limits::new().with_bulk(3).with_elements(2).with_depth(1).with_frame(30);
     for (input, whole, message) in [
         ("+OK\r\n$3\r\nfoo\r\n$4\r\n", 2, "payload longer than 3 bytes at offset 15"),
@@ -333,7 +333,7 @@ fn limits_are_errors_that_say_where() {
 }
 
 #[tokio::test]
-async fn limits_policy_and_protocol_change_on_the_live_codec() {
+async fn limits_policy_and_protocol_change_on_a_live_codec() {
     let (mut client, server) = duplex(64 * 1024);
     let codec = CommandCodec::with_limits(Limits::unauthenticated());
     let mut server = Framed::new(server, codec);
@@ -360,7 +360,7 @@ async fn limits_policy_and_protocol_change_on_the_live_codec() {
 }
 
 #[tokio::test]
-async fn an_error_comes_once_behind_the_whole_frames_and_then_the_end() {
+async fn an_error_comes_once_after_the_whole_frames_and_then_the_end() {
     for (input, kind, offset) in [
         (&b"+OK\r\n:1\r\n*1\r\nx+OK\r\n"[..], None, 4),
         (b"+OK\r\n:1\r\n*1\r\n$3\r\nfo", Some(ErrorKind::UnexpectedEnd), 10),
@@ -383,7 +383,7 @@ async fn an_error_comes_once_behind_the_whole_frames_and_then_the_end() {
 }
 
 #[test]
-fn what_is_broken_stays_broken_and_in_the_buffer() {
+fn broken_input_stays_broken_and_in_the_buffer() {
     let mut codec = ReplyCodec::new();
     let mut buffer = BytesMut::from(&b"?\r\n"[..]);
     let error = decode_error(&codec.decode(&mut buffer).unwrap_err());
@@ -397,7 +397,7 @@ fn what_is_broken_stays_broken_and_in_the_buffer() {
 }
 
 #[test]
-fn an_end_inside_a_frame_is_told_again_until_more_comes() {
+fn an_end_inside_a_frame_is_reported_again_until_more_arrives() {
     let mut codec = ReplyCodec::new();
     let mut buffer = BytesMut::from(&b"$3\r\nfo"[..]);
     for _ in 0..2 {
@@ -411,7 +411,7 @@ fn an_end_inside_a_frame_is_told_again_until_more_comes() {
 }
 
 #[tokio::test]
-async fn what_cannot_be_written_leaves_the_buffer_as_it_is() {
+async fn a_failed_encode_leaves_the_buffer_as_it_was() {
     let mut codec = CommandCodec::new();
     let mut buffer = BytesMut::from(&b"+OK\r\n"[..]);
     let broken = Reply::array([Reply::Integer(1), Reply::simple("two\r\nlines")]);
@@ -437,7 +437,7 @@ async fn what_cannot_be_written_leaves_the_buffer_as_it_is() {
 }
 
 #[tokio::test]
-async fn a_connection_that_fails_is_told_as_such() {
+async fn a_failed_connection_is_an_io_error() {
     let (client, server) = duplex(8);
     drop(server);
     let mut client = Framed::new(client, ReplyCodec::new());
@@ -447,7 +447,7 @@ async fn a_connection_that_fails_is_told_as_such() {
 }
 
 #[test]
-fn an_announced_length_is_not_memory() {
+fn an_announced_length_takes_no_memory() {
     let info = allocation_counter::measure(|| {
         for announced in
             ["$536870912\r\n", "*2147483647\r\n", "*1\r\n$536870912\r\nx", "%9999\r\n$99999\r\n"]
@@ -461,7 +461,7 @@ fn an_announced_length_is_not_memory() {
 }
 
 #[test]
-fn a_value_in_progress_has_room_for_what_comes_next() {
+fn a_value_in_progress_has_room_for_its_next_bytes() {
     let mut codec = ReplyCodec::new();
     let mut buffer = BytesMut::from("$1000\r\nx");
     assert!(codec.decode(&mut buffer).unwrap().is_none());
@@ -472,7 +472,7 @@ fn a_value_in_progress_has_room_for_what_comes_next() {
 }
 
 #[test]
-fn a_giant_frame_leaves_no_giant_buffer_behind_and_takes_nothing_with_it() {
+fn a_giant_frame_leaves_no_giant_buffer_and_the_next_frames_stay() {
     let giant = [b"$8000000\r\n".as_slice(), &vec![b'x'; 8_000_000], b"\r\n"].concat();
     assert!(giant.len() > SHARED);
     // Its last piece also brings the next two frames. The second one is not whole.
@@ -565,7 +565,7 @@ async fn a_live_server_answers_a_pipeline_in_order() {
 }
 
 #[tokio::test]
-async fn a_live_server_gives_a_large_value_back() {
+async fn a_live_server_returns_a_large_value() {
     let Some(server) = Server::start() else { return };
     let mut client = Client::new(&server).await;
     let value: Bytes = (0..8 * 1024 * 1024_u32).map(|at| (at % 251) as u8).collect();

@@ -263,7 +263,7 @@ fn a_deep_tree_is_taken_apart_and_dropped_halfway() {
 }
 
 #[test]
-fn a_deep_tree_comes_apart_level_by_level() {
+fn a_deep_tree_is_taken_apart_level_by_level() {
     on_little_stack(|shape| {
         let mut reply = shape.tree(Reply::simple("a"));
         let mut levels = 0;

@@ -74,7 +74,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 512, ..ProptestConfig::default() })]
 
     #[test]
-    fn a_tree_equals_the_view_that_it_was_made_of(input in input()) {
+    fn a_tree_equals_the_view_that_it_was_made_from(input in input()) {
         for frame in frames(&input) {
             let is_equal = !has_nan(&frame);
             let bare = Reply::from(frame.reply());
@@ -96,7 +96,7 @@ proptest! {
     }
 
     #[test]
-    fn a_tree_decodes_to_an_equal_one(input in input()) {
+    fn a_tree_encodes_and_decodes_to_an_equal_one(input in input()) {
         for frame in frames(&input) {
             let written = wire(&Reply::from(frame), Protocol::Resp3);
             let again = writer::without_wire(verdicts::annotated(decoded(&written)));
@@ -132,7 +132,7 @@ proptest! {
     }
 
     #[test]
-    fn lengths_are_exact_and_a_byte_less_is_no_room(input in input()) {
+    fn lengths_are_exact_and_one_byte_less_is_an_error(input in input()) {
         for frame in frames(&input) {
             for protocol in PROTOCOLS {
                 assert_fits_exactly(&frame, protocol);
@@ -144,7 +144,7 @@ proptest! {
     }
 
     #[test]
-    fn a_downgrade_is_that_of_the_naive_twin(input in input()) {
+    fn a_downgrade_matches_the_naive_twin(input in input()) {
         for frame in frames(&input) {
             assert_downgrades(frame);
         }
@@ -236,7 +236,7 @@ const DOWNGRADED: &[(&[u8], &[u8])] = &[
 ];
 
 #[test]
-fn each_kind_becomes_what_the_table_says() {
+fn each_kind_is_downgraded_as_in_the_table() {
     for (resp3, resp2) in DOWNGRADED {
         let frame = decoded(resp3);
         assert_eq!(shown(&wire(&frame, Protocol::Resp2)), shown(resp2), "{}", shown(resp3));
@@ -273,7 +273,7 @@ fn texts<'a>(frame: &Decoded<'a>) -> Vec<(Token<'a>, &'a [u8])> {
 }
 
 #[test]
-fn every_capture_is_written_as_it_came_but_for_doubles_of_seventeen_digits_and_nan() {
+fn every_capture_is_written_as_it_came_except_for_long_doubles_and_nan() {
     let mut differing = 0;
     for capture in Capture::all(&[".replies", ".requests", ".aof"]) {
         for (number, frame) in capture.frames().iter().enumerate() {
@@ -312,7 +312,7 @@ fn every_capture_is_written_as_it_came_but_for_doubles_of_seventeen_digits_and_n
 }
 
 #[test]
-fn every_capture_of_resp2_stays_what_it_is_for_a_peer_of_resp2() {
+fn every_capture_in_resp2_stays_the_same_in_resp2() {
     for capture in Capture::all(&[".replies", ".requests", ".aof"]) {
         if capture.name.starts_with("resp3") && capture.name.ends_with(".replies") {
             capture.frames().into_iter().for_each(assert_downgrades);
@@ -327,7 +327,7 @@ fn every_capture_of_resp2_stays_what_it_is_for_a_peer_of_resp2() {
 }
 
 #[test]
-fn of_two_texts_of_a_double_that_are_as_short_and_as_near_the_even_one_is_written() {
+fn ties_between_texts_of_a_double_go_to_the_even_one() {
     let frame = zresp::decode(b",10000000000000002000e-4\r\n").expect("valid").expect("whole");
     assert_eq!(
         Reply::from(frame.reply()).to_wire(Protocol::Resp3).expect("a form"),
@@ -336,7 +336,7 @@ fn of_two_texts_of_a_double_that_are_as_short_and_as_near_the_even_one_is_writte
 }
 
 #[test]
-fn a_power_of_two_is_written_as_the_standard_library_writes_it() {
+fn powers_of_two_are_written_as_by_the_standard_library() {
     // The nearest text to 2^305 with this number of digits belongs to the number below it.
     assert_eq!(writer::shortest(2f64.powi(305)), "6.518515124270356e+91");
     for value in (-1022..=1023).map(|power| 2f64.powi(power)) {

@@ -352,7 +352,7 @@ fn every_short_reply() {
 }
 
 #[test]
-fn every_short_reply_in_small_limits() {
+fn every_short_reply_with_small_limits() {
     enumerate("replies with small limits", &Replies(small()), longest());
 }
 
@@ -370,6 +370,6 @@ fn every_short_request_without_inline_commands() {
 }
 
 #[test]
-fn every_short_request_in_small_limits() {
+fn every_short_request_with_small_limits() {
     enumerate("requests with small limits", &Requests(small(), InlinePolicy::Accept), longest());
 }

@@ -153,7 +153,7 @@ fn nothing_is_needed_after_an_error() {
 }
 
 #[test]
-fn a_frame_can_be_given_up_in_the_middle() {
+fn a_frame_can_be_abandoned_in_the_middle() {
     let mut decoder = Decoder::new();
     assert!(decoder.decode(b"*2\r\n$5\r\nhe").unwrap().is_none());
     decoder.reset();
@@ -170,7 +170,7 @@ fn a_buffer_that_shrank_is_an_error() {
 }
 
 #[test]
-fn a_buffer_that_begins_otherwise_is_an_error() {
+fn a_buffer_with_a_different_start_is_an_error() {
     for (before, after) in [
         (b"$5\r\nhel".as_slice(), b"$4\r\nhello\r\n".as_slice()),
         (b"$5\r\nhel", b"+5\r\nhello\r\n"),
@@ -190,7 +190,7 @@ fn a_buffer_that_begins_otherwise_is_an_error() {
 }
 
 #[test]
-fn a_buffer_that_changed_further_behind_is_safe_to_look_at() {
+fn a_buffer_that_changed_further_on_is_safe_to_read() {
     let before = b"*3\r\n$1\r\na\r\n*2\r\n$1\r\nb\r\n%1\r\n+k\r\n";
     for place in 8..before.len() {
         for byte in 0..=u8::MAX {
@@ -210,7 +210,7 @@ fn a_buffer_that_changed_further_behind_is_safe_to_look_at() {
 }
 
 #[test]
-fn kinds_tell_malformed_input_from_an_exceeded_limit() {
+fn kinds_distinguish_malformed_input_from_an_exceeded_limit() {
     let malformed = zresp::decode(b"x").unwrap_err().kind;
     assert!(malformed.is_malformed() && !malformed.is_limit());
     let limit = zresp::decode(b"$536870913").unwrap_err().kind;

@@ -137,7 +137,7 @@ proptest! {
     }
 
     #[test]
-    fn a_decoder_hands_a_frame_in_progress_over(
+    fn a_decoder_hands_over_a_frame_in_progress(
         frame in generate::frame(),
         cut in any::<prop::sample::Index>(),
     ) {
@@ -156,7 +156,7 @@ proptest! {
     }
 
     #[test]
-    fn a_command_decoder_hands_a_command_in_progress_over(
+    fn a_command_decoder_hands_over_a_command_in_progress(
         arguments in generate::arguments(),
         cut in any::<prop::sample::Index>(),
     ) {
@@ -190,7 +190,7 @@ fn captures_are_framed_as_they_are_decoded() {
 }
 
 #[test]
-fn an_end_behind_what_requests_skip_cuts_nothing() {
+fn an_end_after_skipped_lines_is_between_frames() {
     let mut framer = Framer::requests(Limits::new());
     for (bytes, is_between) in [
         (&b""[..], true),

@@ -156,24 +156,24 @@ fn synchronisation(_: Limits) -> impl FnMut(&[u8]) -> Result<Option<usize>, Erro
 }
 
 #[test]
-fn every_reply_of_the_page_gets_its_verdict() {
+fn every_reply_on_the_page_gets_its_verdict() {
     check("reply", "ok", reply);
 }
 
 #[test]
-fn every_request_of_the_page_gets_its_verdict() {
+fn every_request_on_the_page_gets_its_verdict() {
     check("request", "ok", |limits| request(limits, InlinePolicy::Accept));
     check("request without inline commands", "ok", |limits| request(limits, InlinePolicy::Refuse));
 }
 
 #[test]
-fn every_synchronisation_of_the_page_gets_its_verdict() {
+fn every_synchronisation_on_the_page_gets_its_verdict() {
     check("synchronisation", "commands at", synchronisation);
 }
 
 /// The bytes before an error could still have become a frame.
 #[test]
-fn what_comes_before_an_error_is_incomplete() {
+fn the_bytes_before_an_error_are_incomplete() {
     for Row { line, limits, input, verdict } in rows("reply") {
         let Some((_, offset)) = verdict.rsplit_once(" at offset ") else { continue };
         let offset: usize = offset.parse().expect("an offset");
@@ -198,7 +198,7 @@ fn every_table_is_read() {
 }
 
 #[test]
-fn the_default_limits_of_the_page_are_those_of_the_crate() {
+fn the_default_limits_on_the_page_match_the_crate() {
     let limits = Limits::new();
     assert_eq!((limits.depth(), limits.bulk(), limits.frame()), (128, 512 << 20, 1 << 30));
     assert_eq!(limits, limits.with_elements((1 << 31) - 1));

@@ -151,7 +151,7 @@ fn spaced(reply: &Reply) -> Option<Vec<u8>> {
 }
 
 #[test]
-fn an_error_of_any_text_is_one_line() {
+fn an_error_with_any_text_is_one_line() {
     for data in HOSTILE {
         let reply = Reply::error_lossy(data);
         assert_eq!(text(&reply), spaced(&Reply::BulkError(data.into())));
@@ -203,7 +203,7 @@ fn a_big_number_is_a_sign_and_digits() {
 }
 
 #[test]
-fn data_behind_its_length_stays_whole() {
+fn data_after_its_length_stays_whole() {
     for data in HOSTILE {
         let owned = || String::from_utf8_lossy(data).into_owned();
         let streamed = |chunks: &[&[u8]]| Reply::from(chunks.iter().collect::<StreamedString>());
@@ -282,7 +282,7 @@ fn views_made_by_hand_are_checked() {
 }
 
 #[test]
-fn a_streamed_push_has_no_form() {
+fn a_streamed_push_cannot_be_encoded() {
     let error = EncodeError::CannotStream { kind: Kind::Push };
     for values in [vec![], vec![1], vec![1, 2]] {
         let push = Reply::Push(values.into_iter().collect::<Items>().streamed());
@@ -308,7 +308,7 @@ fn a_streamed_push_has_no_form() {
 }
 
 #[test]
-fn what_is_left_of_an_aggregate_is_an_aggregate() {
+fn the_rest_of_an_aggregate_is_an_aggregate() {
     for wire in [
         "*3\r\n+a\r\n*1\r\n_\r\n|1\r\n+k\r\n+v\r\n+c\r\n",
         "*?\r\n+a\r\n*?\r\n_\r\n.\r\n|0\r\n+c\r\n.\r\n",
@@ -376,7 +376,7 @@ fn arguments(wire: &[u8], case: &str) -> Vec<Vec<u8>> {
 }
 
 #[test]
-fn arguments_stay_whole_and_names_too() {
+fn arguments_and_names_stay_whole() {
     for data in HOSTILE {
         let expected = vec![data.to_vec(), b"key".to_vec(), data.to_vec()];
         let owned = data.to_vec();

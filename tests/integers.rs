@@ -117,7 +117,7 @@ fn numbers_of_synchronisations() {
 }
 
 #[test]
-fn values_of_integers_become_no_other_integers() {
+fn integers_do_not_become_other_integers() {
     for number in numbers() {
         let input = format!(":{number}\r\n");
         let unsigned = number.strip_prefix('+').filter(|rest| !rest.starts_with('-'));
@@ -146,7 +146,7 @@ fn values_of_integers_become_no_other_integers() {
 }
 
 #[test]
-fn limits_of_all_bits_do_not_overflow() {
+fn the_largest_limits_do_not_overflow() {
     let limits = Limits::new()
         .with_depth(usize::MAX)
         .with_bulk(usize::MAX)

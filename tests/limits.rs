@@ -88,7 +88,7 @@ fn depth_counts_streamed_and_empty_aggregates_and_attributes() {
 }
 
 #[test]
-fn what_is_needed_is_within_the_depth() {
+fn needed_bytes_are_within_the_depth_limit() {
     // At the deepest level an array can be null, and cannot be empty.
     for (depth, input, needed) in [
         (1, &b"*1\r\n*"[..], 4),
@@ -204,7 +204,7 @@ fn a_frame_that_is_too_long_is_refused_by_its_header() {
 }
 
 #[test]
-fn a_frame_of_no_bytes_is_exceeded_by_the_first_one() {
+fn a_limit_of_zero_bytes_is_exceeded_by_the_first_one() {
     let limits = Limits::new().with_frame(0);
     let too_long = Err((ErrorKind::FrameTooLong { limit: 0 }, 0));
     for (bytes, expected) in [(&b""[..], Ok(true)), (b"+", too_long)] {
@@ -237,7 +237,7 @@ fn a_frame_of_no_bytes_is_exceeded_by_the_first_one() {
 }
 
 #[test]
-fn lengths_do_not_overflow_where_nothing_is_limited() {
+fn lengths_do_not_overflow_without_limits() {
     let limits =
         Limits::new().with_bulk(usize::MAX).with_frame(usize::MAX).with_elements(usize::MAX);
     for most in ["$18446744073709551615", "!18446744073709551615", "=18446744073709551615"] {
@@ -261,7 +261,7 @@ fn lengths_do_not_overflow_where_nothing_is_limited() {
 }
 
 #[test]
-fn the_defaults_are_those_of_the_documentation() {
+fn the_defaults_match_the_documentation() {
     let limits = Limits::default();
     assert_eq!(limits.depth(), 128);
     assert_eq!(limits.bulk(), 536_870_912);
@@ -330,7 +330,7 @@ const CUT: [(&[u8], &[u8], Limits); 9] = [
 ];
 
 #[test]
-fn a_frame_in_progress_keeps_its_limits_and_the_next_one_has_the_new() {
+fn a_frame_in_progress_keeps_its_limits_and_the_next_one_has_the_new_ones() {
     for (begun, rest, limits) in CUT {
         let frame = [begun, rest].concat();
         let case = frame.escape_ascii();

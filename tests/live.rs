@@ -154,7 +154,7 @@ fn each_recorded_request_gets_one_reply() {
 }
 
 #[test]
-fn recorded_requests_that_are_sent_at_once_get_one_reply_each() {
+fn recorded_requests_sent_at_once_get_one_reply_each() {
     for capture in REPLAYED {
         replay(capture, Pace::AllAtOnce);
     }
@@ -247,7 +247,7 @@ const ANSWERS: [(&str, &str, &str); 14] = [
 ];
 
 #[test]
-fn answers_have_the_types_of_the_protocol_that_is_spoken() {
+fn replies_have_the_types_of_the_protocol() {
     let Some(server) = Server::start() else { return };
     for version in [2, 3] {
         let mut client = Client::speaking(version, &server);
@@ -271,7 +271,7 @@ fn mixed_bytes(size: usize) -> Vec<u8> {
 }
 
 #[test]
-fn a_value_of_64_mebibytes_comes_back_and_its_memory_is_given_back() {
+fn a_value_of_64_mebibytes_comes_back_and_its_memory_is_freed() {
     /// The size of the buffer that a `ReplyReader` may keep, according to its documentation.
     const KEPT: usize = 1024 * 1024;
     let Some(server) = Server::start() else { return };
@@ -296,7 +296,7 @@ fn a_value_of_64_mebibytes_comes_back_and_its_memory_is_given_back() {
 }
 
 #[test]
-fn a_message_of_another_connection_arrives_as_a_push_in_resp3_and_as_an_array_in_resp2() {
+fn a_message_from_another_connection_is_a_push_in_resp3_and_an_array_in_resp2() {
     let Some(server) = Server::start() else { return };
     let mut publisher = Client::speaking(2, &server);
     for (version, kind) in [(2, "Array"), (3, "Push")] {
@@ -311,7 +311,7 @@ fn a_message_of_another_connection_arrives_as_a_push_in_resp3_and_as_an_array_in
 }
 
 #[test]
-fn a_push_to_the_connection_that_causes_it_comes_beside_the_reply() {
+fn a_push_to_the_connection_that_causes_it_comes_next_to_the_reply() {
     let Some(server) = Server::start() else { return };
     let mut client = Client::speaking(3, &server);
     assert_eq!(client.ask("SUBSCRIBE news").reply().kind(), Kind::Push);
@@ -368,7 +368,7 @@ fn until<T>(what: &str, mut result: impl FnMut() -> Option<T>) -> T {
 }
 
 #[test]
-fn a_large_reply_over_an_impatient_socket_comes_whole() {
+fn a_large_reply_over_an_impatient_socket_arrives_whole() {
     let Some(server) = Server::start() else { return };
     let value = mixed_bytes(8 * 1024 * 1024);
     let mut client = Client::new(server.connect());

@@ -200,7 +200,7 @@ const MATCHING: &[(&str, &str)] = &[
 ];
 
 #[test]
-fn the_downgrade_of_an_answer_is_the_answer_in_resp2() {
+fn a_downgraded_reply_matches_the_reply_in_resp2() {
     let Some(mut pair) = Pair::start() else { return };
     let library = "#!lua name=lib\\nredis.register_function('f', function() return 1 end)";
     let reply = pair.resp2.ask(&format!("FUNCTION LOAD \"{library}\""));
@@ -221,7 +221,7 @@ fn the_downgrade_of_an_answer_is_the_answer_in_resp2() {
 /// null is that of an array or of a string. A proxy that downgrades replies must know the command or its client to
 /// choose.
 #[test]
-fn a_null_array_cannot_be_told_from_null_in_resp3() {
+fn a_null_array_cannot_be_distinguished_from_null_in_resp3() {
     let Some(mut pair) = Pair::start() else { return };
     for command in [
         "LPOP missing 2",
@@ -282,7 +282,7 @@ const RESTRUCTURED: &[(&str, Difference)] = &[
 ];
 
 #[test]
-fn answers_of_another_structure_differ_in_that_alone() {
+fn replies_with_another_structure_differ_only_in_that() {
     let Some(mut pair) = Pair::start() else { return };
     for (command, difference) in RESTRUCTURED {
         let (resp2, resp3) = pair.ask(command, "");
@@ -329,7 +329,7 @@ fn shape(wire: &[u8]) -> Vec<String> {
 }
 
 #[test]
-fn answers_with_figures_that_change_have_the_shape_of_those_in_resp2() {
+fn replies_with_changing_numbers_have_the_same_shape_in_resp2() {
     let Some(mut pair) = Pair::start() else { return };
     for command in ["MEMORY STATS", "HELLO", "SLOWLOG LEN", "LATENCY HISTOGRAM get", "ROLE", "TIME"]
     {
@@ -340,7 +340,7 @@ fn answers_with_figures_that_change_have_the_shape_of_those_in_resp2() {
 }
 
 #[test]
-fn verbatim_text_becomes_a_bulk_string_of_the_same_lines() {
+fn verbatim_text_becomes_a_bulk_string_with_the_same_lines() {
     let Some(mut pair) = Pair::start() else { return };
     let names = |frame: &Frame| -> Vec<String> {
         let ReplyRef::Bulk(text) = frame.reply() else { panic!("{frame:?}") };

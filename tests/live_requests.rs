@@ -186,7 +186,7 @@ fn collected() -> Vec<Vec<u8>> {
 }
 
 #[test]
-fn what_is_accepted_is_the_same_commands_when_it_is_encoded_anew() {
+fn accepted_requests_are_the_same_commands_when_encoded_again() {
     let Some(server) = Server::start() else { return };
     assert_eq!(answers(&server, HARMLESS), ["Simple(\"OK\")"]);
     let mut rng = fastrand::Rng::with_seed(7);

@@ -18,7 +18,7 @@ fn tasks_and_files() -> Option<(usize, usize)> {
 }
 
 #[test]
-fn a_million_calls_leave_no_thread_file_or_memory_behind() {
+fn a_million_calls_leak_no_thread_file_or_memory() {
     let deep = format!("{}_\r\n", "*1\r\n".repeat(100)).into_bytes();
     let inputs: [&[u8]; 10] = [
         b"+OK\r\n",

@@ -68,7 +68,7 @@ const STREAM: [&[u8]; 5] = [
 ];
 
 #[test]
-fn every_reply_comes_once_at_any_size_of_read() {
+fn every_reply_comes_once_with_reads_of_any_size() {
     let stream = STREAM.concat();
     for most in 1..=stream.len() {
         let mut reader = ReplyReader::new(Scripted { most, ..Scripted::new([bytes(&stream)]) });
@@ -124,7 +124,7 @@ fn a_failing_reader_loses_nothing() {
 }
 
 #[test]
-fn an_interrupted_read_is_tried_again() {
+fn an_interrupted_read_is_retried() {
     let script = [
         Step::Fail(IoErrorKind::Interrupted),
         bytes(b"+O"),
@@ -137,7 +137,7 @@ fn an_interrupted_read_is_tried_again() {
 }
 
 #[test]
-fn whole_replies_in_front_of_broken_bytes_are_given_first() {
+fn whole_replies_before_broken_bytes_come_first() {
     let mut reader = ReplyReader::new(&b"+OK\r\n:1\r\n*1\r\nx"[..]);
     let (frames, end) = drain(&mut reader);
     assert_eq!(frames, [b"+OK\r\n".as_slice(), b":1\r\n"]);
@@ -158,7 +158,7 @@ fn limits_hold() {
 }
 
 #[test]
-fn the_buffer_grows_with_the_bytes_and_gives_memory_back() {
+fn the_buffer_grows_with_the_bytes_and_is_freed_again() {
     let giant = [b"$20000000\r\n".as_slice(), &vec![b'x'; 20_000_000], b"\r\n"].concat();
     let mut stream = giant.clone();
     stream.extend(b"+OK\r\n".repeat(10));
@@ -179,7 +179,7 @@ fn the_buffer_grows_with_the_bytes_and_gives_memory_back() {
 }
 
 #[test]
-fn a_reader_that_claims_more_than_it_was_given_room_for_does_no_harm() {
+fn a_reader_that_claims_more_bytes_than_it_had_room_for_does_no_harm() {
     struct Liar;
     impl Read for Liar {
         fn read(&mut self, room: &mut [u8]) -> io::Result<usize> {

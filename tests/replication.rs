@@ -30,7 +30,7 @@ fn full(payload: &str, commands: &str) -> Vec<u8> {
 const COMMANDS: &str = "*1\r\n$4\r\nPING\r\n\n*1\r\n$4\r\nPING\r\n";
 
 #[test]
-fn a_payload_with_its_length_has_no_line_end_behind_it() {
+fn a_payload_with_a_length_has_no_line_end_after_it() {
     for payload in ["", "R", "REDIS0011\r\n*1\r\n"] {
         let stream = full(&format!("${}\r\n{payload}", payload.len()), COMMANDS);
         let sync = decode_all_ways(&stream).unwrap();
@@ -143,7 +143,7 @@ fn a_payload_passes_through_without_allocation() {
 }
 
 #[test]
-fn recorded_synchronisations_are_taken_apart() {
+fn recorded_synchronisations_are_decoded() {
     for (file, announced) in [
         ("replication-disk", "length"),
         ("replication-diskless", "mark"),
@@ -176,7 +176,7 @@ fn recorded_synchronisations_are_taken_apart() {
 }
 
 #[test]
-fn a_naive_decoder_takes_recorded_and_broken_synchronisations_apart_alike() {
+fn a_naive_decoder_agrees_on_changed_and_cut_synchronisations() {
     for (payload, commands) in [
         ("$5\r\nREDIS", COMMANDS),
         ("$0\r\n", COMMANDS),

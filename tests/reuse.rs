@@ -114,7 +114,7 @@ fn head(frame: &[u8]) -> usize {
     skipped.iter().find(|skipped| frame.starts_with(skipped)).map_or(0, |skipped| skipped.len())
 }
 
-fn assert_notices_what_shrank<D: Reused>(frames: &[&[u8]]) {
+fn assert_notices_a_shorter_buffer<D: Reused>(frames: &[&[u8]]) {
     for frame in frames {
         for (cut, decoder) in begun::<D>(frame) {
             for shorter in 0..cut {
@@ -130,7 +130,7 @@ fn assert_notices_what_shrank<D: Reused>(frames: &[&[u8]]) {
     }
 }
 
-fn assert_survives_what_changed<D: Reused>(frames: &[&[u8]]) {
+fn assert_survives_a_changed_buffer<D: Reused>(frames: &[&[u8]]) {
     for frame in frames {
         let known = head(frame)..head(frame) + HEAD;
         for (cut, decoder) in begun::<D>(frame) {
@@ -179,24 +179,24 @@ fn assert_starts_anew<D: Reused>(samples: &[&[u8]]) {
 
 #[test]
 fn a_buffer_that_shrank_is_noticed_at_every_cut() {
-    assert_notices_what_shrank::<Decoder>(&REPLIES);
-    assert_notices_what_shrank::<CommandDecoder>(&REQUESTS[..3]);
+    assert_notices_a_shorter_buffer::<Decoder>(&REPLIES);
+    assert_notices_a_shorter_buffer::<CommandDecoder>(&REQUESTS[..3]);
 }
 
 #[test]
-fn a_buffer_that_changed_is_noticed_or_safe_to_look_at() {
-    assert_survives_what_changed::<Decoder>(&REPLIES);
-    assert_survives_what_changed::<CommandDecoder>(&REQUESTS);
+fn a_buffer_that_changed_is_noticed_or_safe_to_read() {
+    assert_survives_a_changed_buffer::<Decoder>(&REPLIES);
+    assert_survives_a_changed_buffer::<CommandDecoder>(&REQUESTS);
 }
 
 #[test]
-fn what_was_begun_is_forgotten_by_a_reset_and_handed_over_by_a_framer() {
+fn a_frame_in_progress_is_forgotten_by_a_reset_and_can_be_handed_over_to_a_framer() {
     assert_starts_anew::<Decoder>(&REPLIES);
     assert_starts_anew::<CommandDecoder>(&REQUESTS);
 }
 
 #[test]
-fn a_framer_begins_anew_after_an_error_and_in_the_middle() {
+fn a_framer_can_be_reset_after_an_error_and_in_the_middle() {
     for frame in REPLIES {
         for cut in 0..frame.len() {
             let mut framer = Framer::replies(Limits::new());
@@ -218,7 +218,7 @@ fn a_framer_begins_anew_after_an_error_and_in_the_middle() {
 }
 
 #[test]
-fn a_reader_that_is_reset_looks_at_the_same_bytes_again() {
+fn a_reader_that_is_reset_decodes_the_same_bytes_again() {
     let mut reader = ReplyReader::new(&b"+OK\r\n*1\r\nx\r\n+OK\r\n"[..]);
     assert!(reader.read().unwrap().is_some());
     for _ in 0..3 {
@@ -247,7 +247,7 @@ fn a_reader_that_is_reset_looks_at_the_same_bytes_again() {
 }
 
 #[test]
-fn frames_are_not_taken_off_a_buffer_that_changed() {
+fn no_frame_is_taken_from_a_buffer_that_changed() {
     for frame in REPLIES {
         for cut in 1..frame.len() {
             let mut decoder = Decoder::new();
@@ -267,7 +267,7 @@ fn frames_are_not_taken_off_a_buffer_that_changed() {
 
 #[cfg(feature = "codec")]
 #[test]
-fn a_codec_notices_a_buffer_that_shrank_and_goes_on_after_a_reset() {
+fn a_codec_notices_a_buffer_that_shrank_and_continues_after_a_reset() {
     use tokio_util::codec::Decoder as _;
     use zresp::codec::{CommandCodec, ReplyCodec};
     use zresp::io::StreamError;

@@ -126,7 +126,7 @@ fn parts_make_up_the_encoded_bytes() {
 }
 
 #[test]
-fn parts_are_advanced_by_every_amount() {
+fn parts_can_be_advanced_by_any_amount() {
     let frame = frame(&[b"%1\r\n+a\r\n*2\r\n".as_slice(), &bulk(LARGE), b"_\r\n"].concat());
     for protocol in PROTOCOLS {
         let tree = Reply::from(&frame);
@@ -207,7 +207,7 @@ proptest! {
 }
 
 #[test]
-fn large_payloads_of_a_tree_are_the_same_memory_and_small_ones_are_copied() {
+fn large_payloads_of_a_tree_are_shared_and_small_ones_are_copied() {
     for (size, is_shared) in [(LARGE - 1, false), (LARGE, true), (1_000_000, true)] {
         let payload = Bytes::from(vec![b'x'; size]);
         let attribute: Entries = [("key", payload.clone())].into_iter().collect();
@@ -229,7 +229,7 @@ fn large_payloads_of_a_tree_are_the_same_memory_and_small_ones_are_copied() {
 }
 
 #[test]
-fn a_frame_is_one_part_for_resp3_and_large_runs_of_it_for_resp2() {
+fn a_frame_is_one_part_in_resp3_and_its_large_runs_are_parts_in_resp2() {
     let wire = [b"*3\r\n".as_slice(), &bulk(LARGE), b"_\r\n", &bulk(LARGE)].concat();
     let frame = frame(&wire);
     let resp3 = Segments::of(&frame, Protocol::Resp3).expect("a form");
@@ -251,7 +251,7 @@ fn a_frame_is_one_part_for_resp3_and_large_runs_of_it_for_resp2() {
 }
 
 #[test]
-fn a_frame_of_a_command_is_one_part() {
+fn a_command_frame_is_one_part() {
     for (size, is_shared) in [(3, false), (LARGE, true)] {
         let wire = [b"*2\r\n$4\r\nECHO\r\n".as_slice(), &bulk(size)].concat();
         let mut buffer = BytesMut::from(&wire[..]);
@@ -264,7 +264,7 @@ fn a_frame_of_a_command_is_one_part() {
 }
 
 #[test]
-fn what_has_no_form_has_no_parts() {
+fn a_value_that_cannot_be_encoded_has_no_parts() {
     assert_eq!(Segments::of_arguments(&[]).err(), Some(EncodeError::NoArguments));
     for protocol in PROTOCOLS {
         let segments = Segments::of(&Reply::simple("a\n"), protocol);

@@ -17,7 +17,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 1024, ..ProptestConfig::default() })]
 
     #[test]
-    fn replies_are_told_alike(
+    fn every_way_agrees_on_replies(
         inputs in vec(
             prop_oneof![generate::frame(), generate::mutated(), generate::alike(), generate::soup()],
             1..4,
@@ -30,7 +30,7 @@ proptest! {
     }
 
     #[test]
-    fn requests_are_told_alike(
+    fn every_way_agrees_on_requests(
         stream in generate::requests(),
         sizes in sizes(),
         limits in generate::limits(),

@@ -108,7 +108,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 512, ..ProptestConfig::default() })]
 
     #[test]
-    fn replies_written_by_value_are_those_written_as_trees(trees in trees(), ways in ways()) {
+    fn replies_written_value_by_value_equal_those_written_as_trees(trees in trees(), ways in ways()) {
         for protocol in PROTOCOLS {
             let mut out = BytesMut::from("before");
             let mut expected = b"before".to_vec();
@@ -125,7 +125,7 @@ proptest! {
     }
 
     #[test]
-    fn what_is_not_finished_is_taken_back(trees in trees(), ways in ways(), depth in 1..4usize) {
+    fn an_unfinished_reply_is_taken_back(trees in trees(), ways in ways(), depth in 1..4usize) {
         for protocol in PROTOCOLS {
             for is_dropped in [false, true] {
                 let mut out = BytesMut::from("before");
@@ -153,7 +153,7 @@ proptest! {
 }
 
 #[test]
-fn known_and_unknown_lengths_nest_in_each_other_to_depth_six() {
+fn known_and_unknown_lengths_nest_six_levels_deep() {
     const DEPTH: u32 = 6;
     // The number of a program chooses the kind of each level, and whether its length is known.
     let kinds = [Kind::Array, Kind::Map, Kind::Set, Kind::Push, Kind::Attribute];
@@ -381,7 +381,7 @@ fn a_call_out_of_order_changes_nothing() {
 }
 
 #[test]
-fn a_reply_that_begins_with_an_attribute_is_taken_back_with_it() {
+fn an_unfinished_reply_is_taken_back_with_its_attributes() {
     for protocol in PROTOCOLS {
         for len in [None, Some(1)] {
             let mut out = BytesMut::from("before");
@@ -399,7 +399,7 @@ fn a_reply_that_begins_with_an_attribute_is_taken_back_with_it() {
 }
 
 #[test]
-fn an_attribute_stays_out_of_resp2_with_all_that_is_in_it() {
+fn resp2_leaves_out_an_attribute_with_everything_in_it() {
     let attribute = || -> Entries { [("k", Reply::array([1, 2]))].into_iter().collect() };
     let mut out = BytesMut::new();
     let mut writer = ReplyWriter::new(&mut out, Protocol::Resp2);
@@ -416,7 +416,7 @@ fn an_attribute_stays_out_of_resp2_with_all_that_is_in_it() {
 }
 
 #[test]
-fn a_length_that_no_aggregate_has_writes_nothing_that_stays() {
+fn an_impossible_length_leaves_nothing_written() {
     for protocol in PROTOCOLS {
         let mut out = BytesMut::from("before");
         let mut writer = ReplyWriter::new(&mut out, protocol);
