@@ -59,6 +59,8 @@ fn workloads() -> Vec<Workload> {
     add("chunked", "016384b", "many-bulks", pass!(|bytes| work::chunked(bytes, 16_384)));
     add("framer", "001400b", "mixed", pass!(|bytes| work::framed(bytes, 1_400)));
     add("framer", "262144b", "mixed", pass!(|bytes| work::framed(bytes, 262_144)));
+    add("cold", "ok", "list/mixed", |_| cold(b"+OK\r\n"));
+    add("cold", "get", "list/mixed", |_| cold(b"*2\r\n$3\r\nGET\r\n$3\r\nkey\r\n"));
     add("write", "arguments", "list/mixed", |_| set(owning::arguments));
     add("write", "command-buf", "list/mixed", |_| set(owning::command_buf));
     add("write", "downgrade", "map/20-fields", |bytes| {
@@ -68,6 +70,15 @@ fn workloads() -> Vec<Workload> {
     #[cfg(feature = "serde")]
     typed(&mut add);
     workloads
+}
+
+/// One frame, decoded a thousand times by a parser that has seen nothing before.
+fn cold(frame: &'static [u8]) -> Round {
+    Box::new(move || {
+        for _ in 0..1_000 {
+            _ = black_box(zresp::decode(black_box(frame)));
+        }
+    })
 }
 
 fn own(bytes: Vec<u8>) -> Round {

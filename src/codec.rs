@@ -67,7 +67,7 @@ pub type ReplyCodec = Codec<Replies>;
 /// let Command::Array(command) = request.command() else { panic!() };
 /// assert!(command.is("hello"));
 ///
-/// codec.decoder_mut().set_limits(Limits::new());
+/// codec.decoder_mut().set_limits(Limits::requests());
 /// codec.set_protocol(Protocol::Resp3);
 ///
 /// let mut out = BytesMut::new();
@@ -133,7 +133,7 @@ impl<D: Direction> Codec<D> {
     /// Returns a codec with the default [`Limits`]. If it is a server's, it writes RESP2.
     #[must_use]
     pub fn new() -> Self {
-        Self::with_limits(Limits::new())
+        Self::with_limits(D::LIMITS)
     }
 
     /// Returns a codec with these limits. If it is a server's, it writes RESP2.

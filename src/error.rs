@@ -1,19 +1,22 @@
-//! What can be wrong with the input, and where.
+//! The error of decoding, with its kind and its offset.
 
 use core::fmt;
 
-/// The reason why input was refused and the offset of the first byte that no valid input could
-/// have there.
+/// Why the input was refused, and at which offset.
 ///
-/// The same input gives the same error however it was cut into pieces.
+/// The offset is that of the first byte that no valid input could have in its place. The same input
+/// gives the same error, however it is cut into pieces. After an error, close the connection: the
+/// next frame cannot be found.
+#[doc(alias = "protocol error")]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Error {
-    /// What is wrong.
+    /// The kind of the error.
     pub kind: ErrorKind,
-    /// Where: bytes from the first byte of the frame; for
-    /// [`replies`](crate::replies) and [`requests`](crate::requests) from the first
-    /// byte of the buffer, for [`SyncDecoder`](crate::replication::SyncDecoder) from the first byte
-    /// given to it.
+    /// The offset of the wrong byte, or of the end of the input, from the first byte of the frame.
+    ///
+    /// For [`replies`](crate::replies()) and [`requests`](crate::requests()) it counts from the
+    /// first byte of the buffer, for [`SyncDecoder`](crate::replication::SyncDecoder) from the
+    /// first byte of the stream.
     pub offset: usize,
 }
 
@@ -31,20 +34,22 @@ impl fmt::Display for Error {
 
 impl core::error::Error for Error {}
 
-/// What is wrong with the input: malformed, over a limit, or not all there.
+/// The kind of an [`Error`]: the input is malformed, exceeds a limit, ends too soon, or has
+/// changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ErrorKind {
-    /// A byte stands where the grammar allows only others.
+    /// The grammar does not allow this byte in its place.
     Unexpected {
-        /// What could have stood there.
+        /// What the grammar allows there.
         expected: Expected,
-        /// The byte that does.
+        /// The byte in the input.
         found: u8,
     },
-    /// An integer does not fit an `i64`; the offset is that of the digit that is too many.
+    /// An integer does not fit an `i64`, or in the answer to `PSYNC` a `u64`. The offset is that of
+    /// the first digit that does not fit.
     IntegerOverflow,
-    /// Aggregates are nested deeper than [`Limits::depth`](crate::Limits::depth).
+    /// Aggregates and attributes are nested deeper than [`Limits::depth`](crate::Limits::depth).
     TooDeep {
         /// The limit, in levels.
         limit: usize,
@@ -64,27 +69,37 @@ pub enum ErrorKind {
         /// The limit, in bytes.
         limit: usize,
     },
-    /// An inline command is longer than 64 KiB, or would be when what is open in it is closed.
+    /// An inline command is longer than 64 KiB, or cannot end within 64 KiB because, for example, a
+    /// quote is open.
     InlineTooLong {
-        /// The limit, in bytes in front of the LF.
+        /// The limit, in bytes before the LF.
         limit: usize,
     },
-    /// The quotes of an inline command are not balanced: one is open at the end of its line, or
-    /// something other than white space follows a closing one.
+    /// The quotes of an inline command are not balanced: a quote is open at the end of the line, or
+    /// a byte other than white space follows a closing quote.
     UnbalancedQuotes,
-    /// An inline command is called `POST` or `Host:`: an HTTP client is talking, which may have been
-    /// tricked into it.
+    /// An inline command is named `POST` or `Host:`, in any letter case.
+    ///
+    /// The peer is an HTTP client. It may be a browser that a web page has made to send this
+    /// (cross-protocol scripting). Redis closes such connections, too.
+    #[doc(alias = "cross-protocol scripting")]
     HttpRequest,
-    /// The input ended inside a frame. Only where the end is known: [`replies`](crate::replies),
-    /// [`requests`](crate::requests) and readers; a decoder answers `Ok(None)` instead.
+    /// The input ends inside a frame.
+    ///
+    /// Only functions that know where the input ends return it: [`replies`](crate::replies()),
+    /// [`requests`](crate::requests()), readers and codecs. A decoder returns `Ok(None)` instead.
+    #[doc(alias = "incomplete")]
+    #[doc(alias = "eof")]
     UnexpectedEnd,
-    /// The buffer given to a decoder does not continue the one of the call before: it is shorter,
-    /// or does not begin with the same bytes.
+    /// The buffer is not the one of the last call with bytes appended.
+    ///
+    /// It is shorter than the part that was examined, or the first eight bytes of the frame or the
+    /// header of its value have changed. Other changes are not noticed.
     BufferChanged,
 }
 
 impl ErrorKind {
-    /// Returns whether the input is well formed so far but exceeds one of the
+    /// Returns whether the input is well formed so far but exceeds a limit: one of
     /// [`Limits`](crate::Limits), or the 64 KiB of an inline command.
     #[must_use]
     pub const fn is_limit(&self) -> bool {
@@ -98,7 +113,7 @@ impl ErrorKind {
         )
     }
 
-    /// Returns whether the input can be no RESP at all, whatever the limits.
+    /// Returns whether the input is malformed: not valid with any limits.
     #[must_use]
     pub const fn is_malformed(&self) -> bool {
         matches!(
@@ -111,7 +126,8 @@ impl ErrorKind {
     }
 }
 
-/// Refuses a byte that cannot stand where it does.
+/// Returns the error for a byte that the grammar does not allow in its place. Cold, because a
+/// stream ends with its first error.
 #[cold]
 pub(crate) fn unexpected<T>(found: u8, expected: Expected) -> Result<T, ErrorKind> {
     Err(ErrorKind::Unexpected { expected, found })
@@ -141,7 +157,7 @@ impl fmt::Display for ErrorKind {
     }
 }
 
-/// What the grammar allows at the place of an [`ErrorKind::Unexpected`] byte.
+/// What the grammar allows in the place of an [`ErrorKind::Unexpected`] byte.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Expected {
@@ -153,29 +169,30 @@ pub enum Expected {
     Digit,
     /// A digit, or the `?` that opens a streamed aggregate.
     Count,
-    /// A digit, or the `-` of a command without arguments.
+    /// A digit or `-`. A command may announce a negative number of arguments, which means none.
     Arguments,
-    /// Text of an inline command, which has no NUL.
+    /// Text of an inline command. It must not contain NUL.
     InlineText,
-    /// A digit, the `-` of a null, or the `?` that opens a streamed form.
+    /// A digit, the `-` of a null, or the `?` that opens a streamed string or array.
     Length,
-    /// A digit from 1 to 9, for `-0` is not an integer.
+    /// A digit from 1 to 9, because `-0` is not an integer.
     NonZeroDigit,
     /// A digit or CR.
     DigitOrCr,
-    /// A further digit of a verbatim string's length, which is 4 at the least.
+    /// A digit that leads to a length of at least 4: a verbatim string has a format of three bytes
+    /// and a colon.
     VerbatimLength,
     /// A digit or a sign.
     Integer,
     /// A digit, a sign, `inf` or `nan`.
     Double,
-    /// This byte; a letter by its lower-case form where either case would do.
+    /// This byte. If a letter may have either case, it is the lower-case letter.
     Literal(u8),
-    /// What may follow the sign of a double: a digit, `inf` or `nan`.
+    /// After the sign of a double: a digit, `inf` or `nan`.
     UnsignedDouble,
-    /// What may follow the integer part of a double: a digit, `.`, `e` or CR.
+    /// After the integer part of a double: a digit, `.`, `e` or CR.
     PointExponentOrCr,
-    /// What may follow the fraction of a double: a digit, `e` or CR.
+    /// After the fraction of a double: a digit, `e` or CR.
     ExponentOrCr,
     /// `t` or `f`.
     Boolean,
@@ -183,15 +200,16 @@ pub enum Expected {
     Cr,
     /// LF.
     Lf,
-    /// Text or CR: a bare LF is no line end.
+    /// Text or CR. A bare LF does not end a line.
     TextOrCr,
-    /// The `+` of a primary's answer to `PSYNC`, or a keep-alive LF in front of it.
+    /// The `+` of the answer to `PSYNC`, or an LF before it that keeps the connection alive.
     SyncLine,
     /// The first letter of `FULLRESYNC` or `CONTINUE`.
     SyncWord,
-    /// The `$` of a synchronisation's payload, or a keep-alive LF in front of it.
+    /// The `$` of the payload after `+FULLRESYNC`, or an LF before it that keeps the connection
+    /// alive.
     SyncHeader,
-    /// The length of a synchronisation's payload, or `EOF:` and a mark.
+    /// The first digit of the payload's length, or the `E` of `EOF:`.
     SyncForm,
     /// A hexadecimal digit of a replication id.
     HexDigit,
@@ -232,7 +250,7 @@ impl fmt::Display for Expected {
     }
 }
 
-/// A byte of the input, as messages show it.
+/// A byte of the input, in the form that messages have it.
 struct Byte(u8);
 
 impl fmt::Display for Byte {

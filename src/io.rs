@@ -81,7 +81,7 @@ impl<R: Read, D: Direction> FrameReader<R, D> {
     /// Returns a reader of frames with the default [`Limits`].
     #[must_use]
     pub fn new(reader: R) -> Self {
-        Self::with_limits(reader, Limits::new())
+        Self::with_limits(reader, D::LIMITS)
     }
 
     /// Returns a reader of frames with these limits.
@@ -211,7 +211,7 @@ impl<R, D> FrameReader<R, D> {
     /// the broken one.
     ///
     /// A server that collects replies must write them out before a [`read`](Self::read) that may wait. That is
-    /// whenever these bytes do not begin with a *whole* request, as `commands(reader.buffered()).next()` tells. It
+    /// whenever these bytes do not begin with a *whole* request, as `requests(reader.buffered()).next()` tells. It
     /// is not enough to wait until they are empty: a client may send half a request and wait for a reply.
     #[must_use]
     pub fn buffered(&self) -> &[u8] {

@@ -61,20 +61,71 @@ pub mod tree;
 mod validate;
 pub mod view;
 
-/// What servers know about their commands: arity, flags, ACL categories, and where the keys are.
+/// A table of commands: arity, flags, ACL categories, and which arguments are keys.
 ///
-/// Available with the feature `commands`.
+/// Available with the feature `commands`. A proxy or a client of a cluster needs it to route a
+/// command by its keys, or to know whether a replica may answer. The table is that of Redis 7.0. A
+/// command that it does not have is an error or `None`, never a command without keys.
+///
+/// | question | function |
+/// |---|---|
+/// | What does the table say about this command? | [`of`](commands::of), [`lookup`](commands::lookup) by name |
+/// | Which arguments are keys, and how are they accessed? | [`keys`](commands::keys) |
+/// | Which arguments are shard channels? | [`shard_channels`](commands::shard_channels) |
+/// | The same, before the command has arrived completely? | [`partial_of`](commands::partial_of), [`partial_keys`](commands::partial_keys) |
+///
+/// ```
+/// use zresp::Command;
+/// use zresp::commands::{self, Flags};
+///
+/// let request = zresp::requests(b"*3\r\n$4\r\nMGET\r\n$1\r\na\r\n$1\r\nb\r\n").next().expect("a request")?;
+/// let Command::Array(command) = request.command() else { panic!("an array") };
+///
+/// let info = commands::of(&command).expect("a command of Redis 7.0");
+/// assert!(info.flags.contains(Flags::READONLY));
+/// let keys: Vec<_> = commands::keys(&command)?.map(|key| key.key).collect();
+/// assert_eq!(keys, [b"a", b"b"]);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[doc(alias = "command table")]
 #[cfg(feature = "commands")]
 pub mod commands {
     #[doc(inline)]
     pub use crate::table::*;
 }
 
-/// What replies and requests have in common: the generic types of which [`Decoder`],
-/// [`CommandDecoder`], [`Frame`] and [`CommandFrame`] are aliases.
+/// The generic types that replies and requests share.
 ///
-/// Their parameter is a [`Direction`](frames::Direction): [`Replies`](frames::Replies) or
-/// [`Requests`](frames::Requests). Write code over `D: Direction` that reads either.
+/// Their type parameter is a [`Direction`](frames::Direction): [`Replies`](frames::Replies), from a
+/// server to a client, or [`Requests`](frames::Requests), from a client to a server. You need this
+/// module to write code that reads both, and to name the iterator that [`replies()`] and
+/// [`requests()`] return.
+///
+/// | type | with `Replies` | with `Requests` |
+/// |---|---|---|
+/// | [`FrameDecoder`](frames::FrameDecoder) | [`Decoder`] | [`CommandDecoder`] |
+/// | [`Frames`](frames::Frames) | returned by [`replies()`] | returned by [`requests()`] |
+/// | [`OwnedFrame`](frames::OwnedFrame) | [`Frame`] | [`CommandFrame`] |
+/// | `D::Frame` for `D: Direction`, the view of a frame | [`Decoded`] | [`Request`] |
+///
+/// The trait [`FrameView`](frames::FrameView) has the methods that both views share. A
+/// [`FrameBuffer`](frames::FrameBuffer) is a buffer from which an owned frame can be taken without
+/// copying.
+///
+/// ```
+/// use zresp::frames::{Direction, FrameView, Frames, Replies, Requests};
+/// use zresp::{Error, Limits};
+///
+/// /// The sizes of the frames of a buffer.
+/// fn sizes<D: Direction>(buffer: &[u8]) -> Result<Vec<usize>, Error> {
+///     let frames = Frames::<D>::with_limits(buffer, Limits::new());
+///     frames.map(|frame| Ok(frame?.wire().len())).collect()
+/// }
+///
+/// assert_eq!(sizes::<Replies>(b"+OK\r\n:1\r\n")?, [5, 4]);
+/// assert_eq!(sizes::<Requests>(b"PING\r\n*1\r\n$4\r\nPING\r\n")?, [6, 14]);
+/// # Ok::<(), Error>(())
+/// ```
 pub mod frames {
     pub use crate::decode::{Direction, FrameDecoder, FrameView, Frames, Replies, Requests};
     pub use crate::owned::{FrameBuffer, OwnedFrame};

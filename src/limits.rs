@@ -1,11 +1,14 @@
-//! How much one frame may ask of its reader.
+//! The limits of a frame, and the policy for inline commands.
 
 #![deny(clippy::arithmetic_side_effects)]
 
-/// The most elements that a level of nesting counts.
+/// The highest limit for elements: a decoder counts the elements of an aggregate in a `u32`.
 const MOST_ELEMENTS: usize = u32::MAX as usize;
 
-/// How deep, how long and how many one frame may be.
+/// How deep and how long a frame may be, and how many elements an aggregate may have.
+///
+/// A decoder checks a limit as soon as the byte that exceeds it arrives, which may be a digit of a
+/// length. Nothing is ever allocated from an announced length or count, whatever the limits are.
 ///
 /// ```
 /// use zresp::{Decoder, Limits};
@@ -23,91 +26,108 @@ pub struct Limits {
 }
 
 impl Limits {
-    /// Returns the default limits; each method below says its own.
+    /// Returns the default limits of replies: 128 levels, 1 GiB for a payload, 2³¹ − 1 elements, 1 GiB
+    /// for a frame. For requests, see [`Limits::requests`].
     #[must_use]
     pub const fn new() -> Self {
         Self {
             depth: 128,
-            bulk: 512 * 1024 * 1024,
+            bulk: 1024 * 1024 * 1024,
             elements: (1 << 31) - 1,
             frame: 1024 * 1024 * 1024,
         }
     }
 
-    /// Returns Redis's limits for a client that has not authenticated: 10 arguments of 16,384 bytes,
-    /// and 1 MiB for a request. Inline commands have their own limit, 64 KiB for a line of any arguments.
+    /// Returns the default limits of requests: those of replies, with 512 MiB for an argument.
+    #[must_use]
+    pub const fn requests() -> Self {
+        Self::new().with_bulk(512 * 1024 * 1024)
+    }
+
+    /// Returns the limits of Redis for a client that has not authenticated: 10 arguments, 16,384
+    /// bytes for each, and 1 MiB for a request.
+    ///
+    /// The limits for arguments do not apply to inline commands. An inline command may have 64 KiB,
+    /// as for all clients.
     #[must_use]
     pub const fn unauthenticated() -> Self {
         Self::new().with_elements(10).with_bulk(16_384).with_frame(1024 * 1024)
     }
 
-    /// Limits that no slice in memory can exceed: for bytes that were validated before.
+    /// Limits that no validated bytes exceed, for a second pass over them.
     pub(crate) const fn none() -> Self {
         Self { depth: usize::MAX, bulk: usize::MAX, elements: MOST_ELEMENTS, frame: usize::MAX }
     }
 
-    /// Returns how many aggregates and attributes may be open, one inside the other: 128 by
-    /// default, as Envoy does it (redis-rs: 100, hiredis: 1024).
+    /// Returns how many aggregates and attributes may be open, one inside the other. The default is
+    /// 128, as in Envoy (redis-rs has 100, hiredis 1024).
     ///
-    /// 0 allows no aggregate, 1 an array of scalars, and so on.
+    /// 0 allows scalars only, 1 also an array of scalars, and so on. Requests are never nested, so
+    /// this limit does not apply to them.
     #[must_use]
     pub const fn depth(&self) -> usize {
         self.depth
     }
 
-    /// Returns how many bytes one payload may have: 512 MiB by default, which is Redis's
-    /// `proto-max-bulk-len`.
+    /// Returns how many bytes a payload may have.
     ///
-    /// The chunks of a streamed string count together; the format of a verbatim string counts.
-    /// Lines (`+`, `-`, `(` and the like) are bounded by [`frame`](Self::frame) alone, inline commands by it
-    /// and by 64 KiB, whatever their arguments.
+    /// The default for requests is 512 MiB, Redis's `proto-max-bulk-len`. That does not limit replies:
+    /// `DUMP` and scripts answer with more. So the default for replies is that of the frame, 1 GiB.
+    ///
+    /// The chunks of a streamed string count together, and the format of a verbatim string counts
+    /// too. This limit does not apply to lines (`+`, `-`, `(` and the like), which are limited by
+    /// [`frame`](Self::frame), nor to inline commands, which are limited by `frame` and by 64 KiB.
+    #[doc(alias = "proto-max-bulk-len")]
     #[must_use]
     pub const fn bulk(&self) -> usize {
         self.bulk
     }
 
-    /// Returns how many elements one aggregate may have: 2³¹ − 1 by default, as in Redis 7.
+    /// Returns how many elements an aggregate may have, or how many arguments a command. The
+    /// default is 2³¹ − 1, as in Redis 7.
     ///
-    /// A map or attribute has two elements for each of its pairs. The arguments of an inline command are not
-    /// counted, as servers do not count them. Nothing is ever allocated from
-    /// an announced count, whatever this limit is.
+    /// A pair of a map or an attribute counts as two elements. The arguments of an inline command
+    /// are not counted, because servers do not count them.
     #[must_use]
     pub const fn elements(&self) -> usize {
         self.elements
     }
 
-    /// Returns how many bytes one frame may have from its first byte to its last, attributes
-    /// included: 1 GiB by default, which is Redis's `client-query-buffer-limit`.
+    /// Returns how many bytes a frame may have, including its attributes. The default is 1 GiB,
+    /// like Redis's `client-query-buffer-limit`.
     ///
-    /// It is exceeded by a frame that is not complete with so many bytes, or by a length prefix whose payload
-    /// ends beyond it. Elements that are announced and have not come do not count.
+    /// A frame is too long if it is not complete within this limit, or as soon as a header
+    /// announces a payload that ends beyond it. Announced elements count only when they arrive.
+    /// Bytes that a request skips do not count.
+    #[doc(alias = "client-query-buffer-limit")]
     #[must_use]
     pub const fn frame(&self) -> usize {
         self.frame
     }
 
-    /// Sets [`depth`](Self::depth), in levels.
+    /// Returns these limits with another [`depth`](Self::depth), in levels.
     #[must_use]
     pub const fn with_depth(mut self, levels: usize) -> Self {
         self.depth = levels;
         self
     }
 
-    /// Sets [`bulk`](Self::bulk), in bytes.
+    /// Returns these limits with another [`bulk`](Self::bulk), in bytes.
     #[must_use]
     pub const fn with_bulk(mut self, bytes: usize) -> Self {
         self.bulk = bytes;
         self
     }
 
-    /// Sets [`elements`](Self::elements).
+    /// Returns these limits with another number of [`elements`](Self::elements). A number above
+    /// `u32::MAX` becomes `u32::MAX`.
     #[must_use]
     pub const fn with_elements(mut self, elements: usize) -> Self {
         self.elements = if elements > MOST_ELEMENTS { MOST_ELEMENTS } else { elements };
         self
     }
 
-    /// Sets [`frame`](Self::frame), in bytes.
+    /// Returns these limits with another [`frame`](Self::frame), in bytes.
     #[must_use]
     pub const fn with_frame(mut self, bytes: usize) -> Self {
         self.frame = bytes;
@@ -115,13 +135,15 @@ impl Limits {
     }
 }
 
-/// What a decoder of requests does with inline commands: lines of text that are no arrays.
+/// What a decoder of requests does with inline commands: commands as lines of text, as people type
+/// them.
+#[doc(alias = "telnet")]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum InlinePolicy {
     /// Decodes them, as Redis does.
     #[default]
     Accept,
-    /// Refuses any request that does not begin with `*`, but for empty lines.
+    /// Refuses them. Requests must begin with `*`, and only empty lines may come before them.
     Refuse,
 }
 

@@ -204,7 +204,7 @@ fn deep(header: &str, too_deep_at: usize) -> [Attack; 2] {
 fn assert_withstands(entries: &'static [Entry], attacks: Vec<Attack>) {
     let work = move || {
         for Attack { name, bytes, depth, expected } in &attacks {
-            let limits = Limits::new().with_depth(*depth);
+            let limits = Limits::requests().with_depth(*depth);
             for Entry { name: entry, verdict, keeps_bytes } in entries {
                 for piece in [bytes.len(), bytes.len() / 9 + 1] {
                     let mut given = Ok(None);

@@ -191,6 +191,18 @@ fn sharded_channels_have_slots_and_are_not_keys() {
 }
 
 #[test]
+fn no_argument_is_a_key_and_a_channel() {
+    for line in lines() {
+        let bytes = encoded(line);
+        let command = command(&bytes);
+        let (Ok(keys), Ok(channels)) = (keys(&command), shard_channels(&command)) else { continue };
+        let keys: Vec<usize> = keys.map(|key| key.index).collect();
+        let shared: Vec<_> = channels.filter(|key| keys.contains(&key.index)).collect();
+        assert!(shared.is_empty(), "{line}: {shared:?}");
+    }
+}
+
+#[test]
 fn the_keys_of_an_arriving_command_are_found_as_they_arrive() {
     for (line, least) in [("MSET a 1 b 2", 2), ("EVAL s 2 a b x", 3), ("XGROUP CREATE k g 0", 4)] {
         let bytes = encoded(line);

@@ -22,9 +22,6 @@ use zresp_testing::oracle::{self, request};
 
 const REPLIES: &[u8] = b"+-*$%~>|:,(!=_#;.?019\r\nt";
 const REQUESTS: &[u8] = b"x \"'\\*$-019?\r\n\0";
-/// The type bytes that come before a length.
-const PREFIXES: &[u8] = b"$!=;*~>%|";
-
 /// More bytes than any fast path loads at once.
 const AT_ONCE: usize = 40;
 
@@ -201,16 +198,13 @@ impl<G: Grammar> Search<'_, G> {
         end
     }
 
-    /// Asserts that an unfinished frame can end after the bytes that are needed, and not before. A length without
-    /// digits is an exception: its CR is an error only when the next byte arrives.
+    /// Asserts that an unfinished frame can end after the bytes that are needed, and not before.
     fn assert_can_end(&self, progress: &Progress<G::Decoder>, end: Option<usize>) {
         let least = self.input.len() + progress.framer.needed();
         let is_within = least <= self.most && least - progress.start <= self.grammar.limit();
-        let has_no_digits =
-            matches!(&self.input[..], [.., prefix, b'\r'] if PREFIXES.contains(prefix));
         let fits = match end {
             Some(end) => end == least,
-            None => !is_within || has_no_digits,
+            None => !is_within,
         };
         assert!(fits, "{}: ends with {end:?} bytes, not {least}", self.shown());
     }

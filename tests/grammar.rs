@@ -199,9 +199,10 @@ fn every_table_is_read() {
 
 #[test]
 fn the_default_limits_on_the_page_match_the_crate() {
-    let limits = Limits::new();
-    assert_eq!((limits.depth(), limits.bulk(), limits.frame()), (128, 512 << 20, 1 << 30));
-    assert_eq!(limits, limits.with_elements((1 << 31) - 1));
+    for (limits, bulk) in [(Limits::new(), 1 << 30), (Limits::requests(), 512 << 20)] {
+        assert_eq!((limits.depth(), limits.bulk(), limits.frame()), (128, bulk, 1 << 30));
+        assert_eq!(limits, limits.with_elements((1 << 31) - 1));
+    }
     let expected = Limits::new().with_elements(10).with_bulk(16_384).with_frame(1 << 20);
     assert_eq!(Limits::unauthenticated(), expected);
 }

@@ -262,19 +262,40 @@ fn lengths_do_not_overflow_without_limits() {
 
 #[test]
 fn the_defaults_match_the_documentation() {
-    let limits = Limits::default();
-    assert_eq!(limits.depth(), 128);
-    assert_eq!(limits.bulk(), 536_870_912);
-    assert_eq!(limits.elements(), 2_147_483_647);
-    assert_eq!(limits.frame(), 1_073_741_824);
+    for (limits, bulk) in [
+        (Limits::default(), 1_073_741_824),
+        (Limits::new(), 1 << 30),
+        (Limits::requests(), 512 << 20),
+    ] {
+        assert_eq!(limits.depth(), 128);
+        assert_eq!(limits.bulk(), bulk);
+        assert_eq!(limits.elements(), 2_147_483_647);
+        assert_eq!(limits.frame(), 1_073_741_824);
+    }
+    assert_eq!(Decoder::new().limits(), Limits::new());
+    assert_eq!(CommandDecoder::new().limits(), Limits::requests());
     for (frame, expected) in [
-        (b"$536870912\r\n".as_slice(), Ok(())),
-        (b"$536870913", Err(ErrorKind::BulkTooLong { limit: 536_870_912 })),
+        // With its header and its line end, the payload of the first fills the frame.
+        (b"$1073741809\r\n".as_slice(), Ok(())),
+        (b"$1073741810", Err(ErrorKind::FrameTooLong { limit: 1_073_741_824 })),
         (b"*2147483647\r\n", Ok(())),
         (b"*2147483648", Err(ErrorKind::TooManyElements { limit: 2_147_483_647 })),
     ] {
         let verdict = zresp::decode(frame).map(|frame| assert!(frame.is_none()));
         assert_eq!(verdict.map_err(|error| error.kind), expected, "{}", frame.escape_ascii());
+    }
+    for (request, expected) in [
+        (b"*1\r\n$536870912\r\n".as_slice(), Ok(())),
+        (b"*1\r\n$536870913", Err(ErrorKind::BulkTooLong { limit: 536_870_912 })),
+    ] {
+        let verdict = CommandDecoder::new().decode(request).map(|it| assert!(it.is_none()));
+        assert_eq!(verdict.map_err(|error| error.kind), expected, "{}", request.escape_ascii());
+        let mut requests = CommandReader::new(request);
+        let kind = match requests.read() {
+            Err(zresp::io::StreamError::Decode(error)) => error.kind,
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(kind, expected.err().unwrap_or(ErrorKind::UnexpectedEnd));
     }
 }
 

@@ -1,13 +1,13 @@
 #!/usr/bin/env python3
-"""Measures the proxy beside no proxy, twemproxy and haproxy, and prints the table of the targets.
+"""Compares the proxy with twemproxy, haproxy and no proxy, and prints a table with the targets.
 
-    python3 figures.py             builds the proxy and measures it: eight minutes
-    python3 figures.py --quick     three short rounds: whether all of it runs, not how fast
+    python3 figures.py             builds the proxy and measures it, in eight minutes
+    python3 figures.py --quick     three short rounds, to see that everything runs
 
-Each program runs on a free loopback port in front of one and the same redis-server. A round puts
-each load once on each program, in an order that rotates; ratios are taken within a round, where
-the programs share the machine's mood, and the table has medians. The machine has to be idle
-otherwise. Progress goes to stderr, the table to stdout.
+Every program listens on a free loopback port, in front of the same redis-server. A round runs
+every load once on every program, in an order that rotates. Ratios are taken within a round,
+because the speed of the machine varies from round to round; the table has their medians. The
+machine must be otherwise idle. Progress goes to stderr, the table to stdout.
 """
 
 import argparse
@@ -37,16 +37,17 @@ SMALL = b"x" * 64
 LARGE = b"x" * 1_048_576
 LARGE_KEY = b"key:__rand_int__"  # what redis-benchmark asks for without -r
 
-# Options of redis-benchmark, and as many requests as tell how many fill the time of a run.
+# Options of redis-benchmark, and the number of requests in a trial run. From that follows how many
+# requests a run of the wanted length has.
 LOADS = {
     "-P 1": (f"-c 50 -d {len(SMALL)} -r {KEYS} -P 1", 20_000),
     "-P 32": (f"-c 50 -d {len(SMALL)} -r {KEYS} -P 32", 200_000),
     "1 MiB": (f"-c 10 -d {len(LARGE)}", 200),
 }
-IDLE = "1 MiB, idle"  # one connection, one request at a time, timed here
+IDLE = "1 MiB, idle"  # one connection, one request at a time, timed by this script
 RATE, P99, FIRST, WHOLE = "requests/s", "p99, ms", "first byte, ms", "whole reply, ms"
 
-# By load and measure: the rival, and the bound of (zresp's figure / the rival's).
+# For a load and a measure: a rival, and a bound on (zresp's figure / the rival's figure).
 TARGETS = {
     ("-P 1", RATE): ((TWEMPROXY, "≥", 1.3), (HAPROXY, "≥", 1.5)),
     ("-P 1", P99): ((TWEMPROXY, "<", 1.0), (HAPROXY, "<", 1.0)),
@@ -87,14 +88,14 @@ def connect(port: int) -> socket.socket:
 def receive(client: socket.socket, into: memoryview) -> None:
     """Fills `into`."""
     while into:
-        into = into[client.recv_into(into) or sys.exit("a connection was closed in a reply"):]
+        into = into[client.recv_into(into) or sys.exit("a connection was closed inside a reply"):]
 
 
 @contextlib.contextmanager
 def running(command: list[str], port: int, log: Path):
-    """Runs a program until the block ends, which starts when the program listens."""
+    """Runs a program while the block runs. The block starts when the program listens."""
     with log.open("wb") as output:
-        # A session of its own: Ctrl-C is for this script, which then stops the programs in turn.
+        # A new session, so that Ctrl-C reaches only this script, which then stops the programs.
         process = subprocess.Popen(command, cwd=log.parent, stdin=subprocess.DEVNULL, stdout=output,
                                    stderr=subprocess.STDOUT, start_new_session=True)
     try:
@@ -107,7 +108,7 @@ def running(command: list[str], port: int, log: Path):
             sys.exit(f"{command} does not listen")
         yield process
     finally:
-        if process.poll() is not None:  # before its time
+        if process.poll() is not None:  # it ended too early
             print(log.read_text(errors="replace"), file=sys.stderr)
         process.terminate()
         try:
@@ -118,7 +119,7 @@ def running(command: list[str], port: int, log: Path):
 
 
 def build() -> Path:
-    """Builds the proxy and returns where cargo puts it."""
+    """Builds the proxy, and returns its path."""
     command = "cargo build --release -p zresp-proxy --message-format json-render-diagnostics"
     built = subprocess.run(command.split(), cwd=HERE, stdout=subprocess.PIPE, check=True)
     messages = map(json.loads, built.stdout.splitlines())
@@ -126,7 +127,7 @@ def build() -> Path:
 
 
 def commands(proxy: Path, directory: Path) -> dict[str, tuple[int, list[str]]]:
-    """Returns the port and the command of each program that is installed; writes their files."""
+    """Writes the configurations; returns the port and the command of each installed program."""
     with contextlib.ExitStack() as held:
         probes = [held.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(5)]
         redis, twemproxy, haproxy, zresp, statistics = (at.getsockname()[1] for at in probes)
@@ -151,7 +152,7 @@ def commands(proxy: Path, directory: Path) -> dict[str, tuple[int, list[str]]]:
 
 
 def preload(port: int) -> None:
-    """Stores every key that the loads ask for, so that each GET finds a value."""
+    """Stores every key that the loads read, so that every GET finds a value."""
     with connect(port) as client:
         keys = [(b"key:%012d" % key, SMALL) for key in range(KEYS)] + [(LARGE_KEY, LARGE)]
         for start in range(0, len(keys), 1000):  # few enough for the sockets to hold the replies
@@ -164,9 +165,9 @@ def benchmark(port: int, load: str, operation: str, requests: int) -> tuple[floa
     """Runs redis-benchmark; returns requests a second and the 99th percentile in milliseconds."""
     command = ["redis-benchmark", "-p", str(port), *LOADS[load][0].split(),
                "-t", operation.lower(), "-n", str(requests), "--csv"]
-    # Where nothing listens any more it tries for ever; hence the timeout.
+    # If nothing listens any more it tries for ever, hence the timeout.
     done = subprocess.run(command, capture_output=True, text=True, timeout=6 * TIMEOUT)
-    # It begins with CONFIG GET, at which twemproxy closes the connection, and goes on without.
+    # It begins with CONFIG GET, where twemproxy closes the connection, and then goes on.
     complaints = done.stderr.replace("WARNING: Could not fetch server CONFIG\n", "")
     if done.returncode or complaints:
         sys.exit(f"{' '.join(command)}: status {done.returncode}\n{complaints}")
@@ -175,7 +176,7 @@ def benchmark(port: int, load: str, operation: str, requests: int) -> tuple[floa
 
 
 def fetch(client: socket.socket, reply: memoryview) -> tuple[float, float]:
-    """Asks for the large value; returns the milliseconds to the first byte and to the last."""
+    """Reads the large value; returns the milliseconds to the first byte and to the last."""
     start = time.perf_counter()
     client.sendall(encode(b"GET", LARGE_KEY))
     receive(client, reply[:1])
@@ -189,8 +190,8 @@ def rotate(names, turn: int) -> list[str]:
     return names[turn:] + names[:turn]
 
 
-def fetch_in_turn(ports: dict[str, int], turn: int) -> dict[str, tuple[float, float]]:
-    """Returns each program's median times of `fetch`, with another program's before each."""
+def fetch_alternating(ports: dict[str, int], turn: int) -> dict[str, tuple[float, float]]:
+    """Calls `fetch` for the programs, alternating; returns the median times of each."""
     reply = memoryview(bytearray(len(b"$%d\r\n\r\n" % len(LARGE)) + len(LARGE)))
     times = defaultdict(list)
     with contextlib.ExitStack() as stack:
@@ -198,13 +199,13 @@ def fetch_in_turn(ports: dict[str, int], turn: int) -> dict[str, tuple[float, fl
         for request in range(-5, 100):
             for name in rotate(clients, turn + request):
                 pair = fetch(clients[name], reply)
-                if request >= 0:  # those before are for the buffers to grow
+                if request >= 0:  # the first ones let the buffers grow
                     times[name].append(pair)
     return {name: tuple(map(median, zip(*pairs))) for name, pairs in times.items()}
 
 
 def measure(ports: dict[str, int], options: argparse.Namespace) -> dict[tuple, dict]:
-    """Returns rows by load, operation and measure: of each program, a figure for each round."""
+    """Returns rows by load, operation and measure: for each program, a figure from each round."""
     figures = defaultdict(lambda: defaultdict(list))
     runs = list(product([load for load in LOADS if load in options.only], ("GET", "SET")))
     requests = {(*run, name): int(benchmark(port, *run, LOADS[run[0]][1])[0] * options.seconds) + 1
@@ -217,7 +218,7 @@ def measure(ports: dict[str, int], options: argparse.Namespace) -> dict[tuple, d
                 for unit, figure in zip((RATE, P99), found):
                     figures[(*run, unit)][name].append(figure)
         if IDLE in options.only:
-            for name, found in fetch_in_turn(ports, turn).items():
+            for name, found in fetch_alternating(ports, turn).items():
                 for unit, figure in zip((FIRST, WHOLE), found):
                     figures[IDLE, "GET", unit][name].append(figure)
     return figures
@@ -230,9 +231,9 @@ def first_line(*command: str) -> str:
 
 
 def describe(processes: dict[str, subprocess.Popen]) -> None:
-    """Prints the machine, the versions, and each program's threads (of which one does the work)."""
+    """Prints the machine, the versions, and the threads of each program (one does the work)."""
     print(f"- {os.cpu_count()} cores with a load of {os.getloadavg()[0]:.2f} at the start, shared "
-          "by client, proxy and server, hence noisy: trust ratios, and look at their range.")
+          "by client, proxy and server. So figures are noisy: trust ratios, and see their ranges.")
     print(f"- {first_line('redis-benchmark', '--version')}; "
           f"zresp at {first_line('git', 'describe', '--always', '--dirty')}")
     for name, process in processes.items():
@@ -242,18 +243,18 @@ def describe(processes: dict[str, subprocess.Popen]) -> None:
 
 
 def verdict(targets, ratios: dict[str, list[float]]) -> tuple[str, str]:
-    """Returns a row's targets, and whether the median ratios meet all of them."""
+    """Returns the targets of a row, and whether the median ratios meet all of them."""
     wanted = ", ".join(f"{sign} {bound} × {rival}" for rival, sign, bound in targets)
     if not targets or any(rival not in ratios for rival, _, _ in targets):
         return wanted, "unknown" if targets else ""
-    held = all(COMPARE[sign](median(ratios[rival]), bound) for rival, sign, bound in targets)
-    return wanted, "yes" if held else "**no**"
+    met = all(COMPARE[sign](median(ratios[rival]), bound) for rival, sign, bound in targets)
+    return wanted, "yes" if met else "**no**"
 
 
 def print_table(figures: dict[tuple, dict], programs: list[str]) -> None:
     rivals = [name for name in RIVALS if name in programs]
     print("\n| load | command | measure |", *(f"{name} |" for name in programs),
-          *(f"zresp / {rival} |" for rival in rivals), "target | holds |")
+          *(f"zresp / {rival} |" for rival in rivals), "target | met |")
     print("|---|---|---|" + "---:|" * (len(programs) + len(rivals)) + "---|---|")
     for (load, operation, unit), row in figures.items():
         medians = [f"{median(row[name]):,.{0 if unit == RATE else 3}f}" for name in programs]
@@ -268,9 +269,9 @@ def parse() -> argparse.Namespace:
     names = [*LOADS, IDLE]
     form = argparse.RawDescriptionHelpFormatter
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=form)
-    parser.add_argument("--proxy", type=Path, help="measure this program rather than build it")
+    parser.add_argument("--proxy", type=Path, help="measure this program instead of building one")
     parser.add_argument("--rounds", type=int, default=7, help="how often each load is run")
-    parser.add_argument("--seconds", type=float, default=2.5, help="how long a run lasts, about")
+    parser.add_argument("--seconds", type=float, default=2.5, help="approximate length of a run")
     parser.add_argument("--quick", action="store_true", help="3 rounds, runs of 0.3 seconds")
     parser.add_argument("--only", choices=names, nargs="+", default=names,
                         metavar="LOAD", help=f"some of {names}")
@@ -283,7 +284,7 @@ def parse() -> argparse.Namespace:
 def main() -> None:
     options = parse()
     for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: sys.exit("interrupted"))  # and the programs end with it
+        signal.signal(number, lambda *_: sys.exit("interrupted"))  # this also stops the programs
     proxy = options.proxy.resolve() if options.proxy else build()
     with contextlib.ExitStack() as stack:
         directory = Path(stack.enter_context(tempfile.TemporaryDirectory()))

@@ -1,17 +1,27 @@
-//! Frames and trees as Rust values.
+//! Whole frames and trees as Rust values.
 
 use crate::decode::Decoder;
 use crate::encode::{Encode, Protocol};
 use crate::limits::Limits;
 use crate::owned::Frame;
 use crate::tree::Reply;
-use crate::view::ReplyRef;
+use crate::view::{Decoded, ReplyRef};
 
 use super::{ConversionError, FromReply};
 
 impl<'a> FromReply<'a> for Reply {
     fn from_reply(reply: ReplyRef<'a>) -> Result<Self, ConversionError> {
         Ok(reply.into())
+    }
+}
+
+impl<'a> Decoded<'a> {
+    /// Returns the reply as a Rust value: see [`FromReply`].
+    ///
+    /// # Errors
+    /// A reply that is something else: what was expected, what was found, and where.
+    pub fn to<T: FromReply<'a>>(&self) -> Result<T, ConversionError> {
+        self.reply().to()
     }
 }
 

@@ -41,7 +41,7 @@ impl<D: Direction> FrameDecoder<D> {
     #[must_use]
     #[inline(always)]
     pub fn new() -> Self {
-        Self::with_limits(Limits::new())
+        Self::with_limits(D::LIMITS)
     }
 
     /// Returns a decoder with your own limits.
@@ -51,7 +51,7 @@ impl<D: Direction> FrameDecoder<D> {
     #[must_use]
     #[inline(always)]
     pub fn with_limits(limits: Limits) -> Self {
-        Self { validator: D::validator(limits), head: 0, direction: PhantomData }
+        Self { validator: Validator::new(D::GRAMMAR, limits), head: 0, direction: PhantomData }
     }
 
     /// Returns the frame that `buf` begins with, or `None` if more bytes are needed.

@@ -2,7 +2,7 @@
 
 use crate::command::Request;
 use crate::limits::Limits;
-use crate::validate::{Bounds, Stopped, Validator};
+use crate::validate::{Bounds, Grammar, Stopped, Validator};
 use crate::view::Decoded;
 
 /// What a stream carries: [`Replies`], from a server to a client, or [`Requests`], from a client to a
@@ -37,7 +37,7 @@ pub(crate) mod sealed {
 
     use crate::validate::learned::{Alike, AlikeForm};
 
-    use super::{Bounds, Decoded, Limits, Replies, Request, Requests, Stopped, Validator};
+    use super::{Bounds, Decoded, Grammar, Limits, Replies, Request, Requests, Stopped, Validator};
     use crate::decode::{command, reply};
 
     /// What differs between replies and requests.
@@ -45,7 +45,10 @@ pub(crate) mod sealed {
         /// A view of a frame.
         type Frame<'a>: FrameView<'a>;
 
-        fn validator(limits: Limits) -> Validator;
+        const GRAMMAR: Grammar;
+
+        /// The limits unless others are set.
+        const LIMITS: Limits;
 
         /// Between two frames, takes the one that `buf` begins with if its layout is that of a recent
         /// frame.
@@ -73,7 +76,7 @@ pub(crate) mod sealed {
         /// Where the value begins in them.
         fn value_at(&self) -> usize;
 
-        /// The same view, put together again from its parts: see [`Decoded::rebuilt`].
+        /// The same view, put together again from its parts: see `Decoded::rebuilt`.
         #[must_use]
         fn rebuilt(self) -> Self;
     }
@@ -81,10 +84,8 @@ pub(crate) mod sealed {
     impl SealedDirection for Replies {
         type Frame<'a> = Decoded<'a>;
 
-        #[inline(always)]
-        fn validator(limits: Limits) -> Validator {
-            Validator::replies(limits)
-        }
+        const GRAMMAR: Grammar = Grammar::Replies;
+        const LIMITS: Limits = Limits::new();
 
         #[inline(always)]
         fn alike<'a>(validator: &Validator, buf: &'a [u8]) -> Option<Decoded<'a>> {
@@ -131,10 +132,8 @@ pub(crate) mod sealed {
     impl SealedDirection for Requests {
         type Frame<'a> = Request<'a>;
 
-        #[inline(always)]
-        fn validator(limits: Limits) -> Validator {
-            Validator::requests(limits)
-        }
+        const GRAMMAR: Grammar = Grammar::REQUESTS;
+        const LIMITS: Limits = Limits::requests();
 
         #[inline(always)]
         fn alike<'a>(validator: &Validator, buf: &'a [u8]) -> Option<Request<'a>> {

@@ -77,14 +77,14 @@ impl Framer {
     /// Returns a framer of replies.
     #[must_use]
     pub fn replies(limits: Limits) -> Self {
-        Self { validator: Validator::replies(limits), type_byte: None }
+        Self { validator: Validator::new(Grammar::Replies, limits), type_byte: None }
     }
 
     /// Returns a framer of requests that accepts inline commands. A request has with it what servers
     /// skip before a command: empty lines and empty arrays, which do no harm when they are forwarded.
     #[must_use]
     pub fn requests(limits: Limits) -> Self {
-        Self { validator: Validator::requests(limits), type_byte: None }
+        Self { validator: Validator::new(Grammar::REQUESTS, limits), type_byte: None }
     }
 
     /// Returns the framer of requests with this policy for inline commands. For replies it has no

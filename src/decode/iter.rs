@@ -49,7 +49,7 @@ pub fn replies(buf: &[u8]) -> Frames<'_, Replies> {
 #[doc(alias = "pipeline")]
 #[must_use]
 pub fn requests(buf: &[u8]) -> Frames<'_, Requests> {
-    Frames::with_limits(buf, Limits::new())
+    Frames::with_limits(buf, Limits::requests())
 }
 
 /// The frames of a buffer: see [`replies`] and [`requests`].

@@ -1,4 +1,22 @@
-//! What a primary sends to a replica behind `PSYNC`, up to the commands.
+//! The answer of a primary to `PSYNC`, up to the first command.
+//!
+//! You need this module to follow a primary as a replica does, or to take a snapshot of its data.
+//! The answer is not RESP, so a [`Decoder`](crate::Decoder) cannot read it: a snapshot has a length
+//! like a bulk string but no CRLF after it, or it has no length at all. [`SyncDecoder`] reads the
+//! answer and returns [`Event`]s.
+//!
+//! | part of the answer | event |
+//! |---|---|
+//! | `\n`, which keeps the connection alive | none |
+//! | `+FULLRESYNC`, an id, an offset | [`Event::FullResync`] |
+//! | or `+CONTINUE` and perhaps an id | [`Event::Continue`]; the next event is `Commands` |
+//! | `$` and the length of the snapshot, or `$EOF:` and a mark | [`Event::PayloadStart`] |
+//! | the snapshot, an RDB file | [`Event::Payload`], any number of times |
+//! | the end of the snapshot: the last byte, or the mark | [`Event::PayloadEnd`] |
+//! | the commands | [`Event::Commands`]; a [`CommandDecoder`](crate::CommandDecoder) reads them |
+//!
+//! zresp finds the end of the snapshot and does not read its content. A page of the guide has a
+//! whole program: [`guide::replication`](crate::guide::replication).
 
 use core::fmt;
 
@@ -6,17 +24,16 @@ use memchr::memmem;
 
 use crate::error::{Error, ErrorKind, Expected, unexpected};
 
-/// The length in bytes of a replication id and of the mark that ends a streamed payload.
+/// The length in bytes of a replication id, and of the mark that ends a payload of unknown length.
 const ID: usize = 40;
 
-/// A resumable decoder of the answer to `PSYNC`: the line, the keep-alives, and the payload, which
-/// is an RDB file, in constant memory.
+/// A resumable decoder of the answer to `PSYNC`, in constant memory.
 ///
-/// It keeps no bytes but the line's id and the payload's end mark. [`advance`](Self::advance) is a
-/// plain call; nothing of it goes on when it has returned.
+/// It keeps the 40 bytes of an id or a mark, and no other bytes. [`advance`](Self::advance) is a
+/// plain call: it starts nothing that goes on after it returns.
 ///
-/// A refusal (`-ERR …`, `-NOMASTERLINK …`) is an ordinary reply and an error here: who expects one
-/// looks at the first byte, or has a [`Decoder`](crate::Decoder) read it.
+/// A refusal (`-ERR …`, `-NOMASTERLINK …`) is an ordinary reply, and an error here. If you expect
+/// one, look at the first byte, and give the bytes to a [`Decoder`](crate::Decoder) if it is a `-`.
 ///
 /// ```
 /// use zresp::replication::{Event, SyncDecoder};
@@ -42,25 +59,29 @@ const ID: usize = 40;
 /// # Ok::<(), zresp::Error>(())
 /// ```
 #[derive(Clone)]
+#[doc(alias = "psync")]
+#[doc(alias = "replica")]
+#[doc(alias = "slave")]
+#[doc(alias = "fullresync")]
 pub struct SyncDecoder {
     state: SyncState,
-    /// The replication id of the line; later the mark behind the payload.
+    /// The replication id of the line; later the mark that ends the payload.
     mark: [u8; ID],
-    /// Bytes taken so far.
+    /// How many bytes have been taken so far.
     offset: usize,
 }
 
-/// How far a chunk has been taken, and what that led to.
+/// What [`SyncDecoder::advance`] has taken from a chunk, and the event that this led to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct SyncProgress<'a> {
-    /// How many bytes of the chunk were taken; the next call starts behind them.
+    /// How many bytes of the chunk were taken. The next call starts after them.
     pub taken: usize,
-    /// What happened; `None` if the whole chunk has been taken and more is needed.
+    /// The event; `None` if the whole chunk has been taken and more bytes are needed.
     pub event: Option<Event<'a>>,
 }
 
-/// A step of a synchronisation, in the order in which they come.
+/// A step of a synchronisation. The variants are in the order in which they come.
 #[derive(Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Event<'a> {
@@ -68,8 +89,8 @@ pub enum Event<'a> {
     FullResync {
         /// The primary's replication id: 40 hexadecimal digits.
         id: &'a [u8; 40],
-        /// The replication offset in front of the first command, in bytes: after so many bytes of
-        /// commands, `PSYNC` asks to go on with `offset` plus these bytes plus 1.
+        /// The replication offset before the first command, in bytes. To continue after `n` bytes
+        /// of commands, send `PSYNC` with `offset + n + 1`.
         offset: u64,
     },
     /// `+CONTINUE`: commands follow at once.
@@ -77,59 +98,73 @@ pub enum Event<'a> {
         /// The primary's new replication id, if it sent one.
         id: Option<&'a [u8; 40]>,
     },
-    /// The header of the payload.
+    /// The header of the payload has been read.
     PayloadStart {
-        /// Its length in bytes; `None` if only a mark behind it tells where it ends.
+        /// The length of the payload in bytes; `None` if a mark ends it.
         len: Option<u64>,
     },
     /// The next bytes of the payload, never empty.
+    ///
+    /// They are not always the bytes that this call has taken. Bytes that may be the beginning of
+    /// the mark are held back, and come with a later call if they are not.
+    #[doc(alias = "rdb")]
+    #[doc(alias = "snapshot")]
     Payload(&'a [u8]),
     /// The payload is complete.
     PayloadEnd,
-    /// What follows are commands, with bare LF between them as keep-alives, which are no replies and
-    /// have to be skipped: the work of this decoder is done, and every further call says so again.
+    /// The commands begin, after the bytes taken so far. Each further call returns this event
+    /// again.
+    ///
+    /// Between commands there may be bare LF bytes, which keep the connection alive. A
+    /// [`CommandDecoder`](crate::CommandDecoder) skips them; a [`Decoder`](crate::Decoder) refuses
+    /// them.
     Commands,
 }
 
+/// What the decoder expects next.
 #[derive(Debug, Clone, Copy)]
 enum SyncState {
-    /// Keep-alives, then the line's `+`.
+    /// LF bytes, then the `+` of the line.
     Line,
-    /// The line's first letter.
+    /// The first letter of the line.
     Letter,
-    /// Literal bytes.
+    /// These bytes, which are never empty.
     Literal(&'static [u8], AfterLiteral),
     /// A space and an id, or the end of the line.
     MayHaveId,
-    /// Bytes of the id, of which so many have been read.
+    /// The rest of an id, after this many bytes of it.
     Id(usize, Answer),
-    /// The space between id and offset.
+    /// The space between the id and the offset.
     Space,
-    /// The offset.
+    /// The rest of the offset.
     Offset(Number),
     /// CR.
     Cr(Line),
     /// LF.
     Lf(Line),
-    /// Keep-alives, then the payload's `$`.
+    /// LF bytes, then the `$` of the payload.
     Header,
-    /// The payload's length, or `EOF:`.
+    /// The first digit of the payload's length, or the `E` of `EOF:`.
     Form,
-    /// The payload's length.
+    /// The rest of the payload's length.
     Length(Number),
-    /// Bytes of the mark, of which so many have been read.
+    /// The rest of the mark, after this many bytes of it.
     Mark(usize),
-    /// So many bytes of payload.
+    /// This many bytes of payload.
     Counted(u64),
-    /// Payload up to the mark, of which so many bytes may have been read.
+    /// Payload up to the mark. This many bytes are held back, because they equal the first bytes of
+    /// the mark.
     UntilMark(usize),
+    /// Nothing: the commands follow.
     Commands,
+    /// Nothing: an earlier call has failed.
     Failed(Error),
 }
 
-/// An unsigned number, of which at least the first digit has been read, or nothing.
+/// The digits of an unsigned number that have been read; `None` before the first one.
 type Number = Option<u64>;
 
+/// The literal that is being read: `FULLRESYNC `, `CONTINUE` or `EOF:`.
 #[derive(Debug, Clone, Copy)]
 enum AfterLiteral {
     Full,
@@ -137,13 +172,14 @@ enum AfterLiteral {
     Mark,
 }
 
+/// The line that an id is part of.
 #[derive(Debug, Clone, Copy)]
 enum Answer {
     Full,
     Continue,
 }
 
-/// A line that has been read but for its end.
+/// A line that has been read except for its CRLF or its LF.
 #[derive(Debug, Clone, Copy)]
 enum Line {
     Full { offset: u64 },
@@ -153,20 +189,21 @@ enum Line {
 }
 
 impl SyncDecoder {
-    /// Returns a decoder that stands in front of the answer to `PSYNC`.
+    /// Returns a decoder that expects the first byte of the answer to `PSYNC`.
     #[must_use]
     pub const fn new() -> Self {
         Self { state: SyncState::Line, mark: [0; ID], offset: 0 }
     }
 
-    /// Takes bytes up to the next event.
+    /// Returns the next event, and how many bytes of the chunk were taken for it.
     ///
-    /// Call again with what is left of the chunk while there are events; without one, the chunk has
-    /// been taken whole and may be dropped.
+    /// Call it again with the rest of the chunk until it returns [`Event::Commands`] or no event.
+    /// The rest may be empty: [`Event::PayloadEnd`] and `Commands` need not take any bytes. Without
+    /// an event the whole chunk has been taken, and the next call is for new bytes.
     ///
     /// # Errors
-    /// The first byte that cannot stand where it does, by its offset from the first byte given to
-    /// this decoder. Every further call returns the same error.
+    /// A byte that the answer cannot have in its place. The offset counts from the first byte of
+    /// the stream. Each further call returns the same error.
     pub fn advance<'a>(&'a mut self, chunk: &'a [u8]) -> Result<SyncProgress<'a>, Error> {
         let mut used = 0;
         loop {
@@ -202,13 +239,14 @@ impl SyncDecoder {
     }
 }
 
-/// What a step led to, before the views into chunk and decoder are made.
+/// An [`Event`] without its borrows from the chunk and the decoder, so that the decoder can still
+/// be changed.
 #[derive(Debug, Clone, Copy)]
 enum Happened {
     Line(Line),
-    /// The bytes taken are payload.
+    /// The bytes that were taken are payload.
     Payload,
-    /// So many bytes that looked like the mark are payload.
+    /// This many bytes that were held back are payload. They equal the first bytes of the mark.
     Held(usize),
     PayloadEnd,
     Commands,
@@ -229,34 +267,41 @@ impl Happened {
     }
 }
 
-/// How many bytes were taken, and what that led to.
+/// How many bytes were taken, and the event that this led to.
 type Taken = (usize, Option<Happened>);
 
 impl SyncDecoder {
+    /// Ends the payload after `taken` more bytes.
     fn end_payload(&mut self, taken: usize) -> Taken {
         self.state = SyncState::Commands;
         (taken, Some(Happened::PayloadEnd))
     }
 
-    /// Takes payload of which `left` bytes are to come.
+    /// Takes payload of known length. `left` bytes of it are still to come.
     fn counted(&mut self, left: u64, tail: &[u8]) -> Taken {
         let taken = usize::try_from(left).map_or(tail.len(), |left| left.min(tail.len()));
         self.state = SyncState::Counted(left.saturating_sub(taken as u64));
         (taken, Some(Happened::Payload))
     }
 
-    /// Takes payload of which the last `matched` bytes could be the beginning of the mark: they are
-    /// held back until it is clear. What is held back needs no room, for it equals the mark.
+    /// Takes payload up to the mark.
+    ///
+    /// The last `matched` bytes that were taken equal the first bytes of the mark. They are held
+    /// back until it is clear whether the whole mark is there. This takes no memory, because a copy
+    /// of them is in `mark`.
     fn until_mark(&mut self, matched: usize, tail: &[u8]) -> Taken {
         let rest = self.mark.get(matched..).unwrap_or_default();
         let same = rest.iter().zip(tail).take_while(|(mark, byte)| mark == byte).count();
+        // The mark is whole.
         if same == rest.len() {
             return self.end_payload(same);
         }
+        // The chunk ends inside a possible mark.
         if same == tail.len() {
             self.state = SyncState::UntilMark(matched + same);
             return (same, None);
         }
+        // The bytes held back are not the beginning of the mark, but a suffix of them may be.
         if matched > 0 {
             let seen = self.mark.get(..matched + same).unwrap_or_default();
             let kept = self.longest_start(seen.get(1..).unwrap_or_default());
@@ -267,11 +312,13 @@ impl SyncDecoder {
         if let Some(place) = memmem::find(tail, &self.mark) {
             return (place, Some(Happened::Payload));
         }
-        // What could begin a mark is left for the next round, which holds it back.
+        // The end of the chunk that could begin the mark is left for the next call, which holds it
+        // back.
         (tail.len() - self.longest_start(tail), Some(Happened::Payload))
     }
 
-    /// The length of the longest end of the bytes, short of a whole mark, with which a mark begins.
+    /// The length of the longest suffix of the bytes that is a prefix of the mark, but not the
+    /// whole mark.
     fn longest_start(&self, bytes: &[u8]) -> usize {
         let most = bytes.len().min(ID - 1);
         (0..=most)
@@ -280,7 +327,7 @@ impl SyncDecoder {
             .unwrap_or(0)
     }
 
-    /// Takes one byte of a line.
+    /// Takes one byte of a line, or an LF before a line.
     fn step(&mut self, state: SyncState, tail: &[u8]) -> Result<Option<Happened>, ErrorKind> {
         let Some(&byte) = tail.first() else { return Ok(None) };
         self.state = match (state, byte) {
@@ -330,7 +377,7 @@ impl SyncDecoder {
                 self.keep(at, byte);
                 if at + 1 < ID { SyncState::Mark(at + 1) } else { SyncState::Cr(Line::Mark) }
             }
-            // Payload and commands are not taken byte by byte.
+            // `advance` handles payload and commands itself.
             (payload, _) => payload,
         };
         Ok(None)
@@ -345,7 +392,7 @@ impl SyncDecoder {
 }
 
 impl AfterLiteral {
-    /// The state in front of the rest of the literal.
+    /// The state before the rest of the literal, or after the literal if nothing is left of it.
     const fn state(self, rest: &'static [u8]) -> SyncState {
         match self {
             _ if !rest.is_empty() => SyncState::Literal(rest, self),
@@ -357,6 +404,7 @@ impl AfterLiteral {
 }
 
 impl Line {
+    /// The state after the line.
     const fn followed_by(self) -> SyncState {
         match self {
             Self::Full { .. } => SyncState::Header,
@@ -367,7 +415,8 @@ impl Line {
     }
 }
 
-/// Appends a digit to a number without leading zeros.
+/// Returns the number with one more digit. A number has no leading zeros, so only CR may follow a
+/// first 0.
 fn digit(before: Number, byte: u8) -> Result<u64, ErrorKind> {
     let digit = byte.wrapping_sub(b'0');
     match before {

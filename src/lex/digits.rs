@@ -106,10 +106,10 @@ mod tests {
     #[test]
     fn a_run_is_what_a_byte_loop_reads() {
         for count in 0..=MOST {
-            for behind in ["", "\r", "\r\n", "x", "\r\n$1\r\n........", "/", ":", "\u{ff}\u{ff}"] {
+            for after in ["", "\r", "\r\n", "x", "\r\n$1\r\n........", "/", ":", "\u{ff}\u{ff}"] {
                 for seed in ["1234567890123456789", "9999999999999999999", "0000000000000000000"] {
                     let digits = &seed[..count];
-                    let text = format!("{digits}{behind}");
+                    let text = format!("{digits}{after}");
                     let value = digits.parse().unwrap_or(0);
                     assert_eq!(run(text.as_bytes()), Digits { value, count }, "{text:?}");
                     assert_eq!(up_to_sixteen(text.as_bytes()).is_some(), text.len() >= 16);

@@ -1,10 +1,16 @@
-//! Shared bytes: taking frames off the front of a buffer, and parts out of a frame.
+//! Takes frames off a buffer, and parts out of a frame, without copying.
 
 use core::ops::Deref;
 
 use bytes::{Buf, Bytes, BytesMut};
 
-/// A buffer off whose front a frame can be taken without copying: [`BytesMut`] or [`Bytes`]. It is sealed.
+/// A buffer from which a frame can be taken without copying: [`BytesMut`] or [`Bytes`].
+///
+/// The trait is sealed: other types cannot implement it.
+#[diagnostic::on_unimplemented(
+    message = "frames cannot be taken off a `{Self}` without copying",
+    note = "read into a `bytes::BytesMut`, or copy a view with `to_frame`"
+)]
 pub trait FrameBuffer: sealed::SealedBuffer {}
 
 impl FrameBuffer for BytesMut {}
@@ -14,10 +20,10 @@ pub(crate) mod sealed {
     use super::{Bytes, Deref};
 
     pub trait SealedBuffer: Deref<Target = [u8]> {
-        /// Takes off the first bytes, of which there are as many.
+        /// Takes the first `len` bytes off the buffer, or all if there are fewer.
         fn take(&mut self, len: usize) -> Bytes;
 
-        /// Drops the first bytes.
+        /// Drops the first `len` bytes, or all if there are fewer.
         fn skip(&mut self, len: usize);
     }
 }
@@ -44,7 +50,9 @@ impl sealed::SealedBuffer for Bytes {
     }
 }
 
-/// Shares a part of some bytes; `None` if it lies elsewhere.
+/// Returns `part` as a slice that shares `bytes`; `None` if it lies elsewhere in memory.
+///
+/// An empty part becomes an empty `Bytes`, wherever it lies.
 #[inline]
 pub(crate) fn part(bytes: &Bytes, part: &[u8]) -> Option<Bytes> {
     if part.is_empty() {

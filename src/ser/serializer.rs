@@ -14,7 +14,7 @@ const RESERVED: usize = 4096;
 pub(super) struct ValueSerializer<'r, R>(pub(super) &'r mut R);
 
 /// An array or a map whose values are being written.
-pub(super) struct OpenAggregate<'r, R: Receiver> {
+pub(super) struct AggregateWriter<'r, R: Receiver> {
     receiver: &'r mut R,
     /// How many aggregates its end closes: two for the data of a variant, in a map of one pair.
     levels: usize,
@@ -25,16 +25,16 @@ pub(super) struct OpenAggregate<'r, R: Receiver> {
 }
 
 impl<'r, R: Receiver> ValueSerializer<'r, R> {
-    fn open(self, kind: Kind, len: Option<usize>) -> OpenAggregate<'r, R> {
+    fn open(self, kind: Kind, len: Option<usize>) -> AggregateWriter<'r, R> {
         self.0.open(kind, len.unwrap_or(0).min(RESERVED));
-        OpenAggregate { receiver: self.0, levels: 1, key: None, is_broken: false }
+        AggregateWriter { receiver: self.0, levels: 1, key: None, is_broken: false }
     }
 
     /// Opens the data of a variant.
-    fn open_variant(self, name: &'static str, kind: Kind, len: usize) -> OpenAggregate<'r, R> {
+    fn open_variant(self, name: &'static str, kind: Kind, len: usize) -> AggregateWriter<'r, R> {
         self.0.open(Kind::Map, 1);
         self.0.scalar(name);
-        OpenAggregate { levels: 2, ..self.open(kind, Some(len)) }
+        AggregateWriter { levels: 2, ..self.open(kind, Some(len)) }
     }
 }
 
@@ -51,13 +51,13 @@ macro_rules! scalars {
 impl<'r, R: Receiver> ser::Serializer for ValueSerializer<'r, R> {
     type Ok = ();
     type Error = SerializeError;
-    type SerializeSeq = OpenAggregate<'r, R>;
-    type SerializeTuple = OpenAggregate<'r, R>;
-    type SerializeTupleStruct = OpenAggregate<'r, R>;
-    type SerializeTupleVariant = OpenAggregate<'r, R>;
-    type SerializeMap = OpenAggregate<'r, R>;
-    type SerializeStruct = OpenAggregate<'r, R>;
-    type SerializeStructVariant = OpenAggregate<'r, R>;
+    type SerializeSeq = AggregateWriter<'r, R>;
+    type SerializeTuple = AggregateWriter<'r, R>;
+    type SerializeTupleStruct = AggregateWriter<'r, R>;
+    type SerializeTupleVariant = AggregateWriter<'r, R>;
+    type SerializeMap = AggregateWriter<'r, R>;
+    type SerializeStruct = AggregateWriter<'r, R>;
+    type SerializeStructVariant = AggregateWriter<'r, R>;
 
     scalars! {
         serialize_i8 i8;
@@ -182,7 +182,7 @@ impl<'r, R: Receiver> ser::Serializer for ValueSerializer<'r, R> {
     }
 }
 
-impl<R: Receiver> OpenAggregate<'_, R> {
+impl<R: Receiver> AggregateWriter<'_, R> {
     fn add(
         &mut self,
         role: Role<R::Mark>,
@@ -229,7 +229,7 @@ impl<R: Receiver> OpenAggregate<'_, R> {
 /// Implements traits of serde for arrays.
 macro_rules! arrays {
     ($($trait:ident $method:ident;)*) => {$(
-        impl<R: Receiver> ser::$trait for OpenAggregate<'_, R> {
+        impl<R: Receiver> ser::$trait for AggregateWriter<'_, R> {
             type Ok = ();
             type Error = SerializeError;
 
@@ -254,7 +254,7 @@ arrays! {
 /// Implements traits of serde for maps whose keys are names of fields.
 macro_rules! structs {
     ($($trait:ident)*) => {$(
-        impl<R: Receiver> ser::$trait for OpenAggregate<'_, R> {
+        impl<R: Receiver> ser::$trait for AggregateWriter<'_, R> {
             type Ok = ();
             type Error = SerializeError;
 
@@ -276,7 +276,7 @@ macro_rules! structs {
 
 structs!(SerializeStruct SerializeStructVariant);
 
-impl<R: Receiver> ser::SerializeMap for OpenAggregate<'_, R> {
+impl<R: Receiver> ser::SerializeMap for AggregateWriter<'_, R> {
     type Ok = ();
     type Error = SerializeError;
 

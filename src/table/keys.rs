@@ -83,7 +83,12 @@ impl core::error::Error for KeysError {}
 /// ```
 ///
 /// They are the keys that `COMMAND GETKEYS` finds. The arguments between them are not checked: the keys of
-/// `MSET a 1 b`, which a server refuses, are `a` and `b`. Channels are not keys.
+/// `MSET a 1 b`, which a server refuses, are `a` and `b`.
+///
+/// They are not all that a command can reach. Not among them are patterns (`KEYS`, `SCAN … MATCH`, and the
+/// `BY` and `GET` of `SORT`), channels, what a script or a function touches, and commands for a whole
+/// database such as `FLUSHALL`. A proxy that keeps its clients apart by prefixing keys must refuse those,
+/// and rewrite keys in replies itself.
 ///
 /// # Errors
 /// The table does not have the command, or the command has a wrong number of arguments, or arguments that
@@ -164,9 +169,9 @@ impl<'a> Keys<'a> {
         let all = args.clone();
         let (range, pending) = (None, Pending::Nothing);
         let mut keys = Self { all, len, wanted, allows_none, args, at: 0, range, pending };
-        match info.name {
-            "sort" => keys.find_of_sort()?,
-            "migrate" => keys.find_of_migrate()?,
+        match (info.name, wanted) {
+            ("sort", Wanted::Keys) => keys.find_of_sort()?,
+            ("migrate", Wanted::Keys) => keys.find_of_migrate()?,
             _ => keys.find(info.key_specs)?,
         }
         Ok(keys)

@@ -1,7 +1,8 @@
-//! What is inside the aggregates of a tree.
+//! The contents of the aggregates of a tree.
 //!
-//! All of them keep their values in one flat vector, keys and values alternating. So there is one way
-//! to walk, to clone and to drop them, and none of these recurses on the depth of the tree.
+//! Each aggregate keeps its values in one flat vector, with alternating keys and values in a map.
+//! So all aggregates are walked, cloned and dropped by the same code, and that code does not
+//! recurse on the depth of the tree.
 
 use alloc::vec::{self, Vec};
 use core::fmt;
@@ -16,12 +17,12 @@ use crate::escape::VALUES;
 use super::builder::{AggregateForm, Builder};
 use super::{Reply, Walk};
 
-/// Values one after the other.
+/// The values of an aggregate or an annotated reply.
 #[derive(Default, PartialEq)]
 pub(super) struct Children(pub(super) Vec<Reply>);
 
 impl Children {
-    /// The values two by two, without a single last one.
+    /// The values in pairs. A single last value is left out: the reply that an attribute annotates.
     fn pairs(&self) -> EntriesIter<'_> {
         EntriesIter(self.0.chunks_exact(2))
     }
@@ -46,7 +47,7 @@ impl Drop for Children {
         {
             return;
         }
-        // Inner vectors are taken out before their parents are dropped, so that no drop recurses.
+        // Inner vectors are moved out before their parents are dropped, so that no drop recurses.
         let mut vectors: SmallVec<[Vec<Reply>; 8]> = smallvec![mem::take(&mut self.0)];
         while let Some(mut vector) = vectors.pop() {
             vectors.extend(vector.iter_mut().filter_map(Reply::take_children));
@@ -54,9 +55,13 @@ impl Drop for Children {
     }
 }
 
-/// The elements of an array, a set or a push: a `Vec<Reply>`, except that [`push`](Self::push) takes
-/// whatever becomes a reply, and that [`insert`](Self::insert) and [`remove`](Self::remove) do not
-/// panic.
+/// The elements of an array, a set or a push.
+///
+/// It has the methods of `Vec<Reply>`, with two differences: [`push`](Self::push) and
+/// [`insert`](Self::insert) take any type that becomes a reply, and `insert` and
+/// [`remove`](Self::remove) do not panic.
+#[doc(alias = "array")]
+#[doc(alias = "multi bulk")]
 #[derive(Clone, Default, PartialEq)]
 pub struct Items {
     pub(super) children: Children,
@@ -64,36 +69,40 @@ pub struct Items {
 }
 
 impl Items {
-    /// Adds an element after the others.
+    /// Adds an element at the end.
     pub fn push(&mut self, element: impl Into<Reply>) {
         self.children.0.push(element.into());
     }
 
-    /// Adds an element before the one of this index; after the last one if there are fewer.
+    /// Adds an element at this index, or at the end if there are fewer elements. Those after it
+    /// move back.
     pub fn insert(&mut self, index: usize, element: impl Into<Reply>) {
         let at = index.min(self.len());
         self.children.0.insert(at, element.into());
     }
 
-    /// Removes an element and returns it; those after it move up. `None` if there are fewer.
+    /// Removes the element at this index and returns it; `None` if there are fewer elements. Those
+    /// after it move up.
     pub fn remove(&mut self, index: usize) -> Option<Reply> {
         (index < self.len()).then(|| self.children.0.remove(index))
     }
 
-    /// Returns the same elements, to be written as a streamed aggregate: without their number.
+    /// Returns the same elements, to be written as a streamed aggregate, without their number.
+    ///
+    /// A push cannot be streamed: it fails to encode.
     #[must_use]
     pub const fn streamed(mut self) -> Self {
         self.form = AggregateForm::Streamed;
         self
     }
 
-    /// Returns whether they came, or are to be written, without their number.
+    /// Returns whether the aggregate is streamed: received that way, or to be written that way.
     #[must_use]
     pub const fn is_streamed(&self) -> bool {
         matches!(self.form, AggregateForm::Streamed)
     }
 
-    /// Returns the elements.
+    /// Returns the elements as a vector, without copying them.
     #[must_use]
     pub fn into_vec(mut self) -> Vec<Reply> {
         mem::take(&mut self.children.0)
@@ -165,7 +174,8 @@ impl fmt::Debug for Items {
     }
 }
 
-/// The pairs of a map in their order, duplicate keys included.
+/// The pairs of a map, in order. Duplicate keys are kept.
+#[doc(alias = "map")]
 #[derive(Clone, Default, PartialEq)]
 pub struct Entries {
     pub(super) children: Children,
@@ -173,7 +183,7 @@ pub struct Entries {
 }
 
 impl Entries {
-    /// Returns how many pairs there are.
+    /// Returns the number of pairs.
     #[must_use]
     pub fn len(&self) -> usize {
         self.children.0.len() / 2
@@ -185,12 +195,12 @@ impl Entries {
         self.children.0.is_empty()
     }
 
-    /// Adds a pair after the others.
+    /// Adds a pair at the end, even if there is one with this key.
     pub fn push(&mut self, key: impl Into<Reply>, value: impl Into<Reply>) {
         self.children.0.extend([key.into(), value.into()]);
     }
 
-    /// Adds a pair before the one of this index; after the last one if there are fewer.
+    /// Adds a pair at this index, or at the end if there are fewer pairs. Those after it move back.
     pub fn insert(&mut self, index: usize, key: impl Into<Reply>, value: impl Into<Reply>) {
         let at = 2 * index.min(self.len());
         self.children.0.splice(at..at, [key.into(), value.into()]);
@@ -201,7 +211,7 @@ impl Entries {
         self.remove(self.len().checked_sub(1)?)
     }
 
-    /// Removes the pairs after the first `len`.
+    /// Keeps the first `len` pairs and removes the others.
     pub fn truncate(&mut self, len: usize) {
         self.children.0.truncate(len.saturating_mul(2));
     }
@@ -211,21 +221,24 @@ impl Entries {
         self.children.0.clear();
     }
 
-    /// Removes a pair and returns it; those after it move up. `None` if there are fewer.
+    /// Removes the pair at this index and returns it; `None` if there are fewer pairs. Those after
+    /// it move up.
     pub fn remove(&mut self, index: usize) -> Option<(Reply, Reply)> {
         let at = index.checked_mul(2).filter(|at| *at + 1 < self.children.0.len())?;
         let mut pair = self.children.0.drain(at..at + 2);
         Some((pair.next()?, pair.next()?))
     }
 
-    /// Returns the value of the last key that is a string of these bytes: the one that a `HashMap` of
-    /// the pairs would keep.
+    /// Returns the value of the last key with these bytes, as [`Reply::as_bytes`] returns them.
+    ///
+    /// The last one is the one that a `HashMap` of the pairs would keep. It is found in time linear
+    /// in the number of pairs.
     #[must_use]
     pub fn get(&self, key: &[u8]) -> Option<&Reply> {
         self.iter().rfind(|(found, _)| found.as_bytes() == Some(key)).map(|(_, value)| value)
     }
 
-    /// Returns the value of the last key that is a string of these bytes, to change it.
+    /// Returns the value that [`get`](Self::get) returns, to change it.
     pub fn get_mut(&mut self, key: &[u8]) -> Option<&mut Reply> {
         self.iter_mut().rfind(|(found, _)| found.as_bytes() == Some(key)).map(|(_, value)| value)
     }
@@ -241,20 +254,20 @@ impl Entries {
         EntriesIterMut(self.children.0.chunks_exact_mut(2))
     }
 
-    /// Returns the same pairs, to be written as a streamed map: without their number.
+    /// Returns the same pairs, to be written as a streamed map, without their number.
     #[must_use]
     pub const fn streamed(mut self) -> Self {
         self.form = AggregateForm::Streamed;
         self
     }
 
-    /// Returns whether they came, or are to be written, without their number.
+    /// Returns whether the map is streamed: received that way, or to be written that way.
     #[must_use]
     pub const fn is_streamed(&self) -> bool {
         matches!(self.form, AggregateForm::Streamed)
     }
 
-    /// Returns the pairs.
+    /// Returns the pairs as a vector.
     #[must_use]
     pub fn into_vec(mut self) -> Vec<(Reply, Reply)> {
         let mut values = mem::take(&mut self.children.0).into_iter();
@@ -316,11 +329,11 @@ impl fmt::Debug for Entries {
     }
 }
 
-/// The pairs of [`Entries`], or of an attribute: see [`Entries::iter`].
+/// An iterator over pairs: see [`Entries::iter`] and [`Annotated::attribute`].
 #[derive(Debug, Clone)]
 pub struct EntriesIter<'a>(slice::ChunksExact<'a, Reply>);
 
-/// The pairs of [`Entries`], to change their values: see [`Entries::iter_mut`].
+/// An iterator over pairs whose values can be changed: see [`Entries::iter_mut`].
 #[derive(Debug)]
 pub struct EntriesIterMut<'a>(slice::ChunksExactMut<'a, Reply>);
 
@@ -378,12 +391,14 @@ impl ExactSizeIterator for EntriesIterMut<'_> {}
 /// A reply and the attribute before it.
 #[derive(Clone, PartialEq)]
 pub struct Annotated {
-    /// The pairs of the attribute, then the reply.
+    /// The keys and values of the attribute, then the reply.
     pub(super) children: Children,
 }
 
 impl Annotated {
-    /// Returns a reply with an attribute of these pairs before it. An attribute is never streamed.
+    /// Returns a reply with an attribute of these pairs before it.
+    ///
+    /// An attribute cannot be streamed, so it does not matter whether the pairs are.
     #[must_use]
     pub fn new(mut attribute: Entries, reply: impl Into<Reply>) -> Self {
         let mut children = mem::take(&mut attribute.children);
@@ -397,7 +412,7 @@ impl Annotated {
         self.children.pairs()
     }
 
-    /// Returns the reply; it may be annotated by a further attribute.
+    /// Returns the reply after the attribute. It may be annotated by another attribute.
     #[must_use]
     pub fn reply(&self) -> &Reply {
         self.children.0.last().unwrap_or(&Reply::Null)

@@ -1,4 +1,4 @@
-//! Arbitrary trees, all of which can be written: for fuzzers and property tests.
+//! Arbitrary trees for fuzzers and property tests. Each of them can be encoded.
 
 use alloc::vec::Vec;
 
@@ -7,11 +7,11 @@ use bytes::Bytes;
 
 use super::{Annotated, Entries, Items, Reply, StreamedString};
 
-/// How deep a tree may be nested: generating recurses, and fuzzers find depth by other means.
+/// How many levels a tree may have. Bounded, because generating recurses.
 const DEPTH: usize = 16;
 
 impl<'a> Arbitrary<'a> for Reply {
-    /// Returns a reply that has a form on the wire, nested up to sixteen levels deep.
+    /// Returns a reply that can be encoded, nested up to sixteen levels deep.
     fn arbitrary(u: &mut Unstructured<'a>) -> Result<Self> {
         reply(u, DEPTH)
     }

@@ -1,4 +1,4 @@
-//! Building a tree from its parts in order, without recursion.
+//! Builds a tree from its parts, in the order of the wire and without recursion.
 
 use alloc::vec::Vec;
 
@@ -12,7 +12,7 @@ use super::aggregates::Children;
 use super::walk::{Step, Walk};
 use super::{Annotated, Entries, Items, Reply, StreamedString};
 
-/// How an aggregate is written: with its length first, or streamed until its end.
+/// How an aggregate is written: with its length, or streamed up to an end mark.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) enum AggregateForm {
     #[default]
@@ -23,7 +23,9 @@ pub(crate) enum AggregateForm {
 /// A tree that is being built.
 #[derive(Default)]
 pub(crate) struct Builder {
+    /// The open aggregates and attributes, the innermost last.
     open: SmallVec<[Branch; 4]>,
+    /// The tree, once it is whole.
     done: Option<Reply>,
 }
 
@@ -32,14 +34,17 @@ pub(super) struct Branch {
     pub(super) kind: Kind,
     pub(super) form: AggregateForm,
     pub(super) values: Vec<Reply>,
-    /// How many values it will have, if that is known: `usize::MAX` if not.
+    /// How many values it will have; `usize::MAX` if that is not known.
     pub(super) most: usize,
-    /// Whether this is an attribute that has all its pairs: the next value is the one it annotates.
+    /// Whether this is an attribute that has all its pairs. The next value is the one that it
+    /// annotates.
     pub(super) awaits_value: bool,
 }
 
+// Inlined into the fast path of `parse`.
 impl Branch {
-    /// Makes room for `values` values, and for the one that an attribute annotates.
+    /// An empty branch with room for `values` values, and for the value that an attribute
+    /// annotates.
     #[inline(always)]
     pub(super) fn new(kind: Kind, form: AggregateForm, values: usize) -> Self {
         let room = values + usize::from(kind == Kind::Attribute);
@@ -47,7 +52,7 @@ impl Branch {
         Self { kind, form, values, most: usize::MAX, awaits_value: false }
     }
 
-    /// The aggregate, which has all its values.
+    /// The aggregate. It must have all its values.
     #[inline(always)]
     pub(super) fn close(self) -> Reply {
         let Self { kind, form, values, .. } = self;
@@ -62,14 +67,14 @@ impl Branch {
 }
 
 impl Builder {
-    /// Goes on with a branch that has some of its values.
+    /// A builder with one open branch, which may have some of its values.
     pub(super) fn of_branch(branch: Branch) -> Self {
         let mut builder = Self::default();
         builder.open.push(branch);
         builder
     }
 
-    /// A copy of this tree.
+    /// A copy of the tree that `walk` visits.
     pub(super) fn of_walk(walk: Walk<'_>) -> Reply {
         let mut builder = Self::default();
         for step in walk {
@@ -92,13 +97,13 @@ impl Builder {
         self.open.push(branch);
     }
 
-    /// The innermost aggregate or attribute that is open.
+    /// The innermost open aggregate or attribute.
     #[inline]
     pub(super) fn innermost(&mut self) -> Option<&mut Branch> {
         self.open.last_mut()
     }
 
-    /// Adds a value to the innermost aggregate or attribute.
+    /// Adds a value to the innermost open aggregate or attribute.
     #[inline]
     pub(crate) fn value(&mut self, value: Reply) {
         match self.open.last_mut() {
@@ -107,7 +112,8 @@ impl Builder {
         }
     }
 
-    /// Adds a value with the attributes that wait for it. Out of line: attributes are rare.
+    /// Adds a value with the attributes that wait for it, or ends the tree. Out of line, because
+    /// both are rare.
     #[inline(never)]
     fn annotated(&mut self, mut value: Reply) {
         while self.open.last().is_some_and(|branch| branch.awaits_value) {
@@ -121,7 +127,8 @@ impl Builder {
         }
     }
 
-    /// Closes the innermost aggregate or attribute.
+    /// Closes the innermost open aggregate or attribute. An attribute then waits for the value that
+    /// it annotates.
     pub(crate) fn close(&mut self) {
         match self.open.last_mut() {
             Some(attribute) if attribute.kind == Kind::Attribute => attribute.awaits_value = true,
@@ -141,14 +148,14 @@ impl Builder {
         (self.open.len(), values)
     }
 
-    /// The tree, which is whole by now.
+    /// The tree. It must be whole.
     pub(crate) fn finish(self) -> Reply {
         self.done.unwrap_or(Reply::Null)
     }
 }
 
 impl Reply {
-    /// The reply of this view, whose payload is owned by `part`.
+    /// The reply of a scalar view. `part` makes the bytes of its payload owned.
     #[inline(always)]
     pub(super) fn of_scalar(scalar: ReplyRef<'_>, part: impl FnOnce(&[u8]) -> Bytes) -> Self {
         match scalar {
@@ -168,7 +175,7 @@ impl Reply {
             ReplyRef::Verbatim { format, text } => {
                 Self::Verbatim { format: *format, text: part(text) }
             }
-            // Aggregates are not scalars: this never happens.
+            // Callers pass scalars only, never an aggregate.
             ReplyRef::Null
             | ReplyRef::Array(_)
             | ReplyRef::Map(_)

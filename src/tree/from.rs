@@ -1,4 +1,4 @@
-//! Trees of views, of frames, and of the values of Rust.
+//! `From` for trees: from views, from frames, and from Rust values.
 
 use alloc::borrow::ToOwned;
 use alloc::collections::{BTreeMap, BTreeSet};
@@ -15,14 +15,14 @@ use super::parse;
 use super::{Annotated, Entries, Items, Reply, StreamedString};
 
 impl From<&Frame> for Reply {
-    /// Returns the reply and the attributes in front of it. Its payloads share the bytes of the frame.
+    /// Returns the reply and the attributes before it. The payloads share the bytes of the frame.
     fn from(frame: &Frame) -> Self {
         parse::of_wire(frame.wire())
     }
 }
 
 impl From<Frame> for Reply {
-    /// Returns the reply and the attributes in front of it. Its payloads share the bytes of the frame.
+    /// Returns the reply and the attributes before it. The payloads share the bytes of the frame.
     #[inline]
     fn from(frame: Frame) -> Self {
         parse::of_owned_wire(frame.into_wire())
@@ -30,7 +30,8 @@ impl From<Frame> for Reply {
 }
 
 impl From<Decoded<'_>> for Reply {
-    /// Returns the reply and the attributes in front of it, with one copy for all payloads.
+    /// Returns the reply and the attributes before it. The bytes are copied once, and the payloads
+    /// share the copy.
     #[inline]
     fn from(frame: Decoded<'_>) -> Self {
         if frame.attributes().is_empty() {
@@ -42,14 +43,14 @@ impl From<Decoded<'_>> for Reply {
 }
 
 impl From<ReplyRef<'_>> for Reply {
-    /// Returns the reply, with one copy for all payloads.
+    /// Returns the reply. The bytes are copied once, and the payloads share the copy.
     #[inline]
     fn from(reply: ReplyRef<'_>) -> Self {
         parse::of_view(reply)
     }
 }
 
-/// Implements `From` for what fits an `i64`.
+/// Implements `From` for integers that fit an `i64`.
 macro_rules! from_integer {
     ($($type:ty)*) => {$(
         impl From<$type> for Reply {
@@ -62,11 +63,11 @@ macro_rules! from_integer {
 
 from_integer!(i8 i16 i32 i64 u8 u16 u32);
 
-/// Implements `From` for what may not fit an `i64`.
+/// Implements `From` for integers that may not fit an `i64`.
 macro_rules! from_wide_integer {
     ($($type:ty)*) => {$(
         impl From<$type> for Reply {
-            /// Returns an integer, or a big number for what does not fit an `i64`.
+            /// Returns an integer, or a big number if the value does not fit an `i64`.
             fn from(value: $type) -> Self {
                 match i64::try_from(value) {
                     Ok(value) => Self::Integer(value),
@@ -79,7 +80,7 @@ macro_rules! from_wide_integer {
 
 from_wide_integer!(isize u64 usize i128 u128);
 
-/// Implements `From` by a variant.
+/// Implements `From` for the types that one variant holds.
 macro_rules! from {
     ($($variant:ident: $($type:ty)*;)*) => {$($(
         impl From<$type> for Reply {

@@ -1,4 +1,4 @@
-//! A reply as a tree, to build, to change and to keep.
+//! A reply as a tree, to build and to change.
 
 use core::fmt;
 use core::mem;
@@ -15,15 +15,17 @@ use super::builder::AggregateForm;
 use super::walk::BranchHead;
 use super::{Annotated, Entries, Items, StreamedString, TreeTokens, Walk};
 
-/// An owned reply: the variants of [`ReplyRef`], whose payloads are [`Bytes`] and whose aggregates are
-/// vectors.
+/// An owned reply, to build and to change.
 ///
-/// To keep a reply as it came, a [`Frame`](super::Frame) is cheaper. A tree is for building and changing:
-/// [`From`] and [`FromIterator`] make one of Rust values, and [`Encode`](crate::Encode) writes it.
-/// Payloads that come from one view or frame share one allocation.
+/// It has the variants of [`ReplyRef`], with [`Bytes`] as payloads and vectors as aggregates.
+/// [`From`] and [`FromIterator`] turn Rust values into a tree, and [`Encode`](crate::Encode) writes
+/// it. To keep a reply as it came, a [`Frame`](crate::Frame) is cheaper.
 ///
-/// Nothing recurses on the depth of a tree: neither building, cloning, comparing and writing it nor
-/// dropping it.
+/// Payloads that come from one view or frame share one allocation, which lives as long as any of
+/// them. To keep one small payload of a large reply, copy it.
+///
+/// Building, cloning, comparing, writing and dropping a tree do not recurse on its depth, so a deep
+/// tree does not overflow the stack.
 ///
 /// ```
 /// use zresp::{Encode, Protocol, Reply};
@@ -42,31 +44,39 @@ use super::{Annotated, Entries, Items, StreamedString, TreeTokens, Walk};
 #[derive(Clone)]
 #[non_exhaustive]
 pub enum Reply {
-    /// `+`: a line. One with CR or LF in it cannot be written.
+    /// `+`: a line of text. If it has a CR or LF, it cannot be encoded.
+    #[doc(alias = "simple string")]
+    #[doc(alias = "status")]
     Simple(Bytes),
-    /// `-`: an error in a line. One with CR or LF in it cannot be written.
+    /// `-`: an error in a line. If it has a CR or LF, it cannot be encoded.
     Error(Bytes),
     /// `:`: an integer.
     Integer(i64),
-    /// `$`: any bytes.
+    /// `$`: a string of any bytes.
+    #[doc(alias = "bulk string")]
     Bulk(Bytes),
-    /// `$?`: any bytes, in chunks.
+    /// `$?`: a string of any bytes, in chunks.
+    #[doc(alias = "bulk string")]
     Streamed(StreamedString),
-    /// `$-1`: RESP2's null where a bulk string could stand.
+    /// `$-1`: RESP2's null in the place of a bulk string.
+    #[doc(alias = "nil")]
     NullBulk,
-    /// `*-1`: RESP2's null where an array could stand.
+    /// `*-1`: RESP2's null in the place of an array.
+    #[doc(alias = "nil")]
     NullArray,
-    /// `_`: null.
+    /// `_`: RESP3's null.
+    #[doc(alias = "nil")]
     Null,
     /// `#`: a boolean.
     Boolean(bool),
     /// `,`: a double.
     Double(f64),
-    /// `(`: an integer of any size. What is not an optional sign and digits cannot be written.
+    /// `(`: an integer of any size, as text. If it is not an optional sign and digits, it cannot be
+    /// encoded.
     BigNumber(Bytes),
     /// `!`: an error of any bytes.
     BulkError(Bytes),
-    /// `=`: text and what it is formatted in.
+    /// `=`: text in a named format.
     Verbatim {
         /// Three bytes, such as `txt` or `mkd`.
         format: [u8; 3],
@@ -74,36 +84,45 @@ pub enum Reply {
         text: Bytes,
     },
     /// `*`: values in order.
+    #[doc(alias = "multi bulk")]
+    #[doc(alias = "list")]
     Array(Items),
-    /// `%`: pairs in their order, duplicate keys included.
+    /// `%`: pairs in order. Duplicate keys are kept.
+    #[doc(alias = "hash")]
     Map(Entries),
-    /// `~`: values in their order, duplicates included.
+    /// `~`: values in order. Duplicates are kept.
     Set(Items),
-    /// `>`: values that answer no command.
+    /// `>`: values that are not the reply to a command.
+    #[doc(alias = "pubsub")]
     Push(Items),
-    /// `|`: a reply with an attribute in front of it.
+    /// `|`: a reply with an attribute before it.
     Annotated(Annotated),
 }
 
 impl Reply {
-    /// Returns a simple string, which must have no CR or LF to be written.
+    /// Returns a simple string. If the text has a CR or LF, it cannot be encoded.
     ///
-    /// Here and below, `Bytes` are made without copying of vectors, of strings, and of what is `'static`;
-    /// what is borrowed for less is made `to_owned` first. `Reply::from` copies it into a bulk string.
+    /// A `Vec<u8>`, a `String` and a `'static` slice become [`Bytes`] without a copy. Call
+    /// `to_owned` on text that is borrowed for a shorter time. The same holds for the other
+    /// functions that take `Into<Bytes>`.
+    #[doc(alias = "simple string")]
+    #[doc(alias = "status")]
     #[must_use]
     pub fn simple(text: impl Into<Bytes>) -> Self {
         Self::Simple(text.into())
     }
 
-    /// Returns an error in a line, which must have no CR or LF to be written: `ERR` or another code,
-    /// a space, and a text.
+    /// Returns an error line: `ERR` or another code, a space, and a text. If the message has a CR
+    /// or LF, it cannot be encoded: see [`error_lossy`](Self::error_lossy).
     #[must_use]
     pub fn error(message: impl Into<Bytes>) -> Self {
         Self::Error(message.into())
     }
 
-    /// Returns an error with a text from elsewhere: each CR and LF in the message becomes a space, as in the
+    /// Returns an error line in which each CR and LF of the message has become a space, as in the
     /// errors of Redis.
+    ///
+    /// Use it for messages that contain text from elsewhere.
     #[must_use]
     pub fn error_lossy(message: impl AsRef<[u8]>) -> Self {
         let message = message.as_ref();
@@ -112,31 +131,33 @@ impl Reply {
         Self::error(line)
     }
 
-    /// Returns a bulk string.
+    /// Returns a bulk string. `Reply::from` does the same with a copy of a borrowed string.
+    #[doc(alias = "bulk string")]
     #[must_use]
     pub fn bulk(payload: impl Into<Bytes>) -> Self {
         Self::Bulk(payload.into())
     }
 
-    /// Returns a verbatim string of a format such as `txt` or `mkd`.
+    /// Returns a verbatim string in a format such as `txt` or `mkd`.
     #[must_use]
     pub fn verbatim(format: [u8; 3], text: impl Into<Bytes>) -> Self {
         Self::Verbatim { format, text: text.into() }
     }
 
     /// Returns an array.
+    #[doc(alias = "multi bulk")]
     #[must_use]
     pub fn array<T: Into<Self>>(values: impl IntoIterator<Item = T>) -> Self {
         Self::Array(values.into_iter().collect())
     }
 
-    /// Returns a map.
+    /// Returns a map. Duplicate keys are kept.
     #[must_use]
     pub fn map<K: Into<Self>, V: Into<Self>>(pairs: impl IntoIterator<Item = (K, V)>) -> Self {
         Self::Map(pairs.into_iter().collect())
     }
 
-    /// Returns a set.
+    /// Returns a set. Duplicates are kept.
     #[must_use]
     pub fn set<T: Into<Self>>(values: impl IntoIterator<Item = T>) -> Self {
         Self::Set(values.into_iter().collect())
@@ -148,7 +169,7 @@ impl Reply {
         Self::Push(values.into_iter().collect())
     }
 
-    /// Returns the kind of the reply, or `Attribute` for one that is annotated.
+    /// Returns the kind of the reply; [`Kind::Attribute`] if it is annotated.
     #[must_use]
     pub fn kind(&self) -> Kind {
         match self {
@@ -161,7 +182,7 @@ impl Reply {
         }
     }
 
-    /// Returns the reply behind the attributes.
+    /// Returns the reply without the attributes before it.
     #[must_use]
     pub fn without_attributes(&self) -> &Self {
         let mut reply = self;
@@ -171,8 +192,7 @@ impl Reply {
         reply
     }
 
-    /// Returns a view of a reply that holds no others; `None` for an aggregate and for one that is
-    /// annotated.
+    /// Returns a view of a scalar; `None` if the reply is an aggregate or is annotated.
     #[must_use]
     pub fn as_scalar(&self) -> Option<ReplyRef<'_>> {
         Some(match self {
@@ -196,13 +216,14 @@ impl Reply {
     }
 
     /// Returns the bytes of a string or a big number, as [`ReplyRef::as_bytes`] does; `None` for
-    /// any other kind.
+    /// any other kind, and if the reply is annotated.
     #[must_use]
     pub fn as_bytes(&self) -> Option<&[u8]> {
         self.as_scalar()?.as_bytes().ok()
     }
 
-    /// Returns the elements of an array, a set or a push behind any attributes.
+    /// Returns the elements of an array, a set or a push; `None` for any other kind. Attributes
+    /// before it are skipped.
     #[must_use]
     pub fn as_items(&self) -> Option<&Items> {
         match self.without_attributes() {
@@ -211,7 +232,7 @@ impl Reply {
         }
     }
 
-    /// Returns the pairs of a map behind any attributes.
+    /// Returns the pairs of a map; `None` for any other kind. Attributes before it are skipped.
     #[must_use]
     pub fn as_entries(&self) -> Option<&Entries> {
         match self.without_attributes() {
@@ -220,7 +241,7 @@ impl Reply {
         }
     }
 
-    /// Returns the elements of an array, a set or a push behind any attributes, to change them.
+    /// Returns the elements that [`as_items`](Self::as_items) returns, to change them.
     #[must_use]
     pub fn as_items_mut(&mut self) -> Option<&mut Items> {
         match self.without_attributes_mut()? {
@@ -229,7 +250,7 @@ impl Reply {
         }
     }
 
-    /// Returns the pairs of a map behind any attributes, to change them.
+    /// Returns the pairs that [`as_entries`](Self::as_entries) returns, to change them.
     #[must_use]
     pub fn as_entries_mut(&mut self) -> Option<&mut Entries> {
         match self.without_attributes_mut()? {
@@ -238,7 +259,7 @@ impl Reply {
         }
     }
 
-    /// Returns the reply behind the attributes, to change it.
+    /// Returns the reply without the attributes before it, to change it.
     fn without_attributes_mut(&mut self) -> Option<&mut Self> {
         let mut reply = self;
         loop {
@@ -249,26 +270,29 @@ impl Reply {
         }
     }
 
-    /// Returns whether this is one of the three nulls.
+    /// Returns whether this is one of the three nulls: `_`, `$-1` or `*-1`.
+    #[doc(alias = "nil")]
     #[must_use]
     pub const fn is_null(&self) -> bool {
         matches!(self, Self::Null | Self::NullBulk | Self::NullArray)
     }
 
-    /// Returns whether this is an error, in a line or in bulk.
+    /// Returns whether this is an error: an error line or a bulk error.
     #[must_use]
     pub const fn is_error(&self) -> bool {
         matches!(self, Self::Error(_) | Self::BulkError(_))
     }
 
-    /// Returns the reply and all that is in it as one flat sequence, as a view's
-    /// [`tokens`](ReplyRef::tokens) are.
+    /// Returns the reply and everything in it as one flat sequence, like [`ReplyRef::tokens`]. The
+    /// attributes before the reply are included.
+    #[doc(alias = "visit")]
     #[must_use]
     pub fn tokens(&self) -> TreeTokens<'_> {
         TreeTokens::new(self)
     }
 
-    /// The bytes that the payload of a scalar lies in, if it has one.
+    /// The bytes of a scalar's payload; `None` if it has none. For a streamed string they are the
+    /// chunks in wire form.
     pub(crate) const fn content(&self) -> Option<&Bytes> {
         match self {
             Self::Simple(bytes)
@@ -282,7 +306,7 @@ impl Reply {
         }
     }
 
-    /// The head of an aggregate or an annotated reply, and its values.
+    /// The head and the values of an aggregate or an annotated reply.
     pub(super) fn children(&self) -> Option<(BranchHead, &[Reply])> {
         let (kind, children, form) = match self {
             Self::Array(items) => (Kind::Array, &items.children, items.form),
@@ -299,7 +323,7 @@ impl Reply {
         Some((BranchHead { kind, len, form }, &children.0))
     }
 
-    /// Takes the values out of an aggregate or an annotated reply, if there are any.
+    /// Takes the values out of an aggregate or an annotated reply; `None` if there are no values.
     pub(super) fn take_children(&mut self) -> Option<Vec<Self>> {
         let children = match self {
             Self::Array(items) | Self::Set(items) | Self::Push(items) => &mut items.children,
@@ -312,8 +336,10 @@ impl Reply {
 }
 
 impl PartialEq for Reply {
-    /// Compares as views are compared: attributes and the difference between streamed and counted forms
-    /// included, NaN equal to nothing.
+    /// Compares the values in one pass, including the attributes.
+    ///
+    /// The three nulls differ from each other, and a streamed form differs from a counted one. As
+    /// for any `f64`, NaN is not equal to anything.
     fn eq(&self, other: &Self) -> bool {
         match (self.as_scalar(), other.as_scalar()) {
             (Some(one), Some(other)) => one == other,
@@ -336,7 +362,7 @@ impl PartialEq<Reply> for ReplyRef<'_> {
 }
 
 impl fmt::Debug for Reply {
-    /// Writes the reply as its view does: on one line, and bounded in length.
+    /// Writes the reply on one line, bounded in length, in the format of a [`ReplyRef`].
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         flat(self.tokens(), f)
     }

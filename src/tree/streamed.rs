@@ -7,25 +7,41 @@ use bytes::Bytes;
 use crate::sink::{Out, Sink};
 use crate::view::Chunks;
 
-/// The chunks of a streamed string, owned.
+/// A streamed string that owns its chunks.
+///
+/// Collect chunks to make one. Empty chunks are left out, because an empty chunk ends the string.
+///
+/// ```
+/// use zresp::tree::StreamedString;
+/// use zresp::{Encode, Protocol, Reply};
+///
+/// let string = StreamedString::from_iter(["Hell", "", "o"]);
+/// assert_eq!(string.chunks().count(), 2);
+/// let reply = Reply::from(string);
+/// assert_eq!(reply.to_wire(Protocol::Resp3)?, "$?\r\n;4\r\nHell\r\n;1\r\no\r\n;0\r\n");
+/// assert_eq!(reply.to_wire(Protocol::Resp2)?, "$5\r\nHello\r\n");
+/// # Ok::<(), zresp::EncodeError>(())
+/// ```
+#[doc(alias = "bulk string")]
 #[derive(Clone, PartialEq, Eq, Hash, Default)]
 pub struct StreamedString {
-    /// The chunks in their wire form, each `;`, its length, a line end, its bytes and a line end.
+    /// The chunks in wire form: `;`, the length, CRLF, the bytes, CRLF. The empty chunk at the end
+    /// is left out.
     wire: Bytes,
 }
 
 impl StreamedString {
-    /// Returns the chunks that the wire bytes of a validated streamed string have.
+    /// The string of these validated chunks in wire form.
     pub(super) const fn of_wire(wire: Bytes) -> Self {
         Self { wire }
     }
 
-    /// The chunks in their wire form.
+    /// The chunks in wire form.
     pub(super) const fn wire(&self) -> &Bytes {
         &self.wire
     }
 
-    /// Returns an iterator over the chunks, none of which is empty.
+    /// Returns an iterator over the chunks. No chunk is empty.
     #[must_use]
     pub fn chunks(&self) -> Chunks<'_> {
         Chunks::new(&self.wire)
@@ -33,7 +49,7 @@ impl StreamedString {
 }
 
 impl<C: AsRef<[u8]>> FromIterator<C> for StreamedString {
-    /// Returns a string of these chunks. Empty ones, which would end it on the wire, are left out.
+    /// Returns a string of these chunks, without the empty ones.
     fn from_iter<I: IntoIterator<Item = C>>(chunks: I) -> Self {
         let mut wire = alloc::vec::Vec::new();
         for chunk in chunks {

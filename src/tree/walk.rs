@@ -1,4 +1,4 @@
-//! The flat pass over a tree.
+//! Visits a tree as one flat sequence.
 
 use core::fmt;
 use core::iter::FusedIterator;
@@ -12,7 +12,7 @@ use crate::view::{Token, flat};
 use super::Reply;
 use super::builder::AggregateForm;
 
-/// The head of an aggregate or an attribute.
+/// The kind, length and form of an aggregate or attribute.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct BranchHead {
     pub(crate) kind: Kind,
@@ -21,12 +21,12 @@ pub(crate) struct BranchHead {
     pub(crate) form: AggregateForm,
 }
 
-/// A part of a tree.
+/// One step of [`Walk`].
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) enum Step<'a> {
-    /// An aggregate or attribute opens.
+    /// An aggregate or attribute begins.
     Open(BranchHead),
-    /// A value that holds no others.
+    /// A value that is not an aggregate.
     Scalar(&'a Reply),
     /// The innermost open aggregate or attribute ends.
     Close(BranchHead),
@@ -35,11 +35,13 @@ pub(crate) enum Step<'a> {
 /// Visits everything in a tree in the order of the wire, without recursion.
 #[derive(Clone)]
 pub(crate) struct Walk<'a> {
+    /// A reply to visit before those in `open`: the root, or the one after an attribute that has
+    /// ended.
     first: Option<&'a Reply>,
     open: SmallVec<[OpenBranch<'a>; 8]>,
 }
 
-/// A branch of which values are still to be visited.
+/// An aggregate or attribute that has begun and not ended.
 #[derive(Clone)]
 struct OpenBranch<'a> {
     rest: slice::Iter<'a, Reply>,
@@ -62,8 +64,8 @@ impl<'a> Iterator for Walk<'a> {
         } else {
             let innermost = self.open.last_mut()?;
             let head = innermost.head;
-            // The reply that an attribute annotates is the last of its children: the attribute closes
-            // before it.
+            // The last child of an annotated reply is the reply itself. The attribute ends before
+            // it.
             let last = usize::from(head.kind == Kind::Attribute);
             if innermost.rest.len() <= last {
                 self.first = innermost.rest.next();
@@ -78,7 +80,7 @@ impl<'a> Iterator for Walk<'a> {
     }
 }
 
-/// The flat pass over a tree: see [`Reply::tokens`].
+/// An iterator over a tree, as one flat sequence of [`Token`]s: see [`Reply::tokens`].
 #[derive(Clone)]
 pub struct TreeTokens<'a>(Walk<'a>);
 

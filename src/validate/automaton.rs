@@ -130,11 +130,7 @@ impl Validator {
                 }
                 Ok(State::Cr(Then::Streamed(prefix)))
             }
-            (LengthStage::Start, b'\r') if prefix == Prefix::Bulk => {
-                Ok(State::Length { prefix, stage: LengthStage::Empty })
-            }
             (LengthStage::Start, _) => unexpected(byte, prefix.expected()),
-            (LengthStage::Empty, _) => unexpected(b'\r', prefix.expected()),
             // A command without arguments.
             (LengthStage::Minus, _) if prefix == Prefix::Command => {
                 integer(IntegerStage::Sign { negative: true }, byte)

@@ -23,16 +23,21 @@ use crate::limits::{InlinePolicy, Limits};
 
 use learned::Learned;
 use levels::{Ended, Levels};
-use state::{LengthStage, Prefix, State};
+use state::{Prefix, State};
 
 pub(crate) use whole_frame::{Aggregate, Stopped};
 
 /// What the frames are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Grammar {
+pub enum Grammar {
     Replies,
     /// Commands, with what is skipped before each.
     Requests(InlinePolicy),
+}
+
+impl Grammar {
+    /// Requests that may be inline commands.
+    pub(crate) const REQUESTS: Self = Self::Requests(InlinePolicy::Accept);
 }
 
 /// Where a whole frame ends, and where its value or command begins.
@@ -67,31 +72,24 @@ pub struct Validator {
 }
 
 impl Validator {
-    /// A validator of one reply after the other.
+    /// A validator of one frame after the other.
     #[inline(always)]
-    pub(crate) fn replies(limits: Limits) -> Self {
-        Self::values(limits, 1)
-    }
-
-    /// A validator of one request after the other, which accepts inline commands.
-    #[inline(always)]
-    pub(crate) fn requests(limits: Limits) -> Self {
-        let settings = Settings { grammar: Grammar::Requests(InlinePolicy::Accept), limits };
-        Self { settings, ..Self::replies(limits) }
-    }
-
-    /// A validator that takes `values` values for one frame.
-    #[inline(always)]
-    pub(crate) fn values(limits: Limits, values: u32) -> Self {
+    pub(crate) fn new(grammar: Grammar, limits: Limits) -> Self {
         Self {
-            settings: Settings { grammar: Grammar::Replies, limits },
+            settings: Settings { grammar, limits },
             next: None,
             offset: 0,
             value_at: 0,
             state: State::Value,
-            levels: Levels::new(values),
-            learned: Learned::NOTHING,
+            levels: Levels::new(1),
+            learned: Learned::nothing(),
         }
+    }
+
+    /// A validator that takes `values` values for one frame.
+    pub(crate) fn values(values: u32) -> Self {
+        let validator = Self::new(Grammar::Replies, Limits::none());
+        Self { levels: Levels::new(values), ..validator }
     }
 
     #[inline(always)]
@@ -136,7 +134,7 @@ impl Validator {
     fn apply(&mut self, settings: Settings) {
         if settings.limits != self.settings.limits {
             // The caches hold what was within the old limits.
-            self.learned = Learned::NOTHING;
+            self.learned = Learned::nothing();
         }
         self.settings = settings;
     }
@@ -236,12 +234,7 @@ impl Validator {
                     let limit = self.limits().frame();
                     return Err(self.fail(ErrorKind::FrameTooLong { limit }));
                 }
-                Err(kind) => {
-                    let at_the_byte_before =
-                        matches!(self.state, State::Length { stage: LengthStage::Empty, .. });
-                    self.offset -= usize::from(at_the_byte_before);
-                    return Err(self.fail(kind));
-                }
+                Err(kind) => return Err(self.fail(kind)),
             }
         }
     }

@@ -105,7 +105,7 @@ impl Validator {
         match self.state {
             State::Inline(inline) => inline.needed() as Sum,
             State::Length { prefix, stage } => match stage {
-                LengthStage::Start | LengthStage::Empty => 1 + CRLF + request.min(ARGUMENT),
+                LengthStage::Start => 1 + CRLF + request.min(ARGUMENT),
                 LengthStage::Minus => 1 + CRLF + request,
                 LengthStage::Digits(0) => CRLF + request,
                 LengthStage::Digits(length) => CRLF + ARGUMENT * prefix.values(length) as Sum,
@@ -120,7 +120,6 @@ impl Validator {
     /// From the middle of a length prefix to the end of the value.
     fn rest_of_length(&self, prefix: Prefix, stage: LengthStage) -> Sum {
         match stage {
-            LengthStage::Empty => 1,
             LengthStage::Minus => 1 + CRLF,
             LengthStage::Digits(length) if length < prefix.least() => {
                 1 + CRLF + after_length(prefix, length.saturating_mul(10))

@@ -123,9 +123,6 @@ pub(super) enum Prefix {
 pub(super) enum LengthStage {
     /// Nothing.
     Start,
-    /// The CR of `$` CR in a reply. It is an error at the CR, but is reported with the byte after it:
-    /// shared test vectors call `$` CR incomplete.
-    Empty,
     /// Digits of this value; a zero can have no more.
     Digits(usize),
     /// The `-` of a null.

@@ -181,7 +181,7 @@ mod tests {
     /// A validator of requests that has seen two whole commands, with this limit for arguments.
     fn after_two(bulk: usize) -> Validator {
         let limits = Limits::new().with_bulk(bulk);
-        let mut validator = Validator::requests(limits);
+        let mut validator = Validator::new(Grammar::REQUESTS, limits);
         for _ in 0..2 {
             assert!(validator.command_alike(GET).is_none());
             assert_eq!(validator.command(GET).map(told), Ok((GET.len(), 4, 2)));
@@ -209,7 +209,7 @@ mod tests {
 
     #[test]
     fn a_frame_is_passed_by_the_layout_of_two_before() {
-        let mut validator = Validator::replies(Limits::new());
+        let mut validator = Validator::new(Grammar::Replies, Limits::new());
         let other = b"*2\r\n$3\r\nDEL\r\n$3\r\nyek\r\n";
         for frame in [GET, b"*2\r\n$3\r\nGET\r\n$4\r\nkeys\r\n", GET, GET] {
             assert!(validator.frame_alike(other).is_none());
@@ -220,7 +220,7 @@ mod tests {
 
     #[test]
     fn a_bulk_string_that_is_cut_in_its_payload_is_begun() {
-        let mut validator = Validator::replies(Limits::new());
+        let mut validator = Validator::new(Grammar::Replies, Limits::new());
         for input in [&b"$10\r\n"[..3], b"+OK\r\n", b"$3\r\nabc\r\n", b"*1\r\n$3\r\nabc"] {
             assert!(!validator.begin_bulk(input), "{}", input.escape_ascii());
             assert!(validator.is_between_frames());
@@ -231,7 +231,7 @@ mod tests {
 
     #[test]
     fn an_aggregate_that_is_cut_is_begun_and_one_that_is_not_mine_is_untouched() {
-        let mut validator = Validator::replies(Limits::new());
+        let mut validator = Validator::new(Grammar::Replies, Limits::new());
         assert_eq!(validator.aggregate(b"*?\r\n:1\r\n.\r\n"), Err(Stopped::NotMine));
         assert_eq!(validator.aggregate(b"*2\r\n"), Err(Stopped::Begun));
         assert_eq!(validator.offset(), 4);

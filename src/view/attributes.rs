@@ -1,4 +1,4 @@
-//! The attributes in front of a value.
+//! The attributes before a value.
 
 #![deny(clippy::arithmetic_side_effects)]
 
@@ -8,7 +8,10 @@ use super::header;
 use super::values::Values;
 use super::{AnnotatedPairs, Decoded, Pairs, ReplyRef};
 
-/// The attributes that annotate a value: none, one, or several one behind the other.
+/// The attributes before a value: none, one or several.
+///
+/// An attribute is a list of pairs. The iterators go through the pairs of all attributes, as if
+/// they were one.
 #[derive(Clone, Copy)]
 pub struct Attributes<'a> {
     wire: &'a [u8],
@@ -20,26 +23,27 @@ impl<'a> Attributes<'a> {
         Self { wire }
     }
 
-    /// Returns whether there are none: an attribute without pairs counts as one.
+    /// Returns whether there are no attributes before the value. An attribute without pairs counts
+    /// as one.
     #[must_use]
     pub const fn is_empty(&self) -> bool {
         self.wire.is_empty()
     }
 
-    /// Returns the wire bytes of the attributes.
+    /// Returns the exact bytes of the attributes.
     #[must_use]
     pub const fn wire(&self) -> &'a [u8] {
         self.wire
     }
 
-    /// Returns an iterator over the pairs of all the attributes, in order.
+    /// Returns an iterator over the pairs of all attributes, in the order of the wire.
     #[must_use]
     pub const fn iter(&self) -> AttributePairs<'a> {
         AttributePairs(self.annotated())
     }
 
-    /// Returns an iterator over the pairs of all the attributes in which keys and values come with
-    /// attributes of their own and with their wire bytes.
+    /// Returns an iterator over the pairs of all attributes, each key and value with its own
+    /// attributes and its exact bytes.
     #[must_use]
     pub const fn annotated(&self) -> AnnotatedAttributePairs<'a> {
         let none = Pairs::new(Values::new(&[], Some(0)));
@@ -65,7 +69,7 @@ impl<'a> IntoIterator for &Attributes<'a> {
     }
 }
 
-/// The pairs of the attributes of a value: see [`Attributes::iter`].
+/// An iterator over the pairs of the attributes before a value: see [`Attributes::iter`].
 #[derive(Clone)]
 pub struct AttributePairs<'a>(AnnotatedAttributePairs<'a>);
 
@@ -80,12 +84,13 @@ impl<'a> Iterator for AttributePairs<'a> {
 
 impl FusedIterator for AttributePairs<'_> {}
 
-/// The pairs of the attributes of a value, themselves annotated: see [`Attributes::annotated`].
+/// An iterator over the pairs of the attributes before a value, with their own attributes and exact
+/// bytes: see [`Attributes::annotated`].
 #[derive(Clone)]
 pub struct AnnotatedAttributePairs<'a> {
-    /// What is left of the attribute in progress.
+    /// The pairs that are left of the current attribute.
     pairs: AnnotatedPairs<'a>,
-    /// The attributes behind it.
+    /// The bytes of the attributes after it.
     rest: &'a [u8],
 }
 

@@ -1,4 +1,4 @@
-//! A string that came in chunks.
+//! The chunks of a streamed string.
 
 #![deny(clippy::arithmetic_side_effects)]
 
@@ -8,11 +8,13 @@ use core::iter::FusedIterator;
 
 use super::header;
 
-/// The chunks of a streamed string that are still to be read: slices of the input, none of them
-/// empty.
+/// An iterator over the chunks of a streamed string, each a non-empty slice of the input.
 ///
-/// An iterator, and `Copy`: `for` loops and adapters take a copy and leave the
-/// original where it stands; `by_ref` moves it on.
+/// The iterator is `Copy`: a `for` loop or an adapter advances a copy. Use `by_ref` to advance the
+/// original.
+///
+/// Two are equal if they have the same chunks left. The same string in other chunks is not equal:
+/// compare [`to_bytes`](Self::to_bytes).
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Chunks<'a> {
     wire: &'a [u8],
@@ -24,12 +26,13 @@ impl<'a> Chunks<'a> {
         Self { wire }
     }
 
-    /// The chunks in their wire form.
+    /// The chunks that are left, in wire form, without the empty chunk that ends the string.
     pub(crate) const fn wire(&self) -> &'a [u8] {
         self.wire
     }
 
-    /// Returns the whole string: borrowed if it is one chunk or none, otherwise in one allocation.
+    /// Returns the rest of the string: borrowed if at most one chunk is left, otherwise in one
+    /// allocation.
     ///
     /// ```
     /// let frame = zresp::decode(b"$?\r\n;4\r\nHell\r\n;1\r\no\r\n;0\r\n")?.expect("a whole frame");
@@ -49,7 +52,7 @@ impl<'a> Chunks<'a> {
         Cow::Owned(bytes)
     }
 
-    /// Returns the whole string, if it is one chunk or none.
+    /// Returns the rest of the string, if at most one chunk is left.
     pub(crate) fn single(mut self) -> Option<&'a [u8]> {
         let bytes = self.next().unwrap_or_default();
         self.next().is_none().then_some(bytes)

@@ -1,4 +1,4 @@
-//! Replies as a person reads them: on one line, and bounded in length.
+//! `Debug` output of views: one line, bounded in length.
 
 use core::fmt::{self, Write};
 
@@ -13,15 +13,16 @@ use super::{
 };
 
 impl fmt::Debug for ReplyRef<'_> {
-    /// Writes the reply on one line, as `Array[Bulk("GET"), Integer(1)]`: at most 64 values and 64
-    /// bytes of each payload, with `…` for the rest.
+    /// Writes the reply on one line, for example `Array[Bulk("GET"), Integer(1)]`.
+    ///
+    /// It writes up to 64 values, and up to 64 bytes of each payload, with `…` for the rest.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         flat(self.tokens(), f)
     }
 }
 
 impl fmt::Debug for Decoded<'_> {
-    /// Writes the attributes and the reply, as for a [`ReplyRef`].
+    /// Writes the attributes and the reply, in the format of a [`ReplyRef`].
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         flat(self.tokens(), f)
     }
@@ -81,14 +82,14 @@ impl fmt::Debug for Chunks<'_> {
     }
 }
 
-/// An aggregate whose values are being written.
+/// An aggregate or attribute whose values are being written.
 struct ShownAggregate {
     kind: Kind,
-    /// Values written so far; an attribute counts with the value that it annotates.
+    /// How many values have been written. An attribute and the value after it count as one.
     written: usize,
 }
 
-/// Writes tokens as a nested text, without recursion.
+/// Writes tokens as nested text, without recursion, and stops after [`VALUES`] values.
 pub(crate) fn flat<'a>(
     tokens: impl Iterator<Item = Token<'a>>,
     f: &mut fmt::Formatter<'_>,
@@ -126,6 +127,7 @@ pub(crate) fn flat<'a>(
                 open.push(ShownAggregate { kind, written: 0 });
             }
             Token::Scalar(reply) => scalar(reply, f)?,
+            // Written above.
             Token::Close(_) => {}
         }
     }

@@ -7,12 +7,13 @@ use core::iter::FusedIterator;
 use super::values::Values;
 use super::{Decoded, ReplyRef};
 
-/// The elements of an array, a set or a push that are still to be read, in order.
+/// An iterator over the elements of an array, a set or a push, in the order of the wire.
 ///
-/// An iterator over [`ReplyRef`], and `Copy`: `for` loops and adapters take a copy and leave the
-/// original where it stands; `by_ref` moves it on.
-/// Attributes are stepped over; [`annotated`](Self::annotated) has them, and the wire bytes of each
-/// element.
+/// The iterator is `Copy`: a `for` loop or an adapter advances a copy. Use `by_ref` to advance the
+/// original. Attributes are skipped: [`annotated`](Self::annotated) has them, and the exact bytes
+/// of each element.
+#[doc(alias = "array")]
+#[doc(alias = "multi bulk")]
 #[derive(Clone, Copy)]
 pub struct Elements<'a>(Values<'a>);
 
@@ -26,38 +27,39 @@ impl<'a> Elements<'a> {
         self.0
     }
 
-    /// Returns how many elements are left; `None` in a streamed aggregate, whose length is known
-    /// only at its end.
+    /// Returns how many elements are left; `None` in a streamed aggregate, which does not announce
+    /// its length.
     #[must_use]
     pub fn len(&self) -> Option<usize> {
         self.0.left().map(|left| left as usize)
     }
 
-    /// How many elements are left, counted in a streamed aggregate.
+    /// Returns how many elements are left. In a streamed aggregate it counts them, in one pass.
     pub(crate) fn total(&self) -> usize {
         self.len().unwrap_or_else(|| self.count())
     }
 
-    /// How many values are left, where that is known.
+    /// How many values are left; `None` in a streamed aggregate.
     #[cfg(feature = "serde")]
     pub(crate) const fn left(&self) -> Option<u32> {
         self.0.left()
     }
 
-    /// Returns whether no elements are left; known in a streamed aggregate, too.
+    /// Returns whether no elements are left, in a streamed aggregate too.
     #[must_use]
     pub const fn is_empty(&self) -> bool {
         self.0.bytes().is_empty()
     }
 
-    /// Returns the wire bytes of the elements that are left, without the header and, in a streamed
-    /// aggregate, without the end.
+    /// Returns the wire bytes of the elements that are left: no header, and no end of a streamed
+    /// aggregate.
     #[must_use]
     pub const fn wire(&self) -> &'a [u8] {
         self.0.bytes()
     }
 
-    /// Returns an iterator over the elements with their attributes and their own wire bytes.
+    /// Returns an iterator over the elements that are left, each with its attributes and its exact
+    /// bytes.
     ///
     /// ```
     /// let frame = zresp::decode(b"*2\r\n+a\r\n|1\r\n+ttl\r\n:9\r\n+b\r\n")?.expect("a whole frame");
@@ -88,13 +90,13 @@ impl<'a> Iterator for Elements<'a> {
 
 impl FusedIterator for Elements<'_> {}
 
-/// The elements of an aggregate with their attributes and wire bytes: see
+/// An iterator over the elements of an aggregate with their attributes and exact bytes: see
 /// [`Elements::annotated`].
 #[derive(Clone)]
 pub struct AnnotatedElements<'a>(Values<'a>);
 
 impl<'a> AnnotatedElements<'a> {
-    /// Returns the same elements without their annotations.
+    /// Returns an iterator over the elements that are left, without their attributes.
     #[must_use]
     pub const fn elements(&self) -> Elements<'a> {
         Elements(self.0)

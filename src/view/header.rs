@@ -1,11 +1,14 @@
-//! Reading a value again, after the scanner has validated it.
+//! Reads a value again after it has been validated.
 //!
-//! Nothing here can fail on validated bytes. On others every function answers `None` and nothing
+//! On validated bytes nothing here fails. Other bytes come here if the caller has changed its
+//! buffer between two calls of a decoder. Then a function returns `None` or some value, and nothing
 //! panics.
+//!
+//! [`bulk_string`] and [`line()`] also read input that has not been validated. They check all of
+//! the value, so that a decoder need not validate a lone scalar first and then read it.
 
 use crate::kind::Kind;
 use crate::lex::{constant, double, integer, line, word};
-use crate::limits::Limits;
 use crate::validate::Validator;
 
 use super::values::Values;
@@ -14,13 +17,13 @@ use super::{Chunks, ReplyRef};
 /// Where the value at the front of some bytes ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Extent {
-    /// With the bytes.
+    /// At the end of the bytes.
     Exact,
-    /// Somewhere before their end, or with it.
+    /// At the end of the bytes or before it.
     Within,
 }
 
-/// What stands between a type byte and its CRLF.
+/// The length in a header: digits, `-1` or `?`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Length {
     Known(usize),
@@ -28,23 +31,28 @@ pub(crate) enum Length {
     Streamed,
 }
 
-/// Splits off a bulk string with a short header, checking all of it, and says what is behind it.
-/// `word` is the first bytes.
+/// Takes the bulk string that the bytes begin with. Returns its payload and the rest; `None` if it
+/// is not a bulk string, is cut or wrong, or has a length of more than fifteen digits.
+///
+/// `word` holds the first bytes. All of the value is checked.
 #[inline(always)]
 pub(crate) fn bulk_string(word: u64, bytes: &[u8]) -> Option<(&[u8], &[u8])> {
     let (_, payload, rest) = word::bulk(word, bytes)?;
     Some((payload, rest))
 }
 
-/// Splits off an integer of one digit.
+/// Takes the integer that the bytes begin with, if it has one digit. Returns its value and the
+/// rest.
 #[inline(always)]
 pub(crate) fn flag(bytes: &[u8]) -> Option<(i64, &[u8])> {
     let (line, rest) = bytes.split_first_chunk()?;
     integer::is_flag(u32::from_le_bytes(*line)).then_some((i64::from(line[1] & 0xf), rest))
 }
 
-/// Splits off a value that is a line, checking all of it, and says what is behind it. `None` for
-/// what is rare, cut or wrong.
+/// Takes the value that the bytes begin with, if it is one line. Returns the value and the rest;
+/// `None` if it is rare, cut or wrong.
+///
+/// `word` holds the first bytes. All of the line is checked.
 #[inline(always)]
 pub(crate) fn line(word: u64, bytes: &[u8]) -> Option<(ReplyRef<'_>, &[u8])> {
     match word::first_byte(word) {
@@ -71,7 +79,8 @@ pub(crate) fn line(word: u64, bytes: &[u8]) -> Option<(ReplyRef<'_>, &[u8])> {
     }
 }
 
-/// Returns the value at the front of the bytes, which is no attribute, and its size.
+/// Returns the value that the bytes begin with, and its size. The bytes must not begin with an
+/// attribute.
 #[inline(always)]
 pub(crate) fn value(bytes: &[u8], extent: Extent) -> Option<(ReplyRef<'_>, usize)> {
     match bytes.first()? {
@@ -86,7 +95,7 @@ pub(crate) fn value(bytes: &[u8], extent: Extent) -> Option<(ReplyRef<'_>, usize
     }
 }
 
-/// The text of a line that ends with the bytes: no need to look for its end.
+/// Returns the line that takes up all of the bytes. So its end need not be searched for.
 fn whole_text(bytes: &[u8]) -> Option<ReplyRef<'_>> {
     let text = bytes.get(1..bytes.len().checked_sub(2)?)?;
     match bytes.first()? {
@@ -97,7 +106,10 @@ fn whole_text(bytes: &[u8]) -> Option<ReplyRef<'_>> {
     }
 }
 
-/// Returns a value of the rarer kinds, and numbers of the rarer forms.
+/// Returns a value of a rare kind or a rare form, and its size. It may be of any kind except `$`
+/// and aggregates.
+///
+/// Out of line, so that [`value`] inlines the frequent forms only.
 #[inline(never)]
 fn rare(bytes: &[u8]) -> Option<(ReplyRef<'_>, usize)> {
     let (&first, rest) = bytes.split_first()?;
@@ -128,7 +140,7 @@ fn rare(bytes: &[u8]) -> Option<(ReplyRef<'_>, usize)> {
     Some((reply, size))
 }
 
-/// Returns the length behind the type byte, and the size of the header.
+/// Returns the length after the type byte, and the size of the header.
 #[inline(always)]
 pub(crate) fn length(bytes: &[u8]) -> Option<(Length, usize)> {
     match word::number(word::first(bytes)?) {
@@ -137,6 +149,7 @@ pub(crate) fn length(bytes: &[u8]) -> Option<(Length, usize)> {
     }
 }
 
+/// Reads the lengths that [`word::number`] cannot: six or more digits, `-1` and `?`.
 #[cold]
 fn rare_length(bytes: &[u8]) -> Option<(Length, usize)> {
     let text = bytes.get(1..)?;
@@ -149,19 +162,31 @@ fn rare_length(bytes: &[u8]) -> Option<(Length, usize)> {
     Some((length, digits.len() + 3))
 }
 
-/// Returns the size of `values` values, with their attributes, at the front of the bytes.
+/// Returns the size of the `values` values that the bytes begin with, including their attributes.
+///
+/// This is how a view finds the end of a nested aggregate: the header of an aggregate counts
+/// values, not bytes. [`skip`] goes as far as it can. The validator, without limits, passes over
+/// the values that are left then: it knows attributes, streamed forms and all headers.
 pub(crate) fn size(bytes: &[u8], values: u32) -> Option<usize> {
     let (rest, owed) = skip(bytes, values);
     let skipped = bytes.len() - rest.len();
     if owed == 0 {
         return Some(skipped);
     }
-    Some(skipped + Validator::values(Limits::none(), owed).advance(rest).ok()??)
+    Some(skipped + Validator::values(owed).advance(rest).ok()??)
 }
 
-/// Passes over values without attributes, streamed forms and rare headers: what is behind them, and
-/// how many values are left there. All these have been validated, so a sum is enough to know how
-/// many values are owed, at any depth.
+/// Passes over up to `owed` validated values. Returns the bytes after them, and how many values are
+/// still owed there.
+///
+/// One number is enough for any depth: each value takes one off it, and an aggregate then adds its
+/// elements. For `*2 *1 :1 :2` it goes 1, 2, 2, 1, 0. Which aggregate a value belongs to does not
+/// matter, because the validator has already checked that each has its elements. So this is right
+/// on validated bytes only.
+///
+/// It stops early, with values still owed, before a value that is rare or that has no short header:
+/// an attribute, a streamed form, `$-1`, `*-1`, `!`, `=`, a length of more than five digits, and a
+/// value in the last three bytes. [`size`] gives the rest to the validator.
 fn skip(mut bytes: &[u8], mut owed: u32) -> (&[u8], u32) {
     while owed > 0 {
         let Some(word) = word::first(bytes) else { break };
@@ -181,7 +206,7 @@ fn skip(mut bytes: &[u8], mut owed: u32) -> (&[u8], u32) {
             break;
         };
         (bytes, owed) = (rest, sum);
-        // Most values are bulk strings behind bulk strings.
+        // Most values are bulk strings that follow other bulk strings.
         while let (1.., Some(chunk)) = (owed, bytes.first_chunk()) {
             let word = u64::from_le_bytes(*chunk);
             let (b'$', Some((length, header))) = (word::first_byte(word), word::number(word))
@@ -195,12 +220,14 @@ fn skip(mut bytes: &[u8], mut owed: u32) -> (&[u8], u32) {
     (bytes, owed)
 }
 
-/// Returns the size of the attributes in front of a value.
+/// Returns the size of the attributes before a value; 0 if it has no attributes.
 #[inline]
 pub(crate) fn attributes_size(bytes: &[u8]) -> Option<usize> {
     if bytes.first() == Some(&b'|') { rest_of_attributes(bytes) } else { Some(0) }
 }
 
+/// Returns the size of the attributes that the bytes begin with. Their number of pairs is always
+/// known: an attribute cannot be streamed.
 #[cold]
 fn rest_of_attributes(bytes: &[u8]) -> Option<usize> {
     let mut at = 0;
@@ -213,6 +240,7 @@ fn rest_of_attributes(bytes: &[u8]) -> Option<usize> {
     Some(at)
 }
 
+/// Returns the bulk string, streamed string or `$-1` that the bytes begin with, and its size.
 #[inline]
 fn bulk(bytes: &[u8]) -> Option<(ReplyRef<'_>, usize)> {
     match length(bytes)? {
@@ -224,12 +252,13 @@ fn bulk(bytes: &[u8]) -> Option<(ReplyRef<'_>, usize)> {
         (Length::Streamed, header) => {
             let chunks = bytes.get(header..)?;
             let size = chunks_size(chunks)?;
+            // The last chunk, `;0` CRLF, has four bytes.
             Some((ReplyRef::Streamed(Chunks::new(chunks.get(..size)?)), header + size + 4))
         }
     }
 }
 
-/// The size of a streamed string's chunks without the last, empty one.
+/// Returns the size of the chunks of a streamed string, without the empty chunk that ends it.
 fn chunks_size(bytes: &[u8]) -> Option<usize> {
     let mut at = 0usize;
     loop {
@@ -243,7 +272,7 @@ fn chunks_size(bytes: &[u8]) -> Option<usize> {
     }
 }
 
-/// Returns the payload with its length in front, and the size of both.
+/// Returns the payload of a value that starts with its length, and the size of the value.
 #[inline]
 pub(crate) fn payload(bytes: &[u8]) -> Option<(&[u8], usize)> {
     let (Length::Known(length), header) = length(bytes)? else { return None };
@@ -251,16 +280,18 @@ pub(crate) fn payload(bytes: &[u8]) -> Option<(&[u8], usize)> {
     Some((bytes.get(header..end)?, end + 2))
 }
 
-/// An aggregate's kind, its length in elements or pairs (`None`: streamed), and its header's size.
+/// The header of an aggregate or attribute.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Opening {
     pub(crate) kind: Kind,
+    /// How many elements it has, or pairs in a map or attribute; `None` if it is streamed.
     pub(crate) length: Option<usize>,
+    /// The size of the header in bytes.
     pub(crate) size: usize,
 }
 
 impl Opening {
-    /// How many values the aggregate consists of, where that is known.
+    /// How many values the aggregate has, two for each pair; `None` if it is streamed.
     #[inline]
     pub(crate) fn values(&self) -> Option<u32> {
         let each = if self.kind.has_pairs() { 2 } else { 1 };
@@ -268,7 +299,7 @@ impl Opening {
     }
 }
 
-/// Returns how an aggregate or attribute opens; `None` for a scalar or a null.
+/// Returns the header of an aggregate or attribute; `None` for a scalar or a null.
 #[inline(always)]
 pub(crate) fn opening(bytes: &[u8]) -> Option<Opening> {
     let kind = match bytes.first()? {
@@ -287,9 +318,10 @@ pub(crate) fn opening(bytes: &[u8]) -> Option<Opening> {
     Some(Opening { kind, length, size })
 }
 
-/// The `.` and CRLF behind the elements of a streamed aggregate.
+/// The size of `.` CRLF, which ends a streamed aggregate.
 pub(crate) const STREAM_END: usize = 3;
 
+/// Returns the aggregate or `*-1` that the bytes begin with, and its size.
 #[inline(always)]
 fn aggregate(bytes: &[u8], extent: Extent) -> Option<(ReplyRef<'_>, usize)> {
     let Some(opening) = opening(bytes) else { return Some((ReplyRef::NullArray, 5)) };
@@ -298,7 +330,8 @@ fn aggregate(bytes: &[u8], extent: Extent) -> Option<(ReplyRef<'_>, usize)> {
 }
 
 impl Opening {
-    /// The values of the aggregate, and its size with its header and its end.
+    /// Returns the values of the aggregate that the bytes begin with, and the size of the
+    /// aggregate, including its header and its end.
     #[inline(always)]
     pub(super) fn content<'a>(
         &self,
@@ -309,6 +342,7 @@ impl Opening {
         let size = match (extent, values) {
             (Extent::Exact, _) => bytes.len(),
             (Extent::Within, Some(values)) => self.size + size(bytes.get(self.size..)?, values)?,
+            // The validator passes over a streamed aggregate as one value.
             (Extent::Within, None) => size(bytes, 1)?,
         };
         let end = if values.is_some() { size } else { size.checked_sub(STREAM_END)? };

@@ -7,11 +7,12 @@ use core::iter::FusedIterator;
 use super::values::Values;
 use super::{Decoded, Elements, ReplyRef};
 
-/// The pairs of a map that are still to be read, in the order of the wire, duplicate keys included.
+/// An iterator over the keys and values of a map, in the order of the wire. Duplicate keys are
+/// kept.
 ///
-/// An iterator over keys and values, and `Copy`: `for` loops and adapters take a copy and leave the
-/// original where it stands; `by_ref` moves it on.
-/// Attributes are stepped over; [`annotated`](Self::annotated) has them.
+/// The iterator is `Copy`: a `for` loop or an adapter advances a copy. Use `by_ref` to advance the
+/// original. Attributes are skipped: [`annotated`](Self::annotated) has them.
+#[doc(alias = "map")]
 #[derive(Clone, Copy)]
 pub struct Pairs<'a>(Values<'a>);
 
@@ -25,38 +26,38 @@ impl<'a> Pairs<'a> {
         self.0
     }
 
-    /// Values by turns as pairs; there is an even number of them.
+    /// Takes elements as alternating keys and values. The caller has checked that their number is
+    /// even.
     pub(crate) const fn of_elements(elements: Elements<'a>) -> Self {
         Self(elements.values())
     }
 
-    /// Keys and values by turns.
+    /// The alternating keys and values.
     pub(crate) const fn flat(&self) -> Elements<'a> {
         Elements::new(self.0)
     }
 
-    /// Returns how many pairs are left; `None` in a streamed map, whose length is known only at its
-    /// end.
+    /// Returns how many pairs are left; `None` in a streamed map, which does not announce its
+    /// length.
     #[must_use]
     pub fn len(&self) -> Option<usize> {
         self.0.left().map(|left| left as usize / 2)
     }
 
-    /// Returns whether no pairs are left; known in a streamed map, too.
+    /// Returns whether no pairs are left, in a streamed map too.
     #[must_use]
     pub const fn is_empty(&self) -> bool {
         self.0.bytes().is_empty()
     }
 
-    /// Returns the wire bytes of the pairs that are left, without the header and, in a streamed
-    /// map, without the end.
+    /// Returns the wire bytes of the pairs that are left: no header, and no end of a streamed map.
     #[must_use]
     pub const fn wire(&self) -> &'a [u8] {
         self.0.bytes()
     }
 
-    /// Returns an iterator over the pairs in which keys and values come with their attributes and
-    /// their own wire bytes.
+    /// Returns an iterator over the pairs that are left, each key and value with its attributes and
+    /// its exact bytes.
     #[must_use]
     pub const fn annotated(self) -> AnnotatedPairs<'a> {
         AnnotatedPairs(self.0)
@@ -78,12 +79,13 @@ impl<'a> Iterator for Pairs<'a> {
 
 impl FusedIterator for Pairs<'_> {}
 
-/// The pairs of a map with their attributes and wire bytes: see [`Pairs::annotated`].
+/// An iterator over the pairs of a map with their attributes and exact bytes: see
+/// [`Pairs::annotated`].
 #[derive(Clone)]
 pub struct AnnotatedPairs<'a>(Values<'a>);
 
 impl<'a> AnnotatedPairs<'a> {
-    /// Returns the same pairs without their annotations.
+    /// Returns an iterator over the pairs that are left, without their attributes.
     #[must_use]
     pub const fn pairs(&self) -> Pairs<'a> {
         Pairs(self.0)

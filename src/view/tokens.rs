@@ -1,6 +1,7 @@
 //! A reply as a flat sequence.
 
 use core::iter::FusedIterator;
+use core::mem;
 
 use smallvec::SmallVec;
 
@@ -10,29 +11,29 @@ use crate::lex::word;
 use super::ReplyRef;
 use super::header::{self, Extent};
 
-/// A part of a reply in the order of the wire.
+/// One step of [`Tokens`]: a scalar, or the beginning or end of an aggregate.
 #[derive(Debug, Clone, Copy, PartialEq)]
 #[non_exhaustive]
 pub enum Token<'a> {
-    /// An aggregate or attribute opens; its values follow, then its [`Close`](Token::Close).
+    /// An aggregate or attribute begins. The tokens of its values follow, then its
+    /// [`Close`](Token::Close).
     Open {
-        /// What opens.
+        /// The kind of the aggregate, or [`Kind::Attribute`].
         kind: Kind,
         /// How many elements it has, or pairs in a map or attribute; `None` if it is streamed.
         len: Option<usize>,
     },
-    /// A value that holds no others.
+    /// A value that is not an aggregate. A streamed string is one scalar.
     Scalar(ReplyRef<'a>),
-    /// The innermost open aggregate or attribute ends.
+    /// The innermost open aggregate or attribute, which is of this kind, ends. The value that an
+    /// attribute annotates comes after the attribute's end.
     Close(Kind),
 }
 
-/// The flat pass over a reply: an iterator of [`Token`]s, linear at any depth.
+/// An iterator over a reply and everything in it, as one flat sequence of [`Token`]s.
 ///
-/// A clone looks ahead, to learn the length of a streamed aggregate, say.
-///
-/// It looks at each header once and keeps one small entry for each open aggregate; the first
-/// sixteen need no allocation.
+/// It reads each header once, at any depth, and allocates only at more than sixteen levels of
+/// nesting. To look ahead, for example to count the elements of a streamed aggregate, use a clone.
 ///
 /// ```
 /// use zresp::{Kind, ReplyRef, Token};
@@ -51,27 +52,36 @@ pub enum Token<'a> {
 /// ```
 #[derive(Clone)]
 pub struct Tokens<'a> {
-    /// The token of a reply whose own header is not among the bytes.
-    first: Option<Token<'a>>,
+    /// The bytes of the tokens that have not been taken.
     rest: &'a [u8],
+    /// How many values the innermost open aggregate still owes. 0 if the next token needs a closer look
+    /// for any reason: the aggregate ends, it is streamed, or none is open.
+    owed: u32,
+    /// The open aggregates and attributes, the innermost last.
     open: SmallVec<[TokenLevel; 16]>,
+    /// The first token of [`ReplyRef::tokens`], whose header is not in `rest`. If it opens a level, the
+    /// level and how many values it owes.
+    first: Option<(Token<'a>, Option<(TokenLevel, u32)>)>,
 }
 
-/// An aggregate or attribute that has been opened.
+/// An aggregate or attribute that has begun and not ended.
 #[derive(Clone, Copy)]
 struct TokenLevel {
     kind: Kind,
-    /// Values still to come; `None` if it is streamed.
-    owed: Option<u32>,
+    is_streamed: bool,
+    /// How many values the level around it still owes.
+    outer: u32,
 }
 
 impl<'a> Tokens<'a> {
-    /// Returns the bytes that the tokens still to come lie in: what a token took from the front is
-    /// that token's text on the wire.
+    /// Returns the bytes of the tokens that are left.
     ///
-    /// Of [`Decoded::tokens`](crate::Decoded::tokens) these are all bytes of the frame. Those of
-    /// [`ReplyRef::tokens`] begin behind the first token, and the end of an outermost streamed
-    /// aggregate is not among them.
+    /// Each call of `next` takes the bytes of its token off the front. So the bytes of a token are
+    /// the difference between `rest` before and after the call.
+    ///
+    /// The tokens of [`Decoded::tokens`](crate::Decoded::tokens) take all bytes of the frame. With
+    /// [`ReplyRef::tokens`] the first token takes no bytes, and neither does the last `Close` of a
+    /// streamed reply.
     ///
     /// ```
     /// let frame = zresp::decode(b"*1\r\n,1.50\r\n")?.expect("a whole frame");
@@ -87,10 +97,12 @@ impl<'a> Tokens<'a> {
         self.rest
     }
 
+    #[inline(always)]
     pub(crate) fn of_wire(wire: &'a [u8]) -> Self {
-        Self { first: None, rest: wire, open: SmallVec::new() }
+        Self { rest: wire, owed: 1, open: SmallVec::new(), first: None }
     }
 
+    #[inline]
     pub(super) fn of_reply(reply: ReplyRef<'a>) -> Self {
         let (kind, values, len) = match reply {
             ReplyRef::Array(items) | ReplyRef::Set(items) | ReplyRef::Push(items) => {
@@ -98,95 +110,111 @@ impl<'a> Tokens<'a> {
             }
             ReplyRef::Map(pairs) => (Kind::Map, pairs.values(), pairs.len()),
             scalar => {
-                return Self { first: Some(Token::Scalar(scalar)), ..Self::of_wire(&[]) };
+                let first = Some((Token::Scalar(scalar), None));
+                return Self { owed: 0, first, ..Self::of_wire(&[]) };
             }
         };
-        let mut tokens = Self::of_wire(values.bytes());
-        tokens.first = Some(Token::Open { kind, len });
-        tokens.open.push(TokenLevel { kind, owed: values.left() });
+        let mut tokens = Self { owed: 0, ..Self::of_wire(values.bytes()) };
+        let left = values.left();
+        let level = TokenLevel { kind, is_streamed: left.is_none(), outer: 0 };
+        tokens.first = Some((Token::Open { kind, len }, Some((level, left.unwrap_or(0)))));
         tokens
     }
 
-    fn advance(&mut self, size: usize) {
-        self.rest = self.rest.get(size..).unwrap_or_default();
-    }
-
-    /// Closes the innermost aggregate if nothing more is in it.
-    fn close(&mut self) -> Option<Token<'a>> {
-        let innermost = self.open.last()?;
-        let ended = match innermost.owed {
-            Some(owed) => owed == 0,
-            None if self.rest.first() == Some(&b'.') => {
-                self.advance(header::STREAM_END);
-                true
-            }
-            // The end of the outermost streamed aggregate is not among the bytes of its elements.
-            None => self.rest.is_empty(),
-        };
-        if !ended {
-            return None;
-        }
-        Some(Token::Close(self.open.pop()?.kind))
-    }
-
-    /// Counts a value of the innermost aggregate.
-    fn count(&mut self) {
-        if let Some(TokenLevel { owed: Some(owed), .. }) = self.open.last_mut() {
-            *owed = owed.saturating_sub(1);
-        }
-    }
-
-    /// Takes the bulk string that is next, if it lies in nothing that is streamed.
+    /// Takes the next token if the innermost aggregate owes a value and that is a bulk string, an integer
+    /// of one digit, or an aggregate with a short header.
     #[inline(always)]
-    fn bulk_string(&mut self) -> Option<&'a [u8]> {
-        if self.first.is_some() {
-            return None;
+    fn take_frequent(&mut self) -> Option<Token<'a>> {
+        let word = u64::from_le_bytes(*self.rest.first_chunk()?);
+        match word::first_byte(word) {
+            b'$' => {
+                let (payload, rest) = header::bulk_string(word, self.rest)?;
+                (self.rest, self.owed) = (rest, self.owed - 1);
+                Some(Token::Scalar(ReplyRef::Bulk(payload)))
+            }
+            b':' => {
+                let (value, rest) = header::flag(self.rest)?;
+                (self.rest, self.owed) = (rest, self.owed - 1);
+                Some(Token::Scalar(ReplyRef::Integer(value)))
+            }
+            type_byte @ (b'*' | b'%') => {
+                let (len, header) = word::number(word)?;
+                self.rest = self.rest.get(header..)?;
+                let (kind, values) =
+                    if type_byte == b'*' { (Kind::Array, len) } else { (Kind::Map, 2 * len) };
+                let outer = mem::replace(&mut self.owed, values) - 1;
+                self.open.push(TokenLevel { kind, is_streamed: false, outer });
+                Some(Token::Open { kind, len: Some(len as usize) })
+            }
+            _ => None,
         }
-        let owed = match self.open.last_mut() {
-            Some(TokenLevel { owed: Some(owed @ 1..), .. }) => Some(owed),
-            Some(_) => return None,
-            None => None,
-        };
-        let (payload, rest) = header::bulk_string(word::first(self.rest)?, self.rest)?;
-        self.rest = rest;
-        if let Some(owed) = owed {
-            *owed -= 1;
-        }
-        Some(payload)
     }
 
+    /// Takes the next token, of any kind.
     #[inline(never)]
-    fn next_other(&mut self) -> Option<Token<'a>> {
-        if let Some(first) = self.first.take() {
+    fn take_other(&mut self) -> Option<Token<'a>> {
+        if let Some((first, level)) = self.first.take() {
+            if let Some((level, owed)) = level {
+                self.open.push(level);
+                self.owed = owed;
+            }
             return Some(first);
         }
-        if let Some(close) = self.close() {
+        if let Some(close) = self.take_close() {
             return Some(close);
         }
         if let Some(opening) = header::opening(self.rest) {
-            if opening.kind != Kind::Attribute {
-                self.count();
-            }
-            self.advance(opening.size);
-            self.open.push(TokenLevel { kind: opening.kind, owed: opening.values() });
-            return Some(Token::Open { kind: opening.kind, len: opening.length });
+            let (kind, len) = (opening.kind, opening.length);
+            self.rest = self.rest.get(opening.size..)?;
+            // The value that an attribute annotates is still owed after it.
+            let outer = self.owed.saturating_sub(u32::from(kind != Kind::Attribute));
+            self.open.push(TokenLevel { kind, is_streamed: len.is_none(), outer });
+            self.owed = opening.values().unwrap_or(0);
+            return Some(Token::Open { kind, len });
         }
         let (scalar, size) = header::value(self.rest, Extent::Within)?;
-        self.count();
-        self.advance(size);
+        self.rest = self.rest.get(size..)?;
+        self.owed = self.owed.saturating_sub(1);
         Some(Token::Scalar(scalar))
+    }
+
+    /// Ends the innermost open aggregate or attribute, if it has no more values.
+    fn take_close(&mut self) -> Option<Token<'a>> {
+        if self.owed > 0 {
+            return None;
+        }
+        let innermost = self.open.last()?;
+        if innermost.is_streamed {
+            // `ReplyRef::tokens` does not have the bytes of the reply's own end.
+            if !matches!(self.rest.first(), Some(b'.') | None) {
+                return None;
+            }
+            self.rest = self.rest.get(header::STREAM_END..).unwrap_or_default();
+        }
+        let TokenLevel { kind, outer, .. } = self.open.pop()?;
+        self.owed = outer;
+        Some(Token::Close(kind))
     }
 }
 
 impl<'a> Iterator for Tokens<'a> {
     type Item = Token<'a>;
 
-    #[inline]
+    #[inline(always)]
     fn next(&mut self) -> Option<Token<'a>> {
-        if let Some(payload) = self.bulk_string() {
-            return Some(Token::Scalar(ReplyRef::Bulk(payload)));
+        // The frequent tokens are made in the caller's loop; all others are made out of line.
+        if self.owed > 0 {
+            if let Some(token) = self.take_frequent() {
+                return Some(token);
+            }
+        } else if let Some(&TokenLevel { kind, is_streamed: false, outer }) = self.open.last() {
+            self.open.pop();
+            self.owed = outer;
+            return Some(Token::Close(kind));
+        } else if self.rest.is_empty() && self.open.is_empty() && self.first.is_none() {
+            return None;
         }
-        self.next_other()
+        self.take_other()
     }
 }
 

@@ -1,4 +1,4 @@
-//! The validated bytes of values one behind the other, and the walk over them.
+//! The walk over consecutive values in validated bytes.
 
 use crate::kind::Kind;
 use crate::lex::word;
@@ -6,11 +6,12 @@ use crate::lex::word;
 use super::header::{self, Extent, Opening};
 use super::{Attributes, Decoded, ReplyRef};
 
-/// Values that lie one behind the other: what elements and pairs are made of.
+/// Consecutive values, from which elements and pairs are taken.
 #[derive(Clone, Copy)]
 pub(super) struct Values<'a> {
+    /// The bytes of the values that have not been taken, and nothing after them.
     rest: &'a [u8],
-    /// How many there are; `None` in a streamed aggregate.
+    /// How many values have not been taken; `None` in a streamed aggregate.
     left: Option<u32>,
 }
 
@@ -28,7 +29,7 @@ impl<'a> Values<'a> {
         self.left
     }
 
-    /// How many values are left at the least and at the most, `each` at a time.
+    /// The bounds on the number of items that are left, if each item takes `each` values.
     pub(super) fn size_hint(&self, each: usize) -> (usize, Option<usize>) {
         // The shortest value has three bytes.
         let most = self.rest.len() / 3 / each;
@@ -42,8 +43,15 @@ impl<'a> Values<'a> {
     }
 
     /// Takes the next value without its attributes.
+    ///
+    /// Bulk strings and integers of one digit are read in the caller's loop.
+    /// [`take_other`](Self::take_other) reads all else.
     #[inline(always)]
     pub(super) fn take_reply(&mut self) -> Option<ReplyRef<'a>> {
+        // Before anything else: the end of a short aggregate is as frequent as its elements.
+        if self.rest.is_empty() {
+            return None;
+        }
         if let Some((payload, rest)) = self.bulk_string() {
             self.pass(rest);
             return Some(ReplyRef::Bulk(payload));
@@ -56,8 +64,14 @@ impl<'a> Values<'a> {
     }
 
     /// Takes the next two values without their attributes.
+    ///
+    /// Two bulk strings are read in the caller's loop. If one of the two is not a bulk string,
+    /// [`take_other_pair`](Self::take_other_pair) reads both.
     #[inline(always)]
     pub(super) fn take_pair(&mut self) -> Option<(ReplyRef<'a>, ReplyRef<'a>)> {
+        if self.rest.is_empty() {
+            return None;
+        }
         let before = *self;
         if let Some((key, rest)) = self.bulk_string() {
             self.pass(rest);
@@ -70,20 +84,25 @@ impl<'a> Values<'a> {
         self.take_other_pair()
     }
 
-    /// The bulk string that is next, and what is behind it.
+    /// The payload of the next value, if that is a bulk string, and the bytes after the value.
     #[inline(always)]
     fn bulk_string(&self) -> Option<(&'a [u8], &'a [u8])> {
         header::bulk_string(word::first(self.rest)?, self.rest)
     }
 
+    /// Takes two values of any kind. Out of line, like [`take_other`](Self::take_other).
     #[inline(never)]
     fn take_other_pair(&mut self) -> Option<(ReplyRef<'a>, ReplyRef<'a>)> {
         Some((self.take_reply()?, self.take_reply()?))
     }
 
+    /// Takes a value of any kind: an aggregate first, then a line, then the rare forms.
+    ///
+    /// Out of line, so that the caller's loop has code for the frequent kinds only.
     #[inline(never)]
     fn take_other(&mut self) -> Option<ReplyRef<'a>> {
-        // In place: a detour over a tuple is a copy that stalls.
+        // Aggregates do not go through `header::value`: it returns the reply in a tuple, and
+        // copying it out of the tuple stalls.
         if let Some(opening) = header::opening(self.rest) {
             return self.take_aggregate(opening);
         }
@@ -97,6 +116,8 @@ impl<'a> Values<'a> {
         }
     }
 
+    /// Takes the aggregate that begins with this header. If it is the header of an attribute, takes
+    /// the value after the attributes.
     #[inline(always)]
     fn take_aggregate(&mut self, opening: Opening) -> Option<ReplyRef<'a>> {
         if opening.kind == Kind::Attribute {
@@ -107,6 +128,7 @@ impl<'a> Values<'a> {
         Some(ReplyRef::aggregate(opening.kind.type_byte(), values))
     }
 
+    /// Takes a value of a rare form. Out of line, because it is rare.
     #[inline(never)]
     fn take_rare(&mut self) -> Option<ReplyRef<'a>> {
         let (reply, size) = header::value(self.rest, self.extent())?;
@@ -114,12 +136,13 @@ impl<'a> Values<'a> {
         Some(reply)
     }
 
-    /// Where the next value ends: the last one ends with the bytes.
+    /// Where the next value ends. The last value of a counted aggregate ends with the bytes, so its
+    /// end need not be searched for.
     fn extent(&self) -> Extent {
         if self.left == Some(1) { Extent::Exact } else { Extent::Within }
     }
 
-    /// Takes the next value with its attributes and its own bytes.
+    /// Takes the next value with its attributes and its exact bytes.
     pub(super) fn take(&mut self) -> Option<Decoded<'a>> {
         if self.rest.is_empty() {
             return None;
@@ -132,7 +155,7 @@ impl<'a> Values<'a> {
         Some(Decoded::new(reply, wire, Attributes::new(attributes)))
     }
 
-    /// Goes on behind a value.
+    /// Moves past one value. `rest` is what follows it.
     #[inline]
     fn pass(&mut self, rest: &'a [u8]) {
         self.rest = rest;

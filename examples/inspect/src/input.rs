@@ -1,4 +1,4 @@
-//! Where the bytes come from: files, standard input, or the capture that is built in.
+//! Where the bytes come from: files, standard input, or the built-in capture.
 
 use std::fs::File;
 use std::io::{self, BufRead, IsTerminal, Read};
@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use crate::options::Options;
 
-/// A session with a real server, so that there is something to show without one.
+/// A recorded session with a real server, shown if there is no input.
 const REPLIES: &[u8] = include_bytes!("../../../tests/captures/resp3-session.replies");
 /// What the client of that session sent.
 const REQUESTS: &[u8] = include_bytes!("../../../tests/captures/resp3-session.requests");
@@ -17,7 +17,7 @@ pub(crate) enum Input {
     File(PathBuf),
     /// Standard input.
     Standard,
-    /// Standard input if it is piped and not empty, otherwise the capture that is built in.
+    /// Standard input if it is piped and not empty, otherwise the built-in capture.
     StandardOrBuiltIn,
 }
 
@@ -78,7 +78,7 @@ impl Input {
 
 /// Returns the built-in capture, and says on standard error that there was no input.
 fn built_in(options: &Options) -> Source<'static> {
-    crate::complain("no input, so this is the capture that is built in (see --help)");
+    crate::complain("no input, showing the built-in capture (see --help)");
     let capture = if options.requests { REQUESTS } else { REPLIES };
     Source { name: "built-in capture".to_owned(), size: None, reader: Box::new(capture) }
 }

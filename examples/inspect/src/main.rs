@@ -1,7 +1,7 @@
-//! Shows captured replies as `redis-cli` would, or what they consist of.
+//! Prints captured replies as `redis-cli` would, or statistics about them.
 //!
 //! ```text
-//! cargo run --release -p zresp-inspect                      # a capture that is built in
+//! cargo run --release -p zresp-inspect                      # the built-in capture
 //! cargo run --release -p zresp-inspect -- session.replies   # a file, or several
 //! nc localhost 6379 <commands | cargo run --release -p zresp-inspect
 //! cargo run --release -p zresp-inspect -- --stats session.replies

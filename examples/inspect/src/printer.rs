@@ -4,7 +4,7 @@
 //! written only before the value that needs it, because the text after a key, or after the last value of
 //! an aggregate, depends on the next token.
 //!
-//! `redis-cli` 7 does not know attributes, bulk errors, big numbers and streamed forms. An attribute is
+//! `redis-cli` 7 does not know attributes, bulk errors, big numbers or streamed forms. An attribute is
 //! printed like a map, `1| key => value`, with the value that it annotates on the next line; a bulk error
 //! like an error; a streamed form like its counterpart with a length.
 

@@ -6,7 +6,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::options::Options;
 
-/// Size in bytes from which on there is a bar. Smaller files are done before anyone has read it.
+/// The smallest file that gets a bar, in bytes. Smaller ones are done before anyone has read it.
 const LARGE: u64 = 32 * 1024 * 1024;
 
 const TEMPLATE: &str = "{wide_bar} {bytes}/{total_bytes} {bytes_per_sec} {eta} left";
@@ -43,7 +43,7 @@ fn output_is_stored() -> bool {
     !stdout.is_terminal() && !kind.is_fifo() && !kind.is_socket()
 }
 
-/// Returns `false`: here it is not known whether standard output ends on a screen.
+/// Returns `false`: on this platform it is not known whether standard output ends on a screen.
 #[cfg(not(unix))]
 const fn output_is_stored() -> bool {
     false

@@ -18,7 +18,7 @@ const SNAPSHOT: &[u8] = b"REDIS0";
 pub(crate) fn drain(source: Source<'_>, sink: &mut impl Sink) -> Result<(), Stop> {
     sink.input(&source.name);
     let mut requests = CommandReader::new(source.reader);
-    let snapshot = || Stop::Input(format!("{}: an RDB snapshot, and no requests", source.name));
+    let snapshot = || Stop::Input(format!("{}: an RDB snapshot, not requests", source.name));
     loop {
         match requests.read() {
             Ok(Some(request)) if request.wire().starts_with(SNAPSHOT) => return Err(snapshot()),

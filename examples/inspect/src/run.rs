@@ -11,10 +11,10 @@ use crate::{progress, replies, requests};
 
 /// Sends the frames of all inputs to the sink, in order, and returns the exit status.
 ///
-/// An input that is missing or broken does not stop the ones after it; it makes the status a failure.
+/// An input that is missing or broken does not stop the ones after it, but makes the status a failure.
 ///
 /// # Errors
-/// Only errors of the output, since nothing more can be shown then.
+/// Only errors of the output, because nothing more can be shown then.
 pub(crate) fn run(options: &Options, mut sink: impl Sink) -> io::Result<ExitCode> {
     let mut code = ExitCode::SUCCESS;
     for input in Input::all(&options.files) {

@@ -1,8 +1,8 @@
 //! The shape of an aggregate, which must be known before its first value is printed.
 //!
 //! The width of the indices depends on the number of values, which a streamed aggregate does not announce.
-//! And `redis-cli` begins a new line for the value of a pair if that takes several lines. Both need a look
-//! ahead. The look ahead also keeps the shapes of inner aggregates, so that each token is read at most
+//! And `redis-cli` begins a new line for the value of a pair if that takes several lines. Both need
+//! lookahead. The lookahead also keeps the shapes of inner aggregates, so that each token is read at most
 //! twice, at any depth: once ahead and once to print it.
 
 use std::collections::VecDeque;
@@ -26,7 +26,7 @@ pub(crate) enum Lines {
     Several,
 }
 
-/// The shapes of the aggregates that a look ahead has seen, in the order in which they open.
+/// The shapes of the aggregates that the lookahead has seen, in the order in which they open.
 #[derive(Debug, Default)]
 pub(crate) struct Shapes {
     ahead: VecDeque<Shape>,
@@ -93,7 +93,7 @@ impl Shapes {
     }
 }
 
-/// The values of an aggregate that a look ahead has seen so far.
+/// The values of an aggregate that the lookahead has seen so far.
 struct Tally {
     /// Whether its values are pairs.
     pairs: bool,

@@ -1,4 +1,4 @@
-//! What replies and requests consist of.
+//! Statistics about replies and requests.
 
 use std::cmp::Reverse;
 use std::collections::HashMap;
@@ -16,7 +16,8 @@ pub(crate) struct Stats<W> {
     out: W,
     frames: u64,
     bytes: u64,
-    /// Number of values: aggregates with everything in them, or commands with their arguments.
+    /// Number of values: every reply and all values in it, or every command, its name and its arguments. An
+    /// attribute does not count, but the values in it do.
     elements: u64,
     /// Number of values of each kind, or of commands of each name.
     counts: HashMap<String, u64>,
@@ -118,7 +119,7 @@ impl<W: Write> Sink for Stats<W> {
         let elements = self.elements;
         let out = &mut self.out;
         writeln!(out, "frames    {}", HumanCount(self.frames))?;
-        writeln!(out, "elements  {}, frames and all that is in them", HumanCount(elements))?;
+        writeln!(out, "elements  {}, including the frames themselves", HumanCount(elements))?;
         writeln!(out, "bytes     {}", HumanCount(self.bytes))?;
         if let Some(Largest { size, at }) = &self.largest {
             let (size, offset) = (HumanCount(*size), HumanCount(at.offset));

@@ -42,7 +42,7 @@ impl Stopwatch {
         self.batch.extend_from_slice(wire);
     }
 
-    /// Returns the time that the decoding of all the frames took.
+    /// Returns the time that it took to decode all the frames.
     pub(crate) fn elapsed(&mut self) -> Duration {
         self.measure_batch();
         self.elapsed

@@ -1,4 +1,4 @@
-//! A load to watch a server or a proxy under: `GET` and `SET` of many clients, each reply timed.
+//! Loads a server or a proxy with `GET` and `SET` from many clients, and times every reply.
 
 use std::fmt::Write;
 use std::io;
@@ -17,17 +17,17 @@ use zresp::{Arguments, Decoder, EncodeCommand, ReplyRef};
 const CLIENTS: u64 = 50;
 const KEYS: u64 = 100_000;
 const VALUE: [u8; 64] = [b'x'; 64];
-/// How many keys are removed at once, a divisor of all.
+/// How many keys are deleted in one pipeline; `KEYS` is a multiple of it.
 const BATCH: usize = 1000;
-/// How many commands each client sends at once.
+/// How many commands each client sends at once: in the first half of the run, and in the second.
 const PIPELINES: [usize; 2] = [1, 32];
 
-/// Drives a server with and without pipelining, for so many seconds in all; returns a table of how it went.
+/// Loads a server for `seconds`, first without and then with pipelining; returns a table of the results.
 ///
-/// It writes keys that begin with `demo:`, and removes them.
+/// All keys start with `demo:` and are deleted at the end.
 ///
 /// # Errors
-/// A connection that fails, or an error reply.
+/// If a connection fails, or a reply is an error.
 pub async fn run(server: SocketAddr, seconds: u64, password: Option<&str>) -> io::Result<String> {
     let mut table = format!(
         "{CLIENTS} clients, GET and SET of {} bytes; latency in milliseconds\n\
@@ -43,7 +43,7 @@ pub async fn run(server: SocketAddr, seconds: u64, password: Option<&str>) -> io
     for pipeline in PIPELINES {
         let time = Duration::from_secs(seconds) / 2;
         let latency = drive(server, password, pipeline, time).await?;
-        #[expect(clippy::cast_precision_loss, reason = "for people")]
+        #[expect(clippy::cast_precision_loss, reason = "it is printed without decimals")]
         let rate = latency.len() as f64 / time.as_secs_f64();
         let _ = write!(table, "{pipeline:>9} {rate:>12.0}");
         for quantile in [0.5, 0.99, 0.999, 1.0] {
@@ -56,7 +56,7 @@ pub async fn run(server: SocketAddr, seconds: u64, password: Option<&str>) -> io
     Ok(table)
 }
 
-/// Drives all clients for a while; returns the nanoseconds that each reply took.
+/// Runs all clients for `time`; returns the latency of each reply in nanoseconds.
 async fn drive(
     server: SocketAddr,
     password: Option<&str>,
@@ -114,7 +114,7 @@ async fn drive_one(
     Ok(latency)
 }
 
-/// Removes what the load has written.
+/// Deletes every key that the load may have written.
 async fn clean(server: SocketAddr, password: Option<&str>) -> io::Result<()> {
     let mut connection = Connection::open(server, password).await?;
     for first in (0..KEYS).step_by(BATCH) {
@@ -160,7 +160,7 @@ impl Connection {
         Ok(())
     }
 
-    /// Takes a reply, which is not to be an error.
+    /// Reads one reply, and fails if it is an error.
     async fn reply(&mut self) -> io::Result<()> {
         loop {
             if let Some(frame) = self.decoder.decode(&self.input).map_err(io::Error::other)? {

@@ -1,4 +1,4 @@
-//! The load as a program of its own.
+//! The load generator as a program.
 //!
 //! ```text
 //! cargo run --release -p zresp-load -- 127.0.0.1:6379 --seconds 10
@@ -9,18 +9,18 @@ use std::net::SocketAddr;
 
 use clap::Parser;
 
-/// Puts a load on a server that speaks Redis's protocol, and tells how it went.
+/// Loads a server that speaks the Redis protocol, and prints its throughput and latency.
 #[derive(Debug, Parser)]
 #[command(name = "zresp-load")]
 struct Options {
-    /// The server, such as 127.0.0.1:6379; it gets keys that begin with `demo:`, which are removed at the end
+    /// The server, such as 127.0.0.1:6379; the keys written to it start with `demo:` and are deleted at the end
     server: SocketAddr,
 
-    /// For how long, one half of it with pipelining
+    /// How long to run, in seconds; the second half uses pipelining
     #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..))]
     seconds: u64,
 
-    /// What the server wants to know of the user `default`
+    /// The password of the user `default`
     #[arg(long, env = "ZRESP_LOAD_PASSWORD", hide_env_values = true)]
     password: Option<String>,
 }

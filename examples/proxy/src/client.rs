@@ -1,4 +1,8 @@
-//! The replies of one client: in which order they are due, and those that it has yet to take.
+//! The replies to one client: puts them in the order of its commands, and buffers them.
+//!
+//! The commands of one client may go to several upstreams, and their replies arrive in any order. So every
+//! command gets a slot in a queue. Only the replies of the first slot are written; those of later slots are
+//! held until it is their turn.
 
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
@@ -17,51 +21,53 @@ use crate::proxy::Proxy;
 use crate::relay::LARGE;
 use crate::upstream::{Failure, Upstream};
 
-/// How many commands of one client may wait for their replies: what bounds the replies that can come for a
-/// client that has stopped reading, those above [`LARGE`] aside.
+/// How many commands of one client may wait for their replies. This bounds the replies that can still arrive
+/// for a client that has stopped reading; for replies above [`LARGE`], [`Client::takes_more`] does.
 const WINDOW: usize = 128;
-/// With so many bytes on their way, to an upstream or to the client, nothing more is accepted from it.
+/// No command is taken from a client while this many bytes of its commands or its replies are on their way.
 const BUFFERED: usize = 256 * 1024;
-/// So many bytes of replies may wait for their turn: those of other upstreams, in front of which a slower one is.
+/// How many bytes of replies may be held because an earlier reply, of a slower upstream, has not arrived. A
+/// client that exceeds it is disconnected.
 const HELD: usize = 64 * 1024 * 1024;
-/// Of a client that says nothing no more memory than this is kept.
+/// An empty buffer with more capacity than this is freed, so that idle clients take little memory.
 const KEPT: usize = 1024;
 
-/// What lanes know of a client.
+/// A client, as lanes see it.
 pub(crate) struct Client {
-    /// `None` while a relay has it, and when the client is gone.
+    /// `None` while a relay writes to the client, and after the client is disconnected.
     pub(crate) writer: RefCell<Option<OwnedWriteHalf>>,
     replies: RefCell<Replies>,
-    /// The lanes that have commands of it: those behind go the same way, lest they overtake.
+    /// The lanes that its pending commands use. Later commands use the same ones, so that they cannot overtake.
     lanes: RefCell<Vec<Rc<Lane>>>,
-    /// What it has said `HELLO` to.
+    /// The protocol that it has chosen with `HELLO`.
     pub(crate) protocol: Cell<Protocol>,
+    /// Wakes the session.
     session: Cell<Option<Waker>>,
-    /// A lane that waits until there is room.
+    /// Wakes the lane that waits until the client has room for more of a reply.
     waiting_lane: Cell<Option<Waker>>,
 }
 
-/// Replies in the order in which their commands came.
+/// Replies in the order of their commands.
 #[derive(Default)]
 struct Replies {
-    /// What is to be written.
+    /// Bytes whose turn it is, but which have not been written yet.
     out: BytesMut,
     slots: VecDeque<Slot>,
-    /// The number of the first slot.
+    /// The number of the first slot. Slots are numbered from 0, in order.
     first: u64,
     /// How many commands wait for their replies.
     commands: usize,
     /// How many bytes are held in slots.
     held: usize,
-    /// The bytes of commands since the last time that none was waiting for its reply.
+    /// How many bytes of commands have been sent since the last time that no reply was due.
     sent: usize,
 }
 
-/// The replies to some commands in a row that went the same way.
+/// The replies to one command, or to consecutive commands that use the same lane.
 struct Slot {
-    /// How many are yet to come.
+    /// How many have yet to arrive.
     remaining: usize,
-    /// Those that have come before it was their turn.
+    /// Replies that arrived before it was their turn. The first slot holds none.
     held: BytesMut,
 }
 
@@ -74,13 +80,14 @@ impl Client {
         Self { writer, replies, lanes, protocol, session, waiting_lane }
     }
 
-    /// Returns the lane to an upstream, the same as before as long as replies are due from it.
+    /// Returns a lane to an upstream: the same one as before, while replies are due.
     pub(crate) fn lane(
         &self,
         upstream: &Rc<Upstream>,
         proxy: &Rc<Proxy>,
     ) -> Result<Rc<Lane>, Failure> {
         let mut lanes = self.lanes.borrow_mut();
+        // A busy lane is left only if no reply is due: on another one, a command could overtake.
         let is_free = self.replies.borrow().slots.is_empty();
         let is_usable = |lane: &Lane| lane.is_open() && !(is_free && lane.is_busy());
         let protocol = self.protocol.get();
@@ -96,7 +103,7 @@ impl Client {
         Ok(lane)
     }
 
-    /// Opens a slot for the reply to a command of so many bytes; returns its number.
+    /// Opens a slot for the reply to a command of `bytes` bytes; returns its number.
     pub(crate) fn open_slot(&self, bytes: usize) -> u64 {
         let mut replies = self.replies.borrow_mut();
         replies.commands += 1;
@@ -105,7 +112,7 @@ impl Client {
         replies.first + replies.slots.len() as u64 - 1
     }
 
-    /// Adds a reply to a slot, if it is the last one.
+    /// Adds the reply to one more command to a slot, if it is the last slot; returns whether it is.
     pub(crate) fn extend_slot(&self, slot: u64, bytes: usize) -> bool {
         let mut replies = self.replies.borrow_mut();
         let next = replies.first + replies.slots.len() as u64;
@@ -118,12 +125,12 @@ impl Client {
         true
     }
 
-    /// Answers a command at once, or rather behind what is due.
+    /// Answers a command without an upstream. The reply waits for its turn like all others.
     pub(crate) fn answer(&self, reply: &[u8]) {
         self.deliver(self.open_slot(0), reply, 1);
     }
 
-    /// Takes bytes of the replies of a slot, with which so many of them are complete.
+    /// Takes the next bytes of a slot's replies. `complete` replies end in these bytes.
     pub(crate) fn deliver(&self, slot: u64, bytes: &[u8], complete: usize) {
         let mut guard = self.replies.borrow_mut();
         let replies = &mut *guard;
@@ -132,6 +139,7 @@ impl Client {
         let entry = &mut replies.slots[index];
         entry.remaining -= complete;
         replies.commands -= complete;
+        // It is not the turn of this slot yet.
         if index > 0 {
             entry.held.extend_from_slice(bytes);
             replies.held += bytes.len();
@@ -143,6 +151,7 @@ impl Client {
         }
         let written = if replies.out.is_empty() { self.offer(bytes) } else { 0 };
         replies.out.extend_from_slice(&bytes[written..]);
+        // If the first slot is finished, it is the turn of the next one, and of the replies that it holds.
         while replies.slots.front().is_some_and(|slot| slot.remaining == 0) {
             replies.slots.pop_front();
             replies.first += 1;
@@ -157,14 +166,16 @@ impl Client {
         self.wake();
     }
 
-    /// Writes what the socket takes at once, if copying would cost more. The session meets errors.
+    /// Writes what the socket takes now, if that is cheaper than copying the bytes to the output. Returns how
+    /// many bytes were written. Errors are left to the session, which will meet them too.
     fn offer(&self, bytes: &[u8]) -> usize {
         let writer = self.writer.borrow();
         let writer = writer.as_ref().filter(|_| bytes.len() >= LARGE / 4);
         writer.and_then(|writer| writer.try_write(bytes).ok()).unwrap_or(0)
     }
 
-    /// Writes what there is, for the session, which goes on when there is more or the socket takes more.
+    /// Writes the replies whose turn it is. The session calls it, and is woken when there are more replies or
+    /// the socket has room.
     pub(crate) fn poll_flush(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         self.session.set(Some(cx.waker().clone()));
         let mut writer = self.writer.borrow_mut();
@@ -196,9 +207,11 @@ impl Client {
         }
     }
 
-    /// Returns whether it has room for more of the reply whose turn it is, of which so many bytes may wait. If
-    /// not, the lane is woken when it has. One whose turn is yet to come never waits: two clients could then
-    /// wait for each other.
+    /// Returns whether a lane may read more of a reply in this slot. If not, the lane is woken when it may.
+    ///
+    /// If it is the turn of the reply, up to `held` bytes of output may wait, but at least `BUFFERED`. A reply
+    /// whose turn has not come never makes its lane wait: with two lanes, two clients could then wait for each
+    /// other.
     pub(crate) fn takes_more(&self, slot: u64, held: usize, lane: &Waker) -> bool {
         let replies = self.replies.borrow();
         let takes_more = slot != replies.first || replies.out.len() < held.max(BUFFERED);
@@ -208,16 +221,18 @@ impl Client {
         takes_more
     }
 
-    /// Returns whether further commands can be taken from it now.
+    /// Returns whether more commands can be taken from the client now.
     pub(crate) fn has_room(&self) -> bool {
         let replies = self.replies.borrow();
         replies.commands < WINDOW && replies.sent < BUFFERED && replies.buffered() < BUFFERED
     }
 
-    /// Lets no further command overtake those in progress, of which one takes another way.
+    /// Takes no more commands until every reply that is due has arrived. Called when a later command could
+    /// overtake an earlier one: after a split, a redirection, or a change of slots.
     pub(crate) fn hold_back(&self) {
         let mut replies = self.replies.borrow_mut();
         if !replies.slots.is_empty() {
+            // This makes `has_room` false until `deliver` resets it after the last reply.
             replies.sent = BUFFERED;
         }
     }
@@ -233,9 +248,10 @@ impl Client {
         replies.slots.is_empty() && replies.out.is_empty()
     }
 
-    /// Closes the connection: a reply cannot be given whole, or the session has ended. What comes is dropped.
+    /// Disconnects the client, because a reply cannot be delivered whole or the session has ended.
     pub(crate) fn cut_off(&self) {
         *self.writer.borrow_mut() = None;
+        // No slot has this number, so `deliver` drops the replies that still arrive.
         *self.replies.borrow_mut() = Replies { first: u64::MAX, ..Replies::default() };
         self.lanes.borrow_mut().clear();
         self.wake();

@@ -1,4 +1,4 @@
-//! The nodes of a Redis Cluster, and which of them has which slots.
+//! The nodes of a Redis Cluster, and which node has which slots.
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
@@ -13,25 +13,27 @@ use zresp::{CommandBuf, ConversionError, Protocol, ReplyRef};
 
 use crate::upstream::{Access, Failure, Upstream, ask};
 
-/// How often the slots are learnt when nothing is wrong, and at most.
+/// The longest and the shortest time between two reads of the slots. They are read early if something seems
+/// wrong.
 const REFRESH: (Duration, Duration) = (Duration::from_secs(10), Duration::from_millis(100));
-/// How long a node may take to tell the slots.
+/// How long a node may take to send the slots.
 const ANSWER: Duration = Duration::from_secs(2);
 
 pub(crate) struct Cluster {
     access: Access,
-    /// The addresses that were named at the start.
+    /// The addresses that the options name.
     seeds: Vec<String>,
     nodes: RefCell<HashMap<String, Rc<Upstream>>>,
-    /// The primary of each slot, where it is known.
+    /// The primary of each slot, if it is known.
     slots: RefCell<Vec<Option<Rc<Upstream>>>>,
-    /// How often the slots have changed.
+    /// How often `slots` was updated.
     changes: Cell<u64>,
+    /// Asks for the slots to be read again.
     outdated: Notify,
 }
 
 impl Cluster {
-    /// Returns a cluster that some of these nodes belong to.
+    /// Returns the cluster of these nodes, after a first attempt to read its slots.
     pub(crate) async fn new(seeds: &[String], access: Access) -> Rc<Self> {
         let cluster = Rc::new(Self {
             access,
@@ -45,7 +47,7 @@ impl Cluster {
             cluster.node(seed.clone());
         }
         if !cluster.learn().await {
-            warn!("no node tells the slots yet; --log info tells why");
+            warn!("no node has sent the slots yet; --log info shows why");
             cluster.refresh();
         }
         tokio::task::spawn_local(Rc::clone(&cluster).keep_learning());
@@ -64,7 +66,7 @@ impl Cluster {
         self.changes.get()
     }
 
-    /// Returns where a node has sent a command.
+    /// Returns the node that a redirection names. After `MOVED`, the slot is assigned to it.
     pub(crate) fn redirected(&self, redirect: &Redirect<'_>, from: &Upstream) -> Rc<Upstream> {
         let host = redirect.host.unwrap_or_else(|| host(&from.address));
         let upstream = self.node(address(host, redirect.port));
@@ -76,7 +78,7 @@ impl Cluster {
         upstream
     }
 
-    /// Has the slots learnt again, soon.
+    /// Asks for the slots to be read again, soon.
     pub(crate) fn refresh(&self) {
         self.outdated.notify_one();
     }
@@ -91,7 +93,7 @@ impl Cluster {
 
     async fn keep_learning(self: Rc<Self>) {
         loop {
-            // Whether it was asked for or time passed is the same.
+            // It does not matter whether `refresh` was called or the time is up.
             let _ = timeout(REFRESH.0, self.outdated.notified()).await;
             if self.learn().await {
                 self.forget();
@@ -102,21 +104,21 @@ impl Cluster {
         }
     }
 
-    /// Asks the nodes, first those that have not failed, until one tells the slots.
+    /// Asks one node after another until one sends the slots. Those that have failed come last.
     async fn learn(&self) -> bool {
         let mut nodes: Vec<_> = self.nodes.borrow().values().cloned().collect();
         nodes.sort_by_key(|node| node.has_failures());
         for node in nodes {
             match timeout(ANSWER, self.learn_from(&node)).await {
                 Ok(Ok(())) => return true,
-                Ok(Err(failure)) => info!(reason = failure.0, "tells no slots"),
-                Err(_) => debug!(node.address, "tells no slots in time"),
+                Ok(Err(failure)) => info!(reason = failure.0, "node has not sent the slots"),
+                Err(_) => debug!(node.address, "node has not sent the slots in time"),
             }
         }
         false
     }
 
-    /// Forgets nodes that serve nothing: their addresses may be another cluster's one day.
+    /// Forgets nodes without slots: their addresses may come to belong to another cluster.
     fn forget(&self) {
         let is_wanted = |address: &String, node: &mut Rc<Upstream>| {
             self.seeds.contains(address) || Rc::strong_count(node) > 1
@@ -138,7 +140,7 @@ impl Cluster {
         Ok(())
     }
 
-    /// Reads the reply to `CLUSTER SLOTS`: first slot, last slot, the primary and its replicas.
+    /// Reads the reply to `CLUSTER SLOTS`, a list of ranges: first slot, last slot, the primary, its replicas.
     fn read(
         &self,
         reply: ReplyRef<'_>,
@@ -159,7 +161,7 @@ impl Cluster {
     }
 }
 
-/// The address of a port of a host. That of IPv6 has colons of its own.
+/// Returns the address of a port. A host with colons is an IPv6 address and needs brackets.
 fn address(host: &str, port: u16) -> String {
     if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") }
 }

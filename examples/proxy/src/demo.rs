@@ -1,4 +1,4 @@
-//! The load of `--demo`, from a thread of its own.
+//! The load of `--demo`, on its own thread.
 
 use std::io;
 use std::net::SocketAddr;
@@ -7,7 +7,7 @@ use std::thread;
 use tokio::runtime::Builder;
 use tokio::sync::oneshot;
 
-/// Puts the proxy under a load; returns a table of how it went.
+/// Loads the proxy; returns a table of the results.
 pub(crate) async fn run(
     proxy: SocketAddr,
     seconds: u64,
@@ -16,7 +16,7 @@ pub(crate) async fn run(
     let (sender, receiver) = oneshot::channel();
     let runtime = Builder::new_current_thread().enable_all().build()?;
     thread::Builder::new().name("demo".to_owned()).spawn(move || {
-        // Where nobody waits for it any more, nobody is told.
+        // It fails if the proxy is stopping and no longer waits for the results.
         let _ = sender.send(runtime.block_on(zresp_load::run(proxy, seconds, password.as_deref())));
     })?;
     receiver.await.unwrap_or_else(|_| Err(io::Error::other("the demo ended early")))

@@ -1,4 +1,4 @@
-//! Commands whose keys belong to several upstreams: split, and their replies joined.
+//! Splits commands whose keys belong to several upstreams, and joins the replies.
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
@@ -14,18 +14,18 @@ use crate::proxy::Proxy;
 use crate::routing::Topology;
 use crate::upstream::{Failure, Upstream};
 
-/// How the replies to the parts become one.
+/// How the replies to the parts are joined.
 #[derive(Clone, Copy)]
 enum How {
-    /// Elements, back in the places of their keys.
+    /// They are arrays. Each element goes to the position of its key.
     Values,
-    /// Numbers, added up.
+    /// They are integers, and are added.
     Sum,
-    /// `+OK`, if all say so.
+    /// They are all `+OK`, and so is the result.
     Ok,
 }
 
-/// A command in parts.
+/// A command that was split into parts.
 pub(crate) struct Split {
     how: How,
     parts: Vec<Part>,
@@ -34,8 +34,8 @@ pub(crate) struct Split {
 struct Part {
     upstream: Rc<Upstream>,
     command: CommandBuf,
-    /// Which keys of the whole command it has.
-    places: Vec<usize>,
+    /// The positions of its keys among all keys of the command.
+    positions: Vec<usize>,
 }
 
 /// The replies to the parts of a command.
@@ -43,15 +43,17 @@ pub(crate) struct Join {
     pub(crate) client: Rc<Client>,
     slot: u64,
     how: How,
-    places: Vec<Vec<usize>>,
+    /// For each part, the positions of its keys among all keys of the command.
+    positions: Vec<Vec<usize>>,
     replies: RefCell<Vec<Bytes>>,
     missing: Cell<usize>,
-    /// How many bytes of the replies have come.
-    come: Cell<usize>,
+    /// How many bytes of the replies have arrived.
+    received: Cell<usize>,
 }
 
 impl Split {
-    /// Splits a command by the upstreams of its keys, and by their slots if those are a cluster's.
+    /// Splits a command by the upstreams of its keys. In a cluster it is split by slots, because a node
+    /// refuses a command with keys in several slots.
     pub(crate) fn of(
         info: &CommandInfo,
         command: &CommandRef<'_>,
@@ -69,31 +71,31 @@ impl Split {
             }
         };
         let mut parts = BTreeMap::new();
-        for (place, arguments) in command.index()[1..].chunks(step).enumerate() {
+        for (position, arguments) in command.index()[1..].chunks(step).enumerate() {
             let slot = key_slot(arguments[0]);
             let upstream = topology.of_slot(slot)?;
             let group = (topology.is_cluster().then_some(slot), Rc::as_ptr(&upstream));
             let part = parts.entry(group).or_insert_with(|| Part {
                 upstream,
                 command: CommandBuf::new(command.name()),
-                places: Vec::new(),
+                positions: Vec::new(),
             });
             part.command.extend(arguments.iter().copied());
-            part.places.push(place);
+            part.positions.push(position);
         }
         Ok(Self { how, parts: parts.into_values().collect() })
     }
 
-    /// Sends the parts on their ways.
+    /// Sends every part to its upstream.
     pub(crate) fn send(self, client: &Rc<Client>, proxy: &Rc<Proxy>) {
         let join = Rc::new(Join {
             client: Rc::clone(client),
             slot: client.open_slot(0),
             how: self.how,
-            places: self.parts.iter().map(|part| part.places.clone()).collect(),
+            positions: self.parts.iter().map(|part| part.positions.clone()).collect(),
             replies: RefCell::new(vec![Bytes::new(); self.parts.len()]),
             missing: Cell::new(self.parts.len()),
-            come: Cell::default(),
+            received: Cell::default(),
         });
         for (index, part) in self.parts.into_iter().enumerate() {
             match client.lane(&part.upstream, proxy) {
@@ -108,23 +110,24 @@ impl Split {
 }
 
 impl Join {
-    /// Counts bytes that come; returns how many have.
-    pub(crate) fn has_come(&self, bytes: usize) -> usize {
-        self.come.set(self.come.get() + bytes);
-        self.come.get()
+    /// Counts bytes of replies that have arrived; returns how many there are in all.
+    pub(crate) fn count_received(&self, bytes: usize) -> usize {
+        self.received.set(self.received.get() + bytes);
+        self.received.get()
     }
 
-    /// Takes the reply to a part; with the last one the client has its own.
+    /// Takes the reply to a part. With the last one, the joined reply goes to the client.
     pub(crate) fn take(&self, part: usize, reply: &[u8]) {
         self.replies.borrow_mut()[part] = Bytes::copy_from_slice(reply);
         self.missing.set(self.missing.get() - 1);
         if self.missing.get() == 0 {
-            let misfit = || Failure::new("ERR upstreams gave replies that do not fit").to_reply();
-            self.client.deliver(self.slot, &self.joined().unwrap_or_else(misfit), 1);
+            let unjoined = || Failure::new("ERR upstreams sent replies that do not fit together");
+            let reply = self.joined().unwrap_or_else(|| unjoined().to_reply());
+            self.client.deliver(self.slot, &reply, 1);
         }
     }
 
-    /// Joins the replies; `None` if one is not what such a command is answered with.
+    /// Joins the replies. If one is an error, it is the result. Returns `None` if one has an unexpected type.
     fn joined(&self) -> Option<Bytes> {
         let replies = self.replies.borrow();
         if let Some(failed) = replies.iter().find(|reply| reply.starts_with(b"-")) {
@@ -142,12 +145,12 @@ impl Join {
                 writer.integer(sum).ok()?;
             }
             How::Values => {
-                let count = self.places.iter().map(Vec::len).sum();
+                let count = self.positions.iter().map(Vec::len).sum();
                 let mut values = vec![ReplyRef::NullBulk; count];
-                for (reply, places) in replies.iter().zip(&self.places) {
+                for (reply, positions) in replies.iter().zip(&self.positions) {
                     let mut elements = decode(reply).ok()??.reply().as_elements().ok()?;
-                    for place in places {
-                        *values.get_mut(*place)? = elements.next()?;
+                    for position in positions {
+                        *values.get_mut(*position)? = elements.next()?;
                     }
                 }
                 writer.open_array(count).ok()?;

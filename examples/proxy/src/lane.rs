@@ -1,5 +1,11 @@
-//! A connection to an upstream that clients share: their commands go out together, and each reply goes to the
-//! one whose turn it is.
+//! A connection to an upstream that clients share.
+//!
+//! An upstream replies in the order of the commands. So a lane keeps a queue of recipients, `due`, with an
+//! entry for each command that it has sent, and the next reply belongs to the first entry. Consecutive
+//! commands of one client share an entry, with a count.
+//!
+//! Most replies are passed to their clients in the pieces in which they arrive. Two kinds are collected
+//! first: parts of a reply that has to be joined, and errors in a cluster, which may be redirections.
 
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
@@ -25,36 +31,36 @@ use crate::proxy::Proxy;
 use crate::relay::{LARGE, trusting};
 use crate::upstream::{Failure, Upstream};
 
-/// So much of a large reply is held for its client while others wait behind it ...
+/// How many bytes of a large reply are buffered for a slow client while other replies are due after it.
 const HELD: usize = 4 * 1024 * 1024;
-/// ... and then they wait for so long, until the client that does not take it is cut off.
+/// How long that client may keep the other replies waiting once the buffer is full. Then it is disconnected.
 const PATIENCE: Duration = Duration::from_secs(2);
-/// So large may a reply be that is wanted whole ...
+/// The most bytes of a reply that are collected; if it has to be joined, of all its parts together.
 const WHOLE: usize = 64 * 1024 * 1024;
-/// ... and of one that is larger the client is told so.
+/// Replaces a larger reply.
 const TOO_LARGE: &[u8] = b"-ERR the reply is too large to be joined with others\r\n";
-/// What makes a node take a command for a slot that it does not have yet.
+/// Makes a node accept the next command although its slot is still being moved to that node.
 const ASKING: &[u8] = b"*1\r\n$6\r\nASKING\r\n";
-/// How often one command is redirected.
+/// How often a command may be redirected.
 const REDIRECTS: u8 = 5;
 
-/// One or more replies that an upstream owes, in a row and to the same recipient.
+/// One or more consecutive replies that the upstream owes to the same recipient.
 pub(crate) struct Due {
     pub(crate) to: Recipient,
     count: usize,
     since: Instant,
-    /// The command itself, if a cluster may send it elsewhere.
+    /// The command, kept if a cluster may redirect it.
     command: Option<Bytes>,
     redirects: u8,
 }
 
-/// Whose a reply is.
+/// Where a reply goes.
 pub(crate) enum Recipient {
-    /// A client, in one of its slots.
+    /// To a client, in one of its slots.
     Client(Rc<Client>, u64),
-    /// A part of what is joined to one reply.
+    /// To a join, as one of its parts.
     Part(Rc<Join>, usize),
-    /// Nobody: the reply to `ASKING`.
+    /// Nowhere: it answers `ASKING`.
     Proxy,
 }
 
@@ -62,15 +68,18 @@ pub(crate) struct Lane {
     pub(crate) upstream: Rc<Upstream>,
     pub(crate) protocol: Protocol,
     proxy: Rc<Proxy>,
+    /// Commands that have yet to be written.
     out: RefCell<BytesMut>,
     due: RefCell<VecDeque<Due>>,
-    /// What has come of a reply that is wanted whole.
+    /// The beginning of a reply that is collected whole.
     partial: RefCell<BytesMut>,
+    /// Wakes the lane's task, which both reads and writes.
     waker: Cell<Option<Waker>>,
-    /// When the upstream sent something, or was kept from it.
+    /// When the upstream last sent something, or the lane last stopped reading.
     heard: Cell<Instant>,
-    /// A part of a reply has been passed on.
+    /// Whether the first client in `due` has been given a part of a reply, but not all of it.
     is_begun: Cell<bool>,
+    /// Whether much of a large reply has yet to arrive.
     is_busy: Cell<bool>,
     is_closed: Cell<bool>,
 }
@@ -94,10 +103,11 @@ impl Lane {
         lane
     }
 
-    /// Sends a command of a client, whose reply goes to the next of its slots.
+    /// Sends a command of a client. Its reply goes to a new slot of the client, or extends the last one.
     pub(crate) fn send(&self, client: &Rc<Client>, command: &[u8], now: Instant) {
         self.write(command);
         let mut due = self.due.borrow_mut();
+        // A command that may be redirected has its own entry, which moves with it.
         let may_move = self.proxy.topology.is_cluster();
         if let Some(Due { to: Recipient::Client(last, slot), count, .. }) = due.back_mut()
             && !may_move
@@ -112,7 +122,7 @@ impl Lane {
         due.push_back(Due::new(to, command, now));
     }
 
-    /// Sends a part of a command.
+    /// Sends a part of a command that was split.
     pub(crate) fn send_part(&self, join: &Rc<Join>, part: usize, command: Bytes) {
         self.write(&command);
         let to = Recipient::Part(Rc::clone(join), part);
@@ -120,7 +130,7 @@ impl Lane {
         self.due.borrow_mut().push_back(Due::new(to, command, Instant::now()));
     }
 
-    /// Sends the command that a reply is due for.
+    /// Sends a redirected command. Its entry comes from another lane's queue.
     fn resend(&self, due: Due) {
         self.write(due.command.as_deref().unwrap_or_default());
         self.due.borrow_mut().push_back(due);
@@ -144,12 +154,12 @@ impl Lane {
         !self.is_closed.get()
     }
 
-    /// Returns whether a large reply is coming in, for which others had better not wait.
+    /// Returns whether a large reply is arriving, so that other clients should use another lane.
     pub(crate) fn is_busy(&self) -> bool {
         self.is_busy.get()
     }
 
-    /// Returns how many replies, or rows of them, are due.
+    /// Returns the number of entries in the queue of replies that are due.
     pub(crate) fn len(&self) -> usize {
         self.due.borrow().len()
     }
@@ -163,13 +173,14 @@ impl Lane {
         self.close(&failure);
     }
 
-    /// Passes commands and replies until that is no longer possible.
+    /// Passes commands and replies until the connection fails; returns why it failed.
     async fn serve(&self, mut stream: TcpStream) -> Failure {
         let (mut reader, mut writer) = stream.split();
         let end = tokio::select! {
             end = self.pass_commands(&mut writer) => end,
             end = self.pass_replies(&mut reader) => end,
         };
+        // A client in the middle of a reply cannot be given an error: it would be taken for data.
         if self.is_begun.get() {
             self.give_up_first();
         }
@@ -195,9 +206,11 @@ impl Lane {
         let mut is_stalled = false;
         let end = poll_fn(|cx| {
             self.waker.set(Some(cx.waker().clone()));
+            // The upstream is not silent as long as the lane does not read.
             if !self.takes_more(cx) {
                 self.heard.set(Instant::now());
             }
+            // Setting the timer for every reply would be slow, so it is set again only when it fires.
             while silence.as_mut().poll(cx).is_ready() {
                 silence.as_mut().reset(self.silent_until()?);
             }
@@ -212,6 +225,7 @@ impl Lane {
                     return Poll::Ready(Err(io::Error::other("the connection was closed")));
                 }
                 self.receive(chunk.filled(), &mut framer)?;
+                // A little progress does not end a stall, or a slow client could delay the others for ever.
                 is_stalled &= self.is_begun.get() && self.len() > 1;
                 self.is_busy.set(!framer.is_between_frames() && framer.needed() > LARGE);
             }
@@ -219,7 +233,10 @@ impl Lane {
         end.await
     }
 
-    /// Returns until when the upstream may be silent.
+    /// Returns the time until which the upstream may be silent.
+    ///
+    /// # Errors
+    /// If that time has passed.
     fn silent_until(&self) -> io::Result<Instant> {
         let due = self.due.borrow();
         let since = due.front().map_or_else(Instant::now, |due| due.since.max(self.heard.get()));
@@ -227,7 +244,7 @@ impl Lane {
         if until > Instant::now() { Ok(until) } else { Err(io::Error::other("no reply in time")) }
     }
 
-    /// Returns whether the client whose reply is coming in has room for more of it.
+    /// Returns whether to read more. If not, the client whose reply has begun has no room for more of it.
     fn takes_more(&self, cx: &Context<'_>) -> bool {
         let due = self.due.borrow();
         let held = if due.len() > 1 { HELD } else { 0 };
@@ -239,7 +256,8 @@ impl Lane {
         }
     }
 
-    /// Waits for a slow client, but not for long if others wait behind it.
+    /// Waits for a client that has no room, but no longer than `PATIENCE` if other replies are due after its
+    /// own.
     fn poll_patience(
         &self,
         cx: &mut Context<'_>,
@@ -258,14 +276,14 @@ impl Lane {
         Poll::Pending
     }
 
-    /// Cuts off the client whose reply has come in part.
+    /// Disconnects the client that has been given a part of a reply.
     fn give_up_first(&self) {
         if let Some(Due { to: Recipient::Client(client, _), .. }) = self.due.borrow().front() {
             client.cut_off();
         }
     }
 
-    /// Hands out replies, and the beginning of one.
+    /// Gives the replies in a chunk to their recipients. The last one may be incomplete.
     fn receive(&self, chunk: &[u8], framer: &mut Framer) -> io::Result<()> {
         let now = Instant::now();
         self.heard.set(now);
@@ -273,10 +291,12 @@ impl Lane {
         while !rest.is_empty() && seen.is_ok() {
             let mut queue = self.due.borrow_mut();
             let Some(due) = queue.front_mut() else {
-                return Err(io::Error::other("a reply that nothing asks for"));
+                return Err(io::Error::other("a reply without a command"));
             };
+            // Whether this reply may be a redirection.
             let may_move = due.command.is_some() && rest[0] == b'-' && framer.is_between_frames();
             let (mut taken, mut complete, mut errors) = (0, 0, 0);
+            // Takes the replies that belong to the first entry. The last one may be incomplete.
             while complete < due.count && taken < rest.len() && seen.is_ok() {
                 seen = framer.advance(&rest[taken..]).map_err(io::Error::other).map(|progress| {
                     taken += progress.taken;
@@ -298,9 +318,10 @@ impl Lane {
                         queue.pop_front();
                     }
                 }
+                // Everything else is collected until it is complete.
                 to => {
                     let is_too_large = match to {
-                        Recipient::Part(join, _) => join.has_come(bytes.len()) > WHOLE,
+                        Recipient::Part(join, _) => join.count_received(bytes.len()) > WHOLE,
                         _ => partial.len() > WHOLE,
                     };
                     if is_too_large {
@@ -322,13 +343,13 @@ impl Lane {
         seen
     }
 
-    /// Gives a whole reply to its recipient, or sends the command where a cluster says it belongs.
+    /// Gives a collected reply to its recipient; if it is a redirection, sends the command again instead.
     fn settle(&self, mut due: Due, reply: &[u8]) {
         let text = reply.strip_prefix(b"-").and_then(|line| line.strip_suffix(b"\r\n"));
         if let Some(text) = text.filter(|_| due.command.is_some()) {
             if let Some(redirect) = Redirect::parse(text) {
                 due.redirects += 1;
-                // This one has come, and there will be another.
+                // The redirection itself was counted, but the command has yet to get its reply.
                 due.count = 1;
                 if due.redirects <= REDIRECTS {
                     return self.redirect(due, &redirect);
@@ -340,6 +361,7 @@ impl Lane {
         due.to.give(reply, 1);
     }
 
+    /// Sends a command again, to the node that the redirection names.
     fn redirect(&self, due: Due, redirect: &Redirect<'_>) {
         let upstream = self.proxy.topology.redirected(redirect, &self.upstream);
         let upstream = upstream.unwrap_or_else(|| Rc::clone(&self.upstream));
@@ -367,7 +389,7 @@ impl Lane {
         }
     }
 
-    /// Tells every client that waits that it waits in vain.
+    /// Gives an error to every recipient in the queue. No command is sent again: it may have been executed.
     fn close(&self, failure: &Failure) {
         self.is_closed.set(true);
         let reply = failure.to_reply();

@@ -1,4 +1,4 @@
-//! A proxy for Redis's protocol, on nothing but the public API of zresp.
+//! A proxy for the Redis protocol, built only on the public API of zresp.
 //!
 //! ```text
 //! cargo run --release -p zresp-proxy                                   # then: redis-cli -p 6380
@@ -6,12 +6,13 @@
 //! cargo run --release -p zresp-proxy -- --cluster 127.0.0.1:7000       # in front of a Redis Cluster
 //! ```
 //!
-//! One thread does it all. Each client has a [session](session), a task that cuts its input into commands,
-//! [routes](routing) them, and adds them to the output of a [lane](lane), a connection to an [upstream] that
-//! many clients share. The lane cuts what comes back into replies and gives each to the [client] whose turn
-//! it is. A client that wants a connection of its own gets one, and from then on bytes are [relayed](relay).
-//! Commands for several upstreams are split and their replies [joined](join); a [cluster] tells where its
-//! slots are. Around it: [options], [metrics], a [store] to have something to talk to, and a [demo].
+//! Everything runs on one thread. Each client has a [session](session): a task that cuts its input into
+//! commands, [routes](routing) them, and adds them to the output of a [lane](lane), a connection to an
+//! [upstream] that many clients share. The lane cuts its input into replies, and gives each to the [client]
+//! whose turn it is. A client whose commands need a connection of their own gets one; from then on its bytes
+//! are [relayed](relay). Commands for several upstreams are split, and the replies [joined](join). A
+//! [cluster] knows which node has which slots. The rest is [options], [metrics], a built-in [store], and a
+//! [demo].
 
 mod client;
 mod cluster;
@@ -52,7 +53,7 @@ async fn main() -> ExitCode {
         .with_writer(io::stderr)
         .init();
     if let Err(error) = rlimit::increase_nofile_limit(u64::MAX) {
-        warn!(%error, "the limit of open files stays");
+        warn!(%error, "cannot raise the limit on open files");
     }
     match LocalSet::new().run_until(run(options)).await {
         Ok(()) => ExitCode::SUCCESS,
@@ -68,7 +69,7 @@ async fn run(mut options: Options) -> io::Result<()> {
     let listener = bind(options.listen)?;
     let address = listener.local_addr()?;
     if options.has_no_upstream() {
-        // The store has none.
+        // The store needs no password, so clients need none either.
         options.password = None;
         options.upstream.push(store::start()?);
     }
@@ -84,7 +85,7 @@ async fn run(mut options: Options) -> io::Result<()> {
         tokio::task::spawn_local(metrics::serve(listener, Rc::clone(&proxy)));
     }
     let Some(seconds) = options.demo else {
-        // Awaited behind the first signal, it waits for a second.
+        // It is polled only after the first signal, so it waits for a second one.
         let stop_again = async {
             match zresp_store::stop_signal() {
                 Ok(signal) => signal.await,
@@ -104,12 +105,12 @@ async fn run(mut options: Options) -> io::Result<()> {
     Ok(())
 }
 
-/// Listens on an address. The error, too, says which.
+/// Listens on an address. An error names the address.
 fn bind(address: SocketAddr) -> io::Result<TcpListener> {
     let listen = || {
         let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
         socket.set_reuseaddr(true)?;
-        // What is accepted inherits it: a client that vanished is found out in the end.
+        // Accepted connections inherit it, so a client that vanished is noticed in the end.
         socket.set_keepalive(true)?;
         socket.bind(address)?;
         socket.listen(BACKLOG)
@@ -117,7 +118,7 @@ fn bind(address: SocketAddr) -> io::Result<TcpListener> {
     listen().map_err(|error| io::Error::new(error.kind(), format!("{address}: {error}")))
 }
 
-/// Writes to standard output. Where that is closed, there is nobody to tell.
+/// Writes to standard output. If that is closed, the text is lost.
 fn say(text: &str) {
     let _ = io::stdout().write_all(text.as_bytes());
 }

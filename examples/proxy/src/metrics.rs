@@ -1,4 +1,4 @@
-//! Counters, and telling them to Prometheus.
+//! Counters, and a page that shows them to Prometheus.
 
 use std::cell::{Cell, RefCell};
 use std::fmt::Write;
@@ -13,7 +13,7 @@ use tokio::time::{sleep, timeout};
 
 use crate::proxy::{PAUSE, Proxy};
 
-/// How long a request for the counters may take, and how many bytes it may have.
+/// How long a request for the counters may take, and how many bytes long it may be.
 const REQUEST: (Duration, usize) = (Duration::from_secs(5), 16 * 1024);
 
 pub(crate) struct Metrics {
@@ -31,9 +31,8 @@ pub(crate) struct Metrics {
 impl Metrics {
     pub(crate) fn new() -> Self {
         let [connections, accepted, commands, errors, received, sent] = Default::default();
-        // Two digits from a microsecond to an hour take 50 KB.
-        let latency =
-            Histogram::new_with_max(3_600_000_000, 2).expect("bounds that fit each other");
+        // Two significant digits from a microsecond to an hour take 50 KB.
+        let latency = Histogram::new_with_max(3_600_000_000, 2).expect("the bounds are valid");
         let latency = RefCell::new(latency);
         let waited = Cell::default();
         Self { connections, accepted, commands, errors, received, sent, latency, waited }
@@ -48,19 +47,19 @@ impl Metrics {
         self.connections.set(self.connections.get() - 1);
     }
 
-    /// Bytes have come from a client.
+    /// Counts bytes from a client.
     pub(crate) fn received(&self, bytes: usize) {
         add(&self.received, bytes);
     }
 
-    /// Bytes go to a client, with which so many replies end, so many of them errors.
+    /// Counts bytes to a client. They complete `replies` replies, and `errors` of these are errors.
     pub(crate) fn passed(&self, replies: usize, errors: usize, bytes: usize) {
         add(&self.commands, replies);
         add(&self.errors, errors);
         add(&self.sent, bytes);
     }
 
-    /// Replies have taken so long.
+    /// Counts replies that arrived `latency` after their commands.
     pub(crate) fn waited(&self, replies: usize, latency: Duration) {
         let micros = u64::try_from(latency.as_micros()).unwrap_or(u64::MAX);
         self.latency.borrow_mut().saturating_record_n(micros, replies as u64);
@@ -68,13 +67,13 @@ impl Metrics {
         self.waited.set(self.waited.get().saturating_add(latency.saturating_mul(replies)));
     }
 
-    /// Returns all in Prometheus's text format.
+    /// Returns all counters in the text format of Prometheus.
     fn text(&self) -> String {
         let mut text = String::new();
         for (name, kind, help, value) in [
-            ("connections", "gauge", "Clients that are connected", &self.connections),
+            ("connections", "gauge", "Connected clients", &self.connections),
             ("connections_total", "counter", "Clients that have connected", &self.accepted),
-            ("commands_total", "counter", "Commands that were answered", &self.commands),
+            ("commands_total", "counter", "Commands answered", &self.commands),
             ("errors_total", "counter", "Error replies", &self.errors),
             ("received_bytes_total", "counter", "Bytes from clients", &self.received),
             ("sent_bytes_total", "counter", "Bytes to clients", &self.sent),
@@ -101,7 +100,7 @@ fn add(counter: &Cell<u64>, count: usize) {
     counter.set(counter.get() + count as u64);
 }
 
-/// Tells the counters to whoever asks.
+/// Serves the counters over HTTP.
 pub(crate) async fn serve(listener: TcpListener, proxy: Rc<Proxy>) {
     loop {
         let Ok((stream, _)) = listener.accept().await else {
@@ -110,12 +109,12 @@ pub(crate) async fn serve(listener: TcpListener, proxy: Rc<Proxy>) {
         };
         let proxy = Rc::clone(&proxy);
         tokio::task::spawn_local(async move {
-            let _ = timeout(REQUEST.0, tell(stream, &proxy.metrics)).await;
+            let _ = timeout(REQUEST.0, answer(stream, &proxy.metrics)).await;
         });
     }
 }
 
-async fn tell(mut stream: TcpStream, metrics: &Metrics) -> io::Result<()> {
+async fn answer(mut stream: TcpStream, metrics: &Metrics) -> io::Result<()> {
     let mut request = Vec::new();
     while !request.ends_with(b"\r\n\r\n") {
         if request.len() > REQUEST.1 || stream.read_buf(&mut request).await? == 0 {

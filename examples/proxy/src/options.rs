@@ -5,41 +5,41 @@ use std::net::SocketAddr;
 use clap::Parser;
 use tracing::Level;
 
-/// A proxy for Redis's protocol. Without an upstream it starts an in-memory server of its own.
+/// A proxy for the Redis protocol. Without an upstream it starts its own in-memory server.
 #[derive(Debug, Parser)]
 #[command(name = "zresp-proxy", version)]
 pub(crate) struct Options {
-    /// Where to listen, such as `127.0.0.1:6380` or `[::1]:6380`; port 0 is any free one
+    /// The address to listen on, such as `127.0.0.1:6380` or `[::1]:6380`; port 0 means any free port
     #[arg(long, value_name = "IP:PORT", default_value = "127.0.0.1:6380")]
     pub(crate) listen: SocketAddr,
 
-    /// A server to pass commands on to; over several, keys are spread by their slots
+    /// A server to send commands to; if given several times, keys are spread by their slots
     #[arg(long, value_name = "HOST:PORT", conflicts_with = "cluster", value_parser = address)]
     pub(crate) upstream: Vec<String>,
 
-    /// A node of a Redis Cluster, from which the others are learnt; several in case one is down
+    /// A node of a Redis Cluster, which names the other nodes; give several in case one is down
     #[arg(long, value_name = "HOST:PORT", value_parser = address)]
     pub(crate) cluster: Vec<String>,
 
-    /// What the upstreams want of the user `default`, and then clients must know it too; better given by the
+    /// The upstreams' password for the user `default`, which clients must then send too; safer in the
     /// environment
     #[arg(long, value_name = "PASSWORD", env = "ZRESP_PROXY_PASSWORD", hide_env_values = true)]
     pub(crate) password: Option<String>,
 
-    /// How long an upstream may take for a reply, in seconds; the client of a blocking command waits longer
+    /// How long an upstream may be silent while a reply is due, in seconds; blocking commands may take longer
     #[arg(long, value_name = "SECONDS", default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..))]
     pub(crate) timeout: u64,
 
-    /// Where to serve counters to Prometheus, at /metrics
+    /// The address to serve counters on, for Prometheus, at /metrics
     #[arg(long, value_name = "IP:PORT")]
     pub(crate) metrics: Option<SocketAddr>,
 
-    /// Puts a load on the proxy for so many seconds, tells how it went, and ends; it writes keys that begin with
-    /// `demo:`, and removes them
+    /// Load the proxy for this many seconds, print the results, and exit; all keys start with `demo:` and are
+    /// deleted at the end
     #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..))]
     pub(crate) demo: Option<u64>,
 
-    /// What to log to standard error: error, warn, info, debug
+    /// The level of the log on standard error: error, warn, info, debug
     #[arg(long, value_name = "LEVEL", default_value = "warn")]
     pub(crate) log: Level,
 }
@@ -54,15 +54,15 @@ impl Options {
     }
 }
 
-/// Accepts what has the form of an address: whether it can be reached is seen later, and tried again.
+/// Checks the form of an address, and nothing else: connecting happens later, and is retried.
 fn address(text: &str) -> Result<String, &'static str> {
-    let (host, port) = text.rsplit_once(':').ok_or("no port")?;
+    let (host, port) = text.rsplit_once(':').ok_or("the port is missing")?;
     let bare = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
     match (port.parse::<u16>(), bare.unwrap_or(host)) {
-        (Err(_) | Ok(0), _) => Err("a port is a number from 1 to 65535"),
-        (_, "") => Err("no host"),
+        (Err(_) | Ok(0), _) => Err("the port must be a number from 1 to 65535"),
+        (_, "") => Err("the host is missing"),
         (_, name) if name.contains(['/', ',', '[', ']', ' ']) => {
-            Err("this is not one host and a port")
+            Err("this is not a host and a port")
         }
         (_, name) if name.contains(':') && bare.is_none() => Err("an IPv6 address needs brackets"),
         _ => Ok(text.to_owned()),

@@ -1,4 +1,4 @@
-//! What all connections share; accepting clients, and draining them.
+//! The state that all connections share; accepts clients, and drains them at the end.
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
@@ -18,26 +18,27 @@ use crate::routing::Topology;
 use crate::session::Session;
 use crate::upstream::Access;
 
-/// How many bytes are read at once. All connections read into the same memory, one after the other.
+/// How many bytes are read at once. All connections read into the same buffer, one after another.
 const SCRATCH: usize = 256 * 1024;
-/// How long clients have at the end to get the replies that are due.
+/// How long replies that are due may take when the proxy stops.
 const GRACE: Duration = Duration::from_secs(10);
-/// How long nothing is accepted when that has failed, for want of files, say.
+/// How long to wait after a failed `accept`: without free file descriptors, the next one would fail too.
 pub(crate) const PAUSE: Duration = Duration::from_millis(100);
 
 pub(crate) struct Proxy {
     pub(crate) topology: Topology,
     pub(crate) access: Access,
     pub(crate) metrics: Metrics,
+    /// The buffer for reading. It must not be borrowed across an `await`.
     pub(crate) scratch: RefCell<Box<[u8]>>,
-    /// Whether the proxy is to end.
+    /// Whether the proxy is stopping.
     pub(crate) stopping: watch::Sender<bool>,
     clients: RefCell<HashMap<u64, Weak<Client>>>,
     accepted: Cell<u64>,
 }
 
 impl Proxy {
-    /// Returns a proxy that knows its upstreams, as far as they can be reached.
+    /// Returns a proxy, after a first attempt to reach its upstreams.
     pub(crate) async fn new(options: &Options) -> Rc<Self> {
         let timeout = Duration::from_secs(options.timeout);
         let access = Access { password: options.password(), timeout };
@@ -52,7 +53,8 @@ impl Proxy {
         })
     }
 
-    /// Serves clients until it is told to stop, and then gives out the replies that are due.
+    /// Serves clients until `stop` completes. Then delivers the replies that are due, until `GRACE` is over or
+    /// `stop_again` completes.
     pub(crate) async fn serve(
         self: &Rc<Self>,
         listener: TcpListener,
@@ -84,14 +86,10 @@ impl Proxy {
         let drained = timeout(GRACE, async { while sessions.join_next().await.is_some() {} });
         let is_drained = tokio::select! {
             drained = drained => drained.is_ok(),
-            // Asked twice, it does not wait.
             () = stop_again => false,
         };
         if !is_drained {
-            warn!(
-                left = sessions.len(),
-                "clients are left, with replies that have not come or were not taken"
-            );
+            warn!(left = sessions.len(), "stopped before every client had its replies");
         }
     }
 

@@ -1,4 +1,4 @@
-//! A connection of its own for a client: for good, or for one large command.
+//! A client's own connection to an upstream: until one of them closes it, or for one large command.
 
 use std::cell::RefCell;
 use std::future::poll_fn;
@@ -21,17 +21,20 @@ use crate::upstream::{Failure, Upstream, read_reply};
 
 /// Commands and replies above this size are passed on while they arrive.
 pub(crate) const LARGE: usize = 64 * 1024;
-/// Why a reply does not come.
+/// The reason in the error for a reply that will not arrive.
 const CLOSED: &str = "the connection was closed";
-/// How often it is looked whether the last replies have come, at the end.
+/// How often to check, while draining, whether the last replies have passed.
 const TICK: Duration = Duration::from_millis(10);
 
-/// Limits for what servers send, who have their own.
+/// Limits for frames that are not buffered, so that only the server's own limits apply.
 pub(crate) const fn trusting() -> Limits {
     Limits::new().with_bulk(usize::MAX).with_frame(usize::MAX)
 }
 
-/// Gives a client a connection of its own, on which the bytes of both sides pass as they are, for good.
+/// Passes bytes unchanged between a client and its own connection, until one of them closes it or the proxy
+/// has been told to stop and no reply is due.
+///
+/// The frames are only counted, to know whether a reply is due.
 pub(crate) async fn relay(
     session: Session,
     upstream: &Upstream,
@@ -54,7 +57,7 @@ pub(crate) async fn relay(
             let sides = (&mut reader, &mut to);
             is_open = pass(sides, &mut BytesMut::new(), &proxy, see).await.unwrap_or(false);
         }
-        // The server closes its side in turn, behind its last reply.
+        // The server will close its side after its last reply, which ends `replies` below.
         let _ = to.shutdown().await;
         std::future::pending::<()>().await;
     };
@@ -80,14 +83,14 @@ pub(crate) async fn relay(
         () = drained => {}
     }
     let balance = balance.into_inner();
-    // A client that waits is told, unless it is in the middle of a reply.
+    // A client that waits for a reply gets an error, unless the error would be inside a reply.
     if !balance.is_even() && balance.replies.framer.is_between_frames() {
         let _ = writer.write_all(&upstream.failure(CLOSED).to_reply()).await;
     }
     writer.shutdown().await
 }
 
-/// How many commands and how many replies have passed.
+/// Counts the commands and the replies that have passed.
 struct Balance {
     requests: Side,
     replies: Side,
@@ -96,7 +99,8 @@ struct Balance {
 struct Side {
     framer: Framer,
     count: usize,
-    /// What passes is no longer known: a server that is asked to replicate sends other things than replies.
+    /// Whether the bytes can no longer be cut into frames. A server that replicates, for example, sends other
+    /// things than replies.
     is_lost: bool,
 }
 
@@ -109,14 +113,15 @@ impl Balance {
         }
     }
 
-    /// Returns whether, as far as can be told, no reply is due.
+    /// Returns whether no reply is due, as far as the counts tell.
     fn is_even(&self) -> bool {
         self.replies.is_lost || self.requests.count <= self.replies.count
     }
 }
 
 impl Side {
-    /// Counts the frames that end in the chunk, but for pushes; returns how many, and how many errors.
+    /// Counts the frames that end in the chunk, except pushes. Returns how many there were, and how many of
+    /// them were errors.
     fn see(&mut self, mut chunk: &[u8]) -> (usize, usize) {
         let (mut count, mut errors) = (0, 0);
         while !chunk.is_empty() && !self.is_lost {
@@ -136,10 +141,10 @@ impl Side {
     }
 }
 
-/// Passes on a command while it arrives, on a connection of its own, and then its reply.
+/// Passes on a large command while it arrives, and then its reply, on a connection that is borrowed for that.
 ///
 /// # Errors
-/// The client is gone, or cannot be given the rest of a reply.
+/// If the client is gone, or the rest of a reply cannot be given to it.
 pub(crate) async fn pass_on(session: &mut Session, upstream: &Upstream) -> io::Result<()> {
     let proxy = Rc::clone(&session.proxy);
     let mut target = upstream.borrow(session.client.protocol.get()).await;
@@ -159,7 +164,7 @@ pub(crate) async fn pass_on(session: &mut Session, upstream: &Upstream) -> io::R
             end = progress.map(|progress| progress.is_complete);
             progress.map_or(0, |progress| progress.taken)
         };
-        // What no server wants any more still has to be read.
+        // Without an upstream the command is still read to its end, where the next one begins.
         let mut nowhere = sink();
         let to: &mut (dyn AsyncWrite + Unpin) = match &mut target {
             Ok(stream) => stream,
@@ -180,7 +185,7 @@ pub(crate) async fn pass_on(session: &mut Session, upstream: &Upstream) -> io::R
     Ok(())
 }
 
-/// Passes on one reply while it arrives.
+/// Passes on the reply to a large command while it arrives, and gives the connection back.
 async fn pass_back(
     session: &Session,
     upstream: &Upstream,
@@ -188,6 +193,7 @@ async fn pass_back(
 ) -> io::Result<()> {
     let mut first = [0];
     match timeout(session.proxy.access.timeout, stream.peek(&mut first)).await.unwrap_or(Ok(0)) {
+        // An error is read whole, because it may be a redirection.
         Ok(1) if first == *b"-" => {
             let reply = read_reply(&mut stream).await?;
             let text = reply.wire().strip_prefix(b"-").and_then(|line| line.strip_suffix(b"\r\n"));
@@ -195,9 +201,9 @@ async fn pass_back(
             match redirect
                 .and_then(|redirect| session.proxy.topology.redirected(&redirect, upstream))
             {
-                // The command is no longer there to be sent again.
+                // The proxy has not kept the command, so it cannot send it again.
                 Some(_) => {
-                    let text = "TRYAGAIN the slot has moved while a large command was on its way";
+                    let text = "TRYAGAIN the slot was moved while a large command was on its way";
                     session.fail(&Failure(text.to_owned()));
                 }
                 None => session.answer(reply.wire()),
@@ -231,7 +237,7 @@ async fn pass_back(
     Ok(())
 }
 
-/// Which side has failed.
+/// The side that failed.
 enum Broken {
     Reader(io::Error),
     Writer(io::Error),
@@ -243,20 +249,23 @@ impl From<Broken> for io::Error {
     }
 }
 
-/// Reads once, and writes as many bytes as `take` says; keeps the rest. Returns `false` at the end of input.
+/// Reads once. Writes as many of the bytes as `take` returns, and appends the others to `rest`. Returns
+/// `false` at the end of the input.
 async fn pass<R: AsyncRead + Unpin, W: AsyncWrite + Unpin + ?Sized>(
     (from, to): (&mut R, &mut W),
     rest: &mut BytesMut,
     proxy: &Proxy,
     mut take: impl FnMut(&[u8]) -> usize,
 ) -> Result<bool, Broken> {
+    // The bytes are written from the scratch buffer. What the socket does not take at once is copied, because
+    // other connections use that buffer while this one waits.
     let mut unwritten = Vec::new();
     let passed = poll_fn(|cx| {
         let mut scratch = proxy.scratch.borrow_mut();
         let mut chunk = ReadBuf::new(&mut scratch);
         ready!(Pin::new(&mut *from).poll_read(cx, &mut chunk)).map_err(Broken::Reader)?;
-        let (taken, behind) = chunk.filled().split_at(take(chunk.filled()));
-        rest.extend_from_slice(behind);
+        let (taken, after) = chunk.filled().split_at(take(chunk.filled()));
+        rest.extend_from_slice(after);
         let written = match Pin::new(&mut *to).poll_write(cx, taken) {
             Poll::Ready(written) => written.map_err(Broken::Writer)?,
             Poll::Pending => 0,

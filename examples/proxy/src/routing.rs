@@ -1,4 +1,4 @@
-//! Where a command goes: by its name, and over several upstreams by the slots of its keys.
+//! Where a command goes. That depends on its name, and with several upstreams on the slots of its keys.
 
 use std::borrow::Cow;
 use std::rc::Rc;
@@ -16,14 +16,14 @@ use crate::join::Split;
 use crate::options::Options;
 use crate::upstream::{Access, CONNECT, Failure, Upstream};
 
-/// What becomes of a command.
+/// Where a command goes.
 pub(crate) enum Route {
-    /// It shares a connection to this upstream with those of other clients.
+    /// It goes to this upstream, on a connection that clients share.
     Shared(Rc<Upstream>),
-    /// It leaves its connection in another state, blocks it, or has other than one reply: the client gets a
-    /// connection of its own, for this command and all behind it.
+    /// It changes the state of its connection, blocks it, or does not have exactly one reply. So the client
+    /// gets its own connection, for this command and all later ones.
     Own(Rc<Upstream>),
-    /// From here on the client speaks this protocol; any upstream has the answer.
+    /// It changes the client's protocol. This upstream answers, but any other could.
     Hello(Rc<Upstream>, Protocol),
     /// It goes to several upstreams, and the replies are joined.
     Split(Split),
@@ -33,7 +33,7 @@ pub(crate) enum Route {
     Farewell(Bytes),
 }
 
-/// What is behind the proxy.
+/// The upstreams.
 pub(crate) enum Topology {
     One(Rc<Upstream>),
     /// Each has an equal part of the slots.
@@ -42,7 +42,7 @@ pub(crate) enum Topology {
 }
 
 impl Topology {
-    /// Returns what the options name, and makes the first connections.
+    /// Returns the upstreams that the options name, after a first attempt to connect.
     pub(crate) async fn new(options: &Options, access: &Access) -> Self {
         if !options.cluster.is_empty() {
             return Self::Cluster(Cluster::new(&options.cluster, access.clone()).await);
@@ -52,8 +52,8 @@ impl Topology {
         for upstream in &upstreams {
             match timeout(CONNECT, upstream.connect(Protocol::Resp2)).await {
                 Ok(Ok(stream)) => upstream.give_back(stream, Protocol::Resp2),
-                Ok(Err(failure)) => warn!(reason = failure.0, "not there yet"),
-                Err(_) => warn!(upstream = upstream.address, "gives no answer yet"),
+                Ok(Err(failure)) => warn!(reason = failure.0, "not available yet"),
+                Err(_) => warn!(upstream = upstream.address, "does not answer yet"),
             }
         }
         if upstreams.len() == 1 { Self::One(upstreams.remove(0)) } else { Self::Spread(upstreams) }
@@ -63,7 +63,7 @@ impl Topology {
         matches!(self, Self::Cluster(_))
     }
 
-    /// Returns how often slots have got another upstream.
+    /// Returns how often the map from slots to upstreams has been updated.
     pub(crate) fn changes(&self) -> u64 {
         if let Self::Cluster(cluster) = self { cluster.changes() } else { 0 }
     }
@@ -89,7 +89,8 @@ impl Topology {
         self.of_slot(0)
     }
 
-    /// Returns where a cluster wants a command to be sent, and takes note of it.
+    /// Returns the upstream that a redirection names; if the slot has moved for good, the map of slots is
+    /// updated. Returns `None` without a cluster.
     pub(crate) fn redirected(
         &self,
         redirect: &Redirect<'_>,
@@ -101,7 +102,7 @@ impl Topology {
         }
     }
 
-    /// Has the slots of a cluster learnt again: something is not where it should be.
+    /// Asks a cluster for its slots again, soon, because they seem to have moved.
     pub(crate) fn refresh(&self) {
         if let Self::Cluster(cluster) = self {
             cluster.refresh();
@@ -109,7 +110,7 @@ impl Topology {
     }
 }
 
-/// Returns what becomes of a command.
+/// Returns where a command goes.
 pub(crate) fn route(
     info: Option<&'static CommandInfo>,
     command: &CommandRef<'_>,
@@ -118,29 +119,32 @@ pub(crate) fn route(
     let Some(info) = info else { return unknown(command.name(), topology) };
     match topology {
         _ if info.name == "hello" => hello(command, command.len() > 2, topology),
-        Topology::One(upstream) if !is_of_connection(info, command.args()) => Ok(shared(upstream)),
+        Topology::One(upstream) if !concerns_connection(info, command.args()) => {
+            Ok(shared(upstream))
+        }
         Topology::One(upstream) if upstream.wants_password.get() => Ok(own(info, upstream)),
         Topology::One(upstream) => Ok(local(info, command).unwrap_or_else(|| own(info, upstream))),
-        _ if !is_of_connection(info, command.args()) => by_keys(info, command, topology),
+        _ if !concerns_connection(info, command.args()) => by_keys(info, command, topology),
         _ => local(info, command).map_or_else(|| stand_in(info, command), Ok),
     }
 }
 
-/// Returns what becomes of a large command of which the beginning is there; `None` if that cannot be told.
+/// Returns where a large command goes, by its beginning; `None` if more of it is needed to know that.
 pub(crate) fn route_begun(
     command: &PartialCommand<'_>,
     topology: &Topology,
 ) -> Option<Result<Route, Failure>> {
     let name = command.name()?;
     let Some(info) = commands::partial_of(command) else {
-        let is_there = command.arg(1).is_some() || commands::lookup(name).is_none();
-        return is_there.then(|| unknown(name, topology));
+        // If only the subcommand is missing, it has yet to arrive.
+        let is_unknown = command.arg(1).is_some() || commands::lookup(name).is_none();
+        return is_unknown.then(|| unknown(name, topology));
     };
     if let Topology::One(upstream) = topology {
-        let is_own = is_of_connection(info, command.args());
+        let is_own = concerns_connection(info, command.args());
         return Some(Ok(if is_own { own(info, upstream) } else { shared(upstream) }));
     }
-    // Further keys, which may still come, could belong elsewhere.
+    // Only commands with exactly one key: others could have keys yet to arrive, for another upstream.
     let [KeySpec { begin: BeginSearch::Index(_), find: FindKeys::Range { last: 0, .. }, .. }] =
         info.key_specs
     else {
@@ -152,25 +156,25 @@ pub(crate) fn route_begun(
 
 const OK: &[u8] = b"+OK\r\n";
 
-/// What scripts may not call either, or what may block: the marks of commands that concern their connection.
-const OF_CONNECTION: Flags = Flags::NOSCRIPT.union(Flags::BLOCKING);
+/// The flags of commands that concern their connection: scripts may not call them, or they may block.
+const CONNECTION_FLAGS: Flags = Flags::NOSCRIPT.union(Flags::BLOCKING);
 
-/// Returns whether a command changes, blocks or is about the connection that it comes on.
-fn is_of_connection<'a>(info: &CommandInfo, args: impl IntoIterator<Item = &'a [u8]>) -> bool {
+/// Returns whether a command changes, blocks or describes the connection that it arrives on.
+fn concerns_connection<'a>(info: &CommandInfo, args: impl IntoIterator<Item = &'a [u8]>) -> bool {
     if info.categories.contains(Categories::SCRIPTING) {
-        // Scripts are run like other commands. What stops one must not wait behind it.
+        // Scripts share connections, but a command that stops a script must not wait for it.
         return info.flags.contains(Flags::ALLOW_BUSY) || info.name == "script|debug";
     }
     match info.name {
-        // Servers read words up to a NUL.
+        // Servers compare words up to a NUL.
         "xread" | "xreadgroup" => args.into_iter().any(|word| {
             let end = word.iter().position(|byte| *byte == 0).unwrap_or(word.len());
             word[..end].eq_ignore_ascii_case(b"block")
         }),
-        // A subcommand that is not known.
+        // `CLIENT` with an unknown subcommand.
         "client" => true,
         _ => {
-            info.flags.intersects(OF_CONNECTION)
+            info.flags.intersects(CONNECTION_FLAGS)
                 || info.categories.contains(Categories::CONNECTION)
                     && !info.name.starts_with("command")
         }
@@ -181,7 +185,8 @@ fn shared(upstream: &Rc<Upstream>) -> Route {
     Route::Shared(Rc::clone(upstream))
 }
 
-/// The way of a command about the connection; those without state have none to be about.
+/// Returns where a command that concerns its connection goes. `PING` and `ECHO` are among them, but need no
+/// state, so they can share one.
 fn own(info: &CommandInfo, upstream: &Rc<Upstream>) -> Route {
     match info.name {
         "ping" | "echo" => shared(upstream),
@@ -190,21 +195,21 @@ fn own(info: &CommandInfo, upstream: &Rc<Upstream>) -> Route {
 }
 
 fn unknown(name: &[u8], topology: &Topology) -> Result<Route, Failure> {
-    // A browser that was made to talk to a server: what follows is of somebody else's making.
+    // A browser that was tricked into talking to a server: an attacker may have chosen the rest.
     if name.eq_ignore_ascii_case(b"post") || name.eq_ignore_ascii_case(b"host:") {
         return Ok(Route::Farewell(Bytes::from_static(
             b"-ERR Protocol error: this is not an HTTP server\r\n",
         )));
     }
     if let Topology::One(upstream) = topology {
-        // It may do anything.
+        // It may change the connection in any way.
         return Ok(Route::Own(Rc::clone(upstream)));
     }
     let name = &name[..name.len().min(128)];
     Err(Failure(format!("ERR unknown command '{}'", name.escape_ascii())))
 }
 
-/// Answers what needs no upstream.
+/// Answers a command that needs no upstream.
 fn local(info: &CommandInfo, command: &CommandRef<'_>) -> Option<Route> {
     Some(match (info.name, command.len()) {
         ("ping", 1) => Route::Answer(Bytes::from_static(b"+PONG\r\n")),
@@ -214,19 +219,20 @@ fn local(info: &CommandInfo, command: &CommandRef<'_>) -> Option<Route> {
     })
 }
 
-/// Answers what is about the connection where there is no single one, as far as that is possible.
+/// Answers a command that concerns its connection, if there are several upstreams. Most get an error, because
+/// the client does not have a connection to only one of them.
 fn stand_in(info: &CommandInfo, command: &CommandRef<'_>) -> Result<Route, Failure> {
     let name = shown(info.name);
-    let failure = Failure(format!("ERR {name} needs one upstream, and here are several"));
+    let failure = Failure(format!("ERR {name} needs one upstream, but there are several"));
     match (info.name, command.arg(1)) {
         ("select", Some(b"0")) => Ok(Route::Answer(Bytes::from_static(OK))),
-        // What comes behind it must not be done, as it would be without the transaction.
+        // The commands after it must not be executed outside a transaction.
         ("multi", _) => Ok(Route::Farewell(failure.to_reply())),
         _ => Err(failure),
     }
 }
 
-/// Returns what becomes of `HELLO`, which may have options that its connection has to know.
+/// Returns where `HELLO` goes. Its options, if any, concern the connection.
 fn hello(
     command: &CommandRef<'_>,
     has_options: bool,
@@ -235,17 +241,18 @@ fn hello(
     let protocol = match command.arg(1) {
         Some(b"2") => Protocol::Resp2,
         Some(b"3") => Protocol::Resp3,
-        // It asks, or is wrong: nothing changes.
+        // Without a valid version, it changes nothing.
         _ => return topology.any().map(Route::Shared),
     };
     match topology {
         _ if !has_options => Ok(Route::Hello(topology.any()?, protocol)),
         Topology::One(upstream) => Ok(Route::Own(Rc::clone(upstream))),
-        _ => Err(Failure::new("ERR HELLO with options needs one upstream, and here are several")),
+        _ => Err(Failure::new("ERR HELLO with options needs one upstream, but there are several")),
     }
 }
 
-/// Judges a command of a client that has yet to say the proxy's password.
+/// Checks a command of a client that has not authenticated, or any `AUTH`, for the right password. Without it,
+/// the command is refused.
 pub(crate) fn authenticate(
     command: &CommandRef<'_>,
     password: &str,
@@ -256,7 +263,8 @@ pub(crate) fn authenticate(
     let is = |index: usize, word: &str| {
         args.get(index).is_some_and(|arg| arg.eq_ignore_ascii_case(word.as_bytes()))
     };
-    // Behind the name, or among the options of HELLO, each with its number of arguments.
+    // The index of the user or the password: after the name, or after the option AUTH of HELLO, which may
+    // itself follow SETNAME.
     let mut at = 1;
     if is(0, "hello") {
         at = if is(2, "setname") { 5 } else { 3 };
@@ -279,7 +287,7 @@ pub(crate) fn authenticate(
     hello(command, args.len() > 5, topology)
 }
 
-/// Compares in a time that does not tell where the difference is.
+/// Compares without stopping at the first difference, so that the time does not tell where that is.
 fn is_same(given: &[u8], password: &[u8]) -> bool {
     let differences = given.iter().zip(password).fold(0, |all, (left, right)| all | (left ^ right));
     given.len() == password.len() && differences == 0
@@ -293,21 +301,20 @@ fn by_keys(
 ) -> Result<Route, Failure> {
     let (Ok(keys), Ok(channels)) = (commands::keys(command), commands::shard_channels(command))
     else {
-        // It is malformed: any server says so, and in its own words.
+        // It is malformed. Any server can report that, in its own words.
         return topology.any().map(Route::Shared);
     };
     let mut slots = keys.chain(channels).map(|key| key_slot(key.key));
     let Some(first) = slots.next() else {
-        let is_alike_everywhere = !info.key_specs.is_empty()
+        // Without keys, some commands do the same on every upstream. For others, the proxy cannot choose.
+        let suits_any_upstream = !info.key_specs.is_empty()
             || info.name.starts_with("command")
             || matches!(info.name, "time" | "lolwut" | "publish") && topology.is_cluster();
-        return if is_alike_everywhere {
+        return if suits_any_upstream {
             topology.any().map(Route::Shared)
         } else {
             let name = shown(info.name);
-            Err(Failure(format!(
-                "ERR {name} names no key, and does not say to which of several upstreams"
-            )))
+            Err(Failure(format!("ERR {name} has no key that tells which upstream to use")))
         };
     };
     if slots.all(|slot| slot == first) {
@@ -321,7 +328,7 @@ fn answer(reply: &Reply) -> Route {
     Route::Answer(wire.unwrap_or_else(|reason| Failure(format!("ERR {reason}")).to_reply()))
 }
 
-/// A name of the table as people write it.
+/// Returns a command's name as people write it: `CLIENT ID` for `client|id`.
 fn shown(name: &str) -> Cow<'_, str> {
     name.to_uppercase().replace('|', " ").into()
 }

@@ -1,4 +1,8 @@
-//! The input of one client: cut into commands, each on its way as soon as it is there.
+//! The input of one client: cuts it into commands, and sends each on its way as soon as it is complete.
+//!
+//! A session alternates between reading input and taking commands from it. It does something else only after
+//! every earlier reply has been written: it relays all further bytes, passes on one large command, or ends.
+//! So nothing else writes to the client meanwhile.
 
 use std::future::poll_fn;
 use std::io;
@@ -19,36 +23,37 @@ use crate::relay::{self, LARGE};
 use crate::routing::{Route, authenticate, route, route_begun};
 use crate::upstream::{Failure, Upstream, hello};
 
-/// A command that has to be whole before it can be routed may have so many bytes.
+/// The size in bytes of the largest command that is buffered because it must be whole to be routed.
 const WHOLE: usize = 64 * 1024 * 1024;
-const ALL: Limits = Limits::new();
+const AUTHENTICATED: Limits = Limits::new();
 const UNAUTHENTICATED: Limits = Limits::unauthenticated();
-/// How long a client that is told to leave may take to read why.
-const FAREWELL: Duration = Duration::from_secs(1);
+/// How long a client may take to read its last replies before the connection is closed.
+const LINGER: Duration = Duration::from_secs(1);
 
 pub(crate) struct Session {
     pub(crate) proxy: Rc<Proxy>,
     pub(crate) client: Rc<Client>,
     pub(crate) reader: OwnedReadHalf,
     pub(crate) decoder: CommandDecoder,
-    /// What has come and is not on its way: as a rule nothing.
+    /// Bytes that were read but not yet taken, such as the beginning of a command; usually empty.
     pub(crate) input: BytesMut,
     is_authenticated: bool,
-    /// How often the slots had changed when commands were last taken.
+    /// The cluster's count of changes when commands were last taken.
     changes: u64,
     next: Next,
 }
 
 /// What the session does next.
 enum Next {
+    /// Reads, and takes commands.
     Read,
-    /// Takes the commands that have been read, when there is room for their replies.
+    /// Takes more of the commands that have been read, once there is room for their replies.
     Take,
-    /// Gives the client a connection of its own, when all is answered.
+    /// Gives the client its own connection, once every reply is written.
     Relay(Rc<Upstream>),
-    /// Passes on a large command while it is still arriving, when all is answered.
+    /// Passes on a large command while it is still arriving, once every reply is written.
     PassOn(Rc<Upstream>),
-    /// Ends, when all is answered.
+    /// Ends, once every reply is written.
     Leave,
 }
 
@@ -77,7 +82,7 @@ impl Session {
                     let len = self.read().await?;
                     let proxy = Rc::clone(&self.proxy);
                     self.take(&proxy.scratch.borrow()[..len]);
-                    if len == 0 || self.is_last() && matches!(self.next, Next::Read) {
+                    if len == 0 || self.is_stopping() && matches!(self.next, Next::Read) {
                         self.next = Next::Leave;
                     }
                 }
@@ -98,22 +103,23 @@ impl Session {
                 }
                 Next::Leave => {
                     self.when(Client::is_idle).await?;
-                    return self.part().await;
+                    return self.close().await;
                 }
             }
         }
     }
 
-    /// Writes replies until something holds of the client.
-    async fn when(&self, holds: impl Fn(&Client) -> bool) -> io::Result<()> {
+    /// Writes replies until the condition is true.
+    async fn when(&self, condition: impl Fn(&Client) -> bool) -> io::Result<()> {
         let until = poll_fn(|cx| match self.client.poll_flush(cx)? {
-            _ if holds(&self.client) => Poll::Ready(Ok(())),
+            _ if condition(&self.client) => Poll::Ready(Ok(())),
             _ => Poll::Pending,
         });
         until.await
     }
 
-    /// Reads into the scratch, writing replies meanwhile; returns 0 at the end, be it the proxy's.
+    /// Reads into the scratch buffer, and writes replies meanwhile. Returns 0 at the end of the input, or if
+    /// the proxy is stopping and nothing has arrived.
     async fn read(&mut self) -> io::Result<usize> {
         let read = poll_fn(|cx| {
             let _ = self.client.poll_flush(cx)?;
@@ -127,15 +133,16 @@ impl Session {
         read.await
     }
 
-    /// Returns whether what has arrived by now is the last that is taken.
-    fn is_last(&self) -> bool {
+    /// Returns whether the proxy is stopping: commands that have arrived by now are the last to be taken.
+    fn is_stopping(&self) -> bool {
         *self.proxy.stopping.borrow()
     }
 
-    /// Takes the commands that have arrived, as far as there is room for their replies.
+    /// Takes the commands that have arrived, until there is no room for more replies.
     fn take(&mut self, chunk: &[u8]) {
         self.proxy.metrics.received(chunk.len());
         let mut input = std::mem::take(&mut self.input);
+        // As a rule nothing is left of earlier chunks, and the commands need not be copied.
         if input.is_empty() {
             let taken = self.take_from(chunk);
             input.extend_from_slice(&chunk[taken..]);
@@ -149,8 +156,9 @@ impl Session {
         }
     }
 
-    /// Returns how many bytes were taken, and sets what is next.
+    /// Takes commands from the beginning of the input, and sets `next`. Returns how many bytes were taken.
     fn take_from(&mut self, input: &[u8]) -> usize {
+        // If slots have moved, a command may go another way than earlier ones that are still pending.
         let changes = self.proxy.topology.changes();
         if std::mem::replace(&mut self.changes, changes) != changes {
             self.client.hold_back();
@@ -161,7 +169,8 @@ impl Session {
             if !self.client.has_room() {
                 break Next::Take;
             }
-            self.decoder.set_limits(if self.is_limited() { UNAUTHENTICATED } else { ALL });
+            let limits = if self.is_limited() { UNAUTHENTICATED } else { AUTHENTICATED };
+            self.decoder.set_limits(limits);
             let request = match self.decoder.decode(&input[taken..]) {
                 Ok(Some(request)) => request,
                 Ok(None) => {
@@ -174,14 +183,15 @@ impl Session {
                 }
             };
             let command = request.command().to_array(&mut inline);
-            // Commands in a row are often alike. Of some, though, the name does not tell all.
+            // Consecutive commands often have the same name, so the last lookup is used again. For a
+            // container such as CLIENT that would be wrong, because the subcommand matters.
             let info = match (request.command(), last) {
                 (Command::Array(array), Some((name, info))) if array.name() == name => Some(info),
                 _ => commands::of(&command),
             };
             if let (Command::Array(array), Some(info)) = (request.command(), info) {
-                let is_all = info.subcommands.is_empty() && !info.name.contains('|');
-                last = is_all.then_some((array.name(), info));
+                let is_simple = info.subcommands.is_empty() && !info.name.contains('|');
+                last = is_simple.then_some((array.name(), info));
             }
             let topology = &self.proxy.topology;
             let routed = match &self.proxy.access.password {
@@ -196,7 +206,8 @@ impl Session {
                         let lane = self.client.lane(&upstream, &self.proxy)?;
                         lane.send(&self.client, command.wire(), now);
                     }
-                    // Neither may anything overtake, nor two of the first wait in memory.
+                    // These wait until every earlier command is answered. So they cannot overtake, and at
+                    // most one split reply is in memory.
                     Route::Split(_) | Route::Hello(..) if !self.client.is_answered() => {
                         self.client.hold_back();
                         return Ok(Some(Next::Take));
@@ -230,7 +241,7 @@ impl Session {
         taken
     }
 
-    /// Judges a command that has not come whole.
+    /// Returns what to do about a command that has not arrived whole.
     fn judge_begun(&self, input: &[u8]) -> Next {
         let is_large = input.len() + self.decoder.needed() > LARGE && !self.is_limited();
         let Some(command) = self.decoder.partial(input).filter(|_| is_large) else {
@@ -241,13 +252,13 @@ impl Session {
             Some(Ok(Route::Shared(upstream))) => Next::PassOn(upstream),
             _ if input.len() <= WHOLE => Next::Read,
             _ => {
-                self.fail(&Failure::new("ERR the command is too large to be routed"));
+                self.fail(&Failure::new("ERR command is too large to be routed"));
                 Next::Leave
             }
         }
     }
 
-    /// Tells the client that its input is none.
+    /// Answers broken input with an error, in the words of Redis.
     fn fail_protocol(&self, error: Error, input: &[u8]) {
         let reason = match error.kind {
             ErrorKind::BulkTooLong { .. } if self.is_limited() => {
@@ -261,7 +272,7 @@ impl Session {
         self.fail(&Failure(format!("ERR Protocol error: {reason}")));
     }
 
-    /// Returns whether the client has yet to authenticate.
+    /// Returns whether the limits for unauthenticated clients apply.
     fn is_limited(&self) -> bool {
         !self.is_authenticated || self.proxy.topology.wants_password()
     }
@@ -277,7 +288,7 @@ impl Session {
         self.client.answer(reply);
     }
 
-    /// Answers the command that the input begins with, for which there is no connection.
+    /// Answers the first command of the input with an error, because no connection could be made for it.
     fn refuse_first(&mut self, failure: &Failure) {
         self.fail(failure);
         match self
@@ -286,21 +297,21 @@ impl Session {
             .map(|request| request.map(|whole| whole.wire().len()))
         {
             Ok(Some(len)) => self.input.advance(len),
-            // Nothing tells where it ends.
+            // Its end is unknown, so the next command cannot be found.
             _ => self.next = Next::Leave,
         }
     }
 
-    /// Ends behind a protocol error in the middle of a large command.
+    /// Answers a protocol error in the middle of a large command, and ends the session.
     pub(crate) fn leave(&mut self, error: Error) {
         self.fail_protocol(error, &[]);
         self.next = Next::Leave;
     }
 
-    /// Closes the connection without a reset, which could overtake the last reply: only when the client has
-    /// closed its side, or after a while.
-    async fn part(mut self) -> io::Result<()> {
-        // Dropped, the writer says that nothing more comes.
+    /// Closes the connection when the client has closed its side, or after `LINGER`. Closing it with unread
+    /// input would reset it, and the client could lose its last replies.
+    async fn close(mut self) -> io::Result<()> {
+        // This shuts down the proxy's side.
         drop(self.client.writer.take());
         let closed = async {
             while self.reader.read_buf(&mut self.input).await? > 0 {
@@ -308,6 +319,6 @@ impl Session {
             }
             Ok(())
         };
-        timeout(FAREWELL, closed).await.unwrap_or(Ok(()))
+        timeout(LINGER, closed).await.unwrap_or(Ok(()))
     }
 }

@@ -1,4 +1,4 @@
-//! The in-memory server that is the upstream where there is no other, on a thread of its own.
+//! The in-memory server, on its own thread, for a proxy that is given no other upstream.
 
 use std::io;
 use std::net::TcpListener;
@@ -6,7 +6,7 @@ use std::thread;
 
 use tokio::runtime::Builder;
 
-/// Starts the server, and returns its address.
+/// Starts the server; returns its address.
 pub(crate) fn start() -> io::Result<String> {
     let listener = TcpListener::bind("127.0.0.1:0")?;
     listener.set_nonblocking(true)?;

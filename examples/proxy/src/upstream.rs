@@ -1,4 +1,4 @@
-//! A server behind the proxy, and how connections to it are made.
+//! A server that the proxy uses, and connections to it.
 
 use std::cell::{Cell, RefCell};
 use std::fmt;
@@ -18,11 +18,12 @@ use crate::proxy::Proxy;
 
 /// How long a server may take to accept a connection.
 pub(crate) const CONNECT: Duration = Duration::from_secs(2);
-/// After a failure no new connection is tried for a while, which doubles from the first to the second.
+/// The shortest and the longest pause after a failure, before a new shared connection is attempted. It doubles
+/// with every failure.
 const BACK_OFF: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(2));
-/// At most so many connections are shared; as a rule it is one.
+/// The most connections that are shared, for each protocol. Usually there is one.
 const LANES: usize = 32;
-/// So many connections that were one client's are kept for the next.
+/// The most connections that are kept for the next large command.
 const SPARE: usize = 64;
 
 /// Why a command cannot be passed on: the text of an error reply.
@@ -34,16 +35,16 @@ impl Failure {
         Self(text.into())
     }
 
-    /// Returns the error reply. What could end its line is shown as spaces.
+    /// Returns the error reply. Line breaks, which would end it, become spaces.
     pub(crate) fn to_reply(&self) -> Bytes {
         format!("-{}\r\n", self.0.replace(['\r', '\n'], " ")).into()
     }
 }
 
-/// How upstreams are spoken to.
+/// How to talk to upstreams.
 #[derive(Clone)]
 pub(crate) struct Access {
-    /// What they want; clients then have to know it too.
+    /// The password for them, which clients then must send to the proxy.
     pub(crate) password: Option<String>,
     /// How long they may be silent while a reply is due.
     pub(crate) timeout: Duration,
@@ -52,10 +53,12 @@ pub(crate) struct Access {
 pub(crate) struct Upstream {
     pub(crate) address: String,
     access: Access,
-    /// Whether it has said that it wants a password that the proxy does not have.
+    /// Whether it has asked for a password that the proxy does not have.
     pub(crate) wants_password: Cell<bool>,
     lanes: RefCell<Vec<Rc<Lane>>>,
+    /// Connections without state, on which no reply is due.
     spare: RefCell<Vec<TcpStream>>,
+    /// How many attempts to connect have failed since the last success.
     failures: Cell<u32>,
     retry_at: Cell<Option<Instant>>,
 }
@@ -67,7 +70,8 @@ impl Upstream {
         Rc::new(Self { address, access, wants_password, lanes, spare, failures, retry_at })
     }
 
-    /// Returns a shared connection that is not taken up by a large reply; makes one if there is none.
+    /// Returns a shared connection that is not busy with a large reply, and opens one if needed. If there are
+    /// too many, returns the one with the fewest replies due.
     pub(crate) fn lane(
         self: &Rc<Self>,
         proxy: &Rc<Proxy>,
@@ -91,18 +95,18 @@ impl Upstream {
         Ok(lane)
     }
 
-    /// Makes a connection, and learns whether the server is ready for commands.
+    /// Connects, and checks whether the server is ready for commands.
     pub(crate) async fn connect(&self, protocol: Protocol) -> Result<TcpStream, Failure> {
         match self.try_connect(protocol).await {
             Ok(stream) => {
                 if self.failures.replace(0) > 0 {
-                    warn!(upstream = self.address, "is back");
+                    warn!(upstream = self.address, "available again");
                 }
                 self.retry_at.set(None);
                 Ok(stream)
             }
             Err(error) => {
-                self.has_failed();
+                self.note_failure();
                 Err(self.failure(error))
             }
         }
@@ -112,22 +116,22 @@ impl Upstream {
         let connected = timeout(CONNECT, TcpStream::connect(self.address.as_str()));
         let mut stream = connected.await??;
         stream.set_nodelay(true)?;
-        // A server that is busy may take its time.
+        // A busy server may need longer to reply than to accept.
         timeout(self.access.timeout, self.greet(&mut stream, protocol)).await??;
         Ok(stream)
     }
 
-    /// Says what the server has to know, and sees whether it takes commands.
+    /// Authenticates, selects the protocol, and checks with `PING` whether the server takes commands.
     ///
-    /// The last command has an effect of its own: `WAIT` waits for what was written before the last command
-    /// of its connection, so it is right on this one for what the client has written on another.
+    /// The `PING` is also needed for `WAIT`, which waits for the writes before the last command of its
+    /// connection. After a `PING` here, these include what the client wrote on another connection.
     async fn greet(&self, stream: &mut TcpStream, protocol: Protocol) -> io::Result<()> {
         if let Some(password) = &self.access.password {
             let answer = ask(stream, &CommandBuf::new("AUTH").arg(password)).await?;
             answer.to::<()>().map_err(io::Error::other)?;
         }
         if protocol == Protocol::Resp3 {
-            // A server that does not know it tells the client itself.
+            // An error is ignored: the client's own HELLO gets it too.
             ask(stream, &hello(protocol)).await?;
         }
         let answer = ask(stream, &CommandBuf::new("PING")).await?;
@@ -138,14 +142,14 @@ impl Upstream {
         Ok(())
     }
 
-    /// Returns a connection for one client, which may have been another's before.
+    /// Returns a connection that is not shared. It may be one that was given back.
     pub(crate) async fn borrow(&self, protocol: Protocol) -> Result<TcpStream, Failure> {
         loop {
             let is_usable = protocol == Protocol::Resp2;
             let Some(stream) = is_usable.then(|| self.spare.borrow_mut().pop()).flatten() else {
                 break;
             };
-            // Neither closed in the meantime, nor with a word too much.
+            // It must still be open, and have nothing to read.
             let read = stream.try_read(&mut [0]);
             if read.is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock) {
                 return Ok(stream);
@@ -154,7 +158,8 @@ impl Upstream {
         self.connect(protocol).await
     }
 
-    /// Takes a connection back that is between commands and in the state that it began in.
+    /// Keeps a connection to be borrowed again. No reply may be due on it, and its state must be that of a new
+    /// one.
     pub(crate) fn give_back(&self, stream: TcpStream, protocol: Protocol) {
         let mut spare = self.spare.borrow_mut();
         if spare.len() < SPARE && protocol == Protocol::Resp2 {
@@ -162,14 +167,14 @@ impl Upstream {
         }
     }
 
-    /// Has no new connection tried for a while.
-    pub(crate) fn has_failed(&self) {
+    /// Counts a failure, and allows no new shared connection for a while.
+    fn note_failure(&self) {
         let failures = self.failures.get();
         let pause = BACK_OFF.0.saturating_mul(2_u32.saturating_pow(failures)).min(BACK_OFF.1);
         self.failures.set(failures.saturating_add(1));
         self.retry_at.set(Some(Instant::now() + pause));
         if failures == 0 {
-            warn!(upstream = self.address, "is lost");
+            warn!(upstream = self.address, "not available");
         }
     }
 
@@ -182,19 +187,19 @@ impl Upstream {
     }
 }
 
-/// The command that sets a protocol.
+/// Returns the command that selects a protocol.
 pub(crate) fn hello(protocol: Protocol) -> CommandBuf {
     CommandBuf::new("HELLO").arg(if protocol == Protocol::Resp3 { 3 } else { 2 })
 }
 
-/// Sends a command on a connection on which nothing else is due, and returns the reply.
+/// Sends a command on a connection where no reply is due, and returns the reply.
 pub(crate) async fn ask(stream: &mut TcpStream, command: &CommandBuf) -> io::Result<Frame> {
     let command = command.to_wire().map_err(io::Error::other)?;
     stream.write_all(&command).await?;
     read_reply(stream).await
 }
 
-/// Reads the one reply that is due.
+/// Reads the only reply that is due.
 pub(crate) async fn read_reply(stream: &mut TcpStream) -> io::Result<Frame> {
     let (mut decoder, mut input) = (Decoder::new(), BytesMut::new());
     loop {

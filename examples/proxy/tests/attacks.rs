@@ -1,4 +1,4 @@
-//! What was found by attacking the proxy, each in its own words.
+//! Defects that were found by attacking the proxy: one test for each.
 
 mod support;
 
@@ -9,7 +9,7 @@ use std::time::Duration;
 use support::refusal::answer_to;
 use support::{Client, PATIENCE, Server, array, bulk, command, pattern, proxy_of, proxy_with};
 
-/// Sends a command in two packets, of which the first leaves no doubt that it is large.
+/// Sends a command in two packets. From the first alone it is clear that the command is large.
 fn send_in_two(client: &mut Client, bytes: &[u8]) {
     client.send(&bytes[..bytes.len() - 1000]);
     thread::sleep(Duration::from_millis(200));
@@ -49,7 +49,7 @@ fn the_password_lifts_the_limits_at_once() {
 }
 
 #[test]
-fn a_word_that_ends_with_a_nul_is_the_word() {
+fn an_option_is_compared_up_to_its_nul() {
     let Some(redis) = Server::start() else { return };
     let proxy = proxy_of([&redis]);
     let mut blocked = Client::new(proxy.connect());
@@ -59,7 +59,7 @@ fn a_word_that_ends_with_a_nul_is_the_word() {
 }
 
 #[test]
-fn the_state_of_a_large_command_is_its_clients() {
+fn the_state_that_a_large_command_sets_is_kept_for_its_client() {
     let Some(redis) = Server::start() else { return };
     let proxy = proxy_of([&redis]);
     let mut client = Client::new(proxy.connect());
@@ -70,7 +70,7 @@ fn the_state_of_a_large_command_is_its_clients() {
 }
 
 #[test]
-fn a_large_command_is_taken_wherever_its_header_is_cut() {
+fn a_large_command_is_passed_on_wherever_its_header_is_cut() {
     let Some(redis) = Server::start() else { return };
     let proxy = proxy_of([&redis]);
     let mut client = Client::new(proxy.connect());
@@ -78,12 +78,12 @@ fn a_large_command_is_taken_wherever_its_header_is_cut() {
     thread::sleep(Duration::from_millis(100));
     client.send(&[b"$3\r\nDEL\r\n".to_vec(), b"$1\r\nk\r\n".repeat(99_999)].concat());
     assert_eq!(client.receive(), b":0\r\n");
-    // It would be more than is kept, were it not passed on.
+    // If the proxy did not pass this on, it would be too large to be buffered.
     client.send(b"*30000000\r\n");
     thread::sleep(Duration::from_millis(100));
     client.send(b"$3\r\nDEL\r\n");
-    client.stream().set_read_timeout(Some(Duration::from_millis(300))).expect("a timeout");
-    let silence = client.stream().read(&mut [0]).expect_err("it waits for the rest");
+    client.stream().set_read_timeout(Some(Duration::from_millis(300))).expect("a valid timeout");
+    let silence = client.stream().read(&mut [0]).expect_err("the server waits for the rest");
     assert!(matches!(silence.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut), "{silence}");
 }
 
@@ -109,7 +109,7 @@ fn large_replies_of_two_servers_come_in_order() {
 }
 
 #[test]
-fn large_replies_are_joined_one_after_the_other() {
+fn large_replies_are_joined_one_at_a_time() {
     let (Some(first), Some(second)) = (Server::start(), Server::start()) else { return };
     let proxy = proxy_of([&first, &second]);
     let mut client = Client::new(proxy.connect());
@@ -128,7 +128,7 @@ fn large_replies_are_joined_one_after_the_other() {
 }
 
 #[test]
-fn what_is_behind_a_refused_multi_is_not_done() {
+fn commands_after_a_refused_multi_are_not_executed() {
     let (Some(first), Some(second)) = (Server::start(), Server::start()) else { return };
     let proxy = proxy_of([&first, &second]);
     let transaction = ["MULTI", "INCR n", "INCR n", "EXEC"].map(array).concat();
@@ -139,7 +139,7 @@ fn what_is_behind_a_refused_multi_is_not_done() {
 }
 
 #[test]
-fn resp3_is_spoken_on_shared_connections() {
+fn shared_connections_speak_resp3() {
     let (Some(first), Some(second)) = (Server::start(), Server::start()) else { return };
     for servers in [&[&first][..], &[&first, &second]] {
         let proxy = proxy_of(servers.iter().copied());
@@ -155,7 +155,7 @@ fn resp3_is_spoken_on_shared_connections() {
         assert_eq!(new.receive(), b"%1\r\n$1\r\nf\r\n$1\r\nv\r\n");
         assert_eq!(old.answer("MGET b k"), "*2\r\n$-1\r\n$1\r\nv\r\n");
         assert_eq!(old.answer("HGETALL h"), "*2\r\n$1\r\nf\r\n$1\r\nv\r\n");
-        // Large replies and own connections are of the protocol, too.
+        // Large replies and own connections use the client's protocol, too.
         let value = pattern::bytes(1, 100_000);
         assert_eq!(new.ask(&command(&[b"HSET", b"h", b"f", &value])), b":0\r\n");
         assert!(new.ask(&array("HGETALL h")).starts_with(b"%1\r\n"));
@@ -169,7 +169,7 @@ fn resp3_is_spoken_on_shared_connections() {
 }
 
 #[test]
-fn a_server_that_is_busy_is_waited_for() {
+fn a_new_connection_waits_for_a_busy_server() {
     let Some(redis) = Server::start() else { return };
     let proxy = proxy_of([&redis]);
     let mut sleeper = Client::new(redis.connect());

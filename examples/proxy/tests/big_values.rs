@@ -1,4 +1,4 @@
-//! Values as large as they may be pass through without being kept, and stop nobody.
+//! Values of any size pass through without being buffered, and do not block other clients.
 
 mod support;
 
@@ -12,25 +12,25 @@ use support::{Client, PATIENCE, Server, alone, array, bulk, command, proxy_of, s
 
 /// The largest value that a server takes by default.
 const LARGEST: usize = 512 << 20;
-/// What the proxy may need for it.
+/// The memory that the proxy may take for it.
 const MEMORY_KIB: usize = 32 * 1024;
 
-/// Sends a value block by block.
+/// Sends a `SET` of a value, block by block.
 fn send_value(mut stream: &TcpStream, key: &str, size: usize) {
     let (name, length) = (key.len(), size);
     let head = format!("*3\r\n$3\r\nSET\r\n${name}\r\n{key}\r\n${length}\r\n");
-    stream.write_all(head.as_bytes()).expect("the proxy takes it");
+    stream.write_all(head.as_bytes()).expect("the proxy reads");
     for block in 0..size / BLOCK {
-        stream.write_all(&pattern::bytes(block as u64, BLOCK)).expect("the proxy takes it");
+        stream.write_all(&pattern::bytes(block as u64, BLOCK)).expect("the proxy reads");
     }
-    stream.write_all(b"\r\n").expect("the proxy takes it");
+    stream.write_all(b"\r\n").expect("the proxy reads");
 }
 
-/// Asserts that it comes back, block by block.
+/// Asserts that the reply is that value, block by block.
 fn assert_value(stream: &TcpStream, size: usize) {
     let mut reader = BufReader::new(stream);
     let mut head = vec![0; format!("${size}\r\n").len()];
-    reader.read_exact(&mut head).expect("a head");
+    reader.read_exact(&mut head).expect("a header");
     assert_eq!(String::from_utf8_lossy(&head), format!("${size}\r\n"));
     let mut room = vec![0; BLOCK];
     for block in 0..size / BLOCK {
@@ -38,25 +38,25 @@ fn assert_value(stream: &TcpStream, size: usize) {
         assert!(room == pattern::bytes(block as u64, BLOCK), "block {block}");
     }
     let mut tail = [0; 2];
-    reader.read_exact(&mut tail).expect("an end");
+    reader.read_exact(&mut tail).expect("a line ending");
     assert_eq!(&tail, b"\r\n");
 }
 
 #[test]
-fn half_a_gibibyte_passes_in_both_directions_without_being_kept() {
+fn half_a_gibibyte_passes_in_both_directions_without_being_buffered() {
     let _alone = alone();
     let Some(redis) = Server::start() else { return };
     let proxy = proxy_of([&redis]);
-    // The others' buffers are there before memory is looked at.
     // While the server copies the value, it answers nobody.
     let load = Load { clients: 4, patience: 3 * PATIENCE, ..Load::MIXED };
     let mut checker = Checker::start(proxy.address(), load);
+    // The buffers of these clients are allocated before memory is measured.
     checker.wait_for_replies(3000, PATIENCE);
     let before = proxy.peak_kib();
     let stream = proxy.connect();
-    // The server itself needs its time for so much memory.
-    stream.set_read_timeout(Some(3 * PATIENCE)).expect("a timeout");
-    stream.set_write_timeout(Some(3 * PATIENCE)).expect("a timeout");
+    // The server itself takes a while to allocate this much memory.
+    stream.set_read_timeout(Some(3 * PATIENCE)).expect("a valid timeout");
+    stream.set_write_timeout(Some(3 * PATIENCE)).expect("a valid timeout");
     send_value(&stream, "large", LARGEST);
     let mut client = Client::new(stream.try_clone().expect("a second handle"));
     assert_eq!(client.receive(), b"+OK\r\n");
@@ -64,7 +64,7 @@ fn half_a_gibibyte_passes_in_both_directions_without_being_kept() {
     client.send(&array("GET large"));
     assert_value(&stream, LARGEST);
     let after_get = proxy.peak_kib() - before;
-    // The same connection goes on.
+    // The connection can still be used.
     assert_eq!(client.ask(&array("STRLEN large")), format!(":{LARGEST}\r\n").as_bytes());
     let report = checker.finish();
     say(&format!("512 MiB: {after_set} KiB for SET, {after_get} KiB with GET; others: {report:?}"));
@@ -73,7 +73,7 @@ fn half_a_gibibyte_passes_in_both_directions_without_being_kept() {
 }
 
 #[test]
-fn many_large_values_at_once_are_not_kept() {
+fn many_large_values_at_once_are_not_buffered() {
     const CLIENTS: usize = 16;
     const SIZE: usize = 16 * BLOCK;
     let _alone = alone();
@@ -103,7 +103,7 @@ fn many_large_values_at_once_are_not_kept() {
 }
 
 #[test]
-fn every_size_around_a_limit_comes_back() {
+fn values_of_every_size_around_a_limit_come_back() {
     let _alone = alone();
     let Some(redis) = Server::start() else { return };
     let proxy = proxy_of([&redis]);
@@ -123,7 +123,7 @@ fn every_size_around_a_limit_comes_back() {
 }
 
 #[test]
-fn large_replies_of_every_shape_are_cut_through() {
+fn large_replies_of_every_shape_are_passed_on() {
     let _alone = alone();
     let Some(redis) = Server::start() else { return };
     let proxy = proxy_of([&redis]);
@@ -145,8 +145,8 @@ fn large_replies_of_every_shape_are_cut_through() {
         "LRANGE list 0 0",
     ];
     for hello in ["PING", "HELLO 3"] {
-        for one in [&mut direct, &mut client] {
-            one.ask(&array(hello));
+        for either in [&mut direct, &mut client] {
+            either.ask(&array(hello));
         }
         // One by one, and then all at once.
         let expected = commands.map(|line| direct.ask(&array(line)));

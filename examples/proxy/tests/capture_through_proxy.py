@@ -1,4 +1,4 @@
-"""Records again what tests/captures/record.py records, through a proxy or without one.
+"""Runs the scenarios of tests/captures/record.py again, through a proxy or without one.
 
     python3 capture_through_proxy.py RECORD FOLDER [PROXY]
 
@@ -23,7 +23,7 @@ class ServerBehindProxy(record.Server):
 
     def __init__(self, options):
         super().__init__(options)
-        super().client()  # which waits until it answers
+        super().client()  # waits until the server answers
         self.clients.pop().socket.close()
         server = f"127.0.0.1:{self.port}"
         command = [*proxy, "--listen", "127.0.0.1:0", "--upstream", server]
@@ -32,7 +32,8 @@ class ServerBehindProxy(record.Server):
         self.proxy_port = int(greeting.split(": try")[0].rsplit(":")[-1])
 
     def client(self):
-        # The third one asks whether the server is busy, by a PING: the proxy itself is not.
+        # The third client finds out with a PING whether the server is busy. It must not use the
+        # proxy, which answers PING itself.
         if len(self.clients) >= 2:
             return super().client()
         self.clients.append(record.Client(self.proxy_port))

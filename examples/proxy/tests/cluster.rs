@@ -1,4 +1,4 @@
-//! A Redis Cluster behind the proxy looks like one server, while slots move and primaries fail.
+//! Through the proxy, a Redis Cluster looks like one server, even while slots move and primaries fail.
 
 mod support;
 
@@ -10,13 +10,13 @@ use support::checker::{Checker, Commands, Load, Memory};
 use support::cluster::Cluster;
 use support::{Client, Daemon, PATIENCE, alone, array, bulk, command, pattern, proxy, say};
 
-/// How long it may take until a replica has taken over: the timeout of a node, twice, and an election.
+/// How long a replica may take to replace its primary: twice the timeout of a node, and an election.
 const FAILOVER: Duration = Duration::from_secs(40);
 
 const LOAD: Load =
     Load { clients: 8, largest: 200_000, commands: Commands::WithoutState, ..Load::MIXED };
 
-/// Returns a proxy that is told one of the nodes.
+/// Returns a proxy that is given the address of one node.
 fn proxy_of(cluster: &Cluster) -> Daemon {
     proxy(&["--cluster", &cluster.nodes[0].address().to_string()])
 }
@@ -90,7 +90,7 @@ fn redirections_are_followed() {
     let set_large =
         |client: &mut Client, name: &str| client.ask(&command(&[b"SET", name.as_bytes(), &large]));
 
-    // Half of the keys are here, half of them there; new ones are made there.
+    // Half of the keys stay, the other half are moved; the target also gets new keys.
     cluster.open(slot, from, to);
     assert_eq!(cluster.move_keys(slot, from, to, 10), 10);
     for at in 0..20 {
@@ -106,13 +106,13 @@ fn redirections_are_followed() {
     assert_eq!(client.answer("SET {moving}:new v"), "+OK\r\n");
     assert_eq!(client.ask(&array("GET {moving}:new")), bulk(b"v"));
     assert_eq!(client.answer("GET {moving}:none"), "$-1\r\n");
-    // A value that is cut through cannot be sent twice, if the proxy has not kept it: an error says so.
+    // The proxy does not keep a large command, so it cannot follow a redirection: an error says so.
     let answer = set_large(&mut client, "{moving}:large");
     say(&format!("a large value into an open slot: {}", answer.escape_ascii()));
     assert!(answer == b"+OK\r\n" || answer.starts_with(b"-"), "{}", answer.escape_ascii());
-    assert_eq!(client.ask(&array("ECHO behind")), bulk(b"behind"));
+    assert_eq!(client.ask(&array("ECHO after")), bulk(b"after"));
 
-    // All of them are there, and nobody has told the proxy.
+    // Now the target has all keys and the slot, and the proxy has not been told.
     while cluster.move_keys(slot, from, to, 100) > 0 {}
     cluster.close(slot, from, to);
     for at in 0..20 {
@@ -135,7 +135,7 @@ fn slots_move_under_load_and_nothing_is_lost() {
     let mut checker = Checker::start(proxy.address(), LOAD);
     checker.wait_for_replies(2000, PATIENCE);
     let (first, second) = (cluster.primary_of(0), cluster.primary_of(16383));
-    // Now and then a command is redirected while those behind it could go the new way at once.
+    // Sometimes a command is redirected while later ones could already be sent to the new node.
     for _ in 0..2 {
         for (from, to) in [(first, second), (second, first)] {
             cluster.reshard(600, from, to);
@@ -154,14 +154,14 @@ fn a_failed_primary_is_replaced_under_load() {
     let mut checker = Checker::start(proxy.address(), Load { memory: Memory::MayGoBack, ..LOAD });
     checker.wait_for_replies(2000, PATIENCE);
     let mut failed = Vec::new();
-    // First the node that the proxy was told, then another one.
+    // First the node whose address the proxy was given, then another one.
     for slot in [cluster.slots(0)[0].clone().next().expect("a slot"), 16383] {
         let primary = cluster.primary_of(slot);
         cluster.nodes[primary].kill();
         failed.push(primary);
         checker.wait_for_an_error(PATIENCE);
         let next = cluster.wait_for_another_primary(slot, primary);
-        say(&format!("node {next} has taken over from {primary}"));
+        say(&format!("node {next} has replaced {primary}"));
         let mut client = Client::new(proxy.connect());
         let key = (0..1000)
             .map(|at| format!("key:{at}"))

@@ -1,4 +1,4 @@
-//! What goes wrong on one side hurts nobody else: each client has its own right replies, or an error.
+//! A fault on one side affects nobody else: every client gets its own, correct replies, or an error.
 
 mod support;
 
@@ -13,15 +13,15 @@ use support::{
     until,
 };
 
-/// "At once", on a machine that is busy.
+/// How long something may take that should happen at once, on a busy machine.
 const AT_ONCE: Duration = Duration::from_secs(2);
-/// How long a client may wait that has done nothing wrong, on a machine that is busy.
+/// How long a reply to a well-behaved client may take, on a busy machine.
 const TOLERABLE: Duration = Duration::from_secs(5);
 const MIB: usize = 1 << 20;
 
-/// A server that remembers after a crash what it has acknowledged.
-fn server_with_a_memory() -> Option<Server> {
-    // With "no", a reply can be on its way before the write is in the file.
+/// Starts a server that keeps every acknowledged write, even after a crash.
+fn durable_server() -> Option<Server> {
+    // Without "always", a reply can be sent before the write is in the file.
     Server::start_with(&[
         "--appendonly",
         "yes",
@@ -33,16 +33,16 @@ fn server_with_a_memory() -> Option<Server> {
 }
 
 #[test]
-fn an_upstream_that_dies_under_load_costs_errors_and_nothing_else() {
+fn an_upstream_that_dies_under_load_causes_errors_and_nothing_else() {
     let _alone = alone();
-    let Some(mut redis) = server_with_a_memory() else { return };
+    let Some(mut redis) = durable_server() else { return };
     let proxy = proxy_of([&redis]);
     let mut checker = Checker::start(proxy.address(), Load::MIXED);
     for _ in 0..3 {
         checker.wait_for_replies(2000, PATIENCE);
         redis.kill();
         checker.wait_for_an_error(AT_ONCE);
-        // Whoever comes while it is away is not kept waiting.
+        // A client that connects now gets an error at once.
         let start = Instant::now();
         let mut client = Client::new(proxy.connect());
         let answer = client.answer("GET k");
@@ -59,7 +59,7 @@ fn an_upstream_that_dies_under_load_costs_errors_and_nothing_else() {
 }
 
 #[test]
-fn what_is_behind_a_large_command_is_not_lost_with_it() {
+fn a_command_after_a_failed_large_one_is_not_lost() {
     let _alone = alone();
     let Some(mut redis) = Server::start() else { return };
     let proxy = proxy_of([&redis]);
@@ -69,13 +69,13 @@ fn what_is_behind_a_large_command_is_not_lost_with_it() {
         client.send(&large[..end - 1]);
         thread::sleep(Duration::from_millis(100));
         redis.kill();
-        // With the next byte it is met that there is nobody to take more.
+        // With the next byte the proxy notices that the upstream is gone.
         client.send(&large[end - 1..end]);
         thread::sleep(Duration::from_millis(100));
-        client.send(&[&large[end..], &array("ECHO behind")].concat());
+        client.send(&[&large[end..], &array("ECHO after")].concat());
         let refused = client.receive();
         assert!(refused.starts_with(b"-ERR "), "{end}: {}", refused.escape_ascii());
-        assert_eq!(client.receive(), bulk(b"behind"), "{end}");
+        assert_eq!(client.receive(), bulk(b"after"), "{end}");
         redis.restart();
         until("the upstream", PATIENCE, || (client.answer("GET k") == "$-1\r\n").then_some(()));
     }
@@ -94,7 +94,7 @@ fn a_subscriber_learns_that_the_upstream_is_gone() {
         }
         redis.kill();
         let start = Instant::now();
-        // What it was told before does not hold any more: the connection ends.
+        // The state of its connection is lost, so the connection ends.
         read_to_end(client.stream().try_clone().expect("a second handle"));
         assert!(start.elapsed() < AT_ONCE, "{lines:?}: {:?}", start.elapsed());
         redis.restart();
@@ -106,7 +106,7 @@ fn a_subscriber_learns_that_the_upstream_is_gone() {
 }
 
 #[test]
-fn an_upstream_that_is_not_there_yet_is_found_when_it_comes() {
+fn an_upstream_that_starts_late_is_found() {
     let _alone = alone();
     let Some(mut redis) = Server::start() else { return };
     redis.kill();
@@ -121,16 +121,16 @@ fn an_upstream_that_is_not_there_yet_is_found_when_it_comes() {
 }
 
 #[test]
-fn a_reply_that_the_upstream_leaves_half_ends_the_connection() {
+fn a_reply_that_the_upstream_does_not_finish_ends_the_connection() {
     let _alone = alone();
     let Some(mut redis) = Server::start() else { return };
     let proxy = proxy_of([&redis]);
-    // As much as no buffer on the way has room for.
+    // No buffer on the way has room for this much.
     Client::new(redis.connect()).ask(&array("SETRANGE large 268435455 x"));
     let mut stream = proxy.connect();
-    stream.write_all(&array("GET large")).expect("the proxy takes it");
+    stream.write_all(&array("GET large")).expect("the proxy reads");
     let mut head = [0; 12];
-    stream.read_exact(&mut head).expect("a head");
+    stream.read_exact(&mut head).expect("a header");
     assert_eq!(&head, b"$268435456\r\n");
     let mut others = Client::new(proxy.connect());
     assert_eq!(others.answer("STRLEN large"), ":268435456\r\n");
@@ -142,24 +142,24 @@ fn a_reply_that_the_upstream_leaves_half_ends_the_connection() {
         assert!(room[..count].iter().all(|byte| *byte == 0), "an error inside the value");
         rest += count;
     }
-    assert!(rest < 268_435_456, "it came whole");
+    assert!(rest < 268_435_456, "the whole reply arrived");
     assert!(start.elapsed() < AT_ONCE, "{:?}", start.elapsed());
     assert!(others.answer("GET large").starts_with("-ERR "));
 }
 
-/// Sends the commands until there is no more room for them; returns how many bytes went.
+/// Sends the commands until a write blocks; returns how many bytes were sent.
 fn send_without_reading(stream: &mut TcpStream, commands: &[u8]) -> usize {
     let old = stream.write_timeout().expect("the timeout");
-    stream.set_write_timeout(Some(Duration::from_millis(500))).expect("a timeout");
+    stream.set_write_timeout(Some(Duration::from_millis(500))).expect("a valid timeout");
     let mut sent = 0;
     while let Ok(count @ 1..) = stream.write(&commands[sent..]) {
         sent += count;
     }
-    stream.set_write_timeout(old).expect("a timeout");
+    stream.set_write_timeout(old).expect("a valid timeout");
     sent
 }
 
-/// Asserts that a client who stopped reading is either answered rightly after all, or cut off.
+/// Asserts that a client that had stopped reading gets the right replies now, or is disconnected.
 fn assert_the_rest_is_right(stream: &mut TcpStream, reply: &[u8], count: usize) {
     let mut room = vec![0; reply.len()];
     for at in 0..count {
@@ -171,7 +171,9 @@ fn assert_the_rest_is_right(stream: &mut TcpStream, reply: &[u8], count: usize) 
                 end => {
                     assert!(start.elapsed() < PATIENCE, "no reply {at} of {count}");
                     assert!(room[..taken] == reply[..taken], "reply {at} of {count}");
-                    say(&format!("a client that did not read: cut off at reply {at}: {end:?}"));
+                    say(&format!(
+                        "a client that did not read: disconnected at reply {at}: {end:?}"
+                    ));
                     return;
                 }
             }
@@ -181,7 +183,7 @@ fn assert_the_rest_is_right(stream: &mut TcpStream, reply: &[u8], count: usize) 
 }
 
 #[test]
-fn a_client_that_stops_reading_stops_nobody_else() {
+fn a_client_that_stops_reading_blocks_nobody_else() {
     let _alone = alone();
     let Some(redis) = Server::start() else { return };
     let proxy = proxy_of([&redis]);
@@ -226,7 +228,7 @@ fn a_client_that_stops_reading_stops_nobody_else() {
 }
 
 #[test]
-fn a_client_that_sends_a_byte_a_second_blocks_no_one() {
+fn a_client_that_sends_a_byte_per_second_blocks_nobody_else() {
     let _alone = alone();
     let Some(redis) = Server::start() else { return };
     let proxy = proxy_of([&redis]);
@@ -234,7 +236,7 @@ fn a_client_that_sends_a_byte_a_second_blocks_no_one() {
     let large = command(&[b"SET", b"slow", &value]);
     let small = array("SET trickle value");
     let mut first = proxy.connect();
-    // A beginning, then byte for byte: within the header, within the value, within a small command.
+    // The beginning, then single bytes: of the header, of the value, of its end, of a small command.
     let mut slow = [
         (proxy.connect(), &large[..], 3),
         (proxy.connect(), &large[..], MIB / 2),
@@ -242,12 +244,12 @@ fn a_client_that_sends_a_byte_a_second_blocks_no_one() {
         (proxy.connect(), &small[..], 10),
     ];
     for (stream, bytes, start) in &mut slow {
-        stream.write_all(&bytes[..*start]).expect("the proxy takes it");
+        stream.write_all(&bytes[..*start]).expect("the proxy reads");
     }
     let checker = Checker::start(proxy.address(), Load { clients: 6, ..Load::MIXED });
     for _ in 0..4 {
         for (stream, bytes, start) in &mut slow {
-            stream.write_all(&bytes[*start..=*start]).expect("the proxy takes it");
+            stream.write_all(&bytes[*start..=*start]).expect("the proxy reads");
             *start += 1;
         }
         thread::sleep(Duration::from_secs(1));
@@ -255,11 +257,11 @@ fn a_client_that_sends_a_byte_a_second_blocks_no_one() {
     let report = checker.finish();
     report.assert_flawless();
     assert!(report.slowest < TOLERABLE, "{report:?}");
-    // Its own command is done when it is whole, and not before.
-    first.write_all(&array("GET slow")).expect("the proxy takes it");
+    // A slow command is executed when it is complete, and not before.
+    first.write_all(&array("GET slow")).expect("the proxy reads");
     assert_eq!(Client::new(first).receive(), b"$-1\r\n");
     for (mut stream, bytes, start) in slow {
-        stream.write_all(&bytes[start..]).expect("the proxy takes it");
+        stream.write_all(&bytes[start..]).expect("the proxy reads");
         assert_eq!(Client::new(stream).receive(), b"+OK\r\n");
     }
     let mut reader = Client::new(proxy.connect());
@@ -268,7 +270,7 @@ fn a_client_that_sends_a_byte_a_second_blocks_no_one() {
 }
 
 #[test]
-fn a_client_that_goes_inside_a_command_leaves_nothing_behind() {
+fn a_command_cut_off_by_its_client_is_not_executed() {
     let _alone = alone();
     let Some(redis) = Server::start() else { return };
     let proxy = proxy_of([&redis]);
@@ -276,8 +278,8 @@ fn a_client_that_goes_inside_a_command_leaves_nothing_behind() {
     let checker = Checker::start(proxy.address(), Load { clients: 4, ..Load::MIXED });
     for start in [1, 5, 30, 40, 100, 70_000, MIB / 2, command.len() - 2, command.len() - 1] {
         let mut stream = proxy.connect();
-        stream.write_all(&array("ECHO before")).expect("the proxy takes it");
-        stream.write_all(&command[..start]).expect("the proxy takes it");
+        stream.write_all(&array("ECHO before")).expect("the proxy reads");
+        stream.write_all(&command[..start]).expect("the proxy reads");
         assert_eq!(Client::new(stream).receive(), bulk(b"before"));
     }
     checker.finish().assert_flawless();
@@ -285,24 +287,24 @@ fn a_client_that_goes_inside_a_command_leaves_nothing_behind() {
 }
 
 #[test]
-fn ten_thousand_connections_that_say_nothing_are_no_burden() {
-    const SILENT: usize = 10_000;
+fn ten_thousand_idle_connections_are_cheap() {
+    const IDLE: usize = 10_000;
     let _alone = alone();
     let redis = Server::start();
     let proxy = redis.as_ref().map_or_else(|| proxy(&[]), |redis| proxy_of([redis]));
     Client::new(proxy.connect()).ask(&array("GET k"));
     let before = proxy.resident_kib();
-    let mut silent = Vec::with_capacity(SILENT);
-    while silent.len() < SILENT {
+    let mut idle = Vec::with_capacity(IDLE);
+    while idle.len() < IDLE {
         match TcpStream::connect(proxy.address()) {
-            Ok(stream) => silent.push(stream),
+            Ok(stream) => idle.push(stream),
             Err(error) => {
-                say(&format!("skipped: {} connections are the most here: {error}", silent.len()));
+                say(&format!("skipped: no more than {} connections: {error}", idle.len()));
                 return;
             }
         }
-        if silent.len() % 50 == 0 {
-            // So that they do not come faster than they are accepted, which would cost seconds each.
+        if idle.len() % 50 == 0 {
+            // This waits until they are accepted. If the backlog overflowed, each would take seconds.
             assert_eq!(Client::new(proxy.connect()).answer("PING"), "+PONG\r\n");
         }
     }
@@ -313,24 +315,24 @@ fn ten_thousand_connections_that_say_nothing_are_no_burden() {
     report.assert_flawless();
     assert!(report.slowest < TOLERABLE, "{report:?}");
     let grown = proxy.resident_kib().saturating_sub(before);
-    say(&format!("{SILENT} connections that say nothing: {grown} KiB"));
+    say(&format!("{IDLE} idle connections: {grown} KiB"));
     assert!(grown < 256 * 1024, "{grown} KiB");
-    // They are there: each hundredth asks something.
-    for stream in silent.into_iter().step_by(100) {
-        stream.set_read_timeout(Some(PATIENCE)).expect("a timeout");
+    // They still work: every hundredth sends a command.
+    for stream in idle.into_iter().step_by(100) {
+        stream.set_read_timeout(Some(PATIENCE)).expect("a valid timeout");
         assert_eq!(Client::new(stream).answer("GET nokey"), "$-1\r\n");
     }
 }
 
-/// Returns all that comes until the end of the connection.
+/// Returns everything that arrives until the connection is closed.
 fn read_to_end(mut stream: TcpStream) -> Vec<u8> {
     let mut bytes = Vec::new();
-    stream.read_to_end(&mut bytes).expect("an end");
+    stream.read_to_end(&mut bytes).expect("the end");
     bytes
 }
 
 #[test]
-fn a_client_that_has_said_all_gets_all_replies() {
+fn a_client_that_has_closed_its_side_gets_all_replies() {
     let _alone = alone();
     let Some(redis) = Server::start() else { return };
     let proxy = proxy_of([&redis]);
@@ -358,17 +360,17 @@ fn a_client_that_has_said_all_gets_all_replies() {
         let stream = proxy.connect();
         let mut sender = stream.try_clone().expect("a second handle");
         let sending = thread::spawn(move || {
-            sender.write_all(&commands).expect("the proxy takes it");
-            sender.shutdown(Shutdown::Write).expect("half an end");
+            sender.write_all(&commands).expect("the proxy reads");
+            sender.shutdown(Shutdown::Write).expect("the connection is open");
         });
         let found = read_to_end(stream);
-        sending.join().expect("all is sent");
+        sending.join().expect("everything is sent");
         assert!(found == expected, "{case}: {} of {} bytes", found.len(), expected.len());
     }
 }
 
 #[test]
-fn clients_that_go_with_replies_due_disturb_nobody() {
+fn clients_that_disconnect_with_replies_due_disturb_nobody() {
     let _alone = alone();
     let Some(redis) = Server::start() else { return };
     let proxy = proxy_of([&redis]);
@@ -382,20 +384,20 @@ fn clients_that_go_with_replies_due_disturb_nobody() {
             2 => array("INCR n").repeat(200),
             _ => [array("MULTI"), array("INCR n"), array("BLPOP nolist 0")].concat(),
         };
-        stream.write_all(&commands).expect("the proxy takes it");
+        stream.write_all(&commands).expect("the proxy reads");
         if turn % 8 < 4 {
             stream.read_exact(&mut [0; 4]).expect("some bytes");
         }
     }
-    // Nobody waits for a connection that is gone.
+    // The upstream must not go on waiting for a client that is gone.
     let mut blocked = proxy.connect();
-    blocked.write_all(&array("BLPOP nolist 0")).expect("the proxy takes it");
+    blocked.write_all(&array("BLPOP nolist 0")).expect("the proxy reads");
     drop(blocked);
     checker.wait_for_replies(1000, PATIENCE);
     let report = checker.finish();
     report.assert_flawless();
     assert!(report.slowest < TOLERABLE, "{report:?}");
-    until("the upstream's connections to go", PATIENCE, || {
+    until("the upstream's connections to close", PATIENCE, || {
         let list = Client::new(redis.connect()).ask(&array("CLIENT LIST"));
         let blocked = String::from_utf8_lossy(&list).matches("cmd=blpop").count();
         (blocked == 0).then_some(())
@@ -403,7 +405,7 @@ fn clients_that_go_with_replies_due_disturb_nobody() {
 }
 
 #[test]
-fn load_without_a_fault_has_no_error() {
+fn load_without_a_fault_causes_no_error() {
     let _alone = alone();
     let redis = Server::start();
     let proxies: [Option<Daemon>; 2] =
@@ -415,6 +417,6 @@ fn load_without_a_fault_has_no_error() {
         checker.wait_for_replies(20_000, 3 * PATIENCE);
         let report = checker.finish();
         report.assert_flawless();
-        say(&format!("thirty clients: {report:?}, {} KiB", proxy.peak_kib()));
+        say(&format!("30 clients: {report:?}, {} KiB", proxy.peak_kib()));
     }
 }

@@ -1,6 +1,6 @@
-//! Bytes that are no commands end their connection with a reason, behind the replies that are due.
+//! Input that is not a command ends its connection with an error, after the replies that are due.
 //!
-//! The built-in store stands behind the proxy: this needs no other program.
+//! Most tests use the built-in store, and so need no other program.
 
 mod support;
 
@@ -31,12 +31,12 @@ fn malformed() -> Vec<Vec<u8>> {
 }
 
 #[test]
-fn malformed_input_is_answered_behind_the_replies_that_are_due() {
+fn malformed_input_is_answered_after_the_replies_that_are_due() {
     let proxy = proxy(&[]);
     let mut other = Client::new(proxy.connect());
     other.answer("SETRANGE large 99999 x");
     let large = bulk(&[vec![0; 99_999], b"x".to_vec()].concat());
-    let large = String::from_utf8(large).expect("text");
+    let large = String::from_utf8(large).expect("valid UTF-8");
     for input in malformed() {
         let case = input[..input.len().min(40)].escape_ascii().to_string();
         assert_reason(&answer_to(proxy.connect(), &input), &case);
@@ -54,7 +54,7 @@ fn malformed_input_is_answered_behind_the_replies_that_are_due() {
 }
 
 #[test]
-fn malformed_input_of_a_pinned_client_is_answered_likewise() {
+fn malformed_input_on_a_clients_own_connection_is_answered_the_same_way() {
     let Some(redis) = Server::start() else { return };
     let proxy = proxy_of([&redis]);
     for input in malformed() {
@@ -67,7 +67,7 @@ fn malformed_input_of_a_pinned_client_is_answered_likewise() {
 }
 
 #[test]
-fn http_is_refused_and_what_is_behind_it_is_not_done() {
+fn http_is_refused_and_commands_after_it_are_not_executed() {
     let proxy = proxy(&[]);
     let mut other = Client::new(proxy.connect());
     for request in [
@@ -83,7 +83,7 @@ fn http_is_refused_and_what_is_behind_it_is_not_done() {
 }
 
 #[test]
-fn what_is_typed_by_hand_is_understood() {
+fn commands_typed_by_hand_are_accepted() {
     let proxy = proxy(&[]);
     let mut client = Client::new(proxy.connect());
     for (bytes, expected) in [
@@ -106,7 +106,7 @@ fn what_is_typed_by_hand_is_understood() {
 }
 
 #[test]
-fn every_cut_of_a_pipeline_has_the_same_replies() {
+fn a_pipeline_cut_anywhere_gets_the_same_replies() {
     let proxy = proxy(&[]);
     let commands = [
         "SET k 'a value'",

@@ -1,4 +1,4 @@
-//! Starting, stopping and watching the program.
+//! Starting, stopping and monitoring the program.
 
 mod support;
 
@@ -15,7 +15,7 @@ use support::{
 };
 
 #[test]
-fn without_options_it_serves_by_itself() {
+fn without_options_it_serves_its_own_store() {
     let proxy = proxy(&[]);
     let mut client = Client::new(proxy.connect());
     for (line, expected) in [
@@ -39,7 +39,7 @@ fn without_options_it_serves_by_itself() {
 }
 
 #[test]
-fn each_of_two_proxies_has_a_store_of_its_own() {
+fn two_proxies_do_not_share_a_store() {
     let proxies = [proxy(&[]), proxy(&[])];
     let [mut first, mut second] = proxies.each_ref().map(|proxy| Client::new(proxy.connect()));
     assert_eq!(first.answer("SET k v"), "+OK\r\n");
@@ -47,7 +47,7 @@ fn each_of_two_proxies_has_a_store_of_its_own() {
 }
 
 #[test]
-fn redis_cli_can_use_it_as_it_says() {
+fn redis_cli_connects_as_the_first_line_says() {
     let Some(cli) = program("redis-cli") else { return };
     let proxy = proxy(&[]);
     let port = proxy.address().port().to_string();
@@ -56,7 +56,7 @@ fn redis_cli_can_use_it_as_it_says() {
 }
 
 #[test]
-fn it_stops_when_it_is_told_behind_the_replies_that_are_due() {
+fn a_signal_stops_it_after_the_replies_that_are_due() {
     let Some(redis) = Server::start() else { return };
     let mut direct = Client::new(redis.connect());
     let value = pattern::bytes(1, 5 << 20);
@@ -69,28 +69,28 @@ fn it_stops_when_it_is_told_behind_the_replies_that_are_due() {
         let mut client = Client::new(proxy.connect());
         assert!(client.answer(first).starts_with('+'));
         assert_eq!(client.answer("GET n"), "$-1\r\n");
-        // The server does nothing for a while: all replies are due when the proxy is told to stop.
+        // The server sleeps, so all replies are still due when the proxy gets the signal.
         direct.send(&array("DEBUG SLEEP 1"));
         client.send(&[array("INCR n").repeat(1000), array("GET large")].concat());
         thread::sleep(Duration::from_millis(300));
         proxy.terminate();
         let mut replies = Vec::new();
-        client.stream().read_to_end(&mut replies).expect("an end");
+        client.stream().read_to_end(&mut replies).expect("the end");
         let (found, rest) = replies.split_at(counts.len().min(replies.len()));
         assert_eq!(String::from_utf8_lossy(found), counts, "{first}");
         assert!(rest == bulk(&value), "{first}: {} bytes", rest.len());
-        assert_eq!(idle.read(&mut [0]).expect("an end"), 0, "for who has asked nothing, too");
+        assert_eq!(idle.read(&mut [0]).expect("the end"), 0, "an idle client stays connected");
         let start = Instant::now();
         let status = proxy.wait();
         assert!(status.success(), "{status}");
         assert!(start.elapsed() < PATIENCE, "{:?}", start.elapsed());
-        assert!(TcpStream::connect(proxy.address()).is_err(), "it still listens");
+        assert!(TcpStream::connect(proxy.address()).is_err(), "the proxy still listens");
         assert_eq!(direct.receive(), b"+OK\r\n");
     }
 }
 
 #[test]
-fn without_a_server_behind_it_it_stops_as_well() {
+fn a_signal_stops_it_with_its_own_store_too() {
     let mut proxy = proxy(&[]);
     assert_eq!(Client::new(proxy.connect()).answer("SET k v"), "+OK\r\n");
     proxy.terminate();
@@ -98,7 +98,7 @@ fn without_a_server_behind_it_it_stops_as_well() {
 }
 
 #[test]
-fn a_client_that_waits_for_ever_does_not_keep_it_from_stopping() {
+fn a_client_that_waits_for_ever_does_not_prevent_it_from_stopping() {
     let Some(redis) = Server::start() else { return };
     let mut proxy = proxy_of([&redis]);
     let mut blocked = Client::new(proxy.connect());
@@ -112,7 +112,7 @@ fn a_client_that_waits_for_ever_does_not_keep_it_from_stopping() {
 }
 
 #[test]
-fn told_twice_it_does_not_wait_for_replies() {
+fn a_second_signal_stops_it_without_waiting_for_replies() {
     let Some(redis) = Server::start() else { return };
     let mut proxy = proxy_of([&redis]);
     let mut blocked = Client::new(proxy.connect());
@@ -121,26 +121,26 @@ fn told_twice_it_does_not_wait_for_replies() {
     thread::sleep(Duration::from_millis(200));
     proxy.terminate();
     thread::sleep(Duration::from_millis(500));
-    assert!(proxy.resident_kib() > 0, "it has ended, and the client still waits");
+    assert!(proxy.resident_kib() > 0, "the proxy has stopped while a client still waits");
     proxy.terminate();
     let start = Instant::now();
     assert!(proxy.wait().success());
     assert!(start.elapsed() < Duration::from_secs(2), "{:?}", start.elapsed());
 }
 
-/// Returns the head and the body of what is answered to a request for a path.
+/// Requests a path; returns the head and the body of the response.
 fn http(address: SocketAddr, path: &str) -> (String, String) {
     let mut stream = TcpStream::connect(address).expect("a connection");
-    stream.set_read_timeout(Some(PATIENCE)).expect("a timeout");
+    stream.set_read_timeout(Some(PATIENCE)).expect("a valid timeout");
     let request = format!("GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
-    stream.write_all(request.as_bytes()).expect("it takes it");
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).expect("text, and an end");
-    let (head, body) = answer.split_once("\r\n\r\n").expect("a head");
+    stream.write_all(request.as_bytes()).expect("the proxy reads");
+    let mut response = String::new();
+    stream.read_to_string(&mut response).expect("text, then the end");
+    let (head, body) = response.split_once("\r\n\r\n").expect("a head");
     (head.to_owned(), body.to_owned())
 }
 
-/// Returns the samples of a text in Prometheus's format, each with its value.
+/// Returns the names and values of the samples in the text format of Prometheus.
 fn samples(text: &str) -> Vec<(String, f64)> {
     let lines = text.lines().filter(|line| !line.is_empty() && !line.starts_with('#'));
     let sample = |line: &str| {
@@ -152,7 +152,7 @@ fn samples(text: &str) -> Vec<(String, f64)> {
 }
 
 #[test]
-fn metrics_grow_with_what_is_done() {
+fn metrics_grow_with_the_commands() {
     let mut proxy = proxy(&["--metrics", "127.0.0.1:0"]);
     let metrics = proxy.next_address();
     let read = || {
@@ -164,10 +164,7 @@ fn metrics_grow_with_what_is_done() {
             let family =
                 ["_bucket", "_sum", "_count"].iter().find_map(|end| name.strip_suffix(end));
             let is_typed = |name: &str| body.contains(&format!("# TYPE {name} "));
-            assert!(
-                is_typed(name) || family.is_some_and(is_typed),
-                "{name} without a type:\n{body}"
-            );
+            assert!(is_typed(name) || family.is_some_and(is_typed), "{name} has no type:\n{body}");
         }
         samples(&body)
     };
@@ -195,7 +192,7 @@ fn metrics_grow_with_what_is_done() {
 }
 
 #[test]
-fn an_address_that_is_taken_is_said_and_ends_it() {
+fn an_address_in_use_is_reported_and_ends_the_program() {
     let first = proxy(&[]);
     let taken = first.address().to_string();
     let mut program = Command::new(PROGRAM);
@@ -209,8 +206,10 @@ fn an_address_that_is_taken_is_said_and_ends_it() {
 fn the_demo_shows_requests_per_second() {
     let mut program = Command::new(PROGRAM);
     let start = Instant::now();
-    let output =
-        program.args(["--listen", "127.0.0.1:0", "--demo", "1"]).output().expect("its end");
+    let output = program
+        .args(["--listen", "127.0.0.1:0", "--demo", "1"])
+        .output()
+        .expect("the program ends");
     assert!(output.status.success(), "{output:?}");
     assert!(start.elapsed() < Duration::from_secs(30), "{:?}", start.elapsed());
     let text = String::from_utf8_lossy(&output.stdout);
@@ -220,10 +219,11 @@ fn the_demo_shows_requests_per_second() {
 }
 
 #[test]
-fn nothing_is_left_behind_of_clients_that_are_gone() {
+fn clients_that_are_gone_leave_no_files_open() {
     let Some(redis) = Server::start() else { return };
     let proxy = proxy_with([&redis], &["--log", "error"]);
-    let files = || fs::read_dir(format!("/proc/{}/fd", proxy.id())).expect("its files").count();
+    let files =
+        || fs::read_dir(format!("/proc/{}/fd", proxy.id())).expect("its open files").count();
     Client::new(proxy.connect()).answer("GET k");
     let before = files();
     for turn in 0..300 {
@@ -231,6 +231,6 @@ fn nothing_is_left_behind_of_clients_that_are_gone() {
         let line = ["GET k", "SELECT 1", "SUBSCRIBE news", "MULTI", "PING"][turn % 5];
         assert!(!client.answer(line).starts_with('-'), "{line}");
     }
-    // Those to the upstream are closed a moment later.
+    // Connections to the upstream are closed a moment later.
     support::until("files to be closed", PATIENCE, || (files() <= before + 8).then_some(()));
 }

@@ -1,4 +1,4 @@
-//! Servers that want a password: the clients have it, or the proxy has it.
+//! Servers with a password, which only the clients know, or the proxy too.
 
 mod support;
 
@@ -7,7 +7,7 @@ use support::{Client, Server, command, proxy_of, proxy_with};
 
 const REFUSED: &str = "-NOAUTH Authentication required.\r\n";
 
-/// A server that wants a password.
+/// Starts a server with a password, and with a user `alice` that has another one.
 fn server_with_a_password() -> Option<Server> {
     let redis = Server::start()?;
     let mut client = Client::new(redis.connect());
@@ -17,7 +17,7 @@ fn server_with_a_password() -> Option<Server> {
 }
 
 #[test]
-fn a_password_is_asked_of_each_client() {
+fn every_client_needs_the_password() {
     let Some(redis) = server_with_a_password() else { return };
     let proxy = proxy_of([&redis]);
     for (line, expected) in [
@@ -37,14 +37,14 @@ fn a_password_is_asked_of_each_client() {
         assert!(client.answer(line).starts_with(expected), "{line}");
         assert_eq!(client.answer("SET k v"), "+OK\r\n", "{line}");
         assert_eq!(client.answer("GET k"), "$1\r\nv\r\n", "{line}");
-        // One client's password is not another's.
+        // The password of one client does not let in another.
         assert_eq!(stranger.answer("GET k"), REFUSED, "{line}");
         assert_eq!(Client::new(proxy.connect()).answer("GET k"), REFUSED, "{line}");
     }
 }
 
 #[test]
-fn before_the_password_there_is_little_room() {
+fn before_the_password_limits_are_low() {
     let Some(redis) = server_with_a_password() else { return };
     let proxy = proxy_of([&redis]);
     // What Redis itself allows: 10 arguments of 16 KiB.
@@ -67,7 +67,7 @@ fn before_the_password_there_is_little_room() {
 }
 
 #[test]
-fn a_password_of_the_proxy_is_asked_of_each_client_and_told_the_server() {
+fn every_client_needs_a_password_that_the_proxy_knows_too() {
     let Some(redis) = server_with_a_password() else { return };
     let proxy = proxy_with([&redis], &["--password", "secret"]);
     let mut stranger = Client::new(proxy.connect());

@@ -1,4 +1,4 @@
-//! `redis-benchmark` in full, one command at a time and many at once.
+//! All tests of `redis-benchmark`, one command at a time and pipelined.
 
 mod support;
 
@@ -17,18 +17,18 @@ fn run_all_tests(proxy: &Daemon, requests: &str) {
 }
 
 #[test]
-fn all_tests_run_in_front_of_redis() {
+fn all_tests_run_with_a_redis_server() {
     let Some(redis) = Server::start() else { return };
     run_all_tests(&proxy_of([&redis]), "3000");
 }
 
 #[test]
-fn all_tests_run_in_front_of_the_built_in_store() {
+fn all_tests_run_with_the_built_in_store() {
     run_all_tests(&proxy(&[]), "3000");
 }
 
 #[test]
-fn large_values_and_many_clients_run_without_an_error() {
+fn large_values_and_many_clients_cause_no_error() {
     let Some(redis) = Server::start() else { return };
     let Some(benchmark) = program("redis-benchmark") else { return };
     let proxy = proxy_of([&redis]);

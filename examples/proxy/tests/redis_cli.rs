@@ -11,7 +11,7 @@ use support::{Daemon, PATIENCE, Server, array, program, proxy_of, run, until, wi
 /// Commands whose replies are the same each time.
 const SESSION: &str = include_str!("session.txt");
 
-/// The ports of a server and of a proxy in front of another one.
+/// Returns the ports of a server, and of a proxy for another server.
 fn ports(redis: &Server, proxy: &Daemon) -> [String; 2] {
     [redis.address(), proxy.address()].map(|address| address.port().to_string())
 }
@@ -70,7 +70,7 @@ impl Endless {
         Self { child, output }
     }
 
-    /// The next lines of its output. (That it is silent is the upstream's `PATIENCE` to notice.)
+    /// Returns the next lines of its output. There is no timeout here.
     fn lines(&mut self, count: usize) -> Vec<String> {
         let lines = (&mut self.output).lines().take(count);
         lines.map(|line| line.expect("a line")).collect()

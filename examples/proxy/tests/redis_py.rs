@@ -1,4 +1,4 @@
-//! A session of `redis-py`, which is `session.py`, in an environment of its own.
+//! Runs `session.py`, a session of `redis-py`, in a virtual environment.
 
 mod support;
 
@@ -11,8 +11,10 @@ use support::{Server, program, proxy_of, say};
 
 const PACKAGE: &str = "redis==8.1.0";
 
-/// Returns Python with the package; `None` if there is none or it cannot be had, but that panics with
-/// `ZRESP_REQUIRE_REDIS`.
+/// Returns the path of a Python with the package, or `None` if one of them is missing.
+///
+/// # Panics
+/// If one is missing and `ZRESP_REQUIRE_REDIS` is set.
 fn python_with_redis() -> Option<PathBuf> {
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(PACKAGE.replace("==", "-"));
     let (python, mark) = (folder.join("bin/python"), folder.join("is-complete"));
@@ -44,13 +46,14 @@ fn python_with_redis() -> Option<PathBuf> {
 }
 
 #[test]
-fn redis_py_has_its_session() {
+fn redis_py_works_in_both_protocols() {
     let Some(redis) = Server::start() else { return };
     let Some(python) = python_with_redis() else { return };
     let proxy = proxy_of([&redis]);
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/session.py");
     let port = proxy.address().port().to_string();
-    let output = Command::new(python).arg("-B").arg(script).arg(port).output().expect("it starts");
+    let output = Command::new(python).arg("-B").arg(script).arg(port).output();
+    let output = output.expect("Python starts");
     let [text, errors] = [&output.stdout, &output.stderr].map(|out| String::from_utf8_lossy(out));
     assert!(output.status.success(), "{text}{errors}");
     assert_eq!(text, "RESP2: 9 parts\nRESP3: 9 parts\n");

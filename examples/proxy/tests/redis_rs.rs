@@ -1,4 +1,4 @@
-//! Sessions of `redis-rs`: over a blocking connection and over one that tasks share, in both protocols.
+//! Sessions of `redis-rs`, with a blocking connection and with one that tasks share, in both protocols.
 
 mod support;
 
@@ -15,7 +15,7 @@ use support::{Daemon, PATIENCE, Server, pattern, proxy_of};
 
 const PROTOCOLS: [&str; 2] = ["resp2", "resp3"];
 
-/// A server, a proxy in front of it, and a client of the proxy that speaks a protocol.
+/// A server, and a proxy in front of it.
 struct Scene {
     proxy: Daemon,
     _redis: Server,
@@ -35,12 +35,12 @@ impl Scene {
     fn connect(&self, protocol: &str) -> Connection {
         let connection = self.client(protocol).get_connection_with_timeout(PATIENCE);
         let connection = connection.expect("a connection");
-        connection.set_read_timeout(Some(PATIENCE)).expect("a timeout");
+        connection.set_read_timeout(Some(PATIENCE)).expect("a valid timeout");
         connection
     }
 }
 
-/// Asks for something whose reply is of a type.
+/// Sends a command; returns the reply as a `T`.
 fn ask<T: redis::FromRedisValue>(connection: &mut Connection, line: &str) -> RedisResult<T> {
     let mut words = line.split(' ');
     let mut command = cmd(words.next().unwrap_or_default());
@@ -49,7 +49,7 @@ fn ask<T: redis::FromRedisValue>(connection: &mut Connection, line: &str) -> Red
 }
 
 #[test]
-fn a_blocking_connection_has_its_session() -> RedisResult<()> {
+fn a_blocking_connection_works() -> RedisResult<()> {
     let Some(scene) = Scene::start() else { return Ok(()) };
     for protocol in PROTOCOLS {
         let mut connection = scene.connect(protocol);
@@ -62,7 +62,7 @@ fn a_blocking_connection_has_its_session() -> RedisResult<()> {
         assert_eq!(hash, [("f".into(), "v".into()), ("g".into(), "w".into())]);
         ask::<()>(&mut connection, "ZADD z 1.5 a inf b")?;
         assert_eq!(ask::<Option<f64>>(&mut connection, "ZSCORE z b")?, Some(f64::INFINITY));
-        let error = ask::<i64>(&mut connection, "INCR h").expect_err("no number");
+        let error = ask::<i64>(&mut connection, "INCR h").expect_err("the key is not a number");
         assert_eq!(error.code(), Some("WRONGTYPE"));
         let value = pattern::bytes(1, 3 << 20);
         cmd("SET").arg("large").arg(&value).exec(&mut connection)?;
@@ -85,7 +85,7 @@ fn a_blocking_connection_has_its_session() -> RedisResult<()> {
 }
 
 #[test]
-fn transactions_are_of_one_piece() -> RedisResult<()> {
+fn transactions_are_atomic() -> RedisResult<()> {
     const CLIENTS: usize = 4;
     const ROUNDS: usize = 25;
     let Some(scene) = Scene::start() else { return Ok(()) };
@@ -95,7 +95,7 @@ fn transactions_are_of_one_piece() -> RedisResult<()> {
             scope.spawn(move || {
                 let mut connection = scene.connect(PROTOCOLS[client % 2]);
                 for _ in 0..ROUNDS {
-                    // WATCH, GET, MULTI, SET, EXEC; again, if another one came between.
+                    // WATCH, GET, MULTI, SET, EXEC; repeated if another client came between.
                     let body = |connection: &mut Connection, pipe: &mut redis::Pipeline| {
                         let old: Option<i64> = cmd("GET").arg("sum").query(connection)?;
                         let new = old.unwrap_or_default() + 1;
@@ -121,7 +121,7 @@ fn scripts_are_loaded_when_they_are_missing() -> RedisResult<()> {
         let mut connection = scene.connect(protocol);
         ask::<()>(&mut connection, "SCRIPT FLUSH")?;
         let missing = cmd("EVALSHA").arg(script.get_hash()).arg(0).query::<Value>(&mut connection);
-        let kind = missing.expect_err("no script").kind();
+        let kind = missing.expect_err("the script is not loaded").kind();
         assert_eq!(kind, ErrorKind::Server(ServerErrorKind::NoScript));
         let found: (String, i64, i64) = script.key("n").arg(20).invoke(&mut connection)?;
         assert_eq!(
@@ -133,7 +133,7 @@ fn scripts_are_loaded_when_they_are_missing() -> RedisResult<()> {
 }
 
 #[test]
-fn streams_are_read_by_groups() -> RedisResult<()> {
+fn groups_read_streams() -> RedisResult<()> {
     let Some(scene) = Scene::start() else { return Ok(()) };
     for protocol in PROTOCOLS {
         let mut connection = scene.connect(protocol);
@@ -153,7 +153,7 @@ fn streams_are_read_by_groups() -> RedisResult<()> {
         let pending: redis::streams::StreamPendingReply =
             ask(&mut connection, "XPENDING s readers")?;
         assert_eq!(pending.count(), 1);
-        // Somebody else adds what a reader waits for.
+        // A reader waits for an entry that another client adds.
         let adder = thread::spawn({
             let mut other = scene.connect(protocol);
             move || {
@@ -189,7 +189,7 @@ fn blocking_commands_block_nobody_else() -> RedisResult<()> {
 }
 
 #[test]
-fn messages_come_to_who_has_subscribed() -> RedisResult<()> {
+fn messages_reach_the_subscribers() -> RedisResult<()> {
     let Some(scene) = Scene::start() else { return Ok(()) };
     for protocol in PROTOCOLS {
         let mut connection = scene.connect(protocol);
@@ -219,7 +219,7 @@ fn messages_come_to_who_has_subscribed() -> RedisResult<()> {
 /// Runs a task, with a time limit.
 fn run<T>(task: impl Future<Output = RedisResult<T>>) -> RedisResult<T> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let task = async { tokio::time::timeout(3 * PATIENCE, task).await.expect("an end in time") };
+    let task = async { tokio::time::timeout(3 * PATIENCE, task).await.expect("it ends in time") };
     runtime.expect("a runtime").block_on(task)
 }
 
@@ -272,7 +272,7 @@ fn many_tasks_share_a_connection() -> RedisResult<()> {
 }
 
 #[test]
-fn a_shared_connection_of_resp3_takes_messages_between_replies() -> RedisResult<()> {
+fn a_shared_resp3_connection_gets_messages_between_replies() -> RedisResult<()> {
     let Some(scene) = Scene::start() else { return Ok(()) };
     let (sender, messages) = mpsc::channel();
     run(async {

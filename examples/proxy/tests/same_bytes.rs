@@ -1,4 +1,4 @@
-//! A client sees the same bytes with and without the proxy.
+//! A client gets the same bytes with and without the proxy.
 
 mod support;
 
@@ -8,19 +8,19 @@ use std::process::{Child, Command};
 
 use support::{Client, PROGRAM, Server, array, program, proxy_of, without_numbers};
 
-/// What of two replies has to be equal.
+/// What must be equal in two replies.
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Rule {
     Bytes,
-    /// All but numbers: times, ids, ports, sizes.
+    /// Everything except numbers, which may be times, ids, ports or sizes.
     Words,
-    /// All but numbers and the order, which is that of a hash table with a seed of its own.
+    /// Everything except numbers and the order, which is that of a hash table with a random seed.
     WordsInAnyOrder,
-    /// The kind: chance decides about the rest, or there are other connections than the client's.
+    /// Only the kind: the rest is random, or depends on the connections that the server has.
     Kind,
 }
 
-/// Commands whose replies are not the same twice, by how they begin.
+/// Commands whose replies differ from run to run, by their first words.
 const RULES: [(&str, Rule); 34] = [
     ("ACL CAT", Rule::WordsInAnyOrder),
     ("ACL GENPASS", Rule::Kind),
@@ -49,7 +49,7 @@ const RULES: [(&str, Rule); 34] = [
     ("SCAN", Rule::Kind),
     ("SLOWLOG GET", Rule::Words),
     ("SPOP", Rule::Kind),
-    // Of a set from which one was taken by chance.
+    // The set has lost a random member.
     ("SSCAN", Rule::Words),
     ("SRANDMEMBER", Rule::Kind),
     ("TIME", Rule::Words),
@@ -59,10 +59,11 @@ const RULES: [(&str, Rule); 34] = [
     ("ZRANDMEMBER", Rule::Kind),
 ];
 
-/// Where messages make replies outnumber commands: by what is in them.
+/// Rules for recordings with messages between the replies, where replies cannot be matched with commands. They
+/// are chosen by the name of the recording and a part of the reply.
 const RULES_OF_MESSAGES: [(&str, &str, Rule); 6] = [
     ("", "$5\r\nproto\r\n", Rule::Words),
-    // The channels that are left are told in any order.
+    // The order of the channels is random.
     ("pubsub", "unsubscribe\r\n", Rule::Kind),
     ("pubsub", "*3\r\n", Rule::WordsInAnyOrder),
     // The reply to CLIENT ID.
@@ -72,9 +73,9 @@ const RULES_OF_MESSAGES: [(&str, &str, Rule); 6] = [
     ("monitor", " 127.0.0.1:", Rule::Words),
 ];
 
-/// What of a reply is compared.
-fn normal(rule: Rule, wire: &[u8]) -> String {
-    let reply = || zresp::decode(wire).expect("a reply").expect("a whole one").reply();
+/// Returns the part of a reply that is compared.
+fn compared_part(rule: Rule, wire: &[u8]) -> String {
+    let reply = || zresp::decode(wire).expect("a reply").expect("a whole reply").reply();
     match rule {
         Rule::Bytes => wire.escape_ascii().to_string(),
         Rule::Kind => format!("{:?}", reply().kind()),
@@ -88,7 +89,7 @@ fn normal(rule: Rule, wire: &[u8]) -> String {
     }
 }
 
-/// Records what the capture script records; with a proxy, through it.
+/// Runs the capture script, through a proxy if one is given.
 fn record(python: &Path, folder: &Path, proxy: Option<&str>) -> Child {
     let tests = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests");
     _ = fs::remove_dir_all(folder);
@@ -103,7 +104,7 @@ fn record(python: &Path, folder: &Path, proxy: Option<&str>) -> Child {
         .expect("python3 starts")
 }
 
-/// The names of the recordings in a folder, in order.
+/// Returns the names of the recordings in a folder, sorted.
 fn names(folder: &Path) -> Vec<String> {
     let files = fs::read_dir(folder).expect("the folder");
     let names = files.map(|file| file.expect("a file").file_name().into_string().expect("a name"));
@@ -115,7 +116,7 @@ fn names(folder: &Path) -> Vec<String> {
 
 struct Recording {
     name: String,
-    /// Each command, as one types it, but for quotes.
+    /// The commands, as a person types them, but without quotes.
     commands: Vec<String>,
     replies: Vec<Vec<u8>>,
 }
@@ -127,7 +128,8 @@ impl Recording {
         let command = |request: Result<zresp::Request<'_>, _>| {
             let words = request.expect("a command").command();
             let array = words.to_array(&mut Vec::new()).wire().to_vec();
-            let strings = zresp::decode(&array).expect("a command").expect("a whole one").reply();
+            let strings =
+                zresp::decode(&array).expect("a command").expect("a whole command").reply();
             let strings: Vec<Vec<u8>> = strings.to().expect("strings");
             String::from_utf8_lossy(&strings.join(&b' ')).into_owned()
         };
@@ -136,16 +138,16 @@ impl Recording {
         Self { name: name.to_owned(), commands, replies: wires.collect() }
     }
 
-    /// Each reply with its command, where that is known, and what of it is compared.
+    /// Returns a line for each reply: its command, if that is known, and the part that is compared.
     fn lines(&self) -> Vec<String> {
         let is_aligned = self.commands.len() == self.replies.len() && !self.name.contains("pubsub");
         let line = |(at, reply): (usize, &Vec<u8>)| {
             let command = if is_aligned { self.commands[at].as_str() } else { "" };
             let rule = self.rule(command, reply);
-            format!("{} {command}: {}", at + 1, normal(rule, reply))
+            format!("{} {command}: {}", at + 1, compared_part(rule, reply))
         };
         if self.name.contains("monitor") {
-            // With one the proxy finds out whether a new connection is ready.
+            // The proxy sends a PING to check a new connection.
             let is_ping = |reply: &[u8]| reply.ends_with(b"] \"PING\"\r\n");
             let others = self.replies.iter().filter(|reply| !is_ping(reply));
             return others.enumerate().map(line).collect();
@@ -153,7 +155,7 @@ impl Recording {
         if !self.name.contains("pubsub") {
             return self.replies.iter().enumerate().map(line).collect();
         }
-        // Messages of another connection come whenever they come.
+        // Messages from another connection may arrive at any time.
         let (messages, replies): (Vec<_>, Vec<_>) =
             self.replies.iter().partition(|reply| reply.starts_with(b">"));
         let [messages, replies] =
@@ -174,14 +176,14 @@ impl Recording {
 }
 
 #[test]
-fn all_that_the_capture_script_records_is_the_same() {
+fn the_capture_script_records_the_same_replies() {
     let (Some(python), Some(_)) = (program("python3"), program("redis-server")) else { return };
     let folder = |name| Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
     let folders = [folder("recorded-directly"), folder("recorded-through-the-proxy")];
     let proxies = [None, Some(PROGRAM)];
     let recordings = [0, 1].map(|at| record(&python, &folders[at], proxies[at]));
     for mut recording in recordings {
-        let status = recording.wait().expect("its end");
+        let status = recording.wait().expect("the script ends");
         assert!(status.success(), "{status}");
     }
     let names = names(&folders[0]);
@@ -207,7 +209,7 @@ fn all_that_the_capture_script_records_is_the_same() {
 const SESSION: &str = include_str!("session.txt");
 
 #[test]
-fn a_pipeline_has_the_bytes_of_its_commands_one_by_one() {
+fn a_pipeline_gets_the_same_bytes_as_single_commands() {
     let (Some(direct), Some(redis)) = (Server::start(), Server::start()) else { return };
     let proxy = proxy_of([&redis]);
     let lines =

@@ -1,4 +1,4 @@
-//! Keys that are spread over several servers: commands of several keys look as with a single one.
+//! With keys on several servers, commands with several keys work as they do with a single server.
 
 mod support;
 
@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use support::checker::{Checker, Commands, Load, Memory};
 use support::{Client, Daemon, PATIENCE, Server, array, bulk, command, pattern, proxy_of, say};
 
-/// Three servers, a proxy in front of them, and a client of it.
+/// Three servers, a proxy in front of them, and a client.
 struct Spread {
     servers: [Server; 3],
     proxy: Daemon,
@@ -22,7 +22,7 @@ impl Spread {
         Some(Self { servers, proxy, client })
     }
 
-    /// Asserts what commands are answered, each as one types it.
+    /// Asserts the replies to commands, which are written as a person types them.
     fn assert_answers(&mut self, table: &[(&str, &str)]) {
         for (line, expected) in table {
             assert_eq!(self.client.answer(line), *expected, "{line}");
@@ -56,7 +56,7 @@ fn keys_are_spread_and_found_again() {
 }
 
 #[test]
-fn commands_of_many_keys_are_split_and_joined() {
+fn commands_with_many_keys_are_split_and_joined() {
     let Some(mut spread) = Spread::start() else { return };
     spread.assert_answers(&[
         ("MSET a 1 b 2 c 3 d 4 e 5 f 6", "+OK\r\n"),
@@ -69,14 +69,14 @@ fn commands_of_many_keys_are_split_and_joined() {
         ("DEL a b a nokey", ":2\r\n"),
         ("UNLINK c d e f c", ":4\r\n"),
         ("MGET a b c d e f", "*6\r\n$-1\r\n$-1\r\n$-1\r\n$-1\r\n$-1\r\n$-1\r\n"),
-        // Not a string: no error for MGET, but nothing to be seen.
+        // For MGET, a key that is not a string counts as missing.
         ("RPUSH list x", ":1\r\n"),
         ("MSET a 1 b 2", "+OK\r\n"),
         ("MGET a list b", "*3\r\n$1\r\n1\r\n$-1\r\n$1\r\n2\r\n"),
         ("INCR list", "-WRONGTYPE Operation against a key holding the wrong kind of value\r\n"),
         ("MSET {t}a 1 {t}b 2", "+OK\r\n"),
         ("MGET {t}b {t}a", "*2\r\n$1\r\n2\r\n$1\r\n1\r\n"),
-        // In one slot, any command is as with one server.
+        // With all keys in one slot, any command works.
         ("SINTERSTORE {s}c {s}a {s}b", ":0\r\n"),
         ("RENAME {t}a {t}c", "+OK\r\n"),
     ]);
@@ -88,11 +88,11 @@ fn commands_of_many_keys_are_split_and_joined() {
     ] {
         assert_eq!(spread.client.answer(line), format!("-ERR {reason}\r\n"), "{line}");
     }
-    assert_eq!(spread.client.ask(&array("GET b")), bulk(b"2"), "after a MSET that was none");
+    assert_eq!(spread.client.ask(&array("GET b")), bulk(b"2"), "an invalid MSET was executed");
 }
 
 #[test]
-fn splits_agree_with_a_map_whatever_is_asked() {
+fn split_commands_agree_with_a_map() {
     let Some(mut spread) = Spread::start() else { return };
     let mut map = BTreeMap::<String, Vec<u8>>::new();
     let mut random = fastrand::Rng::with_seed(1);
@@ -149,7 +149,7 @@ fn splits_agree_with_a_map_whatever_is_asked() {
 }
 
 #[test]
-fn what_cannot_be_split_or_routed_is_refused_and_the_rest_goes_on() {
+fn commands_that_cannot_be_split_or_routed_are_refused() {
     let Some(mut spread) = Spread::start() else { return };
     for line in ["RENAME a b", "SINTER a b c", "MSETNX a 1 b 2", "SMOVE a b x", "COPY a b"] {
         let answer = spread.client.answer(line);
@@ -199,9 +199,9 @@ fn replies_of_several_servers_come_in_the_order_of_the_commands() {
 }
 
 #[test]
-fn a_dead_server_costs_its_own_keys_and_no_others() {
+fn a_dead_server_affects_only_its_own_keys() {
     let Some(mut spread) = Spread::start() else { return };
-    // What was in its memory is lost.
+    // The server keeps its data only in memory, so a crash loses it.
     let load = Load { commands: Commands::WithoutState, memory: Memory::MayGoBack, ..Load::MIXED };
     let mut checker = Checker::start(spread.proxy.address(), load);
     checker.wait_for_replies(2000, PATIENCE);
@@ -228,7 +228,7 @@ fn a_dead_server_costs_its_own_keys_and_no_others() {
 }
 
 #[test]
-fn load_on_several_servers_has_no_error() {
+fn load_on_several_servers_causes_no_error() {
     let Some(spread) = Spread::start() else { return };
     let load = Load { clients: 20, commands: Commands::WithoutState, ..Load::MIXED };
     let mut checker = Checker::start(spread.proxy.address(), load);

@@ -6,7 +6,7 @@ use zresp::{Protocol, Reply};
 use crate::commands::{Call, in_pairs};
 use crate::failure::{Answer, Failure, INTEGER, NO_KEY, OVERFLOW, SYNTAX};
 use crate::keyspace::{Hash, List, Set, Sorted};
-use crate::number::{float, integer, place, span};
+use crate::number::{float, integer, position, span};
 
 /// Runs a command on hashes.
 pub(crate) fn run_hash(call: Call<'_>) -> Answer {
@@ -43,8 +43,8 @@ pub(crate) fn run_hash(call: Call<'_>) -> Answer {
             keys.shrink(key, remove)?.unwrap_or(0).into()
         }
         _ => {
-            let nothing = &mut Hash::new();
-            let hash = keys.get::<Hash>(key)?.unwrap_or(nothing);
+            let empty = &mut Hash::new();
+            let hash = keys.get::<Hash>(key)?.unwrap_or(empty);
             match (name, args) {
                 ("hget", [field]) => hash.get(*field).cloned().into(),
                 ("hmget", fields) => fields.iter().map(|field| hash.get(*field).cloned()).collect(),
@@ -74,7 +74,7 @@ pub(crate) fn run_list(call: Call<'_>) -> Answer {
         }
         ("lpop" | "rpop", count) => {
             let pop = if name == "lpop" { List::pop_front } else { List::pop_back };
-            let wanted = how_many(count, Failure::arity(name))?;
+            let wanted = pop_count(count, Failure::arity(name))?;
             let popped = keys.shrink(key, |list: &mut List| {
                 (0..wanted.unwrap_or(1)).map_while(|_| pop(list)).collect::<Vec<_>>()
             })?;
@@ -88,17 +88,17 @@ pub(crate) fn run_list(call: Call<'_>) -> Answer {
         ("lindex", [index]) => {
             let index = integer(index)?;
             let list = keys.get::<List>(key)?;
-            list.and_then(|list| list.get(place(index, list.len())?)).cloned().into()
+            list.and_then(|list| list.get(position(index, list.len())?)).cloned().into()
         }
         ("lrange", [start, stop]) => {
             let (start, stop) = (integer(start)?, integer(stop)?);
-            let nothing = &mut List::new();
-            let list = keys.get::<List>(key)?.unwrap_or(nothing);
+            let empty = &mut List::new();
+            let list = keys.get::<List>(key)?.unwrap_or(empty);
             list.range(span(start, stop, list.len())).cloned().collect()
         }
         ("lset", [index, element]) => {
             let list = keys.get::<List>(key)?.ok_or(NO_KEY)?;
-            let index = place(integer(index)?, list.len());
+            let index = position(integer(index)?, list.len());
             let found = index.and_then(|index| list.get_mut(index));
             let found = found.ok_or(Failure::of("ERR index out of range"))?;
             *found = Bytes::copy_from_slice(element);
@@ -139,7 +139,7 @@ pub(crate) fn run_set(call: Call<'_>) -> Answer {
         }
         ("smembers", []) => Reply::set(keys.get::<Set>(key)?.cloned().unwrap_or_default()),
         ("spop", count) => {
-            let wanted = how_many(count, SYNTAX)?;
+            let wanted = pop_count(count, SYNTAX)?;
             let popped = keys.shrink(key, |set: &mut Set| {
                 let pop = |_| set.swap_remove_index(fastrand::usize(..set.len().max(1)));
                 (0..wanted.unwrap_or(1)).map_while(pop).collect::<Vec<_>>()
@@ -156,7 +156,7 @@ pub(crate) fn run_set(call: Call<'_>) -> Answer {
             members.filter(|(member, score)| sorted.insert(member, *score)).count().into()
         }
         ("zpopmin", count) => {
-            let wanted = how_many(count, SYNTAX)?;
+            let wanted = pop_count(count, SYNTAX)?;
             let popped = keys.shrink(key, |sorted: &mut Sorted| {
                 (0..wanted.unwrap_or(1)).map_while(|_| sorted.pop_first()).collect::<Vec<_>>()
             })?;
@@ -172,8 +172,8 @@ pub(crate) fn run_set(call: Call<'_>) -> Answer {
     })
 }
 
-/// Returns how many elements are to be popped, if that is said.
-fn how_many(count: &[&[u8]], too_many: Failure) -> Result<Option<usize>, Failure> {
+/// Reads the optional count of a command that pops.
+fn pop_count(count: &[&[u8]], too_many: Failure) -> Result<Option<usize>, Failure> {
     match count {
         [] => Ok(None),
         [count] => {

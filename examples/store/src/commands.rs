@@ -1,4 +1,4 @@
-//! From a request to its reply: which commands there are, and what they are given.
+//! Runs a command: finds its function, and writes the reply.
 
 use std::collections::BTreeMap;
 
@@ -10,54 +10,54 @@ use crate::failure::{Answer, Failure};
 use crate::keyspace::Keyspace;
 use crate::{collections, keys, server, strings};
 
-/// What all connections share.
+/// The state that all connections share.
 #[derive(Debug, Default)]
 pub(crate) struct Shared {
     pub(crate) keys: Keyspace,
     /// A line about each client, by its id.
     pub(crate) clients: BTreeMap<i64, String>,
-    /// The last id that was given out.
+    /// The id of the newest client.
     pub(crate) last_id: i64,
 }
 
-/// A command that is to be answered: its arguments, what it acts on, and who has sent it.
+/// A command to run: its name and arguments, the data, and the client that sent it.
 pub(crate) struct Call<'c> {
     /// The full name in lower case: `client|setname`.
     pub(crate) name: &'static str,
-    /// The arguments behind the full name.
+    /// The arguments after the full name.
     pub(crate) args: &'c [&'c [u8]],
     pub(crate) keys: &'c mut Keyspace,
     pub(crate) client: &'c mut Client,
     pub(crate) clients: &'c BTreeMap<i64, String>,
 }
 
-/// What is kept of a client.
+/// The state of one client.
 #[derive(Debug, Default)]
 pub(crate) struct Client {
     pub(crate) id: i64,
     pub(crate) name: Bytes,
     pub(crate) protocol: Protocol,
-    /// Replies that are to be sent.
+    /// Replies that have yet to be sent.
     pub(crate) out: BytesMut,
-    /// Whether the connection ends behind them.
+    /// Whether the connection ends after them.
     pub(crate) is_leaving: bool,
 }
 
 impl Client {
-    /// Writes a reply, in the protocol that the client has asked for by now.
+    /// Writes a reply, in the client's current protocol.
     pub(crate) fn reply(&mut self, reply: &Reply) {
         let mut writer = ReplyWriter::new(&mut self.out, self.protocol);
         let written = writer.value(reply).map(drop);
         debug_assert_eq!(written, Ok(()), "{reply:?}");
     }
 
-    /// Writes an error. A line break in it would end the reply, so that it becomes a space.
+    /// Writes an error. A line break in the text becomes a space, because it would end the reply.
     pub(crate) fn fail(&mut self, text: &[u8]) {
         self.reply(&Reply::error_lossy(text));
     }
 }
 
-/// Answers a command, to the end of what the client is to be sent.
+/// Runs a command, and appends its reply to the client's output.
 pub(crate) fn execute(command: &CommandRef<'_>, shared: &mut Shared, client: &mut Client) {
     let args = command.index();
     let answer = match commands::of(command) {
@@ -72,7 +72,7 @@ pub(crate) fn execute(command: &CommandRef<'_>, shared: &mut Shared, client: &mu
     }
 }
 
-/// Runs a command where its kind is at home.
+/// Runs a command in the module for its category.
 fn run(
     info: &'static CommandInfo,
     args: &[&[u8]],
@@ -97,13 +97,13 @@ fn run(
     }
 }
 
-/// How much of what a client has sent an error quotes.
+/// How many bytes of a command an error quotes.
 const QUOTED: usize = 128;
 
 fn unknown(args: &[&[u8]]) -> Vec<u8> {
     let (name, rest) =
         args.split_first().map_or((b"".as_slice(), args), |(name, rest)| (name, rest));
-    // As in C, a text ends at a NUL.
+    // Redis prints C strings, which end at a NUL.
     let quote = |text: &[u8], most| {
         let end = text.iter().take(most).position(|byte| *byte == 0).unwrap_or(most);
         [b"'", &text[..end.min(text.len())], b"'"].concat()
@@ -128,7 +128,7 @@ fn unknown(args: &[&[u8]]) -> Vec<u8> {
     text
 }
 
-/// Returns arguments that are pairs.
+/// Returns the arguments in pairs.
 pub(crate) fn in_pairs<'a>(
     name: &str,
     args: &'a [&'a [u8]],

@@ -16,15 +16,15 @@ use zresp::CommandDecoder;
 use crate::commands::{Client, Shared, execute};
 use crate::reason;
 
-/// How many bytes a read has room for at the least. A buffer that is full doubles, so that a value takes
-/// few reads, and one that is only announced takes no more than this.
+/// The least room for a read, in bytes. A full buffer doubles, so a large value takes few reads, and a value
+/// that has only been announced takes no more memory than this.
 const READ: usize = 16 * 1024;
-/// With so many bytes to be written, no further command is answered before that is done.
+/// At this many bytes of replies, they are written before the next command runs.
 const WRITE: usize = 64 * 1024;
-/// Buffers that have grown beyond this are given back when they are empty.
+/// An empty buffer with more capacity than this is freed.
 const KEPT: usize = 1024 * 1024;
 /// How long a client may take to read its last replies.
-const FAREWELL: Duration = Duration::from_secs(1);
+const LINGER: Duration = Duration::from_secs(1);
 
 #[derive(Debug)]
 pub(crate) struct Connection {
@@ -35,13 +35,14 @@ pub(crate) struct Connection {
     shared: Arc<Mutex<Shared>>,
 }
 
-/// What is to be done when the commands that have arrived are answered.
+/// What the connection does after it has written the replies.
 enum Next {
-    /// There are more, but the replies should go first.
+    /// Answers more of the commands that have arrived.
     Continue,
+    /// Reads, because every command that has arrived is answered.
     Read,
-    /// The client is leaving, or is told what is wrong with its input.
-    Part,
+    /// Closes the connection, because the client is leaving or its input is broken.
+    Close,
 }
 
 impl Connection {
@@ -56,7 +57,7 @@ impl Connection {
         Self { stream, decoder: CommandDecoder::new(), input: BytesMut::new(), client, shared }
     }
 
-    /// Answers the client until it leaves; when the server stops, what has been received by then.
+    /// Serves the client until it leaves or the server stops; what was received by then is answered.
     pub(crate) async fn run(mut self, mut stopped: watch::Receiver<bool>) {
         if let Err(error) = self.serve(&mut stopped).await {
             debug!(client = self.client.id, %error, "disconnected");
@@ -71,17 +72,17 @@ impl Connection {
                 Next::Continue => {}
                 Next::Read if self.read(stopped).await? => {}
                 Next::Read => return self.stream.shutdown().await,
-                Next::Part => return self.part().await,
+                Next::Close => return self.close().await,
             }
             next = self.answer();
-            // Until the client has taken its replies, nothing more is read from it.
+            // Nothing more is read until the client has taken its replies.
             self.stream.write_all(&self.client.out).await?;
             self.client.out.clear();
             shed(&mut self.client.out);
         }
     }
 
-    /// Reads what there is; returns `false` if nothing more is to be read.
+    /// Reads what has arrived; returns `false` at the end of the input, or if the server stops.
     async fn read(&mut self, stopped: &mut watch::Receiver<bool>) -> io::Result<bool> {
         shed(&mut self.input);
         self.input.reserve(READ);
@@ -92,7 +93,7 @@ impl Connection {
         }
     }
 
-    /// Answers the commands that have arrived, in one go.
+    /// Answers the commands that have arrived, until there are `WRITE` bytes of replies.
     fn answer(&mut self) -> Next {
         let mut shared = lock(&self.shared);
         shared.keys.tick();
@@ -108,7 +109,7 @@ impl Connection {
                     execute(&command, &mut shared, &mut self.client);
                     taken += request.wire().len();
                     if self.client.is_leaving {
-                        break Next::Part;
+                        break Next::Close;
                     }
                 }
                 Ok(None) => {
@@ -118,7 +119,7 @@ impl Connection {
                 Err(error) => {
                     let reason = reason(error, &self.input[taken..]);
                     self.client.fail(format!("ERR Protocol error: {reason}").as_bytes());
-                    break Next::Part;
+                    break Next::Close;
                 }
             }
         };
@@ -126,9 +127,9 @@ impl Connection {
         next
     }
 
-    /// Closes the connection without a reset, which could overtake the reply: only when the client has
-    /// seen the end and closed its side, or after a while.
-    async fn part(&mut self) -> io::Result<()> {
+    /// Closes the connection when the client has closed its side, or after `LINGER`. Closing it with unread
+    /// input would reset it, and the client could lose its last replies.
+    async fn close(&mut self) -> io::Result<()> {
         self.stream.shutdown().await?;
         let closed = async {
             while self.stream.read_buf(&mut self.input).await? > 0 {
@@ -136,7 +137,7 @@ impl Connection {
             }
             Ok(())
         };
-        timeout(FAREWELL, closed).await.unwrap_or(Ok(()))
+        timeout(LINGER, closed).await.unwrap_or(Ok(()))
     }
 }
 
@@ -146,12 +147,12 @@ impl Drop for Connection {
     }
 }
 
-/// Each command leaves the data whole, even one that panics.
+/// Locks the data, even after a panic: no command leaves it inconsistent.
 fn lock(shared: &Mutex<Shared>) -> MutexGuard<'_, Shared> {
     shared.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Gives back the memory of an empty buffer that has grown.
+/// Frees an empty buffer that has grown.
 fn shed(buffer: &mut BytesMut) {
     if buffer.is_empty() && buffer.capacity() > KEPT {
         *buffer = BytesMut::new();

@@ -6,13 +6,13 @@ use zresp::Reply;
 
 #[derive(Debug)]
 pub(crate) enum Failure {
-    /// An error with this text, which may have bytes that a client has sent.
+    /// An error with this text, which may quote the client.
     Text(Cow<'static, [u8]>),
-    /// There is no such command.
+    /// The command does not exist.
     Unknown,
 }
 
-/// What a command comes to.
+/// The result of a command.
 pub(crate) type Answer = Result<Reply, Failure>;
 
 pub(crate) const INTEGER: Failure = Failure::of("ERR value is not an integer or out of range");

@@ -1,16 +1,16 @@
 //! The patterns of `KEYS`, `SCAN` and `CONFIG GET`.
 
-/// Returns whether the whole text is of the pattern: `*`, `?`, `[a-z]`, `[^a]`, and `\` in front of any.
+/// Returns whether the whole text matches a pattern of `*`, `?`, `[a-z]`, `[^a]`, and `\` before any byte.
 ///
-/// The last `*` alone is tried again, so that the time is at most the product of the lengths.
+/// Only the last `*` is tried again, so the time is at most proportional to the product of the lengths.
 pub(crate) fn matches(mut pattern: &[u8], mut text: &[u8]) -> bool {
     let mut star: Option<(&[u8], &[u8])> = None;
     loop {
         if let [b'*', rest @ ..] = pattern {
             (pattern, star) = (rest, Some((rest, text)));
-        } else if let [byte, behind @ ..] = text {
+        } else if let [byte, after @ ..] = text {
             if let Some(rest) = take(pattern, *byte) {
-                (pattern, text) = (rest, behind);
+                (pattern, text) = (rest, after);
             } else if let Some((rest, [_, from @ ..])) = star {
                 (pattern, text, star) = (rest, from, Some((rest, from)));
             } else {
@@ -22,7 +22,7 @@ pub(crate) fn matches(mut pattern: &[u8], mut text: &[u8]) -> bool {
     }
 }
 
-/// Returns what follows the first item of the pattern, if that is for this byte.
+/// Returns the pattern after its first item, if that item matches the byte.
 fn take(pattern: &[u8], byte: u8) -> Option<&[u8]> {
     let (fits, rest) = match pattern {
         [b'?', rest @ ..] => (true, rest),
@@ -37,7 +37,7 @@ fn take(pattern: &[u8], byte: u8) -> Option<&[u8]> {
     fits.then_some(rest)
 }
 
-/// Returns whether a byte is in a class, and what follows that.
+/// Returns whether a byte is in a class, and the pattern after the class.
 fn take_class(mut class: &[u8], byte: u8) -> (bool, &[u8]) {
     let mut fits = false;
     loop {

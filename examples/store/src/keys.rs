@@ -1,4 +1,4 @@
-//! Commands on keys, whatever their values are.
+//! Commands on keys with values of any type.
 
 use zresp::Reply;
 
@@ -13,11 +13,11 @@ pub(crate) fn run(call: Call<'_>) -> Answer {
     let Call { name, args, keys, .. } = call;
     Ok(match (name, args) {
         ("dbsize", []) => keys.len().into(),
-        ("del" | "unlink", doomed) => {
-            doomed.iter().filter(|key| keys.remove(key).is_some()).count().into()
+        ("del" | "unlink", names) => {
+            names.iter().filter(|key| keys.remove(key).is_some()).count().into()
         }
-        ("exists" | "touch", asked) => {
-            asked.iter().filter(|key| keys.entry(key).is_some()).count().into()
+        ("exists" | "touch", names) => {
+            names.iter().filter(|key| keys.entry(key).is_some()).count().into()
         }
         ("type", [key]) => {
             Reply::simple(keys.entry(key).map_or("none", |entry| entry.value.type_name()))
@@ -48,7 +48,7 @@ pub(crate) fn run(call: Call<'_>) -> Answer {
             }
             let unit = [b"PX".as_slice(), b"EX"][usize::from(name.starts_with('e'))];
             let unit = [unit, if name.ends_with("at") { b"AT" } else { b"" }].concat();
-            let deadline = moment(&unit, integer(number)?, keys.now());
+            let deadline = time_of(&unit, integer(number)?, keys.now());
             let deadline = deadline.ok_or_else(|| Failure::expiry(name))?;
             let expired = keys.entry(key).map(|entry| entry.deadline = Some(deadline));
             i64::from(expired.is_some()).into()
@@ -71,8 +71,8 @@ pub(crate) fn run(call: Call<'_>) -> Answer {
     })
 }
 
-/// Returns the moment that a number stands for behind an option such as `EX`, in milliseconds since 1970.
-pub(crate) fn moment(unit: &[u8], number: i64, now: i64) -> Option<i64> {
+/// Returns the time that a number after an option such as `EX` stands for, in milliseconds since 1970.
+pub(crate) fn time_of(unit: &[u8], number: i64, now: i64) -> Option<i64> {
     let factor = if unit.starts_with(b"EX") { 1000 } else { 1 };
     let base = if unit.ends_with(b"AT") { 0 } else { now };
     number.checked_mul(factor)?.checked_add(base)
@@ -94,7 +94,7 @@ fn scan(keys: &Keyspace, cursor: &[u8], mut options: &[&[u8]]) -> Answer {
         }
         options = rest;
     }
-    // The place of the last key on this page is where the next page ends.
+    // Keys are scanned downwards, so the next page begins below the last key of this one.
     let next = keys.scan(cursor).take(count).last().map_or(0, |(index, ..)| index);
     let found = keys.scan(cursor).take(count).filter(|(_, key, entry)| {
         let is_kind = kind.as_ref().is_none_or(|kind| kind == entry.value.type_name().as_bytes());

@@ -1,4 +1,4 @@
-//! The data: keys, their values of five types, and when they expire.
+//! The data: keys, values of five types, and expiry times.
 
 use std::collections::{BTreeSet, VecDeque};
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -28,7 +28,7 @@ impl Sorted {
         self.scores.is_empty()
     }
 
-    /// Sets the score of a member; returns whether that is new.
+    /// Sets the score of a member; returns whether the member is new.
     pub(crate) fn insert(&mut self, member: &[u8], score: f64) -> bool {
         let member = Bytes::copy_from_slice(member);
         let before = self.scores.insert(member.clone(), score);
@@ -45,19 +45,20 @@ impl Sorted {
     }
 }
 
-/// A number that is in the order of the scores: the sign of a float is apart from its magnitude.
+/// Maps scores to integers in the same order. The bits of a float are its sign and its magnitude, so those of
+/// negative scores are inverted.
 fn rank(score: f64) -> u64 {
     let bits = (score + 0.0).to_bits(); // -0.0 + 0.0 is 0.0
     if bits >> 63 == 0 { bits | 1 << 63 } else { !bits }
 }
 
-/// A type of values.
+/// A type of value.
 pub(crate) trait Kind: Default {
     fn of(value: &mut Value) -> Option<&mut Self>;
     fn into_value(self) -> Value;
 }
 
-/// Makes values of their types and of the names that `TYPE` has for these.
+/// Defines `Value` by the types of values, each with the name that `TYPE` returns.
 macro_rules! values {
     ($($kind:ident $name:literal)*) => {
         #[derive(Debug)]
@@ -94,23 +95,23 @@ pub(crate) struct Entry {
     pub(crate) deadline: Option<i64>,
 }
 
-/// All keys. A key that has expired is removed when it is asked for, or by a [sweep](Self::sweep).
+/// All keys. An expired key is removed when it is looked up, or by a [sweep](Self::sweep).
 #[derive(Debug, Default)]
 pub(crate) struct Keyspace {
     entries: IndexMap<Bytes, Entry>,
     now: i64,
-    /// Where the next sweep begins.
+    /// The index where the last sweep stopped; the next one continues downwards.
     hand: usize,
 }
 
 impl Keyspace {
-    /// Looks at the clock.
+    /// Reads the clock.
     pub(crate) fn tick(&mut self) {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         self.now = i64::try_from(now.as_millis()).unwrap_or(i64::MAX);
     }
 
-    /// When the clock was last looked at, in milliseconds since 1970.
+    /// The time when the clock was last read, in milliseconds since 1970.
     pub(crate) fn now(&self) -> i64 {
         self.now
     }
@@ -127,7 +128,7 @@ impl Keyspace {
         entry.deadline.is_some_and(|deadline| deadline <= self.now)
     }
 
-    /// The place of a key that has not expired.
+    /// Returns the index of a key, and removes the key if it has expired.
     fn index(&mut self, key: &[u8]) -> Option<usize> {
         let index = self.entries.get_index_of(key)?;
         if self.is_expired(&self.entries[index]) {
@@ -141,12 +142,13 @@ impl Keyspace {
         self.index(key).map(|index| &mut self.entries[index])
     }
 
-    /// Returns the value of a key, if there is one; it must be of this type.
+    /// Returns the value of a key, or `None` if the key does not exist. A value of another type is an error.
     pub(crate) fn get<T: Kind>(&mut self, key: &[u8]) -> Result<Option<&mut T>, Failure> {
         self.entry(key).map(|entry| T::of(&mut entry.value).ok_or(WRONG_TYPE)).transpose()
     }
 
-    /// Returns the value of a key, which must be of this type, or an empty one, to put something into.
+    /// Returns the value of a key, or a new one to which the caller must add something: no key has an empty
+    /// value. A value of another type is an error.
     pub(crate) fn get_or_create<T: Kind>(&mut self, key: &[u8]) -> Result<&mut T, Failure> {
         let index = self.index(key).unwrap_or_else(|| {
             let entry = Entry { value: T::default().into_value(), deadline: None };
@@ -155,7 +157,7 @@ impl Keyspace {
         T::of(&mut self.entries[index].value).ok_or(WRONG_TYPE)
     }
 
-    /// Lets `change` take elements out of the value of a key; the key goes with the last of them.
+    /// Calls `change` to remove elements from the value of a key, and removes the key if none are left.
     pub(crate) fn shrink<T: Kind, R>(
         &mut self,
         key: &[u8],
@@ -170,7 +172,7 @@ impl Keyspace {
         Ok(Some(result))
     }
 
-    /// Sets a key to a text.
+    /// Sets a key to a string.
     pub(crate) fn set(&mut self, key: &[u8], text: &[u8], deadline: Option<i64>) {
         self.put(key, Entry { value: Value::Text(Bytes::copy_from_slice(text)), deadline });
     }
@@ -187,16 +189,17 @@ impl Keyspace {
         self.entries.swap_remove_index(index).map(|(_, entry)| entry)
     }
 
-    /// Returns the entries in front of a cursor, the last one first, and their cursors; 0 is behind all.
+    /// Returns the entries before a cursor, last one first, each with its index. A cursor of 0 means all.
     ///
-    /// A removal fills its gap with the last key, so that what is there all the time is never missed.
+    /// A removal moves the last key into the gap, to a smaller index. So a scan in this order never misses a
+    /// key that exists during the whole scan.
     pub(crate) fn scan(&self, cursor: usize) -> impl Iterator<Item = (usize, &Bytes, &Entry)> {
         let skipped = if cursor == 0 { 0 } else { self.len().saturating_sub(cursor) };
         let entries = self.entries.iter().enumerate().rev().skip(skipped);
         entries.map(|(index, (key, entry))| (index, key, entry))
     }
 
-    /// Removes what has expired among a bounded number of keys.
+    /// Removes the expired keys among the next `SWEPT`.
     pub(crate) fn sweep(&mut self) {
         self.tick();
         for _ in 0..SWEPT.min(self.len()) {

@@ -1,6 +1,6 @@
 //! An in-memory server: a [`Keyspace`], [commands](commands) on it, and [connections](connection).
 //!
-//! It answers as Redis 7.0 does, for the commands that it has.
+//! For the commands that it has, its replies are those of Redis 7.0.
 
 mod collections;
 mod commands;
@@ -30,12 +30,12 @@ use connection::Connection;
 
 pub use reason::reason;
 
-/// How often keys that have expired are looked for; as Redis's `hz 10`.
+/// How often expired keys are looked for, as with `hz 10` in Redis.
 const SWEEP: Duration = Duration::from_millis(100);
-/// How long clients have at the end to take the replies that are due.
+/// How long clients may take to read the replies that are due when the server stops.
 const GRACE: Duration = Duration::from_secs(5);
 
-/// Serves clients until it is told to stop, and then gives out the replies that are due.
+/// Serves clients until `stop` completes, then delivers the replies that are due.
 pub async fn serve(listener: TcpListener, stop: impl Future<Output = ()>) {
     let shared = Arc::new(Mutex::new(Shared::default()));
     let (stopping, stopped) = watch::channel(false);
@@ -53,7 +53,7 @@ pub async fn serve(listener: TcpListener, stop: impl Future<Output = ()>) {
                     connections.spawn(connection.run(stopped.clone()));
                 }
                 Err(error) => {
-                    // No file left, say: as long as that lasts, accepting again fails at once.
+                    // This may last, for example if there are no free file descriptors: do not retry at once.
                     warn!(%error, "cannot accept");
                     sleep(SWEEP).await;
                 }
@@ -63,18 +63,18 @@ pub async fn serve(listener: TcpListener, stop: impl Future<Output = ()>) {
         }
     }
     drop(listener);
-    // Only where no connection is left, nobody hears it.
+    // Sending fails only if there are no connections.
     let _ = stopping.send(true);
     let drained = timeout(GRACE, async { while connections.join_next().await.is_some() {} });
     if drained.await.is_err() {
-        warn!(left = connections.len(), "clients did not take their replies");
+        warn!(left = connections.len(), "clients did not read their replies");
     }
 }
 
-/// Returns what ends when the process is asked to stop, by `SIGINT` or `SIGTERM`.
+/// Returns a future that completes when the process receives `SIGINT` or `SIGTERM`.
 ///
 /// # Errors
-/// The signals cannot be listened for.
+/// If the signal handlers cannot be installed.
 pub fn stop_signal() -> io::Result<impl Future<Output = ()>> {
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;

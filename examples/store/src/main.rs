@@ -1,4 +1,4 @@
-//! The in-memory server as a program of its own.
+//! The in-memory server as a program.
 //!
 //! ```text
 //! cargo run --release -p zresp-store                            # then: redis-cli -p 6379
@@ -13,15 +13,15 @@ use clap::Parser;
 use tokio::net::TcpListener;
 use tracing::{Level, error};
 
-/// Serves an in-memory store over Redis's protocol.
+/// An in-memory server that speaks the Redis protocol.
 #[derive(Debug, Parser)]
 #[command(name = "zresp-store")]
 struct Options {
-    /// Where to listen; port 0 is any free one
+    /// The address to listen on; port 0 means any free port
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:6379")]
     listen: SocketAddr,
 
-    /// What to log to standard error: error, warn, info, debug
+    /// The level of the log on standard error: error, warn, info, debug
     #[arg(long, value_name = "LEVEL", default_value = "warn")]
     log: Level,
 }
@@ -47,7 +47,7 @@ async fn run(options: &Options) -> io::Result<()> {
     Ok(())
 }
 
-/// Says how to connect. Where standard output is closed, there is nobody to tell.
+/// Prints how to connect. If standard output is closed, the text is lost.
 fn greet(address: SocketAddr) {
     let (host, port) = (address.ip(), address.port());
     let text = format!("listening on {address}: try `redis-cli -h {host} -p {port}`\n");

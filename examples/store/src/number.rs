@@ -1,11 +1,11 @@
-//! Numbers in arguments, read as Redis reads them.
+//! Numbers in arguments, parsed as Redis parses them.
 
 use std::ops::Range;
 use std::str;
 
 use crate::failure::{Failure, INTEGER};
 
-/// Returns an integer in its one form: no `+`, no zero in front.
+/// Parses an integer in its canonical form: no `+`, no leading zeros.
 pub(crate) fn integer(text: &[u8]) -> Result<i64, Failure> {
     let digits = text.strip_prefix(b"-").unwrap_or(text);
     let is_canonical = matches!(digits, [b'1'..=b'9', ..]) || text == b"0";
@@ -18,7 +18,7 @@ pub(crate) fn float(text: &[u8]) -> Result<f64, Failure> {
     value.filter(|value| !value.is_nan()).ok_or(Failure::of("ERR value is not a valid float"))
 }
 
-/// Returns where the elements from `start` to `stop` are, both inclusive, and negative from the end.
+/// Returns the range from `start` to `stop`. Both are inclusive, and negative ones count from the end.
 pub(crate) fn span(start: i64, stop: i64, len: usize) -> Range<usize> {
     let len = i64::try_from(len).unwrap_or(i64::MAX);
     let absolute = |index: i64| if index < 0 { index.saturating_add(len) } else { index };
@@ -28,8 +28,8 @@ pub(crate) fn span(start: i64, stop: i64, len: usize) -> Range<usize> {
     usize::try_from(start).unwrap_or_default()..usize::try_from(end).unwrap_or_default()
 }
 
-/// Returns the place of an element that may be counted from the end.
-pub(crate) fn place(index: i64, len: usize) -> Option<usize> {
+/// Returns the position of an element, whose index counts from the end if it is negative.
+pub(crate) fn position(index: i64, len: usize) -> Option<usize> {
     let len = i64::try_from(len).unwrap_or(i64::MAX);
     let absolute = if index < 0 { index.checked_add(len)? } else { index };
     usize::try_from(absolute).ok().filter(|_| absolute < len)

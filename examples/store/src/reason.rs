@@ -1,8 +1,8 @@
-//! What is wrong with a request.
+//! Explains broken requests.
 
 use zresp::{Error, ErrorKind, Expected};
 
-/// Returns what is wrong with the input, in the words of Redis where it has any.
+/// Returns what is wrong with the input, in the words of Redis if it has a message for that.
 #[must_use]
 pub fn reason(error: Error, input: &[u8]) -> String {
     let before = input.get(..error.offset).unwrap_or_default();

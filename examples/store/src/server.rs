@@ -8,11 +8,11 @@ use crate::failure::{Answer, Failure, SYNTAX};
 use crate::glob;
 use crate::number::integer;
 
-/// What there is to configure, and to what it is set.
+/// The settings that `CONFIG GET` returns, with their values.
 const SETTINGS: [(&str, &str); 3] =
     [("appendonly", "no"), ("proto-max-bulk-len", "536870912"), ("save", "")];
 
-/// The version of Redis after whose manner commands are answered.
+/// The version of Redis whose replies are imitated.
 const VERSION: &str = "7.0.15";
 
 /// Runs a command about the connection or the server.
@@ -46,7 +46,7 @@ pub(crate) fn run(call: Call<'_>) -> Answer {
         ("client|setname", [name]) => set_name(client, name)?,
         ("client|info", []) => text(clients.get(&client.id).cloned().unwrap_or_default()),
         ("client|list", []) => text(clients.values().map(String::as_str).collect()),
-        // There is nothing to tell, which all clients can do with.
+        // No command is described; every client accepts that.
         ("command", []) => Reply::array([(); 0]),
         ("command|count", []) => 0.into(),
         ("command|info", names) => names.iter().map(|_| Reply::Null).collect(),
@@ -73,12 +73,12 @@ pub(crate) fn run(call: Call<'_>) -> Answer {
     })
 }
 
-/// Text that is for people.
+/// Returns a reply of text for people to read.
 fn text(text: String) -> Reply {
     Reply::verbatim(*b"txt", text)
 }
 
-/// Nobody needs a password, so that the default user may give any.
+/// Checks a user. The only one is `default`, with any password.
 fn check_user(user: &[u8]) -> Answer {
     let refusal = Failure::of("WRONGPASS invalid username-password pair or user is disabled.");
     if user == b"default" { Ok(Reply::simple("OK")) } else { Err(refusal) }

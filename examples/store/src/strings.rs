@@ -1,4 +1,4 @@
-//! Commands on strings, counters among them.
+//! Commands on strings, including counters.
 
 use std::mem;
 
@@ -7,11 +7,11 @@ use zresp::Reply;
 
 use crate::commands::{Call, in_pairs};
 use crate::failure::{Answer, Failure, OVERFLOW, SYNTAX, TOO_LONG};
-use crate::keys::moment;
+use crate::keys::time_of;
 use crate::keyspace::{Keyspace, Text};
 use crate::number::{float, integer, span};
 
-/// How long a string may be: as Redis's `proto-max-bulk-len`.
+/// The length of the longest string: the default of `proto-max-bulk-len` in Redis.
 const LONGEST: usize = 512 * 1024 * 1024;
 
 /// Runs a command on strings.
@@ -40,7 +40,7 @@ pub(crate) fn run(call: Call<'_>) -> Answer {
             Ok(value)
         }
         ("getex", [key, options @ ..]) => get_and_expire(keys, key, options),
-        // A value of another type is as good as none.
+        // A value of another type counts as missing.
         ("mget", wanted) => {
             Ok(wanted.iter().map(|key| get(keys, key).unwrap_or(Reply::Null)).collect())
         }
@@ -68,7 +68,7 @@ pub(crate) fn run(call: Call<'_>) -> Answer {
             let (start, mut end) = (integer(start)?, integer(end)?);
             let text = keys.get::<Text>(key)?.cloned().unwrap_or_default();
             if start >= 0 || end >= start {
-                // Here, and for no list, an end in front of the first byte is that byte.
+                // Unlike in lists, an end before the first byte means the first byte.
                 end = end.max(-i64::try_from(text.len()).unwrap_or(i64::MAX));
             }
             Ok(text.slice(span(start, end, text.len())).into())
@@ -81,7 +81,7 @@ pub(crate) fn run(call: Call<'_>) -> Answer {
             add(keys, key, integer(number)?.checked_neg().ok_or(overflow)?)
         }
         ("incrbyfloat", [key, number]) => {
-            // In 64 bits, where Redis computes in 80.
+            // In 64 bits; Redis computes in 80.
             let sum = keys.get::<Text>(key)?.map_or(Ok(0.0), |text| float(text))? + float(number)?;
             if !sum.is_finite() {
                 return Err(Failure::of("ERR increment would produce NaN or Infinity"));
@@ -104,7 +104,7 @@ fn add(keys: &mut Keyspace, key: &[u8], increment: i64) -> Answer {
     Ok(sum.into())
 }
 
-/// Writes over a text from an offset on, in front of which there may be zeros to add.
+/// Overwrites a string from an offset on, and fills a gap before the offset with zeros.
 fn overwrite(keys: &mut Keyspace, key: &[u8], offset: usize, value: &[u8]) -> Answer {
     let end = offset.checked_add(value.len()).filter(|end| *end <= LONGEST || value.is_empty());
     let end = end.ok_or(TOO_LONG)?;
@@ -112,7 +112,7 @@ fn overwrite(keys: &mut Keyspace, key: &[u8], offset: usize, value: &[u8]) -> An
         return Ok(keys.get::<Text>(key)?.map_or(0, |text| text.len()).into());
     }
     let text = keys.get_or_create::<Text>(key)?;
-    // Without copying, where no reply shares it.
+    // This copies only if a reply shares the string.
     let mut bytes = BytesMut::from(mem::take(text));
     bytes.resize(end.max(bytes.len()), 0);
     bytes[offset..end].copy_from_slice(value);
@@ -120,10 +120,10 @@ fn overwrite(keys: &mut Keyspace, key: &[u8], offset: usize, value: &[u8]) -> An
     Ok(text.len().into())
 }
 
-/// What `SET` and `GETEX` are told behind their arguments.
+/// The options of `SET` and `GETEX`.
 #[derive(Default)]
 struct Options<'o> {
-    /// `NX` or `XX`: whether there must be such a key.
+    /// `false` for `NX`, `true` for `XX`.
     must_exist: Option<bool>,
     is_get: bool,
     expiry: Expiry<'o>,
@@ -132,30 +132,30 @@ struct Options<'o> {
 #[derive(Default, PartialEq)]
 enum Expiry<'o> {
     #[default]
-    Unsaid,
+    Unspecified,
     Keep,
     Persist,
-    /// `EX` or the like, and its number.
+    /// `EX`, `PX`, `EXAT` or `PXAT`, with its number.
     At(Vec<u8>, &'o [u8]),
 }
 
 impl<'o> Options<'o> {
     fn of(mut options: &'o [&'o [u8]]) -> Result<Self, Failure> {
-        let mut told = Self::default();
+        let mut parsed = Self::default();
         while let [option, rest @ ..] = options {
             options = rest;
             let option = option.to_ascii_uppercase();
             let expiry = match (&*option, rest) {
                 (b"NX" | b"XX", _) => {
                     let must_exist = Some(option == b"XX");
-                    if told.must_exist.is_some() && told.must_exist != must_exist {
+                    if parsed.must_exist.is_some() && parsed.must_exist != must_exist {
                         return Err(SYNTAX);
                     }
-                    told.must_exist = must_exist;
+                    parsed.must_exist = must_exist;
                     continue;
                 }
                 (b"GET", _) => {
-                    told.is_get = true;
+                    parsed.is_get = true;
                     continue;
                 }
                 (b"KEEPTTL", _) => Expiry::Keep,
@@ -166,26 +166,26 @@ impl<'o> Options<'o> {
                 }
                 _ => return Err(SYNTAX),
             };
-            if mem::replace(&mut told.expiry, expiry) != Expiry::Unsaid {
+            if mem::replace(&mut parsed.expiry, expiry) != Expiry::Unspecified {
                 return Err(SYNTAX);
             }
         }
-        Ok(told)
+        Ok(parsed)
     }
 }
 
-/// Returns the moment that a number stands for, which must be positive.
+/// Returns the time that a number stands for. It must be positive.
 fn deadline(name: &str, keys: &Keyspace, unit: &[u8], number: &[u8]) -> Result<i64, Failure> {
     let number = integer(number)?;
-    let moment = moment(unit, number, keys.now()).filter(|_| number > 0);
-    moment.ok_or_else(|| Failure::expiry(name))
+    let time = time_of(unit, number, keys.now()).filter(|_| number > 0);
+    time.ok_or_else(|| Failure::expiry(name))
 }
 
 /// `SET key value [NX | XX] [GET] [EX seconds | PX milliseconds | EXAT … | PXAT … | KEEPTTL]`
 fn set(name: &str, keys: &mut Keyspace, key: &[u8], value: &[u8], options: &[&[u8]]) -> Answer {
     let Options { must_exist, is_get, expiry } = Options::of(options)?;
     let mut until = match &expiry {
-        Expiry::Unsaid | Expiry::Keep => None,
+        Expiry::Unspecified | Expiry::Keep => None,
         Expiry::Persist => return Err(SYNTAX),
         Expiry::At(unit, number) => Some(deadline(name, keys, unit, number)?),
     };
@@ -207,7 +207,7 @@ fn get_and_expire(keys: &mut Keyspace, key: &[u8], options: &[&[u8]]) -> Answer 
     let until = match options.expiry {
         _ if options.must_exist.is_some() || options.is_get => return Err(SYNTAX),
         Expiry::Keep => return Err(SYNTAX),
-        Expiry::Unsaid => return get(keys, key),
+        Expiry::Unspecified => return get(keys, key),
         Expiry::Persist => None,
         Expiry::At(unit, number) => Some(deadline("getex", keys, &unit, number)?),
     };

@@ -1,6 +1,6 @@
-//! The in-memory server beside a `redis-server`: the same bytes to the same commands.
+//! The in-memory server sends the same replies as a `redis-server`, byte for byte.
 //!
-//! Where Redis's programs are missing, what needs them is skipped; with `ZRESP_REQUIRE_REDIS` it fails.
+//! Tests that need a program of Redis are skipped if it is missing; with `ZRESP_REQUIRE_REDIS` they fail.
 
 mod support;
 
@@ -11,24 +11,24 @@ use std::time::Duration;
 use support::live_server::Server;
 use support::{Client, Daemon, array, program, run};
 
-/// Commands and what is compared of their replies.
+/// Commands, and how their replies are compared.
 const SESSION: &str = include_str!("session.txt");
 
 fn start() -> Daemon {
     Daemon::start(env!("CARGO_BIN_EXE_zresp-store"), &[])
 }
 
-/// What of a reply must be equal.
+/// What must be equal in two replies.
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Compare {
     Bytes,
     /// The elements, in any order.
     Elements,
-    /// The kind: times, ids, versions.
+    /// Only the kind, for times, ids and versions.
     Kind,
 }
 
-/// The commands of the session, each with how its reply is compared.
+/// Returns the commands of the session, and how to compare the reply to each.
 fn session() -> Vec<(Compare, Vec<u8>)> {
     let commands = SESSION.lines().filter(|line| !line.is_empty() && !line.starts_with('#'));
     let parse = |line: &'static str| match line.split_at(2) {
@@ -39,13 +39,13 @@ fn session() -> Vec<(Compare, Vec<u8>)> {
     commands.map(parse).collect()
 }
 
-/// What of a reply is compared.
-fn normal(compare: Compare, wire: &[u8]) -> Vec<u8> {
+/// Returns the part of a reply that is compared.
+fn compared_part(compare: Compare, wire: &[u8]) -> Vec<u8> {
     match compare {
         Compare::Bytes => wire.to_vec(),
         Compare::Kind => wire[..1].to_vec(),
         Compare::Elements => {
-            let reply = zresp::decode(wire).expect("a reply").expect("a whole one").reply();
+            let reply = zresp::decode(wire).expect("a reply").expect("a whole reply").reply();
             let mut lines: Vec<_> = match reply {
                 zresp::ReplyRef::Map(pairs) => pairs.map(|pair| format!("{pair:?}")).collect(),
                 other => other.tokens().map(|token| format!("{token:?}")).collect(),
@@ -68,7 +68,7 @@ fn a_session_gets_the_replies_of_redis_in_both_protocols() {
         let mut failures = String::new();
         for (compare, command) in session() {
             let [expected, found] = [&mut theirs, &mut ours].map(|client| client.ask(&command));
-            if normal(compare, &expected) != normal(compare, &found) {
+            if compared_part(compare, &expected) != compared_part(compare, &found) {
                 let shown = [&command, &expected, &found].map(|bytes| bytes.escape_ascii());
                 let [command, expected, found] = shown.map(|bytes| bytes.to_string());
                 failures +=
@@ -83,7 +83,7 @@ fn a_session_gets_the_replies_of_redis_in_both_protocols() {
 fn pipelines_cut_anywhere_get_the_same_replies() {
     let store = start();
     let mut stable = session();
-    // Without what is popped by chance, and its like.
+    // Without replies that differ each time; SPOP, for example, removes a random member.
     stable.retain(|(compare, wire)| {
         *compare == Compare::Bytes && !wire.windows(4).any(|name| name == b"SPOP")
     });
@@ -100,9 +100,9 @@ fn pipelines_cut_anywhere_get_the_same_replies() {
         let replies = std::thread::scope(|scope| {
             scope.spawn(|| {
                 while !rest.is_empty() {
-                    let (piece, behind) = rest.split_at(random.usize(1..=rest.len().min(2000)));
-                    sender.write_all(piece).expect("the server takes it");
-                    rest = behind;
+                    let (piece, after) = rest.split_at(random.usize(1..=rest.len().min(2000)));
+                    sender.write_all(piece).expect("the server reads");
+                    rest = after;
                 }
             });
             (0..=stable.len()).map(|_| client.receive()).collect::<Vec<_>>()
@@ -116,7 +116,7 @@ fn pipelines_cut_anywhere_get_the_same_replies() {
 }
 
 #[test]
-fn an_inline_command_is_a_command() {
+fn inline_commands_are_accepted() {
     let store = start();
     let mut client = Client::new(store.connect());
     assert_eq!(client.ask(b"\r\nset 'a key' \"a\\x41\"\r\n"), b"+OK\r\n");
@@ -124,7 +124,7 @@ fn an_inline_command_is_a_command() {
 }
 
 #[test]
-fn broken_input_is_answered_behind_the_replies_that_are_due() {
+fn broken_input_is_answered_after_the_replies_that_are_due() {
     let redis = Server::start();
     let store = start();
     for (input, reason) in [
@@ -142,7 +142,7 @@ fn broken_input_is_answered_behind_the_replies_that_are_due() {
         let expected = format!("+PONG\r\n-ERR Protocol error: {reason}\r\n");
         let streams = [redis.as_ref().map(Server::connect), Some(store.connect())];
         for mut stream in streams.into_iter().flatten() {
-            stream.write_all(&pipeline).expect("the server takes it");
+            stream.write_all(&pipeline).expect("the server reads");
             let mut answer = Vec::new();
             let end = stream.read_to_end(&mut answer);
             let shown = input[..input.len().min(20)].escape_ascii();
@@ -150,9 +150,9 @@ fn broken_input_is_answered_behind_the_replies_that_are_due() {
         }
     }
     let mut stream = store.connect();
-    stream.write_all(b"POST / HTTP/1.1\r\nHost: x\r\n\r\nSET a b\r\n").expect("it takes it");
+    stream.write_all(b"POST / HTTP/1.1\r\nHost: x\r\n\r\nSET a b\r\n").expect("the server reads");
     let mut answer = String::new();
-    stream.read_to_string(&mut answer).expect("an end");
+    stream.read_to_string(&mut answer).expect("text, then the end");
     assert_eq!(answer, "-ERR Protocol error: HTTP request at offset 4\r\n");
 }
 
@@ -176,11 +176,14 @@ fn a_client_that_does_not_read_takes_no_memory() {
     Client::new(store.connect()).ask(&array("SETRANGE k 99999 x"));
     let before = store.resident_kib();
     let stream = store.connect();
-    stream.set_write_timeout(Some(Duration::from_millis(300))).expect("a timeout");
+    stream.set_write_timeout(Some(Duration::from_millis(300))).expect("a valid timeout");
     let asks = array("GET k").repeat(1000);
-    // It takes what it has room for, and no more: with nobody to read, that ends.
+    // The server stops reading when its replies are not read, so a write fails in the end.
     let blocked = (0..10_000).find_map(|_| (&stream).write_all(&asks).err());
-    assert!(blocked.is_some(), "the server has read 300 MB of commands and got rid of no reply");
+    assert!(
+        blocked.is_some(),
+        "the server has read 200 MB of commands from a client that never reads"
+    );
     let grown = store.resident_kib().saturating_sub(before);
     assert!(grown < 16 * 1024, "{grown} KiB for one client");
     assert_eq!(Client::new(store.connect()).ask(&array("PING")), b"+PONG\r\n");
@@ -200,7 +203,7 @@ fn keys_expire_by_themselves() {
 }
 
 #[test]
-fn scan_meets_each_key_while_others_go() {
+fn scan_returns_every_key_that_stays_while_others_are_deleted() {
     let store = start();
     let mut client = Client::new(store.connect());
     for key in 0..200 {
@@ -210,14 +213,14 @@ fn scan_meets_each_key_while_others_go() {
     let (mut cursor, mut round) = ("0".to_owned(), 0);
     loop {
         let wire = client.ask(&array(&format!("SCAN {cursor} COUNT 7 MATCH key:*")));
-        let reply = zresp::decode(&wire).expect("a reply").expect("a whole one").reply();
+        let reply = zresp::decode(&wire).expect("a reply").expect("a whole reply").reply();
         let (next, keys): (String, Vec<String>) = reply.to().expect("a cursor and keys");
         seen.extend(keys);
         if next == "0" {
             break;
         }
         cursor = next;
-        // Even keys go, odd ones stay.
+        // Even keys are deleted, odd ones stay.
         client.ask(&array(&format!("DEL key:{} key:{}", 4 * round, 198 - 4 * round)));
         round += 1;
     }
@@ -229,21 +232,21 @@ fn scan_meets_each_key_while_others_go() {
 }
 
 #[test]
-fn it_stops_when_it_is_told_behind_the_replies_that_are_due() {
+fn a_signal_stops_it_after_the_replies_that_are_due() {
     let mut store = start();
     let mut client = Client::new(store.connect());
     client.ask(&array("PING"));
     client.send(&array("INCR n").repeat(1000));
     store.terminate();
     let mut replies = Vec::new();
-    client.stream().read_to_end(&mut replies).expect("an end");
-    assert!(replies.ends_with(b":1000\r\n"), "{}", replies.len());
+    client.stream().read_to_end(&mut replies).expect("the end");
+    assert!(replies.ends_with(b":1000\r\n"), "{} bytes", replies.len());
     assert!(store.wait().success());
     assert!(TcpStream::connect(store.address()).is_err());
 }
 
 #[test]
-fn redis_cli_has_a_session_in_both_protocols() {
+fn redis_cli_works_in_both_protocols() {
     let Some(cli) = program("redis-cli") else { return };
     let store = start();
     let port = store.address().port().to_string();

@@ -7,25 +7,25 @@ use crate::program::{PROGRAM, inspect, text};
 use crate::scratch::Scratch;
 
 #[test]
-fn without_any_input_the_capture_that_is_built_in_is_shown() {
+fn without_input_the_built_in_capture_is_shown() {
     let output = inspect(&[], b"");
     assert_eq!(output.status.code(), Some(0));
     assert_eq!(
         text(&output.stderr),
-        "inspect: no input, so this is the capture that is built in (see --help)\n"
+        "inspect: no input, showing the built-in capture (see --help)\n"
     );
     let shown = text(&output.stdout);
     let beginning = "1# \"server\" => \"redis\"\n2# \"version\" => \"";
     assert!(shown.starts_with(beginning), "{}", shown.lines().next().unwrap_or_default());
 
     let capture = "../../tests/captures/resp3-session.replies";
-    assert!(inspect(&[capture], b"").stdout == output.stdout, "it is not that file's replies");
-    let asked_for = inspect(&["-"], b"");
-    assert!(asked_for.status.success() && asked_for.stdout.is_empty(), "{asked_for:?}");
+    assert!(inspect(&[capture], b"").stdout == output.stdout, "not the replies of that file");
+    let explicit = inspect(&["-"], b"");
+    assert!(explicit.status.success() && explicit.stdout.is_empty(), "{explicit:?}");
 }
 
 #[test]
-fn files_are_taken_in_order_and_one_that_is_missing_stops_no_other() {
+fn files_are_read_in_order_and_a_missing_one_does_not_stop_the_others() {
     let (first, last) = (Scratch::new("first", b":1\r\n"), Scratch::new("last", b":3\r\n"));
     let output = inspect(&[first.path(), "-", "no-such-file", last.path()], b":2\r\n");
     assert_eq!(text(&output.stdout), "(integer) 1\n(integer) 2\n(integer) 3\n");
@@ -37,7 +37,7 @@ fn files_are_taken_in_order_and_one_that_is_missing_stops_no_other() {
 }
 
 #[test]
-fn broken_input_is_one_line_and_a_status_of_1() {
+fn broken_input_is_reported_on_one_line_with_status_1() {
     let table: &[(&[u8], &str, &str)] = &[
         (b"$12x", "", "offset 3: expected a digit or CR, found `x`: 24 31 32 [78]"),
         (b"hello\r\n", "", "offset 0: expected a type byte, found `h`: [68] 65 6c 6c 6f 0d 0a"),
@@ -96,7 +96,7 @@ fn every_capture_is_read_to_its_end() {
 }
 
 #[test]
-fn a_reader_that_has_seen_enough_ends_it_quietly() {
+fn a_closed_output_ends_the_program_quietly() {
     let file = Scratch::new("long", &b"$10\r\n0123456789\r\n".repeat(200_000));
     let mut child = Command::new(PROGRAM)
         .arg(file.path())

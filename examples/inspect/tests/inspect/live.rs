@@ -10,7 +10,7 @@ use zresp_testing::drive::live_server::Server;
 
 use crate::program::{printed, text};
 
-/// The data of the server, which does not depend on time or chance.
+/// Commands that fill the server with data that does not depend on time or chance.
 const SETUP: &str = r#"
 SET text "quoted \"text\" \\ back"
 SET binary "\x00\r\n\t\a\b\x1b\xff"
@@ -26,7 +26,7 @@ SET one ohmytext
 SET two mynewtext
 "#;
 
-/// Commands whose replies are the same each time, and have every shape that a server sends.
+/// Commands whose replies are the same each time, and include every shape that a server sends.
 const COMMANDS: &str = r#"
 PING
 PING "\x00"
@@ -135,25 +135,29 @@ fn replies(server: &Server, version: &str, commands: &str) -> Vec<u8> {
     wire
 }
 
-/// Whether there is a `redis-cli` that prints RESP3 the way it is printed since version 7.
-fn redis_cli_is_there() -> bool {
+/// Returns whether there is a `redis-cli` of version 7 or later: older ones print RESP3 differently.
+///
+/// # Panics
+/// If there is not and `ZRESP_REQUIRE_REDIS` is set.
+fn has_redis_cli() -> bool {
     let version = Command::new("redis-cli").arg("--version").output();
     let version = version.map(|output| text(&output.stdout)).unwrap_or_default();
     let number = version.strip_prefix("redis-cli ").and_then(|text| text.split('.').next());
-    let is_there = number.and_then(|text| text.parse().ok()).is_some_and(|major: u32| major >= 7);
-    if !is_there {
+    let is_found = number.and_then(|text| text.parse().ok()).is_some_and(|major: u32| major >= 7);
+    if !is_found {
         assert!(
             env::var_os("ZRESP_REQUIRE_REDIS").is_none(),
-            "no redis-cli 7 on the PATH, but required"
+            "there is no redis-cli 7 on the PATH, but it is required"
         );
-        writeln!(io::stderr(), "skipped: no redis-cli 7 is on the PATH").expect("stderr");
+        writeln!(io::stderr(), "skipped: there is no redis-cli 7 on the PATH")
+            .expect("stderr is writable");
     }
-    is_there
+    is_found
 }
 
 #[test]
 fn a_live_server_is_shown_as_redis_cli_shows_it() {
-    if !redis_cli_is_there() {
+    if !has_redis_cli() {
         return;
     }
     let Some(server) = Server::start() else { return };
@@ -175,6 +179,6 @@ fn a_live_server_is_shown_as_redis_cli_shows_it() {
         }
         assert_eq!(shown, expected, "RESP{version}");
         let count = lines(commands).count();
-        assert!(shown.lines().count() >= count, "less than a line for a reply: {shown}");
+        assert!(shown.lines().count() >= count, "fewer lines than commands: {shown}");
     }
 }

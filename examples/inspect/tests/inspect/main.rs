@@ -1,4 +1,4 @@
-//! The program prints what `redis-cli` would, to the byte, and reports what it cannot read.
+//! The program prints what `redis-cli` would, byte for byte, and reports what it cannot read.
 
 mod inputs;
 mod live;

@@ -1,4 +1,4 @@
-//! Replies are printed as `redis-cli` prints them, to the byte.
+//! Replies are printed as `redis-cli` prints them, byte for byte.
 
 use crate::program::printed;
 
@@ -48,7 +48,7 @@ fn nested_replies_are_indented_as_redis_cli_does() {
     let table: &[(&[u8], &str)] = &[
         (&ten, &ten_lines),
         (b"*2\r\n*2\r\n*1\r\n+a\r\n+b\r\n*0\r\n", "1) 1) 1) a\n   2) b\n2) (empty array)\n"),
-        // The value of a pair that takes several lines begins on the next.
+        // A value of a pair begins on the next line if it takes several lines.
         (b"%1\r\n+k\r\n*1\r\n+a\r\n", "1# k => 1) a\n"),
         (b"%1\r\n+k\r\n*2\r\n+a\r\n+b\r\n", "1# k => \n   1) a\n   2) b\n"),
         (b"%1\r\n+k\r\n%1\r\n+a\r\n+b\r\n", "1# k => 1# a => b\n"),
@@ -57,7 +57,7 @@ fn nested_replies_are_indented_as_redis_cli_does() {
             b"%1\r\n+k\r\n%1\r\n+a\r\n*1\r\n*2\r\n:1\r\n:2\r\n",
             "1# k => \n   1# a => \n      1) 1) (integer) 1\n         2) (integer) 2\n",
         ),
-        // Its key does not.
+        // A key does not.
         (b"%1\r\n*2\r\n+a\r\n+b\r\n+v\r\n", "1# 1) a\n   2) b => v\n"),
         (b"%1\r\n%1\r\n*2\r\n+a\r\n+b\r\n+c\r\n+v\r\n", "1# 1# 1) a\n      2) b => c => v\n"),
         (b"%1\r\n+k\r\n%1\r\n*2\r\n+a\r\n+b\r\n+v\r\n", "1# k => 1# 1) a\n      2) b => v\n"),
@@ -70,7 +70,7 @@ fn nested_replies_are_indented_as_redis_cli_does() {
 }
 
 #[test]
-fn what_redis_cli_does_not_know_is_printed_in_its_manner() {
+fn types_that_redis_cli_does_not_know_are_printed_in_its_style() {
     let table: &[(&[u8], &str)] = &[
         (b"(-12345678901234567890\r\n", "(big number) -12345678901234567890\n"),
         (b"!8\r\nERR a\r\nb\r\n", "(error) ERR a\r\nb\n"),
@@ -95,7 +95,7 @@ fn what_redis_cli_does_not_know_is_printed_in_its_manner() {
 }
 
 #[test]
-fn streamed_forms_are_printed_like_those_in_one_piece() {
+fn streamed_forms_are_printed_like_counted_ones() {
     let many = |open: &[u8], close: &[u8]| [open, &b":1\r\n".repeat(11), close].concat();
     let table: &[(&[u8], &[u8])] = &[
         (b"$?\r\n;3\r\na\"b\r\n;1\r\n\x00\r\n;0\r\n", b"$4\r\na\"b\x00\r\n"),
@@ -120,7 +120,7 @@ fn streamed_forms_are_printed_like_those_in_one_piece() {
 }
 
 #[test]
-fn the_text_of_a_double_is_found_behind_every_kind() {
+fn the_text_of_a_double_is_found_after_every_kind() {
     let values: &[&[u8]] = &[
         b"+OK\r\n",
         b"-ERR\r\n",
@@ -148,7 +148,7 @@ fn the_text_of_a_double_is_found_behind_every_kind() {
 }
 
 #[test]
-fn an_invalidation_is_printed_on_a_line() {
+fn an_invalidation_is_printed_on_one_line() {
     let table: &[(&[u8], &str)] = &[
         (
             b">2\r\n$10\r\ninvalidate\r\n*2\r\n$1\r\na\r\n$3\r\nb\"c\r\n",

@@ -6,7 +6,7 @@ use std::process::{Command, Output, Stdio};
 /// The program under test.
 pub(crate) const PROGRAM: &str = env!("CARGO_BIN_EXE_inspect");
 
-/// Returns what the program says to some bytes on standard input.
+/// Runs the program with bytes on its standard input.
 pub(crate) fn inspect(arguments: &[&str], input: &[u8]) -> Output {
     let mut child = Command::new(PROGRAM)
         .args(arguments)
@@ -16,7 +16,7 @@ pub(crate) fn inspect(arguments: &[&str], input: &[u8]) -> Output {
         .spawn()
         .expect("the program starts");
     let mut stdin = child.stdin.take().expect("a pipe");
-    // The program closes the pipe if it reads no input.
+    // It fails if the program does not read its input.
     let _ = stdin.write_all(input);
     drop(stdin);
     child.wait_with_output().expect("the program ends")

@@ -10,7 +10,7 @@ impl Scratch {
     pub(crate) fn new(name: &str, content: &[u8]) -> Self {
         let name = format!("inspect-{}-{name}", process::id());
         let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
-        fs::write(&path, content).expect("a file in the folder for tests");
+        fs::write(&path, content).expect("the folder for tests is writable");
         Self(path)
     }
 

@@ -3,15 +3,15 @@
 use crate::program::{inspect, text};
 
 #[test]
-fn stats_say_what_the_replies_consist_of() {
+fn stats_count_the_values_of_each_kind() {
     let input = b"+OK\r\n*3\r\n:1\r\n:2\r\n|1\r\n+a\r\n_\r\n$-1\r\n%?\r\n+k\r\n$?\r\n;0\r\n.\r\n";
     let output = inspect(&["--stats", "-"], input);
     assert_eq!((output.status.code(), text(&output.stderr)), (Some(0), String::new()));
     let shown = text(&output.stdout);
-    let (counts, decoding) = shown.rsplit_once("decoding  ").expect("the time it took");
+    let (counts, decoding) = shown.rsplit_once("decoding  ").expect("a line about decoding");
     let expected = "\
 frames    3
-elements  10, frames and all that is in them
+elements  10, including the frames themselves
 bytes     52
 largest   28 bytes at offset 5 of standard input
 kinds     simple string                 3  27.2 %
@@ -27,7 +27,7 @@ kinds     simple string                 3  27.2 %
     assert!(decoding.ends_with(" ns per element\n"), "{decoding}");
 
     let nothing = text(&inspect(&["--stats", "-"], b"").stdout);
-    let expected = "frames    0\nelements  0, frames and all that is in them\nbytes     0\n";
+    let expected = "frames    0\nelements  0, including the frames themselves\nbytes     0\n";
     assert!(nothing.starts_with(expected), "{nothing}");
 }
 
@@ -48,7 +48,7 @@ fn requests_are_printed_with_their_arguments_in_quotes() {
     for snapshot in [b"REDIS0011\xfa\tredis-ver\x05\xff\n*1\r\n".as_slice(), b"REDIS0009\"\n"] {
         let output = inspect(&["--requests", "-"], snapshot);
         assert!(output.stdout.is_empty());
-        let line = "inspect: standard input: an RDB snapshot, and no requests\n";
+        let line = "inspect: standard input: an RDB snapshot, not requests\n";
         assert_eq!(text(&output.stderr), line);
         assert_eq!(output.status.code(), Some(1));
     }

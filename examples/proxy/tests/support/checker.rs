@@ -1,9 +1,9 @@
-//! Clients that know what each of their replies has to be.
+//! Clients that check every reply.
 //!
-//! Each client has keys of its own, and each write a value of its own. A reply is right if it is what
-//! this client's own commands lead to; an error, or the end of the connection, leaves open whether
-//! its command was done. Anything else panics: a reply that belongs to another request or another
-//! client, a value that is lost or comes twice, a reply that does not come.
+//! No two clients share a key, and no two writes have the same value. So a client knows from its own
+//! commands which replies are right. After an error, or when the connection is closed, it does not know
+//! whether the command was executed, and accepts both. Anything else is a panic: a reply to another
+//! command or another client, a value that is lost or written twice, a reply that does not arrive.
 
 use std::io::{ErrorKind, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -19,10 +19,10 @@ use super::known::{Counter, Key, Wrong};
 use super::{PATIENCE, command, pattern, until};
 
 const KEYS_OF_A_CLIENT: usize = 12;
-/// A batch up to this size fits the buffers of the sockets, read by the proxy or not.
+/// A batch up to this size fits the socket buffers, even if the proxy does not read.
 const WRITTEN_AT_ONCE: usize = 32 * 1024;
 
-/// What is sent.
+/// What the clients send.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Load {
     pub(crate) clients: usize,
@@ -35,7 +35,7 @@ pub(crate) struct Load {
 }
 
 impl Load {
-    /// Values on both sides of the 64 KiB above which they are cut through.
+    /// Values below and above 64 KiB; the proxy passes on larger ones while they arrive.
     pub(crate) const MIXED: Self = Self {
         clients: 12,
         largest: 300_000,
@@ -45,26 +45,26 @@ impl Load {
     };
 }
 
-/// Whether a server can forget what it has acknowledged.
+/// Whether a server can lose writes that it has acknowledged.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) enum Memory {
     Kept,
-    /// A replica that takes over has not seen the last writes.
+    /// It can, for example if a replica takes over that has not received the last writes.
     MayGoBack,
 }
 
 /// Which commands a server understands.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) enum Commands {
-    /// With `HELLO 3` from every third client, which gives it a connection of its own.
+    /// All commands; every third client begins with `HELLO 3`.
     All,
-    /// Several servers have no state in common.
+    /// All except `HELLO`, for several servers.
     WithoutState,
-    /// The built-in store runs none.
+    /// All except scripts, which the built-in store does not have.
     WithoutScripts,
 }
 
-/// What has happened so far.
+/// The counts so far.
 #[derive(Debug, Default)]
 struct Seen {
     stop: AtomicBool,
@@ -74,26 +74,26 @@ struct Seen {
     slowest_micros: AtomicU64,
 }
 
-/// What has happened until the end.
+/// The counts at the end.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Report {
-    /// Right replies that are no errors.
+    /// Right replies that are not errors.
     pub(crate) right: u64,
     pub(crate) errors: u64,
-    /// Connections that were closed in front of a reply that was due.
+    /// Connections that were closed while a reply was due.
     pub(crate) closed: u64,
-    /// The longest time between two replies that were due.
+    /// The longest wait for the next reply.
     pub(crate) slowest: Duration,
 }
 
 impl Report {
-    /// Asserts that there was nothing but right replies.
+    /// Asserts that every reply was right, and that there was one.
     pub(crate) fn assert_flawless(&self) {
         assert!(self.right > 0 && self.errors == 0 && self.closed == 0, "{self:?}");
     }
 }
 
-/// Clients at work, each in a thread of its own.
+/// Running clients, each on its own thread.
 #[derive(Debug)]
 pub(crate) struct Checker {
     seen: Arc<Seen>,
@@ -111,13 +111,13 @@ impl Checker {
         Self { seen, clients }
     }
 
-    /// Waits for so many more right replies.
+    /// Waits for `count` more right replies.
     pub(crate) fn wait_for_replies(&mut self, count: u64, within: Duration) {
         let enough = self.seen.right.load(Relaxed) + count;
         self.wait("right replies", within, |seen| seen.right.load(Relaxed) >= enough);
     }
 
-    /// Waits for one more error, or one more connection that is closed.
+    /// Waits for one more error or closed connection.
     pub(crate) fn wait_for_an_error(&mut self, within: Duration) {
         let count = |seen: &Seen| seen.errors.load(Relaxed) + seen.closed.load(Relaxed);
         let before = count(&self.seen);
@@ -131,14 +131,14 @@ impl Checker {
         });
     }
 
-    /// A client only ends before it is told to by a panic.
+    /// Passes on a panic: a client that ends before it is told to has panicked.
     fn join_finished(&mut self) {
         if let Some(at) = self.clients.iter().position(JoinHandle::is_finished) {
             join(self.clients.swap_remove(at));
         }
     }
 
-    /// Lets each client look at all its keys for a last time; returns what has happened.
+    /// Makes every client check all its keys once more and end; returns the counts.
     pub(crate) fn finish(mut self) -> Report {
         self.seen.stop.store(true, Relaxed);
         self.clients.drain(..).for_each(join);
@@ -164,14 +164,14 @@ fn join(client: JoinHandle<()>) {
     }
 }
 
-/// Where a batch of commands ended.
+/// How a batch of commands ended.
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum End {
-    /// Each command has its own right reply.
+    /// Every command got a right reply.
     Right,
-    /// Some have errors.
+    /// Some got errors.
     WithErrors,
-    /// The connection was closed in front of the last reply.
+    /// The connection was closed before the last reply.
     Closed,
 }
 
@@ -184,7 +184,7 @@ struct Client {
     random: fastrand::Rng,
     keys: Vec<Key>,
     counter: Counter,
-    /// How many texts were sent that are to come back.
+    /// How many texts were sent to be echoed.
     texts: u64,
 }
 
@@ -204,8 +204,8 @@ impl Client {
                 stream = self.connect();
             }
         }
-        // What errors have left open is looked at in the end, when all is well again.
-        until("an end without errors", PATIENCE, || {
+        // Read every key once more without errors, to check the writes that errors have left open.
+        until("a batch without errors", PATIENCE, || {
             let reads = (0..self.keys.len()).map(|key| Ask::Get { key });
             let batch = reads.chain([Ask::Increment, self.echo()]).collect();
             let end = self.exchange(&mut stream, batch);
@@ -220,9 +220,9 @@ impl Client {
         let speaks_resp3 = self.load.commands != Commands::WithoutState && self.number % 3 == 2;
         until("a connection", PATIENCE, || {
             let stream = TcpStream::connect(self.address).ok()?;
-            stream.set_read_timeout(Some(self.load.patience)).expect("a timeout");
-            stream.set_write_timeout(Some(self.load.patience)).expect("a timeout");
-            stream.set_nodelay(true).expect("an option of every TCP socket");
+            stream.set_read_timeout(Some(self.load.patience)).expect("a valid timeout");
+            stream.set_write_timeout(Some(self.load.patience)).expect("a valid timeout");
+            stream.set_nodelay(true).expect("every TCP socket has this option");
             let mut replies = ReplyReader::new(stream);
             if speaks_resp3 {
                 replies.get_mut().write_all(b"HELLO 3\r\n").ok()?;
@@ -233,7 +233,7 @@ impl Client {
         })
     }
 
-    /// Any command.
+    /// Returns a random command.
     fn ask(&mut self) -> Ask {
         let [key, other] = [(); 2].map(|()| self.random.usize(..self.keys.len()));
         match self.random.u8(..20) {
@@ -256,7 +256,7 @@ impl Client {
         Ask::Echo { text: self.text() }
     }
 
-    /// A text that is never sent again.
+    /// Returns a text that is sent only once.
     fn text(&mut self) -> String {
         self.texts += 1;
         format!("text {} of client {}", self.texts, self.number)
@@ -266,7 +266,7 @@ impl Client {
     fn exchange(&mut self, replies: &mut ReplyReader<TcpStream>, batch: Vec<Ask>) -> End {
         let wire = batch.iter().map(|ask| self.wire(ask)).collect::<Vec<_>>().concat();
         let mut sender = replies.get_mut().try_clone().expect("a second handle");
-        // Where writing fails, so does reading.
+        // Errors in writing are ignored: reading will fail, too.
         if wire.len() <= WRITTEN_AT_ONCE {
             _ = sender.write_all(&wire);
             return self.take_replies(replies, batch);
@@ -276,11 +276,11 @@ impl Client {
             scope.spawn(move || {
                 let mut rest = wire.as_slice();
                 while !rest.is_empty() {
-                    let (piece, behind) = rest.split_at(random.usize(1..=rest.len()));
+                    let (piece, after) = rest.split_at(random.usize(1..=rest.len()));
                     if sender.write_all(piece).is_err() {
                         return;
                     }
-                    rest = behind;
+                    rest = after;
                 }
             });
             self.take_replies(replies, batch)
@@ -296,7 +296,7 @@ impl Client {
                 _ => replies.read(),
             };
             let waited = start.elapsed().as_micros();
-            let waited = u64::try_from(waited).expect("microseconds of minutes");
+            let waited = u64::try_from(waited).expect("a few minutes at most");
             self.seen.slowest_micros.fetch_max(waited, Relaxed);
             match read.map(|frame| frame.map(|frame| frame.reply())) {
                 Ok(Some(ReplyRef::Error(_) | ReplyRef::BulkError(_))) => {
@@ -329,10 +329,10 @@ impl Client {
                 Err(error) => panic!("client {}: {ask:?}: {error}", self.number),
             }
         }
-        // At the end of a connection, a part of a reply may be left.
-        let unasked = if end == End::Closed { &[] } else { replies.buffered() };
-        let shown = unasked[..unasked.len().min(80)].escape_ascii();
-        assert!(unasked.is_empty(), "client {}: {shown} that nobody asked for", self.number);
+        // A closed connection may leave a part of a reply.
+        let surplus = if end == End::Closed { &[] } else { replies.buffered() };
+        let shown = surplus[..surplus.len().min(80)].escape_ascii();
+        assert!(surplus.is_empty(), "client {}: bytes after the last reply: {shown}", self.number);
         end
     }
 
@@ -364,7 +364,8 @@ impl Client {
         }
     }
 
-    /// The value that a key is given by its `version`th write: it says whose it is, and is of any size.
+    /// Returns the value that a key has after its write number `version`. It begins with the name of the key
+    /// and that number; its size varies.
     fn value(&self, key: usize, version: u64) -> Vec<u8> {
         let name = &self.keys[key].name;
         let number = pattern::mix(version ^ ((self.number as u64) << 48) ^ ((key as u64) << 40));
@@ -378,9 +379,10 @@ impl Client {
         [head.as_bytes(), &pattern::bytes(number, size)].concat()
     }
 
-    /// # Errors
+    /// Checks a reply that is not an error.
     ///
-    /// What is wrong with a reply that is no error.
+    /// # Errors
+    /// If the reply is wrong.
     fn check(&mut self, ask: &Ask, reply: ReplyRef<'_>) -> Result<(), Wrong> {
         match ask {
             Ask::Set { key, version } => {
@@ -416,7 +418,7 @@ impl Client {
                     name.len(),
                 );
                 let expected =
-                    zresp::decode(wire.as_bytes()).expect("a reply").expect("a whole one");
+                    zresp::decode(wire.as_bytes()).expect("a reply").expect("a whole reply");
                 expect(reply, &expected.reply())?;
             }
         }
@@ -440,7 +442,7 @@ impl Client {
         self.keys[key].take(version, self.load.memory)
     }
 
-    /// After this, the command may have been done or not.
+    /// Notes that the command may have been executed or not.
     fn leave_open(&mut self, ask: &Ask) {
         match ask {
             Ask::Set { key, version } => self.keys[*key].open.push(*version),
@@ -455,7 +457,7 @@ impl Client {
     }
 }
 
-/// A command; its keys by their numbers.
+/// A command, with the numbers of its keys.
 #[derive(Debug)]
 enum Ask {
     Set {
@@ -476,7 +478,7 @@ enum Ask {
     Echo {
         text: String,
     },
-    /// A reply of arrays in arrays.
+    /// A script that returns nested arrays.
     Nested {
         text: String,
     },
@@ -490,7 +492,7 @@ fn is_timeout(error: &std::io::Error) -> bool {
     matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut)
 }
 
-/// Whether the connection was closed inside a reply.
+/// Returns whether the connection was closed inside a reply.
 fn is_cut(error: &StreamError) -> bool {
     matches!(error, StreamError::Decode(error) if error.kind == zresp::ErrorKind::UnexpectedEnd)
 }

@@ -1,4 +1,4 @@
-//! A Redis Cluster of one's own: three primaries, each with a replica.
+//! A Redis Cluster for a test: three primaries, each with a replica.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -11,7 +11,7 @@ use zresp::ReplyRef;
 use super::{Client, Server, array as wire, live_server, program, until};
 
 const NODES: usize = 6;
-/// A primary that is silent for so long is replaced.
+/// A primary that is silent for this long is replaced.
 const NODE_TIMEOUT_MS: &str = "2000";
 /// How long the cluster may take to agree on something.
 const AGREEMENT: Duration = Duration::from_secs(30);
@@ -23,7 +23,7 @@ pub(crate) struct Cluster {
 }
 
 impl Cluster {
-    /// Returns a cluster in which every node knows of every slot; `None` where a program is missing.
+    /// Returns a cluster in which every node knows every slot, or `None` if a program is missing.
     pub(crate) fn start() -> Option<Self> {
         let cli = program("redis-cli")?;
         let buses: [SocketAddr; NODES] = array::from_fn(|_| live_server::free_address());
@@ -52,7 +52,7 @@ impl Cluster {
         Some(cluster)
     }
 
-    /// Runs `redis-cli --cluster`, which succeeds.
+    /// Runs `redis-cli --cluster`, and asserts that it succeeds.
     fn manage(&self, command: &str, nodes: &[String], options: &[&str]) {
         let output = self.try_to_manage(command, nodes, options);
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
@@ -64,8 +64,8 @@ impl Cluster {
         child.stdin(Stdio::null()).output().expect("the program starts")
     }
 
-    /// Waits until each node that runs knows where each slot is, and each primary has a replica that
-    /// is up to date.
+    /// Waits until every node knows where every slot is, and every primary has a replica that is up to
+    /// date.
     fn wait_until_all_agree(&self) {
         for node in &self.nodes {
             until("the cluster", AGREEMENT, || {
@@ -85,13 +85,13 @@ impl Cluster {
         }
     }
 
-    /// The number of the primary that has the slot, by what the primaries say themselves.
+    /// Returns the number of the primary that says that it has the slot.
     pub(crate) fn primary_of(&self, slot: u16) -> usize {
         let has = |at: &usize| self.is_up(*at) && self.slots(*at).iter().any(|s| s.contains(&slot));
         until("an owner of the slot", AGREEMENT, || (0..NODES).find(has))
     }
 
-    /// The ranges of slots of a node.
+    /// Returns the ranges of slots that a node has.
     pub(crate) fn slots(&self, node: usize) -> Vec<std::ops::RangeInclusive<u16>> {
         let nodes = ask(&self.nodes[node], "CLUSTER NODES");
         let nodes = String::from_utf8_lossy(&nodes);
@@ -104,7 +104,7 @@ impl Cluster {
         ranges.filter(|word| !word.is_empty()).map(range).collect()
     }
 
-    /// The node's name in the cluster.
+    /// Returns the node's name in the cluster.
     pub(crate) fn id(&self, node: usize) -> String {
         text(&self.nodes[node], "CLUSTER MYID")
     }
@@ -113,7 +113,7 @@ impl Cluster {
         std::net::TcpStream::connect(self.nodes[node].address()).is_ok()
     }
 
-    /// Opens a slot for moving: from here on its source answers `ASK` for keys that it has not.
+    /// Starts to move a slot: from now on the source answers `ASK` for keys that it does not have.
     pub(crate) fn open(&self, slot: u16, from: usize, to: usize) {
         let (source, target) = (self.id(from), self.id(to));
         assert_ok(&self.nodes[to], &format!("CLUSTER SETSLOT {slot} IMPORTING {source}"));
@@ -123,7 +123,7 @@ impl Cluster {
     /// Moves some of the keys of an open slot; returns how many.
     pub(crate) fn move_keys(&self, slot: u16, from: usize, to: usize, most: usize) -> usize {
         let reply = ask(&self.nodes[from], &format!("CLUSTER GETKEYSINSLOT {slot} {most}"));
-        let reply = zresp::decode(&reply).expect("a reply").expect("a whole one").reply();
+        let reply = zresp::decode(&reply).expect("a reply").expect("a whole reply").reply();
         let keys: Vec<String> = reply.to().expect("keys");
         if !keys.is_empty() {
             let port = self.nodes[to].address().port();
@@ -138,12 +138,12 @@ impl Cluster {
     /// Gives an open slot to its new owner.
     pub(crate) fn close(&self, slot: u16, from: usize, to: usize) {
         let target = self.id(to);
-        // The target first, or for a moment each of them would send clients to the other.
+        // The target comes first. Otherwise, for a moment, both would redirect clients to each other.
         let others = (0..NODES).filter(|at| *at != from && *at != to);
         for at in [to, from].into_iter().chain(others) {
             let line = format!("CLUSTER SETSLOT {slot} NODE {target}");
             let reply = ask(&self.nodes[at], &line);
-            // Replicas learn of it from their primaries.
+            // Replicas refuse the command, and learn it from their primaries.
             let is_replica = reply.starts_with(b"-ERR Please use SETSLOT only with masters.");
             assert!(reply == b"+OK\r\n" || is_replica, "{}", reply.escape_ascii());
         }
@@ -154,14 +154,14 @@ impl Cluster {
         let (from, to, slots) = (self.id(from), self.id(to), slots.to_string());
         let options = ["--cluster-from", &from, "--cluster-to", &to, "--cluster-slots", &slots];
         let entry = [self.nodes[0].address().to_string()];
-        // After the last time, all of them have to have heard of it.
+        // All nodes must know about the previous move before the next one starts.
         until("an agreement", AGREEMENT, || {
             self.try_to_manage("check", &entry, &[]).status.success().then_some(())
         });
         self.manage("reshard", &entry, &[&options[..], &["--cluster-yes"]].concat());
     }
 
-    /// Waits until a node has another's slots.
+    /// Waits until another node has the slot; returns its number.
     pub(crate) fn wait_for_another_primary(&self, slot: u16, than: usize) -> usize {
         until("a failover", AGREEMENT, || {
             thread::sleep(Duration::from_millis(50));
@@ -176,7 +176,7 @@ fn ask(node: &Server, line: &str) -> Vec<u8> {
 
 fn text(node: &Server, line: &str) -> String {
     let reply = ask(node, line);
-    let reply = zresp::decode(&reply).expect("a reply").expect("a whole one").reply();
+    let reply = zresp::decode(&reply).expect("a reply").expect("a whole reply").reply();
     let ReplyRef::Bulk(text) = reply else { panic!("{line}: {reply:?}") };
     String::from_utf8_lossy(text).into_owned()
 }

@@ -1,4 +1,4 @@
-//! What a client knows of its keys, by the replies that it has had.
+//! What a client knows about its keys, from its replies so far.
 
 use std::fmt;
 
@@ -6,13 +6,13 @@ use zresp::ReplyRef;
 
 use super::checker::Memory;
 
-/// What is known of a key: `None` is its absence, a version that of a write.
+/// What is known about a key. Its version is the number of a write, or `None` if the key does not exist.
 #[derive(Debug)]
 pub(super) struct Key {
     pub(super) name: String,
     sent: u64,
     known: Option<u64>,
-    /// Writes behind the known one that may have been done or not.
+    /// Writes after the known one that may have been executed or not.
     pub(super) open: Vec<u64>,
 }
 
@@ -51,7 +51,7 @@ impl Key {
 pub(super) struct Counter {
     pub(super) name: String,
     known: i64,
-    /// Increments that may have been done or not.
+    /// How many increments may have been executed or not.
     pub(super) open: i64,
 }
 
@@ -73,7 +73,7 @@ impl Counter {
     }
 }
 
-/// Why a reply cannot be.
+/// Why a reply is wrong.
 #[derive(Debug)]
 pub(super) struct Wrong(String);
 

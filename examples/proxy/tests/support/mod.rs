@@ -1,6 +1,6 @@
-//! A proxy of one's own, what stands behind it, and clients of it.
+//! Proxies for tests, servers behind them, and clients.
 
-#![allow(dead_code, unused_imports, reason = "each test uses a part of it")]
+#![allow(dead_code, unused_imports, reason = "each test file uses only a part")]
 
 pub(crate) mod checker;
 pub(crate) mod cluster;
@@ -20,14 +20,14 @@ use zresp::{CommandBuf, EncodeCommand};
 pub(crate) use shared::live_server::{self, PATIENCE, Server};
 pub(crate) use shared::{Client, Daemon, array, program, run};
 
-/// Waits until no other test of the file runs that wants to be alone: for what is fast enough only if it
-/// has a small machine for itself.
+/// Keeps other tests of the file that call this waiting until the guard is dropped. On a small machine, a test
+/// that measures time must run alone.
 pub(crate) fn alone() -> MutexGuard<'static, ()> {
     static ALONE: Mutex<()> = Mutex::new(());
     ALONE.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// The program that is tested.
+/// The program under test.
 pub(crate) const PROGRAM: &str = env!("CARGO_BIN_EXE_zresp-proxy");
 
 /// Returns a proxy with these options.
@@ -51,7 +51,7 @@ pub(crate) fn proxy_with<'a>(
     proxy(&upstreams.chain(options.iter().copied()).collect::<Vec<_>>())
 }
 
-/// Returns a command in the form in which clients send it.
+/// Returns a command as an array, the form that clients send.
 pub(crate) fn command(arguments: &[&[u8]]) -> Vec<u8> {
     let mut command = CommandBuf::new(arguments[0]);
     command.extend(&arguments[1..]);
@@ -63,20 +63,20 @@ pub(crate) fn bulk(value: &[u8]) -> Vec<u8> {
     [format!("${}\r\n", value.len()).as_bytes(), value, b"\r\n"].concat()
 }
 
-/// Returns a text in which any number is as good as another.
+/// Removes the numbers from a text, and puts `#` between the pieces.
 pub(crate) fn without_numbers(text: &str) -> String {
     let mut words: Vec<_> = text.split(|letter: char| letter.is_ascii_digit()).collect();
-    // Of a fraction the dot may be missing.
+    // A dot is dropped, because the same number may have a fraction one time and none another.
     words.retain(|word| !word.is_empty() && *word != ".");
     words.join("#")
 }
 
-/// Prints what is seen for passed tests, too.
+/// Prints a line that is shown even if the test passes.
 pub(crate) fn say(text: &str) {
-    writeln!(io::stderr(), "{text}").expect("stderr");
+    writeln!(io::stderr(), "{text}").expect("stderr is writable");
 }
 
-/// Repeats until there is a result, but not for ever.
+/// Tries again until there is a result; panics after `within`.
 pub(crate) fn until<T>(what: &str, within: Duration, mut result: impl FnMut() -> Option<T>) -> T {
     let start = Instant::now();
     loop {

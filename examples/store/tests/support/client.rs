@@ -1,4 +1,4 @@
-//! A client that sees the bytes of its replies.
+//! A client that returns the bytes of its replies.
 
 use std::io::Write;
 use std::net::TcpStream;
@@ -20,12 +20,12 @@ impl Client {
     }
 
     pub(crate) fn send(&mut self, bytes: &[u8]) {
-        self.stream().write_all(bytes).expect("the server takes it");
+        self.stream().write_all(bytes).expect("the server reads");
     }
 
-    /// The bytes of the next reply.
+    /// Returns the bytes of the next reply.
     pub(crate) fn receive(&mut self) -> Vec<u8> {
-        let frame = self.replies.read().expect("a frame").expect("a frame before the end");
+        let frame = self.replies.read().expect("a reply").expect("a reply before the end");
         frame.wire().to_vec()
     }
 
@@ -34,13 +34,13 @@ impl Client {
         self.receive()
     }
 
-    /// The reply to a command that is written as one types it.
+    /// Returns the reply to a command that is written as a person types it.
     pub(crate) fn answer(&mut self, line: &str) -> String {
         String::from_utf8_lossy(&self.ask(&array(line))).into_owned()
     }
 }
 
-/// Returns a command that is written as one types it in the form in which clients send it.
+/// Converts a command from the form that a person types to the array that clients send.
 pub(crate) fn array(line: &str) -> Vec<u8> {
     let line = format!("{line}\n");
     let request = zresp::requests(line.as_bytes()).next().expect("a command").expect("no error");

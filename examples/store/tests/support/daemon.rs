@@ -1,4 +1,4 @@
-//! A program of this workspace that serves until it is dropped, and programs that run to their end.
+//! Runs the programs: servers of this workspace until they are dropped, others to their end.
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -8,7 +8,7 @@ use std::{env, fs, io};
 
 use super::live_server::PATIENCE;
 
-/// A server on a free port that is gone when it is dropped.
+/// A server on a free port. Dropping it kills the program.
 #[derive(Debug)]
 pub(crate) struct Daemon {
     child: Child,
@@ -17,7 +17,7 @@ pub(crate) struct Daemon {
 }
 
 impl Daemon {
-    /// Returns a server that listens, by what its first line says.
+    /// Starts a server, and waits for the line in which it says where it listens.
     pub(crate) fn start(program: &str, options: &[&str]) -> Self {
         let mut child = Command::new(program)
             .args(["--listen", "127.0.0.1:0"])
@@ -38,16 +38,16 @@ impl Daemon {
         self.address
     }
 
-    /// The address that is named in the next line of its output.
+    /// Returns the address in the next line of its output.
     pub(crate) fn next_address(&mut self) -> SocketAddr {
         address_in_line(&mut self.output)
     }
 
     pub(crate) fn connect(&self) -> TcpStream {
         let stream = TcpStream::connect(self.address).expect("a connection");
-        stream.set_read_timeout(Some(PATIENCE)).expect("a timeout");
-        stream.set_write_timeout(Some(PATIENCE)).expect("a timeout");
-        stream.set_nodelay(true).expect("an option of every TCP socket");
+        stream.set_read_timeout(Some(PATIENCE)).expect("a valid timeout");
+        stream.set_write_timeout(Some(PATIENCE)).expect("a valid timeout");
+        stream.set_nodelay(true).expect("every TCP socket has this option");
         stream
     }
 
@@ -59,15 +59,15 @@ impl Daemon {
     }
 
     pub(crate) fn wait(&mut self) -> ExitStatus {
-        self.child.wait().expect("the end of a child")
+        self.child.wait().expect("the exit status")
     }
 
-    /// How much memory it has, in KiB.
+    /// Returns the memory that it uses now, in KiB.
     pub(crate) fn resident_kib(&self) -> usize {
         self.memory_kib("VmRSS:")
     }
 
-    /// How much memory it has had at most, in KiB.
+    /// Returns the most memory that it has used, in KiB.
     pub(crate) fn peak_kib(&self) -> usize {
         self.memory_kib("VmHWM:")
     }
@@ -81,7 +81,7 @@ impl Daemon {
 
 impl Drop for Daemon {
     fn drop(&mut self) {
-        // A panic here, while another is under way, would hide that one.
+        // Errors are ignored: a panic during another panic would hide the first.
         _ = self.child.kill();
         _ = self.child.wait();
     }
@@ -95,18 +95,21 @@ fn address_in_line(output: &mut impl BufRead) -> SocketAddr {
     address.unwrap_or_else(|| panic!("no address in {line:?}"))
 }
 
-/// Returns where a program is; `None` if it is missing, but that panics with `ZRESP_REQUIRE_REDIS`.
+/// Returns the path of a program, or `None` if it is missing.
+///
+/// # Panics
+/// If it is missing and `ZRESP_REQUIRE_REDIS` is set.
 pub(crate) fn program(name: &str) -> Option<PathBuf> {
     let path = env::var_os("PATH")?;
     let found = env::split_paths(&path).map(|folder| folder.join(name)).find(|file| file.is_file());
     if found.is_none() {
         assert!(env::var_os("ZRESP_REQUIRE_REDIS").is_none(), "{name} is not on the PATH");
-        writeln!(io::stderr(), "skipped: {name} is not on the PATH").expect("stderr");
+        writeln!(io::stderr(), "skipped: {name} is not on the PATH").expect("stderr is writable");
     }
     found
 }
 
-/// Returns what a program prints that is given an input.
+/// Runs a program with `input` on its standard input; returns what it prints.
 pub(crate) fn run(program: &Path, options: &[&str], input: &str) -> String {
     let mut child = Command::new(program)
         .args(options)
@@ -116,7 +119,7 @@ pub(crate) fn run(program: &Path, options: &[&str], input: &str) -> String {
         .spawn()
         .expect("the program starts");
     child.stdin.take().expect("a pipe").write_all(input.as_bytes()).expect("it reads");
-    let output = child.wait_with_output().expect("its end");
+    let output = child.wait_with_output().expect("the program ends");
     assert!(output.status.success(), "{output:?}");
     assert!(output.stderr.is_empty(), "{output:?}");
     String::from_utf8_lossy(&output.stdout).into_owned()

@@ -1,6 +1,6 @@
-//! Servers of one's own, and clients of them.
+//! Servers for tests, and clients for them.
 
-#![allow(dead_code, unused_imports, reason = "each test uses a part of it")]
+#![allow(dead_code, unused_imports, reason = "each test file uses only a part")]
 
 mod client;
 mod daemon;

@@ -25,9 +25,9 @@ pub struct Limits {
 }
 
 impl Default for Limits {
-    /// The defaults of the grammar.
+    /// The defaults of the grammar for replies.
     fn default() -> Self {
-        Self { depth: 128, bulk: 512 << 20, elements: (1 << 31) - 1, frame: 1 << 30 }
+        Self { depth: 128, bulk: 1 << 30, elements: (1 << 31) - 1, frame: 1 << 30 }
     }
 }
 
@@ -472,18 +472,8 @@ impl Reader<'_> {
                 self.literal(b"?\r\n").map_err(owing(b";0\r\n".len()))?;
                 self.chunks().map(Value::Streamed)
             }
-            Some(b'\r') => self.empty_length(),
             Some(_) => self.sized(Announced::Bulk).map(Value::Bulk),
         }
-    }
-
-    /// A CR where the length of a bulk string should be. Unlike other failures, this one needs the byte after
-    /// the wrong one, because the shared vectors expect that.
-    fn empty_length<T>(&mut self) -> Step<T> {
-        let carriage_return = self.at;
-        self.at += 1;
-        self.byte(1)?;
-        Err(Stop::Failed(Failure::Malformed, carriage_return))
     }
 
     fn chunks(&mut self) -> Step<Vec<Vec<u8>>> {
