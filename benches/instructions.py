@@ -4,8 +4,8 @@
     cargo bench --all-features --no-run --bench instructions     # prints the program's path
     python3 benches/instructions.py BEFORE [AFTER] [--only decode/]
 
-With two programs it prints the ratio after / before, and fails if one is above 1.03. The counts do
-not depend on what else the machine does. All workloads take about five minutes on two cores.
+With two programs it prints the ratio after / before, and fails if one is above 1.03. Other load on
+the machine does not change the counts. All workloads take about five minutes on two cores.
 """
 
 import argparse
@@ -24,7 +24,7 @@ def instructions(program, name, file, rounds):
 
 
 def count(program, name, file):
-    """One round, without the first one, in which buffers grow."""
+    """The instructions of the second round. In the first one, buffers still grow."""
     return instructions(program, name, file, 2) - instructions(program, name, file, 1)
 
 
@@ -35,9 +35,9 @@ def listed(program):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("programs", nargs="+", help="built benches: before, and perhaps after")
-    parser.add_argument("--only", default="", help="the beginning of the names to count")
-    parser.add_argument("--limit", type=float, default=1.03, help="the greatest ratio that passes")
+    parser.add_argument("programs", nargs="+", help="the built benches: BEFORE, and optionally AFTER")
+    parser.add_argument("--only", default="", help="count only workloads whose names start with this")
+    parser.add_argument("--limit", type=float, default=1.03, help="the highest ratio that passes")
     options = parser.parse_args()
     slower = []
     with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(2) as pool:

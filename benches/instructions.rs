@@ -1,9 +1,8 @@
-//! One workload at a time, for a tool that counts instructions: see `instructions.py` beside this
-//! file.
+//! Runs one workload at a time, for a tool that counts instructions: see `instructions.py` in this folder.
 //!
-//! `--inputs DIR` writes the inputs, so that making them is not counted. `--list` prints a line for
-//! each workload: its name and its input. `NAME FILE ROUNDS` runs one on the input in the file; the
-//! difference between two numbers of rounds is the workload alone.
+//! `--inputs DIR` writes the inputs, so that generating them is not counted. `--list` prints a line for
+//! each workload: its name and its input. `NAME FILE ROUNDS` runs a workload on the input in the file.
+//! The difference between two numbers of rounds is the workload alone.
 
 mod corpus;
 #[path = "work/owning.rs"]
@@ -27,7 +26,7 @@ struct Workload {
     make: fn(Vec<u8>) -> Round,
 }
 
-/// Makes a round of a pass over some bytes.
+/// Turns a pass over some bytes into a round.
 macro_rules! pass {
     ($pass:expr) => {
         |bytes| Box::new(move || _ = black_box($pass(black_box(&bytes))))
@@ -115,7 +114,7 @@ fn typed(add: &mut impl FnMut(&str, &str, &str, fn(Vec<u8>) -> Round)) {
 fn write_inputs(folder: &Path) {
     let write = |name: &str, bytes: Vec<u8>| {
         let file = folder.join(name.replace('/', "-"));
-        std::fs::write(file, bytes).expect("a folder that can be written");
+        std::fs::write(file, bytes).expect("a writable folder");
     };
     for corpus in corpus::all().into_iter().chain(corpus::requests()) {
         write(corpus.name, corpus.bytes);

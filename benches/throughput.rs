@@ -1,12 +1,15 @@
 //! Throughput over seeded corpora: `cargo bench`, or `cargo bench -- decode/bulk` for a part of it.
 //!
-//! `decode` validates and frames, `read` also looks at every value through the iterators, `tokens`
-//! does so by the flat pass, `request` decodes commands, `route` (with `--all-features`) also finds their
-//! keys and slots, `chunked` has the bytes arrive in reads, `latency` decodes one small
-//! frame with a new decoder. `own` decodes and keeps each frame, `write` encodes, `typed` (with
-//! `--all-features`) decodes to types of serde, `framer` finds boundaries in chunks that are not kept.
-//! `decode`, `framer` and `chunked` count bytes, the others elements. How this compares with other crates
-//! and with the limit is told by `cargo run --release -p zresp-peers`.
+//! - `decode` validates and frames; `read` also reads every value through the iterators, and `tokens` through
+//!   the flat pass
+//! - `request` decodes requests; `route` also finds their keys and slots
+//! - `chunked` decodes bytes that arrive in several reads
+//! - `latency` decodes one small frame with a new decoder
+//! - `own` decodes and keeps each frame; `write` encodes; `typed` decodes to serde types
+//! - `framer` finds boundaries in chunks that are not kept
+//!
+//! `route` and `typed` need `--all-features`. `decode`, `framer` and `chunked` count bytes, the others elements.
+//! `cargo run --release -p zresp-peers` compares the crate with others and with the limit.
 
 #![allow(missing_docs, reason = "`criterion_group!` makes a public function")]
 
@@ -117,7 +120,7 @@ fn latency(criterion: &mut Criterion) {
     group.finish();
 }
 
-/// `decode` is what is to be taken off the others.
+/// Subtract `decode` from the others to get the cost of owning.
 fn own(criterion: &mut Criterion) {
     let mut group = group(criterion, "own");
     for corpus in corpus::all() {

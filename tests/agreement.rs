@@ -5,7 +5,7 @@ use zresp_testing::drive::verdicts::{self, in_pieces, limits, whole};
 use zresp_testing::generate;
 use zresp_testing::oracle::{self, Verdict};
 
-/// Asserts that both give the same verdict, in one piece and in the pieces between the cuts.
+/// Asserts that both decoders give the same verdict: in one piece, cut, and byte by byte.
 fn agree(input: &[u8], cuts: &[usize], naive_limits: &oracle::Limits) -> Result<(), TestCaseError> {
     let expected = oracle::decode(input, naive_limits);
     let limits = limits(naive_limits);
@@ -44,7 +44,7 @@ proptest! {
     }
 
     #[test]
-    fn frames_agree_with_others_of_their_kind_before_them(
+    fn frames_agree_after_similar_frames(
         stream in generate::alike(),
         limits in generate::limits(),
     ) {
@@ -63,7 +63,7 @@ proptest! {
 }
 
 #[test]
-fn what_a_fuzzer_found_agrees() {
+fn fuzzer_findings_agree() {
     let zeros = [b"*8\r\n:-92254775807\r\n".as_slice(), &[0; 100]].concat();
     agree(&zeros, &[], &oracle::Limits::default()).unwrap();
 }

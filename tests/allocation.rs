@@ -1,5 +1,5 @@
-//! What is allocated: to decode, nothing, but for the stack of open aggregates beyond sixteen levels; to
-//! own and to encode, what is counted here.
+//! Decoding allocates nothing, except for the stack of open aggregates beyond sixteen levels. Owning and
+//! encoding allocate only as often as counted here.
 
 use allocation_counter::{AllocationInfo, measure};
 use bytes::{Bytes, BytesMut};
@@ -8,7 +8,7 @@ use zresp::{
     Reply, ReplyRef,
 };
 
-/// The header of each kind of aggregate, with a key for its value where it needs one.
+/// The header of each kind of aggregate, with a key if its value needs one.
 const NESTED: [&str; 5] =
     ["*1\r\n", "~1\r\n", ">1\r\n", "%1\r\n+k\r\n", "*1\r\n|1\r\n+k\r\n+v\r\n"];
 
@@ -18,7 +18,7 @@ fn assert_free(name: &str, work: impl FnOnce()) {
     assert_eq!((count_total, bytes_total), (0, 0), "{name}: allocations and bytes");
 }
 
-/// Looks at every value, through every iterator.
+/// Reads every value, through every iterator.
 fn read(reply: ReplyRef<'_>) -> usize {
     match reply {
         ReplyRef::Array(items) | ReplyRef::Set(items) | ReplyRef::Push(items) => items
@@ -32,7 +32,7 @@ fn read(reply: ReplyRef<'_>) -> usize {
 }
 
 #[test]
-fn nothing_is_allocated_to_decode_and_read_up_to_sixteen_levels() {
+fn decoding_and_reading_up_to_sixteen_levels_allocates_nothing() {
     for header in NESTED {
         let levels = if header.contains('|') { 15 } else { 16 };
         let frame = format!("{}$2\r\nhi\r\n", header.repeat(levels)).into_bytes();
@@ -53,7 +53,7 @@ fn nothing_is_allocated_to_decode_and_read_up_to_sixteen_levels() {
 }
 
 #[test]
-fn nothing_is_allocated_to_decode_requests_and_look_at_them() {
+fn decoding_and_reading_requests_allocates_nothing() {
     let pipeline = b"*2\r\n$3\r\nGET\r\n$1\r\nk\r\n\r\nset k 'v w'\r\n*4\r\n$4\r\nMGET\r\n$1\r\na\r\n$1\r\nb\r\n$0\r\n\r\n";
     assert_free("requests", || {
         let mut seen = 0;
@@ -81,7 +81,7 @@ fn nothing_is_allocated_to_decode_requests_and_look_at_them() {
 }
 
 #[test]
-fn nothing_is_allocated_for_wide_and_long_replies() {
+fn wide_and_long_replies_allocate_nothing() {
     let wide = format!("*100000\r\n{}", "$3\r\nfoo\r\n".repeat(100_000)).into_bytes();
     let long = [b"$1000000\r\n".as_slice(), &vec![b'x'; 1_000_000], b"\r\n"].concat();
     let line = [b"+".as_slice(), &vec![b'x'; 1_000_000], b"\r\n"].concat();
@@ -102,7 +102,7 @@ fn nothing_is_allocated_for_wide_and_long_replies() {
 }
 
 #[test]
-fn deeper_levels_allocate_the_stack_alone() {
+fn deeper_levels_allocate_only_the_stack() {
     let frame = format!("{}_\r\n", "*1\r\n".repeat(128)).into_bytes();
     let info = measure(|| {
         assert!(zresp::decode(&frame).unwrap().is_some());
@@ -125,7 +125,7 @@ fn nothing_is_allocated_from_an_announced_count() {
 }
 
 #[test]
-fn a_streamed_string_is_copied_once_and_only_where_that_is_asked_for() {
+fn a_streamed_string_is_copied_only_on_request_and_only_once() {
     let frame = format!("$?\r\n{};0\r\n", ";1\r\na\r\n".repeat(100_000)).into_bytes();
     let reply = zresp::decode(&frame).unwrap().unwrap().reply();
     assert_free("as_bytes", || assert!(reply.as_bytes().is_err()));
@@ -141,7 +141,7 @@ fn errors_allocate_nothing() {
     });
 }
 
-/// How many allocations the work makes; what it returns is dropped outside.
+/// The number of allocations that the work makes. Its result is dropped after the measurement.
 fn count<T>(work: impl FnOnce() -> T) -> u64 {
     let mut kept = None;
     let info = measure(|| kept = Some(work()));
@@ -153,7 +153,7 @@ fn decoded(wire: &[u8]) -> Decoded<'_> {
     zresp::decode(wire).expect("valid").expect("whole")
 }
 
-/// Frames, and how many payloads of at least a byte and aggregates of at least a value each has.
+/// Frames, whether each has a payload of at least one byte, and how many of its aggregates have elements.
 const TREES: [(&str, bool, u64); 12] = [
     ("|1\r\n+a\r\n:1\r\n:1\r\n", true, 1),
     (":1\r\n", false, 0),
@@ -170,11 +170,11 @@ const TREES: [(&str, bool, u64); 12] = [
 ];
 
 #[test]
-fn a_tree_takes_one_allocation_for_all_payloads_and_one_for_each_aggregate() {
+fn a_tree_takes_one_allocation_for_all_payloads_and_one_per_aggregate() {
     for (wire, has_payload, aggregates) in TREES {
         let frame = decoded(wire.as_bytes());
-        // What is copied is one allocation, to which `Bytes` adds one to count its references as soon
-        // as there is a second: not for a lone payload.
+        // The copy is one allocation. `Bytes` adds another one for a reference count as soon as there is
+        // a second reference, which a lone payload does not need.
         let is_lone = frame.attributes().is_empty() && !frame.reply().kind().is_aggregate();
         let copy = |len: usize| u64::from(len > 0) + u64::from(has_payload && !is_lone);
         let content = match frame.reply() {
@@ -196,13 +196,13 @@ fn a_tree_takes_one_allocation_for_all_payloads_and_one_for_each_aggregate() {
         // A frame's own bytes are shared.
         let shared = frame.to_frame();
         let tree = Reply::from(&shared);
-        assert_eq!(count(|| Reply::from(&shared)), aggregates, "{wire:?}, of a frame");
+        assert_eq!(count(|| Reply::from(&shared)), aggregates, "{wire:?}, from a frame");
         assert_eq!(count(|| tree.clone()), aggregates, "{wire:?}, clone");
     }
 }
 
 #[test]
-fn a_frame_takes_at_most_one_allocation_for_each_buffer() {
+fn frames_take_at_most_one_allocation_per_buffer() {
     const FRAMES: usize = 100;
     let wire = b"*2\r\n$3\r\nfoo\r\n:1\r\n";
     let mut buffer = BytesMut::from(&wire.repeat(FRAMES)[..]);
@@ -220,11 +220,11 @@ fn a_frame_takes_at_most_one_allocation_for_each_buffer() {
         assert_eq!(clone.wire(), &wire[..]);
         let ReplyRef::Array(mut items) = clone.reply() else { panic!() };
         let payload = items.next().expect("an element").as_bytes().expect("a string");
-        assert_eq!(clone.share(payload).expect("a part of it"), "foo");
+        assert_eq!(clone.share(payload).expect("a part of the frame"), "foo");
         assert!(clone == frames[8]);
     });
     let mut bytes = Bytes::from_static(b"+OK\r\n+OK\r\n");
-    assert_eq!(count(|| decoder.decode_frame(&mut bytes).expect("valid")), 0, "of static bytes");
+    assert_eq!(count(|| decoder.decode_frame(&mut bytes).expect("valid")), 0, "static bytes");
 
     let mut buffer = BytesMut::from(&b"*1\r\n$4\r\nPING\r\n".repeat(FRAMES)[..]);
     let mut decoder = CommandDecoder::new();
@@ -246,7 +246,7 @@ fn a_copy_of_a_frame_is_one_allocation() {
 }
 
 #[test]
-fn nothing_is_allocated_to_encode_where_there_is_room() {
+fn encoding_allocates_nothing_if_there_is_room() {
     let mut out = Vec::with_capacity(1024);
     let mut room = [0; 1024];
     for protocol in [Protocol::Resp2, Protocol::Resp3] {
@@ -273,7 +273,7 @@ fn nothing_is_allocated_to_encode_where_there_is_room() {
 }
 
 #[test]
-fn a_downgrade_allocates_for_the_lengths_of_streamed_aggregates_alone() {
+fn a_downgrade_allocates_only_for_the_lengths_of_streamed_aggregates() {
     let mut out = Vec::with_capacity(1 << 20);
     let counted =
         format!("%10000\r\n{}", "|1\r\n+a\r\n+b\r\n+k\r\n~2\r\n,1.5\r\n_\r\n".repeat(10_000));

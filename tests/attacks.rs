@@ -1,5 +1,5 @@
-//! Input that is made to exhaust its reader takes neither stack nor memory beyond what it says here: every
-//! entry point answers on a thread of 128 KiB of stack, with the right error or a request for more.
+//! Input that is made to exhaust its reader takes no stack, and no more memory than stated here. Every entry
+//! point runs on a thread with 128 KiB of stack, and returns the right error or asks for more.
 #![cfg(feature = "std")]
 
 use std::io::Read;
@@ -14,26 +14,26 @@ const STACK: usize = 128 * 1024;
 const MANY: usize = 1_000_000;
 /// A limit that the deepest attack does not reach.
 const DEEP: usize = 2 * MANY;
-/// What a scan remembers of an open level, in bytes, in a stack that doubles.
+/// The most bytes for an open level: twice its size, because the stack of levels doubles when it grows.
 const LEVEL: usize = 2 * 16;
-/// What readers and codecs have at hand, in bytes, before anything has come.
+/// The memory in bytes that readers and codecs have before anything has arrived.
 const AT_HAND: usize = 64 * 1024;
 
-/// The size of the frame, `None` if more is needed, or the error.
+/// The size of the frame, `None` if more is needed, or the error and its offset.
 type Verdict = Result<Option<usize>, (ErrorKind, usize)>;
 
-/// A way in: shows the bytes in pieces of a size to whatever reads them.
+/// An entry point. It gets the bytes in pieces of a given size.
 struct Entry {
     name: &'static str,
     verdict: fn(&[u8], usize, Limits) -> Verdict,
     keeps_bytes: bool,
 }
 
-const fn told(Error { kind, offset, .. }: Error) -> (ErrorKind, usize) {
+const fn failure(Error { kind, offset, .. }: Error) -> (ErrorKind, usize) {
     (kind, offset)
 }
 
-/// Shows growing parts of the bytes to a decoder, up to an answer.
+/// Shows growing parts of the bytes to a decoder until it gives an answer.
 fn by_growing(
     bytes: &[u8],
     piece: usize,
@@ -41,18 +41,18 @@ fn by_growing(
 ) -> Verdict {
     let ends = (piece..bytes.len()).step_by(piece).chain([bytes.len()]);
     for end in ends {
-        if let Some(size) = decode(&bytes[..end]).map_err(told)? {
+        if let Some(size) = decode(&bytes[..end]).map_err(failure)? {
             return Ok(Some(size));
         }
     }
     Ok(None)
 }
 
-/// Shows the bytes once, piece by piece, up to an answer.
+/// Shows each piece once to a framer until it gives an answer.
 fn by_chunks(mut framer: Framer, bytes: &[u8], piece: usize) -> Verdict {
     let mut size = 0;
     for chunk in bytes.chunks(piece) {
-        let progress = framer.advance(chunk).map_err(told)?;
+        let progress = framer.advance(chunk).map_err(failure)?;
         size += progress.taken;
         if progress.is_complete {
             return Ok(Some(size));
@@ -61,7 +61,7 @@ fn by_chunks(mut framer: Framer, bytes: &[u8], piece: usize) -> Verdict {
     Ok(None)
 }
 
-/// Reads that give no more than a piece.
+/// A reader whose reads return at most one piece.
 struct Pieces<'a>(&'a [u8], usize);
 
 impl Read for Pieces<'_> {
@@ -71,7 +71,7 @@ impl Read for Pieces<'_> {
     }
 }
 
-/// What a reader says at the end of the bytes; one that ends inside a frame needs more.
+/// The verdict of a reader at the end of the bytes. An end inside a frame means that more is needed.
 fn by_reading<D: Direction>(
     reader: &FrameReader<Pieces<'_>, D>,
     is_whole: Result<bool, StreamError>,
@@ -179,7 +179,7 @@ const REQUESTS: &[Entry] = &[
     },
 ];
 
-/// Bytes that somebody sends, and what is said to them with a limit for the depth.
+/// Hostile bytes, and the expected verdict under a limit for the depth.
 struct Attack {
     name: String,
     bytes: Vec<u8>,
@@ -191,7 +191,7 @@ fn attack(name: &str, bytes: impl Into<Vec<u8>>, expected: Verdict) -> Attack {
     Attack { name: name.to_owned(), bytes: bytes.into(), depth: 128, expected }
 }
 
-/// A header over and over: too deep for the default limits, and short of one that is high enough.
+/// A header, repeated: too deep for the default limit, and incomplete under a limit that is high enough.
 fn deep(header: &str, too_deep_at: usize) -> [Attack; 2] {
     let bytes = header.repeat(MANY).into_bytes();
     let expected = Err((ErrorKind::TooDeep { limit: 128 }, too_deep_at));
@@ -200,7 +200,7 @@ fn deep(header: &str, too_deep_at: usize) -> [Attack; 2] {
     [refused, Attack { name, bytes, depth: DEEP, expected: Ok(None) }]
 }
 
-/// The whole of an attack, and in pieces, by all the entries on a thread of little stack.
+/// Runs the attacks through all entry points, whole and in pieces, on a thread with little stack.
 fn assert_withstands(entries: &'static [Entry], attacks: Vec<Attack>) {
     let work = move || {
         for Attack { name, bytes, depth, expected } in &attacks {
@@ -219,11 +219,16 @@ fn assert_withstands(entries: &'static [Entry], attacks: Vec<Attack>) {
             }
         }
     };
-    thread::Builder::new().stack_size(STACK).spawn(work).expect("a thread").join().expect("safe");
+    thread::Builder::new()
+        .stack_size(STACK)
+        .spawn(work)
+        .expect("a thread")
+        .join()
+        .expect("no panic");
 }
 
 #[test]
-fn announced_counts_and_lengths_are_no_memory() {
+fn announced_counts_and_lengths_take_no_memory() {
     let count = |kind: char, most: usize| {
         let limit = 2_147_483_647;
         let too_many = format!("{kind}{}", most + 1);
@@ -282,7 +287,7 @@ fn nesting_takes_no_stack() {
 }
 
 #[test]
-fn what_never_ends_is_not_remembered() {
+fn endless_replies_are_not_remembered() {
     let endless = |head: &str, item: &str, tail: &str, expected: Verdict| {
         let bytes = [head, &item.repeat(MANY), tail].concat();
         attack(&format!("{head:?} and {item:?} a million times, {tail:?}"), bytes, expected)
@@ -307,7 +312,7 @@ fn what_never_ends_is_not_remembered() {
 }
 
 #[test]
-fn requests_that_never_end_are_not_remembered() {
+fn endless_requests_are_not_remembered() {
     let limit = 65_536;
     assert_withstands(
         REQUESTS,

@@ -1,13 +1,13 @@
-//! What a real server sent decodes to the values that it meant, however it arrives.
+//! The traffic of a real server decodes to the values that it meant, in whatever pieces it arrives.
 //!
-//! `captures/` has the bytes, and what they are. Five promises hold for each file of them: all ways
+//! `captures/` has the files, and a description of them. Five promises hold for each file: all ways
 //! of decoding it agree with the naive decoder; a frame that is cut anywhere is incomplete, never
-//! an error, and goes on where it stopped; so does a frame with others around it; requests are
-//! replies, too; and the values are those of a snapshot that a person can read.
+//! an error, and is resumed at the cut; the same holds with other frames around it; requests also
+//! decode as replies; and the values match a snapshot that a person can read.
 //!
-//! The cuts are quadratic. A frame of more than [`EVERY_CUT`] bytes is cut at some positions only,
-//! and each of its elements, which is a frame of its own, at all of them; with `ZRESP_EVERY_CUT=1`
-//! in the environment, which is for optimized builds, there is no such difference.
+//! Testing all cuts takes quadratic time. So a frame of more than [`EVERY_CUT`] bytes is cut at some
+//! positions only, and each of its elements, which is a frame too, at all positions. With
+//! `ZRESP_EVERY_CUT=1` in the environment, long frames are cut everywhere; use an optimised build.
 #![cfg(feature = "std")]
 
 use std::collections::BTreeSet;
@@ -21,14 +21,14 @@ use zresp_testing::drive::verdicts;
 use zresp_testing::oracle::{self, Verdict};
 use zresp_testing::show;
 
-/// The longest frame that is cut at every position without being asked for.
+/// Frames up to this size are always cut at every position.
 const EVERY_CUT: usize = 16 * 1024;
-/// The longest frame that is compared by value at every cut, and with the naive decoder's opinion
-/// of how much is missing.
+/// Frames up to this size are compared by value at every cut, and the number of missing bytes is
+/// compared with the naive decoder.
 const BY_VALUE: usize = 256;
 
 #[test]
-fn every_capture_decodes_to_the_same_values_in_whatever_pieces_it_arrives() {
+fn every_capture_decodes_to_the_same_values_in_any_pieces() {
     let sizes = [
         vec![1],
         vec![7],
@@ -42,7 +42,7 @@ fn every_capture_decodes_to_the_same_values_in_whatever_pieces_it_arrives() {
         let expected = pieces::by_the_naive_decoder(&bytes);
         let expected = expected.unwrap_or_else(|error| panic!("{name}: naive: {error}"));
         let wires: Vec<_> = expected.iter().flat_map(|frame| &frame.wire).copied().collect();
-        assert!(wires == bytes, "{name}: the frames are not all of it");
+        assert!(wires == bytes, "{name}: the frames are not the whole file");
 
         let whole = pieces::in_one_piece(&bytes);
         pieces::assert_same(&format!("{name}, in one piece"), whole, &expected);
@@ -56,14 +56,14 @@ fn every_capture_decodes_to_the_same_values_in_whatever_pieces_it_arrives() {
     }
 }
 
-/// Which bytes a view of a frame refers to. Two views of one buffer for which this is the same are
-/// the same view: a cheap comparison for frames whose values take long to compare.
+/// The bytes that a view of a frame refers to. If these are equal for two views of one buffer, the
+/// views are the same. This is cheap to compare, even if the values are not.
 #[derive(Debug, PartialEq)]
 struct View {
     kind: Kind,
     length: Option<usize>,
     content: *const [u8],
-    /// The length alone: where nothing lies is not said.
+    /// Only the length, because an empty slice may be anywhere.
     attributes: usize,
     wire: *const [u8],
 }
@@ -88,8 +88,8 @@ impl View {
     }
 }
 
-/// Asserts that a decoder which is shown the frame up to the cut, for each of the cuts, needs more,
-/// but not more than there is, and then takes the whole frame for what it is.
+/// Cuts the frame at each of these positions. Asserts that a decoder needs more bytes there, at most
+/// the rest of the frame, and then decodes the whole frame to the right value.
 fn assert_resumes(place: &str, wire: &[u8], cuts: impl IntoIterator<Item = usize>) {
     let whole = zresp::decode(wire);
     let expected = whole.ok().flatten().unwrap_or_else(|| panic!("{place}: {whole:?}"));
@@ -118,8 +118,8 @@ fn assert_resumes(place: &str, wire: &[u8], cuts: impl IntoIterator<Item = usize
     }
 }
 
-/// The positions at which a long frame is cut: near its ends all, between them some that lie
-/// neither on the grid of a page nor on that of a word.
+/// The positions at which a long frame is cut: all near its ends, and some between them, with a step
+/// that is not a multiple of a word or a page.
 fn some_cuts(length: usize) -> impl Iterator<Item = usize> {
     const NEAR: usize = 256;
     let near = (0..NEAR).chain(length - NEAR..length);
@@ -155,14 +155,14 @@ fn a_long_frame_cut_at_any_position_is_incomplete_and_then_whole() {
             assert_resumes(&place, frame.wire(), some_cuts(length));
             for (index, element) in elements(&frame).into_iter().enumerate() {
                 let place = format!("{place}, element {index}");
-                assert!(element.wire().len() <= EVERY_CUT, "{place} is long, too");
+                assert!(element.wire().len() <= EVERY_CUT, "{place} is also long");
                 assert_resumes(&place, element.wire(), 0..element.wire().len());
             }
         }
     }
 }
 
-/// The elements of an aggregate, in a map keys and values by turns.
+/// The elements of an aggregate; for a map, keys and values alternating.
 fn elements<'a>(frame: &Decoded<'a>) -> Vec<Decoded<'a>> {
     match frame.reply() {
         ReplyRef::Map(pairs) => pairs.annotated().flat_map(<[_; 2]>::from).collect(),
@@ -170,7 +170,7 @@ fn elements<'a>(frame: &Decoded<'a>) -> Vec<Decoded<'a>> {
     }
 }
 
-/// The frames of a buffer that arrives in two pieces: where each lies, and its kind.
+/// The frames of a buffer that arrives in two pieces: the bytes of each, and its kind.
 fn in_two_pieces(buffer: &[u8], cut: usize) -> Result<Vec<(*const [u8], Kind)>, Error> {
     let mut decoder = Decoder::new();
     let (mut at, mut frames) = (0, Vec::new());
@@ -184,7 +184,7 @@ fn in_two_pieces(buffer: &[u8], cut: usize) -> Result<Vec<(*const [u8], Kind)>, 
 }
 
 #[test]
-fn neighbouring_frames_stay_themselves_wherever_the_buffer_is_cut_around_their_borders() {
+fn neighbouring_frames_stay_the_same_at_any_cut_near_their_borders() {
     const NEAR: usize = 40;
     for capture in Capture::all(&[".replies", ".requests", ".aof"]) {
         let frames = capture.frames();
@@ -223,8 +223,8 @@ fn requests_and_an_append_only_file_are_arrays_of_bulk_strings() {
     }
 }
 
-/// What is in a capture: for each frame where it begins, the command that it answers if that is
-/// certain, and its values.
+/// A capture as text: for each frame its offset, the command that it answers if that is certain, and
+/// its values.
 fn rendered(capture: &Capture) -> String {
     let frames = capture.frames();
     let mut questions = questions(capture, &frames).into_iter();
@@ -241,7 +241,7 @@ fn rendered(capture: &Capture) -> String {
     text
 }
 
-/// The command for each reply, pushes excepted; none if they do not answer each other one by one.
+/// The command for each reply that is not a push. Empty if commands and replies do not match one to one.
 fn questions(capture: &Capture, replies: &[Decoded<'_>]) -> Vec<String> {
     if !capture.name.ends_with(".replies") {
         return Vec::new();
@@ -257,7 +257,7 @@ fn questions(capture: &Capture, replies: &[Decoded<'_>]) -> Vec<String> {
     questions
 }
 
-/// A command in one line, and not all of a long one.
+/// A command on one line, shortened if it is long.
 fn question(request: Decoded<'_>) -> String {
     const LONGEST: usize = 80;
     let arguments = request.reply().as_elements().expect("a request is an array");
@@ -270,7 +270,7 @@ fn question(request: Decoded<'_>) -> String {
 }
 
 #[test]
-fn every_capture_means_what_its_snapshot_says() {
+fn every_capture_matches_its_snapshot() {
     insta::with_settings!({ omit_expression => true }, {
         for capture in Capture::all(&[".replies", ".aof"]) {
             insta::assert_snapshot!(capture.stem(), rendered(&capture));

@@ -1,4 +1,4 @@
-//! Key slots are those of a live server.
+//! Key slots match those of a live server.
 #![cfg(all(feature = "cluster", feature = "std"))]
 
 use std::io::Write;
@@ -9,7 +9,7 @@ use zresp::io::ReplyReader;
 use zresp_testing::drive::live_server::Server;
 
 #[test]
-fn slots_are_those_that_a_server_computes() {
+fn slots_match_those_of_a_server() {
     let Some(server) = Server::start_with(&["--cluster-enabled", "yes"]) else { return };
     let mut rng = fastrand::Rng::with_seed(16_384);
     let odd =

@@ -1,8 +1,7 @@
-//! Through a codec each frame comes once, whole, however its bytes come; what is broken is told once;
-//! and what cannot be written is not written.
+//! A codec returns each frame once and whole, in whatever pieces its bytes arrive. It reports broken input
+//! once, and writes nothing of a value that cannot be encoded.
 //!
-//! A frame of a capture that is longer than [`EVERY_CUT`] is cut at some positions only, as in
-//! `captures.rs`.
+//! As in `captures.rs`, a frame that is longer than [`EVERY_CUT`] is cut at some positions only.
 #![cfg(feature = "codec")]
 
 use std::fmt::Debug;
@@ -28,16 +27,16 @@ use zresp_testing::drive::live_server::{PATIENCE, Server};
 const EVERY_CUT: usize = 16 * 1024;
 /// The longest stream that is ended at every position.
 const EVERY_END: usize = 4 * 1024;
-/// What a codec makes room for at the most, as its documentation has it.
+/// The most memory that a codec reserves ahead of the bytes, according to its documentation.
 const AHEAD: usize = 16 * 1024;
-/// A frame of more leaves its buffer behind, as its documentation has it.
+/// A longer frame keeps the buffer that it was received in, according to the codec's documentation.
 const SHARED: usize = 1024 * 1024;
 
-/// The frames of some bytes, and why there are no more of them unless the end is clean, with the place
-/// in the stream.
+/// The frames of some bytes, and the error at their end, if any. Its offset counts from the start of the
+/// stream.
 type Frames<T> = (Vec<T>, Option<Error>);
 
-/// What the bytes consist of, by the iterators over a whole buffer.
+/// The expected frames of some bytes, from the iterators over a whole buffer.
 trait Expected: Sized {
     fn of(bytes: &[u8]) -> Frames<Self>;
 }
@@ -65,7 +64,7 @@ fn decode_error(error: &StreamError) -> Error {
     *error
 }
 
-/// The frames of these pieces of a stream and its end, as `FramedRead` asks for them.
+/// Decodes a stream in pieces, and then its end, as `FramedRead` does.
 fn frames<'a, D: Direction, T>(
     mut codec: Codec<D>,
     pieces: impl IntoIterator<Item = &'a [u8]>,
@@ -110,7 +109,8 @@ fn cuts(length: usize) -> Vec<usize> {
     (0..NEAR).chain(between).chain(length - NEAR..=length).collect()
 }
 
-/// Asserts that a frame which is cut anywhere is not there, and is no clean end, and then is whole.
+/// Cuts a frame at many positions. Asserts that it is incomplete there, that an end inside it is an error, and
+/// that the frame is whole once the rest arrives.
 fn assert_resumes<D: Direction, T>(place: &str, wire: &[u8], expected: &T)
 where
     Codec<D>: Decoder<Item = T, Error = StreamError>,
@@ -161,7 +161,7 @@ fn every_request_of_a_capture_is_whole_wherever_it_is_cut() {
     }
 }
 
-/// Asserts that a stream which comes in two pieces and ends behind them is what it is as a whole.
+/// Asserts that a stream decodes the same in pieces as in one piece, and also if it ends early.
 fn assert_stream<D: Direction, T>(name: &str, bytes: &[u8])
 where
     Codec<D>: Decoder<Item = T, Error = StreamError>,
@@ -181,7 +181,7 @@ where
 }
 
 #[test]
-fn a_capture_in_pieces_or_cut_short_is_what_the_iterators_say() {
+fn a_capture_in_pieces_or_cut_short_matches_the_iterators() {
     for Capture { name, bytes } in Capture::all(&[".replies", ".requests", ".aof"]) {
         assert_stream::<Replies, Frame>(&name, &bytes);
     }
@@ -191,7 +191,7 @@ fn a_capture_in_pieces_or_cut_short_is_what_the_iterators_say() {
 }
 
 #[test]
-fn inline_commands_and_what_is_skipped_are_what_the_iterator_says_wherever_they_are_cut() {
+fn inline_commands_and_skipped_lines_match_the_iterator_at_any_cut() {
     let inputs: [&[u8]; 6] = [
         b"\r\n\r\n*0\r\n*1\r\n$4\r\nPING\r\n\r\nget 'a key'\r\n\r\n*-1\r\n\n",
         b"\r\n\r\n\r",
@@ -225,7 +225,7 @@ fn empty_lines_do_not_stay_in_the_buffer() {
     assert_eq!(codec.position(), 8000);
 }
 
-/// A command of an index and a payload that depends on it, with line ends in it.
+/// A command with an index, and a payload with line ends that depends on the index.
 fn command(index: usize) -> CommandBuf {
     CommandBuf::new("ECHO").arg(index).arg(payload(index))
 }
@@ -234,7 +234,7 @@ fn payload(index: usize) -> Bytes {
     b"\r\n$5\r\nab*1".iter().copied().cycle().take(index * 37 % 2000).collect()
 }
 
-/// Sends the arguments of each request back, and is slow at it.
+/// Sends the arguments of each request back, slowly.
 async fn answer_slowly(stream: DuplexStream) {
     let mut server = Framed::new(stream, CommandCodec::new());
     server.codec_mut().set_protocol(Protocol::Resp3);
@@ -269,11 +269,11 @@ async fn receive_all(stream: ReadHalf<DuplexStream>, count: usize) {
             yield_now().await;
         }
     }
-    assert!(replies.next().await.is_none(), "a reply too many");
+    assert!(replies.next().await.is_none(), "one reply too many");
 }
 
 #[tokio::test]
-async fn nothing_is_lost_or_repeated_through_the_smallest_of_pipes() {
+async fn nothing_is_lost_or_repeated_through_tiny_pipes() {
     for (room, count) in [(1, 100), (3, 300), (64, 2000)] {
         let (client, server) = duplex(room);
         let (reader, writer) = tokio::io::split(client);
@@ -285,7 +285,7 @@ async fn nothing_is_lost_or_repeated_through_the_smallest_of_pipes() {
 }
 
 #[tokio::test]
-async fn a_reader_that_pauses_holds_the_writer_back() {
+async fn a_paused_reader_holds_the_writer_back() {
     for room in [1, 3, 64] {
         let (client, server) = duplex(room);
         let mut sender = FramedWrite::new(client, ReplyCodec::new());
@@ -294,7 +294,7 @@ async fn a_reader_that_pauses_holds_the_writer_back() {
         {
             result.expect("a pipe that is open");
             sent += 1;
-            assert!(sent < 1000, "nobody reads, but more and more is written");
+            assert!(sent < 1000, "the writer does not wait, although nobody reads");
         }
         assert!(sender.write_buffer().len() < 16 * 1024);
 
@@ -314,7 +314,7 @@ async fn a_reader_that_pauses_holds_the_writer_back() {
 }
 
 #[test]
-fn limits_are_errors_that_say_where() {
+fn exceeded_limits_are_errors_with_an_offset() {
     let limits = Limits::new().with_bulk(3).with_elements(2).with_depth(1).with_frame(30);
     for (input, whole, message) in [
         ("+OK\r\n$3\r\nfoo\r\n$4\r\n", 2, "payload longer than 3 bytes at offset 15"),
@@ -333,13 +333,13 @@ fn limits_are_errors_that_say_where() {
 }
 
 #[tokio::test]
-async fn limits_policy_and_protocol_change_on_the_live_codec() {
+async fn limits_policy_and_protocol_change_on_a_live_codec() {
     let (mut client, server) = duplex(64 * 1024);
     let codec = CommandCodec::with_limits(Limits::unauthenticated());
     let mut server = Framed::new(server, codec);
     client.write_all(b"AUTH pass\r\n*1\r\n$16385\r\n").await.unwrap();
     assert!(server.next().await.unwrap().is_ok());
-    // Before the next request is looked at, as a server does it.
+    // Before the next request is decoded, as a server does it.
     server.codec_mut().decoder_mut().set_limits(Limits::new());
     server.codec_mut().decoder_mut().set_inline_policy(InlinePolicy::Refuse);
     client.write_all(&b"x".repeat(16_385)).await.unwrap();
@@ -360,7 +360,7 @@ async fn limits_policy_and_protocol_change_on_the_live_codec() {
 }
 
 #[tokio::test]
-async fn an_error_comes_once_behind_the_whole_frames_and_then_the_end() {
+async fn an_error_comes_once_after_the_whole_frames_and_then_the_end() {
     for (input, kind, offset) in [
         (&b"+OK\r\n:1\r\n*1\r\nx+OK\r\n"[..], None, 4),
         (b"+OK\r\n:1\r\n*1\r\n$3\r\nfo", Some(ErrorKind::UnexpectedEnd), 10),
@@ -375,7 +375,7 @@ async fn an_error_comes_once_behind_the_whole_frames_and_then_the_end() {
         assert!(kind.is_none_or(|kind| kind == error.kind), "{error}");
         assert_eq!(replies.decoder().position(), 9, "the broken frame's place in the stream");
         assert!(replies.next().await.is_none(), "the end follows");
-        // Who goes on behind the end may see the error again, but no frame.
+        // A caller that continues after the end may see the error again, but no frame.
         for _ in 0..5 {
             assert!(replies.next().await.is_none_or(|frame| frame.is_err()));
         }
@@ -383,7 +383,7 @@ async fn an_error_comes_once_behind_the_whole_frames_and_then_the_end() {
 }
 
 #[test]
-fn what_is_broken_stays_broken_and_in_the_buffer() {
+fn broken_input_stays_broken_and_in_the_buffer() {
     let mut codec = ReplyCodec::new();
     let mut buffer = BytesMut::from(&b"?\r\n"[..]);
     let error = decode_error(&codec.decode(&mut buffer).unwrap_err());
@@ -397,7 +397,7 @@ fn what_is_broken_stays_broken_and_in_the_buffer() {
 }
 
 #[test]
-fn an_end_inside_a_frame_is_told_again_until_more_comes() {
+fn an_end_inside_a_frame_is_reported_again_until_more_arrives() {
     let mut codec = ReplyCodec::new();
     let mut buffer = BytesMut::from(&b"$3\r\nfo"[..]);
     for _ in 0..2 {
@@ -411,7 +411,7 @@ fn an_end_inside_a_frame_is_told_again_until_more_comes() {
 }
 
 #[tokio::test]
-async fn what_cannot_be_written_leaves_the_buffer_as_it_is() {
+async fn a_failed_encode_leaves_the_buffer_as_it_was() {
     let mut codec = CommandCodec::new();
     let mut buffer = BytesMut::from(&b"+OK\r\n"[..]);
     let broken = Reply::array([Reply::Integer(1), Reply::simple("two\r\nlines")]);
@@ -424,7 +424,7 @@ async fn what_cannot_be_written_leaves_the_buffer_as_it_is() {
     assert_eq!(error.to_string(), EncodeError::NoArguments.to_string());
     assert_eq!(buffer, "+OK\r\n");
 
-    // What comes before and after it arrives.
+    // The replies before and after it arrive.
     let (client, server) = duplex(1024);
     let mut server = Framed::new(server, CommandCodec::new());
     server.feed(&Reply::Integer(1)).await.unwrap();
@@ -437,7 +437,7 @@ async fn what_cannot_be_written_leaves_the_buffer_as_it_is() {
 }
 
 #[tokio::test]
-async fn a_connection_that_fails_is_told_as_such() {
+async fn a_failed_connection_is_an_io_error() {
     let (client, server) = duplex(8);
     drop(server);
     let mut client = Framed::new(client, ReplyCodec::new());
@@ -447,7 +447,7 @@ async fn a_connection_that_fails_is_told_as_such() {
 }
 
 #[test]
-fn an_announced_length_is_not_memory() {
+fn an_announced_length_takes_no_memory() {
     let info = allocation_counter::measure(|| {
         for announced in
             ["$536870912\r\n", "*2147483647\r\n", "*1\r\n$536870912\r\nx", "%9999\r\n$99999\r\n"]
@@ -461,7 +461,7 @@ fn an_announced_length_is_not_memory() {
 }
 
 #[test]
-fn a_value_in_progress_has_room_for_what_comes_next() {
+fn a_value_in_progress_has_room_for_its_next_bytes() {
     let mut codec = ReplyCodec::new();
     let mut buffer = BytesMut::from("$1000\r\nx");
     assert!(codec.decode(&mut buffer).unwrap().is_none());
@@ -472,10 +472,10 @@ fn a_value_in_progress_has_room_for_what_comes_next() {
 }
 
 #[test]
-fn a_giant_frame_leaves_no_giant_buffer_behind_and_takes_nothing_with_it() {
+fn a_giant_frame_leaves_no_giant_buffer_and_the_next_frames_stay() {
     let giant = [b"$8000000\r\n".as_slice(), &vec![b'x'; 8_000_000], b"\r\n"].concat();
     assert!(giant.len() > SHARED);
-    // The last piece of it brings the next frames, of which one is not whole.
+    // Its last piece also brings the next two frames. The second one is not whole.
     let stream = [&giant[..], b"+OK\r\n:1"].concat();
     let mut codec = ReplyCodec::new();
     let mut buffer = BytesMut::new();
@@ -490,11 +490,11 @@ fn a_giant_frame_leaves_no_giant_buffer_behind_and_takes_nothing_with_it() {
         assert_eq!(expected.next(), None);
     });
     assert!(info.bytes_max < 3 * giant.len() as u64, "{info:?}");
-    let kept = usize::try_from(info.bytes_current).expect("more taken than given back");
+    let kept = usize::try_from(info.bytes_current).expect("at least as much allocated as freed");
     assert!(kept < 4 * AHEAD, "{info:?}");
 }
 
-/// A connection that speaks RESP3, on which nothing lasts longer than [`PATIENCE`].
+/// A connection that speaks RESP3. Nothing on it takes longer than [`PATIENCE`].
 struct Client {
     framed: Framed<tokio::net::TcpStream, ReplyCodec>,
 }
@@ -525,7 +525,7 @@ impl Client {
     }
 }
 
-/// The frame that a message on the channel is.
+/// The push for a message on the channel.
 fn message(text: &str) -> Reply {
     Reply::push([Reply::bulk("message"), Reply::bulk("news"), Reply::bulk(text.to_owned())])
 }
@@ -565,7 +565,7 @@ async fn a_live_server_answers_a_pipeline_in_order() {
 }
 
 #[tokio::test]
-async fn a_live_server_gives_a_large_value_back() {
+async fn a_live_server_returns_a_large_value() {
     let Some(server) = Server::start() else { return };
     let mut client = Client::new(&server).await;
     let value: Bytes = (0..8 * 1024 * 1024_u32).map(|at| (at % 251) as u8).collect();

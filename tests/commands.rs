@@ -1,4 +1,4 @@
-//! Commands and their keys are what a live server says of them.
+//! Commands and their keys match those of a live server.
 #![cfg(all(feature = "commands", feature = "std"))]
 
 use std::collections::BTreeSet;
@@ -10,7 +10,7 @@ use zresp::{Command, CommandDecoder, CommandRef, ReplyRef};
 use zresp_testing::drive::keys;
 use zresp_testing::drive::live_server::Server;
 
-/// Command lines of all kinds that have keys.
+/// Command lines of all kinds, with keys and without.
 const LINES: &str = include_str!("command_lines.txt");
 
 /// A line as an array of bulk strings.
@@ -34,7 +34,7 @@ fn lines() -> impl Iterator<Item = &'static str> {
 }
 
 #[test]
-fn keys_are_those_that_a_server_finds() {
+fn keys_match_those_of_a_server() {
     let Some(server) = Server::start() else { return };
     let mut stream = server.connect();
     for line in lines() {
@@ -47,7 +47,7 @@ fn keys_are_those_that_a_server_finds() {
         let bytes = encoded(line);
         let found = keys(&command(&bytes));
         match frame.reply() {
-            // For some commands that may have no keys, this is what contradictory counts get, too.
+            // Some commands that may have no keys give the same answer for contradictory counts.
             ReplyRef::Array(expected) if expected.is_empty() => {
                 assert!(found.is_err() || found.unwrap().count() == 0, "{line}");
             }
@@ -76,7 +76,7 @@ fn keys_are_those_that_a_server_finds() {
 }
 
 #[test]
-fn the_table_is_what_a_server_of_the_same_version_answers() {
+fn the_table_matches_a_server_of_the_same_version() {
     let Some(server) = Server::start() else { return };
     let mut stream = server.connect();
     stream.write_all(b"INFO server\r\nCOMMAND\r\n").unwrap();
@@ -109,7 +109,7 @@ fn the_table_is_what_a_server_of_the_same_version_answers() {
 }
 
 #[test]
-fn names_are_found_in_any_letter_case_and_subcommands_by_their_containers() {
+fn names_are_found_in_any_letter_case_and_subcommands_with_their_containers() {
     for (line, name) in [
         ("GET k", Some("get")),
         ("gEt k", Some("get")),
@@ -161,7 +161,7 @@ fn contradictory_command_lines_have_no_keys() {
 }
 
 #[test]
-fn keys_have_their_access_and_their_index() {
+fn keys_have_an_access_and_an_index() {
     let bytes = encoded("BITOP AND d a b");
     let found: Vec<_> =
         keys(&command(&bytes)).unwrap().map(|key| (key.index, key.access)).collect();
@@ -181,7 +181,7 @@ fn the_keys_of_long_commands_are_found_in_one_walk() {
 }
 
 #[test]
-fn sharded_channels_have_slots_and_are_no_keys() {
+fn sharded_channels_have_slots_and_are_not_keys() {
     let bytes = encoded("SSUBSCRIBE a b");
     assert_eq!(keys(&command(&bytes)).unwrap().count(), 0);
     let channels: Vec<_> = shard_channels(&command(&bytes)).unwrap().map(|key| key.key).collect();
@@ -203,7 +203,7 @@ fn no_argument_is_a_key_and_a_channel() {
 }
 
 #[test]
-fn the_keys_of_a_command_that_is_arriving_are_found_as_far_as_they_are_there() {
+fn the_keys_of_an_arriving_command_are_found_as_they_arrive() {
     for (line, least) in [("MSET a 1 b 2", 2), ("EVAL s 2 a b x", 3), ("XGROUP CREATE k g 0", 4)] {
         let bytes = encoded(line);
         let all: Vec<_> = keys(&command(&bytes)).unwrap().map(|key| key.key.to_vec()).collect();
@@ -225,7 +225,7 @@ fn the_keys_of_a_command_that_is_arriving_are_found_as_far_as_they_are_there() {
 }
 
 #[test]
-fn keys_are_arguments_and_the_same_as_the_command_arrives() {
+fn keys_are_arguments_and_stay_the_same_as_the_command_arrives() {
     for line in lines() {
         let bytes = encoded(line);
         keys::assert_agree(zresp::requests(&bytes).next().expect("a request").expect("a command"));
@@ -233,7 +233,7 @@ fn keys_are_arguments_and_the_same_as_the_command_arrives() {
 }
 
 #[test]
-fn keys_that_what_is_still_to_come_can_change_are_not_found() {
+fn keys_that_later_arguments_can_change_are_not_found() {
     for (line, there, found) in [
         ("MIGRATE h 1 '' 0 9 KEYS a b", 6, &[][..]),
         ("MIGRATE h 1 '' 0 9 COPY KEYS a b", 7, &[]),
@@ -255,7 +255,7 @@ fn keys_that_what_is_still_to_come_can_change_are_not_found() {
                     .partial(&bytes[..*end])
                     .is_some_and(|partial| partial.args().count() == there)
             })
-            .expect("a cut behind so many arguments");
+            .expect("a cut after this number of arguments");
         assert!(decoder.decode(&bytes[..end]).unwrap().is_none());
         let partial = decoder.partial(&bytes[..end]).expect("a command has begun");
         let indices: Vec<_> = partial_keys(&partial).unwrap().map(|key| key.index).collect();

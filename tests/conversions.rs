@@ -1,5 +1,5 @@
-//! Replies become the types of Rust, from the shapes of both protocols; a failure says what was
-//! expected, what came and where.
+//! Replies in the shapes of both protocols become Rust types. A failure says what was expected, what was
+//! found, and where.
 
 #![cfg(feature = "std")]
 
@@ -15,7 +15,7 @@ fn of(wire: &[u8]) -> ReplyRef<'_> {
     zresp::decode(wire).expect("a valid reply").expect("a whole reply").reply()
 }
 
-/// Asserts that each of the replies is this value, as a view and as a tree.
+/// Asserts that each of the replies converts to this value, as a view and as a tree.
 fn assert_all<T>(expected: &T, wires: &[&[u8]])
 where
     T: for<'a> FromReply<'a> + PartialEq + Debug,
@@ -28,7 +28,7 @@ where
 }
 
 #[test]
-fn numbers_come_by_kind_or_as_text() {
+fn numbers_come_from_numbers_or_text() {
     assert_all(&42i64, &[b":42\r\n", b"$2\r\n42\r\n", b"+42\r\n", b"(42\r\n", b"$3\r\n+42\r\n"]);
     assert_all(&-7i8, &[b":-7\r\n", b"$2\r\n-7\r\n"]);
     assert_all(&u64::MAX, &[b"(18446744073709551615\r\n", b"$20\r\n18446744073709551615\r\n"]);
@@ -40,7 +40,7 @@ fn numbers_come_by_kind_or_as_text() {
 }
 
 #[test]
-fn a_tree_is_any_reply() {
+fn any_reply_converts_to_a_tree() {
     let [one, tree] = [Reply::from(1), Reply::array([Reply::from(1), Reply::Null])];
     assert_all(&tree, &[b"*2\r\n:1\r\n_\r\n"]);
     let pair: (Reply, Option<Reply>) = of(b"*2\r\n:1\r\n_\r\n").to().expect("a pair");
@@ -48,13 +48,13 @@ fn a_tree_is_any_reply() {
 }
 
 #[test]
-fn booleans_come_by_kind_as_integers_or_as_text() {
+fn booleans_come_from_booleans_integers_or_text() {
     assert_all(&true, &[b"#t\r\n", b":1\r\n", b"$1\r\n1\r\n", b"$4\r\ntrue\r\n", b"+true\r\n"]);
     assert_all(&false, &[b"#f\r\n", b":0\r\n", b"$1\r\n0\r\n", b"$5\r\nfalse\r\n"]);
 }
 
 #[test]
-fn strings_are_strings_of_any_kind() {
+fn strings_come_from_strings_of_any_kind() {
     let wires: [&[u8]; 5] = [
         b"$2\r\nab\r\n",
         b"+ab\r\n",
@@ -90,7 +90,7 @@ fn sequences_come_from_arrays_sets_and_pushes() {
 }
 
 #[test]
-fn maps_come_from_maps_from_flat_arrays_and_from_arrays_of_pairs() {
+fn maps_come_from_maps_flat_arrays_and_arrays_of_pairs() {
     let wires: [&[u8]; 5] = [
         b"%2\r\n+a\r\n:1\r\n+b\r\n:2\r\n",
         b"*4\r\n$1\r\na\r\n$1\r\n1\r\n$1\r\nb\r\n$1\r\n2\r\n",
@@ -105,7 +105,7 @@ fn maps_come_from_maps_from_flat_arrays_and_from_arrays_of_pairs() {
     assert_all(&pairs, &wires);
     assert_all(&HashMap::<String, i64>::new(), &[b"%0\r\n", b"*0\r\n"]);
 
-    // The last of two equal keys is the one that a map of Rust keeps; a vector keeps both.
+    // A Rust map keeps the last of two equal keys; a vector keeps both.
     let twice = of(b"%2\r\n+a\r\n:1\r\n+a\r\n:2\r\n");
     assert_eq!(twice.to::<HashMap<&str, u8>>().unwrap()["a"], 2);
     assert_eq!(twice.to::<Vec<(&str, u8)>>(), Ok(vec![("a", 1), ("a", 2)]));
@@ -122,7 +122,7 @@ fn nested_values_are_converted_at_any_depth() {
 }
 
 #[test]
-fn nulls_are_none_and_errors_are_results_where_the_type_says_so() {
+fn nulls_are_none_and_errors_are_results_if_the_type_says_so() {
     for null in [b"_\r\n".as_slice(), b"$-1\r\n", b"*-1\r\n"] {
         assert_all(&None::<i64>, &[null]);
         assert_all(&None::<Vec<String>>, &[null]);
@@ -140,7 +140,7 @@ fn nulls_are_none_and_errors_are_results_where_the_type_says_so() {
 }
 
 #[test]
-fn a_failure_names_what_was_expected_what_came_and_where() {
+fn a_failure_says_what_was_expected_what_was_found_and_where() {
     fn message<'a, T: FromReply<'a> + Debug>(wire: &'a [u8]) -> String {
         of(wire).to::<T>().expect_err("no such value").to_string()
     }
@@ -215,7 +215,7 @@ fn a_failure_names_what_was_expected_what_came_and_where() {
 }
 
 #[test]
-fn of_pairs_with_the_same_key_maps_keep_the_last_one_and_lists_all() {
+fn maps_keep_the_last_of_several_equal_keys_and_lists_keep_all() {
     for wire in [
         &b"%3\r\n+a\r\n:1\r\n+b\r\n:2\r\n$1\r\na\r\n:3\r\n"[..],
         b"%?\r\n+a\r\n:1\r\n+b\r\n:2\r\n+a\r\n:3\r\n.\r\n",
@@ -235,7 +235,7 @@ fn of_pairs_with_the_same_key_maps_keep_the_last_one_and_lists_all() {
 }
 
 #[test]
-fn an_error_has_its_parts() {
+fn an_error_gives_access_to_its_parts() {
     let error =
         of(b"*1\r\n%1\r\n+a\r\n-MOVED 1 h:1\r\n").to::<Vec<HashMap<String, i64>>>().unwrap_err();
     assert_eq!(error.error_reply(), Some(&b"MOVED 1 h:1"[..]));

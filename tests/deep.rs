@@ -1,5 +1,5 @@
-//! However deep a tree is, it takes no stack: each thing that can be done to one is done on a thread of
-//! little stack, which ends the process if it overflows.
+//! However deep a tree is, it takes no stack. Everything that can be done to a tree is done on a thread with
+//! little stack, and an overflow would end the process.
 #![cfg(feature = "std")]
 
 use std::{mem, thread};
@@ -9,20 +9,20 @@ use zresp::encode::{ReplyPatch, Segments};
 use zresp::tree::{Annotated, Entries, Items};
 use zresp::{Decoder, Encode, Frame, Kind, Limits, Protocol, Reply, ReplyWriter, Token};
 
-/// With it, a level that took a return address alone would need three times the stack.
+/// At this depth, recursion that only stored a return address for each level would need three times the stack.
 const DEPTH: usize = 100_000;
-/// How deep the trees are that are built, cloned, compared and dropped.
+/// The depth of the trees that are built, cloned, compared, measured and dropped.
 const DEEPEST: usize = 1_000_000;
 const STACK: usize = 256 * 1024;
 
-/// A way to put a reply into another one, and what the wire has in front of the inner one and behind it.
+/// A way to put a reply into another one, and the bytes on the wire before and after the inner one.
 struct Shape {
     name: &'static str,
     kind: Kind,
     wrap: fn(Reply) -> Reply,
     before: &'static str,
-    behind: &'static str,
-    /// The same in RESP2.
+    after: &'static str,
+    /// The bytes before and after it in RESP2.
     in_resp2: (&'static str, &'static str),
 }
 
@@ -32,7 +32,7 @@ const SHAPES: [Shape; 9] = [
         kind: Kind::Array,
         wrap: |inner| Reply::array([inner]),
         before: "*1\r\n",
-        behind: "",
+        after: "",
         in_resp2: ("*1\r\n", ""),
     },
     Shape {
@@ -40,7 +40,7 @@ const SHAPES: [Shape; 9] = [
         kind: Kind::Array,
         wrap: |inner| Reply::array([inner, Reply::Integer(1)]),
         before: "*2\r\n",
-        behind: ":1\r\n",
+        after: ":1\r\n",
         in_resp2: ("*2\r\n", ":1\r\n"),
     },
     Shape {
@@ -48,7 +48,7 @@ const SHAPES: [Shape; 9] = [
         kind: Kind::Array,
         wrap: |inner| Reply::Array(Items::from_iter([inner]).streamed()),
         before: "*?\r\n",
-        behind: ".\r\n",
+        after: ".\r\n",
         in_resp2: ("*1\r\n", ""),
     },
     Shape {
@@ -56,7 +56,7 @@ const SHAPES: [Shape; 9] = [
         kind: Kind::Set,
         wrap: |inner| Reply::set([inner]),
         before: "~1\r\n",
-        behind: "",
+        after: "",
         in_resp2: ("*1\r\n", ""),
     },
     Shape {
@@ -64,7 +64,7 @@ const SHAPES: [Shape; 9] = [
         kind: Kind::Push,
         wrap: |inner| Reply::push([inner]),
         before: ">1\r\n",
-        behind: "",
+        after: "",
         in_resp2: ("*1\r\n", ""),
     },
     Shape {
@@ -72,7 +72,7 @@ const SHAPES: [Shape; 9] = [
         kind: Kind::Map,
         wrap: |inner| Reply::map([(1, inner)]),
         before: "%1\r\n:1\r\n",
-        behind: "",
+        after: "",
         in_resp2: ("*2\r\n:1\r\n", ""),
     },
     Shape {
@@ -80,23 +80,23 @@ const SHAPES: [Shape; 9] = [
         kind: Kind::Map,
         wrap: |inner| Reply::map([(inner, 1)]),
         before: "%1\r\n",
-        behind: ":1\r\n",
+        after: ":1\r\n",
         in_resp2: ("*2\r\n", ":1\r\n"),
     },
     Shape {
-        name: "attributes one behind the other",
+        name: "attributes in a row",
         kind: Kind::Attribute,
         wrap: |inner| Annotated::new(Entries::from_iter([(1, 2)]), inner).into(),
         before: "|1\r\n:1\r\n:2\r\n",
-        behind: "",
+        after: "",
         in_resp2: ("", ""),
     },
     Shape {
-        name: "attributes in each other",
+        name: "attributes inside each other",
         kind: Kind::Attribute,
         wrap: |inner| Annotated::new(Entries::from_iter([(1, inner)]), 2).into(),
         before: "|1\r\n:1\r\n",
-        behind: ":2\r\n",
+        after: ":2\r\n",
         in_resp2: ("", ""),
     },
 ];
@@ -111,15 +111,15 @@ impl Shape {
     }
 
     fn wire(&self) -> Vec<u8> {
-        format!("{}+a\r\n{}", self.before.repeat(DEPTH), self.behind.repeat(DEPTH)).into_bytes()
+        format!("{}+a\r\n{}", self.before.repeat(DEPTH), self.after.repeat(DEPTH)).into_bytes()
     }
 
     fn resp2(&self) -> Vec<u8> {
-        if self.name == "attributes in each other" {
+        if self.name == "attributes inside each other" {
             return b":2\r\n".to_vec();
         }
-        let (before, behind) = self.in_resp2;
-        format!("{}+a\r\n{}", before.repeat(DEPTH), behind.repeat(DEPTH)).into_bytes()
+        let (before, after) = self.in_resp2;
+        format!("{}+a\r\n{}", before.repeat(DEPTH), after.repeat(DEPTH)).into_bytes()
     }
 
     fn frame(&self) -> Frame {
@@ -129,7 +129,7 @@ impl Shape {
     }
 }
 
-/// Does it with each shape on a thread that has little stack.
+/// Runs the work with each shape on a thread with little stack.
 fn on_little_stack(work: fn(&Shape)) {
     for shape in &SHAPES {
         let thread = thread::Builder::new().name(shape.name.to_owned()).stack_size(STACK);
@@ -143,7 +143,7 @@ fn a_tree_of_a_million_levels_is_built_cloned_compared_measured_and_dropped() {
     on_little_stack(|shape| {
         let tree = shape.tree_of(DEEPEST, Reply::simple("a"));
         assert!(tree.clone() == tree, "{}", shape.name);
-        let len = DEEPEST * (shape.before.len() + shape.behind.len()) + 4;
+        let len = DEEPEST * (shape.before.len() + shape.after.len()) + 4;
         assert_eq!(tree.encoded_len(Protocol::Resp3), Ok(len), "{}", shape.name);
     });
 }
@@ -159,7 +159,7 @@ fn a_deep_tree_is_cloned_compared_walked_and_shown() {
         assert!(shape.tree(Reply::Null) != tree, "they differ at the bottom");
         let opened = tree.tokens().filter(|token| matches!(token, Token::Open { .. })).count();
         assert_eq!(opened, DEPTH);
-        // It is bounded.
+        // `Debug` output is bounded.
         assert!(format!("{tree:?}{:?}", tree.tokens()).len() < 4096);
         _ = tree.without_attributes();
     });
@@ -183,7 +183,7 @@ fn a_deep_tree_is_measured_and_written() {
             writer.finish().expect("a whole reply");
             assert!(out == expected, "{case}: writer");
         }
-        // What is wrong at the bottom is found.
+        // An error at the bottom is found.
         let broken = shape.tree(Reply::simple("\n"));
         assert!(broken.to_wire(Protocol::Resp3).is_err(), "{}", shape.name);
     });
@@ -211,7 +211,7 @@ fn a_deep_frame_becomes_a_tree_and_resp2() {
     });
 }
 
-/// Takes the outermost level apart, and drops the parts.
+/// Takes the outermost level apart and drops the parts.
 #[test]
 fn a_deep_tree_is_taken_apart_and_dropped_halfway() {
     on_little_stack(|shape| {
@@ -252,7 +252,7 @@ fn a_deep_tree_is_taken_apart_and_dropped_halfway() {
         match tree() {
             Reply::Map(entries) => drop(entries.into_vec()),
             mut other => {
-                // An inner level is replaced while it lies in its tree.
+                // An inner level is replaced inside its tree.
                 if let Reply::Array(items) | Reply::Set(items) | Reply::Push(items) = &mut other {
                     items.insert(0, Reply::Null);
                     items.truncate(1);
@@ -263,7 +263,7 @@ fn a_deep_tree_is_taken_apart_and_dropped_halfway() {
 }
 
 #[test]
-fn a_deep_tree_comes_apart_level_by_level() {
+fn a_deep_tree_is_taken_apart_level_by_level() {
     on_little_stack(|shape| {
         let mut reply = shape.tree(Reply::simple("a"));
         let mut levels = 0;

@@ -1,5 +1,5 @@
-//! What is encoded decodes to what it was, byte for byte wherever the bytes are at hand; and for RESP2
-//! it becomes what the table in the documentation of `Encode` says.
+//! An encoded value decodes to an equal value. A value that still has its bytes is written byte for byte. In RESP2
+//! it has the form that the table in the documentation of `Encode` gives.
 #![cfg(feature = "std")]
 
 use std::fmt::Debug;
@@ -14,7 +14,7 @@ use zresp_testing::oracle::writer::{self, Numbers};
 
 const PROTOCOLS: [Protocol; 2] = [Protocol::Resp2, Protocol::Resp3];
 
-/// Input of whole frames, most of it.
+/// Input that is mostly whole frames.
 fn input() -> impl Strategy<Value = Input> {
     prop_oneof![4 => generate::frame(), 1 => generate::mutated(), 1 => generate::alike()]
 }
@@ -40,13 +40,13 @@ fn wire(value: &impl Encode, protocol: Protocol) -> Vec<u8> {
     value.to_wire(protocol).expect("it has a form on the wire").to_vec()
 }
 
-/// Whether the value is equal to itself.
+/// Whether the frame has a NaN, so that it is not equal to itself.
 fn has_nan(frame: &Decoded<'_>) -> bool {
     let is_nan = |token| matches!(token, Token::Scalar(ReplyRef::Double(value)) if value.is_nan());
     frame.tokens().any(is_nan)
 }
 
-/// Asserts that the length is exact, and that no less room will do.
+/// Asserts that the length is exact, and that less room is an error.
 fn assert_fits_exactly(value: &(impl Encode + Debug), protocol: Protocol) {
     let wire = wire(value, protocol);
     let case = format!("{value:?} in {protocol:?}: {}", shown(&wire));
@@ -74,7 +74,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 512, ..ProptestConfig::default() })]
 
     #[test]
-    fn a_tree_equals_the_view_that_it_was_made_of(input in input()) {
+    fn a_tree_equals_the_view_that_it_was_made_from(input in input()) {
         for frame in frames(&input) {
             let is_equal = !has_nan(&frame);
             let bare = Reply::from(frame.reply());
@@ -96,7 +96,7 @@ proptest! {
     }
 
     #[test]
-    fn a_tree_decodes_to_an_equal_one(input in input()) {
+    fn a_tree_encodes_and_decodes_to_an_equal_one(input in input()) {
         for frame in frames(&input) {
             let written = wire(&Reply::from(frame), Protocol::Resp3);
             let again = writer::without_wire(verdicts::annotated(decoded(&written)));
@@ -106,7 +106,7 @@ proptest! {
             if !has_nan(&frame) {
                 prop_assert_eq!(Reply::from(decoded(&written)), Reply::from(frame));
             }
-            // What was written once does not change any more.
+            // Writing it a second time does not change it.
             prop_assert_eq!(wire(&Reply::from(decoded(&written)), Protocol::Resp3), written);
         }
     }
@@ -119,7 +119,7 @@ proptest! {
             let value = &frame.wire()[frame.attributes().wire().len()..];
             let bare = wire(&frame.reply(), Protocol::Resp3);
             match frame.reply() {
-                // Alone, they have no bytes.
+                // A number without its frame does not have its bytes any more.
                 ReplyRef::Integer(value) => {
                     prop_assert_eq!(bare, format!(":{value}\r\n").into_bytes());
                 }
@@ -132,7 +132,7 @@ proptest! {
     }
 
     #[test]
-    fn lengths_are_exact_and_a_byte_less_is_no_room(input in input()) {
+    fn lengths_are_exact_and_one_byte_less_is_an_error(input in input()) {
         for frame in frames(&input) {
             for protocol in PROTOCOLS {
                 assert_fits_exactly(&frame, protocol);
@@ -144,14 +144,14 @@ proptest! {
     }
 
     #[test]
-    fn a_downgrade_is_that_of_the_naive_twin(input in input()) {
+    fn a_downgrade_matches_the_naive_twin(input in input()) {
         for frame in frames(&input) {
             assert_downgrades(frame);
         }
     }
 }
 
-/// Asserts that the view, the frame and the tree become what the twin says, which RESP2 has.
+/// Asserts that the view, the frame and the tree are downgraded as by the twin, and that the result is RESP2.
 fn assert_downgrades(frame: Decoded<'_>) {
     let case = shown(frame.wire());
     let naive = verdicts::annotated(frame);
@@ -185,12 +185,12 @@ fn assert_downgrades(frame: Decoded<'_>) {
             };
             assert!(is_of_resp2, "{way} of {case} has {token:?}");
         }
-        // RESP2 in RESP2 is what it is.
+        // RESP2 does not change when it is written in RESP2.
         assert_eq!(wire(&again, Protocol::Resp2), written, "{way} of {case}");
     }
 }
 
-/// Frames, and what they are in RESP2.
+/// Frames, and their forms in RESP2.
 const DOWNGRADED: &[(&[u8], &[u8])] = &[
     (b"+OK\r\n", b"+OK\r\n"),
     (b"-ERR no\r\n", b"-ERR no\r\n"),
@@ -217,13 +217,13 @@ const DOWNGRADED: &[(&[u8], &[u8])] = &[
     (b">1\r\n+message\r\n", b"*1\r\n+message\r\n"),
     (b"*?\r\n.\r\n", b"*0\r\n"),
     (b"%?\r\n+a\r\n:1\r\n.\r\n", b"*2\r\n+a\r\n:1\r\n"),
-    // Each streamed aggregate has the number of its own values.
+    // Each streamed aggregate gets the number of its own values.
     (
         b"*?\r\n%?\r\n+a\r\n~?\r\n:1\r\n:2\r\n:3\r\n.\r\n.\r\n*?\r\n.\r\n:4\r\n.\r\n",
         b"*3\r\n*2\r\n+a\r\n*3\r\n:1\r\n:2\r\n:3\r\n*0\r\n:4\r\n",
     ),
     (b"*2\r\n*?\r\n:1\r\n.\r\n~?\r\n:2\r\n:3\r\n.\r\n", b"*2\r\n*1\r\n:1\r\n*2\r\n:2\r\n:3\r\n"),
-    // Attributes are left out at any depth, with all that is in them.
+    // Attributes are left out at any depth, with everything in them.
     (b"|1\r\n+ttl\r\n:9\r\n$1\r\na\r\n", b"$1\r\na\r\n"),
     (b"|0\r\n|1\r\n+a\r\n+b\r\n_\r\n", b"$-1\r\n"),
     (b"*2\r\n|1\r\n+a\r\n+b\r\n:1\r\n:2\r\n", b"*2\r\n:1\r\n:2\r\n"),
@@ -236,7 +236,7 @@ const DOWNGRADED: &[(&[u8], &[u8])] = &[
 ];
 
 #[test]
-fn each_kind_becomes_what_the_table_says() {
+fn each_kind_is_downgraded_as_in_the_table() {
     for (resp3, resp2) in DOWNGRADED {
         let frame = decoded(resp3);
         assert_eq!(shown(&wire(&frame, Protocol::Resp2)), shown(resp2), "{}", shown(resp3));
@@ -273,7 +273,7 @@ fn texts<'a>(frame: &Decoded<'a>) -> Vec<(Token<'a>, &'a [u8])> {
 }
 
 #[test]
-fn every_capture_is_written_as_it_came_but_for_doubles_of_seventeen_digits_and_nan() {
+fn every_capture_is_written_as_it_came_except_for_long_doubles_and_nan() {
     let mut differing = 0;
     for capture in Capture::all(&[".replies", ".requests", ".aof"]) {
         for (number, frame) in capture.frames().iter().enumerate() {
@@ -294,8 +294,8 @@ fn every_capture_is_written_as_it_came_but_for_doubles_of_seventeen_digits_and_n
                 if before == after {
                     continue;
                 }
-                // Redis 7.0 prints doubles by `%.17g`, whose last digits need not be needed, and
-                // which knows NaN with a sign.
+                // Redis 7.0 prints doubles with `%.17g`, which may print more digits than needed, and
+                // prints a NaN with a sign.
                 let digits = before.iter().filter(|byte| byte.is_ascii_digit()).count();
                 assert!(
                     matches!(token, Token::Scalar(ReplyRef::Double(value)) if digits >= 17 || value.is_nan()),
@@ -308,11 +308,11 @@ fn every_capture_is_written_as_it_came_but_for_doubles_of_seventeen_digits_and_n
             }
         }
     }
-    assert!(differing > 0, "the captures have no double of seventeen digits any more");
+    assert!(differing > 0, "no capture has a double of seventeen digits");
 }
 
 #[test]
-fn every_capture_of_resp2_stays_what_it_is_for_a_peer_of_resp2() {
+fn every_capture_in_resp2_stays_the_same_in_resp2() {
     for capture in Capture::all(&[".replies", ".requests", ".aof"]) {
         if capture.name.starts_with("resp3") && capture.name.ends_with(".replies") {
             capture.frames().into_iter().for_each(assert_downgrades);
@@ -327,7 +327,7 @@ fn every_capture_of_resp2_stays_what_it_is_for_a_peer_of_resp2() {
 }
 
 #[test]
-fn of_two_texts_of_a_double_that_are_as_short_and_as_near_the_even_one_is_written() {
+fn ties_between_texts_of_a_double_go_to_the_even_one() {
     let frame = zresp::decode(b",10000000000000002000e-4\r\n").expect("valid").expect("whole");
     assert_eq!(
         Reply::from(frame.reply()).to_wire(Protocol::Resp3).expect("a form"),
@@ -336,8 +336,8 @@ fn of_two_texts_of_a_double_that_are_as_short_and_as_near_the_even_one_is_writte
 }
 
 #[test]
-fn a_power_of_two_is_written_as_the_standard_library_writes_it() {
-    // The text nearest to 2^305 with its number of digits belongs to the number below it.
+fn powers_of_two_are_written_as_by_the_standard_library() {
+    // The nearest text to 2^305 with this number of digits belongs to the number below it.
     assert_eq!(writer::shortest(2f64.powi(305)), "6.518515124270356e+91");
     for value in (-1022..=1023).map(|power| 2f64.powi(power)) {
         let text = Reply::from(value).to_wire(Protocol::Resp3).expect("a form");

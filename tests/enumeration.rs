@@ -1,17 +1,16 @@
-//! Every input of up to so many bytes gets the verdict of the naive decoder, whole and at every cut.
+//! Every input of up to `n` bytes gets the verdict of the naive decoder, whole and at every cut.
 //!
-//! The bytes are those that mean something: the type bytes, three digits, CR, LF, a letter, and for requests
-//! quotes, blanks and NUL. `ZRESP_ENUMERATE` says how many of them an input has at the most; what was counted
-//! is printed:
+//! The inputs are made of the bytes that mean something: the type bytes, three digits, CR, LF, a letter, and for
+//! requests quotes, blanks and NUL. The variable `ZRESP_ENUMERATE` sets `n`; the default is 4. The counts are
+//! printed:
 //!
 //! ```sh
 //! ZRESP_ENUMERATE=6 cargo test --release --test enumeration -- --nocapture
 //! ```
 //!
-//! An input is not made longer once it is rejected: what a decoder rejects stays rejected, at the same
-//! offset, whatever follows. That is a promise, too, and tested on the way: on each rejected input with each
-//! further byte, with a few more, and with as many as fast paths load at once. So is that a whole frame stays
-//! the same one.
+//! A rejected input is not made longer, because rejected input stays rejected, at the same offset, whatever
+//! follows. This promise is also tested here: on each rejected input with each further byte, with a few more, and
+//! with as many as fast paths load at once. So is the promise that a whole frame stays the same.
 
 use std::fmt::Debug;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -26,33 +25,33 @@ const REQUESTS: &[u8] = b"x \"'\\*$-019?\r\n\0";
 /// More bytes than any fast path loads at once.
 const AT_ONCE: usize = 40;
 
-/// How many bytes an input has where nothing else is said.
+/// The length of the longest inputs by default.
 const FEW: usize = 4;
 
 fn longest() -> usize {
     env::var("ZRESP_ENUMERATE").map_or(FEW, |bytes| bytes.parse().expect("a number of bytes"))
 }
 
-/// What the naive decoder or the crate says of the frame that some bytes begin with.
+/// The verdict of the naive decoder or of the crate on the first frame of some bytes.
 #[derive(Debug, Clone, PartialEq)]
-enum Said<V> {
+enum Verdict<V> {
     Complete(V, usize),
     Incomplete(usize),
     Failed(oracle::Failure, usize),
 }
 
-/// A grammar, with both its decoders.
+/// A grammar, with both of its decoders.
 trait Grammar: Sync {
     type Decoder: Clone;
     type Value: Debug + PartialEq;
 
     fn alphabet(&self) -> &'static [u8];
-    /// How many bytes a frame may have.
+    /// The most bytes that a frame may have.
     fn limit(&self) -> usize;
     fn decoder(&self) -> Self::Decoder;
     fn framer(&self) -> Framer;
-    fn naive(&self, bytes: &[u8]) -> Said<Self::Value>;
-    fn decode(&self, decoder: &mut Self::Decoder, bytes: &[u8]) -> Said<Self::Value>;
+    fn naive(&self, bytes: &[u8]) -> Verdict<Self::Value>;
+    fn decode(&self, decoder: &mut Self::Decoder, bytes: &[u8]) -> Verdict<Self::Value>;
 }
 
 struct Replies(oracle::Limits);
@@ -77,23 +76,23 @@ impl Grammar for Replies {
         Framer::replies(verdicts::limits(&self.0))
     }
 
-    fn naive(&self, bytes: &[u8]) -> Said<oracle::Annotated> {
+    fn naive(&self, bytes: &[u8]) -> Verdict<oracle::Annotated> {
         of_reply(oracle::decode(bytes, &self.0))
     }
 
-    fn decode(&self, decoder: &mut Decoder, bytes: &[u8]) -> Said<oracle::Annotated> {
+    fn decode(&self, decoder: &mut Decoder, bytes: &[u8]) -> Verdict<oracle::Annotated> {
         match decoder.decode(bytes) {
-            Ok(None) => Said::Incomplete(decoder.needed()),
+            Ok(None) => Verdict::Incomplete(decoder.needed()),
             result => of_reply(verdicts::verdict(result, 0)),
         }
     }
 }
 
-fn of_reply(verdict: oracle::Verdict) -> Said<oracle::Annotated> {
+fn of_reply(verdict: oracle::Verdict) -> Verdict<oracle::Annotated> {
     match verdict {
-        oracle::Verdict::Complete { value, consumed } => Said::Complete(value, consumed),
-        oracle::Verdict::Incomplete { needed } => Said::Incomplete(needed),
-        oracle::Verdict::Failed { failure, offset } => Said::Failed(failure, offset),
+        oracle::Verdict::Complete { value, consumed } => Verdict::Complete(value, consumed),
+        oracle::Verdict::Incomplete { needed } => Verdict::Incomplete(needed),
+        oracle::Verdict::Failed { failure, offset } => Verdict::Failed(failure, offset),
     }
 }
 
@@ -119,33 +118,35 @@ impl Grammar for Requests {
         Framer::requests(verdicts::limits(&self.0)).with_inline_policy(self.1)
     }
 
-    fn naive(&self, bytes: &[u8]) -> Said<Vec<Vec<u8>>> {
+    fn naive(&self, bytes: &[u8]) -> Verdict<Vec<Vec<u8>>> {
         of_request(request::decode(bytes, &self.0, self.1 == InlinePolicy::Accept))
     }
 
-    fn decode(&self, decoder: &mut CommandDecoder, bytes: &[u8]) -> Said<Vec<Vec<u8>>> {
+    fn decode(&self, decoder: &mut CommandDecoder, bytes: &[u8]) -> Verdict<Vec<Vec<u8>>> {
         match decoder.decode(bytes) {
-            Ok(None) => Said::Incomplete(decoder.needed()),
+            Ok(None) => Verdict::Incomplete(decoder.needed()),
             result => of_request(verdicts::request_verdict(result, 0)),
         }
     }
 }
 
-fn of_request(verdict: request::Verdict) -> Said<Vec<Vec<u8>>> {
+fn of_request(verdict: request::Verdict) -> Verdict<Vec<Vec<u8>>> {
     match verdict {
-        request::Verdict::Complete { arguments, consumed } => Said::Complete(arguments, consumed),
-        request::Verdict::Incomplete { needed } => Said::Incomplete(needed),
-        request::Verdict::Failed { failure, offset } => Said::Failed(failure, offset),
+        request::Verdict::Complete { arguments, consumed } => {
+            Verdict::Complete(arguments, consumed)
+        }
+        request::Verdict::Incomplete { needed } => Verdict::Incomplete(needed),
+        request::Verdict::Failed { failure, offset } => Verdict::Failed(failure, offset),
     }
 }
 
-/// How many inputs were seen.
+/// The number of inputs for each verdict.
 #[derive(Debug, Clone, Copy, Default)]
 struct Counts {
     unfinished: u64,
     complete: u64,
     rejected: u64,
-    /// Calls of the crate's decoders.
+    /// The number of calls of the crate's decoders.
     decoded: u64,
 }
 
@@ -158,18 +159,19 @@ impl ops::AddAssign for Counts {
     }
 }
 
-/// What has been seen of a frame in progress.
+/// The state of a frame in progress.
 #[derive(Clone)]
 struct Progress<D> {
-    /// Where the frame begins, behind other frames.
+    /// Where the frame begins, after other frames.
     start: usize,
-    /// Decoders that have seen the frame up to each of the cuts, in one piece; those in front of it.
+    /// For each cut, a decoder that has seen the frame up to it in one piece. The first ones have only seen the
+    /// frames before it.
     decoders: Vec<D>,
-    /// Has seen the bytes one by one.
+    /// A framer that has seen the bytes one by one.
     framer: Framer,
 }
 
-/// Goes through the inputs that begin like `input`.
+/// A walk through all inputs that begin with `input`.
 struct Search<'a, G: Grammar> {
     grammar: &'a G,
     input: Vec<u8>,
@@ -178,8 +180,8 @@ struct Search<'a, G: Grammar> {
 }
 
 impl<G: Grammar> Search<'_, G> {
-    /// Asserts the verdicts on the input with one more byte, and on all that begins so. Returns how long
-    /// the shortest of these is with which the frame in progress ends.
+    /// Asserts the verdicts on the input with one more byte, and on all longer inputs that begin like this. Returns
+    /// the length of the shortest of them that ends the frame in progress.
     fn descend(&mut self, byte: u8, before: &Progress<G::Decoder>) -> Option<usize> {
         self.input.push(byte);
         let end = self.agreed(before).and_then(|progress| {
@@ -196,7 +198,7 @@ impl<G: Grammar> Search<'_, G> {
         end
     }
 
-    /// An unfinished frame ends with as many bytes as are needed, and not with less.
+    /// Asserts that an unfinished frame can end after the bytes that are needed, and not before.
     fn assert_can_end(&self, progress: &Progress<G::Decoder>, end: Option<usize>) {
         let least = self.input.len() + progress.framer.needed();
         let is_within = least <= self.most && least - progress.start <= self.grammar.limit();
@@ -207,24 +209,25 @@ impl<G: Grammar> Search<'_, G> {
         assert!(fits, "{}: ends with {end:?} bytes, not {least}", self.shown());
     }
 
-    /// Asserts that all decoders give the naive verdict on the frame in progress; returns how it goes on
-    /// unless it is rejected.
+    /// Asserts that all decoders give the naive verdict on the frame in progress. Returns the new state unless the
+    /// frame is rejected.
     fn agreed(&mut self, before: &Progress<G::Decoder>) -> Option<Progress<G::Decoder>> {
         let frame = &self.input[before.start..];
         let expected = self.grammar.naive(frame);
         let mut decoders = before.decoders.clone();
         for (cut, decoder) in decoders.iter_mut().enumerate() {
-            let said = self.grammar.decode(decoder, frame);
-            assert!(said == expected, "{}, {cut}: {said:?}, not {expected:?}", self.shown());
+            let verdict = self.grammar.decode(decoder, frame);
+            assert!(verdict == expected, "{}, {cut}: {verdict:?}, not {expected:?}", self.shown());
         }
         self.counts.decoded += decoders.len() as u64;
         let framer = self.framed(&before.framer, frame, &expected);
         match expected {
-            Said::Complete(_, size) => {
+            Verdict::Complete(_, size) => {
                 assert_eq!(size, frame.len(), "{}: complete before its end", self.shown());
                 self.counts.complete += 1;
                 self.assert_stays(before, &expected);
-                // That which has seen all at once, and that which has seen all but the last byte.
+                // Keep the decoder that saw the frame at once, and the one that had already seen all but the
+                // last byte.
                 let last = decoders.len() - 1;
                 decoders = if last == 0 {
                     decoders
@@ -233,14 +236,14 @@ impl<G: Grammar> Search<'_, G> {
                 };
                 Some(Progress { start: self.input.len(), decoders, framer })
             }
-            Said::Incomplete(needed) => {
+            Verdict::Incomplete(needed) => {
                 assert!(needed > 0, "{}", self.shown());
                 self.counts.unfinished += 1;
                 let mut kept = before.decoders.clone();
                 kept.push(decoders.swap_remove(0));
                 Some(Progress { start: before.start, decoders: kept, framer })
             }
-            Said::Failed(..) => {
+            Verdict::Failed(..) => {
                 self.counts.rejected += 1;
                 self.assert_stays(before, &expected);
                 None
@@ -248,24 +251,25 @@ impl<G: Grammar> Search<'_, G> {
         }
     }
 
-    /// A framer that is given each byte once, or all at once, says the same.
-    fn framed(&self, before: &Framer, frame: &[u8], expected: &Said<G::Value>) -> Framer {
+    /// Asserts that a framer gives the expected verdict, byte by byte and at once. Returns the one that goes byte by
+    /// byte.
+    fn framed(&self, before: &Framer, frame: &[u8], expected: &Verdict<G::Value>) -> Framer {
         let mut framer = before.clone();
         for (framer, bytes) in
             [(&mut framer, &frame[frame.len() - 1..]), (&mut self.grammar.framer(), frame)]
         {
-            // A limit may be reached without a further byte.
+            // A limit may be exceeded without a further byte.
             let result = framer.advance(bytes).and_then(|progress| {
                 if progress.is_complete { Ok(progress) } else { framer.advance(&[]) }
             });
             let fits = match (expected, &result) {
-                (Said::Complete(..), Ok(progress)) => {
+                (Verdict::Complete(..), Ok(progress)) => {
                     progress.is_complete && progress.taken == bytes.len()
                 }
-                (Said::Incomplete(needed), Ok(progress)) => {
+                (Verdict::Incomplete(needed), Ok(progress)) => {
                     !progress.is_complete && framer.needed() == *needed
                 }
-                (Said::Failed(_, offset), Err(error)) => error.offset == *offset,
+                (Verdict::Failed(_, offset), Err(error)) => error.offset == *offset,
                 _ => false,
             };
             assert!(fits, "{}: {result:?}, not {expected:?}", self.shown());
@@ -273,9 +277,9 @@ impl<G: Grammar> Search<'_, G> {
         framer
     }
 
-    /// What is decided stays so, whatever follows: every further byte, a few, and as many as fast paths
+    /// Asserts that a verdict stays the same whatever follows: each further byte, a few, and as many as fast paths
     /// load at once.
-    fn assert_stays(&self, before: &Progress<G::Decoder>, expected: &Said<G::Value>) {
+    fn assert_stays(&self, before: &Progress<G::Decoder>, expected: &Verdict<G::Value>) {
         let alphabet = self.grammar.alphabet();
         let Counts { complete, rejected, .. } = self.counts;
         let turn = usize::try_from(complete + rejected).expect("a count");
@@ -286,11 +290,11 @@ impl<G: Grammar> Search<'_, G> {
             let longer = [&self.input[before.start..], &tail].concat();
             let naive = self.grammar.naive(&longer);
             assert!(naive == *expected, "{}: {naive:?}", self.shown());
-            // One decoder has seen nothing before, the others parts of the frame.
+            // The first decoder has seen nothing of the frame, the others parts of it.
             let some = if tail.len() == AT_ONCE { before.decoders.len() } else { 1 };
             for (cut, mut decoder) in before.decoders.iter().take(some).cloned().enumerate() {
-                let said = self.grammar.decode(&mut decoder, &longer);
-                assert!(said == *expected, "{}, {cut}: {said:?}", self.shown());
+                let verdict = self.grammar.decode(&mut decoder, &longer);
+                assert!(verdict == *expected, "{}, {cut}: {verdict:?}", self.shown());
             }
         }
     }
@@ -300,7 +304,7 @@ impl<G: Grammar> Search<'_, G> {
     }
 }
 
-/// Goes through all inputs of up to `most` bytes, on all the processors.
+/// Tests all inputs of up to `most` bytes, on all processors.
 fn enumerate<G: Grammar>(name: &str, grammar: &G, most: usize) {
     let next = AtomicUsize::new(0);
     let work = || {
@@ -331,7 +335,7 @@ fn enumerate<G: Grammar>(name: &str, grammar: &G, most: usize) {
     assert!(unfinished > 0 && rejected > 0);
 }
 
-/// Limits that short inputs exceed, and that the longest exceed by a byte.
+/// Limits that short inputs exceed. The longest inputs exceed the frame limit by one byte.
 fn small() -> oracle::Limits {
     oracle::Limits { depth: 1, bulk: 1, elements: 1, frame: longest() - 1 }
 }
@@ -342,8 +346,8 @@ fn every_short_reply() {
 }
 
 #[test]
-fn every_short_reply_in_small_limits() {
-    enumerate("replies in small limits", &Replies(small()), longest());
+fn every_short_reply_with_small_limits() {
+    enumerate("replies with small limits", &Replies(small()), longest());
 }
 
 #[test]
@@ -355,11 +359,11 @@ fn every_short_request() {
 #[test]
 fn every_short_request_without_inline_commands() {
     let refusing = Requests(oracle::Limits::default(), InlinePolicy::Refuse);
-    // The shortest of them has ten bytes, and few beginnings lead there.
+    // The shortest request has ten bytes, and few inputs get that far.
     enumerate("requests without inline commands", &refusing, longest() + 6);
 }
 
 #[test]
-fn every_short_request_in_small_limits() {
-    enumerate("requests in small limits", &Requests(small(), InlinePolicy::Accept), longest());
+fn every_short_request_with_small_limits() {
+    enumerate("requests with small limits", &Requests(small(), InlinePolicy::Accept), longest());
 }

@@ -1,8 +1,8 @@
-//! What is wrong, where, and in which words: the same for every way of cutting the input.
+//! Errors have exact messages and offsets, which are the same however the input is cut.
 
 use zresp::{Decoder, Error, ErrorKind, Limits};
 
-/// The error of a decoder that is shown the input in pieces which end at the cuts.
+/// The error of a decoder that is shown the input up to each of the cuts, then all of it.
 fn error(input: &[u8], limits: Limits, cuts: impl IntoIterator<Item = usize>) -> Error {
     let mut decoder = Decoder::with_limits(limits);
     for end in cuts.into_iter().chain([input.len()]) {
@@ -15,7 +15,7 @@ fn error(input: &[u8], limits: Limits, cuts: impl IntoIterator<Item = usize>) ->
     panic!("{} is only incomplete", input.escape_ascii());
 }
 
-/// Asserts the message of the error, whole, cut anywhere, byte by byte and with more bytes behind.
+/// Asserts the message of the error: for the whole input, cut anywhere, byte by byte, and with more bytes after it.
 fn assert_message(input: &[u8], limits: Limits, message: &str) {
     let whole = error(input, limits, []);
     assert_eq!(whole.to_string(), message, "{}", input.escape_ascii());
@@ -153,7 +153,7 @@ fn nothing_is_needed_after_an_error() {
 }
 
 #[test]
-fn a_frame_can_be_given_up_in_the_middle() {
+fn a_frame_can_be_abandoned_in_the_middle() {
     let mut decoder = Decoder::new();
     assert!(decoder.decode(b"*2\r\n$5\r\nhe").unwrap().is_none());
     decoder.reset();
@@ -170,7 +170,7 @@ fn a_buffer_that_shrank_is_an_error() {
 }
 
 #[test]
-fn a_buffer_that_begins_otherwise_is_an_error() {
+fn a_buffer_with_a_different_start_is_an_error() {
     for (before, after) in [
         (b"$5\r\nhel".as_slice(), b"$4\r\nhello\r\n".as_slice()),
         (b"$5\r\nhel", b"+5\r\nhello\r\n"),
@@ -190,7 +190,7 @@ fn a_buffer_that_begins_otherwise_is_an_error() {
 }
 
 #[test]
-fn a_buffer_that_changed_further_behind_is_safe_to_look_at() {
+fn a_buffer_that_changed_further_on_is_safe_to_read() {
     let before = b"*3\r\n$1\r\na\r\n*2\r\n$1\r\nb\r\n%1\r\n+k\r\n";
     for place in 8..before.len() {
         for byte in 0..=u8::MAX {
@@ -210,7 +210,7 @@ fn a_buffer_that_changed_further_behind_is_safe_to_look_at() {
 }
 
 #[test]
-fn kinds_tell_malformed_input_from_an_exceeded_limit() {
+fn kinds_distinguish_malformed_input_from_an_exceeded_limit() {
     let malformed = zresp::decode(b"x").unwrap_err().kind;
     assert!(malformed.is_malformed() && !malformed.is_limit());
     let limit = zresp::CommandDecoder::new().decode(b"*1\r\n$536870913").unwrap_err().kind;

@@ -1,4 +1,4 @@
-//! A framer that sees each byte once and keeps none says what the decoders say, wherever it is cut.
+//! A framer sees each byte once and keeps none. It agrees with the decoders, wherever the input is cut.
 
 use proptest::prelude::*;
 use zresp::{CommandDecoder, Decoder, Error, Framer, InlinePolicy, Kind, Limits};
@@ -6,7 +6,8 @@ use zresp_testing::drive::capture::Capture;
 use zresp_testing::drive::verdicts;
 use zresp_testing::generate;
 
-/// What is said of a stream: the sizes of its frames, and how it goes on behind them.
+/// The verdicts on a stream: the sizes and kinds of its frames, and the number of bytes needed after them, or the
+/// error.
 #[derive(Debug, PartialEq)]
 struct Verdicts {
     sizes: Vec<usize>,
@@ -14,8 +15,8 @@ struct Verdicts {
     end: Result<usize, Error>,
 }
 
-/// The kind that a type byte tells.
-fn told(kind: Kind) -> Option<Kind> {
+/// The kind as far as its type byte shows it.
+fn by_type_byte(kind: Kind) -> Option<Kind> {
     Kind::of_type_byte(kind.type_byte())
 }
 
@@ -26,7 +27,7 @@ fn by_a_decoder(mut input: &[u8], limits: Limits) -> Verdicts {
         match decoder.decode(input) {
             Ok(Some(frame)) => {
                 sizes.push(frame.wire().len());
-                kinds.push(told(frame.reply().kind()));
+                kinds.push(by_type_byte(frame.reply().kind()));
                 input = &input[frame.wire().len()..];
             }
             Ok(None) => break Ok(decoder.needed()),
@@ -53,8 +54,8 @@ fn by_a_command_decoder(mut input: &[u8], limits: Limits) -> Verdicts {
     Verdicts { sizes, kinds, end }
 }
 
-/// Feeds a framer with the bytes between the cuts, each of them once, from a buffer that is overwritten
-/// as soon as it was seen.
+/// Gives a framer the pieces between the cuts. Each piece is seen once, and is in a buffer that is freed
+/// afterwards.
 fn by_a_framer(
     mut framer: Framer,
     input: &[u8],
@@ -87,7 +88,7 @@ fn by_a_framer(
             }
         }
     }
-    // A decoder is asked at the end, too.
+    // The decoders are also called once more at the end.
     let end = framer.advance(&[]).map(|_| framer.needed());
     Verdicts { sizes, kinds, end }
 }
@@ -136,7 +137,7 @@ proptest! {
     }
 
     #[test]
-    fn a_decoder_hands_a_frame_in_progress_over(
+    fn a_decoder_hands_over_a_frame_in_progress(
         frame in generate::frame(),
         cut in any::<prop::sample::Index>(),
     ) {
@@ -150,12 +151,12 @@ proptest! {
         let progress = framer.advance(&rest).unwrap();
         let whole = zresp::decode(frame).unwrap().unwrap();
         prop_assert_eq!((progress.taken, progress.is_complete), (frame.len() - cut, true));
-        prop_assert_eq!(progress.kind(), told(whole.reply().kind()));
+        prop_assert_eq!(progress.kind(), by_type_byte(whole.reply().kind()));
         prop_assert!(decoder.decode(b"+OK\r\n").unwrap().is_some(), "the next frame");
     }
 
     #[test]
-    fn a_command_decoder_hands_a_command_in_progress_over(
+    fn a_command_decoder_hands_over_a_command_in_progress(
         arguments in generate::arguments(),
         cut in any::<prop::sample::Index>(),
     ) {
@@ -189,7 +190,7 @@ fn captures_are_framed_as_they_are_decoded() {
 }
 
 #[test]
-fn an_end_behind_what_requests_skip_cuts_nothing() {
+fn an_end_after_skipped_lines_is_between_frames() {
     let mut framer = Framer::requests(Limits::new());
     for (bytes, is_between) in [
         (&b""[..], true),

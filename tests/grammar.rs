@@ -12,7 +12,7 @@ struct Row {
     verdict: String,
 }
 
-/// The rows of all tables with this column for the input.
+/// The rows of all tables that have the input in this column.
 fn rows(column: &str) -> Vec<Row> {
     let page = include_str!("../docs/GRAMMAR.md");
     let mut rows = Vec::new();
@@ -38,7 +38,7 @@ fn rows(column: &str) -> Vec<Row> {
     rows
 }
 
-/// The cells of a line of a table; none for another line.
+/// The cells of a line of a table; empty for any other line.
 fn cells(line: &str) -> Vec<String> {
     let Some(inside) = line.strip_prefix('|').and_then(|line| line.strip_suffix('|')) else {
         return Vec::new();
@@ -90,8 +90,8 @@ fn input(cell: &str) -> Vec<u8> {
     bytes
 }
 
-/// A verdict as the page writes it. `word` is what comes before the number of bytes.
-fn told(word: &str, verdict: Result<Option<usize>, Error>) -> String {
+/// A verdict as the page writes it, with `word` before the number of bytes.
+fn written(word: &str, verdict: Result<Option<usize>, Error>) -> String {
     match verdict {
         Ok(Some(taken)) => format!("{word} {taken}"),
         Ok(None) => "incomplete".to_string(),
@@ -107,14 +107,14 @@ fn check<F: FnMut(&[u8]) -> Result<Option<usize>, Error>>(
     mut decoder: impl FnMut(Limits) -> F,
 ) {
     let rows = rows(column);
-    assert!(!rows.is_empty(), "no table of the column {column:?}");
+    assert!(!rows.is_empty(), "no table has the column {column:?}");
     for Row { line, limits, input, verdict } in rows {
-        assert_eq!(told(word, decoder(limits)(&input)), verdict, "line {line}, whole");
+        assert_eq!(written(word, decoder(limits)(&input)), verdict, "line {line}, whole");
 
         let mut decode = decoder(limits);
         let mut pieces = input.chunks(1).map(&mut decode);
         let piecewise = pieces.find(|verdict| verdict != &Ok(None)).unwrap_or(Ok(None));
-        assert_eq!(told(word, piecewise), verdict, "line {line}, byte by byte");
+        assert_eq!(written(word, piecewise), verdict, "line {line}, byte by byte");
     }
 }
 
@@ -156,24 +156,24 @@ fn synchronisation(_: Limits) -> impl FnMut(&[u8]) -> Result<Option<usize>, Erro
 }
 
 #[test]
-fn every_reply_of_the_page_gets_its_verdict() {
+fn every_reply_on_the_page_gets_its_verdict() {
     check("reply", "ok", reply);
 }
 
 #[test]
-fn every_request_of_the_page_gets_its_verdict() {
+fn every_request_on_the_page_gets_its_verdict() {
     check("request", "ok", |limits| request(limits, InlinePolicy::Accept));
     check("request without inline commands", "ok", |limits| request(limits, InlinePolicy::Refuse));
 }
 
 #[test]
-fn every_synchronisation_of_the_page_gets_its_verdict() {
+fn every_synchronisation_on_the_page_gets_its_verdict() {
     check("synchronisation", "commands at", synchronisation);
 }
 
 /// The bytes before an error could still have become a frame.
 #[test]
-fn what_comes_before_an_error_is_incomplete() {
+fn the_bytes_before_an_error_are_incomplete() {
     for Row { line, limits, input, verdict } in rows("reply") {
         let Some((_, offset)) = verdict.rsplit_once(" at offset ") else { continue };
         let offset: usize = offset.parse().expect("an offset");
@@ -198,7 +198,7 @@ fn every_table_is_read() {
 }
 
 #[test]
-fn the_default_limits_of_the_page_are_those_of_the_crate() {
+fn the_default_limits_on_the_page_match_the_crate() {
     for (limits, bulk) in [(Limits::new(), 1 << 30), (Limits::requests(), 512 << 20)] {
         assert_eq!((limits.depth(), limits.bulk(), limits.frame()), (128, bulk, 1 << 30));
         assert_eq!(limits, limits.with_elements((1 << 31) - 1));

@@ -1,5 +1,5 @@
-//! Nobody's data becomes protocol: through every way to make and write a value, data either stays whole
-//! inside of one frame, or is an error with nothing written.
+//! Data never becomes protocol. In every way of making and writing a value, its data stays whole inside one frame,
+//! or there is an error and nothing is written.
 #![cfg(feature = "std")]
 
 use bytes::BytesMut;
@@ -12,7 +12,7 @@ use zresp::{
 
 const PROTOCOLS: [Protocol; 2] = [Protocol::Resp2, Protocol::Resp3];
 
-/// What somebody would like to be taken for protocol.
+/// Data that an attacker wants a peer to read as protocol.
 const HOSTILE: [&[u8]; 22] = [
     b"",
     b"\r",
@@ -42,7 +42,7 @@ fn has_line_break(data: &[u8]) -> bool {
     data.iter().any(|byte| b"\r\n".contains(byte))
 }
 
-/// The frame that is all of the bytes.
+/// The only frame in the bytes.
 fn one_frame<'a>(wire: &'a [u8], case: &str) -> Decoded<'a> {
     let frame = zresp::decode(wire).unwrap_or_else(|error| panic!("{case}: {error}"));
     let frame = frame.unwrap_or_else(|| panic!("{case}: incomplete"));
@@ -74,8 +74,8 @@ fn appended(
     result.map(|()| written.to_vec())
 }
 
-/// Asserts that a value with some data in it is written as one frame that means the same, or is this
-/// error; and the same inside of others, by a writer, in parts and as a patch.
+/// Asserts that a value is written as one frame with the same meaning, or fails with this error. Asserts the same
+/// for the value inside others, through a writer, in segments and in a patch.
 fn assert_contained(name: &str, value: &Reply, error: Option<EncodeError>) {
     for protocol in PROTOCOLS {
         let case = format!("{name} of {value:?} in {protocol:?}");
@@ -121,16 +121,16 @@ fn assert_contained(name: &str, value: &Reply, error: Option<EncodeError>) {
             let mut patch = ReplyPatch::new(pair).expect("an aggregate");
             _ = if is_new { patch.push(value.clone()) } else { patch.replace(0, value.clone()) };
             let patched = encoded(&patch, protocol, &case);
-            let (before, behind) =
+            let (before, after) =
                 if is_new { ("*3\r\n+a\r\n+b\r\n", "") } else { ("*2\r\n", "+b\r\n") };
-            let around = |wire: Vec<u8>| [before.as_bytes(), &wire, behind.as_bytes()].concat();
+            let around = |wire: Vec<u8>| [before.as_bytes(), &wire, after.as_bytes()].concat();
             let expected = written.clone().map(around);
             assert_eq!(patched, expected, "{case}: patch");
         }
     }
 }
 
-/// The bytes of a text, an error in bulk as in a line.
+/// The bytes of a string or an error, whichever way it is written.
 fn text(reply: &Reply) -> Option<Vec<u8>> {
     match reply {
         Reply::Streamed(string) => Some(string.chunks().collect::<Vec<_>>().concat()),
@@ -141,7 +141,7 @@ fn text(reply: &Reply) -> Option<Vec<u8>> {
     }
 }
 
-/// The same, with a space for each line break of an error in bulk.
+/// The same, with a space for each line break of a bulk error.
 fn spaced(reply: &Reply) -> Option<Vec<u8>> {
     let space = |byte: u8| if b"\r\n".contains(&byte) { b' ' } else { byte };
     match reply {
@@ -151,7 +151,7 @@ fn spaced(reply: &Reply) -> Option<Vec<u8>> {
 }
 
 #[test]
-fn an_error_of_any_text_is_one_line() {
+fn an_error_with_any_text_is_one_line() {
     for data in HOSTILE {
         let reply = Reply::error_lossy(data);
         assert_eq!(text(&reply), spaced(&Reply::BulkError(data.into())));
@@ -203,7 +203,7 @@ fn a_big_number_is_a_sign_and_digits() {
 }
 
 #[test]
-fn data_behind_its_length_stays_whole() {
+fn data_after_its_length_stays_whole() {
     for data in HOSTILE {
         let owned = || String::from_utf8_lossy(data).into_owned();
         let streamed = |chunks: &[&[u8]]| Reply::from(chunks.iter().collect::<StreamedString>());
@@ -282,7 +282,7 @@ fn views_made_by_hand_are_checked() {
 }
 
 #[test]
-fn a_streamed_push_has_no_form() {
+fn a_streamed_push_cannot_be_encoded() {
     let error = EncodeError::CannotStream { kind: Kind::Push };
     for values in [vec![], vec![1], vec![1, 2]] {
         let push = Reply::Push(values.into_iter().collect::<Items>().streamed());
@@ -300,7 +300,7 @@ fn a_streamed_push_has_no_form() {
             let mut writer = ReplyWriter::new(&mut out, protocol);
             assert_eq!(writer.value(&view).err(), Some(error), "{case}");
         }
-        // A patch counts what it patches.
+        // A patch of a streamed aggregate counts its elements.
         let patch = ReplyPatch::new(frame).expect("an aggregate");
         let wire = encoded(&patch, Protocol::Resp3, "patch").expect("a form on the wire");
         assert_eq!(one_frame(&wire, "patch").reply().as_elements().unwrap().count(), items.count());
@@ -308,7 +308,7 @@ fn a_streamed_push_has_no_form() {
 }
 
 #[test]
-fn what_is_left_of_an_aggregate_is_an_aggregate() {
+fn the_rest_of_an_aggregate_is_an_aggregate() {
     for wire in [
         "*3\r\n+a\r\n*1\r\n_\r\n|1\r\n+k\r\n+v\r\n+c\r\n",
         "*?\r\n+a\r\n*?\r\n_\r\n.\r\n|0\r\n+c\r\n.\r\n",
@@ -376,7 +376,7 @@ fn arguments(wire: &[u8], case: &str) -> Vec<Vec<u8>> {
 }
 
 #[test]
-fn arguments_stay_whole_and_names_too() {
+fn arguments_and_names_stay_whole() {
     for data in HOSTILE {
         let expected = vec![data.to_vec(), b"key".to_vec(), data.to_vec()];
         let owned = data.to_vec();
@@ -433,7 +433,7 @@ fn a_command_without_a_name_is_an_error() {
     assert_eq!(parts.err(), Some(EncodeError::NoArguments));
 }
 
-/// With a key, a value and the name of a variant that somebody chose.
+/// An attacker may choose keys and values.
 #[cfg(feature = "serde")]
 #[test]
 fn data_that_serde_writes_stays_whole() {

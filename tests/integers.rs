@@ -1,4 +1,4 @@
-//! Every length and number at its edges, and far beyond them: what is too large is an error at the digit that
+//! Lengths and numbers at their limits and far beyond: a number that is too large is an error at the digit that
 //! makes it so, and nothing overflows.
 #![cfg(feature = "std")]
 
@@ -6,7 +6,7 @@ use zresp::{CommandDecoder, Decoder, InlinePolicy, Limits};
 use zresp_testing::drive::{sync, verdicts, ways};
 use zresp_testing::oracle;
 
-/// Numbers at the edges of types and limits, with signs and zeros in front, and long ones.
+/// Numbers around the limits of types and of the grammar, and long numbers; also with signs and zeros before them.
 fn numbers() -> Vec<String> {
     let edges: [i128; 14] = [
         0,
@@ -38,8 +38,8 @@ fn numbers() -> Vec<String> {
     numbers.into_iter().chain(signed).collect()
 }
 
-/// What may stand behind a number: the last for the fast paths, which load up to sixteen bytes at once.
-const BEHIND: [&str; 7] =
+/// Bytes after a number. The last ones are for the fast paths, which load up to sixteen bytes at once.
+const AFTER: [&str; 7] =
     ["", "\r", "\r\n", "\r\na\r\n", "\n", "a", "\r\n+as long as two words\r\n"];
 
 fn limits() -> [oracle::Limits; 3] {
@@ -60,8 +60,8 @@ fn lengths_and_numbers_of_replies() {
             "$", "!", "=", "*", "~", ">", "%", "|", ":", "(", ",", "$?\r\n;", "*1\r\n$", ",1e",
             ",1.",
         ] {
-            for behind in BEHIND {
-                let input = format!("{before}{number}{behind}").into_bytes();
+            for after in AFTER {
+                let input = format!("{before}{number}{after}").into_bytes();
                 for naive_limits in limits() {
                     let limits = verdicts::limits(&naive_limits);
                     let expected = oracle::decode(&input, &naive_limits);
@@ -80,8 +80,8 @@ fn lengths_and_numbers_of_replies() {
 fn lengths_of_requests() {
     for number in numbers() {
         for before in ["*", "*1\r\n$", "*2\r\n$1\r\na\r\n$", "\r\n*"] {
-            for behind in BEHIND {
-                let input = format!("{before}{number}{behind}").into_bytes();
+            for after in AFTER {
+                let input = format!("{before}{number}{after}").into_bytes();
                 for naive_limits in limits() {
                     let limits = verdicts::limits(&naive_limits);
                     let expected = oracle::request::stream(&input, &naive_limits, true);
@@ -103,8 +103,8 @@ fn numbers_of_synchronisations() {
     let id = "0123456789abcdef0123456789abcdef01234567";
     for number in numbers() {
         for before in [format!("+FULLRESYNC {id} "), format!("+FULLRESYNC {id} 1\r\n\n$")] {
-            for behind in BEHIND {
-                let stream = format!("{before}{number}{behind}").into_bytes();
+            for after in AFTER {
+                let stream = format!("{before}{number}{after}").into_bytes();
                 let expected = oracle::sync::decode(&stream);
                 let cuts: Vec<_> = (1..stream.len()).collect();
                 for cuts in [&[][..], &cuts] {
@@ -117,7 +117,7 @@ fn numbers_of_synchronisations() {
 }
 
 #[test]
-fn values_of_integers_become_no_other_integers() {
+fn integers_do_not_become_other_integers() {
     for number in numbers() {
         let input = format!(":{number}\r\n");
         let unsigned = number.strip_prefix('+').filter(|rest| !rest.starts_with('-'));
@@ -134,7 +134,7 @@ fn values_of_integers_become_no_other_integers() {
         assert_eq!(frame.reply().to::<u8>().ok(), u8::try_from(value).ok(), "{number}");
         assert_eq!(frame.reply().to::<usize>().ok(), usize::try_from(value).ok(), "{number}");
     }
-    // Bulk strings are integers, too, where a caller asks for one.
+    // Bulk strings also convert to integers.
     for number in numbers() {
         let input = format!("${}\r\n{number}\r\n", number.len());
         let frame = zresp::decode(input.as_bytes()).expect("valid").expect("whole");
@@ -146,7 +146,7 @@ fn values_of_integers_become_no_other_integers() {
 }
 
 #[test]
-fn limits_of_all_bits_do_not_overflow() {
+fn the_largest_limits_do_not_overflow() {
     let limits = Limits::new()
         .with_depth(usize::MAX)
         .with_bulk(usize::MAX)
@@ -156,10 +156,10 @@ fn limits_of_all_bits_do_not_overflow() {
         for before in
             ["$", "!", "=", "*", "~", ">", "%", "|", "$?\r\n;9\r\n123456789\r\n;", "*2\r\n:1\r\n$"]
         {
-            for behind in BEHIND {
-                let input = format!("{before}{number}{behind}").into_bytes();
+            for after in AFTER {
+                let input = format!("{before}{number}{after}").into_bytes();
                 ways::assert_all_agree(&input, &[1], limits);
-                let request = format!("*1\r\n${number}{behind}").into_bytes();
+                let request = format!("*1\r\n${number}{after}").into_bytes();
                 ways::assert_all_agree(&request, &[2, 1], limits);
             }
         }

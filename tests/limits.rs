@@ -1,5 +1,5 @@
-//! Each limit lets through what is at it and one below it, and refuses what is one above: at every entry
-//! point, from the next frame on after it is set.
+//! Each limit accepts what is at the limit and one below it, and refuses what is one above it, at every entry
+//! point. A new limit takes effect with the next frame.
 #![cfg(feature = "std")]
 
 use zresp::frames::FrameDecoder;
@@ -7,17 +7,17 @@ use zresp::io::{CommandReader, ReplyReader};
 use zresp::{CommandDecoder, Decoder, ErrorKind, Framer, InlinePolicy, Limits};
 use zresp_testing::drive::ways;
 
-/// The kind of error that a frame meets, in whatever way it is taken; `None` if it is accepted.
+/// The kind of error for a reply, which is the same in every way of decoding it; `None` if it is accepted.
 fn refusal(frame: &[u8], limits: Limits) -> Option<ErrorKind> {
-    told(&Decoder::with_limits(limits), frame)
+    refusal_by(&Decoder::with_limits(limits), frame)
 }
 
-/// The same of a request.
+/// The same for a request.
 fn refused(request: &[u8], limits: Limits) -> Option<ErrorKind> {
-    told(&CommandDecoder::with_limits(limits), request)
+    refusal_by(&CommandDecoder::with_limits(limits), request)
 }
 
-fn told<D: ways::Way>(decoder: &FrameDecoder<D>, frame: &[u8]) -> Option<ErrorKind> {
+fn refusal_by<D: ways::Way>(decoder: &FrameDecoder<D>, frame: &[u8]) -> Option<ErrorKind> {
     let story = ways::agreed(decoder, frame, &[1]);
     let kind = story.end.err().map(|(kind, _)| kind);
     let is_whole = story.frames.len() == 1;
@@ -38,7 +38,7 @@ fn assert_edge(
     assert_eq!(refusal(&frame(limit + 1), set(limit)), Some(kind), "one above {limit}");
 }
 
-/// Aggregates one inside the other, of one header, around an integer.
+/// Aggregates with the same header, nested around an integer.
 fn nested(header: &str, levels: usize) -> Vec<u8> {
     [header.repeat(levels).into_bytes(), b":1\r\n".to_vec()].concat()
 }
@@ -88,7 +88,7 @@ fn depth_counts_streamed_and_empty_aggregates_and_attributes() {
 }
 
 #[test]
-fn what_is_needed_is_within_the_depth() {
+fn needed_bytes_are_within_the_depth_limit() {
     // At the deepest level an array can be null, and cannot be empty.
     for (depth, input, needed) in [
         (1, &b"*1\r\n*"[..], 4),
@@ -161,9 +161,9 @@ fn elements() {
 
 #[test]
 fn elements_of_maps_and_attributes_count_twice() {
-    for (kind, behind) in [('%', ""), ('|', "_\r\n")] {
+    for (kind, after) in [('%', ""), ('|', "_\r\n")] {
         let pairs =
-            |count| format!("{kind}{count}\r\n{}{behind}", "_\r\n_\r\n".repeat(count)).into_bytes();
+            |count| format!("{kind}{count}\r\n{}{after}", "_\r\n_\r\n".repeat(count)).into_bytes();
         let limits = Limits::new().with_elements(5);
         let refused = Some(ErrorKind::TooManyElements { limit: 5 });
         assert_eq!(refusal(&pairs(2), limits), None, "{kind}");
@@ -204,43 +204,46 @@ fn a_frame_that_is_too_long_is_refused_by_its_header() {
 }
 
 #[test]
-fn a_frame_of_no_bytes_is_exceeded_by_the_first_one() {
+fn a_limit_of_zero_bytes_is_exceeded_by_the_first_one() {
     let limits = Limits::new().with_frame(0);
     let too_long = Err((ErrorKind::FrameTooLong { limit: 0 }, 0));
     for (bytes, expected) in [(&b""[..], Ok(true)), (b"+", too_long)] {
-        let told = |error: zresp::Error| (error.kind, error.offset);
-        let reading = |error| match error {
-            zresp::io::StreamError::Decode(error) => told(error),
+        let failure = |error: zresp::Error| (error.kind, error.offset);
+        let read_failure = |error| match error {
+            zresp::io::StreamError::Decode(error) => failure(error),
             other => panic!("{other}"),
         };
         let found = [
-            Decoder::with_limits(limits).decode(bytes).map(|frame| frame.is_none()).map_err(told),
+            Decoder::with_limits(limits)
+                .decode(bytes)
+                .map(|frame| frame.is_none())
+                .map_err(failure),
             CommandDecoder::with_limits(limits)
                 .decode(bytes)
                 .map(|request| request.is_none())
-                .map_err(told),
-            Framer::replies(limits).advance(bytes).map(|it| !it.is_complete).map_err(told),
+                .map_err(failure),
+            Framer::replies(limits).advance(bytes).map(|it| !it.is_complete).map_err(failure),
             ReplyReader::with_limits(bytes, limits)
                 .read()
                 .map(|frame| frame.is_none())
-                .map_err(reading),
+                .map_err(read_failure),
             CommandReader::with_limits(bytes, limits)
                 .read()
                 .map(|request| request.is_none())
-                .map_err(reading),
+                .map_err(read_failure),
         ];
         assert_eq!(found, [expected; 5]);
     }
 }
 
 #[test]
-fn lengths_do_not_overflow_where_nothing_is_limited() {
+fn lengths_do_not_overflow_without_limits() {
     let limits =
         Limits::new().with_bulk(usize::MAX).with_frame(usize::MAX).with_elements(usize::MAX);
     for most in ["$18446744073709551615", "!18446744073709551615", "=18446744073709551615"] {
-        for behind in ["", "\r", "\r\n", "\r\na"] {
+        for after in ["", "\r", "\r\n", "\r\na"] {
             let mut decoder = Decoder::with_limits(limits);
-            let frame = format!("{most}{behind}");
+            let frame = format!("{most}{after}");
             if let Ok(whole) = decoder.decode(frame.as_bytes()) {
                 assert!(whole.is_none());
                 assert!(decoder.needed() > usize::MAX / 2, "{frame:?}: {}", decoder.needed());
@@ -258,7 +261,7 @@ fn lengths_do_not_overflow_where_nothing_is_limited() {
 }
 
 #[test]
-fn the_defaults_are_those_of_the_documentation() {
+fn the_defaults_match_the_documentation() {
     for (limits, bulk) in [
         (Limits::default(), 1_073_741_824),
         (Limits::new(), 1 << 30),
@@ -324,7 +327,7 @@ fn requests_have_the_limits_of_replies() {
         let kind = refused(bytes.as_bytes(), Limits::new().with_frame(limit - 1));
         assert_eq!(kind, Some(ErrorKind::FrameTooLong { limit: limit - 1 }), "{skipped:?}");
     }
-    // An inline command has a limit of its own.
+    // An inline command has its own limit.
     let line = |size: usize, end: &str| ["a".repeat(size).as_str(), end].concat().into_bytes();
     for end in ["\n", "\r\n"] {
         let most = 65_537 - end.len();
@@ -334,7 +337,7 @@ fn requests_have_the_limits_of_replies() {
     }
 }
 
-/// The front of a frame, cut before the byte at which it exceeds these limits, and the rest.
+/// The start of a frame, cut before the byte that exceeds these limits, and the rest.
 const CUT: [(&[u8], &[u8], Limits); 9] = [
     (b"*1\r\n*1\r\n", b"*1\r\n:1\r\n", Limits::new().with_depth(2)),
     (b"*2\r\n:1\r\n", b"*4\r\n_\r\n_\r\n_\r\n_\r\n", Limits::new().with_elements(3)),
@@ -348,7 +351,7 @@ const CUT: [(&[u8], &[u8], Limits); 9] = [
 ];
 
 #[test]
-fn a_frame_in_progress_keeps_its_limits_and_the_next_one_has_the_new() {
+fn a_frame_in_progress_keeps_its_limits_and_the_next_one_has_the_new_ones() {
     for (begun, rest, limits) in CUT {
         let frame = [begun, rest].concat();
         let case = frame.escape_ascii();
@@ -434,7 +437,7 @@ fn a_request_in_progress_keeps_its_limits_and_its_policy() {
     assert!(decoder.decode(&whole).unwrap().is_some());
     assert!(decoder.decode(b"PING\r\n").is_err(), "the policy holds from the next request on");
 
-    // Between requests, and after what is skipped, no request is in progress.
+    // Between requests, and after skipped lines, no request is in progress.
     let mut decoder = CommandDecoder::with_limits(preset);
     assert!(decoder.decode(b"\r\n*0\r\n").unwrap().is_none());
     decoder.set_limits(Limits::new());
@@ -461,20 +464,20 @@ fn limits_set_inside_a_frame_change_no_verdict_wherever_it_is_cut() {
     let tightest = Limits::new().with_depth(0).with_bulk(0).with_elements(0).with_frame(1);
     let limits = Limits::new().with_depth(2).with_bulk(5).with_elements(4).with_frame(60);
     for frame in frames {
-        let told = |decoder: &mut Decoder, cut: usize| {
+        let size = |decoder: &mut Decoder, cut: usize| {
             let result = decoder.decode(&frame[..cut]);
             result.map(|whole| whole.map(|frame| frame.wire().len()))
         };
-        let expected = told(&mut Decoder::with_limits(limits), frame.len());
+        let expected = size(&mut Decoder::with_limits(limits), frame.len());
         for (first, second) in (1..frame.len()).flat_map(|a| (a..frame.len()).map(move |b| (a, b)))
         {
             let mut decoder = Decoder::with_limits(limits);
             for (cut, set) in [(first, tightest), (second, Limits::new())] {
-                if told(&mut decoder, cut).is_ok() {
+                if size(&mut decoder, cut).is_ok() {
                     decoder.set_limits(set);
                 }
             }
-            let found = told(&mut decoder, frame.len());
+            let found = size(&mut decoder, frame.len());
             assert_eq!(found, expected, "{} cut at {first}, {second}", frame.escape_ascii());
         }
     }

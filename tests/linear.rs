@@ -1,8 +1,8 @@
-//! Feeding a frame byte by byte takes time linear in its length, by every entry point, and so does all that
-//! is done to a whole one.
+//! Decoding a frame byte by byte takes time linear in its length, at every entry point. So does everything that
+//! is done to a whole frame.
 //!
-//! Two sizes in one run are compared, with room for noise: a decoder that starts again with every byte
-//! would need the square of the factor.
+//! Two sizes are compared in one run, with room for noise. A decoder that started again with every byte would
+//! take longer by the square of the factor between them.
 #![cfg(feature = "std")]
 
 use std::io::Read;
@@ -15,19 +15,19 @@ use zresp::{
     Command, CommandDecoder, Decoded, Decoder, Encode, Framer, Limits, Protocol, Reply, ReplyRef,
 };
 
-/// How much larger the larger of two sizes is.
+/// The factor between the two sizes.
 const FACTOR: usize = 8;
-/// How much longer than as many of the smaller size the larger one may take: a square would be 8 times.
+/// How much longer a large frame may take than `FACTOR` small ones. In quadratic time it would take 8 times as long.
 const MOST: f64 = 3.0;
-/// How often it is measured until it passes.
+/// The most measurements before a test fails.
 const ATTEMPTS: usize = 8;
-/// Frames of more than this are measured `LESS` times as small before: what takes their square would take
-/// hours for them, and fails there.
+/// Above this size, frames that are `LESS` times smaller are measured first. Quadratic work would take hours on the
+/// large frames, and fails on the small ones.
 const LARGE: usize = 100_000;
 const LESS: usize = 64;
 const STACK: usize = 128 * 1024;
 
-/// A way to take a frame whose bytes arrive one by one.
+/// A way to decode a frame whose bytes arrive one by one.
 type Entry = (&'static str, fn(&[u8], Limits));
 
 const DECODER: Entry = ("Decoder", |frame, limits| {
@@ -73,7 +73,7 @@ const REQUESTS: &[Entry] = &[
     }),
 ];
 
-/// A connection of which each read gives a byte.
+/// A connection where each read returns one byte.
 struct OneByOne<'a>(&'a [u8]);
 
 impl Read for OneByOne<'_> {
@@ -106,10 +106,10 @@ fn time(work: impl FnOnce()) -> Duration {
     start.elapsed()
 }
 
-/// Asserts that what is done to the larger of two frames takes no more than its part of time longer.
+/// Asserts that the time of the work grows in proportion to the size of the frame.
 ///
-/// Others may be at work on the machine: the best of each counts, and both take about as long, so that
-/// they are interrupted alike.
+/// Other programs may be running, so the best time for each size counts. Both measurements take about the same
+/// time, so that they are interrupted equally often.
 fn assert_linear(name: &str, size: usize, frame: &dyn Fn(usize) -> Vec<u8>, work: &dyn Fn(&[u8])) {
     if size > LARGE {
         assert_linear(name, size / LESS, frame, work);
@@ -126,7 +126,10 @@ fn assert_linear(name: &str, size: usize, frame: &dyn Fn(usize) -> Vec<u8>, work
         }
     }
     println!("{name}: {best:?}, {ratio:.1} times");
-    assert!(ratio < MOST, "{name}: {ratio:.1} times as long as {FACTOR} of an eighth of the size");
+    assert!(
+        ratio < MOST,
+        "{name}: {ratio:.1} times as long as {FACTOR} frames of an eighth of the size"
+    );
 }
 
 fn assert_bytewise(
@@ -142,14 +145,14 @@ fn assert_bytewise(
     }
 }
 
-/// A shape of frames, whose size depends on a number.
+/// A shape of frames: its name, the number for the smaller size, and the frame for a number.
 type Shape = (&'static str, usize, fn(usize) -> Vec<u8>);
 
 fn sized(kind: char, size: usize) -> Vec<u8> {
     [format!("{kind}{size}\r\n").into_bytes(), vec![b'x'; size], b"\r\n".to_vec()].concat()
 }
 
-/// Names, the numbers of the smaller ones, and the frames.
+/// The shapes of replies.
 const SHAPES: [Shape; 8] = [
     ("elements", 2_000, |size| format!("*{size}\r\n{}", "$3\r\nfoo\r\n".repeat(size)).into()),
     ("a line", 40_000, |size| [b"+".as_slice(), &vec![b'x'; size], b"\r\n"].concat()),

@@ -1,9 +1,8 @@
-//! A running server is understood: over a socket, in every protocol it speaks, however its replies
-//! are cut on the way.
+//! The replies of a running server are decoded over a socket, in both protocols, however they are cut on
+//! the way.
 //!
-//! The captures show what one server sent once; here a `redis-server` (7 or later) answers now.
-//! Where none is on the `PATH` these tests are skipped; with `ZRESP_REQUIRE_REDIS`
-//! they fail.
+//! The captures are the traffic of one server at one time; here a `redis-server` (7 or later) answers now.
+//! Without one on the `PATH`, these tests are skipped, or fail if `ZRESP_REQUIRE_REDIS` is set.
 #![cfg(feature = "std")]
 
 use std::io::{self, ErrorKind, Read, Write};
@@ -19,7 +18,7 @@ use zresp_testing::drive::pieces::{self, Pieces};
 use zresp_testing::drive::verdicts;
 use zresp_testing::oracle::{self, Annotated};
 
-/// A connection that keeps what was read from it, and how much room there was for each read.
+/// A connection that keeps the bytes that were read from it, and the room that each read had.
 struct Tee {
     stream: TcpStream,
     seen: Vec<u8>,
@@ -63,7 +62,7 @@ impl Client {
         self.replies.read().expect("a frame").expect("a frame before the end")
     }
 
-    /// Sends a command in a line, as one types it; returns the next frame.
+    /// Sends a command as an inline command; returns the next frame.
     fn ask(&mut self, command: &str) -> Decoded<'_> {
         self.send(command.as_bytes());
         self.send(b"\r\n");
@@ -82,7 +81,7 @@ fn command(arguments: &[&[u8]]) -> Vec<u8> {
     bytes
 }
 
-/// A frame in one line, its attributes in front.
+/// A frame on one line, with its attributes first.
 fn shown(frame: &Decoded<'_>) -> String {
     if frame.attributes().is_empty() {
         return format!("{:?}", frame.reply());
@@ -120,7 +119,7 @@ fn replay(capture: &str, pace: Pace) {
         }
     }
 
-    // A server that is told that nothing more will come closes the connection; after QUIT it has.
+    // When the client ends its side, the server closes the connection. After QUIT it has already closed it.
     _ = client.replies.get_ref().stream.shutdown(Shutdown::Write);
     let case = format!("{capture}, {pace:?}");
     let rest = client.replies.read().unwrap_or_else(|error| panic!("{case}, at the end: {error}"));
@@ -155,13 +154,13 @@ fn each_recorded_request_gets_one_reply() {
 }
 
 #[test]
-fn recorded_requests_that_are_sent_at_once_get_one_reply_each() {
+fn recorded_requests_sent_at_once_get_one_reply_each() {
     for capture in REPLAYED {
         replay(capture, Pace::AllAtOnce);
     }
 }
 
-/// What `DEBUG PROTOCOL` answers, in RESP2 and in RESP3.
+/// The replies to `DEBUG PROTOCOL`, in RESP2 and in RESP3.
 const TYPES: [(&str, &[&str], &[&str]); 13] = [
     ("string", &[r#"Bulk("Hello World")"#], &[r#"Bulk("Hello World")"#]),
     ("integer", &["Integer(12345)"], &["Integer(12345)"]),
@@ -225,7 +224,7 @@ fn every_type_of_debug_protocol_has_its_kind() {
     }
 }
 
-/// Commands, and what they answer in RESP2 and in RESP3.
+/// Commands, and the replies to them in RESP2 and in RESP3.
 const ANSWERS: [(&str, &str, &str); 14] = [
     ("FLUSHALL", r#"Simple("OK")"#, r#"Simple("OK")"#),
     (r#"SET bin "\x00\r\n\xff""#, r#"Simple("OK")"#, r#"Simple("OK")"#),
@@ -248,7 +247,7 @@ const ANSWERS: [(&str, &str, &str); 14] = [
 ];
 
 #[test]
-fn answers_have_the_types_of_the_protocol_that_is_spoken() {
+fn replies_have_the_types_of_the_protocol() {
     let Some(server) = Server::start() else { return };
     for version in [2, 3] {
         let mut client = Client::speaking(version, &server);
@@ -259,7 +258,7 @@ fn answers_have_the_types_of_the_protocol_that_is_spoken() {
     }
 }
 
-/// Bytes without a pattern, CRLF among them, the same ones in every run.
+/// Pseudo-random bytes, the same in every run. In long ones there are CRLFs.
 fn mixed_bytes(size: usize) -> Vec<u8> {
     let mut state = 0x9e37_79b9_7f4a_7c15_u64;
     let words = iter::repeat_with(|| {
@@ -272,8 +271,8 @@ fn mixed_bytes(size: usize) -> Vec<u8> {
 }
 
 #[test]
-fn a_value_of_64_mebibytes_comes_back_and_its_memory_is_given_back() {
-    /// What a `ReplyReader` may keep, by its documentation.
+fn a_value_of_64_mebibytes_comes_back_and_its_memory_is_freed() {
+    /// The size of the buffer that a `ReplyReader` may keep, according to its documentation.
     const KEPT: usize = 1024 * 1024;
     let Some(server) = Server::start() else { return };
     let value = mixed_bytes(64 * 1024 * 1024);
@@ -284,7 +283,7 @@ fn a_value_of_64_mebibytes_comes_back_and_its_memory_is_given_back() {
     let reads_before = client.replies.get_ref().rooms.len();
     let frame = client.ask("GET big");
     assert!(frame.reply() == ReplyRef::Bulk(&value), "it differs: {:?}", frame.reply());
-    // No read has room for more than what has come before: the length in the header counts not.
+    // No read has more room than the bytes that have already arrived: an announced length does not count.
     let tee = client.replies.get_ref();
     for (read, &room) in tee.rooms.iter().enumerate().skip(reads_before) {
         assert!(room <= KEPT.max(tee.seen.len()), "read {read} has room for {room}");
@@ -297,7 +296,7 @@ fn a_value_of_64_mebibytes_comes_back_and_its_memory_is_given_back() {
 }
 
 #[test]
-fn a_message_of_another_connection_arrives_as_a_push_in_resp3_and_as_an_array_in_resp2() {
+fn a_message_from_another_connection_is_a_push_in_resp3_and_an_array_in_resp2() {
     let Some(server) = Server::start() else { return };
     let mut publisher = Client::speaking(2, &server);
     for (version, kind) in [(2, "Array"), (3, "Push")] {
@@ -312,7 +311,7 @@ fn a_message_of_another_connection_arrives_as_a_push_in_resp3_and_as_an_array_in
 }
 
 #[test]
-fn a_push_to_the_connection_that_causes_it_comes_beside_the_reply() {
+fn a_push_to_the_connection_that_causes_it_comes_next_to_the_reply() {
     let Some(server) = Server::start() else { return };
     let mut client = Client::speaking(3, &server);
     assert_eq!(client.ask("SUBSCRIBE news").reply().kind(), Kind::Push);
@@ -347,7 +346,7 @@ fn poll(replies: &mut ReplyReader<impl Read>) -> Option<Annotated> {
     match replies.read() {
         Ok(frame) => Some(verdicts::annotated(frame.expect("a frame before the end"))),
         Err(StreamError::Io(error)) => {
-            // A timeout has the one kind on Unix and the other on Windows.
+            // A timeout has one kind on Unix and the other on Windows.
             let kinds = [ErrorKind::WouldBlock, ErrorKind::TimedOut];
             assert!(kinds.contains(&error.kind()), "{error:?}");
             thread::sleep(Duration::from_micros(100));
@@ -357,7 +356,7 @@ fn poll(replies: &mut ReplyReader<impl Read>) -> Option<Annotated> {
     }
 }
 
-/// Repeats until there is a result, but not for ever.
+/// Repeats until there is a result, for at most [`PATIENCE`].
 fn until<T>(what: &str, mut result: impl FnMut() -> Option<T>) -> T {
     let start = Instant::now();
     loop {
@@ -369,7 +368,7 @@ fn until<T>(what: &str, mut result: impl FnMut() -> Option<T>) -> T {
 }
 
 #[test]
-fn a_large_reply_over_an_impatient_socket_comes_whole() {
+fn a_large_reply_over_an_impatient_socket_arrives_whole() {
     let Some(server) = Server::start() else { return };
     let value = mixed_bytes(8 * 1024 * 1024);
     let mut client = Client::new(server.connect());
@@ -379,11 +378,11 @@ fn a_large_reply_over_an_impatient_socket_comes_whole() {
         let stream = server.connect();
         impatience.apply(&stream);
         let mut replies = ReplyReader::new(stream);
-        assert_eq!(poll(&mut replies), None, "{impatience:?}: before there is a request");
+        assert_eq!(poll(&mut replies), None, "{impatience:?}: before the request");
         replies.get_mut().write_all(b"GET big\r\n").expect("room for a line");
         let frame = until("the value", || poll(&mut replies));
         assert!(frame.value == oracle::Value::Bulk(value.clone()), "{impatience:?}: it differs");
-        assert_eq!(poll(&mut replies), None, "{impatience:?}: behind the reply");
+        assert_eq!(poll(&mut replies), None, "{impatience:?}: after the reply");
     }
 }
 

@@ -1,8 +1,8 @@
-//! What a server sends in RESP3 becomes, for a peer of RESP2, byte for byte what the server itself sends
-//! in RESP2; where it does not, because the server answers with another structure, that is said here.
+//! The downgrade of a server's RESP3 reply equals, byte for byte, the reply that the server itself sends in
+//! RESP2. The exceptions, where the server's replies differ in structure, are listed here.
 //!
-//! Where there is no `redis-server` (7 or later) on the `PATH` these tests are skipped; with
-//! `ZRESP_REQUIRE_REDIS` they fail.
+//! Without a `redis-server` (7 or later) on the `PATH`, these tests are skipped, or fail if
+//! `ZRESP_REQUIRE_REDIS` is set.
 #![cfg(feature = "std")]
 
 use std::io::Write;
@@ -20,7 +20,7 @@ impl Client {
         self.0.read().expect("a frame").expect("a frame before the end").to_frame()
     }
 
-    /// Sends a command in a line, as one types it; returns the next frame.
+    /// Sends a command as an inline command; returns the next frame.
     fn ask(&mut self, command: &str) -> Frame {
         self.0.get_mut().write_all(format!("{command}\r\n").as_bytes()).expect("room for a line");
         self.receive()
@@ -48,7 +48,7 @@ impl Pair {
         Some(pair)
     }
 
-    /// The answers in RESP2 and in RESP3, where what is done is undone in between.
+    /// The replies in RESP2 and in RESP3. The command `undo` runs after each of them, unless it is empty.
     fn ask(&mut self, command: &str, undo: &str) -> (Frame, Frame) {
         let resp2 = self.resp2.ask(command);
         if !undo.is_empty() {
@@ -71,7 +71,7 @@ fn shown(wire: &[u8]) -> String {
     wire.escape_ascii().to_string()
 }
 
-/// What the commands below find.
+/// The data for the commands below.
 const DATA: [&str; 11] = [
     r#"SET bin "\x00\r\n\xff""#,
     "MSET n 41 k1 one k2 two lcs1 ohmytext lcs2 mynewtext",
@@ -86,8 +86,8 @@ const DATA: [&str; 11] = [
     "XGROUP CREATE x group 1-1",
 ];
 
-/// Commands that the server answers alike, and what undoes each of them.
-const ALIKE: &[(&str, &str)] = &[
+/// Commands whose replies match, and the command that undoes each of them.
+const MATCHING: &[(&str, &str)] = &[
     ("PING", ""),
     ("ECHO hello", ""),
     ("GET bin", ""),
@@ -149,7 +149,7 @@ const ALIKE: &[(&str, &str)] = &[
     ("XRANGE x - +", ""),
     ("XREVRANGE x + - COUNT 1", ""),
     ("XAUTOCLAIM x group consumer 0 0 COUNT 1", ""),
-    // Lists and what walks over keys.
+    // Lists and scans.
     ("LRANGE l 0 -1", ""),
     ("LPOP missing", ""),
     ("LPOS l 2 RANK 1 COUNT 0", ""),
@@ -157,7 +157,7 @@ const ALIKE: &[(&str, &str)] = &[
     ("SCAN 0 COUNT 100", ""),
     ("HSCAN h 0", ""),
     ("ZSCAN z 0", ""),
-    // Types of their own.
+    // Single types.
     ("DEBUG PROTOCOL string", ""),
     ("DEBUG PROTOCOL integer", ""),
     ("DEBUG PROTOCOL null", ""),
@@ -200,13 +200,13 @@ const ALIKE: &[(&str, &str)] = &[
 ];
 
 #[test]
-fn the_downgrade_of_an_answer_is_the_answer_in_resp2() {
+fn a_downgraded_reply_matches_the_reply_in_resp2() {
     let Some(mut pair) = Pair::start() else { return };
     let library = "#!lua name=lib\\nredis.register_function('f', function() return 1 end)";
     let reply = pair.resp2.ask(&format!("FUNCTION LOAD \"{library}\""));
     assert_eq!(reply.reply(), ReplyRef::Bulk(b"lib"));
     let mut differing = Vec::new();
-    for (command, undo) in ALIKE {
+    for (command, undo) in MATCHING {
         let (resp2, resp3) = pair.ask(command, undo);
         if downgraded(&resp3) != shown(resp2.wire()) {
             differing
@@ -217,10 +217,11 @@ fn the_downgrade_of_an_answer_is_the_answer_in_resp2() {
     assert!(differing.is_empty(), "{differing:#?}");
 }
 
-/// Commands to which null is the answer: in RESP2 that of an array, which `_` does not tell from that of
-/// a string. Who forwards answers must know the command, or the client.
+/// In RESP2, the reply to these commands is a null array. In RESP3 it is `_`, which does not say whether the RESP2
+/// null is that of an array or of a string. A proxy that downgrades replies must know the command or its client to
+/// choose.
 #[test]
-fn a_null_array_cannot_be_told_from_null_in_resp3() {
+fn a_null_array_cannot_be_distinguished_from_null_in_resp3() {
     let Some(mut pair) = Pair::start() else { return };
     for command in [
         "LPOP missing 2",
@@ -250,24 +251,24 @@ fn a_null_array_cannot_be_told_from_null_in_resp3() {
     }
 }
 
-/// How an answer in RESP3 differs from that in RESP2 in more than its types.
+/// Turns the structure of a RESP3 reply into the structure of the RESP2 reply.
 type Difference = fn(&Reply) -> Reply;
 
-/// Pairs that are arrays of their own in RESP3, and stand by turns in RESP2.
+/// Flattens pairs, which are nested arrays in RESP3 but not in RESP2.
 fn flat(reply: &Reply) -> Reply {
     let pairs = reply.as_items().expect("an array");
     pairs.iter().flat_map(|pair| pair.as_items().expect("a pair").iter().cloned()).collect()
 }
 
-/// A map of RESP3 that is an array of pairs in RESP2.
+/// Turns a map in RESP3 into an array of pairs, as in RESP2.
 fn pairs(reply: &Reply) -> Reply {
     let map = reply.as_entries().expect("a map");
     map.iter().map(|(key, value)| Reply::array([key.clone(), value.clone()])).collect()
 }
 
-/// Commands whose answers in RESP3 are nested where those in RESP2 are flat, or are maps where those are
-/// arrays of pairs: a proxy has to know them by name.
-const OTHERWISE: &[(&str, Difference)] = &[
+/// Commands whose replies are nested in RESP3 and flat in RESP2, or are maps in RESP3 and arrays of pairs in
+/// RESP2. A proxy has to know them by name.
+const RESTRUCTURED: &[(&str, Difference)] = &[
     ("ZRANGE z 0 -1 WITHSCORES", flat),
     ("ZREVRANGE z 0 -1 WITHSCORES", flat),
     ("ZRANGEBYSCORE z -inf +inf WITHSCORES LIMIT 0 2", flat),
@@ -281,15 +282,15 @@ const OTHERWISE: &[(&str, Difference)] = &[
 ];
 
 #[test]
-fn answers_of_another_structure_differ_in_that_alone() {
+fn replies_with_another_structure_differ_only_in_that() {
     let Some(mut pair) = Pair::start() else { return };
-    for (command, difference) in OTHERWISE {
+    for (command, difference) in RESTRUCTURED {
         let (resp2, resp3) = pair.ask(command, "");
         let tree = Reply::from(&resp3);
         let other = difference(&tree);
         let is_empty = tree.as_items().is_some_and(|items| items.is_empty());
-        assert!(is_empty || downgraded(&resp3) != shown(resp2.wire()), "{command} is alike now");
-        // Of the tree, doubles have the shortest digits: they are compared as numbers.
+        assert!(is_empty || downgraded(&resp3) != shown(resp2.wire()), "{command} matches now");
+        // A tree writes doubles with the shortest digits, so they are compared as numbers.
         let other = other.to_wire(Protocol::Resp2).expect("a form on the wire");
         let other = zresp::decode(&other).expect("valid").expect("whole");
         let (theirs, ours) = (resp2.view().tokens(), other.tokens());
@@ -306,8 +307,8 @@ fn answers_of_another_structure_differ_in_that_alone() {
     assert!(resp2.reply().is_error(), "{resp2:?}");
     assert_eq!(downgraded(&resp3), r"*2\r\n$16\r\nserver-cpu-usage\r\n:42\r\n");
     assert_eq!(resp3.reply().kind(), Kind::Push);
-    let behind = pair.resp3.receive();
-    assert_eq!(behind.reply(), ReplyRef::Bulk(b"Some real reply following the push reply"));
+    let next = pair.resp3.receive();
+    assert_eq!(next.reply(), ReplyRef::Bulk(b"Some real reply following the push reply"));
 }
 
 fn number(token: Token<'_>) -> Option<u64> {
@@ -316,7 +317,7 @@ fn number(token: Token<'_>) -> Option<u64> {
     Some(number.to_bits())
 }
 
-/// What an answer is made of, apart from figures, which are others each time.
+/// The tokens of a reply without its numbers, which change from reply to reply.
 fn shape(wire: &[u8]) -> Vec<String> {
     let frame = zresp::decode(wire).expect("valid").expect("whole");
     let token = |token: Token<'_>| match token {
@@ -328,7 +329,7 @@ fn shape(wire: &[u8]) -> Vec<String> {
 }
 
 #[test]
-fn answers_with_figures_that_change_have_the_shape_of_those_in_resp2() {
+fn replies_with_changing_numbers_have_the_same_shape_in_resp2() {
     let Some(mut pair) = Pair::start() else { return };
     for command in ["MEMORY STATS", "HELLO", "SLOWLOG LEN", "LATENCY HISTOGRAM get", "ROLE", "TIME"]
     {
@@ -339,7 +340,7 @@ fn answers_with_figures_that_change_have_the_shape_of_those_in_resp2() {
 }
 
 #[test]
-fn verbatim_text_becomes_a_bulk_string_of_the_same_lines() {
+fn verbatim_text_becomes_a_bulk_string_with_the_same_lines() {
     let Some(mut pair) = Pair::start() else { return };
     let names = |frame: &Frame| -> Vec<String> {
         let ReplyRef::Bulk(text) = frame.reply() else { panic!("{frame:?}") };
@@ -392,7 +393,7 @@ fn doubles_are_written_as_the_server_prints_them() {
         pair.resp3.ask(&format!("ZADD doubles {score} member"));
         let frame = pair.resp3.ask("ZSCORE doubles member");
         let ReplyRef::Double(value) = frame.reply() else { panic!("{frame:?}") };
-        // Seventeen digits are one more than most doubles need: the server's text is the longer one.
+        // Seventeen digits are more than most doubles need, so the server's text may be longer than ours.
         let digits = frame.wire().iter().filter(|byte| byte.is_ascii_digit()).count();
         let ours = Reply::from(value).to_wire(Protocol::Resp3).expect("a form");
         let read = zresp::decode(&ours).expect("valid").expect("whole").reply().as_f64();

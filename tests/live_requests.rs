@@ -1,6 +1,6 @@
 //! A running server sees the same commands in the same bytes, valid or broken.
 //!
-//! Where a `redis-server` is missing, this is skipped; with `ZRESP_REQUIRE_REDIS` it fails.
+//! Without a `redis-server` on the `PATH`, these tests are skipped, or fail if `ZRESP_REQUIRE_REDIS` is set.
 #![cfg(feature = "std")]
 
 use std::fs;
@@ -12,17 +12,17 @@ use zresp::{
 };
 use zresp_testing::drive::live_server::Server;
 
-/// What a connection saw: commands that were answered, and whether it ended with a protocol error.
+/// The number of commands that were answered, and whether the connection ended with a protocol error.
 #[derive(Debug, PartialEq, Eq)]
 struct Seen {
     commands: usize,
     is_broken: bool,
 }
 
-/// Sends the bytes over a connection of their own, and counts the answers.
+/// Sends the bytes over a new connection, and counts the replies.
 fn server_sees(server: &Server, bytes: &[u8]) -> Seen {
     let mut stream = server.connect();
-    // A server that has seen enough closes the connection at once.
+    // After an error, the server closes the connection at once.
     let sent = stream.write_all(bytes).and_then(|()| stream.shutdown(Shutdown::Write));
     let mut answers = Vec::new();
     let read = stream.read_to_end(&mut answers);
@@ -36,7 +36,7 @@ fn server_sees(server: &Server, bytes: &[u8]) -> Seen {
     Seen { commands: frames.len() - protocol_errors, is_broken }
 }
 
-/// What this crate sees, and the error at which it stopped if it did.
+/// The number of commands that this crate sees, and the error where it stops, if any.
 fn we_see(bytes: &[u8]) -> (usize, Option<Error>) {
     let mut count = 0;
     for request in requests(bytes) {
@@ -50,14 +50,14 @@ fn we_see(bytes: &[u8]) -> (usize, Option<Error>) {
     (count, None)
 }
 
-/// Whether Redis 7 does not look where this grammar does, or not yet.
+/// Whether this grammar checks something that Redis 7 does not check, or checks later.
 fn is_stricter_here(error: Error, bytes: &[u8]) -> bool {
-    // It looks at a line when its end is there, and sees no end behind a NUL.
+    // Redis checks a line when its end is there, and does not see an end after a NUL.
     let seen = bytes[error.offset..].split(|byte| *byte == 0).next().unwrap_or_default();
     match error.kind {
-        // It does not look at the two bytes behind an argument, nor at the one behind a CR; at the length
-        // of a line it looks only while its end is missing; and it closes the connection of an HTTP
-        // client without a word.
+        // Redis does not check the two bytes after an argument, nor the byte after a CR. It checks the length
+        // of a line only while its end is missing. And it closes the connection of an HTTP client without
+        // a reply.
         ErrorKind::Unexpected { expected: Expected::Cr | Expected::Lf, .. }
         | ErrorKind::InlineTooLong { .. }
         | ErrorKind::HttpRequest => true,
@@ -66,7 +66,7 @@ fn is_stricter_here(error: Error, bytes: &[u8]) -> bool {
     }
 }
 
-/// Bytes that are commands, or nearly.
+/// Bytes that are commands, or almost.
 fn pipeline(rng: &mut fastrand::Rng) -> Vec<u8> {
     let mut bytes = Vec::new();
     for _ in 0..rng.usize(1..5) {
@@ -95,7 +95,7 @@ fn pipeline(rng: &mut fastrand::Rng) -> Vec<u8> {
     bytes
 }
 
-/// A name that gets one answer whatever the arguments are.
+/// Names that get one reply, whatever the arguments are.
 const NAMES: [&str; 6] = ["PING", "echo", "Get", "nothing", "x", "STRLEN"];
 
 fn array(rng: &mut fastrand::Rng, bytes: &mut Vec<u8>) {
@@ -151,13 +151,14 @@ fn a_server_sees_the_same_commands() {
     assert!(equal > 2_500 && broken > 300 && stricter > 100, "{equal} {broken} {stricter}");
 }
 
-/// What has a server run nothing that a vector or a fuzzer may have made up, but name all it is asked for.
+/// Stops the server from running commands of a vector or a fuzzer. It refuses them, and each refusal names the
+/// command.
 const HARMLESS: &[u8] = b"ACL SETUSER default -@all +ping +echo\r\n";
 
-/// The answers to the bytes over a connection of their own, as text; what a greeting says is left out.
+/// The replies to the bytes over a new connection, as text. The content of a greeting is left out.
 fn answers(server: &Server, bytes: &[u8]) -> Vec<String> {
     let mut stream = server.connect();
-    // Who is told to quit closes the connection at once.
+    // After QUIT, the server closes the connection at once.
     _ = stream.write_all(bytes).and_then(|()| stream.shutdown(Shutdown::Write));
     let mut answers = Vec::new();
     _ = stream.read_to_end(&mut answers);
@@ -168,7 +169,7 @@ fn answers(server: &Server, bytes: &[u8]) -> Vec<String> {
     replies(&answers).map_while(Result::ok).map(|frame| shown(frame.reply())).collect()
 }
 
-/// Inputs of the vectors, and of the fuzzers.
+/// The requests of the vectors, and the seeds of the fuzzer.
 fn collected() -> Vec<Vec<u8>> {
     let vectors = fs::read_to_string("tests/vectors/own.jsonl").expect("the vectors");
     let named =
@@ -185,7 +186,7 @@ fn collected() -> Vec<Vec<u8>> {
 }
 
 #[test]
-fn what_is_accepted_is_the_same_commands_when_it_is_encoded_anew() {
+fn accepted_requests_are_the_same_commands_when_encoded_again() {
     let Some(server) = Server::start() else { return };
     assert_eq!(answers(&server, HARMLESS), ["Simple(\"OK\")"]);
     let mut rng = fastrand::Rng::with_seed(7);

@@ -1,8 +1,8 @@
-//! Decoding is a function call: a million of them leave nothing behind.
+//! Decoding is a function call, and a million calls leak nothing.
 //!
-//! The test that this crate was begun for: a server that decoded each reply in a task of its own
-//! lost one task with each reply, for ever blocked on a reply that nobody took. It is alone in its
-//! file, so that no other test's threads and files are counted.
+//! This crate was started because of such a leak. A server decoded each reply in a separate task, and
+//! each task stayed blocked for ever on a reply that nobody took. The test is alone in its file, so that
+//! threads and files of other tests are not counted.
 #![cfg(feature = "std")]
 
 use std::fs;
@@ -18,7 +18,7 @@ fn tasks_and_files() -> Option<(usize, usize)> {
 }
 
 #[test]
-fn a_million_calls_leave_no_thread_file_or_memory_behind() {
+fn a_million_calls_leak_no_thread_file_or_memory() {
     let deep = format!("{}_\r\n", "*1\r\n".repeat(100)).into_bytes();
     let inputs: [&[u8]; 10] = [
         b"+OK\r\n",
@@ -38,7 +38,7 @@ fn a_million_calls_leave_no_thread_file_or_memory_behind() {
             let input = inputs[round % inputs.len()];
             match round / inputs.len() % 3 {
                 0 => _ = decode(input),
-                // The first of possibly several replies, and away.
+                // Takes only the first of several replies.
                 1 => _ = replies(input).next(),
                 _ => _ = ReplyReader::new(input).read().map(|frame| frame.is_some()),
             }

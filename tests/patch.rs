@@ -1,4 +1,4 @@
-//! A patch gives what building anew gives.
+//! A patched command or reply equals one that is built anew from the changed parts.
 #![cfg(feature = "std")]
 
 use proptest::collection::vec;
@@ -32,7 +32,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 384, ..ProptestConfig::default() })]
 
     #[test]
-    fn a_patched_command_is_one_of_the_changed_arguments(
+    fn a_patched_command_equals_one_made_from_the_changed_arguments(
         arguments in generate::arguments(),
         edits in edits(vec(any::<u8>(), 0..8)),
     ) {
@@ -40,13 +40,13 @@ proptest! {
     }
 
     #[test]
-    fn a_patched_reply_is_one_of_the_changed_elements(tree in tree(), edits in edits(tree())) {
+    fn a_patched_reply_equals_one_made_from_the_changed_elements(tree in tree(), edits in edits(tree())) {
         edits::assert_reply_is_rebuilt(&tree, &edits);
     }
 }
 
 #[test]
-fn all_parts_may_go_but_the_last_argument() {
+fn all_parts_can_be_removed_except_the_last_argument() {
     let wire = command_of(&[b"GET".to_vec(), b"k".to_vec()]);
     let mut patch = CommandPatch::new(command(&wire));
     patch.remove(0).remove(1);
@@ -73,7 +73,7 @@ fn all_parts_may_go_but_the_last_argument() {
 }
 
 #[test]
-fn a_map_with_a_key_alone_is_an_error() {
+fn a_key_without_a_value_is_an_error() {
     for wire in ["%1\r\n:1\r\n:2\r\n", "%?\r\n:1\r\n:2\r\n.\r\n"] {
         for protocol in PROTOCOLS {
             let mut patch = ReplyPatch::new(frame(wire.as_bytes())).expect("an aggregate");
@@ -88,7 +88,7 @@ fn a_map_with_a_key_alone_is_an_error() {
 }
 
 #[test]
-fn the_attributes_in_front_of_a_patched_reply_stay() {
+fn the_attributes_of_a_patched_reply_stay() {
     let wire = b"|1\r\n+ttl\r\n:9\r\n*1\r\n|1\r\n+a\r\n+b\r\n:1\r\n";
     let mut patch = ReplyPatch::new(frame(wire)).expect("an aggregate");
     patch.push(2);
@@ -98,7 +98,7 @@ fn the_attributes_in_front_of_a_patched_reply_stay() {
 }
 
 #[test]
-fn a_part_that_there_is_not_is_an_error_that_names_it() {
+fn a_missing_part_is_an_error_that_names_it() {
     let wire = command_of(&[b"GET".to_vec(), b"k".to_vec()]);
     let (array, map) = (frame(b"*?\r\n+a\r\n+b\r\n.\r\n"), frame(b"%1\r\n+a\r\n+b\r\n"));
     for index in [2, 3, usize::MAX] {

@@ -1,4 +1,4 @@
-//! `ReplyReader` gives out every reply once, whole, however its bytes come, and says how they end.
+//! `ReplyReader` returns every reply once and whole, in whatever pieces its bytes arrive, and reports how they end.
 #![cfg(feature = "std")]
 
 use std::io::{self, ErrorKind as IoErrorKind, Read};
@@ -27,7 +27,7 @@ impl Scripted {
 
 impl Read for Scripted {
     fn read(&mut self, room: &mut [u8]) -> io::Result<usize> {
-        assert!(!room.is_empty(), "a read into no room looks like the end");
+        assert!(!room.is_empty(), "a read into an empty buffer looks like the end");
         match self.steps.pop_front() {
             None => Ok(0),
             Some(Step::Fail(kind)) => Err(kind.into()),
@@ -47,7 +47,7 @@ fn bytes(bytes: &[u8]) -> Step {
     Step::Bytes(bytes.to_vec())
 }
 
-/// The wire bytes of all the replies up to the end or a failure.
+/// The wire bytes of all replies up to the end or a failure.
 fn drain<R: Read>(reader: &mut ReplyReader<R>) -> (Vec<Vec<u8>>, Result<(), StreamError>) {
     let mut frames = Vec::new();
     loop {
@@ -68,7 +68,7 @@ const STREAM: [&[u8]; 5] = [
 ];
 
 #[test]
-fn every_reply_comes_once_at_any_size_of_read() {
+fn every_reply_comes_once_with_reads_of_any_size() {
     let stream = STREAM.concat();
     for most in 1..=stream.len() {
         let mut reader = ReplyReader::new(Scripted { most, ..Scripted::new([bytes(&stream)]) });
@@ -112,7 +112,7 @@ fn a_failing_reader_loses_nothing() {
             let (mut frames, failure) = drain(&mut reader);
             let whole: usize = frames.iter().map(Vec::len).sum();
             assert!(matches!(&failure, Err(StreamError::Io(error)) if error.kind() == kind));
-            assert!(cut - whole < 20, "whole frames are given before the failure: {cut} {whole}");
+            assert!(cut - whole < 20, "whole frames come before the failure: {cut} {whole}");
             assert_eq!(reader.buffered(), &stream[whole..cut]);
 
             let (rest, end) = drain(&mut reader);
@@ -124,7 +124,7 @@ fn a_failing_reader_loses_nothing() {
 }
 
 #[test]
-fn an_interrupted_read_is_tried_again() {
+fn an_interrupted_read_is_retried() {
     let script = [
         Step::Fail(IoErrorKind::Interrupted),
         bytes(b"+O"),
@@ -137,7 +137,7 @@ fn an_interrupted_read_is_tried_again() {
 }
 
 #[test]
-fn whole_replies_in_front_of_broken_bytes_are_given_first() {
+fn whole_replies_before_broken_bytes_come_first() {
     let mut reader = ReplyReader::new(&b"+OK\r\n:1\r\n*1\r\nx"[..]);
     let (frames, end) = drain(&mut reader);
     assert_eq!(frames, [b"+OK\r\n".as_slice(), b":1\r\n"]);
@@ -158,7 +158,7 @@ fn limits_hold() {
 }
 
 #[test]
-fn the_buffer_grows_with_the_bytes_and_gives_memory_back() {
+fn the_buffer_grows_with_the_bytes_and_is_freed_again() {
     let giant = [b"$20000000\r\n".as_slice(), &vec![b'x'; 20_000_000], b"\r\n"].concat();
     let mut stream = giant.clone();
     stream.extend(b"+OK\r\n".repeat(10));
@@ -167,7 +167,7 @@ fn the_buffer_grows_with_the_bytes_and_gives_memory_back() {
         assert_eq!(reader.read().unwrap().unwrap().wire().len(), giant.len());
         assert!(reader.read().unwrap().is_some());
         let kept = allocation_counter::measure(|| drop(reader));
-        assert!(kept.bytes_current > -100_000, "{kept:?} were kept after the giant frame");
+        assert!(kept.bytes_current > -100_000, "memory kept after the giant frame: {kept:?}");
     });
     assert!(info.bytes_max < 3 * giant.len() as u64 + 100_000, "{info:?}");
 
@@ -175,11 +175,11 @@ fn the_buffer_grows_with_the_bytes_and_gives_memory_back() {
         let mut reader = ReplyReader::new(&b"$536870912\r\nx"[..]);
         assert!(reader.read().is_err());
     });
-    assert!(announced.bytes_max < 100_000, "an announced length is not memory: {announced:?}");
+    assert!(announced.bytes_max < 100_000, "an announced length takes no memory: {announced:?}");
 }
 
 #[test]
-fn a_reader_that_claims_more_than_it_was_given_room_for_does_no_harm() {
+fn a_reader_that_claims_more_bytes_than_it_had_room_for_does_no_harm() {
     struct Liar;
     impl Read for Liar {
         fn read(&mut self, room: &mut [u8]) -> io::Result<usize> {

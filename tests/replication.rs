@@ -1,4 +1,4 @@
-//! What follows `PSYNC` is taken apart the same way however it is cut, and in constant memory.
+//! The answer to `PSYNC` is decoded the same way wherever it is cut, and in constant memory.
 
 use allocation_counter::measure;
 use zresp::replication::{Event, SyncDecoder};
@@ -8,7 +8,7 @@ use zresp_testing::oracle::sync::{self, Announced, Sync};
 
 const ID: &str = "0123456789abcdef0123456789ABCDEF01234567";
 
-/// Decodes whole, byte by byte, and at every cut into two and three; all must agree.
+/// Decodes the stream whole, byte by byte, cut once at every place, and cut twice; all results must agree.
 fn decode_all_ways(stream: &[u8]) -> Result<Sync, Error> {
     let whole = decode(stream, &[]);
     let name = stream.escape_ascii().to_string();
@@ -30,7 +30,7 @@ fn full(payload: &str, commands: &str) -> Vec<u8> {
 const COMMANDS: &str = "*1\r\n$4\r\nPING\r\n\n*1\r\n$4\r\nPING\r\n";
 
 #[test]
-fn a_payload_with_its_length_has_no_line_end_behind_it() {
+fn a_payload_with_a_length_has_no_line_end_after_it() {
     for payload in ["", "R", "REDIS0011\r\n*1\r\n"] {
         let stream = full(&format!("${}\r\n{payload}", payload.len()), COMMANDS);
         let sync = decode_all_ways(&stream).unwrap();
@@ -58,7 +58,7 @@ fn a_payload_with_a_mark_ends_where_the_mark_appears_again() {
         ] {
             let stream = full(&format!("$EOF:{mark}\r\n{payload}{mark}"), COMMANDS);
             let sync = decode_all_ways(&stream).unwrap();
-            // The first place where the mark stands, found the plain way.
+            // The first place of the mark, found by a plain search.
             let body = format!("{payload}{mark}{COMMANDS}");
             let end = body.find(mark.as_str()).unwrap();
             assert_eq!(sync.announced, Announced::Mark);
@@ -143,7 +143,7 @@ fn a_payload_passes_through_without_allocation() {
 }
 
 #[test]
-fn recorded_synchronisations_are_taken_apart() {
+fn recorded_synchronisations_are_decoded() {
     for (file, announced) in [
         ("replication-disk", "length"),
         ("replication-diskless", "mark"),
@@ -176,7 +176,7 @@ fn recorded_synchronisations_are_taken_apart() {
 }
 
 #[test]
-fn a_naive_decoder_takes_recorded_and_broken_synchronisations_apart_alike() {
+fn a_naive_decoder_agrees_on_changed_and_cut_synchronisations() {
     for (payload, commands) in [
         ("$5\r\nREDIS", COMMANDS),
         ("$0\r\n", COMMANDS),

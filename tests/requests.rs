@@ -1,5 +1,4 @@
-//! The decoder of requests agrees with the naive one: verdict, offset, bytes consumed, bytes needed,
-//! arguments.
+//! The decoder of requests agrees with the naive one: verdict, offset, bytes consumed, bytes needed, arguments.
 
 use std::fs;
 
@@ -33,7 +32,7 @@ proptest! {
     }
 
     #[test]
-    fn what_is_skipped_may_be_dropped_at_any_time(
+    fn skipped_lines_may_be_dropped_at_any_time(
         input in generate::requests(),
         cuts in generate::cuts(),
     ) {
@@ -54,7 +53,7 @@ proptest! {
     }
 
     #[test]
-    fn arguments_come_back(arguments in generate::arguments()) {
+    fn arguments_survive_a_round_trip(arguments in generate::arguments()) {
         let bytes = encode(&arguments);
         let requests: Vec<_> = zresp::requests(&bytes).map(|request| request.map(|r| verdicts::arguments(&r))).collect();
         prop_assert_eq!(requests, vec![Ok(arguments)]);
@@ -72,7 +71,7 @@ fn encode(arguments: &[Vec<u8>]) -> Vec<u8> {
 }
 
 #[test]
-fn the_limits_of_a_client_that_has_not_authenticated_are_redis_s_and_can_be_lifted() {
+fn the_limits_before_authentication_are_those_of_redis_and_can_be_lifted() {
     let mut decoder = CommandDecoder::with_limits(Limits::unauthenticated());
     let kind = |result: Result<Option<Request<'_>>, Error>| result.unwrap_err().kind;
     assert!(decoder.decode(b"*10\r\n").unwrap().is_none());
@@ -89,7 +88,7 @@ fn the_limits_of_a_client_that_has_not_authenticated_are_redis_s_and_can_be_lift
 }
 
 #[test]
-fn limits_that_are_lowered_hold_for_what_was_learned() {
+fn lowered_limits_hold_for_learned_commands() {
     let mut decoder = CommandDecoder::new();
     let command = b"*2\r\n$3\r\nGET\r\n$5\r\nabcde\r\n";
     for _ in 0..5 {
@@ -101,7 +100,7 @@ fn limits_that_are_lowered_hold_for_what_was_learned() {
 }
 
 #[test]
-fn what_is_skipped_does_not_count_towards_the_limit_of_a_request() {
+fn skipped_lines_do_not_count_towards_the_limit_of_a_request() {
     let limits = Limits::new().with_frame(20);
     let input = [&b"\r\n".repeat(30)[..], b"*1\r\n$4\r\nPING\r\n"].concat();
     for cut in 0..input.len() {
@@ -133,7 +132,7 @@ fn a_buffer_that_changes_is_an_error() {
 }
 
 #[test]
-fn empty_lines_do_not_end_a_batch_and_an_end_behind_them_is_clean() {
+fn empty_lines_do_not_end_a_batch_and_an_end_after_them_is_clean() {
     let pipeline = b"\r\n*0\r\n*1\r\n$4\r\nPING\r\n\r\n*-3\r\nPING\r\n\r\n\r\n";
     let mut requests = zresp::requests(pipeline);
     assert_eq!(requests.by_ref().map(Result::unwrap).count(), 2);
@@ -141,7 +140,7 @@ fn empty_lines_do_not_end_a_batch_and_an_end_behind_them_is_clean() {
 }
 
 #[test]
-fn the_errors_of_requests_are_told() {
+fn the_errors_of_requests_have_messages() {
     for (input, message) in [
         (&b"*1\r\n:1\r\n"[..], "expected `$`, found `:` at offset 4"),
         (b"*x\r\n", "expected a digit or `-`, found `x` at offset 1"),
@@ -173,7 +172,7 @@ fn many_arguments_are_found() {
     assert_eq!(format!("{:?}", request.command()).matches(", ").count(), 64, "bounded");
 }
 
-/// What was sent while the captures were recorded, and an append-only file.
+/// The requests of the captures, and an append-only file.
 fn recorded() -> Vec<(String, Vec<u8>)> {
     let entries = fs::read_dir("tests/captures").expect("the captures");
     let paths = entries.map(|entry| entry.expect("a folder entry").path());
@@ -184,7 +183,7 @@ fn recorded() -> Vec<(String, Vec<u8>)> {
 }
 
 #[test]
-fn recorded_requests_and_an_append_only_file_are_read_from_end_to_end() {
+fn recorded_requests_and_an_append_only_file_are_read_to_the_end() {
     let recorded = recorded();
     assert!(recorded.len() >= 15);
     for (path, bytes) in recorded {
@@ -194,7 +193,7 @@ fn recorded_requests_and_an_append_only_file_are_read_from_end_to_end() {
             })
             .collect();
         let expected = oracle::request::stream(&bytes, &oracle::Limits::default(), true);
-        // The last verdict is that on the end of the input.
+        // The last verdict is about the end of the input.
         assert_eq!(found.len(), expected.len() - 1, "{path}");
         for (found, expected) in found.iter().zip(&expected) {
             let oracle::request::Verdict::Complete { arguments, .. } = expected else {
@@ -207,7 +206,7 @@ fn recorded_requests_and_an_append_only_file_are_read_from_end_to_end() {
 
 #[cfg(feature = "std")]
 #[test]
-fn a_reader_gives_every_request_once_whatever_the_reads() {
+fn a_reader_returns_every_request_once_with_reads_of_any_size() {
     for (path, bytes) in recorded() {
         let expected: Vec<_> =
             zresp::requests(&bytes).map(|request| verdicts::arguments(&request.unwrap())).collect();
@@ -225,7 +224,7 @@ fn a_reader_gives_every_request_once_whatever_the_reads() {
 
 #[cfg(feature = "std")]
 #[test]
-fn a_reader_drops_what_is_skipped_and_counts_it() {
+fn a_reader_drops_skipped_lines_and_counts_them() {
     let bytes = [&b"\r\n".repeat(100_000)[..], b"PING\r\n", b"\r\n", b"*1\r\n$x"].concat();
     let mut reader = CommandReader::with_limits(&bytes[..], Limits::new().with_frame(64 * 1024));
     assert!(reader.read().unwrap().is_some());
@@ -237,10 +236,9 @@ fn a_reader_drops_what_is_skipped_and_counts_it() {
     assert!(reader.read().unwrap().is_none());
 }
 
-/// What is open has to be closed within the limit of a line, so that "incomplete" is told only of what can be
-/// completed.
+/// Open quotes must be closed within the limit of a line, so a line is only "incomplete" if it can be completed.
 #[test]
-fn an_inline_command_is_given_up_as_soon_as_it_cannot_end_within_its_limit() {
+fn an_inline_command_is_refused_as_soon_as_it_cannot_end_within_its_limit() {
     const LIMIT: usize = 65_536;
     let limits = oracle::Limits::default();
     let ends = ["\n", "\"\n", "'\n", "0\n", "0\"\n", "''\n", "0'\n", "00\"\n"];

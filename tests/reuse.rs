@@ -1,5 +1,5 @@
-//! A decoder that is used again, after an error, a reset, or over a buffer that is not what it was, gives the
-//! documented error or a fresh start: never a panic, and never a reply that the bytes are not.
+//! A decoder that is used again, after an error, after a reset, or with a buffer that has changed, gives the
+//! documented error or a fresh start. It never panics, and never returns a reply that is not in the bytes.
 #![cfg(feature = "std")]
 
 use bytes::BytesMut;
@@ -25,28 +25,28 @@ const REQUESTS: [&[u8]; 5] = [
     b"\r\n*0\r\n*1\r\n$4\r\nPING\r\n",
     b"  \n*-1\r\nPING\n",
 ];
-/// How many of the first bytes of a frame a decoder knows again.
+/// The number of bytes at the start of a frame that a decoder compares.
 const HEAD: usize = 8;
 const FORGED: &[u8] = b"\r\n*$:+?.019 \"a\0";
 
-/// Looks at every part of a reply; returns how many bytes it takes.
+/// Reads every part of a reply; returns the number of its bytes.
 fn look_at(decoder: &mut Decoder, buf: &[u8]) -> Result<Option<usize>, Error> {
     let Some(frame) = decoder.decode(buf)? else { return Ok(None) };
-    assert_eq!(frame.wire(), &buf[..frame.wire().len()], "the wire is of this buffer");
+    assert_eq!(frame.wire(), &buf[..frame.wire().len()], "the frame is in this buffer");
     assert!(frame.tokens().count() <= buf.len() + 1);
     assert!(format!("{frame:?}").len() < 2_000);
     assert!(zresp::Reply::from(frame).tokens().count() <= buf.len() + 1);
     Ok(Some(frame.wire().len()))
 }
 
-/// Looks at every part of a request; returns how many bytes it takes.
+/// Reads every part of a request; returns the number of its bytes.
 fn look_at_request(decoder: &mut CommandDecoder, buf: &[u8]) -> Result<Option<usize>, Error> {
     let Some(request) = decoder.decode(buf)? else {
         _ = decoder.partial(buf).map(|partial| partial.args().count());
         return Ok(None);
     };
     let (command, wire) = (request.command(), request.wire());
-    assert_eq!(wire, &buf[..wire.len()], "the wire is of this buffer");
+    assert_eq!(wire, &buf[..wire.len()], "the request is in this buffer");
     let count = match command {
         Command::Array(array) => array.args().count() + array.index().len(),
         Command::Inline(line) => line.args().count() + line.name().len(),
@@ -55,7 +55,7 @@ fn look_at_request(decoder: &mut CommandDecoder, buf: &[u8]) -> Result<Option<us
     Ok(Some(wire.len()))
 }
 
-/// What is the same for decoders of both grammars.
+/// The interface that both decoders share.
 trait Reused: Clone {
     fn fresh() -> Self;
     fn look(&mut self, buf: &[u8]) -> Result<Option<usize>, Error>;
@@ -99,7 +99,7 @@ impl Reused for CommandDecoder {
     }
 }
 
-/// The decoder in front of every cut of a frame.
+/// For every cut of a frame, a decoder that has seen the bytes before it.
 fn begun<D: Reused>(frame: &[u8]) -> impl Iterator<Item = (usize, D)> {
     (1..frame.len()).map(|cut| {
         let mut decoder = D::fresh();
@@ -108,13 +108,13 @@ fn begun<D: Reused>(frame: &[u8]) -> impl Iterator<Item = (usize, D)> {
     })
 }
 
-/// Where the bytes begin that a decoder knows again: behind what a request skips.
+/// Offset of the first byte that a decoder compares, after the lines that a request skips.
 fn head(frame: &[u8]) -> usize {
     let skipped = [&b"\r\n*0\r\n"[..], b"  \n*-1\r\n"];
     skipped.iter().find(|skipped| frame.starts_with(skipped)).map_or(0, |skipped| skipped.len())
 }
 
-fn assert_notices_what_shrank<D: Reused>(frames: &[&[u8]]) {
+fn assert_notices_a_shorter_buffer<D: Reused>(frames: &[&[u8]]) {
     for frame in frames {
         for (cut, decoder) in begun::<D>(frame) {
             for shorter in 0..cut {
@@ -130,7 +130,7 @@ fn assert_notices_what_shrank<D: Reused>(frames: &[&[u8]]) {
     }
 }
 
-fn assert_survives_what_changed<D: Reused>(frames: &[&[u8]]) {
+fn assert_survives_a_changed_buffer<D: Reused>(frames: &[&[u8]]) {
     for frame in frames {
         let known = head(frame)..head(frame) + HEAD;
         for (cut, decoder) in begun::<D>(frame) {
@@ -170,7 +170,7 @@ fn assert_starts_anew<D: Reused>(samples: &[&[u8]]) {
                 assert_eq!(handing.look(second), Ok(Some(second.len())), "{case}");
                 let progress = framer.advance(&first[cut..]).expect(&case);
                 assert_eq!((progress.taken, progress.is_complete), (first.len() - cut, true));
-                // With bytes that are not those which were decoded: no panic.
+                // It does not panic if it gets other bytes than those that were decoded.
                 _ = decoder.clone().hand_over(second).advance(second);
             }
         }
@@ -179,24 +179,24 @@ fn assert_starts_anew<D: Reused>(samples: &[&[u8]]) {
 
 #[test]
 fn a_buffer_that_shrank_is_noticed_at_every_cut() {
-    assert_notices_what_shrank::<Decoder>(&REPLIES);
-    assert_notices_what_shrank::<CommandDecoder>(&REQUESTS[..3]);
+    assert_notices_a_shorter_buffer::<Decoder>(&REPLIES);
+    assert_notices_a_shorter_buffer::<CommandDecoder>(&REQUESTS[..3]);
 }
 
 #[test]
-fn a_buffer_that_changed_is_noticed_or_safe_to_look_at() {
-    assert_survives_what_changed::<Decoder>(&REPLIES);
-    assert_survives_what_changed::<CommandDecoder>(&REQUESTS);
+fn a_buffer_that_changed_is_noticed_or_safe_to_read() {
+    assert_survives_a_changed_buffer::<Decoder>(&REPLIES);
+    assert_survives_a_changed_buffer::<CommandDecoder>(&REQUESTS);
 }
 
 #[test]
-fn what_was_begun_is_forgotten_by_a_reset_and_handed_over_by_a_framer() {
+fn a_frame_in_progress_is_forgotten_by_a_reset_and_can_be_handed_over_to_a_framer() {
     assert_starts_anew::<Decoder>(&REPLIES);
     assert_starts_anew::<CommandDecoder>(&REQUESTS);
 }
 
 #[test]
-fn a_framer_begins_anew_after_an_error_and_in_the_middle() {
+fn a_framer_can_be_reset_after_an_error_and_in_the_middle() {
     for frame in REPLIES {
         for cut in 0..frame.len() {
             let mut framer = Framer::replies(Limits::new());
@@ -218,7 +218,7 @@ fn a_framer_begins_anew_after_an_error_and_in_the_middle() {
 }
 
 #[test]
-fn a_reader_that_is_reset_looks_at_the_same_bytes_again() {
+fn a_reader_that_is_reset_decodes_the_same_bytes_again() {
     let mut reader = ReplyReader::new(&b"+OK\r\n*1\r\nx\r\n+OK\r\n"[..]);
     assert!(reader.read().unwrap().is_some());
     for _ in 0..3 {
@@ -227,7 +227,7 @@ fn a_reader_that_is_reset_looks_at_the_same_bytes_again() {
         assert_eq!((reader.position(), reader.buffered()), (5, &b"*1\r\nx\r\n+OK\r\n"[..]));
         reader.decoder_mut().reset();
     }
-    // A decoder that has begun another frame, against the documentation.
+    // A decoder that is inside another frame, which the documentation forbids.
     for begun in REPLIES {
         let mut decoder = Decoder::new();
         assert!(decoder.decode(&begun[..begun.len() - 1]).unwrap().is_none());
@@ -247,7 +247,7 @@ fn a_reader_that_is_reset_looks_at_the_same_bytes_again() {
 }
 
 #[test]
-fn frames_are_not_taken_off_a_buffer_that_changed() {
+fn no_frame_is_taken_from_a_buffer_that_changed() {
     for frame in REPLIES {
         for cut in 1..frame.len() {
             let mut decoder = Decoder::new();
@@ -267,7 +267,7 @@ fn frames_are_not_taken_off_a_buffer_that_changed() {
 
 #[cfg(feature = "codec")]
 #[test]
-fn a_codec_notices_a_buffer_that_shrank_and_goes_on_after_a_reset() {
+fn a_codec_notices_a_buffer_that_shrank_and_continues_after_a_reset() {
     use tokio_util::codec::Decoder as _;
     use zresp::codec::{CommandCodec, ReplyCodec};
     use zresp::io::StreamError;

@@ -1,5 +1,5 @@
-//! What is written in parts is what is written in one piece, however it is taken; and what is large is
-//! not copied.
+//! Segments make up the same bytes as the value encoded in one piece, however they are consumed. Large payloads
+//! are not copied.
 #![cfg(feature = "std")]
 
 use std::io::IoSlice;
@@ -16,7 +16,7 @@ use zresp_testing::generate::Input;
 
 const PROTOCOLS: [Protocol; 2] = [Protocol::Resp2, Protocol::Resp3];
 
-/// Payloads of so many bytes are not copied.
+/// Payloads of at least this number of bytes are not copied.
 const LARGE: usize = 4096;
 
 fn frame(wire: &[u8]) -> Frame {
@@ -30,13 +30,13 @@ fn bulk(len: usize) -> Vec<u8> {
     [format!("${len}\r\n").as_bytes(), &vec![b'x'; len], b"\r\n"].concat()
 }
 
-/// A case in few words.
+/// The wire bytes of a case, shortened.
 fn shown(wire: &[u8]) -> String {
     let text = wire.escape_ascii().to_string();
     text.split("xxxxxxxx").filter(|part| !part.is_empty()).collect::<Vec<_>>().join("…")
 }
 
-/// Asserts that what is left is this, and that no part of it is empty.
+/// Asserts that the rest of the segments is `expected`, and that no part of it is empty.
 fn assert_left<P: AsRef<[u8]>>(segments: &Segments<P>, mut expected: &[u8], case: &str) {
     assert_eq!(segments.remaining(), expected.len(), "{case}");
     assert_eq!(segments.has_remaining(), !expected.is_empty(), "{case}");
@@ -47,13 +47,17 @@ fn assert_left<P: AsRef<[u8]>>(segments: &Segments<P>, mut expected: &[u8], case
             "{case}: an empty part, {} bytes before the end",
             expected.len()
         );
-        assert!(expected.starts_with(slice), "{case}: others, {} before the end", expected.len());
+        assert!(
+            expected.starts_with(slice),
+            "{case}: other bytes, {} before the end",
+            expected.len()
+        );
         expected = &expected[slice.len()..];
     }
     assert!(expected.is_empty(), "{case}: {} bytes are missing", expected.len());
 }
 
-/// Asserts that the parts are these bytes, in every way to take them.
+/// Asserts that the parts make up these bytes, in every way of consuming them.
 fn assert_is<P: AsRef<[u8]> + Clone>(segments: &Segments<P>, expected: &[u8], case: &str) {
     assert_left(segments, expected, case);
     let slices: Vec<_> = segments.slices().collect();
@@ -80,7 +84,7 @@ fn assert_is<P: AsRef<[u8]> + Clone>(segments: &Segments<P>, expected: &[u8], ca
     assert_left(&all, b"", &format!("{case}, past the end"));
 }
 
-/// Asserts it of the frame and of its tree, in both protocols.
+/// Asserts the same for a frame and for its tree, in both protocols.
 fn assert_splits(wire: &[u8]) {
     let frame = frame(wire);
     let tree = Reply::from(&frame);
@@ -109,7 +113,7 @@ fn parts_make_up_the_encoded_bytes() {
         &[b"*2\r\n", &bulk(LARGE - 1), &bulk(LARGE + 1)],
         &[b"%2\r\n+a\r\n", &large, b"+b\r\n", &large],
         &[b"~1\r\n", &large],
-        // Where nothing of RESP2 comes between two large parts, or in front of the first one.
+        // In RESP2, nothing comes between two large parts, or before the first one.
         &[b"|1\r\n+a\r\n+b\r\n", &large],
         &[b"*2\r\n", &large, b"|1\r\n+a\r\n+b\r\n", &large],
         &[b"*2\r\n*?\r\n", &large, b".\r\n|0\r\n", &large],
@@ -122,7 +126,7 @@ fn parts_make_up_the_encoded_bytes() {
 }
 
 #[test]
-fn parts_are_advanced_by_every_amount() {
+fn parts_can_be_advanced_by_any_amount() {
     let frame = frame(&[b"%1\r\n+a\r\n*2\r\n".as_slice(), &bulk(LARGE), b"_\r\n"].concat());
     for protocol in PROTOCOLS {
         let tree = Reply::from(&frame);
@@ -142,7 +146,7 @@ fn parts_are_advanced_by_every_amount() {
     }
 }
 
-/// Values of large and of small parts.
+/// Values with large and small parts.
 fn value() -> impl Strategy<Value = Input> {
     let scalar = prop_oneof![
         2 => (LARGE - 3..LARGE + 3).prop_map(bulk),
@@ -203,7 +207,7 @@ proptest! {
 }
 
 #[test]
-fn large_payloads_of_a_tree_are_the_same_memory_and_small_ones_are_copied() {
+fn large_payloads_of_a_tree_are_shared_and_small_ones_are_copied() {
     for (size, is_shared) in [(LARGE - 1, false), (LARGE, true), (1_000_000, true)] {
         let payload = Bytes::from(vec![b'x'; size]);
         let attribute: Entries = [("key", payload.clone())].into_iter().collect();
@@ -225,7 +229,7 @@ fn large_payloads_of_a_tree_are_the_same_memory_and_small_ones_are_copied() {
 }
 
 #[test]
-fn a_frame_is_one_part_for_resp3_and_large_runs_of_it_for_resp2() {
+fn a_frame_is_one_part_in_resp3_and_its_large_runs_are_parts_in_resp2() {
     let wire = [b"*3\r\n".as_slice(), &bulk(LARGE), b"_\r\n", &bulk(LARGE)].concat();
     let frame = frame(&wire);
     let resp3 = Segments::of(&frame, Protocol::Resp3).expect("a form");
@@ -247,7 +251,7 @@ fn a_frame_is_one_part_for_resp3_and_large_runs_of_it_for_resp2() {
 }
 
 #[test]
-fn a_frame_of_a_command_is_one_part() {
+fn a_command_frame_is_one_part() {
     for (size, is_shared) in [(3, false), (LARGE, true)] {
         let wire = [b"*2\r\n$4\r\nECHO\r\n".as_slice(), &bulk(size)].concat();
         let mut buffer = BytesMut::from(&wire[..]);
@@ -260,7 +264,7 @@ fn a_frame_of_a_command_is_one_part() {
 }
 
 #[test]
-fn what_has_no_form_has_no_parts() {
+fn a_value_that_cannot_be_encoded_has_no_parts() {
     assert_eq!(Segments::of_arguments(&[]).err(), Some(EncodeError::NoArguments));
     for protocol in PROTOCOLS {
         let segments = Segments::of(&Reply::simple("a\n"), protocol);

@@ -1,4 +1,4 @@
-//! Types of serde: from the replies of both protocols, back into replies, and into arguments.
+//! serde types: read from replies of both protocols, written as replies, and written as arguments.
 
 #![cfg(feature = "serde")]
 
@@ -87,7 +87,7 @@ fn a_struct_comes_from_the_maps_of_both_protocols() {
 }
 
 #[test]
-fn what_lies_in_one_piece_is_borrowed() {
+fn strings_in_one_piece_are_borrowed() {
     let wire = b"%2\r\n+text\r\n$2\r\nab\r\n+bytes\r\n$2\r\n\xff\0\r\n";
     let value: Borrowed<'_> = read(wire).unwrap();
     assert_eq!(value, Borrowed { text: "ab", bytes: Some(b"\xff\0") });
@@ -117,7 +117,7 @@ fn enums_come_from_names_maps_and_arrays() {
 }
 
 #[test]
-fn maps_tuples_newtypes_and_units_come_from_what_serves() {
+fn maps_tuples_newtypes_and_units_come_from_several_shapes() {
     let map = HashMap::from([("a".to_owned(), 1u64), ("b".to_owned(), 2)]);
     for wire in [
         b"%2\r\n+a\r\n:1\r\n+b\r\n:2\r\n".as_slice(),
@@ -140,7 +140,7 @@ fn maps_tuples_newtypes_and_units_come_from_what_serves() {
 }
 
 #[test]
-fn what_comes_in_pieces_is_owned() {
+fn strings_in_pieces_are_owned() {
     #[derive(Debug, PartialEq, Deserialize)]
     struct Nothing;
     #[derive(Debug, PartialEq, Deserialize)]
@@ -170,7 +170,7 @@ fn what_comes_in_pieces_is_owned() {
 }
 
 #[test]
-fn a_value_of_any_type_is_told_by_its_kind() {
+fn the_kind_of_a_value_decides_its_type() {
     let wire = b"%6\r\n+a\r\n:1\r\n+b\r\n,1.5\r\n+c\r\n#t\r\n+d\r\n_\r\n+e\r\n*1\r\n$1\r\nx\r\n+f\r\n$-1\r\n";
     let expected =
         serde_json::json!({ "a": 1, "b": 1.5, "c": true, "d": null, "e": ["x"], "f": null });
@@ -259,7 +259,7 @@ fn a_recursive_type_is_read_to_a_bounded_depth() {
 }
 
 #[test]
-fn what_is_written_as_a_reply_reads_back() {
+fn a_value_written_as_a_reply_reads_back() {
     fn assert_round_trip<T: Serialize + DeserializeOwned + PartialEq + Debug>(value: &T) {
         let reply = ser::to_reply(value).unwrap();
         for protocol in [Protocol::Resp2, Protocol::Resp3] {
@@ -277,7 +277,7 @@ fn what_is_written_as_a_reply_reads_back() {
 }
 
 #[test]
-fn arguments_are_flat_and_leave_out_what_is_nothing() {
+fn arguments_are_flat_and_leave_out_none_and_units() {
     #[derive(Serialize)]
     struct Options<'a> {
         ex: Option<u32>,
@@ -316,7 +316,7 @@ fn arguments_are_flat_and_leave_out_what_is_nothing() {
 }
 
 #[test]
-fn arguments_come_of_every_type() {
+fn arguments_come_from_every_type() {
     #[derive(Serialize)]
     struct Nothing;
     #[derive(Serialize)]
@@ -344,8 +344,8 @@ fn arguments_come_of_every_type() {
     assert_eq!(command, expected);
 }
 
-/// Reads a value, or forgets that it failed.
-#[allow(clippy::unnecessary_wraps, reason = "as serde calls it")]
+/// Reads a value, or returns the default if that fails.
+#[allow(clippy::unnecessary_wraps, reason = "serde needs this signature")]
 fn lenient<'de, D: serde::Deserializer<'de>, T: Deserialize<'de> + Default>(
     deserializer: D,
 ) -> Result<T, D::Error> {
@@ -353,7 +353,7 @@ fn lenient<'de, D: serde::Deserializer<'de>, T: Deserialize<'de> + Default>(
 }
 
 #[test]
-fn what_a_type_leaves_of_a_value_is_not_read_as_the_next_one() {
+fn the_unread_part_of_a_value_is_not_read_as_the_next_one() {
     #[derive(Debug, Default, PartialEq, Deserialize)]
     struct Account {
         #[serde(deserialize_with = "lenient")]
@@ -364,7 +364,7 @@ fn what_a_type_leaves_of_a_value_is_not_read_as_the_next_one() {
         x: Option<u8>,
     }
 
-    /// Never asks for anything.
+    /// Reads nothing.
     #[derive(Debug, PartialEq)]
     struct Lazy;
 
@@ -394,10 +394,10 @@ fn what_a_type_leaves_of_a_value_is_not_read_as_the_next_one() {
 }
 
 #[test]
-fn keys_and_values_are_read_by_turns() {
+fn keys_and_values_must_be_read_alternately() {
     use serde::de::{MapAccess, Visitor};
 
-    /// What is asked for in a map: keys, values, or both, so many times.
+    /// Reads `KEYS` keys of a map, then `VALUES` values.
     #[derive(Debug)]
     struct Asking<const KEYS: usize, const VALUES: usize>;
 
@@ -445,14 +445,14 @@ fn keys_and_values_are_read_by_turns() {
 }
 
 #[test]
-fn types_that_hold_nothing_but_themselves_are_too_deep() {
+fn types_that_contain_only_themselves_are_too_deep() {
     #[derive(Debug, Deserialize)]
-    struct Optional(#[allow(dead_code, reason = "it is never made")] Option<Box<Optional>>);
+    struct Optional(#[allow(dead_code, reason = "it is never read")] Option<Box<Optional>>);
     #[derive(Debug, Deserialize)]
-    struct New(#[allow(dead_code, reason = "it is never made")] Box<New>);
+    struct New(#[allow(dead_code, reason = "it is never read")] Box<New>);
 
     for wire in [b"+x\r\n".as_slice(), b":1\r\n", b"|0\r\n$-1\r\n", b"*1\r\n_\r\n"] {
-        let error = read::<New>(wire).expect_err("without end");
+        let error = read::<New>(wire).expect_err("the type has no end");
         assert!(error.contains("nested deeper than 128 levels"), "{error}");
     }
     assert!(read::<Optional>(b"+x\r\n").is_err());
@@ -460,7 +460,7 @@ fn types_that_hold_nothing_but_themselves_are_too_deep() {
 }
 
 #[test]
-fn what_is_not_written_to_its_end_is_an_error() {
+fn an_unfinished_value_is_an_error() {
     use serde::ser::{Error as _, SerializeMap, SerializeSeq, Serializer};
 
     struct Failing;
@@ -473,7 +473,7 @@ fn what_is_not_written_to_its_end_is_an_error() {
         }
     }
 
-    /// What goes wrong in a map, and is forgotten.
+    /// An error inside a map or a sequence, which the type ignores.
     #[derive(Debug, Clone, Copy)]
     enum Forgetful {
         Value,

@@ -1,5 +1,5 @@
-//! What values show of themselves, and in which words errors are told: for logs, so it is bounded, on one line,
-//! and has none of what a peer could forge a line with.
+//! `Debug` output and error messages are made for logs: they are bounded, stay on one line, and have no bytes with
+//! which a peer could forge a line.
 
 use std::error::Error as _;
 use std::fmt::Debug;
@@ -23,7 +23,7 @@ fn of(wire: &[u8]) -> zresp::Decoded<'_> {
 }
 
 #[test]
-fn iterators_show_what_is_left_of_them() {
+fn iterators_show_the_items_that_are_left() {
     let frame = of(b"|1\r\n+ttl\r\n:9\r\n*2\r\n+a\r\n%1\r\n+k\r\n$1\r\nv\r\n");
     let mut elements = frame.reply().as_elements().expect("an array");
     assert_eq!(shown(&elements), r#"Array[Simple("a"), Map{Simple("k"): Bulk("v")}]"#);
@@ -45,7 +45,7 @@ fn iterators_show_what_is_left_of_them() {
 }
 
 #[test]
-fn commands_show_their_arguments_and_no_more_than_some() {
+fn commands_show_a_bounded_number_of_arguments() {
     let mut decoder = CommandDecoder::new();
     let request = decoder.decode(b"*2\r\n$3\r\nGET\r\n$2\r\n\r\n\r\n").unwrap().expect("a command");
     let Command::Array(command) = request.command() else { panic!("an array") };
@@ -65,7 +65,7 @@ fn commands_show_their_arguments_and_no_more_than_some() {
 }
 
 #[test]
-fn decoders_show_how_far_they_are() {
+fn decoders_show_their_progress() {
     let mut framer = Framer::replies(Limits::new());
     framer.advance(b"$5\r\nhe").expect("the beginning of a reply");
     assert_eq!(shown(&framer), "Framer { examined: 6, needed: 5, .. }");
@@ -100,7 +100,7 @@ fn events_of_a_synchronisation_show_no_payload() {
 }
 
 #[test]
-fn trees_show_the_beginnings_of_what_they_hold() {
+fn trees_show_the_beginning_of_their_content() {
     let string: StreamedString = [b"ab".as_slice(), b"c"].into_iter().map(<[u8]>::to_vec).collect();
     assert_eq!(shown(&string), shown(&string.chunks()));
     let tree = Reply::array(vec![1; 1_000]);
@@ -110,7 +110,7 @@ fn trees_show_the_beginnings_of_what_they_hold() {
 }
 
 #[test]
-fn however_long_something_is_little_of_it_is_shown() {
+fn long_values_are_shown_shortened() {
     let long = "x".repeat(1_000_000);
     let wire = CommandBuf::new("SET").arg(&long).arg(&long).to_wire().expect("a form");
     let request = requests(&wire).next().expect("a request").expect("a command");
@@ -144,7 +144,7 @@ fn however_long_something_is_little_of_it_is_shown() {
 }
 
 #[test]
-fn errors_are_told_on_one_line() {
+fn errors_are_shown_on_one_line() {
     let reply = ErrorReply::new("ERR a\nb");
     assert_eq!(reply.to_string(), r"ERR a\nb");
     assert_eq!(shown(&reply), r"ErrorReply(ERR a\nb)");
@@ -159,7 +159,7 @@ fn errors_are_told_on_one_line() {
 }
 
 #[test]
-fn what_cannot_be_written_is_told() {
+fn encode_errors_have_messages() {
     let array = Kind::Array;
     for (error, message) in [
         (EncodeError::LineBreak { kind: Kind::Simple, offset: 2 }, "line break in "),
@@ -184,7 +184,7 @@ fn what_cannot_be_written_is_told() {
 
 #[cfg(feature = "commands")]
 #[test]
-fn keys_are_shown_and_their_errors_told() {
+fn keys_and_their_errors_are_shown() {
     use zresp::commands::KeysError;
 
     let mut decoder = CommandDecoder::new();
@@ -206,7 +206,7 @@ fn keys_are_shown_and_their_errors_told() {
 
 #[cfg(feature = "std")]
 #[test]
-fn errors_of_readers_are_those_of_what_they_read() {
+fn errors_of_readers_show_their_cause() {
     use std::io;
     use zresp::io::{ReplyReader, StreamError};
 
@@ -226,7 +226,7 @@ fn errors_of_readers_are_those_of_what_they_read() {
 
 #[cfg(feature = "codec")]
 #[test]
-fn errors_of_codecs_are_those_of_what_they_read_and_write() {
+fn errors_of_codecs_show_their_cause() {
     use std::io;
     use zresp::io::StreamError;
 

@@ -39,7 +39,7 @@ fn owned_replies_and_commands_are_small() {
 }
 
 #[test]
-fn types_are_what_threads_and_copies_need() {
+fn types_are_copy_clone_send_and_sync_as_documented() {
     fn copy<T: Copy + Send + Sync>() {}
     fn shared<T: Send + Sync + Unpin>() {}
     fn cloned<T: Clone + Send + Sync>() {}
@@ -95,7 +95,7 @@ fn types_are_what_threads_and_copies_need() {
 
 #[cfg(all(feature = "codec", feature = "cluster", feature = "commands", feature = "serde"))]
 #[test]
-fn types_of_features_are_what_threads_and_copies_need() {
+fn types_of_features_are_copy_clone_send_and_sync_as_documented() {
     use zresp::{cluster, codec, commands, ser};
 
     fn copy<T: Copy + Send + Sync>() {}
@@ -113,7 +113,7 @@ fn types_of_features_are_what_threads_and_copies_need() {
 }
 
 #[test]
-fn what_owns_its_bytes_goes_to_any_thread() {
+fn types_that_own_their_bytes_can_move_to_any_thread() {
     fn owned<T: Clone + Send + Sync + Unpin + 'static>() {}
     owned::<Decoder>();
     owned::<CommandDecoder>();
@@ -132,7 +132,7 @@ fn what_owns_its_bytes_goes_to_any_thread() {
 }
 
 #[test]
-fn errors_are_errors() {
+fn errors_implement_the_error_trait() {
     fn error<T: core::error::Error + 'static>() {}
     error::<Error>();
     error::<ConversionError>();

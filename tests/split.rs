@@ -1,5 +1,5 @@
-//! Every way to take frames off a stream tells the same of it, however it comes in pieces: decoders with the
-//! caller's buffer, frames, framers, readers, codecs and iterators.
+//! Every way to decode a stream gives the same result, in whatever pieces it arrives: decoders with the caller's
+//! buffer, frames, framers, readers, codecs and iterators.
 #![cfg(feature = "std")]
 
 use proptest::collection::vec;
@@ -8,7 +8,7 @@ use zresp::{CommandDecoder, Decoder, InlinePolicy};
 use zresp_testing::drive::{verdicts, ways};
 use zresp_testing::generate;
 
-/// The sizes of pieces, by turns.
+/// The sizes of pieces, which are used over and over.
 fn sizes() -> impl Strategy<Value = Vec<usize>> {
     vec(1..24_usize, 1..6)
 }
@@ -17,7 +17,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 1024, ..ProptestConfig::default() })]
 
     #[test]
-    fn replies_are_told_alike(
+    fn every_way_agrees_on_replies(
         inputs in vec(
             prop_oneof![generate::frame(), generate::mutated(), generate::alike(), generate::soup()],
             1..4,
@@ -30,7 +30,7 @@ proptest! {
     }
 
     #[test]
-    fn requests_are_told_alike(
+    fn every_way_agrees_on_requests(
         stream in generate::requests(),
         sizes in sizes(),
         limits in generate::limits(),

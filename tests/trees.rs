@@ -1,4 +1,4 @@
-//! Trees are made of values of Rust, looked into and changed.
+//! Trees are made from Rust values, read and changed.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,7 +12,7 @@ fn wire(reply: &Reply) -> String {
 }
 
 #[test]
-fn values_of_rust_become_replies() {
+fn rust_values_become_replies() {
     for (reply, expected) in [
         (Reply::from(()), "_\r\n"),
         (Reply::from(None::<u8>), "_\r\n"),
@@ -35,7 +35,7 @@ fn values_of_rust_become_replies() {
 }
 
 #[test]
-fn a_tree_is_changed_in_place_behind_its_attributes() {
+fn a_tree_with_attributes_is_changed_in_place() {
     let attributes = [("ttl", 1)].into_iter().collect::<Entries>();
     let mut tree =
         Annotated::new(attributes.clone(), Reply::map([("a", 1), ("b", 2), ("a", 3)])).into();
@@ -74,7 +74,7 @@ fn a_tree_is_changed_in_place_behind_its_attributes() {
 }
 
 #[test]
-fn a_frame_becomes_a_tree_whatever_its_kind() {
+fn a_frame_of_any_kind_becomes_a_tree() {
     for text in
         ["+OK\r\n", "-ERR\r\n", "$2\r\nab\r\n", "$10\r\n0123456789\r\n", ":1\r\n", "*1\r\n+a\r\n"]
     {

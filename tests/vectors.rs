@@ -1,8 +1,8 @@
-//! Every input of the vectors gets the verdict that they expect, whole and however it is cut.
+//! Every input of the vectors gets the expected verdict, whole and wherever it is cut.
 //!
-//! The vectors are those of `vectors/*.jsonl`, and of the file that `ZRESP_VECTORS` names. Each line
-//! is an object: `mode` (`reply` or `request`), `input` (a character for each byte), `expect` (`ok`,
-//! `incomplete` or `error`) and, where it is `ok`, `consumed` in bytes.
+//! The vectors are in `vectors/*.jsonl`, and in the file that `ZRESP_VECTORS` names. Each line is an
+//! object with `mode` (`reply` or `request`), `input` (a character for each byte), `expect` (`ok`,
+//! `incomplete` or `error`) and, if that is `ok`, `consumed` in bytes.
 
 use std::{env, fs, path::PathBuf};
 
@@ -13,7 +13,7 @@ use zresp::{CommandDecoder, Decoder, Error};
 /// another value counts as an element. See "Known differences" in `docs/GRAMMAR.md`.
 const DIFFERENT: [(&[u8], Verdict); 1] = [(b"*1\r\n>1\r\n+x\r\n", Verdict::Complete(12))];
 
-/// More bytes than any fast path loads at once: a request, and a byte that ends no reply.
+/// Bytes after an input, more than any fast path loads at once. They are a request, and its first byte ends no reply.
 const AFTER: &[u8] = b"*2\r\n$4\r\nECHO\r\n$21\r\nas many bytes as this\r\n";
 
 struct Vector {
@@ -69,7 +69,7 @@ fn vector(place: String, fields: &Value) -> Vector {
     Vector { place, input, expected }
 }
 
-/// Every place to cut the input; of a long one, those near its ends, and some between.
+/// Every place to cut the input; for a long one, the places near its ends, and some between.
 fn cuts(input: &[u8]) -> impl Iterator<Item = usize> {
     let length = input.len();
     (0..length).filter(move |cut| *cut < 1024 || cut % 257 == 0 || length - cut < 64)

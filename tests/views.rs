@@ -1,4 +1,4 @@
-//! Views give back what is on the wire: elements, pairs, chunks, attributes, tokens, conversions.
+//! Views return the values on the wire: elements, pairs, chunks, attributes, tokens, conversions.
 
 use std::borrow::Cow;
 
@@ -48,7 +48,7 @@ const KINDS: [(&[u8], Kind, &str); 26] = [
 ];
 
 #[test]
-fn every_kind_is_told_and_shown() {
+fn every_kind_is_recognised_and_shown() {
     for (frame, kind, debug) in KINDS {
         let decoded = decode(frame);
         let (reply, wire) = (decoded.reply(), decoded.wire());
@@ -116,7 +116,7 @@ fn lengths_are_known_in_counted_aggregates() {
 }
 
 #[test]
-fn a_copy_starts_where_the_original_stands() {
+fn a_copy_starts_where_the_original_is() {
     let mut items = elements(b"*3\r\n:1\r\n:2\r\n:3\r\n");
     items.next();
     let copy = items;
@@ -141,7 +141,7 @@ fn elements_have_their_own_wire_bytes() {
         let seen: Vec<_> = elements(&frame).annotated().map(|element| element.wire()).collect();
         assert_eq!(seen, wires);
         assert_eq!(elements(&frame).wire(), wires.concat());
-        // What was cut out is a frame of its own.
+        // The bytes of an element are a frame.
         for element in elements(&frame).annotated() {
             assert_eq!(decode(element.wire()).reply(), element.reply());
         }
@@ -149,7 +149,7 @@ fn elements_have_their_own_wire_bytes() {
 }
 
 #[test]
-fn attributes_are_stepped_over_or_given() {
+fn attributes_are_skipped_or_returned() {
     let frame =
         b"|1\r\n+a\r\n:1\r\n|2\r\n+b\r\n|1\r\n+x\r\n_\r\n:2\r\n+c\r\n:3\r\n*1\r\n|0\r\n+v\r\n";
     let decoded = decode(frame);
@@ -166,7 +166,7 @@ fn attributes_are_stepped_over_or_given() {
 
     let mut items = decoded.reply().as_elements().unwrap();
     let element = items.annotated().next().unwrap();
-    assert!(!element.attributes().is_empty(), "an attribute without pairs is one");
+    assert!(!element.attributes().is_empty(), "an attribute without pairs still counts");
     assert_eq!(element.attributes().iter().count(), 0);
     assert_eq!(items.next(), Some(ReplyRef::Simple(b"v")));
     assert!(decode(b"+v\r\n").attributes().is_empty());
@@ -249,7 +249,7 @@ fn conversions_accept_what_servers_send_in_either_protocol() {
 }
 
 #[test]
-fn a_conversion_that_fails_names_what_was_expected_and_what_came() {
+fn a_failed_conversion_says_what_was_expected_and_what_was_found() {
     let of = |frame: &'static [u8]| decode(frame).reply();
     let cases = [
         (of(b"*0\r\n").as_bytes().unwrap_err(), "expected a string, found an array"),
@@ -291,13 +291,13 @@ fn a_conversion_that_fails_names_what_was_expected_and_what_came() {
     ];
     for (error, message) in cases {
         assert_eq!(error.to_string(), message);
-        let is_told = |text: &str| message.contains(text) || error.error_reply().is_some();
-        assert!(is_told(error.expected()) && is_told(&error.found().to_string()), "{message}");
+        let has_text = |text: &str| message.contains(text) || error.error_reply().is_some();
+        assert!(has_text(error.expected()) && has_text(&error.found().to_string()), "{message}");
     }
 }
 
 #[test]
-fn all_frames_of_a_buffer_come_one_after_the_other() {
+fn all_frames_of_a_buffer_come_in_order() {
     let stream = b"+OK\r\n:1\r\n*1\r\n_\r\n";
     let mut replies = zresp::replies(stream);
     let wires: Vec<_> = replies.by_ref().map(|frame| frame.unwrap().wire()).collect();

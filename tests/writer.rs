@@ -1,5 +1,5 @@
-//! What is written value by value is what is written as a tree, whether its lengths are known or not; a
-//! call out of order changes nothing; and what is not finished is taken back.
+//! A reply written value by value equals one written as a tree, whether its lengths are known or not. A call out
+//! of order changes nothing, and an unfinished reply is taken back.
 #![cfg(feature = "std")]
 
 use bytes::BytesMut;
@@ -14,7 +14,7 @@ const PROTOCOLS: [Protocol; 2] = [Protocol::Resp2, Protocol::Resp3];
 /// How the next value is written.
 #[derive(Debug, Clone, Copy)]
 enum Way {
-    /// All of it at once, if it has a form without lengths that are not known.
+    /// All of it at once, with its lengths.
     Whole,
     /// Opened with its length.
     Known,
@@ -26,7 +26,7 @@ fn ways() -> impl Strategy<Value = Vec<Way>> {
     vec(prop_oneof![1 => Just(Way::Whole), 3 => Just(Way::Known), 3 => Just(Way::Unknown)], 1..12)
 }
 
-/// The tree with the lengths of all its aggregates in front.
+/// The same tree with the length of each aggregate before its elements.
 fn counted(reply: &Reply) -> Reply {
     let items = |items: &Items| items.iter().map(counted).collect::<Items>();
     match reply {
@@ -44,13 +44,13 @@ fn counted(reply: &Reply) -> Reply {
     }
 }
 
-/// Writes a tree by the method for each of its values; the ways are taken by turns.
+/// Writes a tree with the method for each of its values. Each value takes the next way.
 fn write(
     writer: &mut ReplyWriter<'_>,
     reply: &Reply,
     ways: &mut impl Iterator<Item = Way>,
 ) -> Result<(), EncodeError> {
-    let way = ways.next().expect("ways without end");
+    let way = ways.next().expect("endless ways");
     if matches!(way, Way::Whole) {
         return writer.value(&counted(reply)).map(|_| ());
     }
@@ -108,7 +108,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 512, ..ProptestConfig::default() })]
 
     #[test]
-    fn replies_written_by_value_are_those_written_as_trees(trees in trees(), ways in ways()) {
+    fn replies_written_value_by_value_equal_those_written_as_trees(trees in trees(), ways in ways()) {
         for protocol in PROTOCOLS {
             let mut out = BytesMut::from("before");
             let mut expected = b"before".to_vec();
@@ -125,7 +125,7 @@ proptest! {
     }
 
     #[test]
-    fn what_is_not_finished_is_taken_back(trees in trees(), ways in ways(), depth in 1..4usize) {
+    fn an_unfinished_reply_is_taken_back(trees in trees(), ways in ways(), depth in 1..4usize) {
         for protocol in PROTOCOLS {
             for is_dropped in [false, true] {
                 let mut out = BytesMut::from("before");
@@ -153,16 +153,16 @@ proptest! {
 }
 
 #[test]
-fn known_and_unknown_lengths_nest_in_each_other_to_depth_six() {
+fn known_and_unknown_lengths_nest_six_levels_deep() {
     const DEPTH: u32 = 6;
-    // Each level is of one of the kinds, and its length known or not: a digit for each.
+    // The number of a program chooses the kind of each level, and whether its length is known.
     let kinds = [Kind::Array, Kind::Map, Kind::Set, Kind::Push, Kind::Attribute];
     for program in 0..2u32.pow(DEPTH) * 25 {
         let level = |level: u32| {
             let kind = kinds[((program / 2u32.pow(DEPTH) + level * (level + 1)) % 5) as usize];
             (kind, program >> level & 1 == 1)
         };
-        // Twelve values, so that inserted headers have one digit and two.
+        // Twelve values or pairs for each level, so that an inserted length has two digits.
         let filler = |kind: Kind| if kind.has_pairs() { 23 } else { 11 };
         let mut tree = Reply::from("innermost");
         for (kind, _) in (0..DEPTH).rev().map(level) {
@@ -211,7 +211,7 @@ fn known_and_unknown_lengths_nest_in_each_other_to_depth_six() {
 /// A step of a writer.
 type Step = for<'w, 'b> fn(&'w mut ReplyWriter<'b>) -> Result<&'w mut ReplyWriter<'b>, EncodeError>;
 
-/// Steps that bring a writer to where one more is an error, that step and its error, and how to go on.
+/// A wrong step and its error, the steps before it, and the steps after it that finish the reply.
 struct Misuse {
     before: &'static [Step],
     wrong: Step,
@@ -268,7 +268,7 @@ const MISUSES: &[Misuse] = &[
         error: ARRAY_FULL,
         after: &[|w| w.close()],
     },
-    // An attribute has nothing behind it here.
+    // There is no room for the value after the attribute.
     Misuse {
         before: &[|w| w.open_array(1), |w| w.null()],
         wrong: |w| w.open_attribute(0),
@@ -343,7 +343,7 @@ const MISUSES: &[Misuse] = &[
     },
 ];
 
-/// What the steps write; the wrong ones are taken out of their places if they are left out.
+/// The bytes that the steps write. The wrong step is only taken if `is_misused` is set.
 fn written(protocol: Protocol, misuse: &Misuse, is_misused: bool, case: &str) -> BytesMut {
     let mut out = BytesMut::from("before");
     let mut writer = ReplyWriter::new(&mut out, protocol);
@@ -359,9 +359,9 @@ fn written(protocol: Protocol, misuse: &Misuse, is_misused: bool, case: &str) ->
         assert_eq!(writer.is_between_replies(), is_between, "{case}");
     }
     for step in misuse.after {
-        step(&mut writer).unwrap_or_else(|error| panic!("{case}, going on: {error}"));
+        step(&mut writer).unwrap_or_else(|error| panic!("{case}, after it: {error}"));
     }
-    writer.simple("later").unwrap_or_else(|error| panic!("{case}, going on: {error}"));
+    writer.simple("later").unwrap_or_else(|error| panic!("{case}, after it: {error}"));
     assert_eq!(writer.finish(), Ok(()), "{case}");
     out
 }
@@ -381,7 +381,7 @@ fn a_call_out_of_order_changes_nothing() {
 }
 
 #[test]
-fn a_reply_that_begins_with_an_attribute_is_taken_back_with_it() {
+fn an_unfinished_reply_is_taken_back_with_its_attributes() {
     for protocol in PROTOCOLS {
         for len in [None, Some(1)] {
             let mut out = BytesMut::from("before");
@@ -399,7 +399,7 @@ fn a_reply_that_begins_with_an_attribute_is_taken_back_with_it() {
 }
 
 #[test]
-fn an_attribute_stays_out_of_resp2_with_all_that_is_in_it() {
+fn resp2_leaves_out_an_attribute_with_everything_in_it() {
     let attribute = || -> Entries { [("k", Reply::array([1, 2]))].into_iter().collect() };
     let mut out = BytesMut::new();
     let mut writer = ReplyWriter::new(&mut out, Protocol::Resp2);
@@ -416,7 +416,7 @@ fn an_attribute_stays_out_of_resp2_with_all_that_is_in_it() {
 }
 
 #[test]
-fn a_length_that_no_aggregate_has_writes_nothing_that_stays() {
+fn an_impossible_length_leaves_nothing_written() {
     for protocol in PROTOCOLS {
         let mut out = BytesMut::from("before");
         let mut writer = ReplyWriter::new(&mut out, protocol);

@@ -1,6 +1,6 @@
-//! The traffic that is measured: seeded, so that every run decodes the same bytes.
+//! The measured traffic. It comes from fixed seeds, so every run decodes the same bytes.
 //!
-//! Lengths are mixed where a name does not say otherwise: equal ones flatter the branch predictor.
+//! Lengths are mixed unless the name says otherwise, because equal lengths flatter the branch predictor.
 
 #![allow(dead_code, unreachable_pub, reason = "each bench uses a part of it")]
 
@@ -14,11 +14,12 @@ use fastrand::Rng;
 
 /// A buffer of whole frames.
 pub struct Corpus {
-    /// `group/shape`, as benches are named.
+    /// `group/shape`, like the names of the benches.
     pub name: &'static str,
     pub bytes: Vec<u8>,
-    /// How many frames there are, and how many values in all: aggregates and what is in them.
+    /// The number of frames.
     pub frames: usize,
+    /// The number of values: aggregates, and the values inside them.
     pub elements: usize,
     pub protocol: Protocol,
     pub shape: Shape,
@@ -31,7 +32,7 @@ pub enum Protocol {
     Resp3,
 }
 
-/// What a walk over the corpus is bound by.
+/// The shape of the frames, which decides what a walk over them spends its time on.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Shape {
     /// Frames of one value.
@@ -63,7 +64,7 @@ impl Corpus {
         Self { name, bytes, frames, elements, protocol, shape }
     }
 
-    /// Where each frame lies.
+    /// The range of each frame in the bytes.
     pub fn ranges(&self) -> Vec<Range<usize>> {
         let mut start = 0;
         let frames = zresp::replies(&self.bytes).map(|frame| frame.expect("a valid corpus"));
@@ -76,7 +77,7 @@ impl Corpus {
     }
 }
 
-/// The names of [`all`] corpora, in their order.
+/// The names of the corpora of [`all`], in order.
 pub const NAMES: [&str; 20] = [
     "command/get",
     "command/set",
@@ -100,10 +101,10 @@ pub const NAMES: [&str; 20] = [
     "session/resp3",
 ];
 
-/// The names of [`requests`], in their order.
+/// The names of the corpora of [`requests`], in order.
 pub const REQUEST_NAMES: [&str; 2] = ["get-key16", "set-short"];
 
-/// All the corpora: 20 KB to 1 MB each, but for the values of 1 MiB.
+/// All corpora: 20 KB to 1 MB each, except for the values of 1 MiB.
 pub fn all() -> Vec<Corpus> {
     let mut rng = Rng::with_seed(0x7265_7370);
     let rng = &mut rng;
@@ -153,7 +154,7 @@ pub fn all() -> Vec<Corpus> {
     ]
 }
 
-/// The commands of clients, each corpus of one name.
+/// Pipelines of client commands. Each corpus has one command name.
 pub fn requests() -> Vec<Corpus> {
     let mut rng = Rng::with_seed(0x6765_7473);
     let rng = &mut rng;
@@ -177,22 +178,22 @@ pub fn maps() -> Corpus {
     Corpus::new("map/20-fields", Shape::Several, repeated(300, || map(&mut rng)))
 }
 
-/// Keys, and values of 100 bytes to set.
+/// Keys, and values of 100 bytes, for `SET`.
 pub fn assignments() -> Vec<(Vec<u8>, Vec<u8>)> {
     let mut rng = Rng::with_seed(0x0073_6574);
     repeat_with(|| (word(&mut rng, 8..40), word(&mut rng, 100..101))).take(256).collect()
 }
 
-/// How many frames [`many_bulks`] has.
+/// The number of frames of [`many_bulks`].
 pub const MANY_BULKS: usize = 80_000;
 
-/// Bulk strings of 50 bytes: for reads of different sizes.
+/// Bulk strings of 50 bytes, for reads of different sizes.
 pub fn many_bulks() -> Vec<u8> {
     let mut rng = Rng::with_seed(50);
     repeated(MANY_BULKS, || bulk(&word(&mut rng, 50..51)))
 }
 
-/// All the corpora one behind the other, in pieces of a few frames: a stream of ever changing replies.
+/// A few frames of each corpus, over and over: a stream of constantly changing replies.
 pub fn mixed() -> Vec<u8> {
     const FRAMES: usize = 8;
     let corpora = all();
@@ -201,7 +202,7 @@ pub fn mixed() -> Vec<u8> {
     let mut bytes = Vec::new();
     for start in (0..most).step_by(FRAMES) {
         for (corpus, ranges) in corpora.iter().zip(&ranges) {
-            // The largest values would be most of it.
+            // Without the largest values, which would make up most of the stream.
             let ranges =
                 ranges.iter().filter(|range| range.len() < 1 << 18).skip(start).take(FRAMES);
             bytes.extend(ranges.flat_map(|range| &corpus.bytes[range.clone()]));
@@ -210,7 +211,7 @@ pub fn mixed() -> Vec<u8> {
     bytes
 }
 
-/// The answers of a real server to a session over all its data types.
+/// A real server's replies in a session that uses all its data types.
 fn recorded() -> Vec<u8> {
     include_bytes!("../../tests/captures/resp3-session.replies").repeat(4)
 }
@@ -253,7 +254,7 @@ fn error(rng: &mut Rng) -> Vec<u8> {
     format!("{}\r\n", texts[rng.usize(..texts.len())]).into_bytes()
 }
 
-/// One to eighteen digits, shorter ones more often, and some of them negative.
+/// An integer of one to eighteen digits, short ones more often. Some are negative.
 fn integer(rng: &mut Rng) -> Vec<u8> {
     let digits = rng.u32(1..=6) * rng.u32(1..=3);
     let value = rng.i64(..) % 10i64.pow(digits);

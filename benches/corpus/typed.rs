@@ -1,4 +1,4 @@
-//! Replies for which a caller has a type: each is one frame.
+//! Replies that decode to a caller's type. Each is one frame.
 
 use fastrand::Rng;
 
@@ -8,7 +8,7 @@ use super::{array, bulk, repeated, text, word};
 pub const FIELDS: [&str; 10] =
     ["id", "name", "email", "city", "visits", "balance", "score", "ratio", "active", "note"];
 
-/// What [`record`] is to somebody.
+/// The type that [`record`] decodes to.
 #[derive(Debug, Default, PartialEq, serde::Deserialize)]
 pub struct Record {
     pub id: String,
@@ -47,7 +47,7 @@ pub fn integers() -> Vec<u8> {
     array(&text(1_000, || format!(":{}\r\n", rng.i64(..) % 10i64.pow(rng.u32(1..=18)))), 1_000)
 }
 
-/// A map of a hundred different short keys to texts.
+/// A map from a hundred different short keys to texts.
 pub fn texts() -> Vec<u8> {
     let mut rng = Rng::with_seed(100);
     let rng = &mut rng;

@@ -1,5 +1,4 @@
-//! What is measured of this crate: passes over all frames of some bytes, each of which returns how
-//! many frames there were.
+//! The measured work: passes over all frames of some bytes. Each pass returns the number of frames.
 
 #![allow(dead_code, unreachable_pub, reason = "each bench uses a part of it")]
 
@@ -19,12 +18,12 @@ pub fn decode(mut rest: &[u8]) -> usize {
     frames
 }
 
-/// Looks at every value through the public iterators.
+/// Reads every value through the public iterators.
 pub fn read(mut rest: &[u8]) -> usize {
     let mut decoder = Decoder::new();
     let mut frames = 0;
     while let Ok(Some(frame)) = decoder.decode(rest) {
-        // By reference: a copy of a view that has just been written stalls.
+        // By reference, because copying a view that has just been written stalls.
         black_box(weight(&frame.reply()));
         frames += 1;
         rest = &rest[frame.wire().len()..];
@@ -32,7 +31,7 @@ pub fn read(mut rest: &[u8]) -> usize {
     frames
 }
 
-/// Looks at every value through the flat pass.
+/// Reads every value through the flat pass.
 pub fn tokens(mut rest: &[u8]) -> usize {
     let mut decoder = Decoder::new();
     let mut frames = 0;
@@ -53,8 +52,8 @@ pub fn tokens(mut rest: &[u8]) -> usize {
     frames
 }
 
-/// Validates and frames bytes that arrive in reads of `size`. The buffer holds them all, and is
-/// shown to the decoder as far as they have come: what is measured is resuming, not copying.
+/// Validates and frames bytes that arrive in reads of `size`. The buffer holds all bytes, and the decoder sees
+/// those that have arrived: this measures resuming, not copying.
 pub fn chunked(bytes: &[u8], size: usize) -> usize {
     let mut decoder = Decoder::new();
     let mut frames = 0;
@@ -71,7 +70,7 @@ pub fn chunked(bytes: &[u8], size: usize) -> usize {
     frames
 }
 
-/// Finds the frames of bytes that arrive in chunks of `size`, each of which is seen once.
+/// Finds the frames in chunks of `size` bytes. The framer sees each chunk once.
 pub fn framed(bytes: &[u8], size: usize) -> usize {
     let mut framer = Framer::replies(Limits::new());
     let mut count = 0;
@@ -86,9 +85,9 @@ pub fn framed(bytes: &[u8], size: usize) -> usize {
     count
 }
 
-/// A sum over a value: of its lengths, numbers, and the first byte of each payload.
+/// A sum over a value: its lengths, its numbers, and the first byte of each payload.
 #[inline(always)]
-#[allow(clippy::inline_always, reason = "as a `match` in the loop of a caller")]
+#[allow(clippy::inline_always, reason = "like a `match` in the caller's loop")]
 pub fn weight(reply: &ReplyRef<'_>) -> u64 {
     let bytes = |bytes: &[u8]| bytes.len() as u64 + u64::from(bytes.first().copied().unwrap_or(0));
     match *reply {

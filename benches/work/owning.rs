@@ -1,5 +1,5 @@
-//! What is measured of owning and writing: passes over all frames of some bytes, each of which returns
-//! how many there were, and single commands and replies written to a buffer.
+//! The measured work of owning and writing: passes over all frames of some bytes, which return the number of
+//! frames, and single commands that are written to a buffer.
 
 #![allow(dead_code, unreachable_pub, reason = "each bench uses a part of it")]
 
@@ -8,7 +8,7 @@ use std::hint::black_box;
 use bytes::{Buf, Bytes, BytesMut};
 use zresp::{Arguments, CommandBuf, Decoder, Encode, EncodeCommand, Frame, Protocol, Reply};
 
-/// Has the bytes arrive in a read buffer that is empty, and decodes them there.
+/// Appends the bytes to an empty read buffer, and decodes them there.
 pub fn decode(buffer: &mut BytesMut, bytes: &[u8]) -> usize {
     buffer.extend_from_slice(bytes);
     let mut decoder = Decoder::new();
@@ -22,7 +22,7 @@ pub fn decode(buffer: &mut BytesMut, bytes: &[u8]) -> usize {
     frames
 }
 
-/// As [`decode`], and owns each frame for a moment.
+/// Like [`decode`], but owns each frame for a moment.
 pub fn frames(buffer: &mut BytesMut, bytes: &[u8]) -> usize {
     buffer.extend_from_slice(bytes);
     let mut decoder = Decoder::new();
@@ -34,7 +34,7 @@ pub fn frames(buffer: &mut BytesMut, bytes: &[u8]) -> usize {
     frames
 }
 
-/// Builds a tree of each frame, that shares the bytes.
+/// Builds a tree of each frame. The trees share the bytes.
 pub fn replies(bytes: &Bytes) -> usize {
     let mut rest = bytes.clone();
     let mut decoder = Decoder::new();
@@ -46,7 +46,7 @@ pub fn replies(bytes: &Bytes) -> usize {
     frames
 }
 
-/// Builds a tree of each frame, of a copy of its bytes.
+/// Builds a tree of each frame. Each tree has a copy of its bytes.
 pub fn copies(mut rest: &[u8]) -> usize {
     let mut decoder = Decoder::new();
     let mut frames = 0;
@@ -59,7 +59,7 @@ pub fn copies(mut rest: &[u8]) -> usize {
     frames
 }
 
-/// Decodes each frame and writes it in RESP2, from its bytes.
+/// Decodes each frame and writes it in RESP2 directly from its bytes.
 pub fn downgrade(mut rest: &[u8], out: &mut Vec<u8>) -> usize {
     let mut decoder = Decoder::new();
     let mut frames = 0;
@@ -75,7 +75,7 @@ pub fn downgrade(mut rest: &[u8], out: &mut Vec<u8>) -> usize {
     frames
 }
 
-/// As [`downgrade`], from a tree.
+/// Like [`downgrade`], but from a tree.
 pub fn downgrade_trees(bytes: &Bytes, out: &mut Vec<u8>) -> usize {
     let mut rest = bytes.clone();
     let mut decoder = Decoder::new();
@@ -91,14 +91,14 @@ pub fn downgrade_trees(bytes: &Bytes, out: &mut Vec<u8>) -> usize {
     frames
 }
 
-/// Writes a command in place of what is in the buffer.
+/// Replaces the content of the buffer with a command.
 pub fn arguments(key: &[u8], value: &[u8], out: &mut Vec<u8>) {
     out.clear();
     let is_written = Arguments(&[b"SET", key, value]).encode(out);
     black_box((is_written.is_ok(), &*out));
 }
 
-/// Builds a command, and writes it in place of what is in the buffer.
+/// Builds a command, and replaces the content of the buffer with it.
 pub fn command_buf(key: &[u8], value: &[u8], out: &mut Vec<u8>) {
     out.clear();
     let is_written = CommandBuf::new("SET").arg(key).arg(value).encode(out);

@@ -1,5 +1,4 @@
-//! What is measured of requests: passes over all of some bytes, each of which returns how many there
-//! were.
+//! The measured work on requests: passes over all requests of some bytes. Each pass returns their number.
 
 #![allow(dead_code, unreachable_pub, reason = "each bench uses a part of it")]
 
@@ -20,7 +19,7 @@ pub fn decode(mut rest: &[u8]) -> usize {
     requests
 }
 
-/// Decodes, looks up the name, and computes the slot of every key: all that routing takes.
+/// Decodes, looks up the name, and computes the slot of every key: everything that routing needs.
 #[cfg(all(feature = "commands", feature = "cluster"))]
 pub fn route(mut rest: &[u8]) -> usize {
     use zresp::{cluster::key_slot, commands};
@@ -38,7 +37,7 @@ pub fn route(mut rest: &[u8]) -> usize {
     requests
 }
 
-/// As [`route`], for a proxy that knows the commands it sees most by itself.
+/// Like [`route`], for a proxy that recognises its most frequent commands itself.
 #[cfg(all(feature = "commands", feature = "cluster"))]
 pub fn route_known(mut rest: &[u8]) -> usize {
     use zresp::cluster::key_slot;

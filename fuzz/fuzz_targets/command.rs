@@ -1,4 +1,4 @@
-//! Requests equal those of the naive decoder, whole and byte by byte; their keys are the same in every way.
+//! The decoder agrees with the naive one on requests, whole and byte by byte; keys are arguments.
 #![no_main]
 
 use zresp::{InlinePolicy, Limits};

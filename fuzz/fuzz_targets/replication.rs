@@ -1,4 +1,4 @@
-//! The answer to `PSYNC` is decoded as a naive decoder does it, in any pieces.
+//! The decoder agrees with the naive one on the answer to `PSYNC`, in any pieces.
 #![no_main]
 
 use zresp_fuzz::sizes_and_bytes;

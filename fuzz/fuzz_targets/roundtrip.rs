@@ -1,4 +1,4 @@
-//! Any reply encodes and decodes to the same reply; its length is known; its RESP2 form is also a reply.
+//! Any reply encodes and decodes to the same reply; its length is exact; its RESP2 form is also a reply.
 #![no_main]
 
 use zresp::{Protocol::Resp2, Protocol::Resp3, Reply};

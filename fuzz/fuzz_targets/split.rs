@@ -1,4 +1,4 @@
-//! However bytes arrive in pieces, every way to decode them tells the same, and none asks for too much.
+//! Every way to decode bytes in pieces gives the same result, and none asks for more than a frame has.
 #![no_main]
 
 use zresp::Limits;

@@ -37,7 +37,7 @@ pub fn changed(mut bytes: Vec<u8>, changes: [Option<Change>; 4]) -> Vec<u8> {
 }
 
 /// The sizes of pieces, and the bytes that arrive in them. The first byte of the input is the number of sizes,
-/// which stand before the bytes.
+/// modulo 8. The sizes follow, then the bytes.
 pub fn sizes_and_bytes(input: &[u8]) -> (Vec<usize>, &[u8]) {
     let (count, rest) = input.split_first().unwrap_or((&0, &[]));
     let (sizes, bytes) = rest.split_at(usize::from(count % 8).min(rest.len()));

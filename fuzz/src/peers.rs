@@ -47,22 +47,22 @@ const OF_REDIS_PROTOCOL: [Defect; 2] = [
 ];
 
 const OF_RESP_RS: [Defect; 2] = [
-    ("takes the header of a streamed value inside another for a value", |frame| {
+    ("reads the header of a streamed value inside another value as a value", |frame| {
         any(frame, &|part| !std::ptr::eq(part, frame) && is_streamed(&part.value))
     }),
-    ("takes an attribute inside a streamed aggregate for an element", |frame| {
+    ("reads an attribute inside a streamed aggregate as an element", |frame| {
         is_streamed(&frame.value) && any(frame, &|part| part.wire.starts_with(b"|"))
     }),
 ];
 
-/// Asserts that a frame has the same value to each peer that accepts it.
+/// Asserts that a frame has the same value for each peer that accepts it.
 pub fn assert_agree(frame: &Annotated) {
     if !OF_REDIS_PROTOCOL.iter().any(|(_, has)| has(frame))
         && let Some(theirs) = by_redis_protocol(&frame.wire)
     {
         assert_eq!(theirs, sorted(plain(frame, true)), "redis-protocol");
     }
-    // There, an attribute is a separate frame, and one before an element is dropped.
+    // resp-rs reads an attribute before a frame as a separate frame, and drops one before an element.
     if !OF_RESP_RS.iter().any(|(_, has)| has(frame))
         && !frame.wire.starts_with(b"|")
         && let Some(theirs) = by_resp_rs(&frame.wire)
@@ -138,7 +138,7 @@ fn verbatim(format: &[u8], text: &[u8]) -> Vec<u8> {
     [format, b":", text].concat()
 }
 
-/// The same with the members of sets and the pairs of maps in order.
+/// The same value with sorted members of sets and sorted pairs of maps.
 fn sorted(value: Plain) -> Plain {
     let pairs = |pairs: Vec<(Plain, Plain)>| {
         let each = pairs.into_iter().map(|(key, value)| (sorted(key), sorted(value)));
@@ -199,7 +199,7 @@ fn of_redis_protocol(frame: OwnedFrame) -> Plain {
         OwnedFrame::Push { data, attributes } => (all('>', data), attributes),
         OwnedFrame::Set { data, attributes } => (all('~', data.into_iter().collect()), attributes),
         OwnedFrame::Map { data, attributes } => (Plain::Pairs(pairs(data)), attributes),
-        other => panic!("{other:?} is no reply"),
+        other => panic!("{other:?} is not a reply"),
     };
     match attributes.map(pairs) {
         Some(pairs) if !pairs.is_empty() => Plain::Annotated(pairs, Box::new(value)),
@@ -242,6 +242,6 @@ fn of_resp_rs(frame: resp3::Frame) -> Plain {
             let each = |(key, value)| (of_resp_rs(key), of_resp_rs(value));
             Plain::Pairs(pairs.into_iter().map(each).collect())
         }
-        other => panic!("{other:?} is no reply"),
+        other => panic!("{other:?} is not a reply"),
     }
 }

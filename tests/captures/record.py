@@ -5,8 +5,8 @@
     python3 record.py --check    only decode the files that are there
 
 Each scenario gets a server of its own, on a free loopback port and in a temporary directory, and
-leaves NAME.requests (bytes sent) and NAME.replies (bytes received) beside this script, as they
-were on the wire. Connections that only cause something (a publisher, say) are not recorded.
+writes NAME.requests (bytes sent) and NAME.replies (bytes received) next to this script, as they
+were on the wire. Helper connections, such as a publisher's, are not recorded.
 """
 
 import ast
@@ -31,11 +31,11 @@ class Failure(bytes):
 
 
 class Push(list):
-    """An out-of-band frame, so that the reply behind it can be told apart."""
+    """An out-of-band frame, which is not the reply to a command."""
 
 
 class Reader:
-    """Takes values from bytes, which it keeps, and from `more` (b"" at the end) as they run out."""
+    """Reads values from bytes, which it keeps, and gets further ones from `more` (b"" at the end)."""
 
     def __init__(self, data=b"", more=lambda: b""):
         self.data, self.more, self.at = bytearray(data), more, 0
@@ -71,8 +71,8 @@ class Reader:
         return payload
 
     def values(self, count):
-        """Reads `count` values. A push among them is not one of them: when a connection publishes
-        to itself inside EXEC, Redis 7.0 puts the message there and does not count it."""
+        """Reads `count` values. A push among them does not count: when a connection publishes to
+        itself inside EXEC, Redis 7.0 puts the message there and does not count it."""
         found = []
         while len(found) < count:
             value = self.value()
@@ -108,7 +108,7 @@ class Reader:
         return self.value()
 
     def snapshot(self):
-        """Reads the payload behind +FULLRESYNC, in either of its two forms."""
+        """Reads the payload after +FULLRESYNC, in either of its two forms."""
         while (first := self.take(1)) == b"\n":
             pass
         header = first + self.until(b"\r\n")
@@ -162,7 +162,7 @@ class Client:
             self.call(*command)
 
     def until(self, done, *arguments):
-        """Repeats a command until its reply says that something has happened in the server."""
+        """Repeats a command until `done` accepts its reply: something has happened in the server."""
         deadline = time.monotonic() + TIMEOUT
         while not done(reply := self.call(*arguments)):
             if time.monotonic() > deadline:
@@ -192,7 +192,7 @@ class Server:
             except ConnectionRefusedError:
                 if self.process.poll() is not None or time.monotonic() > deadline:
                     raise
-                time.sleep(0.01)  # it has yet to listen, and nothing tells when it does
+                time.sleep(0.01)  # it does not listen yet, and there is no sign of when it does
 
     def stop(self):
         for client in self.clients:
@@ -205,7 +205,7 @@ class Server:
             self.process.wait()
 
     def mask(self, data):
-        """Hides what describes the machine, byte for byte, so that every length stays true."""
+        """Masks values that describe the machine, byte for byte, so that lengths stay the same."""
         path = str(self.directory).encode()
         data = bytes(data).replace(path, b"/" + b"x" * (len(path) - 1))
         fields = rb"os|executable|config_file|gcc_version|monotonic_clock|total_system_memory\w*"
@@ -387,7 +387,7 @@ MULTI ; EXEC ; MULTI ; SET n 2 ; DISCARD ; GET n ; MULTI ; GET ; SET n 3 ; EXEC 
 UNWATCH ; WATCH n ; MULTI ; INCR n ; EXEC
 """
 
-# Chosen for what is stored in their place: relative expiries become absolute, random and floating
+# Many of these are stored in another form: relative expiries become absolute, random and floating
 # point results are spelled out, blocking commands lose the wait, multiple effects gain a MULTI.
 WRITES = r"""
 SET k v ; SET bin "\x00\r\n\xff*1\r\n" ; SET empty "" ; SET ex v EX 1000 ; SET ex v KEEPTTL
@@ -419,7 +419,7 @@ def errors(server, client, other):
     client.run('SET k v ; CONFIG SET save ""')
 
     def run_script(script):
-        """Starts a script on one connection; another tells when the server answers around it."""
+        """Starts a script on one connection, and waits until another one is told BUSY."""
         other.send("EVAL", script, 0)
         probe.until(lambda reply: isinstance(reply, Failure) and reply[:4] == b"BUSY", "PING")
 
@@ -462,7 +462,7 @@ def pubsub(server, client, other):
     if client.protocol == 3:
         client.run("SET k v ; GET k ; PUBSUB CHANNELS ; PUBSUB SHARDNUMSUB shard")
         expect(3, "PUBLISH", "news", "to itself: pushes before the reply")
-        for turn in range(5):  # not waited for: replies and pushes mix as they come
+        for turn in range(5):  # without waiting, so that replies and pushes mix
             client.send("INCR", "turn")
             other.call("PUBLISH", "empty", turn)
         client.receive(10)
@@ -473,7 +473,7 @@ def pubsub(server, client, other):
     expect(2, "SUNSUBSCRIBE")
     expect(1, "UNSUBSCRIBE")  # from nothing: one frame with a null channel
     client.run("PING ; GET k")
-    if client.protocol == 2:  # which learns of changed keys as messages, from a redirection
+    if client.protocol == 2:  # here changed keys arrive as messages, by redirection
         identity = client.call("CLIENT", "ID")
         expect(1, "SUBSCRIBE", "__redis__:invalidate")
         other.call("CLIENT", "TRACKING", "ON", "REDIRECT", identity)
@@ -565,7 +565,7 @@ def record_aof():
         client.until(lambda value: value is None, "GET", "short")  # the expiry is stored as a DEL
         client.call("RESTORE", "restored", 0, client.call("DUMP", "set"))
         client.run("FLUSHDB ASYNC ; SET last 1")
-        server.stop()  # which writes what is still in memory
+        server.stop()  # this writes what is still in memory
         directory = server.directory / "appendonlydir"
         # Lines of `file NAME seq 1 type i`; without a preamble the base file is empty or commands.
         names = (directory / "appendonly.aof.manifest").read_text().split()[1::6]
@@ -573,7 +573,7 @@ def record_aof():
 
 
 def attach(server, *psync):
-    """Connects as a replica does; returns the client, PSYNC's answer and where it starts."""
+    """Connects as a replica does; returns the client, PSYNC's answer and its offset."""
     replica = server.client()
     replica.run("PING ; REPLCONF listening-port 6380 ; REPLCONF capa eof capa psync2")
     start = replica.reader.at
@@ -595,13 +595,13 @@ def record_replication(name, diskless):
         replica, (_, identity, offset), start = attach(server, "?", "-1")
         reader = replica.reader
         reader.snapshot()
-        begin = reader.at - int(offset)  # from here on, a position less `begin` is an offset
+        begin = reader.at - int(offset)  # from here on, a position minus `begin` is an offset
 
         def follow(last):
             while [word.upper() for word in reader.command()][:len(last)] != last:
                 pass
 
-        # A diskless sync sends no command until an ACK that comes once it counts as finished.
+        # After a diskless sync, the server sends no command until the replica is online and sends an ACK.
         writer.until(lambda info: b"state=online" in info, "INFO", "replication")
         replica.send("REPLCONF", "ACK", offset)
         writer.run(r"""SET k w ; MULTI ; INCR n ; RPUSH l "\r\n" ; EXEC ; DEL h ; EXPIRE k 1000
@@ -618,7 +618,7 @@ def record_replication(name, diskless):
         if diskless == "yes":
             return
 
-        # What it misses while away comes at once when it returns, and then what is new.
+        # When the replica returns, it gets what it missed at once, and then the new commands.
         replica.socket.close()
         writer.run("SET away 1 ; MULTI ; INCR away ; DEL z ; EXEC ; SADD set 7 8")
         replica, _, start = attach(server, identity, reader.at - begin + 1)
@@ -629,10 +629,10 @@ def record_replication(name, diskless):
         server.save("replication-continue.stream", reader.data[start:reader.at])
 
 
-# --- Checking and the whole -----------------------------------------------------------------------
+# --- Checking, and recording everything -----------------------------------------------------------
 
 def count_frames(path):
-    """Decodes a whole capture; returns how many frames it has, without what PSYNC answers."""
+    """Decodes a whole capture; returns the number of its frames, without the answer to PSYNC."""
     reader, frames = Reader(path.read_bytes()), 0
     if path.suffix == ".stream":
         answer = reader.until(b"\r\n")

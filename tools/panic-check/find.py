@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
-"""Lists what in a library calls a function that panics, by the source that the call comes from.
+"""Lists the calls in a library to functions that panic, with the source of each call.
 
     find.py LIBRARY FOLDER
 
-Fails if a call comes from a source in FOLDER, wherever it was inlined, unless it is for want of memory; and if
-there is nothing to see. Reads what `nm`, `readelf`, `objdump` and `addr2line` say of an x86-64 library with line
-tables.
+Fails if a call comes from a source in FOLDER, wherever it was inlined, except for calls when out of memory. Also
+fails if the library has no function that panics. Reads the output of `nm`, `readelf`, `objdump` and `addr2line` for
+an x86-64 library with line tables.
 """
 
 import re
@@ -53,7 +53,7 @@ def calls(library):
 
 
 def sources(library, address):
-    """The place in a source that an instruction comes from, and those into which that was inlined."""
+    """The place in a source that an instruction comes from, and the places into which that was inlined."""
     said = lines("addr2line", "--exe", library, "--inlines", "0x" + address)
     return [re.sub(r" \(discriminator.*", "", place) for place in said]
 
@@ -62,7 +62,7 @@ def main(library, folder):
     folder, found, own = str(Path(folder).resolve()) + "/", {}, 0
     for address, function, callee in calls(library):
         places = sources(library, address)
-        # The standard library checks on behalf of its caller.
+        # A check in the standard library counts for its caller.
         place = next((place for place in places if "/library/" not in place), places[-1])
         own += place.startswith(folder) and not MEMORY.search(callee)
         call = (callee, re.sub(r"^.*/(registry/src/[^/]+|zresp[^/]*)/", "", place), function)
@@ -70,7 +70,7 @@ def main(library, folder):
     for (callee, place, function), count in sorted(found.items()):
         print(f"{count} x {callee}, at {place}, in {function}")
     if not panicking(library):
-        sys.exit("no function panics: is this the library?")
+        sys.exit("no function panics: is this the right library?")
     if own:
         sys.exit(f"{own} of these calls come from {folder}")
 

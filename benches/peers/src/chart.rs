@@ -1,10 +1,10 @@
-//! The chart: a bar for each parser, in groups by corpus.
+//! The chart: a bar for each parser, grouped by corpus.
 
 use std::fmt::Write as _;
 
 use crate::tables::Row;
 
-/// The corpora that are shown, and what they are called.
+/// The corpora in the chart, and their titles.
 const GROUPS: [(&str, &str); 6] = [
     ("command/get", "GET, pipelined"),
     ("bulk/0-63b", "bulk strings of 0–63 bytes"),
@@ -14,7 +14,7 @@ const GROUPS: [(&str, &str); 6] = [
     ("line/ok", "+OK"),
 ];
 
-/// The parsers that are shown, and in which colour.
+/// The parsers in the chart, and their colours.
 const PARSERS: [(&str, &str); 5] = [
     ("zresp decode", "#c2410c"),
     ("zresp read", "#fb923c"),

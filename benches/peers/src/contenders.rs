@@ -1,6 +1,6 @@
-//! The parsers that are compared, each through its fastest public entry point.
+//! The compared parsers, each called through its fastest public entry point.
 //!
-//! Each counts the frames that it saw; a count that differs from the corpus is an error of the bench.
+//! Each pass counts the frames that it sees. A count that differs from the corpus is a bug in the bench.
 
 use std::hint::black_box;
 use std::mem::discriminant;
@@ -33,7 +33,7 @@ impl Input {
     }
 }
 
-/// A parser: its name, and a pass over all frames of a corpus that returns how many there were.
+/// A parser: its name, and a pass over all frames of a corpus that returns their number.
 pub struct Contender {
     pub name: &'static str,
     pub pass: fn(&Input) -> usize,
@@ -59,12 +59,12 @@ fn read(input: &Input) -> usize {
 }
 
 fn unsafe_walk(input: &Input) -> usize {
-    // SAFETY: corpora are whole valid frames without attributes and streamed forms; padded above.
+    // SAFETY: a corpus is whole valid frames without attributes or streamed forms, and `new` pads it.
     unsafe { walk::frames(&input.padded) }
 }
 
 fn rustis(input: &Input) -> usize {
-    // The entry point does not tell where a frame ends, so it is shown each frame by itself.
+    // The entry point does not say where a frame ends, so it gets each frame separately.
     let mut tape = BenchTape::new();
     input.frames().map(|frame| bench_parse_only(frame, &mut tape)).count()
 }

@@ -1,4 +1,4 @@
-//! One small frame at a time, by a parser that has seen nothing before.
+//! One small frame at a time, decoded by a parser that has seen nothing before.
 
 use std::hint::black_box;
 
@@ -12,7 +12,7 @@ pub const FRAMES: [(&str, &[u8]); 4] = [
     ("`GET key`", b"*2\r\n$3\r\nGET\r\n$3\r\nkey\r\n"),
 ];
 
-/// How often a pass decodes the frame: a clock is slower than a decoder.
+/// How often a pass decodes the frame, because reading the clock takes longer than decoding.
 pub const TIMES: usize = 1_000;
 
 pub fn zresp(frame: &[u8]) {

@@ -1,8 +1,8 @@
-//! zresp against other parsers and against the limit, on the same traffic in the same run.
+//! Compares zresp with other parsers and with the limit, on the same traffic in the same run.
 //!
 //! `cargo run --release -p zresp-peers` prints the tables of `BENCHMARKS.md`; `--chart FILE` draws
 //! the chart. The contenders take turns in every round, and a ratio is the median of the ratios of
-//! all rounds: what disturbs the machine disturbs both sides of it.
+//! all rounds, so that other load on the machine affects both sides of it.
 
 #[path = "../../corpus/mod.rs"]
 mod corpus;
@@ -32,7 +32,7 @@ struct Options {
     /// How often each contender takes its turn.
     #[arg(long, default_value_t = 21, value_parser = clap::value_parser!(u16).range(1..))]
     rounds: u16,
-    /// Only the corpora whose name contains this.
+    /// Only measure corpora whose name contains this.
     #[arg(long, default_value = "")]
     filter: String,
     /// Where to draw the chart.
@@ -44,7 +44,9 @@ fn main() -> std::io::Result<()> {
     let Options { rounds, filter, chart } = Options::parse();
     let rounds = usize::from(rounds);
     if !corpus::all().iter().any(|corpus| corpus.name.contains(&filter)) {
-        return Err(std::io::Error::other(format!("no corpus is called anything like {filter:?}")));
+        return Err(std::io::Error::other(format!(
+            "no corpus has a name that contains {filter:?}"
+        )));
     }
     let rows = tables::corpora(rounds, &filter);
     if filter.is_empty() {

@@ -1,7 +1,7 @@
-//! The tables of what is owned and what is written.
+//! The tables about owning and writing.
 //!
-//! What owns drops each frame before it takes the next; what writes does so into a buffer that is used
-//! again, where it is asked for one.
+//! A pass that owns frames drops each one before it takes the next. A pass that writes reuses its buffer, if the
+//! writer takes one.
 
 use std::cell::RefCell;
 use std::hint::black_box;
@@ -12,7 +12,7 @@ use crate::corpus::{self, Corpus, Protocol};
 use crate::own;
 use crate::rounds::{self, Times};
 
-/// Prints what owning a frame costs beside decoding it.
+/// Prints what it costs to own a frame, in addition to decoding it.
 pub fn frames(rounds: usize, filter: &str) {
     println!("\n## Owning a frame of a read buffer: nanoseconds each\n");
     println!("| corpus | decode | decode and own | owning | target |\n|---|---:|---:|---:|---:|");
@@ -71,7 +71,7 @@ pub fn commands(rounds: usize) {
     println!("| writer | time | / `Arguments` | target |\n|---|---:|---:|---:|");
     let pairs = corpus::assignments();
     let vector = RefCell::new(Vec::new());
-    // As long as the longest command, which is kinder than a buffer that grows.
+    // Room for the longest command. This is faster for redis-protocol than a buffer that grows.
     let room = RefCell::new([0; 256]);
     let resp2: Vec<_> = pairs.iter().map(|(key, value)| resp2_command(key, value)).collect();
     let resp3: Vec<_> = pairs.iter().map(|(key, value)| resp3_command(key, value)).collect();
@@ -114,7 +114,7 @@ pub fn commands(rounds: usize) {
     }
 }
 
-/// Prints what it costs to decode a reply of RESP3 and to write it in RESP2.
+/// Prints what it costs to decode a RESP3 reply and to write it in RESP2.
 pub fn downgrades(rounds: usize) {
     println!("\n## Maps of 20 fields, decoded and written in RESP2: nanoseconds each\n");
     println!("| decode | from the view | from a tree | tree / view | target |");
@@ -142,7 +142,7 @@ fn corpora(filter: &str) -> impl Iterator<Item = Corpus> {
     corpus::all().into_iter().filter(move |corpus| corpus.name.contains(filter))
 }
 
-/// Times passes over a corpus, each of which must see all of its frames.
+/// Times passes over a corpus, and asserts that each sees all frames.
 fn take(rounds: usize, corpus: &Corpus, passes: &[&dyn Fn() -> usize]) -> Vec<Times> {
     let passes: Vec<_> = passes
         .iter()

@@ -1,8 +1,8 @@
-//! Timing in turns.
+//! Timing of passes that take turns.
 
 use std::time::{Duration, Instant};
 
-/// How long one turn lasts at the least.
+/// The shortest duration of a turn.
 const TURN: Duration = Duration::from_millis(2);
 
 /// The time of one pass in each round, in nanoseconds.

@@ -1,4 +1,4 @@
-//! The tables, and what is measured for each.
+//! The tables about decoding, and the measurements for them.
 
 use bytes::Bytes;
 
@@ -7,13 +7,13 @@ use crate::corpus::{self, Shape};
 use crate::rounds::{self, Times, geometric_mean};
 use crate::{lone, requests, work};
 
-/// What was measured on a corpus: nanoseconds per element, by contender.
+/// The times on a corpus: nanoseconds per element, by contender.
 pub struct Row {
     pub corpus: &'static str,
     pub times: Vec<(&'static str, f64)>,
 }
 
-/// Ratios of a corpus: how many times as long the others take.
+/// The ratios on a corpus: how many times as long the others take.
 struct Ratios {
     shape: Shape,
     walk: f64,
@@ -46,7 +46,7 @@ pub fn corpora(rounds: usize, filter: &str) -> Vec<Row> {
     rows
 }
 
-/// Times all contenders on a corpus; each must see all of its frames.
+/// Times all contenders on a corpus, and asserts that each sees all frames.
 fn times(input: &Input, contenders: &[&Contender], rounds: usize) -> Vec<Times> {
     for contender in contenders {
         let frames = (contender.pass)(input);
@@ -116,7 +116,7 @@ fn print_summary(all: &[Ratios]) {
     }
 }
 
-/// Prints the table of lone frames, decoded by a new decoder each.
+/// Prints the table of lone frames, each decoded by a new decoder.
 pub fn lone_frames(rounds: usize) {
     println!("\n## One small frame, cold: nanoseconds\n");
     println!(
@@ -134,7 +134,7 @@ pub fn lone_frames(rounds: usize) {
     }
 }
 
-/// Prints the table of requests: decoded, and with all that routing takes.
+/// Prints the table of requests: only decoded, and with everything that routing needs.
 pub fn requests(rounds: usize) {
     println!("\n## Pipelined requests: nanoseconds each\n");
     println!(
@@ -176,7 +176,7 @@ pub fn chunks(rounds: usize) {
     }
 }
 
-/// Prints how much is allocated in all that.
+/// Prints the number of allocations in all of these passes.
 pub fn allocations() {
     let bytes = corpus::many_bulks();
     let corpora = corpus::all();

@@ -1,4 +1,4 @@
-//! The table of replies decoded to the types of a caller.
+//! The table of replies decoded to a caller's types.
 
 use std::collections::HashMap;
 use std::fmt::Debug;

@@ -1,8 +1,8 @@
 //! The limit: a walk that trusts every length and checks nothing.
 //!
-//! It follows the lengths through loads of eight bytes, finds line ends with `memchr`, and counts the
-//! values that are owed. It reads past its input if that is not whole valid frames. Nothing that
-//! checks its input can be expected to be faster, but where it knows more than the next length.
+//! It reads lengths with loads of eight bytes, finds line ends with `memchr`, and counts the values that
+//! are still to come. It reads past its input unless that is whole valid frames. A parser that checks its
+//! input can only be faster if it knows more than the next length.
 
 use memchr::memchr;
 
@@ -12,7 +12,7 @@ pub const PADDING: usize = 16;
 /// Returns the number of frames.
 ///
 /// # Safety
-/// `bytes` are whole valid frames of RESP2 or RESP3 without attributes and streamed forms, and
+/// `bytes` must be whole valid frames of RESP2 or RESP3 without attributes or streamed forms, followed by
 /// `PADDING` more bytes.
 pub unsafe fn frames(bytes: &[u8]) -> usize {
     let end = bytes.len() - PADDING;
@@ -21,7 +21,7 @@ pub unsafe fn frames(bytes: &[u8]) -> usize {
     while at < end {
         let mut owed = 1;
         while owed > 0 {
-            // SAFETY: by the contract a value begins at `at`, and the padding is behind the last.
+            // SAFETY: by the contract a value begins at `at`, and the padding follows the last value.
             let rest = unsafe { bytes.get_unchecked(at..) };
             let kind = unsafe { *rest.get_unchecked(0) };
             owed -= 1;
@@ -48,10 +48,10 @@ pub unsafe fn frames(bytes: &[u8]) -> usize {
     frames
 }
 
-/// The length behind the type byte, and the size of the header with its CRLF.
+/// The length after the type byte, and the size of the header with its CRLF.
 ///
 /// # Safety
-/// A header is at the front of the bytes, and eight bytes are there.
+/// `bytes` must begin with a header, and have at least eight bytes.
 #[inline]
 unsafe fn number(bytes: &[u8]) -> (isize, usize) {
     // SAFETY: by the contract.

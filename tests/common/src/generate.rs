@@ -58,8 +58,8 @@ fn edited(
     })
 }
 
-/// Small frames in a row, most of them like the one before, and sometimes with a changed byte: they tempt a
-/// decoder that remembers layouts.
+/// Small frames in a row, most of them like the one before, and sometimes with a changed byte. A decoder that
+/// remembers layouts may mistake one for another.
 pub fn alike() -> impl Strategy<Value = Input> {
     let word =
         prop_oneof![4 => vec(byte(), 0..4), 1 => vec(byte(), 8..12), 1 => vec(byte(), 98..102)];
@@ -77,7 +77,7 @@ pub fn alike() -> impl Strategy<Value = Input> {
     let frames = vec(prop_oneof![3 => command, 3 => commands(), 2 => flags(), 1 => line], 1..6);
     let edits = vec((any::<Index>(), byte()), 0..3);
     (frames, edits).prop_map(|(frames, edits)| {
-        // Each run of equal frames comes twice, with others between.
+        // Each run of equal frames comes twice, with the other runs between.
         let mut bytes = [frames.concat(), frames.concat()].concat();
         for (place, byte) in edits {
             let at = place.index(bytes.len());

@@ -1,9 +1,9 @@
-//! What the tests, the fuzz targets and the programs of `zresp` check it with.
+//! Helpers for the tests, the fuzz targets and the programs of `zresp`.
 //!
-//! It is a package so that it is built once for all test files, and so that no file has dead code: each
-//! imports what it uses.
+//! They are a package so that they are built once for all test files, and so that a test file has no dead
+//! code from helpers that it does not use.
 //!
-//! - [`oracle`]: the grammar a second time, plain and slow, for the crate to agree with
+//! - [`oracle`]: a second implementation of the grammar, plain and slow, for the crate to agree with
 //! - [`drive`]: ways of giving bytes to the crate, recorded traffic and live servers included
 //! - [`generate`]: random input
 //! - [`show`]: a frame as text, for snapshots

@@ -7,14 +7,14 @@ use std::fmt::Write;
 
 use zresp::{Decoded, Kind, ReplyRef, Token};
 
-/// A frame of more lines than this is shown by its beginning, its end and its sums.
+/// A frame of more lines than this is shown as its beginning, its end and its totals.
 const LINES: usize = 450;
 const FIRST: usize = 100;
 const LAST: usize = 20;
 
-/// If a text is longer than this, each of its lines is on its own line.
+/// A text that is longer than this is shown line by line.
 const LINE: usize = 72;
-/// A line of text longer than this is shown by its beginning, its end and its length.
+/// A line of text longer than this is shown as its beginning, its end and its length.
 const LONGEST: usize = 160;
 const HEAD: usize = 64;
 const TAIL: usize = 16;
@@ -85,7 +85,7 @@ fn values(frame: &Decoded<'_>) -> String {
     text
 }
 
-/// The text before a value.
+/// The end of the text before a value.
 #[derive(Clone, Copy, PartialEq)]
 enum After {
     /// A value in one line, to which another can be joined.
@@ -134,7 +134,7 @@ fn one_line(text: &mut String, value: &dyn std::fmt::Display) -> After {
     After::Scalar
 }
 
-/// Returns the bytes escaped, without the middle if they are many.
+/// Returns the bytes escaped; if there are many, without the middle.
 fn quoted(bytes: &[u8]) -> String {
     if bytes.len() <= LONGEST {
         return format!("\"{}\"", bytes.escape_ascii());

@@ -2,7 +2,7 @@
 
 /// A file of `src`.
 pub struct Source {
-    /// As in `src/lex/word.rs`.
+    /// The path, such as `src/lex/word.rs`.
     pub file: String,
     /// The code, without tests, comments and the content of strings.
     pub tokens: Vec<Token>,
@@ -36,7 +36,7 @@ impl Source {
     }
 }
 
-/// Takes tokens and comments off the front of a text.
+/// Takes tokens and comments from the start of a text.
 struct Lexer<'a> {
     rest: &'a str,
     line: usize,
@@ -90,7 +90,7 @@ fn is_word(c: char) -> bool {
     c.is_alphanumeric() || c == '_'
 }
 
-/// The size of a block comment; there may be others in it.
+/// The size of a block comment, which may have others inside.
 fn block_comment(text: &str) -> usize {
     let mut depth = 0_usize;
     for (at, _) in text.char_indices() {
@@ -198,7 +198,8 @@ pub fn item(tokens: &[Token]) -> usize {
     at
 }
 
-/// The words that the open blocks at the end of the tokens begin with, such as `impl` or `mod`; empty for others.
+/// The blocks that are open at the end of the tokens: the first word of each, such as `impl` or `mod`, or nothing
+/// for other blocks.
 pub fn blocks(tokens: &[Token]) -> Vec<String> {
     const OPENERS: [&str; 4] = ["impl", "mod", "trait", "fn"];
     let mut open = Vec::new();

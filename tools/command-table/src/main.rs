@@ -1,8 +1,8 @@
-//! Makes `src/table/generated.rs` from what a server answers to `COMMAND`.
+//! Makes `src/table/generated.rs` from a server's answer to `COMMAND`.
 //!
 //! ```sh
 //! cargo run -p zresp-command-table                              # from the recorded answer
-//! cargo run -p zresp-command-table -- --server 127.0.0.1:6379   # from a newer server's
+//! cargo run -p zresp-command-table -- --server 127.0.0.1:6379   # from the answer of another server
 //! ```
 
 mod source;
@@ -15,10 +15,10 @@ use std::{fs, str};
 
 use clap::Parser;
 
-/// Makes the command table of zresp from what a server answers to COMMAND.
+/// Makes the command table of zresp from a server's answer to COMMAND.
 #[derive(Parser)]
 struct Options {
-    /// The recorded answer; written first if a server is named.
+    /// The file of the recorded answer. With --server, it is recorded first.
     #[arg(long, default_value = "tools/command-table/redis-7.0.15.reply")]
     recording: PathBuf,
     /// A server to ask, as HOST:PORT.
@@ -35,7 +35,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         fs::write(&recording, ask(&server)?)?;
     }
     let bytes = fs::read(&recording)?;
-    let frame = zresp::decode(&bytes)?.ok_or("the recorded answer is cut")?;
+    let frame = zresp::decode(&bytes)?.ok_or("the recorded answer is cut short")?;
     let name = recording.file_stem().unwrap_or_default().to_string_lossy();
     fs::write(&table, source::of(frame.reply(), &name)?)?;
     Ok(())

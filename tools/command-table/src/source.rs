@@ -8,7 +8,7 @@ use zresp::view::Elements;
 
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
-/// Returns the source text of the table with the commands of a reply, which is recorded as `name`.
+/// Returns the table of the commands in a reply, as source text. `name` is the name of the recording.
 pub fn of(reply: ReplyRef<'_>, name: &str) -> Result<String> {
     let mut commands = Vec::new();
     for command in array(reply)? {
@@ -40,7 +40,7 @@ fn add(command: ReplyRef<'_>, commands: &mut Vec<(String, String)>) -> Result<()
     let name = text(next()?)?.to_owned();
     let arity = next()?.as_i64()?;
     let flags = set("Flags", next()?, |flag| flag.to_uppercase())?;
-    // The first key, the last and the step are in the key specifications, too.
+    // The key specifications also have the first key, the last key and the step.
     for _ in 0..3 {
         next()?;
     }
@@ -64,7 +64,7 @@ fn add(command: ReplyRef<'_>, commands: &mut Vec<(String, String)>) -> Result<()
     Ok(())
 }
 
-/// A set of flags, by the names of the constants.
+/// The source text of a set of flags.
 fn set(kind: &str, names: ReplyRef<'_>, constant: impl Fn(&str) -> String) -> Result<String> {
     let mut source = format!("{kind}::empty()");
     for name in array(names)? {
@@ -87,7 +87,7 @@ fn spec(spec: ReplyRef<'_>) -> Result<String> {
             "insert" => &["INSERT"],
             "delete" => &["DELETE"],
             "not_key" | "incomplete" | "variable_flags" => &[],
-            other => return Err(format!("a key flag of another kind: {other}").into()),
+            other => return Err(format!("an unknown key flag: {other}").into()),
         };
         for constant in constants {
             write!(access, ".union(Access::{constant})")?;
@@ -113,7 +113,7 @@ fn begin_search(reply: ReplyRef<'_>) -> Result<String> {
             get(&spec, "startfrom")?.as_i64()?,
         ),
         "unknown" => "BeginSearch::Unknown".to_owned(),
-        other => return Err(format!("a search of another kind: {other}").into()),
+        other => return Err(format!("an unknown type of search: {other}").into()),
     })
 }
 
@@ -135,11 +135,11 @@ fn find_keys(reply: ReplyRef<'_>) -> Result<String> {
             number("keystep")?,
         ),
         "unknown" => "FindKeys::Unknown".to_owned(),
-        other => return Err(format!("keys of another kind: {other}").into()),
+        other => return Err(format!("an unknown type of key finder: {other}").into()),
     })
 }
 
-/// The fields of a map, which RESP2 sends as a flat array.
+/// The fields of a map. RESP2 sends it as a flat array.
 fn fields<'a>(reply: ReplyRef<'a>) -> Result<Vec<(&'a str, ReplyRef<'a>)>> {
     let mut flat = array(reply)?;
     let mut fields = Vec::new();
@@ -157,7 +157,7 @@ fn get<'a>(fields: &[(&str, ReplyRef<'a>)], name: &str) -> Result<ReplyRef<'a>> 
 fn array(reply: ReplyRef<'_>) -> Result<Elements<'_>> {
     match reply {
         ReplyRef::Array(elements) => Ok(elements),
-        other => Err(format!("no array: {other:?}").into()),
+        other => Err(format!("not an array: {other:?}").into()),
     }
 }
 

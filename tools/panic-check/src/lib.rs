@@ -1,4 +1,4 @@
-//! Decodes in every way there is, without `std`: what of it can panic is what `find.py` finds.
+//! Decodes in every way, without `std`, so that `find.py` can search all of it for calls that panic.
 
 #![no_std]
 
@@ -20,7 +20,7 @@ unsafe extern "C" {
 
 struct C;
 
-// SAFETY: the functions of C do what the trait asks for; the size is a multiple of the alignment.
+// SAFETY: the functions of C do what the trait requires; the size is a multiple of the alignment.
 unsafe impl GlobalAlloc for C {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         unsafe { aligned_alloc(layout.align(), layout.pad_to_align().size()).cast() }
@@ -39,7 +39,7 @@ fn panic(_: &PanicInfo<'_>) -> ! {
     loop {}
 }
 
-/// One frame, all the frames of a buffer, and a stream.
+/// Decodes one frame, all frames of a buffer, and a stream.
 #[unsafe(no_mangle)]
 pub fn decode_replies(decoder: &mut Decoder, buffer: &[u8]) -> Result<usize, Error> {
     if let Some(frame) = decode(buffer)? {
@@ -82,7 +82,7 @@ fn look(reply: &ReplyRef<'_>) {
     }
 }
 
-/// All the requests of a buffer, and a stream of them.
+/// Decodes all requests of a buffer, and a stream of requests.
 #[unsafe(no_mangle)]
 pub fn decode_requests(decoder: &mut CommandDecoder, buffer: &[u8]) -> Result<usize, Error> {
     for request in requests(buffer) {
@@ -113,19 +113,19 @@ fn see(request: &Request<'_>) {
     }
 }
 
-/// Boundaries alone.
+/// Finds boundaries only.
 #[unsafe(no_mangle)]
 pub fn frame(framer: &mut Framer, chunk: &[u8]) -> Result<usize, Error> {
     Ok(framer.advance(chunk)?.taken + framer.needed())
 }
 
-/// A replica's stream.
+/// Decodes a replica's stream.
 #[unsafe(no_mangle)]
 pub fn synchronise(decoder: &mut SyncDecoder, chunk: &[u8]) -> Result<(), Error> {
     decoder.advance(chunk).map(use_up)
 }
 
-/// The decoders, with limits.
+/// Makes the decoders, with limits.
 #[unsafe(no_mangle)]
 pub fn decoders(depth: usize) -> (Decoder, CommandDecoder, Framer, SyncDecoder) {
     let limits = Limits::new().with_depth(depth);

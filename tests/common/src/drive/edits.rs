@@ -1,4 +1,4 @@
-//! Changes to the parts of a command or a reply, for patches to be compared with building everything anew.
+//! Changes to the parts of a command or a reply, to compare patches with values that are built anew.
 
 use zresp::encode::{CommandPatch, ReplyPatch};
 use zresp::tree::Entries;
@@ -18,7 +18,7 @@ pub enum Edit<T> {
 }
 
 impl<T> Edit<T> {
-    /// The edit that a fuzzer's numbers stand for. It concerns one of the first eight parts.
+    /// The edit that a fuzzer's numbers stand for. It changes one of the first eight parts, or adds one.
     pub fn of((kind, index, value): (u8, u8, T)) -> Self {
         let index = usize::from(index % 8);
         match kind % 4 {
@@ -159,7 +159,7 @@ pub fn assert_command_is_rebuilt(arguments: &[Vec<u8>], edits: &[Edit<Vec<u8>>])
 
 /// Asserts that a patched aggregate equals the aggregate of the changed elements. Elements have no prefixes.
 pub fn assert_reply_is_rebuilt(tree: &Reply, edits: &[Edit<Reply>]) {
-    // The tree is made of the bytes that it is written as, since a sender may print doubles in another way.
+    // The tree is decoded from its own encoding, since a sender may print doubles in another way.
     let wire = tree.to_wire(Protocol::Resp3).expect("a form on the wire");
     let mut patch = ReplyPatch::new(frame(&wire));
     let tree = Reply::from(frame(&wire).reply());
@@ -183,12 +183,12 @@ pub fn assert_reply_is_rebuilt(tree: &Reply, edits: &[Edit<Reply>]) {
         let expected = expected
             .clone()
             .map(|tree| tree.to_wire(protocol).expect("a form on the wire").to_vec());
-        // The attributes before the aggregate stay.
+        // A patch keeps the attributes before the aggregate.
         assert_eq!(encoded(patch, protocol), expected.map(|it| attributed(&wire, protocol, it)));
     }
 }
 
-/// The value after the attributes of a frame, if the protocol has attributes.
+/// The value with the attributes of a frame before it, if the protocol has attributes.
 fn attributed(wire: &[u8], protocol: Protocol, value: Vec<u8>) -> Vec<u8> {
     match protocol {
         Protocol::Resp2 => value,

@@ -3,8 +3,8 @@
 use zresp::commands::{Key, Keys, KeysError, keys, of, partial_keys, shard_channels};
 use zresp::{CommandDecoder, CommandRef, Request};
 
-/// Asserts that the keys of a request are arguments of it, and that keys found while the command arrives are
-/// keys of the whole command.
+/// Asserts that the keys of a request are some of its arguments, and that the keys found while the request
+/// arrives are keys of the whole request.
 pub fn assert_agree(request: Request<'_>) {
     let mut scratch = Vec::new();
     let command = request.command().to_array(&mut scratch);
@@ -21,7 +21,7 @@ pub fn assert_agree(request: Request<'_>) {
         let partial = decoder.partial(seen).expect("a command has begun");
         assert_eq!(partial.args().count(), there);
         let Ok(found) = partial_keys(&partial) else { continue };
-        found.for_each(|key| assert!(all.contains(&key), "{key:?} with {there} arguments there"));
+        found.for_each(|key| assert!(all.contains(&key), "{key:?} after {there} arguments"));
     }
 }
 

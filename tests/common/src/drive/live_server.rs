@@ -1,5 +1,5 @@
-//! A `redis-server` for one test, on a free port of the loopback and in its own folder. Dropping it ends the
-//! server and removes the folder. Nothing here waits for ever.
+//! A `redis-server` for one test, on a free loopback port and in its own folder. Dropping it ends the server
+//! and removes the folder. Nothing here waits for ever.
 
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
@@ -27,13 +27,13 @@ pub struct Server {
 }
 
 impl Server {
-    /// Returns a server that answers, or `None` if the program is missing. With `ZRESP_REQUIRE_REDIS`, a missing
-    /// program is a panic.
+    /// Returns a server that answers, or `None` if the program is missing. Panics instead if
+    /// `ZRESP_REQUIRE_REDIS` is set.
     pub fn start() -> Option<Self> {
         Self::start_with(&[])
     }
 
-    /// As [`start`](Self::start), with further options.
+    /// Like [`start`](Self::start), with further options.
     pub fn start_with(options: &[&str]) -> Option<Self> {
         let Some(program) = program() else {
             assert!(
@@ -119,7 +119,7 @@ impl Server {
         fs::read_to_string(self.folder.join("log")).unwrap_or_default()
     }
 
-    /// Returns a new connection, on which no read and no write lasts longer than [`PATIENCE`].
+    /// Returns a new connection, where no read or write takes longer than [`PATIENCE`].
     pub fn connect(&self) -> TcpStream {
         let stream = TcpStream::connect_timeout(&self.address, PATIENCE).expect("a connection");
         stream.set_read_timeout(Some(PATIENCE)).expect("a timeout");
@@ -131,7 +131,7 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        // Not `expect`: a panic during another panic would hide that one.
+        // Not `expect`: a panic during another panic would hide the first one.
         _ = self.child.kill();
         _ = self.child.wait();
         _ = fs::remove_dir_all(&self.folder);

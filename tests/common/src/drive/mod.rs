@@ -1,4 +1,4 @@
-//! What the crate says: ways of giving bytes to it, and of comparing the results.
+//! Ways of giving bytes to the crate, and of comparing the results.
 
 pub mod capture;
 pub mod edits;

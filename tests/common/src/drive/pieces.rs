@@ -14,7 +14,7 @@ use crate::oracle::{self, Annotated, Limits, Verdict};
 /// The frames of some bytes, or the error as text.
 pub type Frames = Result<Vec<Annotated>, String>;
 
-/// Bytes that are read in pieces of at most the given sizes, over and over.
+/// Bytes that are read in pieces of at most the given sizes. The sizes are used over and over.
 pub struct Pieces<'a> {
     rest: &'a [u8],
     sizes: &'a [usize],
@@ -44,7 +44,7 @@ impl Read for Pieces<'_> {
     }
 }
 
-/// Sizes from 1 to `most`, shuffled, but the same in every run.
+/// Pseudo-random sizes from 1 to `most`, the same in every run.
 pub fn mixed_sizes(most: u64) -> Vec<usize> {
     let mut state = 0x9e37_79b9_7f4a_7c15 ^ most;
     let size = || {

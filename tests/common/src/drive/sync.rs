@@ -11,7 +11,7 @@ pub fn decode(stream: &[u8], cuts: &[usize]) -> Result<Sync, Error> {
     let mut sync = Sync::default();
     let mut start = 0;
     for &end in cuts.iter().chain([&stream.len()]) {
-        // Each chunk has its own allocation, so that nothing can be read from an earlier one.
+        // Each chunk has its own allocation, so that the decoder cannot read from an earlier one.
         let chunk = stream[start..end].to_vec();
         let mut rest = chunk.as_slice();
         start = end;

@@ -1,4 +1,4 @@
-//! What the crate says about some bytes, in the terms of the naive decoder.
+//! The verdicts of the crate on some bytes, in the terms of the naive decoder.
 
 use zresp::view::Elements;
 use zresp::{
@@ -78,7 +78,7 @@ fn failure(kind: ErrorKind) -> Failure {
         ErrorKind::InlineTooLong { .. } => Failure::InlineTooLong,
         ErrorKind::UnbalancedQuotes => Failure::UnbalancedQuotes,
         ErrorKind::HttpRequest => Failure::Http,
-        other => panic!("{other:?} is no verdict of a decoder"),
+        other => panic!("{other:?} is not a verdict of a decoder"),
     }
 }
 
@@ -125,7 +125,7 @@ fn value(reply: ReplyRef<'_>) -> Value {
             let streamed = pairs.len().is_none();
             Value::Map { streamed, pairs: pairs.annotated().map(pair).collect() }
         }
-        other => panic!("{other:?} is no value of the grammar"),
+        other => panic!("{other:?} is not a value of the grammar"),
     }
 }
 
@@ -145,10 +145,10 @@ fn assert_flat_equals_nested(frame: Decoded<'_>) {
     // As text: a NaN is not equal to itself.
     let text = |tokens: &[Token<'_>]| format!("{tokens:?}");
     assert_eq!(text(&frame.tokens().collect::<Vec<_>>()), text(&nested));
-    let behind_attributes = nested.len() - frame.reply().tokens().count();
+    let after_attributes = nested.len() - frame.reply().tokens().count();
     assert_eq!(
         text(&frame.reply().tokens().collect::<Vec<_>>()),
-        text(&nested[behind_attributes..]),
+        text(&nested[after_attributes..]),
     );
 }
 
@@ -208,7 +208,7 @@ pub fn request_verdict(
     }
 }
 
-/// The arguments; asserts that all ways to read them agree.
+/// Returns the arguments, and asserts that all ways of reading them agree.
 pub fn arguments(request: &Request<'_>) -> Vec<Vec<u8>> {
     assert!(request.wire().ends_with(request.command().wire()));
     let mut scratch = Vec::new();
@@ -275,7 +275,7 @@ pub fn requests(
     verdicts
 }
 
-/// Asserts that the arguments that have arrived are arguments of the command.
+/// Asserts that the arguments that have arrived are in the bytes, and are fewer than the command will have.
 fn assert_partial(decoder: &CommandDecoder, seen: &[u8]) {
     let Some(partial) = decoder.partial(seen) else { return };
     let arrived: Vec<&[u8]> = partial.args().collect();

@@ -1,7 +1,7 @@
-//! Every way to decode bytes that arrive in pieces, and the story that each of them tells.
+//! Every way to decode bytes that arrive in pieces. The result of each way is a [`Story`].
 //!
-//! Offsets count from the start of the stream. So a way that drops frames, or the skipped bytes before a
-//! request, tells the same story as one that keeps everything.
+//! Offsets count from the start of the stream. So a way that drops frames, or the skipped lines before a
+//! request, gives the same story as one that keeps everything.
 
 use std::fmt::Debug;
 
@@ -17,7 +17,7 @@ use super::pieces::Pieces;
 use super::verdicts;
 use crate::oracle::Annotated;
 
-/// Limits that no frame meets.
+/// Limits that every frame exceeds.
 const TIGHTEST: Limits = Limits::new().with_depth(0).with_bulk(0).with_elements(0).with_frame(0);
 
 /// The frames of a stream, and its end.
@@ -30,14 +30,14 @@ pub struct Story<T> {
 }
 
 impl<T> Story<T> {
-    /// The same story without values, as a framer tells it.
+    /// The same story without values, as a framer gives it.
     fn boundaries(&self) -> Story<()> {
         Story { frames: self.frames.iter().map(|(_, end)| ((), *end)).collect(), end: self.end }
     }
 }
 
-/// A story that is being told.
-struct Teller<T> {
+/// A story in progress.
+struct StoryBuilder<T> {
     frames: Vec<(T, usize)>,
     /// Where the frame in progress begins.
     at: usize,
@@ -45,19 +45,19 @@ struct Teller<T> {
     earliest: usize,
 }
 
-impl<T> Teller<T> {
+impl<T> StoryBuilder<T> {
     const fn new() -> Self {
         Self { frames: Vec::new(), at: 0, earliest: 0 }
     }
 
     fn frame(&mut self, value: T, size: usize) {
         self.at += size;
-        assert!(self.earliest <= self.at, "more was needed than the frame of {size} bytes has");
+        assert!(self.earliest <= self.at, "`needed` was more than the frame of {size} bytes has");
         self.earliest = 0;
         self.frames.push((value, self.at));
     }
 
-    /// The frame is not whole with the bytes up to `seen`.
+    /// Notes that the frame is not whole with the bytes up to `seen`.
     fn needs(&mut self, seen: usize, needed: usize) {
         assert!(needed > 0, "nothing is needed at {seen}");
         self.earliest = self.earliest.max(seen.saturating_add(needed));
@@ -120,38 +120,37 @@ fn tighten_in_passing<D: Way>(decoder: &mut FrameDecoder<D>) {
     decoder.set_limits(limits);
 }
 
-/// The caller keeps the bytes of the frame in progress, and does something to the decoder before each
-/// piece.
+/// Decodes views. The caller keeps the bytes of the frame in progress, and calls `between` before each piece.
 fn by_views<D: Way>(
     mut decoder: FrameDecoder<D>,
     bytes: &[u8],
     sizes: &[usize],
     between: fn(&mut FrameDecoder<D>),
 ) -> Story<D::Value> {
-    let mut teller = Teller::new();
+    let mut story = StoryBuilder::new();
     let (mut pieces, mut seen) = (Pieces::new(bytes, sizes), 0);
     loop {
         seen += pieces.piece(usize::MAX).len();
         between(&mut decoder);
         loop {
-            match view(&mut decoder, &bytes[teller.at..seen]) {
-                Ok(Some((value, size))) => teller.frame(value, size),
-                Ok(None) if seen == bytes.len() => return teller.ends(decoder.needed()),
+            match view(&mut decoder, &bytes[story.at..seen]) {
+                Ok(Some((value, size))) => story.frame(value, size),
+                Ok(None) if seen == bytes.len() => return story.ends(decoder.needed()),
                 Ok(None) => break,
-                Err(error) => return teller.fails(error),
+                Err(error) => return story.fails(error),
             }
         }
-        teller.needs(seen, decoder.needed());
+        story.needs(seen, decoder.needed());
     }
 }
 
-/// Frames and skipped bytes are removed from a buffer.
+/// Decodes owned frames, and removes them and the skipped lines from a buffer.
 fn by_frames<D: Way>(
     mut decoder: FrameDecoder<D>,
     bytes: &[u8],
     sizes: &[usize],
 ) -> Story<D::Value> {
-    let mut teller = Teller::new();
+    let mut story = StoryBuilder::new();
     let (mut pieces, mut buffer, mut seen) = (Pieces::new(bytes, sizes), BytesMut::new(), 0);
     loop {
         let piece = pieces.piece(usize::MAX);
@@ -160,29 +159,29 @@ fn by_frames<D: Way>(
         loop {
             let before = buffer.len();
             match decoder.decode_frame(&mut buffer) {
-                Ok(Some(frame)) => teller.frame(D::kept(&frame), before - buffer.len()),
+                Ok(Some(frame)) => story.frame(D::kept(&frame), before - buffer.len()),
                 Ok(None) => break,
-                Err(error) => return teller.fails(error),
+                Err(error) => return story.fails(error),
             }
         }
         let skipped = decoder.take_skipped();
         drop(buffer.split_to(skipped));
-        teller.at = seen - buffer.len();
+        story.at = seen - buffer.len();
         if seen == bytes.len() {
-            return teller.ends(decoder.needed());
+            return story.ends(decoder.needed());
         }
-        teller.needs(seen, decoder.needed());
+        story.needs(seen, decoder.needed());
     }
 }
 
-/// A frame that is not whole is handed over to a framer. Each piece is given once, and has its own memory.
+/// Hands a frame that is not whole over to a framer. The framer gets each piece once, in its own memory.
 fn by_framers<D: Way>(
     mut decoder: FrameDecoder<D>,
     bytes: &[u8],
     sizes: &[usize],
     keeps_framer: bool,
 ) -> Story<()> {
-    let mut teller = Teller::new();
+    let mut story = StoryBuilder::new();
     let mut framer = keeps_framer.then(|| decoder.take_framer(&[]));
     let (mut pieces, mut seen) = (Pieces::new(bytes, sizes), 0);
     loop {
@@ -198,66 +197,66 @@ fn by_framers<D: Way>(
                         seen += rest.len();
                         break;
                     }
-                    Err(error) => return teller.fails(error),
+                    Err(error) => return story.fails(error),
                 };
-                teller.frame((), size);
+                story.frame((), size);
                 seen += size;
                 rest = &rest[size..];
                 continue;
             };
             let progress = match active.advance(rest) {
                 Ok(progress) => progress,
-                Err(error) => return teller.fails(error),
+                Err(error) => return story.fails(error),
             };
             seen += progress.taken;
             rest = &rest[progress.taken..];
             if progress.is_complete {
                 assert!(active.is_between_frames());
-                teller.frame((), seen - teller.at);
+                story.frame((), seen - story.at);
                 framer = framer.filter(|_| keeps_framer);
             } else {
                 assert!(rest.is_empty(), "a chunk is taken up to the end of the frame");
             }
         }
         if is_last {
-            // At the end, an empty piece shows an error that is due.
+            // At the end, a call without bytes returns an error that is due.
             let error = match &mut framer {
                 Some(framer) => framer.advance(&[]).err(),
                 None => view(&mut decoder, &[]).err(),
             };
             let needed = framer.as_ref().map_or_else(|| decoder.needed(), Framer::needed);
             return match error {
-                Some(error) => teller.fails(error),
-                None => teller.ends(needed),
+                Some(error) => story.fails(error),
+                None => story.ends(needed),
             };
         }
         let needed = framer.as_ref().map_or_else(|| decoder.needed(), Framer::needed);
-        teller.needs(seen, needed);
+        story.needs(seen, needed);
     }
 }
 
 fn by_a_reader<D: Way>(decoder: FrameDecoder<D>, bytes: &[u8], sizes: &[usize]) -> Story<D::Value> {
     let mut reader = FrameReader::with_decoder(Pieces::new(bytes, sizes), decoder);
-    let mut teller = Teller::new();
+    let mut story = StoryBuilder::new();
     let place = |offset: u64| usize::try_from(offset).expect("a place in memory");
     loop {
         let read = reader.read().map(|frame| frame.map(|frame| D::value(&frame)));
         let error = match read {
             Ok(Some(value)) => {
-                teller.frame(value, place(reader.consumed()) - teller.at);
+                story.frame(value, place(reader.consumed()) - story.at);
                 continue;
             }
             Ok(None) => None,
             Err(StreamError::Decode(error)) => Some(error),
             Err(error) => panic!("{error}: pieces do not fail"),
         };
-        teller.at = place(reader.position());
+        story.at = place(reader.position());
         return match error {
-            Some(error) if error.kind != ErrorKind::UnexpectedEnd => teller.fails(error),
+            Some(error) if error.kind != ErrorKind::UnexpectedEnd => story.fails(error),
             ended => {
                 let offset = ended.map_or(0, |error| error.offset);
-                assert_eq!(teller.at + offset, bytes.len(), "{ended:?}");
-                teller.ends(reader.decoder_mut().needed())
+                assert_eq!(story.at + offset, bytes.len(), "{ended:?}");
+                story.ends(reader.decoder_mut().needed())
             }
         };
     }
@@ -270,7 +269,7 @@ fn by_a_codec<D: Way>(decoder: FrameDecoder<D>, bytes: &[u8], sizes: &[usize]) -
     use zresp::io::StreamError;
 
     let mut codec = Codec::with_decoder(decoder);
-    let mut teller = Teller::new();
+    let mut story = StoryBuilder::new();
     let (mut pieces, mut buffer, mut seen) = (Pieces::new(bytes, sizes), BytesMut::new(), 0);
     let place = |offset: u64| usize::try_from(offset).expect("a place in memory");
     loop {
@@ -281,29 +280,29 @@ fn by_a_codec<D: Way>(decoder: FrameDecoder<D>, bytes: &[u8], sizes: &[usize]) -
             let frame = codec.decode(&mut buffer);
             let taken = place(codec.position());
             match frame {
-                Ok(Some(frame)) => teller.frame(D::kept(&frame), taken - teller.at),
+                Ok(Some(frame)) => story.frame(D::kept(&frame), taken - story.at),
                 Ok(None) => break,
                 Err(StreamError::Decode(error)) => {
-                    teller.at = taken;
-                    return teller.fails(error);
+                    story.at = taken;
+                    return story.fails(error);
                 }
                 Err(error) => panic!("{error}: nothing is written"),
             }
         }
         if seen == bytes.len() {
-            return teller.ends(codec.decoder().needed());
+            return story.ends(codec.decoder().needed());
         }
-        teller.needs(seen, codec.decoder().needed());
+        story.needs(seen, codec.decoder().needed());
     }
 }
 
-/// Asserts that each way tells of the bytes in pieces the same story as of all bytes at once, and returns it.
-/// The pieces have these sizes, over and over.
+/// Asserts that each way gives the same story for the bytes in pieces as for all bytes at once, and returns it.
+/// The sizes of the pieces are used over and over.
 #[cfg(feature = "codec")]
 pub fn agreed<D: Way>(decoder: &FrameDecoder<D>, bytes: &[u8], sizes: &[usize]) -> Story<D::Value> {
-    let told = agreed_without_codec(decoder, bytes, sizes);
-    assert_told(&by_a_codec(decoder.clone(), bytes, sizes), &told, "codec", bytes, sizes);
-    told
+    let whole = agreed_without_codec(decoder, bytes, sizes);
+    assert_story(&by_a_codec(decoder.clone(), bytes, sizes), &whole, "codec", bytes, sizes);
+    whole
 }
 
 #[cfg(not(feature = "codec"))]
@@ -317,26 +316,26 @@ fn agreed_without_codec<D: Way>(
     sizes: &[usize],
 ) -> Story<D::Value> {
     let decoder = || decoder.clone();
-    let told = by_views(decoder(), bytes, &[usize::MAX], |_| ());
+    let whole = by_views(decoder(), bytes, &[usize::MAX], |_| ());
     let iterated: Vec<_> = Frames::with_decoder(bytes, decoder())
         .map(|frame| frame.map(|frame| D::value(&frame)))
         .collect();
-    assert_iterated(&iterated, &told, bytes);
+    assert_iterated(&iterated, &whole, bytes);
     for between in [|_: &mut FrameDecoder<D>| (), tighten_in_passing] {
         let by_views = by_views(decoder(), bytes, sizes, between);
-        assert_told(&by_views, &told, "views", bytes, sizes);
+        assert_story(&by_views, &whole, "views", bytes, sizes);
     }
-    assert_told(&by_frames(decoder(), bytes, sizes), &told, "frames", bytes, sizes);
-    assert_told(&by_a_reader(decoder(), bytes, sizes), &told, "reader", bytes, sizes);
-    let boundaries = told.boundaries();
+    assert_story(&by_frames(decoder(), bytes, sizes), &whole, "frames", bytes, sizes);
+    assert_story(&by_a_reader(decoder(), bytes, sizes), &whole, "reader", bytes, sizes);
+    let boundaries = whole.boundaries();
     for (way, keeps_framer) in [("framer", true), ("handed over", false)] {
         let by_framers = by_framers(decoder(), bytes, sizes, keeps_framer);
-        assert_told(&by_framers, &boundaries, way, bytes, sizes);
+        assert_story(&by_framers, &boundaries, way, bytes, sizes);
     }
-    told
+    whole
 }
 
-fn assert_told<T: Debug + PartialEq>(
+fn assert_story<T: Debug + PartialEq>(
     story: &Story<T>,
     expected: &Story<T>,
     way: &str,
@@ -352,13 +351,13 @@ fn assert_told<T: Debug + PartialEq>(
 
 fn assert_iterated<T: Debug + PartialEq>(
     items: &[Result<T, Error>],
-    told: &Story<T>,
+    whole: &Story<T>,
     bytes: &[u8],
 ) {
     let given = items.iter().map_while(|item| item.as_ref().ok());
-    assert!(given.eq(told.frames.iter().map(|(value, _)| value)), "{}", bytes.escape_ascii());
+    assert!(given.eq(whole.frames.iter().map(|(value, _)| value)), "{}", bytes.escape_ascii());
     let error = items.last().and_then(|item| item.as_ref().err());
-    match (told.end, error) {
+    match (whole.end, error) {
         (Err(end), Some(error)) => assert_eq!((error.kind, error.offset), end),
         (Ok(_), None) => {}
         (Ok(_), Some(Error { kind, offset, .. })) => {
@@ -366,13 +365,13 @@ fn assert_iterated<T: Debug + PartialEq>(
         }
         // A limit of zero bytes is exceeded before the first byte, where an iterator has already ended.
         (Err(_), None) => {
-            let end = told.frames.last().map_or(0, |(_, end)| *end);
+            let end = whole.frames.last().map_or(0, |(_, end)| *end);
             assert_eq!(end, bytes.len(), "no error: {}", bytes.escape_ascii());
         }
     }
 }
 
-/// The same for both grammars, and for requests with inline commands and without.
+/// Asserts the same for both grammars, and for requests with inline commands and without.
 pub fn assert_all_agree(bytes: &[u8], sizes: &[usize], limits: Limits) {
     agreed(&Decoder::with_limits(limits), bytes, sizes);
     for policy in [InlinePolicy::Accept, InlinePolicy::Refuse] {

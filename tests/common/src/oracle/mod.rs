@@ -1,6 +1,6 @@
-//! What the crate should say: the same grammar, in code so plain that reading it is enough to check it.
+//! The expected results: the same grammar, in code so plain that it can be checked by reading it.
 //!
-//! It uses nothing of the crate, because sharing code would mean sharing mistakes.
+//! It uses nothing from the crate, because sharing code would mean sharing mistakes.
 
 mod reply;
 pub mod request;

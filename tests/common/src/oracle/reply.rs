@@ -5,13 +5,13 @@
 //! element and copies what it reads, so that each rule of the grammar is one readable line.
 //! Property tests and fuzz targets require both to give the same verdict on the same bytes.
 //!
-//! It uses nothing but `std`, and nothing of the crate: sharing code would mean sharing mistakes.
+//! It uses only `std`, and nothing from the crate: sharing code would mean sharing mistakes.
 //!
 //! How to read it: every function takes bytes from the start of the rest. At the end of the input it
 //! stops with the fewest bytes that *it* still needs, and each caller adds the bytes that have to
 //! follow ([`owing`]).
 
-/// The limits; [`Failure`] has an error for each.
+/// The limits. [`Failure`] has a variant for each.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Limits {
     /// Aggregates open at the same time, attributes included.
@@ -31,7 +31,7 @@ impl Default for Limits {
     }
 }
 
-/// The result; offsets count from the start of the input.
+/// The verdict on the first frame of an input. Offsets count from the start of the input.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Verdict {
     /// The first `consumed` bytes are one frame.
@@ -99,7 +99,7 @@ pub enum Value {
     },
 }
 
-/// A double; equal to one of the same bits, and every NaN to every other.
+/// A double. Two are equal if they have the same bits, or if both are NaN.
 #[derive(Debug, Clone, Copy)]
 pub struct Double(pub f64);
 
@@ -146,10 +146,10 @@ pub fn stream(mut input: &[u8], limits: &Limits) -> Vec<Verdict> {
     }
 }
 
-/// The types a value, or an attribute before it, begins with.
+/// The type bytes of values and attributes.
 const TYPES: &[u8] = b"+-:$*~%>|_#,(!=";
 
-/// The bytes of the smallest value, as `_\r\n`.
+/// The size of the smallest value, such as `_\r\n`.
 const SMALLEST: usize = 3;
 
 /// Why there is no result: the end of the input, with the fewest bytes that are missing, or a failure at
@@ -194,7 +194,7 @@ impl Announced {
         }
     }
 
-    /// The fewest bytes that follow the digits read so far: perhaps a digit, CRLF and the rest.
+    /// The fewest bytes that follow the digits read so far: a digit if one is missing, CRLF, and the rest.
     fn fewest_after_digits(self, digits: Option<usize>) -> usize {
         match (self, digits) {
             (Self::Verbatim, None) => 1 + 2 + self.fewest(4),
@@ -270,7 +270,7 @@ impl Reader<'_> {
         Ok(byte)
     }
 
-    /// The byte just read cannot stand there.
+    /// Fails, because the byte just read cannot stand there.
     fn impossible<T>(&self, failure: Failure) -> Step<T> {
         Err(Stop::Failed(failure, self.at - 1))
     }
@@ -284,7 +284,7 @@ impl Reader<'_> {
         self.input[start..self.at].to_vec()
     }
 
-    /// The same, of a number.
+    /// The same as text, for a number.
     fn text(&self, start: usize) -> String {
         String::from_utf8(self.since(start)).expect("a number is ASCII")
     }
@@ -504,7 +504,7 @@ impl Reader<'_> {
         Ok(Value::Verbatim { format, text })
     }
 
-    // Aggregates. A group is a pair in a map, and one value in the others.
+    // Aggregates. In a map or an attribute a group is a pair, in the others it is one value.
 
     /// After `*`. Its null opens nothing, so `*` itself may stand at any depth.
     fn array(&mut self, open: usize) -> Step<Value> {
@@ -533,7 +533,7 @@ impl Reader<'_> {
         }
     }
 
-    /// The number of open aggregates, with the one whose type byte was just read.
+    /// The number of open aggregates, including the one whose type byte was just read.
     fn opened(&self, open: usize) -> Step<usize> {
         if open == self.limits.depth {
             return self.impossible(Failure::TooDeep);
@@ -553,7 +553,7 @@ impl Reader<'_> {
         Ok(elements)
     }
 
-    /// A `?` and whole groups up to a `.`.
+    /// A `?`, and whole groups up to a `.`.
     fn streamed(&mut self, open: usize, group: usize) -> Step<Vec<Annotated>> {
         let open = self.opened(open)?;
         let end = b".\r\n";

@@ -1,11 +1,11 @@
-//! The second decoder of requests, as plain as the one of replies.
+//! A second decoder of requests, as plain as the one of replies.
 
 use super::{Failure, Limits};
 
-/// The result; offsets count from the start of the input.
+/// The verdict on the first request of an input. Offsets count from the start of the input.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Verdict {
-    /// The first `consumed` bytes are one command, and the skipped bytes before it.
+    /// The first `consumed` bytes are one command, and the skipped lines before it.
     Complete {
         arguments: Vec<Vec<u8>>,
         consumed: usize,
@@ -58,7 +58,7 @@ pub fn stream(mut input: &[u8], limits: &Limits, accepts_inline: bool) -> Vec<Ve
 struct Reader<'a> {
     input: &'a [u8],
     at: usize,
-    /// The place where the command begins, after the skipped bytes.
+    /// Offset of the command, after the skipped lines.
     start: usize,
     limits: &'a Limits,
     accepts_inline: bool,
@@ -80,7 +80,7 @@ impl Reader<'_> {
         Ok(byte)
     }
 
-    /// The byte just read cannot stand there.
+    /// Fails, because the byte just read cannot stand there.
     fn fail<T>(&self, failure: Failure) -> Step<T> {
         Err(Stop::Failed(failure, self.at - 1))
     }
@@ -109,8 +109,8 @@ impl Reader<'_> {
         }
     }
 
-    fn lf(&mut self, behind: usize) -> Step<()> {
-        match self.byte(1 + behind)? {
+    fn lf(&mut self, after: usize) -> Step<()> {
+        match self.byte(1 + after)? {
             b'\n' => Ok(()),
             _ => self.fail(Failure::Malformed),
         }
@@ -119,7 +119,7 @@ impl Reader<'_> {
     /// The number of arguments; 0 for a negative one.
     fn count(&mut self) -> Step<usize> {
         let smallest = self.smallest();
-        let behind =
+        let after =
             |count: usize| if count == 0 { smallest } else { count.saturating_mul(ARGUMENT) };
         match self.byte(3 + smallest.min(ARGUMENT))? {
             b'-' => {
@@ -141,7 +141,7 @@ impl Reader<'_> {
                     }
                 }
             }
-            digit => self.digits(digit, self.limits.elements, Failure::TooManyElements, &behind),
+            digit => self.digits(digit, self.limits.elements, Failure::TooManyElements, &after),
         }
     }
 
@@ -151,7 +151,7 @@ impl Reader<'_> {
         first: u8,
         most: usize,
         too_many: Failure,
-        behind: &dyn Fn(usize) -> usize,
+        after: &dyn Fn(usize) -> usize,
     ) -> Step<usize> {
         let mut value = 0usize;
         let mut digit = first;
@@ -169,9 +169,9 @@ impl Reader<'_> {
             {
                 return self.fail(Failure::FrameTooLong);
             }
-            digit = self.byte(behind(value).saturating_add(2))?;
+            digit = self.byte(after(value).saturating_add(2))?;
             if digit == b'\r' {
-                return self.lf(behind(value)).map(|()| value);
+                return self.lf(after(value)).map(|()| value);
             }
             if value == 0 {
                 return self.fail(Failure::Malformed);
@@ -204,8 +204,8 @@ impl Reader<'_> {
         Ok(argument)
     }
 
-    /// A byte of the line that begins at `start`; `None` at the end of the line. At the end of the input,
-    /// `needed` bytes are missing, and only the last of them can end the line.
+    /// The next byte of the line that begins at `start`, or `None` at the end of the line. The line needs at
+    /// least `needed` more bytes, its LF included.
     fn character(&mut self, start: usize, needed: usize) -> Step<Option<u8>> {
         if self.at - start + needed - 1 > INLINE && self.at > start {
             return Err(Stop::Failed(Failure::InlineTooLong, self.at - 1));
@@ -213,7 +213,7 @@ impl Reader<'_> {
         self.space_or_character(start, needed)
     }
 
-    /// As [`character`](Self::character), where the line may also end.
+    /// Like [`character`](Self::character), but at a place where the line may end.
     fn space_or_character(&mut self, start: usize, needed: usize) -> Step<Option<u8>> {
         let byte = self.byte(needed)?;
         match byte {
@@ -227,7 +227,7 @@ impl Reader<'_> {
         }
     }
 
-    /// The arguments in one line.
+    /// The arguments on one line.
     fn inline(&mut self) -> Step<Vec<Vec<u8>>> {
         let start = self.at;
         let mut arguments = Vec::new();
@@ -281,7 +281,7 @@ impl Reader<'_> {
         }
     }
 
-    /// The text between quotes, after the opening one, and the closing one.
+    /// The text between quotes, and the closing quote. The opening one has been read.
     fn quoted(
         &mut self,
         start: usize,
@@ -315,7 +315,7 @@ impl Reader<'_> {
         }
     }
 
-    /// After `\x`: two digits, or any other text.
+    /// After `\x`: two hexadecimal digits, or other text.
     fn hexadecimal(&mut self, start: usize, token: &mut Vec<u8>) -> Step<()> {
         let digit = |byte: u8| char::from(byte).to_digit(16);
         let high = self.quoted_character(start, 2)?;

@@ -1,4 +1,4 @@
-//! A second decoder of the answer to `PSYNC`, which has the whole stream and reads it byte by byte.
+//! A second decoder of the answer to `PSYNC`. It has the whole stream, and reads it byte by byte.
 
 /// A synchronisation, put together from its events.
 #[derive(Debug, Default, Clone, PartialEq)]
@@ -27,7 +27,7 @@ pub enum Stop {
     Bad(usize),
 }
 
-/// Decodes a whole stream; the error is the offset of the first byte that cannot stand where it does.
+/// Decodes a whole stream; the error is the offset of the first byte that cannot stand there.
 pub fn decode(stream: &[u8]) -> Result<Sync, usize> {
     let mut sync = Sync::default();
     match (Naive { stream, at: 0 }).synchronise(&mut sync) {
@@ -121,7 +121,7 @@ impl Naive<'_> {
         Ok(bytes)
     }
 
-    /// The byte just read is wrong if the condition is false.
+    /// Returns an error for the byte just read if the condition is false.
     fn check(&self, is_fine: bool) -> Result<(), Stop> {
         if is_fine { Ok(()) } else { Err(Stop::Bad(self.at - 1)) }
     }

@@ -1,14 +1,14 @@
-//! A second way to write a value, recursive and plain, for the fast one to agree with. RESP2 follows the table
-//! in the documentation of `Encode`, and RESP3 the values.
+//! A second writer of values, recursive and plain, for the fast one to agree with. In RESP2 it follows the table
+//! in the documentation of `Encode`.
 
 use super::{Annotated, Value};
 
-/// The text of integers and doubles.
+/// How integers and doubles are written.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Numbers {
-    /// The text of the sender.
+    /// As the sender wrote them.
     OfTheSender,
-    /// The shortest digits in the shape of `%.17g`.
+    /// With the fewest digits, in the shape of `%.17g`.
     Shortest,
 }
 
@@ -48,7 +48,7 @@ pub fn in_resp2(annotated: &Annotated, numbers: Numbers) -> Vec<u8> {
     }
 }
 
-/// The value in RESP3 with its attributes. Only numbers have more than one form that is accepted.
+/// The value in RESP3 with its attributes. Only numbers have more than one accepted form.
 pub fn in_resp3(annotated: &Annotated, numbers: Numbers) -> Vec<u8> {
     let sent = text_of_the_sender(annotated);
     let all = |kind, streamed, count, values: Vec<&Annotated>| {
