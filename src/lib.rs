@@ -128,7 +128,7 @@ pub mod commands {
 /// ```
 pub mod frames {
     pub use crate::decode::{
-        Direction, FrameDecoder, FrameView, Frames, Part, Replies, Requests, TokenIter,
+        Direction, FrameDecoder, FrameView, Frames, PayloadPart, Replies, Requests, TokenIter,
     };
     pub use crate::owned::{FrameBuffer, OwnedFrame};
 }

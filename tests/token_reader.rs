@@ -5,7 +5,7 @@
 use allocation_counter::measure;
 use proptest::collection::vec;
 use proptest::prelude::*;
-use zresp::frames::Part;
+use zresp::frames::PayloadPart;
 use zresp::{Decoder, ErrorKind, Kind, Limits, ReplyRef, Token, TokenReader};
 use zresp_testing::drive::capture::Capture;
 use zresp_testing::drive::verdicts;
@@ -41,7 +41,7 @@ fn seen(token: Token<'_>) -> Seen {
 }
 
 /// The value whose last part this is.
-fn joined(part: Part<'_>, parts: &mut Vec<u8>) -> Option<Seen> {
+fn joined(part: PayloadPart<'_>, parts: &mut Vec<u8>) -> Option<Seen> {
     parts.extend_from_slice(part.bytes);
     let payload = part.is_last.then(|| std::mem::take(parts))?;
     Some(match part.kind {
@@ -72,26 +72,26 @@ fn by_a_reader(bytes: &[u8], sizes: &[usize], limits: Limits, whole: usize) -> T
     let mut decoder = Decoder::with_limits(limits);
     let (mut tokens, mut parts) = (Vec::new(), Vec::new());
     // Where the next token, the frame in progress and the decoder's frame begin, and what has arrived.
-    let (mut at, mut frame, mut decoded, mut arrived) = (0, 0, 0, 0);
+    let (mut at, mut frame, mut whole_to, mut arrived) = (0, 0, 0, 0);
     let mut sizes = sizes.iter().cycle();
     loop {
         arrived = bytes.len().min(arrived + sizes.next().expect("a size"));
         // A copy: nothing of what was dropped is there.
         let buffer = bytes[at..arrived].to_vec();
-        let mut taken = 0;
+        let mut dropped = 0;
         loop {
             if reader.is_between_frames() {
-                frame = at + taken;
+                frame = at + dropped;
             }
-            match reader.next(&buffer[taken..]) {
+            match reader.next(&buffer[dropped..]) {
                 Ok(Some((token, size))) => {
                     tokens.push(seen(token));
-                    taken += size;
+                    dropped += size;
                 }
-                Ok(None) => match reader.next_part(&buffer[taken..], whole) {
+                Ok(None) => match reader.next_part(&buffer[dropped..], whole) {
                     Ok(Some((part, size))) => {
                         tokens.extend(joined(part, &mut parts));
-                        taken += size;
+                        dropped += size;
                     }
                     Ok(None) => break,
                     Err(error) => {
@@ -105,9 +105,9 @@ fn by_a_reader(bytes: &[u8], sizes: &[usize], limits: Limits, whole: usize) -> T
                 }
             }
         }
-        at += taken;
-        while let Ok(Some(frame)) = decoder.decode(&bytes[decoded..arrived]) {
-            decoded += frame.wire().len();
+        at += dropped;
+        while let Ok(Some(frame)) = decoder.decode(&bytes[whole_to..arrived]) {
+            whole_to += frame.wire().len();
         }
         assert_eq!(reader.needed(), decoder.needed(), "{}", bytes[..arrived].escape_ascii());
         if arrived == bytes.len() {

@@ -20,7 +20,7 @@ use super::decoder::head;
 ///
 /// A [`Decoder`](crate::Decoder) waits for a whole frame. A token reader gives each value as soon as it
 /// has come, so a reply of a million elements is read in the memory of one. A payload that has not arrived
-/// whole can be taken in parts, with [`next_part`](Self::next_part). Verdicts, offsets, limits and
+/// whole can be passed in parts, with [`next_part`](Self::next_part). Verdicts, offsets, limits and
 /// [`needed`](Self::needed) are those of the decoder, wherever the bytes are cut; an error may come after
 /// tokens of the same frame.
 ///
@@ -58,14 +58,14 @@ pub struct TokenReader {
     /// How many bytes of the token in progress have been examined, and the first of them.
     seen: usize,
     head: u64,
-    /// The kind of the payload that is being taken in parts.
+    /// The kind of the payload that is being passed in parts.
     parts: Option<Kind>,
 }
 
 /// A part of a payload: see [`TokenReader::next_part`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct Part<'a> {
+pub struct PayloadPart<'a> {
     /// `Bulk` or `BulkError`.
     pub kind: Kind,
     /// The bytes of this part. The last part may have none.
@@ -117,13 +117,13 @@ impl TokenReader {
         // One arm for each token, so that it is made in its own branch of the caller's loop.
         match self.validator.take_frequent(buf) {
             Some((Frequent::Bulk(payload), size)) => {
-                if self.validator.ends_level() {
+                if self.validator.ends_level() && !self.validator.end_whole_frame() {
                     self.end_token();
                 }
                 Ok(Some((Token::Scalar(ReplyRef::Bulk(payload)), size)))
             }
             Some((Frequent::Integer(value), size)) => {
-                if self.validator.ends_level() {
+                if self.validator.ends_level() && !self.validator.end_whole_frame() {
                     self.end_token();
                 }
                 Ok(Some((Token::Scalar(ReplyRef::Integer(value)), size)))
@@ -155,12 +155,12 @@ impl TokenReader {
         let Some(unseen) = buf.get(self.seen..).filter(|_| is_same) else {
             return Err(self.changed());
         };
-        let Some((taken, end)) = self.validator.advance_token(unseen)? else {
+        let Some((passed, end)) = self.validator.advance_token(unseen)? else {
             self.seen = buf.len();
             self.head = head(buf);
             return Ok(None);
         };
-        let size = self.seen.saturating_add(taken);
+        let size = self.seen.saturating_add(passed);
         self.seen = 0;
         if end == TokenEnd::Frame {
             self.validator.reset();
@@ -188,7 +188,7 @@ impl TokenReader {
     /// many bytes it takes. Call it when [`next`](Self::next) has returned `None`, with the same `buf`.
     ///
     /// `None` if no such payload is in progress, or none of it is in the buffer. Once the first part has
-    /// been taken, `next` returns `None` until the last part has been taken, too. Bulk strings and bulk
+    /// been passed, `next` returns `None` until the last part has been passed, too. Bulk strings and bulk
     /// errors come in parts; verbatim and streamed strings come whole.
     ///
     /// ```
@@ -219,20 +219,20 @@ impl TokenReader {
         &mut self,
         buf: &'a [u8],
         whole: usize,
-    ) -> Result<Option<(Part<'a>, usize)>, Error> {
+    ) -> Result<Option<(PayloadPart<'a>, usize)>, Error> {
         let Some(kind) = self.parts else { return Ok(self.first_part(buf, whole)) };
         let due = self.validator.payload_left().unwrap_or(0);
         let Some(unseen) = buf.get(self.seen..) else { return Err(self.changed()) };
         let ended = self.validator.advance_token(unseen)?;
         let bytes = buf.get(..due).unwrap_or(buf);
         match ended {
-            Some((taken, end)) => {
-                let size = self.seen.saturating_add(taken);
+            Some((passed, end)) => {
+                let size = self.seen.saturating_add(passed);
                 (self.seen, self.parts) = (0, None);
                 if end == TokenEnd::Frame {
                     self.validator.reset();
                 }
-                Ok(Some((Part { kind, bytes, left: 0, is_last: true }, size)))
+                Ok(Some((PayloadPart { kind, bytes, left: 0, is_last: true }, size)))
             }
             None if bytes.is_empty() => {
                 self.seen = buf.len();
@@ -244,13 +244,13 @@ impl TokenReader {
 
     /// The first part of the payload whose header is at the front of the bytes, if it is longer than
     /// `whole` and some of it is there.
-    fn first_part<'a>(&mut self, buf: &'a [u8], whole: usize) -> Option<(Part<'a>, usize)> {
+    fn first_part<'a>(&mut self, buf: &'a [u8], whole: usize) -> Option<(PayloadPart<'a>, usize)> {
         let kind = match buf.first()? {
             b'$' => Kind::Bulk,
             b'!' => Kind::BulkError,
             _ => return None,
         };
-        // In the middle of another token, or with another buffer, nothing is taken.
+        // In the middle of another token, or with another buffer, nothing is passed.
         if self.seen != buf.len() || self.validator.failure().is_some() {
             return None;
         }
@@ -273,12 +273,12 @@ impl TokenReader {
         start: usize,
         length: usize,
         buf: &[u8],
-    ) -> (Part<'a>, usize) {
+    ) -> (PayloadPart<'a>, usize) {
         let size = start.saturating_add(bytes.len());
         // At most the CR after the payload has been examined and is not dropped.
         self.seen = buf.len().saturating_sub(size);
         let left = length.saturating_sub(bytes.len());
-        (Part { kind, bytes, left, is_last: false }, size)
+        (PayloadPart { kind, bytes, left, is_last: false }, size)
     }
 
     #[cold]

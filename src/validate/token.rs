@@ -85,6 +85,19 @@ impl Validator {
         self.levels.current.owed == 0
     }
 
+    /// Forgets the frame, if it is whole and nothing else is open: as [`end_token`](Self::end_token) and
+    /// [`reset`](Self::reset), for a caller's loop.
+    #[inline(always)]
+    pub(crate) fn end_whole_frame(&mut self) -> bool {
+        let is_whole = self.levels.current.is_over() && self.levels.is_outermost();
+        if is_whole && self.next.is_none() {
+            (self.offset, self.value_at) = (0, 0);
+            self.levels.restart();
+            return true;
+        }
+        false
+    }
+
     /// Ends the levels that have all their values.
     pub(crate) fn end_token(&mut self) -> TokenEnd {
         let ended = self.levels.end_levels();
