@@ -43,6 +43,7 @@ fn workloads() -> Vec<Workload> {
         add("decode", name, name, pass!(work::decode));
         add("read", name, name, pass!(work::read));
         add("tokens", name, name, pass!(work::tokens));
+        add("reader", name, name, pass!(work::reader));
         add("frame", name, name, own);
         add("reply", name, name, |bytes| {
             let bytes = Bytes::from(bytes);

@@ -1,7 +1,7 @@
 //! Throughput over seeded corpora: `cargo bench`, or `cargo bench -- decode/bulk` for a part of it.
 //!
 //! - `decode` validates and frames; `read` also reads every value through the iterators, and `tokens` through
-//!   the flat pass
+//!   the flat pass; `reader` reads every value in the pass that validates it
 //! - `request` decodes requests; `route` also finds their keys and slots
 //! - `chunked` decodes bytes that arrive in several reads
 //! - `latency` decodes one small frame with a new decoder
@@ -72,6 +72,10 @@ fn read(criterion: &mut Criterion) {
 
 fn tokens(criterion: &mut Criterion) {
     over_corpora(criterion, "tokens", corpus::all(), elements, work::tokens);
+}
+
+fn reader(criterion: &mut Criterion) {
+    over_corpora(criterion, "reader", corpus::all(), elements, work::reader);
 }
 
 fn frames(corpus: &Corpus) -> Throughput {
@@ -217,6 +221,6 @@ fn framer(criterion: &mut Criterion) {
 }
 
 criterion_group!(
-    benches, decode, read, tokens, request, chunked, latency, own, write, typed, framer
+    benches, decode, read, tokens, reader, request, chunked, latency, own, write, typed, framer
 );
 criterion_main!(benches);

@@ -5,131 +5,11 @@
 use allocation_counter::measure;
 use proptest::collection::vec;
 use proptest::prelude::*;
-use zresp::frames::PayloadPart;
-use zresp::{Decoder, ErrorKind, Kind, Limits, ReplyRef, Token, TokenReader};
+use zresp::{ErrorKind, Limits, ReplyRef, Token, TokenReader};
 use zresp_testing::drive::capture::Capture;
+use zresp_testing::drive::tokens::{assert_agree, by_a_decoder, by_a_reader};
 use zresp_testing::drive::verdicts;
 use zresp_testing::generate;
-
-/// A token that owns what it shows; parts of a payload are joined to the value that they are.
-#[derive(Debug, Clone, PartialEq)]
-enum Seen {
-    Open(Kind, Option<usize>),
-    Scalar(Kind, String, Option<Vec<u8>>),
-    Close(Kind),
-}
-
-/// The tokens of a stream, and how it ends: what is needed, or what is wrong and where.
-#[derive(Debug, PartialEq)]
-struct Told {
-    tokens: Vec<Seen>,
-    end: Result<usize, (ErrorKind, usize)>,
-}
-
-fn scalar(reply: &ReplyRef<'_>) -> Seen {
-    let bytes = reply.to_bytes().ok().or(reply.as_error().map(Into::into));
-    Seen::Scalar(reply.kind(), format!("{reply:?}"), bytes.map(Into::into))
-}
-
-fn seen(token: Token<'_>) -> Seen {
-    match token {
-        Token::Open { kind, len } => Seen::Open(kind, len),
-        Token::Close(kind) => Seen::Close(kind),
-        Token::Scalar(reply) => scalar(&reply),
-        other => panic!("{other:?}: an unknown token"),
-    }
-}
-
-/// The value whose last part this is.
-fn joined(part: PayloadPart<'_>, parts: &mut Vec<u8>) -> Option<Seen> {
-    parts.extend_from_slice(part.bytes);
-    let payload = part.is_last.then(|| std::mem::take(parts))?;
-    Some(match part.kind {
-        Kind::BulkError => scalar(&ReplyRef::BulkError(&payload)),
-        _ => scalar(&ReplyRef::Bulk(&payload)),
-    })
-}
-
-/// What a decoder tells of a stream, whole; and the tokens of its last frame are unknown.
-fn by_a_decoder(bytes: &[u8], limits: Limits) -> Told {
-    let (mut decoder, mut tokens, mut at) = (Decoder::with_limits(limits), Vec::new(), 0);
-    loop {
-        match decoder.decode(&bytes[at..]) {
-            Ok(Some(frame)) => {
-                tokens.extend(frame.tokens().map(seen));
-                at += frame.wire().len();
-            }
-            Ok(None) => return Told { tokens, end: Ok(decoder.needed()) },
-            Err(error) => return Told { tokens, end: Err((error.kind, at + error.offset)) },
-        }
-    }
-}
-
-/// What a reader tells of a stream that comes in pieces of these sizes, alternating; `whole` is the size up
-/// to which payloads come whole. At each end of a piece it needs what a decoder needs.
-fn by_a_reader(bytes: &[u8], sizes: &[usize], limits: Limits, whole: usize) -> Told {
-    let mut reader = TokenReader::with_limits(limits);
-    let mut decoder = Decoder::with_limits(limits);
-    let (mut tokens, mut parts) = (Vec::new(), Vec::new());
-    // Where the next token, the frame in progress and the decoder's frame begin, and what has arrived.
-    let (mut at, mut frame, mut whole_to, mut arrived) = (0, 0, 0, 0);
-    let mut sizes = sizes.iter().cycle();
-    loop {
-        arrived = bytes.len().min(arrived + sizes.next().expect("a size"));
-        // A copy: nothing of what was dropped is there.
-        let buffer = bytes[at..arrived].to_vec();
-        let mut dropped = 0;
-        loop {
-            if reader.is_between_frames() {
-                frame = at + dropped;
-            }
-            match reader.next(&buffer[dropped..]) {
-                Ok(Some((token, size))) => {
-                    tokens.push(seen(token));
-                    dropped += size;
-                }
-                Ok(None) => match reader.next_part(&buffer[dropped..], whole) {
-                    Ok(Some((part, size))) => {
-                        tokens.extend(joined(part, &mut parts));
-                        dropped += size;
-                    }
-                    Ok(None) => break,
-                    Err(error) => {
-                        return Told { tokens, end: Err((error.kind, frame + error.offset)) };
-                    }
-                },
-                Err(error) => {
-                    let again = reader.next(b"+OK\r\n").unwrap_err();
-                    assert_eq!(again, error, "an error stays");
-                    return Told { tokens, end: Err((error.kind, frame + error.offset)) };
-                }
-            }
-        }
-        at += dropped;
-        while let Ok(Some(frame)) = decoder.decode(&bytes[whole_to..arrived]) {
-            whole_to += frame.wire().len();
-        }
-        assert_eq!(reader.needed(), decoder.needed(), "{}", bytes[..arrived].escape_ascii());
-        if arrived == bytes.len() {
-            return Told { tokens, end: Ok(reader.needed()) };
-        }
-    }
-}
-
-/// The tokens of the whole frames are the same, and the end.
-fn assert_agree(bytes: &[u8], sizes: &[usize], limits: Limits) {
-    let expected = by_a_decoder(bytes, limits);
-    for whole in [usize::MAX, 3, 0] {
-        let mut found = by_a_reader(bytes, sizes, limits, whole);
-        // Those of the last frame, which is not whole, come on top.
-        found.tokens.truncate(expected.tokens.len());
-        assert!(
-            found == expected,
-            "{} in pieces of {sizes:?}, whole up to {whole}\n{found:?}\nis not\n{expected:?}",
-            bytes.escape_ascii()
-        );
-    }
-}
 
 proptest! {
     #![proptest_config(ProptestConfig { cases: 2048, ..ProptestConfig::default() })]
@@ -241,4 +121,31 @@ fn a_buffer_that_shrank_or_changed_is_noticed() {
         let token = Token::Scalar(ReplyRef::Bulk(b"hello"));
         assert_eq!(reader.next(b"$5\r\nhello\r\n"), Ok(Some((token, 11))));
     }
+}
+
+/// The bytes that mean something in replies.
+const ALPHABET: &[u8] = b"+-*$%~>|:,(!=_#;.?019\r\nt";
+
+/// Every input of up to `left` more bytes, except that a rejected one is not made longer.
+fn enumerate(input: &mut Vec<u8>, left: usize, count: &mut usize) {
+    for &byte in ALPHABET {
+        input.push(byte);
+        *count += 1;
+        for size in [1, usize::MAX / 2] {
+            assert_agree(input, &[size], Limits::new());
+        }
+        if left > 1 && zresp::decode(input).is_ok() {
+            enumerate(input, left - 1, count);
+        }
+        input.pop();
+    }
+}
+
+#[test]
+fn every_short_input_gets_the_verdict_of_a_decoder() {
+    let longest = std::env::var("ZRESP_ENUMERATE").ok().and_then(|most| most.parse().ok());
+    let mut count = 0;
+    enumerate(&mut Vec::new(), longest.unwrap_or(4).min(5), &mut count);
+    println!("{count} inputs");
+    assert!(count > 10_000, "only {count} inputs");
 }

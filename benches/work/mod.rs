@@ -4,7 +4,7 @@
 
 use std::hint::black_box;
 
-use zresp::{Decoder, Framer, Limits, ReplyRef, Token};
+use zresp::{Decoder, Framer, Limits, ReplyRef, Token, TokenReader};
 
 /// Validates and frames.
 pub fn decode(mut rest: &[u8]) -> usize {
@@ -49,6 +49,30 @@ pub fn tokens(mut rest: &[u8]) -> usize {
         frames += 1;
         rest = &rest[frame.wire().len()..];
     }
+    frames
+}
+
+/// Looks at every value through a token reader, in the pass that validates it.
+pub fn reader(bytes: &[u8]) -> usize {
+    let mut reader = TokenReader::new();
+    let (mut frames, mut depth, mut sum) = (0, 0usize, 0u64);
+    for token in reader.tokens(bytes) {
+        let weight = match token {
+            Ok(Token::Scalar(scalar)) => weight(&scalar),
+            Ok(Token::Open { len, .. }) => {
+                depth += 1;
+                len.unwrap_or_default() as u64
+            }
+            Ok(_) => {
+                depth -= 1;
+                1
+            }
+            Err(_) => return frames,
+        };
+        sum = add(sum, weight);
+        frames += usize::from(depth == 0);
+    }
+    black_box(sum);
     frames
 }
 

@@ -8,6 +8,7 @@ pub mod live_server;
 #[cfg(feature = "std")]
 pub mod pieces;
 pub mod sync;
+pub mod tokens;
 pub mod verdicts;
 #[cfg(feature = "std")]
 pub mod ways;

@@ -1,0 +1,13 @@
+//! A token reader gives the tokens, verdicts, offsets and needs of a decoder, however the bytes are cut.
+#![no_main]
+
+use zresp::Limits;
+use zresp_fuzz::sizes_and_bytes;
+use zresp_testing::drive::tokens;
+
+libfuzzer_sys::fuzz_target!(|input: &[u8]| {
+    let (sizes, bytes) = sizes_and_bytes(input);
+    tokens::assert_agree(bytes, &sizes, Limits::new());
+    let small = Limits::new().with_depth(2).with_bulk(9).with_elements(3).with_frame(40);
+    tokens::assert_agree(bytes, &sizes, small);
+});
