@@ -9,8 +9,8 @@ use core::panic::PanicInfo;
 
 use zresp::replication::SyncDecoder;
 use zresp::{
-    Command, CommandDecoder, Decoder, Error, Framer, Limits, ReplyRef, Request, decode, replies,
-    requests,
+    Command, CommandDecoder, Decoder, Error, Framer, Limits, ReplyRef, Request, TokenReader,
+    decode, replies, requests,
 };
 
 unsafe extern "C" {
@@ -59,6 +59,24 @@ pub fn decode_replies(decoder: &mut Decoder, buffer: &[u8]) -> Result<usize, Err
         at += frame.wire().len();
     }
     Ok(at + decoder.needed())
+}
+
+/// Reads tokens and parts of payloads.
+#[unsafe(no_mangle)]
+pub fn read_tokens(reader: &mut TokenReader, buffer: &[u8]) -> Result<usize, Error> {
+    let mut at = 0;
+    loop {
+        let rest = buffer.get(at..).unwrap_or_default();
+        if let Some((token, size)) = reader.next(rest)? {
+            use_up(token);
+            at += size;
+        } else if let Some((part, size)) = reader.next_part(rest, 1024)? {
+            use_up(part);
+            at += size;
+        } else {
+            return Ok(at + reader.needed());
+        }
+    }
 }
 
 fn use_up<T>(value: T) {
