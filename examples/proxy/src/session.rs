@@ -25,7 +25,7 @@ use crate::upstream::{Failure, Upstream, hello};
 
 /// The size in bytes of the largest command that is buffered because it must be whole to be routed.
 const WHOLE: usize = 64 * 1024 * 1024;
-const AUTHENTICATED: Limits = Limits::new();
+const AUTHENTICATED: Limits = Limits::requests();
 const UNAUTHENTICATED: Limits = Limits::unauthenticated();
 /// How long a client may take to read its last replies before the connection is closed.
 const LINGER: Duration = Duration::from_secs(1);
