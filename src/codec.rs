@@ -51,7 +51,8 @@ pub type ReplyCodec = Codec<Replies>;
 /// The codec of a server: it decodes requests as [`CommandFrame`](crate::CommandFrame)s and encodes replies, which
 /// are any type that is [`Encode`].
 ///
-/// A connection begins with RESP2 and with small limits, and `HELLO` and `AUTH` change them:
+/// A server should start a connection in RESP2, as a new codec does, and with small limits. Both change with `HELLO`
+/// and `AUTH`:
 ///
 /// ```
 /// use bytes::BytesMut;

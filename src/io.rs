@@ -14,9 +14,9 @@ use crate::encode::EncodeError;
 use crate::error::{Error, ErrorKind};
 use crate::limits::Limits;
 
-/// The size of the buffer at first, and the least that a read asks for once the buffer is full.
+/// The initial size of the buffer. When the buffer is full, it is given room for at least half of this.
 const CAPACITY: usize = 16 * 1024;
-/// A buffer larger than this is freed once it holds less than [`CAPACITY`].
+/// A buffer larger than this is shrunk to [`CAPACITY`] once it holds less than that.
 const KEPT: usize = 1024 * 1024;
 
 /// Reads replies, for a client: a [`FrameReader`] of [`Decoded`](crate::Decoded) frames.
@@ -62,8 +62,8 @@ pub type CommandReader<R> = FrameReader<R, Requests>;
 /// [`read`](Self::read) is a plain call that reads until a frame is whole, and returns a view of it in the buffer.
 /// It starts no thread. To cancel, do not call it again.
 ///
-/// The buffer grows with the bytes that arrive, never with a length that is only announced. If it has grown to
-/// more than 1 MiB, it is freed once it holds less than 16 KiB.
+/// The buffer grows as bytes arrive, never to a length that is only announced. If it has grown to more than 1 MiB,
+/// it is shrunk to 16 KiB once it holds less than that.
 pub struct FrameReader<R, D> {
     reader: R,
     decoder: FrameDecoder<D>,

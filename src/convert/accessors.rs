@@ -97,13 +97,13 @@ impl<'a> ReplyRef<'a> {
         number.ok_or_else(|| ConversionError::value(expected, self.kind()))
     }
 
-    /// Returns a boolean, or the one that an integer or a string stands for.
+    /// Returns a boolean, or the one that an integer, a simple string or a bulk string stands for.
     ///
     /// RESP2 writes booleans as the integers 0 and 1. The strings `0`, `1`, `false` and `true` are common in
     /// hashes.
     ///
     /// # Errors
-    /// Any other kind, and other integers and strings.
+    /// Returns an error for any other kind, integer or string.
     pub fn as_bool(&self) -> Result<bool, ConversionError> {
         match self {
             Self::Boolean(value) => Ok(*value),

@@ -24,17 +24,21 @@ use super::{ConversionError, Place};
 /// |---|---|
 /// | integers | an integer, or its text |
 /// | `f32`, `f64` | a double, an integer, or their text |
-/// | `bool` | a boolean, 0 or 1, or their text |
+/// | `bool` | a boolean, the integer 0 or 1, or a simple or bulk string `0`, `1`, `false` or `true` |
 /// | `&str`, `&[u8]`, `String`, `Vec<u8>`, `Bytes` and the like | a string or a big number |
-/// | `Vec<T>`, `[T; N]`, sets | an array, a set or a push |
+/// | `Vec<T>`, `VecDeque<T>`, `[T; N]`, sets | an array, a set or a push |
 /// | `HashMap`, `BTreeMap`, `Vec` of pairs | a map, an array of alternating keys and values, or an array of pairs |
-/// | tuples of two to eight | an array of that length |
+/// | tuples of two to eight | an array, a set or a push of that length |
 /// | `Option<T>` | null as `None`, anything else as `T` |
 /// | `Result<T, ErrorReply>` | an error as `Err`, anything else as `T` |
 /// | `ReplyRef`, `Reply` | any |
 /// | `()` | any except an error |
 ///
-/// If a key comes twice, `HashMap` and `BTreeMap` keep its last value; a `Vec` keeps all pairs in order.
+/// If a key occurs twice, `HashMap` and `BTreeMap` keep its last value; a `Vec` keeps all pairs in order.
+///
+/// An array or a set counts as one of pairs if its first element is an array of two, otherwise as flat. A flat array
+/// whose first key is such an array is therefore misread; servers do not send such keys. A `Vec` of longer tuples is
+/// read in the same two ways.
 ///
 /// Unless the type accepts it, an error reply fails the conversion:
 /// [`ConversionError::error_reply`] has its message.

@@ -8,7 +8,8 @@ use crate::view::{ReplyRef, header};
 /// How deep values may be nested, as serde reads them by recursion.
 pub(super) const DEPTH: u32 = 128;
 
-/// A place in validated bytes: it moves over them once, from header to header.
+/// A place in validated bytes. It moves forward from header to header, and goes back only to skip a value that a type
+/// has not read to its end.
 #[derive(Clone, Copy)]
 pub(super) struct Cursor<'de> {
     rest: &'de [u8],

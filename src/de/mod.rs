@@ -10,7 +10,7 @@
 //! | structs, maps | a map, an array of alternating keys and values, or an array of pairs |
 //! | sequences, tuples | an array, a set or a push; a map as a sequence of pairs |
 //! | options | null as `None`, anything else as `Some` |
-//! | numbers, booleans | the same kind, or its text |
+//! | numbers, booleans | what [`FromReply`](crate::FromReply) accepts |
 //! | enums | a string for a variant without data; otherwise a map or an array of the name and the data |
 //! | newtypes | what the inner type reads |
 //! | unit | anything except an error |
@@ -18,8 +18,9 @@
 //! A type that takes any value, such as `serde_json::Value`, gets what the kind of each reply says: text where
 //! a RESP2 server sent numbers as text, and a sequence where it sent a map.
 //!
-//! A pair or an enum must be an array or a map of announced length. Servers do not stream such small
-//! aggregates, and streamed ones are refused.
+//! An array or a set counts as one of pairs if its first element is an array of two with an announced length. The
+//! map or array of a variant with data must have an announced length, too. Servers do not stream such small
+//! aggregates.
 //!
 //! An error reply fails the conversion, and the error has its message. Errors tell the way to the value.
 //!

@@ -47,7 +47,7 @@ pub enum EncodeError {
         /// How many values are missing.
         missing: usize,
     },
-    /// A map is closed after a key without a value.
+    /// A map or an attribute would end with a key that has no value.
     KeyWithoutValue,
     /// Nothing is open that could be closed.
     NothingToClose,

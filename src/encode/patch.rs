@@ -70,12 +70,12 @@ impl<E> Edits<E> {
     }
 }
 
-/// A command with some arguments replaced, removed or added, for a proxy that gives each client its own
+/// A command with some arguments replaced, removed or added, for example by a proxy that prefixes each client's
 /// keys.
 ///
 /// The patch borrows the original. Writing it with [`EncodeCommand`] copies the unchanged bytes in runs;
-/// [`Segments::sharing_command`](super::Segments::sharing_command) does not even copy those. Both fail if an
-/// index is out of range.
+/// [`Segments::sharing_command`](super::Segments::sharing_command) shares the runs of 4 KiB and more. Both fail if
+/// an index is out of range.
 ///
 /// ```
 /// use zresp::encode::CommandPatch;

@@ -17,11 +17,14 @@ use super::{Encode, EncodeCommand, EncodeError, Protocol};
 /// as to copy this many bytes.
 const LARGE: usize = 4096;
 
-/// The wire form of a reply or a command in parts: large payloads as they are, and everything between them
+/// The wire form of a reply or a command in parts: large payloads are not copied, and everything between them is
 /// copied together.
 ///
-/// It is a [`Buf`], which the write functions of asynchronous runtimes take. After a write that took only
-/// some of the bytes, call `advance`. Payloads of 4 KiB and more are not copied, whatever their kind.
+/// Payloads of less than 4 KiB are copied, and so are those that cannot be shared or borrowed; each constructor says
+/// which can.
+///
+/// It is a [`Buf`], which the write functions of asynchronous runtimes accept. After each write, call `advance` with
+/// the number of bytes that were written.
 ///
 /// ```
 /// use bytes::{Buf, Bytes};

@@ -136,8 +136,8 @@ bitflags! {
 pub struct CommandInfo {
     /// The name in lower case. A subcommand has the name of its container before it: `config|get`.
     pub name: &'static str,
-    /// The number of arguments, the names of the command and of the subcommand included. If it is negative, it is
-    /// the minimum.
+    /// The number of arguments, including the names of the command and of the subcommand. If it is negative, its
+    /// absolute value is the minimum.
     pub arity: i32,
     /// The flags.
     pub flags: Flags,
