@@ -15,22 +15,26 @@ use super::{EncodeCommand, EncodeError};
 /// The most bytes that an argument takes besides its payload: a type byte, twenty digits and two line ends.
 const HEADER: usize = 1 + 20 + 2 + 2;
 
-/// A command of borrowed arguments, its name first.
+/// A command made of borrowed arguments, its name first.
 ///
-/// Arguments of mixed types are references to `dyn Argument`. To add arguments one by one, use
-/// [`CommandBuf`].
+/// The elements of a slice have one type, so a plain `&["EXPIRE", "k", 30]` does not compile. Pass references to
+/// `dyn Argument` instead:
 ///
 /// ```
 /// use zresp::{Argument, Arguments, EncodeCommand};
 ///
+/// let expire: &[&dyn Argument] = &[&"EXPIRE", &"k", &30];
 /// let mut out = Vec::new();
-/// Arguments(&["SET", "key", "value"]).encode(&mut out)?;
-/// assert_eq!(out, b"*3\r\n$3\r\nSET\r\n$3\r\nkey\r\n$5\r\nvalue\r\n");
+/// Arguments(expire).encode(&mut out)?;
+/// assert_eq!(out, b"*3\r\n$6\r\nEXPIRE\r\n$1\r\nk\r\n$2\r\n30\r\n");
 ///
-/// let mixed: &[&dyn Argument] = &[&"EXPIRE", &b"key\r\n", &30];
-/// assert_eq!(Arguments(mixed).encoded_len()?, 35);
+/// // Arguments of one type need no `dyn`.
+/// let set = Arguments(&["SET", "key", "value"]);
+/// assert_eq!(set.to_wire()?, "*3\r\n$3\r\nSET\r\n$3\r\nkey\r\n$5\r\nvalue\r\n");
 /// # Ok::<(), zresp::EncodeError>(())
 /// ```
+///
+/// To add arguments one by one, use [`CommandBuf`].
 #[derive(Debug)]
 pub struct Arguments<'a, A>(pub &'a [A]);
 

@@ -102,10 +102,13 @@ pub trait Encode: Writable<Protocol> {
         encoded_len(self, protocol)
     }
 
-    /// Writes the value to the end of `out`, or nothing of it if it fails.
+    /// Writes the value to the end of `out`. If it fails, nothing is written.
+    ///
+    /// `out` is a [`BufMut`] such as `Vec<u8>` or `BytesMut`. To write to an `io::Write`, encode into one of these
+    /// and write its bytes, or write the parts of [`Segments`].
     ///
     /// # Errors
-    /// The value has no form on the wire, or `out` has too little room.
+    /// Returns an error if the value has no form on the wire, or if `out` has too little room.
     fn encode(&self, protocol: Protocol, out: &mut impl BufMut) -> Result<(), EncodeError> {
         encode(self, protocol, out)
     }
@@ -155,10 +158,14 @@ pub trait EncodeCommand: Writable<()> {
         encoded_len(self, ())
     }
 
-    /// Writes the command to the end of `out`, or nothing of it if it fails.
+    /// Writes the command to the end of `out`. If it fails, nothing is written.
+    ///
+    /// `out` is a [`BufMut`] such as `Vec<u8>` or `BytesMut`. To write to an `io::Write`, encode into one of these
+    /// and write its bytes, or write the parts of [`Segments`].
     ///
     /// # Errors
-    /// Those of [`encoded_len`](Self::encoded_len), and [`EncodeError::NoRoom`] if `out` has too little room.
+    /// Returns the errors of [`encoded_len`](Self::encoded_len), and [`EncodeError::NoRoom`] if `out` has too little
+    /// room.
     fn encode(&self, out: &mut impl BufMut) -> Result<(), EncodeError> {
         encode(self, (), out)
     }

@@ -78,12 +78,12 @@ impl<E> Edits<E> {
 /// an index is out of range.
 ///
 /// ```
+/// use zresp::EncodeCommand;
 /// use zresp::encode::CommandPatch;
-/// use zresp::{Command, EncodeCommand};
 ///
 /// let request = zresp::requests(b"*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$1\r\nv\r\n").next().expect("one")?;
-/// let Command::Array(command) = request.command() else { panic!() };
-/// let mut patch = CommandPatch::new(command);
+/// let mut scratch = Vec::new(); // for inline commands
+/// let mut patch = CommandPatch::new(request.command().to_array(&mut scratch));
 /// patch.prefix(1, "tenant:7:").push("NX");
 /// let wire = patch.to_wire()?;
 /// assert_eq!(wire, "*4\r\n$3\r\nSET\r\n$10\r\ntenant:7:k\r\n$1\r\nv\r\n$2\r\nNX\r\n");
@@ -107,6 +107,8 @@ struct ArgumentEdit {
 
 impl<'a> CommandPatch<'a> {
     /// Returns a patch that changes nothing yet.
+    ///
+    /// [`Command::to_array`](crate::Command::to_array) turns a command in either form into a [`CommandRef`].
     #[must_use]
     pub fn new(command: CommandRef<'a>) -> Self {
         Self { command, edits: Edits(BTreeMap::new()), added: Vec::new() }

@@ -42,8 +42,46 @@ const LARGE: usize = 4096;
 /// assert_eq!(slices.len(), 3);
 /// assert_eq!(slices[1].as_ptr(), value.as_ptr());
 /// # }
-/// segments.advance(23 + 5); // as many bytes as it has taken
+/// segments.advance(23 + 5); // as many bytes as were written
 /// # Ok::<(), zresp::EncodeError>(())
+/// ```
+///
+/// To write all parts to a blocking `io::Write`, here those of a patched command:
+///
+/// ```
+/// # #[cfg(not(feature = "std"))]
+/// # fn main() {}
+/// # #[cfg(feature = "std")]
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use std::io::{self, ErrorKind, Write};
+///
+/// use bytes::{Buf, BytesMut};
+/// use zresp::CommandDecoder;
+/// use zresp::encode::{CommandPatch, Segments};
+///
+/// fn write_all(mut segments: Segments, out: &mut impl Write) -> io::Result<()> {
+///     while segments.has_remaining() {
+///         match out.write_vectored(&segments.io_slices()) {
+///             Ok(0) => return Err(ErrorKind::WriteZero.into()),
+///             Ok(count) => segments.advance(count),
+///             Err(error) if error.kind() == ErrorKind::Interrupted => {} // try again
+///             Err(error) => return Err(error),
+///         }
+///     }
+///     Ok(())
+/// }
+///
+/// let mut buffer = BytesMut::from("*2\r\n$3\r\nGET\r\n$1\r\nk\r\n");
+/// let frame = CommandDecoder::new().decode_frame(&mut buffer)?.expect("a whole command");
+/// let mut scratch = Vec::new(); // for inline commands
+/// let mut patch = CommandPatch::new(frame.command().to_array(&mut scratch));
+/// patch.prefix(1, "tenant:7:");
+///
+/// let mut upstream = Vec::new(); // or a `TcpStream`
+/// write_all(Segments::sharing_command(&patch, frame.wire())?, &mut upstream)?;
+/// assert_eq!(upstream, b"*2\r\n$3\r\nGET\r\n$10\r\ntenant:7:k\r\n");
+/// # Ok(())
+/// # }
 /// ```
 #[derive(Clone)]
 #[doc(alias = "writev")]
@@ -90,11 +128,13 @@ impl Segments<Bytes> {
         Self::sharing_command(command, &Bytes::new())
     }
 
-    /// Returns a reply in parts that share their bytes with `source`, for a reply that borrows from it:
-    /// pass a patch of a frame, and the bytes of the frame.
+    /// Returns the parts of a reply that borrows from `source`. Parts of 4 KiB and more share its bytes.
+    ///
+    /// Pass a patch of a frame and the bytes of that frame, for example. A wrong `source` is not an error: the bytes
+    /// are then copied.
     ///
     /// # Errors
-    /// The reply has no form on the wire.
+    /// Returns an error if the reply has no form on the wire.
     pub fn sharing(
         reply: &impl Encode,
         protocol: Protocol,
@@ -103,8 +143,10 @@ impl Segments<Bytes> {
         Self::split(reply, protocol, source)
     }
 
-    /// Returns a command in parts that share their bytes with `source`, for a command that borrows from it:
-    /// pass a patch of a frame, and the bytes of the frame.
+    /// Returns the parts of a command that borrows from `source`. Parts of 4 KiB and more share its bytes.
+    ///
+    /// Pass a patch of a frame and the bytes of that frame, for example. A wrong `source` is not an error: the bytes
+    /// are then copied.
     ///
     /// ```
     /// use bytes::BytesMut;

@@ -64,20 +64,21 @@ impl core::error::Error for KeysError {}
 
 /// Returns an iterator over the keys of a command.
 ///
+/// [`Command::to_array`](crate::Command::to_array) turns a command in either form into a [`CommandRef`]:
+///
 /// ```
 /// use zresp::commands::{Access, KeysError, keys};
-/// use zresp::Command;
 ///
 /// let bytes = b"*4\r\n$5\r\nBITOP\r\n$3\r\nNOT\r\n$1\r\nd\r\n$1\r\ns\r\n";
 /// let request = zresp::requests(bytes).next().expect("a request")?;
-/// let Command::Array(command) = request.command() else { panic!() };
+/// let mut scratch = Vec::new(); // for inline commands
+/// let command = request.command().to_array(&mut scratch);
 /// let found: Vec<_> = keys(&command).expect("two keys").collect();
 /// assert_eq!((found[0].key, found[0].index), (b"d".as_slice(), 2));
 /// assert!(found[0].access.contains(Access::WRITE) && !found[1].access.contains(Access::WRITE));
 ///
-/// let bytes = b"*5\r\n$5\r\nXREAD\r\n$7\r\nSTREAMS\r\n$1\r\na\r\n$1\r\n0\r\n$1\r\n1\r\n";
-/// let request = zresp::requests(bytes).next().expect("a request")?;
-/// let Command::Array(command) = request.command() else { panic!() };
+/// let request = zresp::requests(b"XREAD STREAMS a 0 1\r\n").next().expect("a request")?;
+/// let command = request.command().to_array(&mut scratch);
 /// assert_eq!(keys(&command), Err(KeysError::Syntax), "a stream without an id");
 /// # Ok::<(), zresp::Error>(())
 /// ```

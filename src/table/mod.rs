@@ -168,9 +168,12 @@ pub struct KeySpec {
     pub begin: BeginSearch,
     /// Which arguments from there on are keys.
     pub find: FindKeys,
-    /// They are not keys but sharded channels, which belong to slots as keys do.
+    /// The arguments are sharded channels, not keys. Channels belong to slots as keys do.
     pub is_not_key: bool,
-    /// There are keys that the specification does not tell.
+    /// The specification may miss some of its keys. In this table, only one of `MIGRATE` does.
+    ///
+    /// A specification that begins with [`BeginSearch::Unknown`] finds no keys at all, and is not marked as
+    /// incomplete.
     pub is_incomplete: bool,
 }
 
@@ -234,13 +237,16 @@ pub fn lookup(name: &[u8]) -> Option<&'static CommandInfo> {
     find(&[name])
 }
 
-/// Returns what is known of a command, or of its subcommand if it has one.
+/// Returns the table's entry for a command, or for its subcommand if it has one.
+///
+/// [`Command::to_array`](crate::Command::to_array) turns a command in either form into a [`CommandRef`]:
 ///
 /// ```
-/// use zresp::{Command, commands};
+/// use zresp::commands;
 ///
-/// let request = zresp::requests(b"*2\r\n$6\r\nobject\r\n$4\r\nhelp\r\n").next().expect("a request")?;
-/// let Command::Array(command) = request.command() else { panic!() };
+/// let request = zresp::requests(b"object help\r\n").next().expect("a request")?;
+/// let mut scratch = Vec::new(); // for inline commands
+/// let command = request.command().to_array(&mut scratch);
 /// assert_eq!(commands::of(&command).map(|info| info.name), Some("object|help"));
 /// # Ok::<(), zresp::Error>(())
 /// ```
