@@ -1,4 +1,4 @@
-//! Replies as collections, from the shapes of both protocols.
+//! Replies as collections, from the forms of both protocols.
 
 use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use alloc::vec::Vec;
@@ -114,7 +114,7 @@ macro_rules! take_tuple {
     }};
 }
 
-/// Implements `FromReply` for tuples. Vectors of them also come from flat arrays.
+/// Implements `FromReply` for tuples. A vector of tuples can also be read from a flat array.
 macro_rules! tuples {
     ($($len:literal: $($type:ident)*;)*) => {$(
         impl<'a, $($type: FromReply<'a>),*> FromReply<'a> for ($($type,)*) {

@@ -18,7 +18,7 @@ use super::{ConversionError, Place};
 
 /// Types that a reply can be converted to, with [`ReplyRef::to`].
 ///
-/// The shapes of both protocols are accepted:
+/// Replies are accepted in the form of either protocol:
 ///
 /// | type | replies |
 /// |---|---|
@@ -40,10 +40,10 @@ use super::{ConversionError, Place};
 /// whose first key is such an array is therefore misread; servers do not send such keys. A `Vec` of longer tuples is
 /// read in the same two ways.
 ///
-/// Unless the type accepts it, an error reply fails the conversion:
-/// [`ConversionError::error_reply`] has its message.
+/// Unless the type accepts it, an error reply makes the conversion fail, and [`ConversionError::error_reply`] returns
+/// its message.
 ///
-/// Implement the trait for your own type by way of these:
+/// To implement the trait for your own type, convert to one of these first:
 ///
 /// ```
 /// use zresp::{ConversionError, FromReply, ReplyRef};
@@ -84,7 +84,7 @@ use super::{ConversionError, Place};
 /// ```
 #[diagnostic::on_unimplemented(
     message = "a reply cannot be converted to `{Self}`",
-    note = "implement `FromReply` for your own type, by way of the types that have it",
+    note = "implement `FromReply` for your own type by converting to one that implements it first",
     note = "a type that implements `serde::Deserialize` is read by `zresp::de::from_reply`"
 )]
 #[doc(alias = "FromRedisValue")]
@@ -93,16 +93,16 @@ pub trait FromReply<'a>: Sized {
     /// Returns the reply as a value of this type.
     ///
     /// # Errors
-    /// The reply is something else: the error tells what was expected, what came, and where.
+    /// Returns an error if the reply is something else; it says what was expected, what was found, and where.
     fn from_reply(reply: ReplyRef<'a>) -> Result<Self, ConversionError>;
 
     /// Returns the reply as a vector of such values.
     ///
-    /// The default converts each element. It is overridden for `u8`, as a vector of bytes is a string, and for
-    /// tuples, as a vector of pairs is also a map.
+    /// The default converts each element. It is overridden for `u8`, because a vector of bytes is also read from a
+    /// string, and for tuples, because a vector of pairs is also read from a map.
     ///
     /// # Errors
-    /// The reply is something else.
+    /// Returns an error if the reply is something else.
     fn vec_from_reply(reply: ReplyRef<'a>) -> Result<Vec<Self>, ConversionError> {
         collect(reply.as_elements()?)
     }
@@ -112,7 +112,7 @@ impl<'a> ReplyRef<'a> {
     /// Returns the reply as a Rust value: see [`FromReply`].
     ///
     /// # Errors
-    /// The reply is something else: the error tells what was expected, what came, and where.
+    /// Returns an error if the reply is something else; it says what was expected, what was found, and where.
     pub fn to<T: FromReply<'a>>(&self) -> Result<T, ConversionError> {
         T::from_reply(*self)
     }
@@ -240,7 +240,7 @@ impl<'a, T: FromReply<'a>> FromReply<'a> for Result<T, ErrorReply> {
     }
 }
 
-/// An error reply that has been kept: its message.
+/// The message of an error reply, owned.
 ///
 /// ```
 /// use zresp::ErrorReply;
