@@ -12,7 +12,7 @@ use super::argument::{Argument, Scratch};
 use super::sealed::Writable;
 use super::{EncodeCommand, EncodeError};
 
-/// The most bytes that an argument takes besides its payload: a type byte, twenty digits and two line ends.
+/// The most bytes that an argument adds to its payload: a type byte, twenty digits and two line ends.
 const HEADER: usize = 1 + 20 + 2 + 2;
 
 /// A command made of borrowed arguments, its name first.
@@ -64,8 +64,8 @@ impl<A: Argument> Writable<()> for Arguments<'_, A> {
 
 /// A command that is built argument by argument.
 ///
-/// It holds the arguments in their wire form: each is copied when it is added, and writing the command is one
-/// copy.
+/// It holds the arguments in their wire form: each is copied when it is added, and writing the command copies them
+/// all at once.
 ///
 /// ```
 /// use zresp::{CommandBuf, EncodeCommand};
@@ -92,7 +92,7 @@ impl CommandBuf {
     /// Returns a command with this name.
     #[must_use]
     pub fn new(name: impl Argument) -> Self {
-        // Enough for most commands: to grow once costs as much as everything else.
+        // Enough for most commands: growing once costs as much as everything else.
         Self { arguments: Vec::with_capacity(256), len: 0 }.arg(name)
     }
 
@@ -114,7 +114,8 @@ impl CommandBuf {
     pub fn push(&mut self, argument: impl Argument) -> &mut Self {
         let mut scratch = Scratch::default();
         let argument = argument.bytes(&mut scratch);
-        // In one step: with a reservation for each part, a short argument could move the vector several times.
+        // Reserved in one step: with one reservation for each part, a short argument could move the vector several
+        // times.
         self.arguments.reserve(argument.len() + HEADER);
         Out(&mut self.arguments).payload(b'$', argument);
         self.len += 1;
@@ -129,7 +130,7 @@ impl CommandBuf {
     }
 }
 
-/// How much of a command has been built, to go back to.
+/// A position in a command that is being built, to roll back to.
 #[cfg(feature = "serde")]
 #[derive(Clone, Copy)]
 pub(crate) struct CommandMark {
@@ -236,7 +237,7 @@ impl Writable<()> for CommandFrame {
 }
 
 impl CommandFrame {
-    /// Returns the command as an array, the form to forward: an inline command is copied for it.
+    /// Returns the command as an array, the form to forward. An inline command is copied.
     ///
     /// ```
     /// let request = zresp::requests(b"get 'a key'\r\n").next().expect("a request")?;
@@ -260,7 +261,7 @@ impl CommandFrame {
 impl<'a> Command<'a> {
     /// Returns the command as an array, the form to forward: all servers understand it in the same way.
     ///
-    /// An inline command is written to `scratch`, in place of what it held.
+    /// An inline command is written to `scratch`, replacing its contents.
     ///
     /// ```
     /// let mut scratch = Vec::new();

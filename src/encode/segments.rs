@@ -13,8 +13,8 @@ use crate::sink::Sink;
 use super::sealed::Writable;
 use super::{Encode, EncodeCommand, EncodeError, Protocol};
 
-/// Payloads of at least this many bytes are parts of their own. To write one part more costs about as much
-/// as to copy this many bytes.
+/// Payloads of at least this many bytes are parts of their own. Writing one more part costs about as much as
+/// copying this many bytes.
 const LARGE: usize = 4096;
 
 /// The wire form of a reply or a command in parts: large payloads are not copied, and everything between them is
@@ -89,10 +89,10 @@ const LARGE: usize = 4096;
 pub struct Segments<P = Bytes> {
     /// The copied bytes of all small parts, one after the other.
     small: Vec<u8>,
-    /// In order; the parts before `front` are written.
+    /// In order; the parts before `front` have been written.
     parts: SmallVec<[Part<P>; 4]>,
     front: usize,
-    /// How many bytes of the part at `front` are written.
+    /// How many bytes of the part at `front` have been written.
     written: usize,
     remaining: usize,
 }
@@ -105,25 +105,25 @@ enum Part<P> {
 }
 
 impl Segments<Bytes> {
-    /// Returns a reply in parts that share its large payloads.
+    /// Returns the parts of a reply; they share its large payloads.
     ///
     /// Payloads can be shared if the reply owns them: those of a [`Reply`](crate::Reply), and all of a
     /// [`Frame`](crate::Frame). Everything else is copied; see [`sharing`](Self::sharing).
     ///
     /// # Errors
-    /// The reply has no form on the wire.
+    /// Returns an error if the reply has no form on the wire.
     pub fn of(reply: &impl Encode, protocol: Protocol) -> Result<Self, EncodeError> {
         Self::sharing(reply, protocol, &Bytes::new())
     }
 
-    /// Returns a command in parts that share its large arguments, if it is a
-    /// [`CommandFrame`](crate::CommandFrame).
+    /// Returns the parts of a command. If it is a [`CommandFrame`](crate::CommandFrame), parts of 4 KiB and more share
+    /// its bytes.
     ///
     /// Other commands are copied; see [`sharing_command`](Self::sharing_command) and
     /// [`of_arguments`](Segments::of_arguments).
     ///
     /// # Errors
-    /// Those of [`EncodeCommand::encoded_len`].
+    /// Returns the errors of [`EncodeCommand::encoded_len`].
     pub fn of_command(command: &impl EncodeCommand) -> Result<Self, EncodeError> {
         Self::sharing_command(command, &Bytes::new())
     }
@@ -168,7 +168,7 @@ impl Segments<Bytes> {
     /// ```
     ///
     /// # Errors
-    /// Those of [`EncodeCommand::encoded_len`].
+    /// Returns the errors of [`EncodeCommand::encoded_len`].
     pub fn sharing_command(
         command: &impl EncodeCommand,
         source: &Bytes,
@@ -187,7 +187,7 @@ impl Segments<Bytes> {
         Ok(parts.segments)
     }
 
-    /// Returns the parts that are not written yet. None of them is empty.
+    /// Returns the parts that have not been written yet. None of them is empty.
     #[must_use]
     pub fn into_parts(self) -> Vec<Bytes> {
         let Self { small, parts, front, mut written, .. } = self;
@@ -205,7 +205,7 @@ impl Segments<Bytes> {
 }
 
 impl<'a> Segments<&'a [u8]> {
-    /// Returns a command in parts that borrow its large arguments.
+    /// Returns the parts of a command; they borrow its large arguments.
     ///
     /// ```
     /// use bytes::Buf;
@@ -220,7 +220,7 @@ impl<'a> Segments<&'a [u8]> {
     /// ```
     ///
     /// # Errors
-    /// [`EncodeError::NoArguments`] if not even the name is there.
+    /// Returns [`EncodeError::NoArguments`] if there is not even a name.
     pub fn of_arguments(arguments: &[&'a [u8]]) -> Result<Self, EncodeError> {
         if arguments.is_empty() {
             return Err(EncodeError::NoArguments);
@@ -252,14 +252,14 @@ impl<P> Segments<P> {
 }
 
 impl<P: AsRef<[u8]>> Segments<P> {
-    /// Returns the parts that are not written yet, for a vectored write.
+    /// Returns the parts that have not been written yet, for a vectored write.
     #[cfg(feature = "std")]
     #[must_use]
     pub fn io_slices(&self) -> Vec<std::io::IoSlice<'_>> {
         self.slices().map(std::io::IoSlice::new).collect()
     }
 
-    /// Returns the parts that are not written yet. None of them is empty.
+    /// Returns the parts that have not been written yet. None of them is empty.
     pub fn slices(&self) -> impl Iterator<Item = &[u8]> {
         let written = core::iter::once(self.written).chain(core::iter::repeat(0));
         let parts = self.parts.get(self.front..).unwrap_or_default();
