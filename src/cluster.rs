@@ -9,7 +9,7 @@ use crc::{CRC_16_XMODEM, Crc, Table};
 /// The number of slots in a cluster.
 pub const SLOTS: u16 = 16_384;
 
-/// How many bytes go into the checksum at once. Most keys are no longer.
+/// The number of bytes that are checksummed at once. Most keys are not longer than this.
 const BLOCK: usize = 16;
 
 static CRC: Crc<u16, Table<BLOCK>> = Crc::<u16, Table<BLOCK>>::new(&CRC_16_XMODEM);
@@ -29,7 +29,7 @@ static CRC: Crc<u16, Table<BLOCK>> = Crc::<u16, Table<BLOCK>>::new(&CRC_16_XMODE
 #[inline]
 pub fn key_slot(key: &[u8]) -> u16 {
     let tag = hash_tag(key);
-    // Leading zeros do not change this checksum, and a whole block is one step instead of a loop over bytes.
+    // Leading zeros do not change this checksum, and a full block is processed in one step.
     let (first, blocks) = tag.split_at(tag.len() % BLOCK);
     let mut digest = CRC.digest();
     if !first.is_empty() {
@@ -44,11 +44,11 @@ pub fn key_slot(key: &[u8]) -> u16 {
 
 /// Returns the part of a key that decides its slot: the text between the first `{` and the next `}`.
 ///
-/// It is the whole key if there is no such text, or if it is empty.
+/// Returns the whole key if there is no such text or the text is empty.
 #[must_use]
 #[inline]
 pub fn hash_tag(key: &[u8]) -> &[u8] {
-    // Few keys have a brace. Without an early end, this loop is compiled to steps of sixteen bytes.
+    // Few keys contain a brace. As the loop has no early exit, it is compiled to steps of sixteen bytes.
     let braces = key.iter().fold(0, |braces, byte| braces | u8::from(*byte == b'{'));
     if braces == 0 {
         return key;
@@ -82,7 +82,7 @@ pub struct Redirect<'a> {
     /// An IPv4 address, an IPv6 address without brackets, or a host name. `None` means the host that sent the
     /// redirection.
     ///
-    /// A server that should announce its host name, and does not know it, announces `?`.
+    /// A server configured to announce a host name that it does not know sends `?`; this is then `Some("?")`.
     pub host: Option<&'a str>,
     /// The port.
     pub port: u16,
@@ -108,7 +108,7 @@ impl<'a> Redirect<'a> {
             _ => return None,
         };
         let slot = number(words.next()?).filter(|slot| *slot < SLOTS)?;
-        // An IPv6 address has colons, too: the port follows the last one.
+        // An IPv6 address also contains colons: the port follows the last one.
         let (host, port) = words.next()?.rsplit_once(':')?;
         let unbracketed = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
         let host = unbracketed.unwrap_or(host);
@@ -134,7 +134,7 @@ impl fmt::Display for Redirect<'_> {
     }
 }
 
-/// Returns a number that has digits only.
+/// Returns the number, if the text consists of digits only.
 fn number(digits: &str) -> Option<u16> {
     digits.bytes().all(|byte| byte.is_ascii_digit()).then(|| digits.parse().ok())?
 }

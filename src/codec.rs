@@ -16,15 +16,15 @@ use crate::owned::OwnedFrame;
 
 /// The most bytes that are reserved for a frame in progress before they arrive.
 ///
-/// Without a reservation, a read takes only what fits in the rest of the buffer. With values of 100 kB that are
-/// kept, one read in four brought less than 256 bytes; with it, none does. 64 KiB was not measurably faster, and
-/// a peer that announces much and sends nothing would hold four times as much memory.
+/// Without a reservation, a read returns only what fits in the rest of the buffer: when values of 100 kB were kept,
+/// one read in four returned less than 256 bytes. With the reservation, none did. 64 KiB was not measurably faster,
+/// and a peer that announces much and sends nothing would tie up four times as much memory.
 const AHEAD: usize = 16 * 1024;
-/// After a frame of more bytes than this, the next ones get a new buffer.
+/// After a frame of more bytes than this, the next frames get a new buffer.
 const SHARED: usize = 1024 * 1024;
 
-/// The codec of a client: it decodes replies as [`Frame`](crate::Frame)s and encodes commands, which are any type
-/// that is [`EncodeCommand`].
+/// The codec of a client: it decodes replies as [`Frame`](crate::Frame)s and encodes commands of any type that
+/// implements [`EncodeCommand`].
 ///
 /// ```
 /// use bytes::BytesMut;
@@ -48,10 +48,11 @@ const SHARED: usize = 1024 * 1024;
 #[doc(alias = "client")]
 pub type ReplyCodec = Codec<Replies>;
 
-/// The codec of a server: it decodes requests as [`CommandFrame`](crate::CommandFrame)s and encodes replies, which
-/// are any type that is [`Encode`].
+/// The codec of a server: it decodes requests as [`CommandFrame`](crate::CommandFrame)s and encodes replies of any
+/// type that implements [`Encode`].
 ///
-/// A connection begins with RESP2 and with small limits, and `HELLO` and `AUTH` change them:
+/// A server should start a connection in RESP2, as a new codec does, and with small limits. Both change with `HELLO`
+/// and `AUTH`:
 ///
 /// ```
 /// use bytes::BytesMut;
@@ -84,18 +85,18 @@ pub type CommandCodec = Codec<Requests>;
 /// Use it with [`Framed`](tokio_util::codec::Framed), [`FramedRead`](tokio_util::codec::FramedRead) or
 /// [`FramedWrite`](tokio_util::codec::FramedWrite).
 ///
-/// Frames are split off the read buffer without copying. [`Frame`](crate::Frame) tells when it is better to
-/// [`compact`](crate::Frame::compact) them.
+/// Frames are split off the read buffer without copying. See [`Frame`](crate::Frame) for when to
+/// [`compact`](crate::Frame::compact) them instead.
 ///
-/// Items of several types can be written, so a call without an item must name a type:
+/// Because items of many types can be written, a call that passes no item must name one:
 /// `SinkExt::<&CommandBuf>::flush(&mut framed)`.
 ///
 /// A server that collects replies must flush them when no *whole* request is left. Do not wait until the
 /// read buffer is empty: a part of the next request may lie there.
 ///
-/// The read buffer grows with the bytes that arrive. An announced length alone reserves at most 16 KiB. A frame of
-/// more than 1 MiB keeps the buffer that it was received in. The bytes after it are moved to a new buffer, unless
-/// they are more than the frame.
+/// The read buffer grows as bytes arrive. An announced length alone reserves at most 16 KiB. A frame of more than
+/// 1 MiB keeps the buffer that it was received in. The bytes after it are moved to a new buffer, unless there are more
+/// of them than the frame has.
 ///
 /// ```
 /// use futures_util::{SinkExt, StreamExt};
@@ -125,18 +126,18 @@ pub type CommandCodec = Codec<Requests>;
 pub struct Codec<D> {
     decoder: FrameDecoder<D>,
     protocol: Protocol,
-    /// How many bytes of the stream have been taken off the buffer.
+    /// How many bytes of the stream have been removed from the buffer.
     position: u64,
 }
 
 impl<D: Direction> Codec<D> {
-    /// Returns a codec with the default [`Limits`]. If it is a server's, it writes RESP2.
+    /// Returns a codec with the default [`Limits`] of its direction. A [`CommandCodec`] starts with RESP2.
     #[must_use]
     pub fn new() -> Self {
         Self::with_limits(D::LIMITS)
     }
 
-    /// Returns a codec with these limits. If it is a server's, it writes RESP2.
+    /// Returns a codec with these limits. A [`CommandCodec`] starts with RESP2.
     #[must_use]
     pub fn with_limits(limits: Limits) -> Self {
         Self::with_decoder(FrameDecoder::with_limits(limits))
@@ -148,8 +149,8 @@ impl<D: Direction> Codec<D> {
         let frame = self.decoder.decode_frame(buffer)?;
         let taken = unread - buffer.len();
         self.position += taken as u64;
-        // A buffer that has grown for one frame is not kept for the next ones. The bytes that move are at most as
-        // many as the frame had, which keeps the time linear.
+        // A buffer that has grown for one frame is not kept for the next ones. At most as many bytes move as the
+        // frame had, which keeps the time linear.
         if taken > SHARED && buffer.len() <= taken {
             let mut own = BytesMut::with_capacity(buffer.len() + AHEAD);
             own.extend_from_slice(buffer);
@@ -160,14 +161,14 @@ impl<D: Direction> Codec<D> {
 }
 
 impl<D> Codec<D> {
-    /// Returns a codec that uses this decoder, which must not be inside a frame. If it is a server's, it writes
+    /// Returns a codec that uses this decoder, which must not be inside a frame. A [`CommandCodec`] starts with
     /// RESP2.
     #[must_use]
     pub const fn with_decoder(decoder: FrameDecoder<D>) -> Self {
         Self { decoder, protocol: Protocol::Resp2, position: 0 }
     }
 
-    /// Returns how many bytes of the stream have been taken off the read buffer.
+    /// Returns how many bytes of the stream have been removed from the read buffer.
     ///
     /// Add the offset of a decoding error to find its place in the stream.
     #[must_use]
@@ -175,8 +176,8 @@ impl<D> Codec<D> {
         self.position
     }
 
-    /// Returns the decoder. With [`Framed::read_buffer`](tokio_util::codec::Framed::read_buffer) it tells what has
-    /// arrived of a command in progress.
+    /// Returns the decoder. Together with [`Framed::read_buffer`](tokio_util::codec::Framed::read_buffer), it shows
+    /// what has arrived of a command in progress.
     #[must_use]
     pub const fn decoder(&self) -> &FrameDecoder<D> {
         &self.decoder
@@ -198,7 +199,7 @@ impl CommandCodec {
 
     /// Sets the protocol in which replies are written from now on.
     ///
-    /// Call it between a `HELLO 3` and its reply. Requests have one form in both protocols.
+    /// Call it between a `HELLO 3` and its reply. Requests have the same form in both protocols.
     pub const fn set_protocol(&mut self, protocol: Protocol) {
         self.protocol = protocol;
     }
@@ -219,7 +220,7 @@ impl<D: Direction> tokio_util::codec::Decoder for Codec<D> {
     /// Between two calls, only append to the buffer.
     ///
     /// # Errors
-    /// [`StreamError::Decode`] if the input is broken or exceeds a limit; the buffer stays as it is. The offset
+    /// Returns [`StreamError::Decode`] if the input is broken or exceeds a limit; the buffer stays as it is. The offset
     /// counts from the first byte of the buffer, which is at [`position`](Codec::position) in the stream. Broken
     /// input stays broken: each further call returns the same error. The streams of `tokio_util` end after the
     /// first error.
@@ -231,13 +232,13 @@ impl<D: Direction> tokio_util::codec::Decoder for Codec<D> {
         Ok(frame)
     }
 
-    /// Splits off the frame that the buffer begins with, when no more bytes will come; returns `None` at a clean
+    /// Splits off the frame that the buffer begins with, when no more bytes will arrive; returns `None` at a clean
     /// end.
     ///
     /// Empty lines and empty arrays after the last request are a clean end.
     ///
     /// # Errors
-    /// Those of `decode`, and [`ErrorKind::UnexpectedEnd`] if the buffer ends inside a frame.
+    /// Returns the errors of `decode`, and [`ErrorKind::UnexpectedEnd`] if the buffer ends inside a frame.
     fn decode_eof(&mut self, buffer: &mut BytesMut) -> Result<Option<OwnedFrame<D>>, StreamError> {
         let frame = self.take(buffer)?;
         if frame.is_none() && !buffer.is_empty() {
@@ -253,8 +254,8 @@ impl<T: EncodeCommand> tokio_util::codec::Encoder<T> for ReplyCodec {
     /// Writes a command to the end of the buffer.
     ///
     /// # Errors
-    /// [`StreamError::Encode`] if the command has no form on the wire: the buffer stays as it is, and
-    /// the codec can write the next one.
+    /// Returns [`StreamError::Encode`] if the command has no form on the wire. The buffer stays as it is,
+    /// and the codec can write the next one.
     fn encode(&mut self, command: T, buffer: &mut BytesMut) -> Result<(), StreamError> {
         Ok(command.encode(buffer)?)
     }
@@ -266,7 +267,7 @@ impl<T: Encode> tokio_util::codec::Encoder<T> for CommandCodec {
     /// Writes a reply to the end of the buffer, in the codec's protocol.
     ///
     /// # Errors
-    /// [`StreamError::Encode`] if the reply has no form on the wire: the buffer stays as it is, and
+    /// Returns [`StreamError::Encode`] if the reply has no form on the wire. The buffer stays as it is, and
     /// the codec can write the next one.
     fn encode(&mut self, reply: T, buffer: &mut BytesMut) -> Result<(), StreamError> {
         Ok(reply.encode(self.protocol, buffer)?)

@@ -14,9 +14,9 @@ use crate::encode::EncodeError;
 use crate::error::{Error, ErrorKind};
 use crate::limits::Limits;
 
-/// The size of the buffer at first, and the least that a read asks for once the buffer is full.
+/// The initial size of the buffer. When the buffer is full, it is given room for at least half of this.
 const CAPACITY: usize = 16 * 1024;
-/// A buffer larger than this is freed once it holds less than [`CAPACITY`].
+/// A buffer larger than this is shrunk to [`CAPACITY`] once it holds less than that.
 const KEPT: usize = 1024 * 1024;
 
 /// Reads replies, for a client: a [`FrameReader`] of [`Decoded`](crate::Decoded) frames.
@@ -37,9 +37,10 @@ pub type ReplyReader<R> = FrameReader<R, Replies>;
 
 /// Reads requests, for a server: a [`FrameReader`] of [`Request`](crate::Request)s.
 ///
-/// An append-only file also consists of requests. With `aof-timestamp-enabled` it has annotations such as
-/// `#TS:1700000000`: skip them, they come out as inline commands. An RDB snapshot is in another format. It is the
-/// base file in `appendonlydir`; before Redis 7, with `aof-use-rdb-preamble`, it comes before the requests.
+/// An append-only file also consists of requests. With `aof-timestamp-enabled` it contains annotations such as
+/// `#TS:1700000000`. They are returned as inline commands; skip them. An RDB snapshot is in another format, which this
+/// cannot read. With `aof-use-rdb-preamble`, which is the default, the base file in `appendonlydir` is one; before
+/// Redis 7, the only file may begin with one.
 ///
 /// ```
 /// use zresp::io::CommandReader;
@@ -60,25 +61,25 @@ pub type CommandReader<R> = FrameReader<R, Requests>;
 /// Reads frames: a [`ReplyReader`] or a [`CommandReader`].
 ///
 /// [`read`](Self::read) is a plain call that reads until a frame is whole, and returns a view of it in the buffer.
-/// It starts no thread. To cancel, do not call it again.
+/// It starts no thread, so there is nothing to cancel: just do not call it again.
 ///
-/// The buffer grows with the bytes that arrive, never with a length that is only announced. If it has grown to
-/// more than 1 MiB, it is freed once it holds less than 16 KiB.
+/// The buffer grows as bytes arrive, never to a length that is only announced. If it has grown to more than 1 MiB,
+/// it is shrunk to 16 KiB once it holds less than that.
 pub struct FrameReader<R, D> {
     reader: R,
     decoder: FrameDecoder<D>,
-    /// The bytes in `start..end` have been read and not been released. The rest is room.
+    /// The bytes in `start..end` have been read but not released. The rest is room.
     buffer: Vec<u8>,
     start: usize,
     end: usize,
     /// The size of the frame that the last call returned, which lies at `start`.
     given: usize,
-    /// How many bytes of the stream came before `start`.
+    /// How many bytes of the stream precede `start`.
     position: u64,
 }
 
 impl<R: Read, D: Direction> FrameReader<R, D> {
-    /// Returns a reader of frames with the default [`Limits`].
+    /// Returns a reader of frames with the default [`Limits`] of its direction.
     #[must_use]
     pub fn new(reader: R) -> Self {
         Self::with_limits(reader, D::LIMITS)
@@ -103,10 +104,10 @@ impl<R: Read, D: Direction> FrameReader<R, D> {
     /// `Interrupted` is retried here.
     ///
     /// # Errors
-    /// [`StreamError::Io`] is the reader's own error. [`StreamError::Decode`] is broken input, or
-    /// [`ErrorKind::UnexpectedEnd`] if the stream ends inside a frame. Its offset counts from the first byte of the
-    /// frame, which is at [`position`](Self::position) in the stream. Broken input stays broken: each further call
-    /// returns the same error.
+    /// Returns [`StreamError::Io`] if the reader fails, and [`StreamError::Decode`] if the input is broken or exceeds a
+    /// limit, with [`ErrorKind::UnexpectedEnd`] if the stream ends inside a frame. The offset counts from the first
+    /// byte of the frame, which is at [`position`](Self::position) in the stream. Broken input stays broken: each
+    /// further call returns the same error.
     pub fn read(&mut self) -> Result<Option<D::Frame<'_>>, StreamError> {
         self.release();
         let frame = loop {
@@ -146,10 +147,10 @@ impl<R: Read, D: Direction> FrameReader<R, D> {
         }
     }
 
-    /// Reads once, and returns how many bytes came.
+    /// Reads once, and returns how many bytes arrived.
     fn fill(&mut self) -> Result<usize, std::io::Error> {
         if self.end == self.buffer.len() {
-            // Doubled, so that the bytes of a long frame are moved a bounded number of times on average.
+            // Doubled, so that each byte of a long frame is moved only a constant number of times on average.
             self.make_room((2 * (self.end - self.start)).max(CAPACITY));
         }
         loop {
@@ -174,7 +175,7 @@ impl<R: Read, D: Direction> FrameReader<R, D> {
             self.buffer.truncate(size);
             self.buffer.shrink_to_fit();
         }
-        // Exactly, as a vector that grows by itself could take twice the size.
+        // Exact, as a vector that grows by itself could use twice the size.
         self.buffer.reserve_exact(size.saturating_sub(self.buffer.len()));
         self.buffer.resize(size, 0);
     }
@@ -191,8 +192,8 @@ impl<R: fmt::Debug, D> fmt::Debug for FrameReader<R, D> {
 }
 
 impl<R, D> FrameReader<R, D> {
-    /// Returns how many bytes of the stream came before the current frame: the one that was returned last, or that
-    /// is in progress or broken.
+    /// Returns how many bytes of the stream precede the current frame: the one that was returned last, or the one
+    /// that is in progress or broken.
     ///
     /// Add the offset of a decoding error to find its place in the stream.
     #[must_use]
@@ -200,19 +201,19 @@ impl<R, D> FrameReader<R, D> {
         self.position
     }
 
-    /// Returns how many bytes of the stream have been taken by all frames so far, including the one that was
+    /// Returns how many bytes of the stream have been consumed so far: by all frames, including the one that was
     /// returned last, and by skipped lines.
     #[must_use]
     pub const fn consumed(&self) -> u64 {
         self.position + self.given as u64
     }
 
-    /// Returns the bytes that have been read and not been returned: they begin with the frame in progress, or with
-    /// the broken one.
+    /// Returns the bytes that have been read but not returned. They begin with the next frame, as far as it has
+    /// arrived.
     ///
-    /// A server that collects replies must write them out before a [`read`](Self::read) that may wait. That is
-    /// whenever these bytes do not begin with a *whole* request, as `requests(reader.buffered()).next()` tells. It
-    /// is not enough to wait until they are empty: a client may send half a request and wait for a reply.
+    /// A server that collects replies must write them out before a [`read`](Self::read) that may block: whenever these
+    /// bytes do not begin with a *whole* request, as `requests(reader.buffered()).next()` shows. Do not wait until
+    /// they are empty: a client may send half a request and wait for a reply.
     #[must_use]
     pub fn buffered(&self) -> &[u8] {
         self.buffer.get(self.start + self.given..self.end).unwrap_or_default()
@@ -230,8 +231,8 @@ impl<R, D> FrameReader<R, D> {
         &self.reader
     }
 
-    /// Returns the reader, to write to the same connection, for example. Do not read from it: those bytes would be
-    /// missing here.
+    /// Returns the reader, to write to the same connection, for example. Do not read from it: the bytes that you read
+    /// would be missing here.
     #[must_use]
     pub const fn get_mut(&mut self) -> &mut R {
         &mut self.reader
@@ -247,12 +248,12 @@ impl<R, D> FrameReader<R, D> {
 /// Why a frame could not be read, or a value not written: what [`FrameReader`]s and the codecs of
 /// `zresp::codec` return.
 ///
-/// As a [`std::io::Error`] it is the connection's own error, or one of the kind `UnexpectedEof`,
-/// `InvalidData` or, if it is about a value to write, `InvalidInput`.
+/// As a [`std::io::Error`] it is the connection's own error, one of the kind `UnexpectedEof` or `InvalidData` for a
+/// decoding error, or `InvalidInput` for an encoding error.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum StreamError {
-    /// The connection failed. A [`FrameReader`] may be asked again.
+    /// The connection failed. [`FrameReader::read`] may be called again.
     Io(std::io::Error),
     /// The bytes are not a frame, exceed a limit, or end inside a frame.
     Decode(Error),
@@ -271,7 +272,7 @@ impl fmt::Display for StreamError {
 }
 
 impl std::error::Error for StreamError {
-    /// Returns the source of the error inside: the error itself is what `Display` writes.
+    /// Returns the source of the inner error; `Display` already shows the inner error itself.
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
             Self::Io(error) => error.source(),

@@ -22,7 +22,8 @@ impl<'a> ReplyRef<'a> {
     /// A string is simple, bulk, verbatim (without its format), or streamed in a single chunk.
     ///
     /// # Errors
-    /// Any other kind, and a streamed string of several chunks: see [`to_bytes`](Self::to_bytes).
+    /// Returns an error for any other kind, and for a streamed string of several chunks: see
+    /// [`to_bytes`](Self::to_bytes).
     #[doc(alias = "bulk string")]
     pub fn as_bytes(&self) -> Result<&'a [u8], ConversionError> {
         match *self {
@@ -41,7 +42,7 @@ impl<'a> ReplyRef<'a> {
     /// Returns the bytes of any string or of a big number, copied only for a streamed string of several chunks.
     ///
     /// # Errors
-    /// Any other kind.
+    /// Returns an error for any other kind.
     pub fn to_bytes(&self) -> Result<Cow<'a, [u8]>, ConversionError> {
         match *self {
             Self::Streamed(chunks) => Ok(chunks.to_bytes()),
@@ -49,10 +50,10 @@ impl<'a> ReplyRef<'a> {
         }
     }
 
-    /// Returns the bytes of [`as_bytes`](Self::as_bytes) as text.
+    /// Returns the same bytes as [`as_bytes`](Self::as_bytes), as text.
     ///
     /// # Errors
-    /// Those of `as_bytes`, and bytes that are not UTF-8.
+    /// Returns the errors of `as_bytes`, and an error if the bytes are not UTF-8.
     pub fn as_str(&self) -> Result<&'a str, ConversionError> {
         core::str::from_utf8(self.as_bytes()?)
             .map_err(|_| ConversionError::value(TEXT, self.kind()))
@@ -64,16 +65,16 @@ impl<'a> ReplyRef<'a> {
     /// A leading `+` and leading zeros are accepted.
     ///
     /// # Errors
-    /// Any other kind, text that is not an integer, and numbers that do not fit.
+    /// Returns an error for any other kind, for text that is not an integer, and for numbers that do not fit.
     pub fn as_i64(&self) -> Result<i64, ConversionError> {
         self.number(INTEGER, integer::parse, Some)
     }
 
-    /// Returns a double, an integer as a double, or the number in the text of a string: RESP2 writes doubles as
-    /// strings.
+    /// Returns a double, an integer as a double, or the number in the text of a string or a big number: RESP2 writes
+    /// doubles as strings.
     ///
     /// # Errors
-    /// Any other kind, and text that is not a number.
+    /// Returns an error for any other kind, and for text that is not a number.
     pub fn as_f64(&self) -> Result<f64, ConversionError> {
         #[allow(clippy::cast_precision_loss, reason = "the nearest double is what is asked for")]
         let from_integer = |value| Some(value as f64);
@@ -97,13 +98,13 @@ impl<'a> ReplyRef<'a> {
         number.ok_or_else(|| ConversionError::value(expected, self.kind()))
     }
 
-    /// Returns a boolean, or the one that an integer or a string stands for.
+    /// Returns a boolean, or the one that an integer, a simple string or a bulk string stands for.
     ///
     /// RESP2 writes booleans as the integers 0 and 1. The strings `0`, `1`, `false` and `true` are common in
     /// hashes.
     ///
     /// # Errors
-    /// Any other kind, and other integers and strings.
+    /// Returns an error for any other kind, integer or string.
     pub fn as_bool(&self) -> Result<bool, ConversionError> {
         match self {
             Self::Boolean(value) => Ok(*value),
@@ -123,7 +124,7 @@ impl<'a> ReplyRef<'a> {
     /// Returns the elements of an array, a set or a push.
     ///
     /// # Errors
-    /// Any other kind.
+    /// Returns an error for any other kind.
     pub fn as_elements(&self) -> Result<Elements<'a>, ConversionError> {
         match self {
             Self::Array(elements) | Self::Set(elements) | Self::Push(elements) => Ok(*elements),
@@ -134,7 +135,7 @@ impl<'a> ReplyRef<'a> {
     /// Returns the pairs of a map, or of an array of even length: RESP2 writes maps as arrays.
     ///
     /// # Errors
-    /// Any other kind, and an array of odd length.
+    /// Returns an error for any other kind, and for an array of odd length.
     pub fn as_pairs(&self) -> Result<Pairs<'a>, ConversionError> {
         match self {
             Self::Map(pairs) => Ok(*pairs),
@@ -164,7 +165,7 @@ impl<'a> ReplyRef<'a> {
 
     /// Returns the reply, or the message of an error reply as the error.
     ///
-    /// Use it before a conversion, to tell an error of the server from a reply of the wrong kind.
+    /// Use it before a conversion, to distinguish an error of the server from a reply of the wrong kind.
     ///
     /// ```
     /// let frame = zresp::decode(b"-WRONGTYPE no list\r\n")?.expect("a whole frame");
@@ -173,7 +174,7 @@ impl<'a> ReplyRef<'a> {
     /// ```
     ///
     /// # Errors
-    /// The message of an error line or a bulk error.
+    /// Returns the message if the reply is an error line or a bulk error.
     pub const fn into_result(self) -> Result<Self, &'a [u8]> {
         match self.as_error() {
             Some(message) => Err(message),

@@ -1,4 +1,4 @@
-//! Replies as collections, from the shapes of both protocols.
+//! Replies as collections, from the forms of both protocols.
 
 use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use alloc::vec::Vec;
@@ -90,7 +90,8 @@ fn for_each_pair<'a, K: FromReply<'a>, V: FromReply<'a>>(
 
 /// Returns the elements of an array or a set whose first element is an array of `len` elements.
 ///
-/// An array of another form is flat. The two cannot be confused: the keys of a flat map are not arrays.
+/// Any other array is read as flat. A flat array whose first value is itself an array of `len` is mistaken for an
+/// array of tuples; servers do not send maps with such keys.
 fn as_tuples(reply: ReplyRef<'_>, len: usize) -> Option<Elements<'_>> {
     let (ReplyRef::Array(elements) | ReplyRef::Set(elements)) = reply else { return None };
     let ReplyRef::Array(first) = { elements }.next()? else { return None };
@@ -113,7 +114,7 @@ macro_rules! take_tuple {
     }};
 }
 
-/// Implements `FromReply` for tuples. Vectors of them also come from flat arrays.
+/// Implements `FromReply` for tuples. A vector of tuples can also be read from a flat array.
 macro_rules! tuples {
     ($($len:literal: $($type:ident)*;)*) => {$(
         impl<'a, $($type: FromReply<'a>),*> FromReply<'a> for ($($type,)*) {

@@ -10,7 +10,7 @@ use crate::escape;
 use crate::kind::Kind;
 use crate::view::ReplyRef;
 
-/// A reply is not what was expected: it tells what was expected, what came, and where in the reply.
+/// A reply is not what was expected. The error says what was expected, what was found, and where.
 ///
 /// ```
 /// use std::collections::BTreeMap;
@@ -29,7 +29,7 @@ pub struct ConversionError {
     expected: &'static str,
     found: Kind,
     problem: Problem,
-    /// Boxed, as most errors have none: a `Result` stays small.
+    /// Boxed, so that a `Result` stays small. Most errors have no details.
     details: Option<Box<Details>>,
 }
 
@@ -38,9 +38,9 @@ pub struct ConversionError {
 enum Problem {
     /// It is of another kind.
     Kind,
-    /// It is of a kind that would do, but not with this value.
+    /// The kind is acceptable, but not this value.
     Value,
-    /// It is an error reply. The details have its message.
+    /// It is an error reply. The details contain its message.
     ErrorReply,
     /// The text of the details says what is wrong.
     Other,
@@ -48,18 +48,18 @@ enum Problem {
 
 #[derive(Clone, PartialEq, Eq, Default)]
 struct Details {
-    /// The way to the value, from the inside out.
+    /// The path to the value, from the inside out.
     path: Vec<Place>,
     text: Box<[u8]>,
 }
 
-/// A step on the way to a value inside a reply.
+/// A step on the path to a value inside a reply.
 #[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Place {
-    /// The element of this index.
+    /// The element at this index.
     Element(usize),
-    /// The key of the pair of this index.
+    /// The key of the pair at this index.
     Key(usize),
     /// The value of this key. Only the first 256 bytes of the key are kept.
     Field(Box<[u8]>),
@@ -69,7 +69,7 @@ pub enum Place {
 const LONGEST_KEY: usize = 256;
 
 impl ConversionError {
-    /// A reply of the wrong kind. If it is an error reply, the error has its message.
+    /// A reply of the wrong kind. If it is an error reply, the error carries its message.
     #[cold]
     pub(crate) fn kind(expected: &'static str, reply: &ReplyRef<'_>) -> Self {
         let error = Self::kind_only(expected, reply.kind());
@@ -86,7 +86,7 @@ impl ConversionError {
         Self { expected, found, problem: Problem::Kind, details: None }
     }
 
-    /// A reply of a kind that would do, but not with this value.
+    /// A reply of an acceptable kind, but not with this value.
     #[cold]
     pub(crate) const fn value(expected: &'static str, found: Kind) -> Self {
         Self { expected, found, problem: Problem::Value, details: None }
@@ -100,7 +100,7 @@ impl ConversionError {
             .with_text(text.into_bytes().into())
     }
 
-    /// Returns an error for your own type. The text should say what was expected and what came.
+    /// Returns an error for your own type. The text should say what was expected and what was found.
     #[must_use]
     pub fn custom(text: impl fmt::Display, found: &ReplyRef<'_>) -> Self {
         Self { problem: Problem::Other, ..Self::kind_only("a value", found.kind()) }
@@ -112,7 +112,7 @@ impl ConversionError {
         self
     }
 
-    /// Returns the same error, seen from the aggregate in which the value is at this place.
+    /// Returns the error with this place prepended to its path.
     #[cold]
     #[must_use]
     pub fn at(mut self, place: Place) -> Self {
@@ -120,7 +120,7 @@ impl ConversionError {
         self
     }
 
-    /// The same error, seen from the map in which the value has this key.
+    /// Returns the error with this key prepended to its path.
     pub(crate) fn at_field(self, key: &ReplyRef<'_>) -> Self {
         let key = match key {
             ReplyRef::Integer(value) => itoa::Buffer::new().format(*value).as_bytes().into(),
@@ -138,20 +138,21 @@ impl ConversionError {
         self.expected
     }
 
-    /// Returns the kind of the reply that came.
+    /// Returns the kind of the reply that was found. Errors that `zresp::de` reports through serde, such as a missing
+    /// field, always give [`Kind::Null`].
     #[must_use]
     pub const fn found(&self) -> Kind {
         self.found
     }
 
-    /// Returns the message of an error reply, if one came.
+    /// Returns the message of the error reply, if one was found.
     #[must_use]
     pub fn error_reply(&self) -> Option<&[u8]> {
         let details = self.details.as_ref().filter(|_| self.problem == Problem::ErrorReply)?;
         Some(&details.text)
     }
 
-    /// Returns the way to the value inside the reply, from the outside in. It is empty for the reply itself.
+    /// Returns the path to the value inside the reply, from the outside in. It is empty for the reply itself.
     pub fn path(&self) -> impl Iterator<Item = &Place> {
         self.details.iter().flat_map(|details| details.path.iter().rev())
     }

@@ -2,8 +2,8 @@
 //!
 //! [`ReplyRef::to`](crate::ReplyRef::to) converts a reply to any type that is [`FromReply`]: numbers, strings,
 //! options, tuples, collections, and your own types. The `as_*` methods of [`ReplyRef`](crate::ReplyRef) return what
-//! a reply holds, if it is of the expected kind. A [`ConversionError`] tells what was expected, what came, and the
-//! way to it, as [`Place`]s. Types of serde are read by `zresp::de`.
+//! a reply holds, if it is of the expected kind. A [`ConversionError`] says what was expected, what was found, and the
+//! path to it, as [`Place`]s. `zresp::de` reads serde types.
 
 mod accessors;
 mod collections;

@@ -19,7 +19,7 @@ impl<'a> Decoded<'a> {
     /// Returns the reply as a Rust value: see [`FromReply`].
     ///
     /// # Errors
-    /// A reply that is something else: what was expected, what was found, and where.
+    /// Returns an error if the reply is something else; it says what was expected, what was found, and where.
     pub fn to<T: FromReply<'a>>(&self) -> Result<T, ConversionError> {
         self.reply().to()
     }
@@ -29,7 +29,7 @@ impl Frame {
     /// Returns the reply as a Rust value: see [`FromReply`].
     ///
     /// # Errors
-    /// A reply that is something else: what was expected, what was found, and where.
+    /// Returns an error if the reply is something else; it says what was expected, what was found, and where.
     pub fn to<'a, T: FromReply<'a>>(&'a self) -> Result<T, ConversionError> {
         self.reply().to()
     }
@@ -38,7 +38,8 @@ impl Frame {
 impl Reply {
     /// Returns the reply as a Rust value: see [`FromReply`].
     ///
-    /// An aggregate is encoded and decoded for it. Convert a reply from a connection as a view instead.
+    /// Unless the reply is a scalar, this encodes it and decodes it again. To convert a reply from a connection, convert
+    /// its view instead.
     ///
     /// ```
     /// use zresp::Reply;
@@ -49,7 +50,7 @@ impl Reply {
     /// ```
     ///
     /// # Errors
-    /// The reply is something else, or has no form on the wire.
+    /// Returns an error if the reply is something else, or if it is not a scalar and has no form on the wire.
     pub fn to<T: for<'a> FromReply<'a>>(&self) -> Result<T, ConversionError> {
         if let Some(scalar) = self.as_scalar() {
             return scalar.to();

@@ -18,28 +18,32 @@ use super::{ConversionError, Place};
 
 /// Types that a reply can be converted to, with [`ReplyRef::to`].
 ///
-/// The shapes of both protocols are accepted:
+/// Replies are accepted in the form of either protocol:
 ///
 /// | type | replies |
 /// |---|---|
 /// | integers | an integer, or its text |
 /// | `f32`, `f64` | a double, an integer, or their text |
-/// | `bool` | a boolean, 0 or 1, or their text |
+/// | `bool` | a boolean, the integer 0 or 1, or a simple or bulk string `0`, `1`, `false` or `true` |
 /// | `&str`, `&[u8]`, `String`, `Vec<u8>`, `Bytes` and the like | a string or a big number |
-/// | `Vec<T>`, `[T; N]`, sets | an array, a set or a push |
+/// | `Vec<T>`, `VecDeque<T>`, `[T; N]`, sets | an array, a set or a push |
 /// | `HashMap`, `BTreeMap`, `Vec` of pairs | a map, an array of alternating keys and values, or an array of pairs |
-/// | tuples of two to eight | an array of that length |
+/// | tuples of two to eight | an array, a set or a push of that length |
 /// | `Option<T>` | null as `None`, anything else as `T` |
 /// | `Result<T, ErrorReply>` | an error as `Err`, anything else as `T` |
 /// | `ReplyRef`, `Reply` | any |
 /// | `()` | any except an error |
 ///
-/// If a key comes twice, `HashMap` and `BTreeMap` keep its last value; a `Vec` keeps all pairs in order.
+/// If a key occurs twice, `HashMap` and `BTreeMap` keep its last value; a `Vec` keeps all pairs in order.
 ///
-/// Unless the type accepts it, an error reply fails the conversion:
-/// [`ConversionError::error_reply`] has its message.
+/// An array or a set counts as one of pairs if its first element is an array of two, otherwise as flat. A flat array
+/// whose first key is such an array is therefore misread; servers do not send such keys. A `Vec` of longer tuples is
+/// read in the same two ways.
 ///
-/// Implement the trait for your own type by way of these:
+/// Unless the type accepts it, an error reply makes the conversion fail, and [`ConversionError::error_reply`] returns
+/// its message.
+///
+/// To implement the trait for your own type, convert to one of these first:
 ///
 /// ```
 /// use zresp::{ConversionError, FromReply, ReplyRef};
@@ -80,7 +84,7 @@ use super::{ConversionError, Place};
 /// ```
 #[diagnostic::on_unimplemented(
     message = "a reply cannot be converted to `{Self}`",
-    note = "implement `FromReply` for your own type, by way of the types that have it",
+    note = "implement `FromReply` for your own type by converting to one that implements it first",
     note = "a type that implements `serde::Deserialize` is read by `zresp::de::from_reply`"
 )]
 #[doc(alias = "FromRedisValue")]
@@ -89,16 +93,16 @@ pub trait FromReply<'a>: Sized {
     /// Returns the reply as a value of this type.
     ///
     /// # Errors
-    /// The reply is something else: the error tells what was expected, what came, and where.
+    /// Returns an error if the reply is something else; it says what was expected, what was found, and where.
     fn from_reply(reply: ReplyRef<'a>) -> Result<Self, ConversionError>;
 
     /// Returns the reply as a vector of such values.
     ///
-    /// The default converts each element. It is overridden for `u8`, as a vector of bytes is a string, and for
-    /// tuples, as a vector of pairs is also a map.
+    /// The default converts each element. It is overridden for `u8`, because a vector of bytes is also read from a
+    /// string, and for tuples, because a vector of pairs is also read from a map.
     ///
     /// # Errors
-    /// The reply is something else.
+    /// Returns an error if the reply is something else.
     fn vec_from_reply(reply: ReplyRef<'a>) -> Result<Vec<Self>, ConversionError> {
         collect(reply.as_elements()?)
     }
@@ -108,7 +112,7 @@ impl<'a> ReplyRef<'a> {
     /// Returns the reply as a Rust value: see [`FromReply`].
     ///
     /// # Errors
-    /// The reply is something else: the error tells what was expected, what came, and where.
+    /// Returns an error if the reply is something else; it says what was expected, what was found, and where.
     pub fn to<T: FromReply<'a>>(&self) -> Result<T, ConversionError> {
         T::from_reply(*self)
     }
@@ -236,7 +240,7 @@ impl<'a, T: FromReply<'a>> FromReply<'a> for Result<T, ErrorReply> {
     }
 }
 
-/// An error reply that has been kept: its message.
+/// The message of an error reply, owned.
 ///
 /// ```
 /// use zresp::ErrorReply;

@@ -1,4 +1,4 @@
-//! The values of an aggregate, read in order: what serde's visitors are given.
+//! Reads the values of an aggregate in order, for serde's visitors.
 
 use serde::de::{DeserializeSeed, EnumAccess, MapAccess, SeqAccess, VariantAccess, Visitor};
 
@@ -28,7 +28,7 @@ impl<'de> SeqAccess<'de> for ElementReader<'_, 'de> {
         }
         let start = *self.cursor;
         let (value, values) = if self.open.kind.has_pairs() {
-            // A pair is read as an array of two values. There is no header to take.
+            // A pair is read as an array of two values. It has no header to consume.
             let pair = self.cursor.begin_pair();
             (Value::given(self.cursor, pair), 2)
         } else {
@@ -62,12 +62,12 @@ pub(super) struct PairReader<'c, 'de> {
     pub(super) turn: Turn,
 }
 
-/// What may be read next of a map.
+/// What may be read next from a map.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Turn {
     Key,
     Value,
-    /// A key or a value has failed, so the bytes after it may be either.
+    /// A key or a value has failed, so the next bytes may be either.
     Nothing,
 }
 
@@ -79,7 +79,7 @@ impl PairReader<'_, '_> {
             return Ok(());
         }
         Err(serde::de::Error::custom(
-            "keys and values must be read alternating, and not after a failure",
+            "keys and values must be read alternately, and not after a failure",
         ))
     }
 
@@ -108,7 +108,7 @@ impl PairReader<'_, '_> {
         Ok(())
     }
 
-    /// Closes the array of a pair, and refuses one that has more than a key and a value.
+    /// Closes the array of a pair, and refuses one that holds more than a key and a value.
     fn close_pair(&mut self) -> Result<(), ConversionError> {
         let has_more = self.pair.as_mut().is_some_and(|pair| self.cursor.has_more(pair));
         if has_more {

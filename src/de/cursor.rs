@@ -1,31 +1,32 @@
-//! The place in a reply where reading goes on: [`Cursor`].
+//! The place in a reply where reading continues: [`Cursor`].
 
 use crate::convert::ConversionError;
 use crate::kind::Kind;
 use crate::lex::{double, integer, word};
 use crate::view::{ReplyRef, header};
 
-/// How deep values may be nested, as serde reads them by recursion.
+/// The maximum nesting depth, since serde reads nested values recursively.
 pub(super) const DEPTH: u32 = 128;
 
-/// A place in validated bytes: it moves over them once, from header to header.
+/// A place in validated bytes. It moves forward from header to header, and goes back only to skip a value that a type
+/// has not read to its end.
 #[derive(Clone, Copy)]
 pub(super) struct Cursor<'de> {
     rest: &'de [u8],
-    /// How many aggregates have been opened and not finished.
+    /// How many aggregates have been opened but not finished.
     open: u32,
 }
 
 /// The beginning of a value.
 #[derive(Clone, Copy)]
 pub(super) enum Head<'de> {
-    /// A value that holds no others, as a whole.
+    /// A whole value that holds no others.
     Scalar(ReplyRef<'de>),
     /// An aggregate whose values are next.
     Open(Opened),
 }
 
-/// An aggregate that has been opened: the cursor stands at its next value.
+/// An aggregate that has been opened. The cursor is at its next value.
 #[derive(Clone, Copy)]
 pub(super) struct Opened {
     pub(super) kind: Kind,
@@ -46,8 +47,9 @@ impl<'de> Cursor<'de> {
         (Self { rest: values, open: 1 }, Head::Open(Opened { kind: reply.kind(), left }))
     }
 
-    /// Takes the next value if it is a bulk string.
-    // Most fields are bulk strings or integers. Inlined, these two keep the cursor in registers and need no view.
+    /// Consumes the next value if it is a bulk string.
+    // Most fields are bulk strings or integers. Inlined, `bulk` and `integer` keep the cursor in registers and need no
+    // view.
     #[inline(always)]
     pub(super) fn bulk(&mut self) -> Option<&'de [u8]> {
         let (payload, rest) = header::bulk_string(word::first(self.rest)?, self.rest)?;
@@ -55,7 +57,7 @@ impl<'de> Cursor<'de> {
         Some(payload)
     }
 
-    /// Takes the next value if it is an integer that fits.
+    /// Consumes the next value if it is an integer that fits.
     #[inline(always)]
     pub(super) fn integer<T: TryFrom<i64>>(&mut self) -> Option<T> {
         let word = word::first(self.rest).filter(|word| word::first_byte(*word) == b':')?;
@@ -65,7 +67,7 @@ impl<'de> Cursor<'de> {
         Some(value)
     }
 
-    /// Takes the next value if it is a double.
+    /// Consumes the next value if it is a double.
     pub(super) fn double(&mut self) -> Option<f64> {
         if self.rest.first()? != &b',' {
             return None;
@@ -75,7 +77,7 @@ impl<'de> Cursor<'de> {
         Some(value)
     }
 
-    /// Takes the next value if it is a boolean.
+    /// Consumes the next value if it is a boolean.
     pub(super) fn boolean(&mut self) -> Option<bool> {
         let (line, rest) = self.rest.split_first_chunk()?;
         let value = match line {
@@ -87,13 +89,13 @@ impl<'de> Cursor<'de> {
         Some(value)
     }
 
-    /// Takes the head of the next value.
+    /// Consumes the head of the next value.
     pub(super) fn head(&mut self) -> Result<Head<'de>, ConversionError> {
-        // Validated bytes have a value wherever one is owed.
+        // Cannot fail: validated bytes contain a value wherever one is due.
         self.next_head().ok_or_else(|| ConversionError::kind("a value", &ReplyRef::Null))
     }
 
-    /// Returns the next value without taking it, if it is a scalar: a key, to name it in an error.
+    /// Returns the next value without consuming it, if it is a scalar: a key, to name it in an error.
     pub(super) fn next_text(&self) -> ReplyRef<'de> {
         match { *self }.next_head() {
             Some(Head::Scalar(scalar)) => scalar,
@@ -128,7 +130,7 @@ impl<'de> Cursor<'de> {
         }
     }
 
-    /// Returns whether the next value may be null, judged by its first bytes: it may be after an attribute.
+    /// Returns whether the next value may be null, judging by its first bytes. An attribute may precede a null.
     pub(super) fn may_be_at_null(&self) -> bool {
         matches!(self.rest, [b'_' | b'|', ..] | [b'$' | b'*', b'-', ..])
     }
@@ -142,23 +144,23 @@ impl<'de> Cursor<'de> {
     /// Moves past the rest of an aggregate, and finishes it.
     pub(super) fn skip(&mut self, mut open: Opened) {
         match open.left {
-            Some(left) => self.pass(left),
+            Some(left) => self.skip_values(left),
             None => {
                 while self.has_more(&mut open) {
-                    self.pass(1);
+                    self.skip_values(1);
                 }
             }
         }
         self.finish();
     }
 
-    /// Moves past values.
-    fn pass(&mut self, values: u32) {
+    /// Moves past this many values by their headers.
+    fn skip_values(&mut self, values: u32) {
         let size = header::size(self.rest, values);
         self.rest = size.and_then(|size| self.rest.get(size..)).unwrap_or_default();
     }
 
-    /// Refuses an aggregate that is nested too deep to be read by recursion.
+    /// Refuses an aggregate that is nested too deeply to be read recursively.
     pub(super) fn check_depth(&self) -> Result<(), ConversionError> {
         if self.open > DEPTH {
             return Err(too_deep());
@@ -172,16 +174,16 @@ impl<'de> Cursor<'de> {
         Head::Open(Opened { kind: Kind::Array, left: Some(2) })
     }
 
-    /// Leaves an aggregate whose values have all been passed.
+    /// Leaves an aggregate whose values have all been read or skipped.
     pub(super) fn finish(&mut self) {
         self.open = self.open.saturating_sub(1);
     }
 
     /// Moves past the `values` wire values that began at `start`, even if the visitor read none of them.
     ///
-    /// A type may leave a value alone, or fail inside it and ignore the failure. The bytes that it left must not
+    /// A type may leave a value unread, or fail inside it and ignore the failure. The bytes that are left must not
     /// be read as the next value: data inside a field could pass for another field.
-    // Inlined: most values are read to their end, which is two comparisons.
+    // Inlined: usually the value has been read to its end, and then this is only two comparisons.
     #[inline(always)]
     pub(super) fn end_value(&mut self, start: Self, values: u32) {
         if self.open != start.open || self.rest.len() == start.rest.len() {
@@ -189,14 +191,14 @@ impl<'de> Cursor<'de> {
         }
     }
 
-    /// Goes back to where the values began, and moves past them by their headers alone.
+    /// Goes back to where the values began, and skips them by their headers.
     ///
     /// From where the type stopped, there is no way to find the end: the cursor knows how many aggregates are
     /// open, not how many values each still has.
     #[cold]
     fn end_partial_value(&mut self, start: Self, values: u32) {
         *self = start;
-        self.pass(values);
+        self.skip_values(values);
     }
 }
 

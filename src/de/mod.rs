@@ -2,26 +2,28 @@
 //!
 //! Available with the feature `serde`.
 //!
-//! [`from_reply`] reads a view in one pass, whatever the nesting. Text and bytes are borrowed where the type
-//! borrows them. The shapes of both protocols are read alike:
+//! [`from_reply`] reads a view in one pass, however deeply it is nested. Text and bytes are borrowed if the type
+//! borrows them. The forms of both protocols are read alike:
 //!
 //! | type | replies |
 //! |---|---|
 //! | structs, maps | a map, an array of alternating keys and values, or an array of pairs |
 //! | sequences, tuples | an array, a set or a push; a map as a sequence of pairs |
 //! | options | null as `None`, anything else as `Some` |
-//! | numbers, booleans | the same kind, or its text |
+//! | numbers, booleans | what [`FromReply`](crate::FromReply) accepts |
 //! | enums | a string for a variant without data; otherwise a map or an array of the name and the data |
 //! | newtypes | what the inner type reads |
 //! | unit | anything except an error |
 //!
-//! A type that takes any value, such as `serde_json::Value`, gets what the kind of each reply says: text where
-//! a RESP2 server sent numbers as text, and a sequence where it sent a map.
+//! A type that accepts any value, such as `serde_json::Value`, gets a value according to the kind of each reply:
+//! text where a RESP2 server sent numbers as text, and a sequence where it sent a map as an array.
 //!
-//! A pair or an enum must be an array or a map of announced length. Servers do not stream such small
-//! aggregates, and streamed ones are refused.
+//! An array or a set counts as one of pairs if its first element is an array of two with an announced length. The
+//! map or array of a variant with data must have an announced length, too. Servers do not stream such small
+//! aggregates.
 //!
-//! An error reply fails the conversion, and the error has its message. Errors tell the way to the value.
+//! Unless the type ignores it, an error reply makes the conversion fail, and the error carries its message. Errors
+//! name the path to the value.
 //!
 //! ```
 //! #[derive(serde::Deserialize)]
@@ -65,14 +67,14 @@ use crate::view::ReplyRef;
 use cursor::Cursor;
 use value::Value;
 
-/// Returns the reply as a value of a type of serde.
+/// Returns the reply as a value of a type that implements `Deserialize`.
 ///
-/// A recursive type is read by recursion, to at most 128 levels. `serde_json::Value` takes up to two kilobytes
-/// of stack for each level.
+/// A recursive type is read recursively, to at most 128 levels. `serde_json::Value` uses up to two kilobytes of
+/// stack for each level.
 ///
 /// # Errors
-/// The reply is something else, or the type nests deeper than 128 levels. Options and newtypes count as
-/// levels, too.
+/// Returns an error if the reply is something else, if the type reads values nested deeper than 128 levels, or if it
+/// nests more than 128 options and newtypes directly in one another.
 #[doc(alias = "deserialize")]
 #[doc(alias = "serde")]
 pub fn from_reply<'de, T: Deserialize<'de>>(reply: ReplyRef<'de>) -> Result<T, ConversionError> {

@@ -1,4 +1,4 @@
-//! One value, and everything that it can be read as: the deserializer.
+//! The deserializer: one value, and everything that it can be read as.
 
 use alloc::borrow::Cow;
 
@@ -20,36 +20,36 @@ const VARIANT: &str = "a variant of an enum";
 /// A value that is about to be read.
 pub(super) struct Value<'c, 'de> {
     cursor: &'c mut Cursor<'de>,
-    /// Its head, if the cursor has already taken it.
+    /// Its head, if the cursor has already consumed it.
     given: Option<Head<'de>>,
     /// How many options and newtypes it is wrapped in.
     wrappers: u32,
 }
 
 impl<'c, 'de> Value<'c, 'de> {
-    /// Returns the value that the cursor stands at. Its head is taken only when a type asks for it, as bulk strings
-    /// and numbers are read without one.
+    /// Returns the value at the cursor. Its head is consumed only when a type asks for it, as bulk strings and
+    /// numbers are read without one.
     // Inlined, so that the compiler sees that `given` is `None` and drops the other half of each method.
     #[inline(always)]
     pub(super) fn next(cursor: &'c mut Cursor<'de>) -> Self {
         Self { cursor, given: None, wrappers: 0 }
     }
 
-    /// Returns a value whose head has been taken.
+    /// Returns a value whose head has been consumed.
     pub(super) fn given(cursor: &'c mut Cursor<'de>, head: Head<'de>) -> Self {
         Self { cursor, given: Some(head), wrappers: 0 }
     }
 
     /// Returns the same value for the type inside an option or a newtype.
     ///
-    /// It takes no bytes to go one level deeper, so levels are counted: a type that holds only itself would recurse
+    /// Going one level deeper consumes no bytes, so levels are counted: a type that holds only itself would recurse
     /// for ever.
     fn inside(self) -> Result<Self, ConversionError> {
         let wrappers = self.wrappers + 1;
         if wrappers > DEPTH { Err(too_deep()) } else { Ok(Self { wrappers, ..self }) }
     }
 
-    /// Takes the head of the value.
+    /// Consumes the head of the value.
     fn head(&mut self) -> Result<Head<'de>, ConversionError> {
         match self.given.take() {
             Some(head) => Ok(head),
@@ -57,7 +57,7 @@ impl<'c, 'de> Value<'c, 'de> {
         }
     }
 
-    /// Takes the value if it is a scalar.
+    /// Consumes the value if it is a scalar.
     fn scalar(&mut self, expected: &'static str) -> Result<ReplyRef<'de>, ConversionError> {
         match self.head()? {
             Head::Scalar(scalar) => Ok(scalar),
@@ -65,7 +65,7 @@ impl<'c, 'de> Value<'c, 'de> {
         }
     }
 
-    /// Takes the head of the value if it is an aggregate.
+    /// Consumes the head of the value if it is an aggregate.
     fn open(&mut self, expected: &'static str) -> Result<Opened, ConversionError> {
         match self.head()? {
             Head::Open(open) => Ok(open),
@@ -73,7 +73,7 @@ impl<'c, 'de> Value<'c, 'de> {
         }
     }
 
-    /// Returns the cursor if it stands at the value.
+    /// Returns the cursor if it is at the value.
     // Inlined for the same reason as `next`.
     #[inline(always)]
     fn at_value(&mut self) -> Option<&mut Cursor<'de>> {
@@ -117,7 +117,7 @@ impl<'c, 'de> Value<'c, 'de> {
         }
         self.cursor.check_depth()?;
         let key = *self.cursor;
-        // An empty pair, in whose place the first one is opened.
+        // A placeholder; `open_pair` replaces it with the first pair.
         let pair = is_nested.then_some(Opened { left: Some(0), ..open });
         let turn = Turn::Key;
         let mut pairs = PairReader { cursor: self.cursor, open, pair, index: 0, key, turn };
@@ -138,7 +138,7 @@ impl Opened {
     }
 }
 
-/// Implements methods of `Deserializer` for scalars. `$take` takes the most frequent kind without a view.
+/// Implements methods of `Deserializer` for scalars. `$take` reads the most frequent kind without a view.
 macro_rules! scalars {
     ($take:expr, $expected:literal: $($method:ident $visit:ident $type:ty;)*) => {$(
         #[inline]

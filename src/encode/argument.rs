@@ -11,10 +11,10 @@ use super::double::DoubleText;
 
 /// Values that can be arguments of a command: bytes and text as they are, numbers as decimal text.
 ///
-/// References to arguments are arguments, `&dyn Argument` among them: use that for commands of mixed types.
-/// Doubles are written with the shortest digits that read back to the same value.
+/// References to arguments are arguments, including `&dyn Argument`: use that if the arguments of a command differ
+/// in type. Doubles are written with the shortest digits that read back to the same value.
 ///
-/// The trait is sealed: turn your own type into one of these. Types of serde are appended to a
+/// The trait is sealed: turn your own type into one of these. Serde types are appended to a
 /// [`CommandBuf`](super::CommandBuf) with `zresp::ser::push_arguments`.
 ///
 /// ```
@@ -33,7 +33,7 @@ use super::double::DoubleText;
 #[doc(alias = "ToRedisArgs")]
 pub trait Argument: ArgumentBytes {}
 
-/// What has the bytes of an argument.
+/// Gives access to the bytes of an argument.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be an argument of a command",
     note = "`Argument` cannot be implemented outside of zresp: pass bytes or text in its place"
@@ -73,7 +73,7 @@ impl<const N: usize> ArgumentBytes for [u8; N] {
     }
 }
 
-/// Implements `Argument` for types that have the bytes, which a method of this name returns.
+/// Implements `Argument` for types with a method of this name that returns the bytes.
 macro_rules! slices {
     ($bytes:ident: $($type:ty)*) => {$(
         impl Argument for $type {}

@@ -12,25 +12,29 @@ use super::argument::{Argument, Scratch};
 use super::sealed::Writable;
 use super::{EncodeCommand, EncodeError};
 
-/// The most bytes that an argument takes besides its payload: a type byte, twenty digits and two line ends.
+/// The most bytes that an argument adds to its payload: a type byte, twenty digits and two line ends.
 const HEADER: usize = 1 + 20 + 2 + 2;
 
-/// A command of borrowed arguments, its name first.
+/// A command made of borrowed arguments, its name first.
 ///
-/// Arguments of mixed types are references to `dyn Argument`. To add arguments one by one, use
-/// [`CommandBuf`].
+/// The elements of a slice have one type, so a plain `&["EXPIRE", "k", 30]` does not compile. Pass references to
+/// `dyn Argument` instead:
 ///
 /// ```
 /// use zresp::{Argument, Arguments, EncodeCommand};
 ///
+/// let expire: &[&dyn Argument] = &[&"EXPIRE", &"k", &30];
 /// let mut out = Vec::new();
-/// Arguments(&["SET", "key", "value"]).encode(&mut out)?;
-/// assert_eq!(out, b"*3\r\n$3\r\nSET\r\n$3\r\nkey\r\n$5\r\nvalue\r\n");
+/// Arguments(expire).encode(&mut out)?;
+/// assert_eq!(out, b"*3\r\n$6\r\nEXPIRE\r\n$1\r\nk\r\n$2\r\n30\r\n");
 ///
-/// let mixed: &[&dyn Argument] = &[&"EXPIRE", &b"key\r\n", &30];
-/// assert_eq!(Arguments(mixed).encoded_len()?, 35);
+/// // Arguments of one type need no `dyn`.
+/// let set = Arguments(&["SET", "key", "value"]);
+/// assert_eq!(set.to_wire()?, "*3\r\n$3\r\nSET\r\n$3\r\nkey\r\n$5\r\nvalue\r\n");
 /// # Ok::<(), zresp::EncodeError>(())
 /// ```
+///
+/// To add arguments one by one, use [`CommandBuf`].
 #[derive(Debug)]
 pub struct Arguments<'a, A>(pub &'a [A]);
 
@@ -60,8 +64,8 @@ impl<A: Argument> Writable<()> for Arguments<'_, A> {
 
 /// A command that is built argument by argument.
 ///
-/// It holds the arguments in their wire form: each is copied when it is added, and writing the command is one
-/// copy.
+/// It holds the arguments in their wire form: each is copied when it is added, and writing the command copies them
+/// all at once.
 ///
 /// ```
 /// use zresp::{CommandBuf, EncodeCommand};
@@ -88,7 +92,7 @@ impl CommandBuf {
     /// Returns a command with this name.
     #[must_use]
     pub fn new(name: impl Argument) -> Self {
-        // Enough for most commands: to grow once costs as much as everything else.
+        // Enough for most commands: growing once costs as much as everything else.
         Self { arguments: Vec::with_capacity(256), len: 0 }.arg(name)
     }
 
@@ -110,7 +114,8 @@ impl CommandBuf {
     pub fn push(&mut self, argument: impl Argument) -> &mut Self {
         let mut scratch = Scratch::default();
         let argument = argument.bytes(&mut scratch);
-        // In one step: with a reservation for each part, a short argument could move the vector several times.
+        // Reserved in one step: with one reservation for each part, a short argument could move the vector several
+        // times.
         self.arguments.reserve(argument.len() + HEADER);
         Out(&mut self.arguments).payload(b'$', argument);
         self.len += 1;
@@ -125,7 +130,7 @@ impl CommandBuf {
     }
 }
 
-/// How much of a command has been built, to go back to.
+/// A position in a command that is being built, to roll back to.
 #[cfg(feature = "serde")]
 #[derive(Clone, Copy)]
 pub(crate) struct CommandMark {
@@ -232,7 +237,7 @@ impl Writable<()> for CommandFrame {
 }
 
 impl CommandFrame {
-    /// Returns the command as an array, the form to forward: an inline command is copied for it.
+    /// Returns the command as an array, the form to forward. An inline command is copied.
     ///
     /// ```
     /// let request = zresp::requests(b"get 'a key'\r\n").next().expect("a request")?;
@@ -256,7 +261,7 @@ impl CommandFrame {
 impl<'a> Command<'a> {
     /// Returns the command as an array, the form to forward: all servers understand it in the same way.
     ///
-    /// An inline command is written to `scratch`, in place of what it held.
+    /// An inline command is written to `scratch`, replacing its contents.
     ///
     /// ```
     /// let mut scratch = Vec::new();

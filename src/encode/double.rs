@@ -1,8 +1,8 @@
 //! Doubles as text: the shortest digits that read back to the same bits, laid out as Redis does.
 //!
-//! Redis 7.0 prints with C's `%.17g`, later versions print the shortest digits. The layout is that of `%g`:
-//! no point without a fraction, and for numbers below 1e-4 or from 1e17 on an exponent with a sign and at
-//! least two digits.
+//! Redis 7.0 prints with C's `%.17g`, later versions print the shortest digits. The layout is that of
+//! `%.17g`: there is no point without a fraction; numbers below 1e-4, and numbers of 1e17 and more, have an
+//! exponent with a sign and at least two digits.
 
 use core::str;
 
@@ -51,7 +51,7 @@ impl DoubleText {
         }
     }
 
-    /// Writes a finite number in this layout, from the text of `zmij`, which lays it out in another way.
+    /// Writes a finite number in this layout, from the output of `zmij`, whose layout differs.
     fn push_finite(&mut self, printed: &[u8]) {
         let (sign, printed) = match printed {
             [b'-', printed @ ..] => (b"-".as_slice(), printed),

@@ -1,5 +1,5 @@
-//! RESP3 as RESP2, straight from validated bytes: one pass over them, which copies runs of values that both
-//! protocols write alike.
+//! RESP3 as RESP2, straight from validated bytes. Runs of values that both protocols write alike are copied
+//! whole.
 
 use alloc::vec::Vec;
 
@@ -12,13 +12,13 @@ use super::Protocol;
 use super::scalar::write_scalar;
 
 /// No value grows by more than this factor: the three bytes of `_` and its line end become five, and the four
-/// of a double of one digit become seven.
+/// bytes of a one-digit double become seven.
 pub(super) const MOST_PER_BYTE: usize = 2;
 
 /// Writes whole values, with or without attributes before them.
 pub(super) fn write(wire: &[u8], sink: &mut impl Sink) {
     let mut counts = Counts::Unknown;
-    // The bytes from the beginning of `run` to the beginning of `rest` are to be copied as they are.
+    // The bytes from the beginning of `run` to the beginning of `rest` are copied unchanged.
     let (mut run, mut rest) = (wire, wire);
     loop {
         rest = skip_alike(rest);
@@ -51,7 +51,7 @@ fn skip_alike(mut rest: &[u8]) -> &[u8] {
 
 /// Writes the header or the scalar that the bytes begin with, and returns the bytes after it.
 ///
-/// An attribute is left out, and so is the end of a streamed aggregate: its header has the length.
+/// An attribute is left out, and so is the end of a streamed aggregate, whose header states the length instead.
 fn convert<'a>(bytes: &'a [u8], counts: &mut Counts, sink: &mut impl Sink) -> Option<&'a [u8]> {
     match bytes.first()? {
         b'|' => return bytes.get(header::attributes_size(bytes)?..),
@@ -79,17 +79,17 @@ fn convert<'a>(bytes: &'a [u8], counts: &mut Counts, sink: &mut impl Sink) -> Op
 
 /// How many values each streamed aggregate has, in the order in which they open.
 ///
-/// RESP2 needs the number before the values. A pass of its own counts them, once for all aggregates: to count
-/// each by itself would take quadratic time where they are nested.
+/// RESP2 needs the number before the values. One extra pass counts them for all aggregates: counting each
+/// separately would take quadratic time when they are nested.
 enum Counts {
-    /// No streamed aggregate has come yet.
+    /// No streamed aggregate has been found yet.
     Unknown,
     /// The counts that are left, the next one last.
     Known(Vec<usize>),
 }
 
 impl Counts {
-    /// Returns the number of values in the streamed aggregate that the bytes begin with. The bytes must reach
+    /// Returns the number of values in the streamed aggregate that the bytes begin with. The bytes must extend
     /// to the end of the last value.
     #[cold]
     fn next(&mut self, bytes: &[u8]) -> usize {

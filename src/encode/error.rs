@@ -4,9 +4,9 @@ use core::fmt;
 
 use crate::kind::Kind;
 
-/// Why a value cannot be written: it has no form on the wire, has no room, or comes out of order.
+/// Why a value cannot be written: it has no form on the wire, does not fit in the buffer, or is out of order.
 ///
-/// Nothing has been written then.
+/// The call that returns the error writes nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum EncodeError {
@@ -28,34 +28,35 @@ pub enum EncodeError {
     NoArguments,
     /// The buffer is too small and cannot grow.
     NoRoom {
-        /// How many bytes the value takes.
+        /// How many bytes the value needs.
         needed: usize,
         /// How many bytes the buffer has room for.
         room: usize,
     },
-    /// A value comes after the last one that an aggregate was announced with.
+    /// A value exceeds the length that was announced for its aggregate or attribute.
     TooManyValues {
-        /// The kind of the aggregate.
+        /// The kind of the aggregate, or an attribute.
         kind: Kind,
         /// How many elements or pairs were announced.
         announced: usize,
     },
-    /// An aggregate is closed before it has all the values that it was announced with.
+    /// An aggregate or attribute is closed before it has all the values that were announced for it.
     TooFewValues {
-        /// The kind of the aggregate.
+        /// The kind of the aggregate, or an attribute.
         kind: Kind,
-        /// How many values are missing.
+        /// How many values are missing. A pair is two values.
         missing: usize,
     },
-    /// A map is closed after a key without a value.
+    /// A map or an attribute would end with a key that has no value.
     KeyWithoutValue,
     /// Nothing is open that could be closed.
     NothingToClose,
-    /// The replies end while an aggregate is open, or anything ends after an attribute without its value.
+    /// The writer is finished in the middle of a reply, or an aggregate or attribute is closed after an attribute
+    /// that has no value yet.
     Unfinished,
     /// A patch changes an argument or an element whose index is out of range.
     NoSuchPart {
-        /// The index of the patch.
+        /// The index that the patch changes.
         index: usize,
         /// How many arguments or elements there are.
         len: usize,

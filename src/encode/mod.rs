@@ -9,8 +9,8 @@
 //! | a command or a reply with some parts changed | [`CommandPatch`], [`ReplyPatch`] |
 //! | large payloads without copying them | [`Segments`] |
 //!
-//! Data never becomes protocol: a text that would end its line, or a number that is not one, is an
-//! [`EncodeError`], and nothing has been written.
+//! Data never becomes protocol: a line break in a simple string or an error, or a big number that is not a
+//! number, is an [`EncodeError`], and nothing is written.
 
 mod argument;
 mod command;
@@ -52,8 +52,8 @@ pub enum Protocol {
 
 /// Replies that can be written to a peer, in either protocol.
 ///
-/// RESP3 is written as it is. RESP2 has fewer kinds, so a reply becomes what Redis itself sends to a client
-/// of RESP2:
+/// RESP3 is written as it is. RESP2 has fewer kinds, so a reply becomes what Redis itself sends to a RESP2
+/// client:
 ///
 /// | RESP3 | RESP2 |
 /// |---|---|
@@ -67,14 +67,14 @@ pub enum Protocol {
 /// | streamed string or aggregate | bulk string or array with its length |
 /// | attribute | nothing |
 ///
-/// Redis sends `*-1` for some nulls to a client of RESP2. RESP3 does not tell which, so all become `$-1`.
+/// Redis sends `*-1` for some nulls to a RESP2 client. RESP3 does not show which, so all become `$-1`.
 ///
 /// Views and frames are converted from their bytes, without a tree in between. Numbers in them keep the
-/// sender's text. Numbers in trees, and a number that is a [`ReplyRef`](crate::ReplyRef) by itself, are
+/// sender's text. Integers and doubles in trees, and a [`ReplyRef`](crate::ReplyRef) that is one, are
 /// written from their values: doubles with the shortest digits that read back to the same bits.
 ///
-/// The trait is sealed: turn your own type into a [`Reply`](crate::Reply) to write it. Commands have one form in
-/// both protocols, and are written by [`EncodeCommand`].
+/// The trait is sealed: turn your own type into a [`Reply`](crate::Reply) to write it. Commands have the same form
+/// in both protocols, and are written by [`EncodeCommand`].
 ///
 /// ```
 /// use zresp::{Encode, Protocol};
@@ -97,15 +97,18 @@ pub trait Encode: Writable<Protocol> {
     /// Returns the number of bytes that [`encode`](Self::encode) writes.
     ///
     /// # Errors
-    /// See [`EncodeError`]: the value has no form on the wire.
+    /// Returns an error if the value has no form on the wire: see [`EncodeError`].
     fn encoded_len(&self, protocol: Protocol) -> Result<usize, EncodeError> {
         encoded_len(self, protocol)
     }
 
-    /// Writes the value to the end of `out`, or nothing of it if it fails.
+    /// Writes the value to the end of `out`. If it fails, nothing is written.
+    ///
+    /// `out` is a [`BufMut`] such as `Vec<u8>` or `BytesMut`. To write to an `io::Write`, encode into one of these
+    /// and write its bytes, or write the parts of [`Segments`].
     ///
     /// # Errors
-    /// The value has no form on the wire, or `out` has too little room.
+    /// Returns an error if the value has no form on the wire, or if `out` has too little room.
     fn encode(&self, protocol: Protocol, out: &mut impl BufMut) -> Result<(), EncodeError> {
         encode(self, protocol, out)
     }
@@ -113,7 +116,7 @@ pub trait Encode: Writable<Protocol> {
     /// Returns the wire form in one allocation of the exact size.
     ///
     /// # Errors
-    /// The value has no form on the wire.
+    /// Returns an error if the value has no form on the wire.
     fn to_wire(&self, protocol: Protocol) -> Result<Bytes, EncodeError> {
         to_wire(self, protocol)
     }
@@ -123,8 +126,8 @@ impl<T: Encode + ?Sized> Encode for &T {}
 
 /// Commands that can be written to a server, as arrays of bulk strings.
 ///
-/// Commands have one form in both protocols, so no [`Protocol`] is needed. An inline command is written as
-/// an array, too: all servers understand arrays in the same way.
+/// Commands have the same form in both protocols, so no [`Protocol`] is needed. An inline command is also
+/// written as an array, which all servers understand in the same way.
 ///
 /// The trait is sealed: build a [`CommandBuf`] or borrow the arguments as [`Arguments`]. Replies are written
 /// by [`Encode`].
@@ -150,15 +153,20 @@ pub trait EncodeCommand: Writable<()> {
     /// Returns the number of bytes that [`encode`](Self::encode) writes.
     ///
     /// # Errors
-    /// [`EncodeError::NoArguments`] if not even the name is there, and [`EncodeError::NoSuchPart`] of a patch.
+    /// Returns [`EncodeError::NoArguments`] if there is not even a name, and [`EncodeError::NoSuchPart`] if a patch
+    /// changes an argument that does not exist.
     fn encoded_len(&self) -> Result<usize, EncodeError> {
         encoded_len(self, ())
     }
 
-    /// Writes the command to the end of `out`, or nothing of it if it fails.
+    /// Writes the command to the end of `out`. If it fails, nothing is written.
+    ///
+    /// `out` is a [`BufMut`] such as `Vec<u8>` or `BytesMut`. To write to an `io::Write`, encode into one of these
+    /// and write its bytes, or write the parts of [`Segments`].
     ///
     /// # Errors
-    /// Those of [`encoded_len`](Self::encoded_len), and [`EncodeError::NoRoom`] if `out` has too little room.
+    /// Returns the errors of [`encoded_len`](Self::encoded_len), and [`EncodeError::NoRoom`] if `out` has too little
+    /// room.
     fn encode(&self, out: &mut impl BufMut) -> Result<(), EncodeError> {
         encode(self, (), out)
     }
@@ -166,7 +174,7 @@ pub trait EncodeCommand: Writable<()> {
     /// Returns the wire form in one allocation of the exact size.
     ///
     /// # Errors
-    /// Those of [`encoded_len`](Self::encoded_len).
+    /// Returns the errors of [`encoded_len`](Self::encoded_len).
     fn to_wire(&self) -> Result<Bytes, EncodeError> {
         to_wire(self, ())
     }
@@ -204,7 +212,7 @@ pub(crate) mod sealed {
         /// Writes a value that `check` has accepted.
         fn write(&self, protocol: P, sink: &mut impl Sink);
 
-        /// Returns an upper bound of what `write` writes, if it is known without a pass over the value.
+        /// Returns an upper bound for the size of what `write` writes, if it is known without scanning the value.
         fn bound(&self) -> Option<usize> {
             None
         }
@@ -243,7 +251,7 @@ fn encode<P: Copy>(
     let room = out.remaining_mut();
     match value.bound() {
         Some(bound) if bound <= room => value.check(protocol)?,
-        // A buffer that grows says that it has more room than any value takes.
+        // A buffer that grows says that it has more room than any value needs.
         _ if room > isize::MAX as usize / 2 => value.check(protocol)?,
         _ => {
             let needed = encoded_len(value, protocol)?;

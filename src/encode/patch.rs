@@ -1,4 +1,4 @@
-//! Commands and replies with some of their parts changed: the bytes between the changes are copied in runs.
+//! Commands and replies with some of their parts changed. The bytes between the changes are copied in runs.
 
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
@@ -14,7 +14,7 @@ use super::argument::{Argument, Scratch};
 use super::sealed::Writable;
 use super::{Encode, EncodeCommand, EncodeError, Protocol, downgrade};
 
-/// Changes to some of the parts of a value, by the index of the part: at most one for each.
+/// Changes to parts of a value, at most one for each part, by its index.
 #[derive(Clone)]
 struct Edits<E>(BTreeMap<usize, E>);
 
@@ -27,7 +27,7 @@ enum Piece<'w, 'e, E> {
 }
 
 impl<E> Edits<E> {
-    /// Returns the change of a part.
+    /// Returns the change to a part; a new one if there is none yet.
     fn of(&mut self, index: usize) -> &mut E
     where
         E: Default,
@@ -45,7 +45,7 @@ impl<E> Edits<E> {
 
     /// Passes the pieces of `wire` to `emit`, in order. `sizes` are the sizes of its parts.
     ///
-    /// Parts after the last change are not looked at: they are one run.
+    /// Parts after the last change are not scanned: they form one run.
     fn apply(
         &self,
         wire: &[u8],
@@ -70,20 +70,20 @@ impl<E> Edits<E> {
     }
 }
 
-/// A command with some arguments replaced, removed or added, for a proxy that gives each client its own
+/// A command with some arguments replaced, removed or added, for example by a proxy that prefixes each client's
 /// keys.
 ///
 /// The patch borrows the original. Writing it with [`EncodeCommand`] copies the unchanged bytes in runs;
-/// [`Segments::sharing_command`](super::Segments::sharing_command) does not even copy those. Both fail if an
-/// index is out of range.
+/// [`Segments::sharing_command`](super::Segments::sharing_command) shares the runs of 4 KiB and more. Both fail if
+/// an index is out of range.
 ///
 /// ```
+/// use zresp::EncodeCommand;
 /// use zresp::encode::CommandPatch;
-/// use zresp::{Command, EncodeCommand};
 ///
 /// let request = zresp::requests(b"*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$1\r\nv\r\n").next().expect("one")?;
-/// let Command::Array(command) = request.command() else { panic!() };
-/// let mut patch = CommandPatch::new(command);
+/// let mut scratch = Vec::new(); // for inline commands
+/// let mut patch = CommandPatch::new(request.command().to_array(&mut scratch));
 /// patch.prefix(1, "tenant:7:").push("NX");
 /// let wire = patch.to_wire()?;
 /// assert_eq!(wire, "*4\r\n$3\r\nSET\r\n$10\r\ntenant:7:k\r\n$1\r\nv\r\n$2\r\nNX\r\n");
@@ -96,7 +96,7 @@ pub struct CommandPatch<'a> {
     added: Vec<Vec<u8>>,
 }
 
-/// The change of an argument.
+/// The change to an argument.
 #[derive(Clone, Default)]
 struct ArgumentEdit {
     is_removed: bool,
@@ -107,12 +107,14 @@ struct ArgumentEdit {
 
 impl<'a> CommandPatch<'a> {
     /// Returns a patch that changes nothing yet.
+    ///
+    /// [`Command::to_array`](crate::Command::to_array) turns a command in either form into a [`CommandRef`].
     #[must_use]
     pub fn new(command: CommandRef<'a>) -> Self {
         Self { command, edits: Edits(BTreeMap::new()), added: Vec::new() }
     }
 
-    /// Replaces an argument, and drops earlier changes of it. The name is argument 0.
+    /// Replaces an argument, and discards earlier changes to it. The name is argument 0.
     pub fn replace(&mut self, index: usize, argument: impl Argument) -> &mut Self {
         let replacement = Some(argument.bytes(&mut Scratch::default()).to_vec());
         *self.edits.of(index) = ArgumentEdit { replacement, ..ArgumentEdit::default() };
@@ -212,7 +214,7 @@ pub struct ReplyPatch<'a> {
 impl<'a> ReplyPatch<'a> {
     /// Returns a patch that changes nothing yet, or `None` if the reply is not an aggregate.
     ///
-    /// A streamed aggregate will be written with its length, for which its elements are counted here.
+    /// A streamed aggregate is written with its length, so its elements are counted here.
     #[must_use]
     pub fn new(frame: Decoded<'a>) -> Option<Self> {
         let (reply, attributes) = (frame.reply(), frame.attributes());
@@ -231,13 +233,13 @@ impl<'a> ReplyPatch<'a> {
         })
     }
 
-    /// Replaces an element, and drops an earlier change of it.
+    /// Replaces an element, and discards an earlier change to it.
     pub fn replace(&mut self, index: usize, element: impl Into<Reply>) -> &mut Self {
         *self.edits.of(index) = Some(element.into());
         self
     }
 
-    /// Removes an element, and drops an earlier change of it. The others keep their indices.
+    /// Removes an element, and discards an earlier change to it. The others keep their indices.
     pub fn remove(&mut self, index: usize) -> &mut Self {
         *self.edits.of(index) = None;
         self

@@ -19,7 +19,8 @@ impl Encode for ReplyRef<'_> {}
 impl Writable<Protocol> for ReplyRef<'_> {
     fn check(&self, _: Protocol) -> Result<(), EncodeError> {
         match self {
-            // It can only be made by hand, from the elements of a streamed array or set.
+            // Decoding never returns a streamed push; it can only be built by hand, from the elements of a streamed
+            // array or set.
             Self::Push(items) if items.len().is_none() => {
                 Err(EncodeError::CannotStream { kind: Kind::Push })
             }

@@ -13,15 +13,18 @@ use crate::sink::Sink;
 use super::sealed::Writable;
 use super::{Encode, EncodeCommand, EncodeError, Protocol};
 
-/// Payloads of at least this many bytes are parts of their own. To write one part more costs about as much
-/// as to copy this many bytes.
+/// Payloads of at least this many bytes are parts of their own. Writing one more part costs about as much as
+/// copying this many bytes.
 const LARGE: usize = 4096;
 
-/// The wire form of a reply or a command in parts: large payloads as they are, and everything between them
+/// The wire form of a reply or a command in parts: large payloads are not copied, and everything between them is
 /// copied together.
 ///
-/// It is a [`Buf`], which the write functions of asynchronous runtimes take. After a write that took only
-/// some of the bytes, call `advance`. Payloads of 4 KiB and more are not copied, whatever their kind.
+/// Payloads of less than 4 KiB are copied, and so are those that cannot be shared or borrowed; each constructor says
+/// which can.
+///
+/// It is a [`Buf`], which the write functions of asynchronous runtimes accept. After each write, call `advance` with
+/// the number of bytes that were written.
 ///
 /// ```
 /// use bytes::{Buf, Bytes};
@@ -39,8 +42,46 @@ const LARGE: usize = 4096;
 /// assert_eq!(slices.len(), 3);
 /// assert_eq!(slices[1].as_ptr(), value.as_ptr());
 /// # }
-/// segments.advance(23 + 5); // as many bytes as it has taken
+/// segments.advance(23 + 5); // as many bytes as were written
 /// # Ok::<(), zresp::EncodeError>(())
+/// ```
+///
+/// To write all parts to a blocking `io::Write`, here those of a patched command:
+///
+/// ```
+/// # #[cfg(not(feature = "std"))]
+/// # fn main() {}
+/// # #[cfg(feature = "std")]
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use std::io::{self, ErrorKind, Write};
+///
+/// use bytes::{Buf, BytesMut};
+/// use zresp::CommandDecoder;
+/// use zresp::encode::{CommandPatch, Segments};
+///
+/// fn write_all(mut segments: Segments, out: &mut impl Write) -> io::Result<()> {
+///     while segments.has_remaining() {
+///         match out.write_vectored(&segments.io_slices()) {
+///             Ok(0) => return Err(ErrorKind::WriteZero.into()),
+///             Ok(count) => segments.advance(count),
+///             Err(error) if error.kind() == ErrorKind::Interrupted => {} // try again
+///             Err(error) => return Err(error),
+///         }
+///     }
+///     Ok(())
+/// }
+///
+/// let mut buffer = BytesMut::from("*2\r\n$3\r\nGET\r\n$1\r\nk\r\n");
+/// let frame = CommandDecoder::new().decode_frame(&mut buffer)?.expect("a whole command");
+/// let mut scratch = Vec::new(); // for inline commands
+/// let mut patch = CommandPatch::new(frame.command().to_array(&mut scratch));
+/// patch.prefix(1, "tenant:7:");
+///
+/// let mut upstream = Vec::new(); // or a `TcpStream`
+/// write_all(Segments::sharing_command(&patch, frame.wire())?, &mut upstream)?;
+/// assert_eq!(upstream, b"*2\r\n$3\r\nGET\r\n$10\r\ntenant:7:k\r\n");
+/// # Ok(())
+/// # }
 /// ```
 #[derive(Clone)]
 #[doc(alias = "writev")]
@@ -48,10 +89,10 @@ const LARGE: usize = 4096;
 pub struct Segments<P = Bytes> {
     /// The copied bytes of all small parts, one after the other.
     small: Vec<u8>,
-    /// In order; the parts before `front` are written.
+    /// In order; the parts before `front` have been written.
     parts: SmallVec<[Part<P>; 4]>,
     front: usize,
-    /// How many bytes of the part at `front` are written.
+    /// How many bytes of the part at `front` have been written.
     written: usize,
     remaining: usize,
 }
@@ -64,34 +105,36 @@ enum Part<P> {
 }
 
 impl Segments<Bytes> {
-    /// Returns a reply in parts that share its large payloads.
+    /// Returns the parts of a reply; they share its large payloads.
     ///
     /// Payloads can be shared if the reply owns them: those of a [`Reply`](crate::Reply), and all of a
     /// [`Frame`](crate::Frame). Everything else is copied; see [`sharing`](Self::sharing).
     ///
     /// # Errors
-    /// The reply has no form on the wire.
+    /// Returns an error if the reply has no form on the wire.
     pub fn of(reply: &impl Encode, protocol: Protocol) -> Result<Self, EncodeError> {
         Self::sharing(reply, protocol, &Bytes::new())
     }
 
-    /// Returns a command in parts that share its large arguments, if it is a
-    /// [`CommandFrame`](crate::CommandFrame).
+    /// Returns the parts of a command. If it is a [`CommandFrame`](crate::CommandFrame), parts of 4 KiB and more share
+    /// its bytes.
     ///
     /// Other commands are copied; see [`sharing_command`](Self::sharing_command) and
     /// [`of_arguments`](Segments::of_arguments).
     ///
     /// # Errors
-    /// Those of [`EncodeCommand::encoded_len`].
+    /// Returns the errors of [`EncodeCommand::encoded_len`].
     pub fn of_command(command: &impl EncodeCommand) -> Result<Self, EncodeError> {
         Self::sharing_command(command, &Bytes::new())
     }
 
-    /// Returns a reply in parts that share their bytes with `source`, for a reply that borrows from it:
-    /// pass a patch of a frame, and the bytes of the frame.
+    /// Returns the parts of a reply that borrows from `source`. Parts of 4 KiB and more share its bytes.
+    ///
+    /// Pass a patch of a frame and the bytes of that frame, for example. A wrong `source` is not an error: the bytes
+    /// are then copied.
     ///
     /// # Errors
-    /// The reply has no form on the wire.
+    /// Returns an error if the reply has no form on the wire.
     pub fn sharing(
         reply: &impl Encode,
         protocol: Protocol,
@@ -100,8 +143,10 @@ impl Segments<Bytes> {
         Self::split(reply, protocol, source)
     }
 
-    /// Returns a command in parts that share their bytes with `source`, for a command that borrows from it:
-    /// pass a patch of a frame, and the bytes of the frame.
+    /// Returns the parts of a command that borrows from `source`. Parts of 4 KiB and more share its bytes.
+    ///
+    /// Pass a patch of a frame and the bytes of that frame, for example. A wrong `source` is not an error: the bytes
+    /// are then copied.
     ///
     /// ```
     /// use bytes::BytesMut;
@@ -123,7 +168,7 @@ impl Segments<Bytes> {
     /// ```
     ///
     /// # Errors
-    /// Those of [`EncodeCommand::encoded_len`].
+    /// Returns the errors of [`EncodeCommand::encoded_len`].
     pub fn sharing_command(
         command: &impl EncodeCommand,
         source: &Bytes,
@@ -142,7 +187,7 @@ impl Segments<Bytes> {
         Ok(parts.segments)
     }
 
-    /// Returns the parts that are not written yet. None of them is empty.
+    /// Returns the parts that have not been written yet. None of them is empty.
     #[must_use]
     pub fn into_parts(self) -> Vec<Bytes> {
         let Self { small, parts, front, mut written, .. } = self;
@@ -160,7 +205,7 @@ impl Segments<Bytes> {
 }
 
 impl<'a> Segments<&'a [u8]> {
-    /// Returns a command in parts that borrow its large arguments.
+    /// Returns the parts of a command; they borrow its large arguments.
     ///
     /// ```
     /// use bytes::Buf;
@@ -175,7 +220,7 @@ impl<'a> Segments<&'a [u8]> {
     /// ```
     ///
     /// # Errors
-    /// [`EncodeError::NoArguments`] if not even the name is there.
+    /// Returns [`EncodeError::NoArguments`] if there is not even a name.
     pub fn of_arguments(arguments: &[&'a [u8]]) -> Result<Self, EncodeError> {
         if arguments.is_empty() {
             return Err(EncodeError::NoArguments);
@@ -207,14 +252,14 @@ impl<P> Segments<P> {
 }
 
 impl<P: AsRef<[u8]>> Segments<P> {
-    /// Returns the parts that are not written yet, for a vectored write.
+    /// Returns the parts that have not been written yet, for a vectored write.
     #[cfg(feature = "std")]
     #[must_use]
     pub fn io_slices(&self) -> Vec<std::io::IoSlice<'_>> {
         self.slices().map(std::io::IoSlice::new).collect()
     }
 
-    /// Returns the parts that are not written yet. None of them is empty.
+    /// Returns the parts that have not been written yet. None of them is empty.
     pub fn slices(&self) -> impl Iterator<Item = &[u8]> {
         let written = core::iter::once(self.written).chain(core::iter::repeat(0));
         let parts = self.parts.get(self.front..).unwrap_or_default();

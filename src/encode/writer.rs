@@ -15,15 +15,15 @@ use super::{Encode, EncodeError, Protocol};
 
 /// Writes replies to the end of a buffer, value by value, in either protocol.
 ///
-/// Open an aggregate, write its values, and close it. If you do not know yet how many values there will be,
-/// open it with `None`: its header is filled in when the reply ends. For RESP2 each value becomes what the
-/// table of [`Encode`] says.
+/// Open an aggregate or an attribute, write its values, and close it. It is full when it has as many values as were
+/// announced when it was opened. If you do not know yet how many there will be, open it with `None`: its header is
+/// filled in when the reply ends. In RESP2, each value becomes what the table of [`Encode`] says.
 ///
-/// The protocol of a writer does not change. Make a new writer for each batch of replies, which costs
-/// nothing: it can then follow a `HELLO`.
+/// The protocol of a writer does not change. Creating a writer costs nothing, so make a new one for each batch of
+/// replies; that way, a `HELLO` takes effect with the next batch.
 ///
-/// Half a reply never stays in the buffer. A call that fails changes nothing, and dropping the writer removes
-/// the reply that is not finished.
+/// Half a reply never stays in the buffer. A call that fails changes nothing, and dropping the writer removes an
+/// unfinished reply.
 ///
 /// ```
 /// use bytes::BytesMut;
@@ -48,18 +48,18 @@ pub struct ReplyWriter<'b> {
     /// Where in `out` the reply in progress begins.
     start: usize,
     open: SmallVec<[Unclosed; 4]>,
-    /// Headers that are still missing in `out`, in the order of their places.
+    /// Headers that are still missing from `out`, in the order of their places.
     headers: Vec<LateHeader>,
-    /// Whether an attribute has been closed whose value has not come yet.
+    /// Whether an attribute has been closed and its value has not been written yet.
     is_annotated: bool,
-    /// How many attributes are open that RESP2 leaves out: nothing is written while there are any.
+    /// How many open attributes are left out because the protocol is RESP2. Inside them, nothing is written.
     dropped: usize,
 }
 
 /// An aggregate or an attribute that is open.
 struct Unclosed {
     kind: Kind,
-    /// How many values it was announced with. A pair is two.
+    /// How many values were announced for it. A pair is two.
     announced: Option<usize>,
     written: usize,
     /// The index of its header among the missing ones.
@@ -92,7 +92,7 @@ impl<'b> ReplyWriter<'b> {
     /// Writes a simple string.
     ///
     /// # Errors
-    /// A CR or LF in the text, or too many values.
+    /// Returns an error if the text contains a CR or LF, or if the open aggregate is full.
     #[doc(alias = "simple string")]
     pub fn simple(&mut self, text: impl AsRef<[u8]>) -> Result<&mut Self, EncodeError> {
         self.value(&ReplyRef::Simple(text.as_ref()))
@@ -101,7 +101,7 @@ impl<'b> ReplyWriter<'b> {
     /// Writes an error line: a code, a space and a text.
     ///
     /// # Errors
-    /// A CR or LF in the message, or too many values.
+    /// Returns an error if the message contains a CR or LF, or if the open aggregate is full.
     pub fn error(&mut self, message: impl AsRef<[u8]>) -> Result<&mut Self, EncodeError> {
         self.value(&ReplyRef::Error(message.as_ref()))
     }
@@ -110,7 +110,7 @@ impl<'b> ReplyWriter<'b> {
     /// contain text from elsewhere.
     ///
     /// # Errors
-    /// Too many values.
+    /// Returns an error if the open aggregate is full.
     pub fn error_lossy(&mut self, message: impl AsRef<[u8]>) -> Result<&mut Self, EncodeError> {
         self.value(&Reply::error_lossy(message))
     }
@@ -118,7 +118,7 @@ impl<'b> ReplyWriter<'b> {
     /// Writes a bulk string.
     ///
     /// # Errors
-    /// Too many values.
+    /// Returns an error if the open aggregate is full.
     #[doc(alias = "bulk string")]
     pub fn bulk(&mut self, payload: impl AsRef<[u8]>) -> Result<&mut Self, EncodeError> {
         self.value(&ReplyRef::Bulk(payload.as_ref()))
@@ -127,7 +127,7 @@ impl<'b> ReplyWriter<'b> {
     /// Writes an integer.
     ///
     /// # Errors
-    /// Too many values.
+    /// Returns an error if the open aggregate is full.
     pub fn integer(&mut self, value: i64) -> Result<&mut Self, EncodeError> {
         self.value(&ReplyRef::Integer(value))
     }
@@ -135,7 +135,7 @@ impl<'b> ReplyWriter<'b> {
     /// Writes a double.
     ///
     /// # Errors
-    /// Too many values.
+    /// Returns an error if the open aggregate is full.
     pub fn double(&mut self, value: f64) -> Result<&mut Self, EncodeError> {
         self.value(&ReplyRef::Double(value))
     }
@@ -143,7 +143,7 @@ impl<'b> ReplyWriter<'b> {
     /// Writes a boolean.
     ///
     /// # Errors
-    /// Too many values.
+    /// Returns an error if the open aggregate is full.
     pub fn boolean(&mut self, value: bool) -> Result<&mut Self, EncodeError> {
         self.value(&ReplyRef::Boolean(value))
     }
@@ -151,7 +151,7 @@ impl<'b> ReplyWriter<'b> {
     /// Writes null: in RESP2, a null bulk string.
     ///
     /// # Errors
-    /// Too many values.
+    /// Returns an error if the open aggregate is full.
     #[doc(alias = "nil")]
     pub fn null(&mut self) -> Result<&mut Self, EncodeError> {
         self.value(&ReplyRef::Null)
@@ -160,7 +160,7 @@ impl<'b> ReplyWriter<'b> {
     /// Writes null in place of an array: in RESP2, a null array.
     ///
     /// # Errors
-    /// Too many values.
+    /// Returns an error if the open aggregate is full.
     #[doc(alias = "nil")]
     pub fn null_array(&mut self) -> Result<&mut Self, EncodeError> {
         self.value(&match self.protocol {
@@ -172,7 +172,7 @@ impl<'b> ReplyWriter<'b> {
     /// Writes text with its format, such as `txt` or `mkd`: in RESP2, a bulk string of the text.
     ///
     /// # Errors
-    /// Too many values.
+    /// Returns an error if the open aggregate is full.
     pub fn verbatim(
         &mut self,
         format: [u8; 3],
@@ -184,7 +184,7 @@ impl<'b> ReplyWriter<'b> {
     /// Writes a whole reply of any kind, borrowed or owned.
     ///
     /// # Errors
-    /// A reply that has no form on the wire, or too many values.
+    /// Returns an error if the reply has no form on the wire, or if the open aggregate is full.
     pub fn value(&mut self, value: &impl Encode) -> Result<&mut Self, EncodeError> {
         value.check(self.protocol)?;
         self.count()?;
@@ -198,16 +198,16 @@ impl<'b> ReplyWriter<'b> {
     /// Opens an array of `len` elements; pass `None` if you do not know the number yet.
     ///
     /// # Errors
-    /// Too many values.
+    /// Returns an error if the open aggregate is full.
     pub fn open_array(&mut self, len: impl Into<Option<usize>>) -> Result<&mut Self, EncodeError> {
         self.open(Kind::Array, len.into())
     }
 
     /// Opens a map of `pairs` pairs; pass `None` if you do not know the number yet. Write keys and values
-    /// alternating.
+    /// alternately.
     ///
     /// # Errors
-    /// Too many values.
+    /// Returns an error if the open aggregate is full.
     pub fn open_map(&mut self, pairs: impl Into<Option<usize>>) -> Result<&mut Self, EncodeError> {
         self.open(Kind::Map, pairs.into())
     }
@@ -215,7 +215,7 @@ impl<'b> ReplyWriter<'b> {
     /// Opens a set of `len` elements; pass `None` if you do not know the number yet.
     ///
     /// # Errors
-    /// Too many values.
+    /// Returns an error if the open aggregate is full.
     pub fn open_set(&mut self, len: impl Into<Option<usize>>) -> Result<&mut Self, EncodeError> {
         self.open(Kind::Set, len.into())
     }
@@ -223,7 +223,7 @@ impl<'b> ReplyWriter<'b> {
     /// Opens a push of `len` elements; pass `None` if you do not know the number yet.
     ///
     /// # Errors
-    /// Too many values.
+    /// Returns an error if the open aggregate is full.
     #[doc(alias = "pubsub")]
     pub fn open_push(&mut self, len: impl Into<Option<usize>>) -> Result<&mut Self, EncodeError> {
         self.open(Kind::Push, len.into())
@@ -234,7 +234,7 @@ impl<'b> ReplyWriter<'b> {
     /// It annotates the value that is written after it is closed. In RESP2 it is left out.
     ///
     /// # Errors
-    /// Too many values: the annotated one could not follow.
+    /// Returns an error if the open aggregate is full, so that no value could follow the attribute.
     pub fn open_attribute(
         &mut self,
         pairs: impl Into<Option<usize>>,
@@ -270,8 +270,8 @@ impl<'b> ReplyWriter<'b> {
     /// Closes the innermost aggregate or attribute.
     ///
     /// # Errors
-    /// Fewer values than announced, a key without a value, an attribute without the value that it annotates,
-    /// or nothing to close.
+    /// Returns an error if there are fewer values than announced, if a key has no value, if an attribute has no value
+    /// to annotate, or if nothing is open.
     pub fn close(&mut self) -> Result<&mut Self, EncodeError> {
         let Some(&Unclosed { kind, announced, written, header }) = self.open.last() else {
             return Err(EncodeError::NothingToClose);
@@ -299,10 +299,10 @@ impl<'b> ReplyWriter<'b> {
         Ok(self)
     }
 
-    /// Checks that all replies are finished, which dropping the writer does not.
+    /// Checks that the last reply is finished. Dropping the writer does not report an unfinished reply.
     ///
     /// # Errors
-    /// [`EncodeError::Unfinished`] if the last reply is not. It is removed from the buffer.
+    /// Returns [`EncodeError::Unfinished`] if it is not. It is then removed from the buffer.
     pub fn finish(self) -> Result<(), EncodeError> {
         if self.is_between_replies() { Ok(()) } else { Err(EncodeError::Unfinished) }
     }
@@ -313,13 +313,13 @@ impl<'b> ReplyWriter<'b> {
         self.open.is_empty() && !self.is_annotated
     }
 
-    /// Returns the protocol that is written.
+    /// Returns the protocol in which replies are written.
     #[must_use]
     pub const fn protocol(&self) -> Protocol {
         self.protocol
     }
 
-    /// Refuses a value after the last one that the innermost aggregate was announced with.
+    /// Refuses a value if the innermost aggregate is full.
     fn check_room(&self) -> Result<(), EncodeError> {
         match self.open.last() {
             Some(&Unclosed { kind, announced: Some(values), written, .. }) if written == values => {
@@ -386,7 +386,7 @@ impl<'b> ReplyWriter<'b> {
 }
 
 impl Drop for ReplyWriter<'_> {
-    /// Removes the reply that is not finished.
+    /// Removes an unfinished reply.
     fn drop(&mut self) {
         self.out.truncate(self.start);
     }

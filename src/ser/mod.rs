@@ -11,11 +11,11 @@
 //! | sequences, tuples | array |
 //! | structs, maps | map |
 //! | `None`, unit | null |
-//! | variant of an enum without data | bulk string of its name |
-//! | variant with data | map of one pair: the name and the data |
+//! | enum variant without data | bulk string of its name |
+//! | enum variant with data | map of one pair: the name and the data |
 //!
-//! A `Vec<u8>` is a sequence for serde, and so becomes an array of integers. The crate `serde_bytes` makes it
-//! bytes.
+//! A `Vec<u8>` is a sequence to serde, so it becomes an array of integers. With the crate `serde_bytes` it becomes a
+//! bulk string.
 //!
 //! [`push_arguments`] appends a value to a command.
 //!
@@ -61,7 +61,7 @@ use serializer::ValueSerializer;
 /// Returns the value as a reply.
 ///
 /// # Errors
-/// The type refuses to be written, or does not write everything that it begins.
+/// Returns an error if the type's `Serialize` fails, or leaves an array or a map unfinished.
 #[doc(alias = "serialize")]
 #[doc(alias = "serde")]
 pub fn to_reply<T: Serialize + ?Sized>(value: &T) -> Result<Reply, SerializeError> {
@@ -75,13 +75,13 @@ pub fn to_reply<T: Serialize + ?Sized>(value: &T) -> Result<Reply, SerializeErro
 
 /// Appends the value to a command.
 ///
-/// A number or a string becomes one argument, a boolean 1 or 0, `None` and unit nothing. The elements of
-/// a sequence follow one another, as do the keys and values of structs and maps. A pair without a value
-/// is left out with its key.
+/// A number or a string becomes one argument, and a boolean becomes 1 or 0. `None` and unit add no argument. The
+/// elements of a sequence follow one another, as do the keys and values of structs and maps. If a value adds no
+/// argument, its key is left out, too.
 ///
 /// # Errors
-/// A key or the value of a pair is more than one argument, or the type refuses to be written. Nothing is
-/// appended then.
+/// Returns an error if a key is not exactly one argument, if its value is more than one, or if the type's `Serialize`
+/// fails. Nothing is appended in that case.
 #[doc(alias = "serialize")]
 pub fn push_arguments<T: Serialize + ?Sized>(
     command: &mut CommandBuf,
@@ -113,7 +113,7 @@ impl serde::ser::Error for SerializeError {
     }
 }
 
-/// A value was left before its end, or a key without its value.
+/// A value was left unfinished, or a key has no value.
 fn unfinished() -> SerializeError {
     serde::ser::Error::custom("a value that is not written to its end")
 }

@@ -1,4 +1,4 @@
-//! What values are written to: a tree, or the arguments of a command.
+//! The targets that values are written to: a tree, or the arguments of a command.
 
 use serde::ser::Error as _;
 
@@ -8,19 +8,19 @@ use crate::tree::{AggregateForm, Builder, Reply};
 
 use super::{SerializeError, unfinished};
 
-/// Takes values in order.
+/// Receives values in order.
 pub(super) trait Receiver {
-    /// How much has been taken.
+    /// How much has been received.
     type Mark: Copy;
 
     fn mark(&self) -> Self::Mark;
 
-    /// Takes a number or a string.
+    /// Receives a number or a string.
     fn scalar(&mut self, value: impl Into<Reply> + Argument);
 
     fn boolean(&mut self, value: bool);
 
-    /// Takes `None` or unit.
+    /// Receives `None` or unit.
     fn nothing(&mut self);
 
     /// Begins an array or a map of about `len` elements or pairs.
@@ -33,7 +33,7 @@ pub(super) trait Receiver {
     fn accept(&mut self, role: Role<Self::Mark>, since: Self::Mark) -> Result<(), SerializeError>;
 }
 
-/// What a value is to the array or map that it is in.
+/// The role of a value in its array or map.
 #[derive(Clone, Copy)]
 pub(super) enum Role<M> {
     Element,
@@ -72,7 +72,7 @@ impl Receiver for Builder {
         self.close();
     }
 
-    /// Each value must be exactly one in the tree: a type may have left an aggregate open.
+    /// Each value must add exactly one to the tree: a type may have left an aggregate open.
     fn accept(
         &mut self,
         _: Role<Self::Mark>,
@@ -104,8 +104,8 @@ impl Receiver for CommandBuf {
 
     fn close(&mut self) {}
 
-    /// An element may be any number of arguments. A key must be one argument, and its value at most one;
-    /// without a value, the key is removed, too.
+    /// An element may be any number of arguments. A key must be one argument, and its value at most one. If the
+    /// value adds none, the key is removed.
     fn accept(&mut self, role: Role<Self::Mark>, since: Self::Mark) -> Result<(), SerializeError> {
         let what = match (role, self.len_since(since)) {
             (Role::Element, _) | (_, 1) => return Ok(()),

@@ -1,4 +1,4 @@
-//! The serializer of serde, for whatever receives the values.
+//! The serializer, which writes values to any [`Receiver`].
 
 use serde::ser::{self, Serialize};
 
@@ -7,7 +7,7 @@ use crate::kind::Kind;
 use super::receiver::{Receiver, Role};
 use super::{SerializeError, unfinished};
 
-/// How many elements are made room for at most, whatever a type announces.
+/// The most elements for which room is reserved, whatever length a type announces.
 const RESERVED: usize = 4096;
 
 /// Writes one value.
@@ -16,9 +16,9 @@ pub(super) struct ValueSerializer<'r, R>(pub(super) &'r mut R);
 /// An array or a map whose values are being written.
 pub(super) struct AggregateWriter<'r, R: Receiver> {
     receiver: &'r mut R,
-    /// How many aggregates its end closes: two for the data of a variant, in a map of one pair.
+    /// How many aggregates to close at the end: two for the data of a variant, which is in a map of one pair.
     levels: usize,
-    /// Where the key begins whose value is next.
+    /// Where the key begins, if its value is expected next.
     key: Option<R::Mark>,
     /// Whether a value is missing or half written, and the type has ignored the error.
     is_broken: bool,
@@ -38,7 +38,7 @@ impl<'r, R: Receiver> ValueSerializer<'r, R> {
     }
 }
 
-/// Implements methods of `Serializer` for values that the receiver takes as they are.
+/// Implements methods of `Serializer` for values that the receiver accepts as they are.
 macro_rules! scalars {
     ($($method:ident $type:ty;)*) => {$(
         fn $method(self, value: $type) -> Result<(), SerializeError> {
@@ -189,7 +189,7 @@ impl<R: Receiver> AggregateWriter<'_, R> {
         value: &(impl Serialize + ?Sized),
     ) -> Result<(), SerializeError> {
         let since = self.receiver.mark();
-        // Broken until the value is known to be whole: a type may ignore the error and go on.
+        // Broken until the value is known to be whole: a type may ignore the error and continue.
         let was_broken = core::mem::replace(&mut self.is_broken, true);
         value.serialize(ValueSerializer(&mut *self.receiver))?;
         self.receiver.accept(role, since)?;
@@ -226,7 +226,7 @@ impl<R: Receiver> AggregateWriter<'_, R> {
     }
 }
 
-/// Implements traits of serde for arrays.
+/// Implements serde's traits for arrays.
 macro_rules! arrays {
     ($($trait:ident $method:ident;)*) => {$(
         impl<R: Receiver> ser::$trait for AggregateWriter<'_, R> {
@@ -251,7 +251,7 @@ arrays! {
     SerializeTupleVariant serialize_field;
 }
 
-/// Implements traits of serde for maps whose keys are names of fields.
+/// Implements serde's traits for maps whose keys are field names.
 macro_rules! structs {
     ($($trait:ident)*) => {$(
         impl<R: Receiver> ser::$trait for AggregateWriter<'_, R> {

@@ -37,8 +37,8 @@ pub enum KeysError {
     UnknownCommand,
     /// The command cannot have this number of arguments.
     Arity,
-    /// The argument of this index should be the number of keys, and is not a number, or is more than there are
-    /// arguments.
+    /// The argument at this index should be the number of keys, but it is missing, not a number, larger than the
+    /// number of arguments that follow, or zero for a command that needs a key.
     Count {
         /// The index of the argument.
         index: usize,
@@ -64,20 +64,21 @@ impl core::error::Error for KeysError {}
 
 /// Returns an iterator over the keys of a command.
 ///
+/// [`Command::to_array`](crate::Command::to_array) turns a command in either form into a [`CommandRef`]:
+///
 /// ```
 /// use zresp::commands::{Access, KeysError, keys};
-/// use zresp::Command;
 ///
 /// let bytes = b"*4\r\n$5\r\nBITOP\r\n$3\r\nNOT\r\n$1\r\nd\r\n$1\r\ns\r\n";
 /// let request = zresp::requests(bytes).next().expect("a request")?;
-/// let Command::Array(command) = request.command() else { panic!() };
+/// let mut scratch = Vec::new(); // for inline commands
+/// let command = request.command().to_array(&mut scratch);
 /// let found: Vec<_> = keys(&command).expect("two keys").collect();
 /// assert_eq!((found[0].key, found[0].index), (b"d".as_slice(), 2));
 /// assert!(found[0].access.contains(Access::WRITE) && !found[1].access.contains(Access::WRITE));
 ///
-/// let bytes = b"*5\r\n$5\r\nXREAD\r\n$7\r\nSTREAMS\r\n$1\r\na\r\n$1\r\n0\r\n$1\r\n1\r\n";
-/// let request = zresp::requests(bytes).next().expect("a request")?;
-/// let Command::Array(command) = request.command() else { panic!() };
+/// let request = zresp::requests(b"XREAD STREAMS a 0 1\r\n").next().expect("a request")?;
+/// let command = request.command().to_array(&mut scratch);
 /// assert_eq!(keys(&command), Err(KeysError::Syntax), "a stream without an id");
 /// # Ok::<(), zresp::Error>(())
 /// ```
@@ -85,14 +86,14 @@ impl core::error::Error for KeysError {}
 /// They are the keys that `COMMAND GETKEYS` finds. The arguments between them are not checked: the keys of
 /// `MSET a 1 b`, which a server refuses, are `a` and `b`.
 ///
-/// They are not all that a command can reach. Not among them are patterns (`KEYS`, `SCAN … MATCH`, and the
-/// `BY` and `GET` of `SORT`), channels, what a script or a function touches, and commands for a whole
-/// database such as `FLUSHALL`. A proxy that keeps its clients apart by prefixing keys must refuse those,
-/// and rewrite keys in replies itself.
+/// A command can reach more than these keys. Not among them are patterns (`KEYS`, `SCAN … MATCH`, and the `BY` and
+/// `GET` of `SORT`), channels, keys that a script or a function uses without declaring them, and the whole database
+/// that a command such as `FLUSHALL` affects. A proxy that keeps its clients apart by prefixing keys must refuse such
+/// commands, and rewrite keys in replies itself.
 ///
 /// # Errors
-/// The table does not have the command, or the command has a wrong number of arguments, or arguments that
-/// contradict its counts.
+/// Returns an error if the table does not have the command, if its number of arguments is wrong, or if its arguments
+/// are inconsistent.
 #[doc(alias = "getkeys")]
 #[inline]
 pub fn keys<'a>(command: &CommandRef<'a>) -> Result<Keys<'a>, KeysError> {
@@ -102,19 +103,19 @@ pub fn keys<'a>(command: &CommandRef<'a>) -> Result<Keys<'a>, KeysError> {
 
 /// Returns an iterator over the sharded channels of a command.
 ///
-/// They belong to slots as keys do. `SPUBLISH`, `SSUBSCRIBE` and `SUNSUBSCRIBE` have them, and no keys.
+/// They belong to slots as keys do. `SPUBLISH`, `SSUBSCRIBE` and `SUNSUBSCRIBE` take such channels, and no keys.
 ///
 /// # Errors
-/// Those of [`keys`].
+/// Returns the same errors as [`keys`].
 #[doc(alias = "pubsub")]
 pub fn shard_channels<'a>(command: &CommandRef<'a>) -> Result<Keys<'a>, KeysError> {
     let info = of(command).ok_or(KeysError::UnknownCommand)?;
     Keys::of(info, command.args(), command.len(), Wanted::ShardChannels)
 }
 
-/// Returns an iterator over the keys that have arrived of a command that is still arriving.
+/// Returns an iterator over those keys of an unfinished command that have arrived.
 ///
-/// A proxy chooses an upstream by the first one. Keys that depend on missing arguments are not found.
+/// A proxy can use the first one to choose an upstream. Keys that depend on missing arguments are not found.
 ///
 /// ```
 /// use zresp::{CommandDecoder, commands};
@@ -129,7 +130,8 @@ pub fn shard_channels<'a>(command: &CommandRef<'a>) -> Result<Keys<'a>, KeysErro
 /// ```
 ///
 /// # Errors
-/// Those of [`keys`]. [`KeysError::UnknownCommand`] also means that the name has not arrived yet.
+/// Returns the same errors as [`keys`]. [`KeysError::UnknownCommand`] also means that the name has not arrived yet,
+/// and [`KeysError::Count`] that the number of keys has not.
 pub fn partial_keys<'a>(command: &PartialCommand<'a>) -> Result<Keys<'a>, KeysError> {
     let name = command.name().ok_or(KeysError::UnknownCommand)?;
     let info = find_info(name, || command.arg(1)).ok_or(KeysError::UnknownCommand)?;
@@ -141,13 +143,14 @@ pub fn partial_keys<'a>(command: &PartialCommand<'a>) -> Result<Keys<'a>, KeysEr
 pub struct Keys<'a> {
     /// The arguments that have arrived, the name first.
     pub(super) all: Args<'a>,
-    /// How many arguments there are, those that are missing included.
+    /// The number of arguments, including those that have not arrived.
     pub(super) len: usize,
     pub(super) wanted: Wanted,
-    /// Whether the command may have no keys.
+    /// Whether the command may be called without keys.
     pub(super) allows_none: bool,
-    /// The arguments from index `at` on, where the last key left them.
+    /// The arguments after the last key that was returned.
     args: Args<'a>,
+    /// The index of the first of `args`.
     at: usize,
     pub(super) range: Option<KeyRange>,
     pub(super) pending: Pending,
@@ -184,13 +187,13 @@ impl<'a> Iterator for Keys<'a> {
     #[inline]
     fn next(&mut self) -> Option<Key<'a>> {
         while let Some(KeyRange { next: index, last, step, access }) = self.range {
-            // Go on after the last key, so that many keys take one pass. A range may begin earlier.
+            // Continue after the last key, so that many keys take one pass. The next range may begin earlier.
             if index < self.at {
                 (self.args, self.at) = (self.all.clone(), 0);
             }
             let key = self.args.nth(index - self.at);
             self.at = index + 1;
-            // A key that has not arrived ends its range: neither have the ones after it.
+            // A key that has not arrived ends its range, as those after it have not arrived either.
             if key.is_none() || index + step > last {
                 self.next_range();
             } else {

@@ -2,8 +2,8 @@
 //!
 //! Available with the feature `commands`.
 //!
-//! [`lookup`] and [`of`] return what is known of a command, [`keys`](keys()) finds its keys. The table is the reply
-//! of Redis 7.0.15 to `COMMAND`. `cargo run -p zresp-command-table` generates it.
+//! [`lookup`] and [`of`] return the facts about a command, [`keys`](keys()) finds its keys. The facts come from the
+//! reply of Redis 7.0.15 to `COMMAND`; `cargo run -p zresp-command-table` generates the table.
 
 mod generated;
 mod keys;
@@ -25,7 +25,7 @@ bitflags! {
         const READONLY = 1 << 1;
         /// Refused when memory is short.
         const DENYOOM = 1 << 2;
-        /// Comes from a module.
+        /// Belongs to a module.
         const MODULE = 1 << 3;
         /// For administrators.
         const ADMIN = 1 << 4;
@@ -43,7 +43,7 @@ bitflags! {
         const SKIP_MONITOR = 1 << 10;
         /// Not logged by `SLOWLOG`.
         const SKIP_SLOWLOG = 1 << 11;
-        /// Needs no `ASKING` for a slot that is being imported.
+        /// Implies `ASKING`: accepted for a slot that is being imported.
         const ASKING = 1 << 12;
         /// Takes constant or logarithmic time.
         const FAST = 1 << 13;
@@ -61,7 +61,7 @@ bitflags! {
         const ALLOW_BUSY = 1 << 19;
         /// May be called without keys.
         const NO_MANDATORY_KEYS = 1 << 20;
-        /// Refused unless the server is configured otherwise.
+        /// Refused unless the server's configuration allows it.
         const PROTECTED = 1 << 21;
     }
 
@@ -112,45 +112,45 @@ bitflags! {
         const SCRIPTING = 1 << 20;
     }
 
-    /// What a command does with a key. If that depends on other arguments, everything that it may do.
+    /// What a command does with a key. If that depends on other arguments, all flags that may apply are set.
     #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
     pub struct Access: u8 {
         /// Reads the value, or its properties.
         const READ = 1;
         /// Changes, replaces or removes the value.
         const WRITE = 1 << 1;
-        /// Returns or copies some of the data.
+        /// Returns, copies or uses some of the data.
         const ACCESS = 1 << 2;
         /// Changes existing data.
         const UPDATE = 1 << 3;
-        /// Adds data, and removes none.
+        /// Adds data, without changing or removing any.
         const INSERT = 1 << 4;
         /// Removes data.
         const DELETE = 1 << 5;
     }
 }
 
-/// What the table knows about a command.
+/// The facts about a command.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct CommandInfo {
-    /// The name in lower case. A subcommand has the name of its container before it: `config|get`.
+    /// The name in lower case. That of a subcommand begins with the name of its container: `config|get`.
     pub name: &'static str,
-    /// The number of arguments, the names of the command and of the subcommand included. If it is negative, it is
-    /// the minimum.
+    /// The number of arguments, including the names of the command and of the subcommand. If it is negative, its
+    /// absolute value is the minimum.
     pub arity: i32,
     /// The flags.
     pub flags: Flags,
     /// The ACL categories.
     pub categories: Categories,
-    /// Where the keys are. [`keys`](keys()) finds them by it.
+    /// Where the keys are. [`keys`](keys()) uses this to find them, except for `SORT` and `MIGRATE`.
     pub key_specs: &'static [KeySpec],
     /// The full names of the subcommands, if it is a container.
     pub subcommands: &'static [&'static str],
 }
 
 impl CommandInfo {
-    /// Returns whether the command may have this number of arguments, the name included.
+    /// Returns whether the command may have this number of arguments, including the name.
     #[must_use]
     pub fn accepts(&self, arguments: usize) -> bool {
         let arity = self.arity.unsigned_abs() as usize;
@@ -168,16 +168,19 @@ pub struct KeySpec {
     pub begin: BeginSearch,
     /// Which arguments from there on are keys.
     pub find: FindKeys,
-    /// They are not keys but sharded channels, which belong to slots as keys do.
+    /// The arguments are sharded channels, not keys. Channels belong to slots as keys do.
     pub is_not_key: bool,
-    /// There are keys that the specification does not tell.
+    /// The specification may miss some of its keys. In this table, only one of `MIGRATE` does.
+    ///
+    /// A specification that begins with [`BeginSearch::Unknown`] finds no keys at all, and is not marked as
+    /// incomplete.
     pub is_incomplete: bool,
 }
 
 /// Where the search for keys begins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum BeginSearch {
-    /// At the argument of this index.
+    /// At the argument at this index.
     Index(usize),
     /// After a keyword, in any letter case.
     Keyword {
@@ -187,21 +190,21 @@ pub enum BeginSearch {
         /// goes backwards.
         from: i32,
     },
-    /// Not told by the specification.
+    /// Not specified.
     Unknown,
 }
 
 /// Which arguments are keys.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FindKeys {
-    /// Those from the beginning of the search to another argument.
+    /// Those from the beginning of the search to another argument, `step` arguments apart.
     Range {
         /// The last key, counted from the first one. If it is negative, it counts from the end: −1 is the last
         /// argument.
         last: i32,
         /// The distance from one key to the next, in arguments.
         step: usize,
-        /// If it is 2 or more, only the first `1 / limit` of the arguments up to the end are keys.
+        /// If it is 2 or more, only the first 1/`limit` of the remaining arguments are keys.
         limit: usize,
     },
     /// As many as an argument says.
@@ -213,11 +216,11 @@ pub enum FindKeys {
         /// The distance from one key to the next, in arguments.
         step: usize,
     },
-    /// Not told by the specification.
+    /// Not specified.
     Unknown,
 }
 
-/// Returns what is known of a command by its name, in any letter case. The name of a subcommand is
+/// Returns the facts about a command by its name, in any letter case. The name of a subcommand is
 /// `container|subcommand`.
 ///
 /// ```
@@ -234,13 +237,16 @@ pub fn lookup(name: &[u8]) -> Option<&'static CommandInfo> {
     find(&[name])
 }
 
-/// Returns what is known of a command, or of its subcommand if it has one.
+/// Returns the facts about a command, or about its subcommand if it has one.
+///
+/// [`Command::to_array`](crate::Command::to_array) turns a command in either form into a [`CommandRef`]:
 ///
 /// ```
-/// use zresp::{Command, commands};
+/// use zresp::commands;
 ///
-/// let request = zresp::requests(b"*2\r\n$6\r\nobject\r\n$4\r\nhelp\r\n").next().expect("a request")?;
-/// let Command::Array(command) = request.command() else { panic!() };
+/// let request = zresp::requests(b"object help\r\n").next().expect("a request")?;
+/// let mut scratch = Vec::new(); // for inline commands
+/// let command = request.command().to_array(&mut scratch);
 /// assert_eq!(commands::of(&command).map(|info| info.name), Some("object|help"));
 /// # Ok::<(), zresp::Error>(())
 /// ```
@@ -249,9 +255,9 @@ pub fn of(command: &CommandRef<'_>) -> Option<&'static CommandInfo> {
     find_info(command.name(), || command.arg(1))
 }
 
-/// Returns what is known of a command that is still arriving.
+/// Returns the facts about a command that is still arriving.
 ///
-/// It is also `None` while the name of the command or of its subcommand is missing.
+/// Also returns `None` while the name of the command or of its subcommand is missing.
 ///
 /// ```
 /// use zresp::{CommandDecoder, commands};
@@ -270,14 +276,14 @@ pub fn partial_of(command: &PartialCommand<'_>) -> Option<&'static CommandInfo> 
     (info.subcommands.is_empty() || has_subcommand).then_some(info)
 }
 
-/// Returns what is known of a command of this name. `subcommand` returns the argument after the name.
+/// Returns the facts about a command with this name. `subcommand` returns the argument after the name.
 fn find_info<'a>(
     name: &[u8],
     subcommand: impl FnOnce() -> Option<&'a [u8]>,
 ) -> Option<&'static CommandInfo> {
     let info = lookup(name)?;
     if info.subcommands.is_empty() {
-        // `config|get` names a subcommand in the table, but a client that sends it names no command.
+        // `config|get` is a name in the table, but not a command that a client can send.
         return (!name.contains(&b'|')).then_some(info);
     }
     match subcommand() {
@@ -286,7 +292,7 @@ fn find_info<'a>(
     }
 }
 
-/// Looks up the name that these parts make up.
+/// Looks up the name that these parts form together.
 fn find(parts: &[&[u8]]) -> Option<&'static CommandInfo> {
     let mut buffer = [0; generated::LONGEST];
     let mut length = 0;

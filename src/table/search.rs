@@ -1,4 +1,4 @@
-//! Where the keys of a command are: the specifications of the table, and the commands that they do not fit.
+//! Where the keys of a command are: the specifications of the table, and rules for commands that they do not cover.
 
 use crate::lex::integer;
 
@@ -19,14 +19,14 @@ impl KeyRange {
     }
 }
 
-/// What is looked for.
+/// Which arguments to find.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Wanted {
     Keys,
     ShardChannels,
 }
 
-/// What follows a range.
+/// What to search after the current range.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Pending {
     Nothing,
@@ -68,7 +68,7 @@ impl<'a> Keys<'a> {
         }
     }
 
-    /// Returns the arguments that a specification says are keys, if it finds any.
+    /// Returns the range of arguments that a specification describes, if it finds any.
     fn range_of(&self, spec: &KeySpec) -> Result<Option<KeyRange>, KeysError> {
         if spec.is_not_key != (self.wanted == Wanted::ShardChannels) {
             return Ok(None);
@@ -106,7 +106,7 @@ impl<'a> Keys<'a> {
                 let Some(others) = count.checked_sub(1) else {
                     return if self.allows_none { Ok(None) } else { Err(error) };
                 };
-                // The count is the client's: it must not overflow, nor reach past the last argument.
+                // The count comes from the client, so the sum may overflow or exceed the last argument.
                 let last = others.checked_mul(step).and_then(|span| span.checked_add(first));
                 (first, last.filter(|last| *last < arguments).ok_or(error)?, step)
             }
@@ -128,7 +128,7 @@ impl<'a> Keys<'a> {
             let found = arguments.take(end + 1).filter(|(_, argument)| is_keyword(argument));
             return Some(found.last()?.0);
         }
-        // As the last argument it is a value that looks like the keyword: no key could follow it.
+        // A match in the last argument is not the keyword, since no key could follow it.
         let last = self.len - 1;
         Some(
             arguments
@@ -206,7 +206,7 @@ fn is_word(argument: &[u8], word: &[u8]) -> bool {
     begins && matches!(argument.get(word.len()), None | Some(0))
 }
 
-/// Returns a number of keys, in the only form that servers accept: without a sign and leading zeros.
+/// Returns a number of keys, in the only form that servers accept: without a sign or leading zeros.
 fn count(argument: &[u8]) -> Option<usize> {
     let is_plain = matches!((argument.first()?, argument.len()), (b'1'..=b'9', _) | (b'0', 1));
     integer::parse(argument).filter(|_| is_plain)

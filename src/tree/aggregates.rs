@@ -2,7 +2,7 @@
 //!
 //! Each aggregate keeps its values in one flat vector, with alternating keys and values in a map.
 //! So all aggregates are walked, cloned and dropped by the same code, and that code does not
-//! recurse on the depth of the tree.
+//! recurse, however deep the tree is.
 
 use alloc::vec::{self, Vec};
 use core::fmt;
@@ -22,7 +22,8 @@ use super::{Reply, Walk};
 pub(super) struct Children(pub(super) Vec<Reply>);
 
 impl Children {
-    /// The values in pairs. A single last value is left out: the reply that an attribute annotates.
+    /// The values in pairs. The last value is left out if it has no partner: it is the reply that
+    /// an attribute annotates.
     fn pairs(&self) -> EntriesIter<'_> {
         EntriesIter(self.0.chunks_exact(2))
     }
@@ -74,20 +75,20 @@ impl Items {
         self.children.0.push(element.into());
     }
 
-    /// Adds an element at this index, or at the end if there are fewer elements. Those after it
-    /// move back.
+    /// Adds an element at this index, or at the end if there are fewer elements. Later elements
+    /// shift to the right.
     pub fn insert(&mut self, index: usize, element: impl Into<Reply>) {
         let at = index.min(self.len());
         self.children.0.insert(at, element.into());
     }
 
-    /// Removes the element at this index and returns it; `None` if there are fewer elements. Those
-    /// after it move up.
+    /// Removes the element at this index and returns it; `None` if there are fewer elements. Later
+    /// elements shift to the left.
     pub fn remove(&mut self, index: usize) -> Option<Reply> {
         (index < self.len()).then(|| self.children.0.remove(index))
     }
 
-    /// Returns the same elements, to be written as a streamed aggregate, without their number.
+    /// Returns the same elements, to be written in streamed form: in RESP3, without a length.
     ///
     /// A push cannot be streamed: it fails to encode.
     #[must_use]
@@ -96,7 +97,7 @@ impl Items {
         self
     }
 
-    /// Returns whether the aggregate is streamed: received that way, or to be written that way.
+    /// Returns whether the aggregate is in streamed form, as received or as it will be written.
     #[must_use]
     pub const fn is_streamed(&self) -> bool {
         matches!(self.form, AggregateForm::Streamed)
@@ -200,7 +201,8 @@ impl Entries {
         self.children.0.extend([key.into(), value.into()]);
     }
 
-    /// Adds a pair at this index, or at the end if there are fewer pairs. Those after it move back.
+    /// Adds a pair at this index, or at the end if there are fewer pairs. Later pairs shift to the
+    /// right.
     pub fn insert(&mut self, index: usize, key: impl Into<Reply>, value: impl Into<Reply>) {
         let at = 2 * index.min(self.len());
         self.children.0.splice(at..at, [key.into(), value.into()]);
@@ -221,24 +223,25 @@ impl Entries {
         self.children.0.clear();
     }
 
-    /// Removes the pair at this index and returns it; `None` if there are fewer pairs. Those after
-    /// it move up.
+    /// Removes the pair at this index and returns it; `None` if there are fewer pairs. Later pairs
+    /// shift to the left.
     pub fn remove(&mut self, index: usize) -> Option<(Reply, Reply)> {
         let at = index.checked_mul(2).filter(|at| *at + 1 < self.children.0.len())?;
         let mut pair = self.children.0.drain(at..at + 2);
         Some((pair.next()?, pair.next()?))
     }
 
-    /// Returns the value of the last key with these bytes, as [`Reply::as_bytes`] returns them.
+    /// Returns the value of the last pair whose key has these bytes according to
+    /// [`Reply::as_bytes`].
     ///
-    /// The last one is the one that a `HashMap` of the pairs would keep. It is found in time linear
-    /// in the number of pairs.
+    /// The last pair is the one that a `HashMap` would keep. The search takes time linear in the
+    /// number of pairs.
     #[must_use]
     pub fn get(&self, key: &[u8]) -> Option<&Reply> {
         self.iter().rfind(|(found, _)| found.as_bytes() == Some(key)).map(|(_, value)| value)
     }
 
-    /// Returns the value that [`get`](Self::get) returns, to change it.
+    /// Returns the same value as [`get`](Self::get), to change it.
     pub fn get_mut(&mut self, key: &[u8]) -> Option<&mut Reply> {
         self.iter_mut().rfind(|(found, _)| found.as_bytes() == Some(key)).map(|(_, value)| value)
     }
@@ -254,14 +257,14 @@ impl Entries {
         EntriesIterMut(self.children.0.chunks_exact_mut(2))
     }
 
-    /// Returns the same pairs, to be written as a streamed map, without their number.
+    /// Returns the same pairs, to be written in streamed form: in RESP3, without a length.
     #[must_use]
     pub const fn streamed(mut self) -> Self {
         self.form = AggregateForm::Streamed;
         self
     }
 
-    /// Returns whether the map is streamed: received that way, or to be written that way.
+    /// Returns whether the map is in streamed form, as received or as it will be written.
     #[must_use]
     pub const fn is_streamed(&self) -> bool {
         matches!(self.form, AggregateForm::Streamed)

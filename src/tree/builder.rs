@@ -34,7 +34,7 @@ pub(super) struct Branch {
     pub(super) kind: Kind,
     pub(super) form: AggregateForm,
     pub(super) values: Vec<Reply>,
-    /// How many values it will have; `usize::MAX` if that is not known.
+    /// How many values it will have; `usize::MAX` if the number is not known.
     pub(super) most: usize,
     /// Whether this is an attribute that has all its pairs. The next value is the one that it
     /// annotates.

@@ -1,8 +1,8 @@
 //! Replies as trees, to build and to change.
 //!
-//! [`Reply`] is the tree, and the root of the crate has it too. You need this module to name the
-//! parts of a tree. To keep or forward a reply as it came, use a [`Frame`](crate::Frame), which is
-//! cheaper.
+//! [`Reply`] is the tree; it is re-exported at the root of the crate. You need this module to name
+//! the parts of a tree. To keep or forward a reply unchanged, use a [`Frame`](crate::Frame), which
+//! is cheaper.
 //!
 //! | type | what it holds | like |
 //! |---|---|---|
@@ -13,8 +13,8 @@
 //! | [`Annotated`] | a reply and the attribute before it | `(Entries, Reply)` |
 //! | [`TreeTokens`] | a tree as one flat sequence of tokens | [`Tokens`](crate::view::Tokens) |
 //!
-//! An aggregate of a tree is written with its length. With [`Items::streamed`] or
-//! [`Entries::streamed`] it is written as a streamed aggregate.
+//! An aggregate of a tree is written with its length. In RESP3 it is written in streamed form if it
+//! was received in that form, or made with [`Items::streamed`] or [`Entries::streamed`].
 //!
 //! ```
 //! use zresp::tree::{Entries, Items};

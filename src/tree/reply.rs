@@ -17,9 +17,10 @@ use super::{Annotated, Entries, Items, StreamedString, TreeTokens, Walk};
 
 /// An owned reply, to build and to change.
 ///
-/// It has the variants of [`ReplyRef`], with [`Bytes`] as payloads and vectors as aggregates.
-/// [`From`] and [`FromIterator`] turn Rust values into a tree, and [`Encode`](crate::Encode) writes
-/// it. To keep a reply as it came, a [`Frame`](crate::Frame) is cheaper.
+/// It has the variants of [`ReplyRef`], with [`Bytes`] as payloads and vectors as aggregates, and
+/// one more for attributes. [`From`] and [`FromIterator`] turn Rust values into a tree, and
+/// [`Encode`](crate::Encode) writes it. To keep a reply unchanged, a [`Frame`](crate::Frame) is
+/// cheaper.
 ///
 /// Payloads that come from one view or frame share one allocation, which lives as long as any of
 /// them. To keep one small payload of a large reply, copy it.
@@ -44,11 +45,11 @@ use super::{Annotated, Entries, Items, StreamedString, TreeTokens, Walk};
 #[derive(Clone)]
 #[non_exhaustive]
 pub enum Reply {
-    /// `+`: a line of text. If it has a CR or LF, it cannot be encoded.
+    /// `+`: a line of text. If it contains a CR or LF, it cannot be encoded.
     #[doc(alias = "simple string")]
     #[doc(alias = "status")]
     Simple(Bytes),
-    /// `-`: an error in a line. If it has a CR or LF, it cannot be encoded.
+    /// `-`: an error in a line. If it contains a CR or LF, it cannot be encoded.
     Error(Bytes),
     /// `:`: an integer.
     Integer(i64),
@@ -74,7 +75,7 @@ pub enum Reply {
     /// `(`: an integer of any size, as text. If it is not an optional sign and digits, it cannot be
     /// encoded.
     BigNumber(Bytes),
-    /// `!`: an error of any bytes.
+    /// `!`: an error message of any bytes.
     BulkError(Bytes),
     /// `=`: text in a named format.
     Verbatim {
@@ -100,7 +101,7 @@ pub enum Reply {
 }
 
 impl Reply {
-    /// Returns a simple string. If the text has a CR or LF, it cannot be encoded.
+    /// Returns a simple string. If the text contains a CR or LF, it cannot be encoded.
     ///
     /// A `Vec<u8>`, a `String` and a `'static` slice become [`Bytes`] without a copy. Call
     /// `to_owned` on text that is borrowed for a shorter time. The same holds for the other
@@ -112,8 +113,8 @@ impl Reply {
         Self::Simple(text.into())
     }
 
-    /// Returns an error line: `ERR` or another code, a space, and a text. If the message has a CR
-    /// or LF, it cannot be encoded: see [`error_lossy`](Self::error_lossy).
+    /// Returns an error line: `ERR` or another code, a space, and a text. If the message contains a
+    /// CR or LF, it cannot be encoded: see [`error_lossy`](Self::error_lossy).
     #[must_use]
     pub fn error(message: impl Into<Bytes>) -> Self {
         Self::Error(message.into())

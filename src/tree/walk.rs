@@ -16,7 +16,7 @@ use super::builder::AggregateForm;
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct BranchHead {
     pub(crate) kind: Kind,
-    /// How many elements or pairs it has.
+    /// The number of elements or pairs.
     pub(crate) len: usize,
     pub(crate) form: AggregateForm,
 }
@@ -41,7 +41,7 @@ pub(crate) struct Walk<'a> {
     open: SmallVec<[OpenBranch<'a>; 8]>,
 }
 
-/// An aggregate or attribute that has begun and not ended.
+/// An aggregate or attribute that has begun but not ended.
 #[derive(Clone)]
 struct OpenBranch<'a> {
     rest: slice::Iter<'a, Reply>,
