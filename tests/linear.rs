@@ -293,3 +293,21 @@ fn a_reply_nested_to_the_limit_is_read_in_linear_time() {
         assert!(zresp::decode(frame).unwrap().unwrap().tokens().count() > 100);
     });
 }
+
+/// A failure at the bottom goes through all levels; none of them may pass over the rest again.
+#[cfg(feature = "serde")]
+#[test]
+fn a_conversion_that_fails_takes_no_longer_than_one_that_succeeds() {
+    let nested = |first: &str| {
+        let rest = ":1\r\n".repeat(1_000_000);
+        format!("{}*1000001\r\n{first}{rest}", "*1\r\n".repeat(119)).into_bytes()
+    };
+    let (good, bad) = (nested(":0\r\n"), nested("-ERR no\r\n"));
+    let read = |wire: &[u8]| {
+        let frame = zresp::decode(wire).unwrap().unwrap();
+        zresp::de::from_reply::<serde_json::Value>(frame.reply()).is_ok()
+    };
+    let success = time(|| assert!(read(&good)));
+    let failure = time(|| assert!(!read(&bad)));
+    assert!(failure < 2 * success, "{failure:?} to fail, {success:?} to succeed");
+}
