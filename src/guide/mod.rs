@@ -1,7 +1,7 @@
 //! The guide: one page for each kind of work, each with programs that run.
 //!
-//! The pages are in the order in which a program meets them: bytes come in, become views, are kept, changed
-//! and written again.
+//! The first five pages follow the data: bytes arrive, become views, and are kept, changed and written again. The
+//! others can be read in any order.
 //!
 //! | work | page |
 //! |---|---|
@@ -11,7 +11,7 @@
 //! | keep what was read, and change it | [`owning`] |
 //! | write commands and replies | [`writing`] |
 //! | speak RESP2 and RESP3 | [`protocols`] |
-//! | pass large values on while they arrive | [`cut_through`] |
+//! | forward large values as they arrive | [`cut_through`] |
 //! | use your own types | [`with_serde`] |
 //! | use asynchronous streams | [`with_tokio`] |
 //! | read files and blocking connections | [`readers`] |
@@ -20,11 +20,12 @@
 //!
 //! The exact grammar is in `docs/GRAMMAR.md`, the structure of the crate in `docs/ARCHITECTURE.md`.
 
-// `lib.rs` has this module only where documentation is made or tested (`cfg(any(doc, doctest))`), so a
+// `lib.rs` compiles this module only for documentation and doc tests (`cfg(any(doc, doctest))`), so a
 // build of the crate does not read the pages. A page is always shown; its programs are tested only if the
 // features that they use are enabled, so that `cargo test --doc` passes with any set of features.
 //
-// A new page: a file here, a line in the table above, and a module below, in the order of the table.
+// To add a page: a file here, a line in the table above and in that of the README, and a module below, in the
+// order of the table.
 
 /// Every program of the README is a test too.
 #[cfg(doctest)]
