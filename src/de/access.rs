@@ -13,6 +13,22 @@ pub(super) struct ElementReader<'c, 'de> {
     pub(super) cursor: &'c mut Cursor<'de>,
     pub(super) open: Opened,
     pub(super) index: usize,
+    /// An element that a type has failed in: where it began, and how many wire values it has.
+    pub(super) failed: Option<(Cursor<'de>, u32)>,
+}
+
+impl ElementReader<'_, '_> {
+    /// Returns whether there is another element, after the one that a type has failed in.
+    ///
+    /// That one is skipped only now, when somebody reads on: a failure that goes through all levels to the
+    /// caller must not skip the rest of each of them.
+    #[inline]
+    pub(super) fn has_more(&mut self) -> bool {
+        if let Some((start, values)) = self.failed.take() {
+            self.cursor.end_value(start, values);
+        }
+        self.cursor.has_more(&mut self.open)
+    }
 }
 
 impl<'de> SeqAccess<'de> for ElementReader<'_, 'de> {
@@ -23,7 +39,7 @@ impl<'de> SeqAccess<'de> for ElementReader<'_, 'de> {
         &mut self,
         seed: T,
     ) -> Result<Option<T::Value>, ConversionError> {
-        if !self.cursor.has_more(&mut self.open) {
+        if !self.has_more() {
             return Ok(None);
         }
         let start = *self.cursor;
@@ -37,11 +53,15 @@ impl<'de> SeqAccess<'de> for ElementReader<'_, 'de> {
         self.open.left = self.open.left.map(|left| left.saturating_sub(values));
         let index = self.index;
         self.index += 1;
-        let value = seed.deserialize(value);
-        self.cursor.end_value(start, values);
-        match value {
-            Ok(value) => Ok(Some(value)),
-            Err(error) => Err(error.at(Place::Element(index))),
+        match seed.deserialize(value) {
+            Ok(value) => {
+                self.cursor.end_value(start, values);
+                Ok(Some(value))
+            }
+            Err(error) => {
+                self.failed = Some((start, values));
+                Err(error.at(Place::Element(index)))
+            }
         }
     }
 
@@ -138,10 +158,10 @@ impl<'de> MapAccess<'de> for PairReader<'_, 'de> {
         self.key = *self.cursor;
         let index = self.index;
         self.index += 1;
-        let key = seed.deserialize(Value::next(self.cursor));
-        self.cursor.end_value(self.key, 1);
-        match key {
+        // After a failure, nothing more is read of the map: what follows need not be found.
+        match seed.deserialize(Value::next(self.cursor)) {
             Ok(key) => {
+                self.cursor.end_value(self.key, 1);
                 self.turn = Turn::Value;
                 Ok(Some(key))
             }
@@ -157,10 +177,9 @@ impl<'de> MapAccess<'de> for PairReader<'_, 'de> {
         self.begin(Turn::Value)?;
         self.count()?;
         let start = *self.cursor;
-        let value = seed.deserialize(Value::next(self.cursor));
-        self.cursor.end_value(start, 1);
-        match value {
+        match seed.deserialize(Value::next(self.cursor)) {
             Ok(value) => {
+                self.cursor.end_value(start, 1);
                 self.close_pair()?;
                 self.turn = Turn::Key;
                 Ok(value)

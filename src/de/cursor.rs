@@ -15,10 +15,6 @@ pub(super) struct Cursor<'de> {
     rest: &'de [u8],
     /// How many aggregates have been opened but not finished.
     open: u32,
-    /// How many of the next values are to be skipped before anything is read. They are skipped only if
-    /// somebody reads on: a failure that goes through all levels to the caller must not skip the rest of
-    /// each, which would take time in the depth as well as in the length.
-    unread: u32,
 }
 
 /// The beginning of a value.
@@ -46,9 +42,9 @@ impl<'de> Cursor<'de> {
                 (items.wire(), items.left())
             }
             ReplyRef::Map(pairs) => (pairs.wire(), pairs.flat().left()),
-            scalar => return (Self { rest: &[], open: 0, unread: 0 }, Head::Scalar(scalar)),
+            scalar => return (Self { rest: &[], open: 0 }, Head::Scalar(scalar)),
         };
-        (Self { rest: values, open: 1, unread: 0 }, Head::Open(Opened { kind: reply.kind(), left }))
+        (Self { rest: values, open: 1 }, Head::Open(Opened { kind: reply.kind(), left }))
     }
 
     /// Consumes the next value if it is a bulk string.
@@ -122,7 +118,6 @@ impl<'de> Cursor<'de> {
     /// Returns whether the aggregate has another value. If not, moves past its end.
     #[inline]
     pub(super) fn has_more(&mut self, open: &mut Opened) -> bool {
-        self.skip_unread();
         match open.left {
             Some(left) => left > 0,
             None if self.rest.starts_with(b".") || self.rest.is_empty() => {
@@ -159,19 +154,8 @@ impl<'de> Cursor<'de> {
         self.finish();
     }
 
-    /// Skips what a type has left unread. Each access to a value asks [`has_more`](Self::has_more) first,
-    /// so this has been done before a value is read.
-    #[inline(always)]
-    fn skip_unread(&mut self) {
-        if self.unread > 0 {
-            self.skip_values(0);
-        }
-    }
-
-    /// Moves past this many values by their headers, and past those that were left unread before them.
-    #[cold]
+    /// Moves past this many values by their headers.
     fn skip_values(&mut self, values: u32) {
-        let values = core::mem::take(&mut self.unread).saturating_add(values);
         let size = header::size(self.rest, values);
         self.rest = size.and_then(|size| self.rest.get(size..)).unwrap_or_default();
     }
@@ -207,14 +191,14 @@ impl<'de> Cursor<'de> {
         }
     }
 
-    /// Goes back to where the values began, and leaves them to be skipped by their headers.
+    /// Goes back to where the values began, and skips them by their headers.
     ///
     /// From where the type stopped, there is no way to find the end: the cursor knows how many aggregates are
     /// open, not how many values each still has.
     #[cold]
     fn end_partial_value(&mut self, start: Self, values: u32) {
         *self = start;
-        self.unread = self.unread.saturating_add(values);
+        self.skip_values(values);
     }
 }
 

@@ -87,9 +87,9 @@ impl<'c, 'de> Value<'c, 'de> {
         visitor: V,
     ) -> Result<V::Value, ConversionError> {
         self.cursor.check_depth()?;
-        let mut elements = ElementReader { cursor: self.cursor, open, index: 0 };
+        let mut elements = ElementReader { cursor: self.cursor, open, index: 0, failed: None };
         let value = visitor.visit_seq(&mut elements)?;
-        if elements.cursor.has_more(&mut elements.open) {
+        if elements.has_more() {
             let taken = elements.index;
             return Err(serde::de::Error::custom(format_args!(
                 "expected an array of {taken} elements, found one of more"
