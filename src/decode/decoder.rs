@@ -74,7 +74,7 @@ impl<D: Direction> FrameDecoder<D> {
     /// unspecified, but safe and free of panics.
     #[inline(always)]
     pub fn decode<'a>(&mut self, buf: &'a [u8]) -> Result<Option<D::Frame<'a>>, Error> {
-        let seen = if self.validator.is_between_frames() {
+        let seen = if self.validator.is_fresh() {
             // By itself: its views are then made in branches of the caller's loop (1.3 → 1.0 × the
             // instructions for frames that are alike).
             if let Some(frame) = D::alike(&self.validator, buf) {
@@ -124,7 +124,7 @@ impl<D: Direction> FrameDecoder<D> {
     /// for callers that must still change the buffer before they look at the frame.
     #[cfg(feature = "std")]
     pub(crate) fn bounds(&mut self, buf: &[u8]) -> Result<Option<Bounds>, Error> {
-        if !self.validator.is_between_frames() {
+        if !self.validator.is_fresh() {
             self.check(buf)?;
         }
         self.advance(buf)

@@ -188,7 +188,7 @@ impl Framer {
     /// last one ended, or only empty lines and empty arrays, which belong to the next request.
     #[must_use]
     pub const fn is_between_frames(&self) -> bool {
-        self.validator.is_at_start()
+        self.validator.is_between_frames()
     }
 
     /// Returns the limits that were set last.

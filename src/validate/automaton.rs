@@ -223,7 +223,7 @@ impl Validator {
     fn line_ended(&mut self, then: Then, offset: usize) -> Ended {
         let ended = match then {
             Then::Value | Then::Announced { prefix: Prefix::Command, length: 0 }
-                if self.is_between_commands() =>
+                if self.is_outside_arrays() =>
             {
                 return self.skip(offset);
             }

@@ -78,7 +78,7 @@ impl Validator {
     /// Moves over the arguments of a command, as [`pass_reply_values`](Self::pass_reply_values) over
     /// values.
     pub(super) fn pass_arguments(&mut self, input: &[u8]) -> (usize, Ended) {
-        if self.is_between_commands() {
+        if self.is_outside_arrays() {
             return (0, Ended::Value);
         }
         let (rest, owed) = self.pass_bulks(input, self.levels.current.owed);
@@ -108,9 +108,9 @@ impl Validator {
 
     /// Returns how much of its payload is missing, if the input, `offset` bytes into the frame, is a
     /// bulk string that is cut in its payload and within the limits.
-    pub(super) fn cut_payload(&self, input: &[u8], offset: usize) -> Option<usize> {
+    pub(super) fn missing_payload(&self, input: &[u8], offset: usize) -> Option<usize> {
         let word = word::first(input).filter(|word| word::first_byte(*word) == b'$')?;
-        if self.is_between_commands() {
+        if self.is_outside_arrays() {
             return None;
         }
         let (length, header) = word::number(word)?;
@@ -149,15 +149,15 @@ impl Validator {
 
     /// Moves over up to `owed` integers of one digit, two at a time: most often flags and counts.
     #[inline(always)]
-    fn pass_flags(mut rest: &[u8], mut owed: u32) -> (&[u8], u32) {
+    fn pass_single_digits(mut rest: &[u8], mut owed: u32) -> (&[u8], u32) {
         while let (2.., Some((two, after))) = (owed, rest.split_first_chunk()) {
-            if !integer::are_two_flags(u64::from_le_bytes(*two)) {
+            if !integer::are_single_digits(u64::from_le_bytes(*two)) {
                 break;
             }
             (rest, owed) = (after, owed - 2);
         }
         if let (1.., Some((one, after))) = (owed, rest.split_first_chunk()) {
-            if integer::is_flag(u32::from_le_bytes(*one)) {
+            if integer::is_single_digit(u32::from_le_bytes(*one)) {
                 (rest, owed) = (after, owed - 1);
             }
         }
@@ -195,7 +195,7 @@ impl Validator {
                     _ => Passed::Header(elements, rest),
                 }
             }
-            b':' => match Self::pass_flags(input, owed) {
+            b':' => match Self::pass_single_digits(input, owed) {
                 (_, left) if left == owed => line(integer::line(word, input).map(|(_, rest)| rest)),
                 (rest, left) => Passed::Values(rest, left),
             },

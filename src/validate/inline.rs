@@ -16,8 +16,9 @@ use super::{Grammar, Validator};
 pub(crate) const INLINE_LIMIT: usize = 64 * 1024;
 
 impl Validator {
-    /// Whether requests are read, and no argument of a command has begun.
-    pub(super) fn is_between_commands(&self) -> bool {
+    /// Whether this validates requests and no array is open: between two commands, in the header of an
+    /// array, or in an inline command.
+    pub(super) fn is_outside_arrays(&self) -> bool {
         matches!(self.grammar(), Grammar::Requests(_)) && self.levels.depth() == 0
     }
 

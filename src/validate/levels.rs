@@ -6,8 +6,8 @@ use smallvec::SmallVec;
 
 use super::state::Prefix;
 
-/// How many levels fit in the validator itself.
-const INLINE: usize = 16;
+/// How many levels are kept in the validator itself; any more are on the heap.
+const IN_PLACE: usize = 16;
 
 /// The innermost open aggregate, and those around it.
 ///
@@ -15,7 +15,7 @@ const INLINE: usize = 16;
 #[derive(Debug, Clone)]
 pub(super) struct Levels {
     pub(super) current: Level,
-    outer: SmallVec<[Level; INLINE]>,
+    outer: SmallVec<[Level; IN_PLACE]>,
 }
 
 /// An open aggregate.

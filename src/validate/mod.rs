@@ -128,7 +128,7 @@ impl Validator {
     /// A frame keeps the settings that it began with: a count that was checked against one limit is
     /// never judged by another.
     fn set(&mut self, settings: Settings) {
-        if self.is_at_start() { self.apply(settings) } else { self.next = Some(settings) }
+        if self.is_between_frames() { self.apply(settings) } else { self.next = Some(settings) }
     }
 
     fn apply(&mut self, settings: Settings) {
@@ -139,15 +139,15 @@ impl Validator {
         self.settings = settings;
     }
 
-    /// Whether nothing of a frame has been examined.
+    /// Whether no byte of a frame has been examined, not even one that a request skips.
     #[inline]
-    pub(crate) const fn is_between_frames(&self) -> bool {
+    pub(crate) const fn is_fresh(&self) -> bool {
         self.offset == 0
     }
 
-    /// Whether the input may end here without cutting a frame: between frames, or after what requests
-    /// skip.
-    pub(crate) const fn is_at_start(&self) -> bool {
+    /// Whether the stream may end here: nothing of a frame has been examined, or only empty lines and
+    /// empty arrays, which a request skips.
+    pub(crate) const fn is_between_frames(&self) -> bool {
         self.offset == self.start() && self.failure().is_none()
     }
 
@@ -225,7 +225,7 @@ impl Validator {
             passed += at;
             match outcome {
                 Ok(Ended::Frame) => return Ok(Some(passed)),
-                Ok(_) if at < room || (visible.len() == rest.len() && self.is_at_start()) => {
+                Ok(_) if at < room || (visible.len() == rest.len() && self.is_between_frames()) => {
                     return Ok(None);
                 }
                 // The bytes that were skipped made room.
@@ -269,7 +269,7 @@ impl Validator {
                     return (at, Ok(ended));
                 }
                 let tail = input.get(at..).unwrap_or_default();
-                if let Some(left) = self.cut_payload(tail, self.offset + at) {
+                if let Some(left) = self.missing_payload(tail, self.offset + at) {
                     self.state = State::Payload { prefix: Prefix::Bulk, left };
                     return (input.len(), Ok(Ended::Value));
                 }

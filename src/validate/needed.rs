@@ -39,7 +39,7 @@ impl Validator {
         }
         let least = match self.grammar() {
             Grammar::Replies => VALUE,
-            Grammar::Requests(policy) if self.is_between_commands() => {
+            Grammar::Requests(policy) if self.is_outside_arrays() => {
                 return usize::try_from(self.rest_of_request(policy)).unwrap_or(usize::MAX);
             }
             Grammar::Requests(_) => ARGUMENT,

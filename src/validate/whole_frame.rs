@@ -94,7 +94,7 @@ impl Validator {
     pub(crate) fn aggregate(&mut self, visible: &[u8]) -> Result<Aggregate, Stopped> {
         match self.whole_aggregate(visible) {
             Some(aggregate) => Ok(aggregate),
-            None if self.is_between_frames() => Err(Stopped::NotMine),
+            None if self.is_fresh() => Err(Stopped::NotMine),
             None => Err(Stopped::Begun),
         }
     }
@@ -152,7 +152,7 @@ impl Validator {
     /// Begins a lone bulk string that is cut in its payload, the most frequent kind of cut frame: its
     /// bytes are set aside without a pass over them. Returns whether the input is one.
     pub(crate) fn begin_bulk(&mut self, input: &[u8]) -> bool {
-        let Some(left) = self.cut_payload(input, 0) else { return false };
+        let Some(left) = self.missing_payload(input, 0) else { return false };
         self.state = State::Payload { prefix: Prefix::Bulk, left };
         self.offset = input.len();
         true
@@ -185,7 +185,7 @@ mod tests {
         for _ in 0..2 {
             assert!(validator.command_alike(GET).is_none());
             assert_eq!(validator.command(GET).map(told), Ok((GET.len(), 4, 2)));
-            assert!(validator.is_between_frames());
+            assert!(validator.is_fresh());
         }
         validator
     }
@@ -223,7 +223,7 @@ mod tests {
         let mut validator = Validator::new(Grammar::Replies, Limits::new());
         for input in [&b"$10\r\n"[..3], b"+OK\r\n", b"$3\r\nabc\r\n", b"*1\r\n$3\r\nabc"] {
             assert!(!validator.begin_bulk(input), "{}", input.escape_ascii());
-            assert!(validator.is_between_frames());
+            assert!(validator.is_fresh());
         }
         assert!(validator.begin_bulk(b"$10\r\nabc"));
         assert_eq!(validator.offset(), 8);

@@ -44,9 +44,9 @@ pub(crate) fn bulk_string(word: u64, bytes: &[u8]) -> Option<(&[u8], &[u8])> {
 /// Takes the integer that the bytes begin with, if it has one digit. Returns its value and the
 /// rest.
 #[inline(always)]
-pub(crate) fn flag(bytes: &[u8]) -> Option<(i64, &[u8])> {
+pub(crate) fn single_digit(bytes: &[u8]) -> Option<(i64, &[u8])> {
     let (line, rest) = bytes.split_first_chunk()?;
-    integer::is_flag(u32::from_le_bytes(*line)).then_some((i64::from(line[1] & 0xf), rest))
+    integer::is_single_digit(u32::from_le_bytes(*line)).then_some((i64::from(line[1] & 0xf), rest))
 }
 
 /// Takes the value that the bytes begin with, if it is one line. Returns the value and the rest;

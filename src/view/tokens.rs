@@ -133,7 +133,7 @@ impl<'a> Tokens<'a> {
                 Some(Token::Scalar(ReplyRef::Bulk(payload)))
             }
             b':' => {
-                let (value, rest) = header::flag(self.rest)?;
+                let (value, rest) = header::single_digit(self.rest)?;
                 (self.rest, self.owed) = (rest, self.owed - 1);
                 Some(Token::Scalar(ReplyRef::Integer(value)))
             }

@@ -56,7 +56,7 @@ impl<'a> Values<'a> {
             self.pass(rest);
             return Some(ReplyRef::Bulk(payload));
         }
-        if let Some((value, rest)) = header::flag(self.rest) {
+        if let Some((value, rest)) = header::single_digit(self.rest) {
             self.pass(rest);
             return Some(ReplyRef::Integer(value));
         }

@@ -79,34 +79,38 @@ mod tests {
         (input, header_size, size)
     }
 
-    fn pass<'a>(memo: &RecentBulks, place: u32, input: &'a [u8]) -> Option<&'a [u8]> {
-        memo.pass(place, word::first(input).unwrap(), input)
+    fn pass<'a>(bulks: &RecentBulks, place: u32, input: &'a [u8]) -> Option<&'a [u8]> {
+        bulks.pass(place, word::first(input).unwrap(), input)
     }
 
     /// A cache that has noticed strings of these lengths at the places 0, 1 and so on, and once more.
     fn of(lengths: &[usize]) -> RecentBulks {
-        let mut memo = RecentBulks::NONE;
+        let mut bulks = RecentBulks::NONE;
         for _ in 0..2 {
             for (place, length) in (0..).zip(lengths) {
                 let (input, header_size, size) = bulk(*length, b'a');
-                assert_eq!(pass(&memo, place, &input), None);
-                memo.notice(place, word::first(&input).unwrap(), header_size, size);
+                assert_eq!(pass(&bulks, place, &input), None);
+                bulks.notice(place, word::first(&input).unwrap(), header_size, size);
             }
         }
-        memo
+        bulks
     }
 
     #[test]
     fn a_string_is_passed_if_two_at_its_place_were_as_long() {
         let lengths = [3, 12, 123, 12_345];
-        let memo = of(&lengths);
+        let bulks = of(&lengths);
         for (index, length) in (0..).zip(lengths) {
             for place in [index, index + 4, index + 400] {
                 let (input, _, size) = bulk(length, b'z');
-                assert_eq!(pass(&memo, place, &input), Some(&input[size..]), "{length}");
-                assert_eq!(pass(&memo, place + 1, &input), None, "{length} at another place");
-                assert_eq!(pass(&memo, place, &input[..size]), Some(&b""[..]), "{length}, no more");
-                assert_eq!(pass(&memo, place, &input[..size - 1]), None, "{length}, cut");
+                assert_eq!(pass(&bulks, place, &input), Some(&input[size..]), "{length}");
+                assert_eq!(pass(&bulks, place + 1, &input), None, "{length} at another place");
+                assert_eq!(
+                    pass(&bulks, place, &input[..size]),
+                    Some(&b""[..]),
+                    "{length}, no more"
+                );
+                assert_eq!(pass(&bulks, place, &input[..size - 1]), None, "{length}, cut");
             }
         }
     }
@@ -114,23 +118,23 @@ mod tests {
     #[test]
     fn all_of_the_header_and_both_bytes_of_the_line_end_are_compared() {
         for length in [1, 12, 123, 1234, 12_345] {
-            let memo = of(&[length]);
+            let bulks = of(&[length]);
             let (input, header_size, size) = bulk(length, b'a');
             for place in (0..header_size).chain([size - 2, size - 1]) {
                 let mut other = input.clone();
                 other[place] ^= 1;
-                assert_eq!(pass(&memo, 0, &other), None, "{length}, changed at {place}");
+                assert_eq!(pass(&bulks, 0, &other), None, "{length}, changed at {place}");
             }
         }
     }
 
     #[test]
     fn what_was_seen_once_or_does_not_fit_is_not_remembered() {
-        let mut memo = RecentBulks::NONE;
+        let mut bulks = RecentBulks::NONE;
         for length in [3, 4, 3, 4] {
             let (input, header_size, size) = bulk(length, b'a');
-            assert_eq!(pass(&memo, 0, &input), None, "{length}");
-            memo.notice(0, word::first(&input).unwrap(), header_size, size);
+            assert_eq!(pass(&bulks, 0, &input), None, "{length}");
+            bulks.notice(0, word::first(&input).unwrap(), header_size, size);
         }
         let (input, ..) = bulk(123_456, b'a');
         assert_eq!(pass(&of(&[123_456]), 0, &input), None);

@@ -59,16 +59,16 @@ impl RecentCommand {
 mod tests {
     use super::*;
 
-    /// A prefix that has taken notice of these commands.
+    /// A cache that has noticed these commands.
     fn of(commands: &[&str]) -> RecentCommand {
-        let mut prefix = RecentCommand::NONE;
+        let mut recent = RecentCommand::NONE;
         for command in commands {
             let bytes = command.as_bytes();
             let name: usize = command[5..6].parse().unwrap();
             let values = command[1..2].parse().unwrap();
-            prefix.notice(word::first(bytes).unwrap(), bytes, 10 + name, values);
+            recent.notice(word::first(bytes).unwrap(), bytes, 10 + name, values);
         }
-        prefix
+        recent
     }
 
     #[test]

@@ -106,7 +106,7 @@ impl FrameLayout {
     }
 }
 
-/// A frame that a template matched.
+/// A frame that matched a [`FrameLayout`].
 pub(crate) struct Alike<'a> {
     /// The whole frame.
     pub(crate) wire: &'a [u8],
@@ -162,29 +162,29 @@ mod tests {
         ];
         let mut learned = 0;
         for frame in frames {
-            let Some(template) = FrameLayout::of(frame) else { continue };
+            let Some(layout) = FrameLayout::of(frame) else { continue };
             learned += 1;
             for other in frames {
                 let other_is_alike = FrameLayout::of(other).is_some_and(|of_other| {
-                    let words = |template: &FrameLayout| {
-                        let places = template.words.map(|place| (place.at, place.bytes));
-                        (template.bytes, places)
+                    let words = |layout: &FrameLayout| {
+                        let places = layout.words.map(|place| (place.at, place.bytes));
+                        (layout.bytes, places)
                     };
-                    words(&of_other) == words(&template) && other.len() == frame.len()
+                    words(&of_other) == words(&layout) && other.len() == frame.len()
                 });
                 // A frame shorter than a word needs something after it.
                 let needs_more = other.len() < 8;
-                assert_eq!(template.matches(other).is_some(), other_is_alike && !needs_more);
+                assert_eq!(layout.matches(other).is_some(), other_is_alike && !needs_more);
                 let longer = [other, b"*1\r\n"].concat();
-                assert_eq!(template.matches(&longer).is_some(), other_is_alike);
+                assert_eq!(layout.matches(&longer).is_some(), other_is_alike);
             }
             for cut in 0..frame.len() {
-                assert!(template.matches(&frame[..cut]).is_none());
+                assert!(layout.matches(&frame[..cut]).is_none());
             }
             for place in 0..2 {
                 let mut broken = frame.to_vec();
                 broken[frame.len() - 2 + place] = b'x';
-                assert!(template.matches(&broken).is_none());
+                assert!(layout.matches(&broken).is_none());
             }
         }
         assert_eq!(learned, 13, "frames whose layout is learned");
@@ -204,7 +204,7 @@ mod tests {
         ];
         for frame in frames {
             let wire = frame.concat();
-            let template = FrameLayout::of(wire.as_bytes()).unwrap();
+            let layout = FrameLayout::of(wire.as_bytes()).unwrap();
             let is_fixed = frame
                 .iter()
                 .enumerate()
@@ -212,7 +212,7 @@ mod tests {
             for (place, is_fixed) in is_fixed.enumerate() {
                 let mut other = wire.clone().into_bytes();
                 other[place] ^= 1;
-                assert_eq!(template.matches(&other).is_none(), is_fixed, "{wire:?} at {place}");
+                assert_eq!(layout.matches(&other).is_none(), is_fixed, "{wire:?} at {place}");
             }
         }
     }
