@@ -8,7 +8,8 @@ const MOST_ELEMENTS: usize = u32::MAX as usize;
 /// How deep and how long a frame may be, and how many elements an aggregate may have.
 ///
 /// A decoder checks a limit as soon as the byte that exceeds it arrives, which may be a digit of a
-/// length. Nothing is ever allocated from an announced length or count, whatever the limits are.
+/// length. Whatever the limits are, a decoder allocates nothing for an announced length or count, and
+/// a codec reserves at most 16 KiB.
 ///
 /// ```
 /// use zresp::{Decoder, Limits};

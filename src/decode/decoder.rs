@@ -175,11 +175,11 @@ impl<D: Direction> FrameDecoder<D> {
         self.validator.forget_skipped()
     }
 
-    /// Returns the smallest number of further bytes that can complete the frame: at least one, and
-    /// exact inside a payload.
+    /// Returns the smallest number of further bytes that can complete the frame; 0 after an error.
     ///
-    /// Between frames it is the size of the shortest frame. After an error it is 0. Limits play no
-    /// part in it. It takes time linear in the depth of nesting.
+    /// It is exact if the frame ends with the payload that is arriving. Between frames it is the size
+    /// of the shortest frame. Of the limits, only [`Limits::depth`] affects it. The call takes time
+    /// linear in the depth of nesting.
     #[must_use]
     pub fn needed(&self) -> usize {
         self.validator.needed()

@@ -177,8 +177,8 @@ impl Framer {
         }
     }
 
-    /// Returns the smallest number of further bytes that can complete the frame: exact inside a
-    /// payload, and 0 after an error. It takes time linear in the depth of nesting.
+    /// Returns the smallest number of further bytes that can complete the frame; 0 after an error. See
+    /// [`FrameDecoder::needed`].
     #[must_use]
     pub fn needed(&self) -> usize {
         self.validator.needed()

@@ -1,7 +1,9 @@
 //! The grammar, byte by byte.
 //!
-//! Each byte either leads to the next state, or is the first one that no valid input could have in its
-//! place. Every error comes from here.
+//! Each byte either leads to the next state, or is refused: it is the first one that cannot occur in
+//! its place or that exceeds a limit. All errors of the grammar come from here and from `inline`. The
+//! others come from callers: a frame that outgrows its limit from `Validator::advance`, a buffer that
+//! has changed from decoders, and an unexpected end from iterators, readers and codecs.
 
 #![deny(clippy::arithmetic_side_effects)]
 

@@ -1,9 +1,11 @@
-//! The grammar of requests, byte by byte: commands as arrays, and inline commands.
+//! How requests begin, and inline commands, byte by byte.
+//!
+//! A request begins with what is skipped before a command. The headers and arguments of arrays are in
+//! `automaton`.
 
 #![deny(clippy::arithmetic_side_effects)]
 
 use crate::error::{ErrorKind, Expected, unexpected};
-
 use crate::lex::inline;
 use crate::limits::InlinePolicy;
 

@@ -1,12 +1,17 @@
 //! The one pass over the bytes of a frame. It proves that the frame is whole and well formed.
 //!
-//! The validator builds nothing and keeps no bytes. It can stop after any byte and resume there, so
-//! decoders, which keep the unfinished frame, and framers, which keep nothing, run the same code.
+//! The validator builds nothing and keeps none of the input, except for recent headers in the caches
+//! of [`learned`]. It can stop after any byte and resume there. So decoders, whose callers keep an
+//! unfinished frame, and framers, whose callers need not, run the same code.
 //!
-//! Three speeds: [`whole_frame`] takes common frames that lie whole in the input; [`fast`] moves over
-//! values that lie whole in the input, a word at a time; [`automaton`] is the grammar byte by byte,
-//! for values that are cut, rare forms and errors. Every verdict, offset and resumption point is the
-//! automaton's. The fast paths only ever say "this is fine".
+//! It has three speeds: [`whole_frame`] finds the end of a common frame that lies whole in the input;
+//! [`fast`] walks over values that lie whole in the input, a word at a time; [`automaton`] and
+//! [`inline`] are the grammar byte by byte, for incomplete values, rare forms and errors.
+//!
+//! The fast paths never refuse anything. They accept only what they have checked in full, or stop
+//! where the automaton can resume: before a value, in the text of a line, or in the payload of a bulk
+//! string. So every error and its offset are found by the automaton, or by [`Validator::advance`] if a
+//! frame outgrows its limit.
 
 mod automaton;
 mod fast;
@@ -56,11 +61,11 @@ struct Settings {
     limits: Limits,
 }
 
-/// The resumable validation of one frame.
+/// Validates one frame after another, and can stop and resume after any byte.
 #[derive(Debug, Clone)]
 pub struct Validator {
     settings: Settings,
-    /// What applies from the next frame on, if it was changed inside a frame.
+    /// The settings of the next frame, if they were changed during this one.
     next: Option<Settings>,
     /// Bytes of the frame that have been examined; 0 only between two frames.
     offset: usize,
@@ -72,7 +77,7 @@ pub struct Validator {
 }
 
 impl Validator {
-    /// A validator of one frame after the other.
+    /// A validator at the beginning of its first frame.
     #[inline(always)]
     pub(crate) fn new(grammar: Grammar, limits: Limits) -> Self {
         Self {

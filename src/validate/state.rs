@@ -125,7 +125,7 @@ pub(super) enum LengthStage {
     Start,
     /// Digits of this value; a zero can have no more.
     Digits(usize),
-    /// The `-` of a null.
+    /// The `-` of a null, or of a negative number of arguments.
     Minus,
 }
 

@@ -15,9 +15,9 @@ use super::{Grammar, Validator};
 /// Why a fast path did not give a whole frame.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Stopped {
-    /// Some of it has been examined. The automaton resumes at the validator's offset.
+    /// Some of it has been examined. Validation resumes at the validator's offset.
     Begun,
-    /// Nothing has been examined. The automaton starts at the first byte.
+    /// Nothing has been examined. Validation starts at the first byte.
     NotMine,
 }
 
@@ -73,7 +73,8 @@ impl Validator {
         }
     }
 
-    /// Finds the end of a command that begins like the one before.
+    /// Finds the end of an array of bulk strings that begins like a recent one. Despite the name it
+    /// may be a reply: what counts is how the array begins.
     #[inline(always)]
     pub(crate) fn command_alike(&mut self, visible: &[u8]) -> Option<Aggregate> {
         let (values, mut rest) = self.learned.command.pass(visible)?;

@@ -16,14 +16,15 @@ const WORDS: usize = 2;
 /// A frame without its payloads.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct FrameLayout {
-    /// The first bytes.
+    /// Which bits of the first word are compared.
     mask: u64,
+    /// The first word, with all other bits zero.
     bytes: u64,
-    /// The places compared in an array; those that are not needed match anything.
+    /// The other places that are compared in an array. Those that are not needed match anything.
     words: [FixedBytes; WORDS],
-    /// The length of the frame in bytes.
+    /// The size of the frame in bytes.
     size: NonZeroUsize,
-    /// The length of its first header.
+    /// The size of its first header in bytes.
     header: usize,
     form: AlikeForm,
 }
