@@ -45,7 +45,7 @@ pub(crate) fn line(input: &[u8]) -> Option<(f64, NonZeroUsize)> {
     Some((decimal.value()?, NonZeroUsize::new(input.len() - rest.len())?))
 }
 
-/// Takes the double that the input begins with, and returns the rest of the input.
+/// Takes the double that the input begins with. Returns it in parts, and the rest of the input.
 #[inline(always)]
 fn split(input: &[u8]) -> Option<(Decimal<'_>, &[u8])> {
     let (_, unsigned) = input.split_first()?;
@@ -117,7 +117,7 @@ impl Decimal<'_> {
     /// and correctly.
     #[inline]
     fn rounded_once(&self, power: f64) -> f64 {
-        #[allow(clippy::cast_precision_loss, reason = "it is exact, as checked")]
+        #[allow(clippy::cast_precision_loss, reason = "`value` has checked that it is exact")]
         let mantissa = self.mantissa as f64;
         if self.exponent < 0 { mantissa / power } else { mantissa * power }
     }
@@ -126,7 +126,7 @@ impl Decimal<'_> {
     /// of five is exact. The quotient has 63 bits or more, and its last bit is set if there is a
     /// remainder, so that converting it to a double rounds once and correctly. The power of two is
     /// exact.
-    #[allow(clippy::cast_precision_loss, reason = "it is this loss that rounds")]
+    #[allow(clippy::cast_precision_loss, reason = "this conversion is the one that rounds")]
     #[allow(clippy::cast_possible_truncation, reason = "the quotient has 63 or 64 bits")]
     fn of_long_digits(&self, five: u64) -> f64 {
         let (mantissa, power) = (u128::from(self.mantissa), u128::from(five));

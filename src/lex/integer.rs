@@ -6,7 +6,7 @@ use super::digits::{self, Digits};
 use super::word;
 
 /// Takes the integer that the input begins with. Returns its value and the rest of the input; `None` if
-/// it is cut, malformed, or does not fit. `word` holds the first bytes of the input.
+/// it is incomplete or malformed, or does not fit. `word` holds the first bytes of the input.
 #[inline(always)]
 pub(crate) fn line(word: u64, input: &[u8]) -> Option<(i64, &[u8])> {
     #[allow(clippy::cast_possible_truncation, reason = "the first four bytes")]
@@ -23,7 +23,7 @@ pub(crate) fn line(word: u64, input: &[u8]) -> Option<(i64, &[u8])> {
             if has_needless_zero {
                 return None;
             }
-            #[allow(clippy::cast_possible_wrap, reason = "it has less than sixteen digits")]
+            #[allow(clippy::cast_possible_wrap, reason = "it has fewer than sixteen digits")]
             let value = digits.value as i64;
             Some((if is_negative { -value } else { value }, rest))
         }
@@ -53,8 +53,8 @@ pub(crate) const fn are_single_digits(word: u64) -> bool {
     (digits | digits.wrapping_add(ABOVE_NINE)) & !DIGITS == 0
 }
 
-/// An integer with a `+`, with more than fifteen digits, or near the end of the input. Out of line, so
-/// that the common case is small enough for callers' loops.
+/// Reads an integer that has a `+`, has more than fifteen digits, or is close to the end of the input.
+/// Out of line, so that the common case is small enough for callers' loops.
 #[inline(never)]
 fn rare_line(input: &[u8]) -> Option<(i64, &[u8])> {
     let (_, text) = input.split_first()?;
