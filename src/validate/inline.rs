@@ -41,8 +41,7 @@ impl Validator {
         Ok(Ended::Value)
     }
 
-    /// Skips something that is not a command, and ends before `offset`: an empty line, or an array
-    /// without elements.
+    /// Skips an empty line or an array without elements that ends at `offset`.
     pub(super) fn skip(&mut self, offset: usize) -> Ended {
         self.state = State::Value;
         self.value_at = offset;
@@ -135,7 +134,7 @@ impl Inline {
         Ok(())
     }
 
-    /// Ends the line. Returns whether it has a command.
+    /// Ends the line. Returns whether it holds a command.
     fn end(&mut self) -> Stepped<bool> {
         match self.place {
             LinePlace::Gap | LinePlace::Closed => {}
@@ -145,13 +144,13 @@ impl Inline {
         Ok(self.first.is_begun)
     }
 
-    /// The smallest number of bytes that can complete the line.
+    /// The smallest number of further bytes that can complete the line.
     pub(super) fn needed(self) -> usize {
         let a_token = usize::from(!self.first.is_begun);
         self.unclosed().saturating_add(a_token).saturating_add(1)
     }
 
-    /// The smallest number of bytes that must come before the line may end.
+    /// The smallest number of further bytes after which the line may end.
     fn unclosed(self) -> usize {
         let other_token = usize::from(self.first.is_http());
         match self.place {
@@ -186,6 +185,7 @@ impl FirstToken {
         !self.is_ended && (self.is_post && self.length == 4 || self.is_host && self.length == 5)
     }
 
+    /// Ends the token. It may have ended before, as the tokens after the first one end here too.
     fn end(&mut self) -> Stepped<()> {
         if self.is_http() {
             return Err(ErrorKind::HttpRequest);

@@ -1,19 +1,19 @@
 //! The layout of a frame, to recognise frames that are alike.
 //!
-//! Traffic comes in runs: `GET` with keys of one length, values of one length, `+OK`. Two frames are alike
-//! if their headers, and the line ends before them, are the same bytes in the same places. Comparing
-//! these takes no parsing, and no comparison waits for another: the frame is passed at once, and the
-//! branch predictor runs ahead to the next one.
+//! Traffic comes in runs: `GET` with keys of equal length, values of equal length, `+OK`. Two frames are
+//! alike if they have the same size, and the same headers and line ends at the same places. Comparing
+//! these takes no parsing, and no comparison waits for another: the end of the frame is known at once,
+//! and the branch predictor runs ahead to the next frame.
 
 use core::num::NonZeroUsize;
 
 use crate::lex::word;
 
-/// How many words of a frame are compared after the first: enough for a command of three short
-/// arguments.
+/// How many words of a frame are compared after the first: enough for a command with a short name and
+/// two arguments of up to 999 bytes.
 const WORDS: usize = 2;
 
-/// A frame without its payloads.
+/// What frames that are alike have in common: everything except their payloads.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct FrameLayout {
     /// Which bits of the first word are compared.
@@ -48,7 +48,8 @@ struct FixedBytes {
 }
 
 impl FrameLayout {
-    /// Returns the layout of a validated frame; `None` for other forms, and for one that is too long.
+    /// Returns the layout of a validated frame; `None` if it has another form than those of
+    /// [`AlikeForm`], or if its headers do not fit in the words that are compared.
     #[inline]
     pub(crate) fn of(wire: &[u8]) -> Option<Self> {
         let word = word::first(wire)?;
@@ -69,7 +70,7 @@ impl FrameLayout {
             // An array's own header and that of its first element may fit in one word.
             match FixedBytes::of(wire, 0, end) {
                 Some(both) => first = both,
-                // With the line end before it.
+                // Together with the line end before it.
                 None => *free.next()? = FixedBytes::of(wire, at.checked_sub(2)?, end)?,
             }
             at = end + payload.len() + 2;
@@ -78,7 +79,7 @@ impl FrameLayout {
         Some(Self { mask, bytes, words, size: NonZeroUsize::new(wire.len())?, header, form })
     }
 
-    /// Returns the frame that the input begins with, if it is alike.
+    /// Returns the frame at the front of the input, if it is alike.
     #[inline(always)]
     pub(crate) fn matches<'a>(&self, input: &'a [u8]) -> Option<Alike<'a>> {
         let word = u64::from_le_bytes(*input.first_chunk()?);
@@ -122,7 +123,7 @@ impl FixedBytes {
     /// Matches any eight bytes.
     const ANY: Self = Self { at: 0, mask: 0, bytes: 0 };
 
-    /// The bytes from `at` to `end`, if they fit in a word that lies in the frame.
+    /// The bytes from `at` to `end`, if they fit in a word.
     fn of(wire: &[u8], at: usize, end: usize) -> Option<Self> {
         let size = end.checked_sub(at).filter(|size| (1..=8).contains(size))?;
         let word = word::first(wire.get(at..)?)?;
@@ -193,8 +194,7 @@ mod tests {
 
     #[test]
     fn every_byte_is_compared_but_those_of_payloads() {
-        // The parts that are the same in all frames that are alike, and those that are not,
-        // alternating.
+        // Each frame alternates between parts that are compared and payloads, which are not.
         let frames: [&[&str]; 6] = [
             &["$8\r\n", "abcdefgh", "\r\n"],
             &["+QUEUE\r\n"],
