@@ -88,7 +88,7 @@ impl FrameLayout {
         }
         let wire = input.get(..self.size.get())?;
         let body = wire.strip_suffix(b"\r\n")?;
-        // One arm for each form, so that its view is made in its own branch of the caller's loop.
+        // One arm for each form, so that its view is built in its own branch of the caller's loop.
         match self.form {
             form @ AlikeForm::Bulk => {
                 let content = body.get(self.header..).unwrap_or_default();
