@@ -4,15 +4,17 @@ use core::fmt;
 
 /// Why the input was refused, and at which offset.
 ///
-/// The offset is that of the first byte that no valid input could have in its place. The same input
-/// gives the same error, however it is cut into pieces. After an error, close the connection: the
-/// next frame cannot be found.
+/// If the input is malformed, the offset is that of the first byte that cannot occur in its place. If
+/// it exceeds a limit, the offset is that of the first byte that shows it. The same input gives the
+/// same error, however it is split into pieces. After an error, close the connection: the next frame
+/// cannot be found.
 #[doc(alias = "protocol error")]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Error {
     /// The kind of the error.
     pub kind: ErrorKind,
-    /// The offset of the wrong byte, or of the end of the input, from the first byte of the frame.
+    /// The offset, from the first byte of the frame, of the byte that was refused or of the end of the
+    /// input.
     ///
     /// For [`replies`](crate::replies()) and [`requests`](crate::requests()) it counts from the
     /// first byte of the buffer, for [`SyncDecoder`](crate::replication::SyncDecoder) from the
@@ -34,8 +36,8 @@ impl fmt::Display for Error {
 
 impl core::error::Error for Error {}
 
-/// The kind of an [`Error`]: the input is malformed, exceeds a limit, ends too soon, or has
-/// changed.
+/// The kind of an [`Error`]: the input is malformed, exceeds a limit or ends too soon, or the buffer
+/// has changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ErrorKind {
@@ -46,7 +48,7 @@ pub enum ErrorKind {
         /// The byte in the input.
         found: u8,
     },
-    /// An integer does not fit an `i64`, or in the answer to `PSYNC` a `u64`. The offset is that of
+    /// An integer does not fit an `i64` or, in the answer to `PSYNC`, a `u64`. The offset is that of
     /// the first digit that does not fit.
     IntegerOverflow,
     /// Aggregates and attributes are nested deeper than [`Limits::depth`](crate::Limits::depth).
@@ -91,10 +93,11 @@ pub enum ErrorKind {
     #[doc(alias = "incomplete")]
     #[doc(alias = "eof")]
     UnexpectedEnd,
-    /// The buffer is not the one of the last call with bytes appended.
+    /// The buffer does not continue the buffer of the previous call.
     ///
     /// It is shorter than the part that was examined, or the first eight bytes of the frame or the
-    /// header of its value have changed. Other changes are not noticed.
+    /// header of its value have changed. Other changes are not noticed. The offset does not point to
+    /// the change.
     BufferChanged,
 }
 
@@ -113,7 +116,7 @@ impl ErrorKind {
         )
     }
 
-    /// Returns whether the input is malformed: not valid with any limits.
+    /// Returns whether the input is malformed: invalid whatever the limits are.
     #[must_use]
     pub const fn is_malformed(&self) -> bool {
         matches!(
@@ -126,8 +129,8 @@ impl ErrorKind {
     }
 }
 
-/// Returns the error for a byte that the grammar does not allow in its place. Cold, because a
-/// stream ends with its first error.
+/// Returns the error for a byte that the grammar does not allow in its place. Cold, because each
+/// stream has at most one error.
 #[cold]
 pub(crate) fn unexpected<T>(found: u8, expected: Expected) -> Result<T, ErrorKind> {
     Err(ErrorKind::Unexpected { expected, found })
@@ -169,7 +172,8 @@ pub enum Expected {
     Digit,
     /// A digit, or the `?` that opens a streamed aggregate.
     Count,
-    /// A digit or `-`. A command may announce a negative number of arguments, which means none.
+    /// A digit or `-`. In a request, an array may announce a negative number of arguments; it is
+    /// skipped like an empty one.
     Arguments,
     /// Text of an inline command. It must not contain NUL.
     InlineText,
@@ -179,14 +183,14 @@ pub enum Expected {
     NonZeroDigit,
     /// A digit or CR.
     DigitOrCr,
-    /// A digit that leads to a length of at least 4: a verbatim string has a format of three bytes
-    /// and a colon.
+    /// A digit that makes a length of at least 4 possible: a verbatim string begins with a format of
+    /// three bytes and a colon.
     VerbatimLength,
     /// A digit or a sign.
     Integer,
     /// A digit, a sign, `inf` or `nan`.
     Double,
-    /// This byte. If a letter may have either case, it is the lower-case letter.
+    /// This byte; for a letter that may have either case, the lower-case letter.
     Literal(u8),
     /// After the sign of a double: a digit, `inf` or `nan`.
     UnsignedDouble,
@@ -250,7 +254,7 @@ impl fmt::Display for Expected {
     }
 }
 
-/// A byte of the input, in the form that messages have it.
+/// A byte of the input, as error messages show it.
 struct Byte(u8);
 
 impl fmt::Display for Byte {

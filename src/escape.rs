@@ -1,4 +1,4 @@
-//! Bytes as a person reads them: escaped, and bounded in length.
+//! Bytes in a readable form: escaped, and bounded in length.
 
 use core::fmt::{self, Write};
 
@@ -9,7 +9,7 @@ const BYTES: usize = 64;
 /// How many bytes of a message are shown.
 const TEXT: usize = 1024;
 
-/// Writes the first bytes of a payload, escaped, and its length if it is longer.
+/// Writes the first bytes of a payload, escaped, and its length if bytes are left out.
 pub(crate) fn bytes(payload: &[u8], f: &mut fmt::Formatter<'_>) -> fmt::Result {
     let shown = payload.get(..BYTES).unwrap_or(payload);
     write!(f, "\"{}\"", shown.escape_ascii())?;
@@ -41,7 +41,7 @@ fn ellipsis(shown: &[u8], payload: &[u8], f: &mut fmt::Formatter<'_>) -> fmt::Re
     Ok(())
 }
 
-/// Writes the first of some payloads as a list.
+/// Writes payloads as a list of at most [`VALUES`].
 pub(crate) fn list<P: AsRef<[u8]>>(
     name: &str,
     payloads: impl IntoIterator<Item = P>,

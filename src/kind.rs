@@ -8,7 +8,7 @@ macro_rules! kinds {
         $count:literal kinds:
         $($(#[$doc:meta])* $kind:ident, $type_byte:literal, $article:literal $name:literal;)*
     ) => {
-        /// The kind of a value, as the first bytes of its wire form tell it.
+        /// The kind of a value, as determined by the first bytes of its wire form.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
         #[non_exhaustive]
         pub enum Kind {
@@ -19,7 +19,7 @@ macro_rules! kinds {
             /// All kinds, in the order of their declaration.
             pub const ALL: [Self; $count] = [$(Self::$kind),*];
 
-            /// Returns the byte that a value of this kind begins with on the wire.
+            /// Returns the first byte of a value of this kind on the wire.
             #[must_use]
             pub const fn type_byte(self) -> u8 {
                 match self {
@@ -27,12 +27,12 @@ macro_rules! kinds {
                 }
             }
 
-            /// Returns the kind that a type byte tells by itself, or `None` if it is not a type byte.
+            /// Returns the kind that a type byte alone indicates, or `None` if it is not a type byte.
             ///
-            /// Nulls and streamed strings share their type byte with `Bulk` or `Array`, and come out
-            /// as these.
+            /// `$` gives `Bulk` and `*` gives `Array`, although a null or a streamed string may begin
+            /// with the same byte.
             #[must_use]
-            #[allow(unreachable_patterns, reason = "the first kind of each type byte counts")]
+            #[allow(unreachable_patterns, reason = "some kinds share a type byte: the first counts")]
             pub const fn of_type_byte(type_byte: u8) -> Option<Self> {
                 match type_byte {
                     b'$' => Some(Self::Bulk),
@@ -63,11 +63,11 @@ kinds! {
     /// `+`, a line of text.
     #[doc(alias = "simple string")]
     Simple, b'+', "a " "simple string";
-    /// `-`, an error in a line.
+    /// `-`, an error message on one line.
     Error, b'-', "an " "error";
     /// `:`, a 64-bit signed integer.
     Integer, b':', "an " "integer";
-    /// `$`, bytes after their length.
+    /// `$`, bytes preceded by their length.
     #[doc(alias = "bulk string")]
     Bulk, b'$', "a " "bulk string";
     /// `$?`, bytes in chunks, each with its own length.
@@ -87,7 +87,7 @@ kinds! {
     Double, b',', "a " "double";
     /// `(`, an integer of any size, as text.
     BigNumber, b'(', "a " "big number";
-    /// `!`, an error message after its length.
+    /// `!`, an error message preceded by its length.
     BulkError, b'!', "a " "bulk error";
     /// `=`, text with a format of three bytes, such as `txt` or `mkd`.
     Verbatim, b'=', "a " "verbatim string";
@@ -95,9 +95,9 @@ kinds! {
     Array, b'*', "an " "array";
     /// `%`, pairs of a key and a value, in order.
     Map, b'%', "a " "map";
-    /// `~`, values whose order means nothing.
+    /// `~`, values in no particular order.
     Set, b'~', "a " "set";
-    /// `>`, values that do not answer a command.
+    /// `>`, values that are not the reply to a command.
     #[doc(alias = "pubsub")]
     Push, b'>', "a " "push";
     /// `|`, pairs that annotate the value after them.
@@ -113,13 +113,13 @@ impl Kind {
 
     /// Returns whether a value of this kind holds other values.
     ///
-    /// An attribute counts: it holds pairs, although it is not a value itself.
+    /// An attribute counts as an aggregate: it holds pairs, although it is not a value itself.
     #[must_use]
     pub const fn is_aggregate(self) -> bool {
         self.has_pairs() || matches!(self, Self::Array | Self::Set | Self::Push)
     }
 
-    /// Returns how many values each element is: two where the elements are pairs.
+    /// Returns how many values make up an element: two if the elements are pairs.
     pub(crate) const fn values_per_element(self) -> usize {
         if self.has_pairs() { 2 } else { 1 }
     }

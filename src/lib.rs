@@ -14,8 +14,8 @@
 )]
 #![allow(
     clippy::inline_always,
-    reason = "what a caller's loop runs for each value: a call that returns a view through memory \
-              costs more than the work"
+    reason = "these functions run for each value of a caller's loop: a call that returns a view \
+              through memory costs more than the work"
 )]
 #![cfg_attr(
     test,
@@ -64,15 +64,15 @@ pub mod view;
 /// A table of commands: arity, flags, ACL categories, and which arguments are keys.
 ///
 /// Available with the feature `commands`. A proxy or a client of a cluster needs it to route a
-/// command by its keys, or to know whether a replica may answer. The table is that of Redis 7.0. A
-/// command that it does not have is an error or `None`, never a command without keys.
+/// command by its keys, or to know whether a replica may answer. The table is that of Redis 7.0. For a
+/// command that is not in it, the functions return an error or `None`, never an empty list of keys.
 ///
 /// | question | function |
 /// |---|---|
 /// | What does the table say about this command? | [`of`](commands::of), [`lookup`](commands::lookup) by name |
 /// | Which arguments are keys, and how are they accessed? | [`keys`](commands::keys) |
 /// | Which arguments are shard channels? | [`shard_channels`](commands::shard_channels) |
-/// | The same, before the command has arrived completely? | [`partial_of`](commands::partial_of), [`partial_keys`](commands::partial_keys) |
+/// | What is known before the whole command has arrived? | [`partial_of`](commands::partial_of), [`partial_keys`](commands::partial_keys) |
 ///
 /// ```
 /// use zresp::Command;

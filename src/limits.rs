@@ -8,7 +8,8 @@ const MOST_ELEMENTS: usize = u32::MAX as usize;
 /// How deep and how long a frame may be, and how many elements an aggregate may have.
 ///
 /// A decoder checks a limit as soon as the byte that exceeds it arrives, which may be a digit of a
-/// length. Nothing is ever allocated from an announced length or count, whatever the limits are.
+/// length. Whatever the limits are, a decoder allocates nothing for an announced length or count, and
+/// a codec reserves at most 16 KiB.
 ///
 /// ```
 /// use zresp::{Decoder, Limits};
@@ -48,19 +49,19 @@ impl Limits {
     /// bytes for each, and 1 MiB for a request.
     ///
     /// The limits for arguments do not apply to inline commands. An inline command may have 64 KiB,
-    /// as for all clients.
+    /// whether or not the client has authenticated.
     #[must_use]
     pub const fn unauthenticated() -> Self {
         Self::new().with_elements(10).with_bulk(16_384).with_frame(1024 * 1024)
     }
 
-    /// Limits that no validated bytes exceed, for a second pass over them.
+    /// Limits that validated bytes cannot exceed, for scanning them a second time.
     pub(crate) const fn none() -> Self {
         Self { depth: usize::MAX, bulk: usize::MAX, elements: MOST_ELEMENTS, frame: usize::MAX }
     }
 
-    /// Returns how many aggregates and attributes may be open, one inside the other. The default is
-    /// 128, as in Envoy (redis-rs has 100, hiredis 1024).
+    /// Returns how deeply aggregates and attributes may be nested, in levels. The default is 128, as
+    /// in Envoy (redis-rs has 100, hiredis 1024).
     ///
     /// 0 allows scalars only, 1 also an array of scalars, and so on. Requests are never nested, so
     /// this limit does not apply to them.
@@ -83,7 +84,7 @@ impl Limits {
         self.bulk
     }
 
-    /// Returns how many elements an aggregate may have, or how many arguments a command. The
+    /// Returns how many elements an aggregate may have, or how many arguments a command may have. The
     /// default is 2³¹ − 1, as in Redis 7.
     ///
     /// A pair of a map or an attribute counts as two elements. The arguments of an inline command
@@ -143,7 +144,8 @@ pub enum InlinePolicy {
     /// Decodes them, as Redis does.
     #[default]
     Accept,
-    /// Refuses them. Requests must begin with `*`, and only empty lines may come before them.
+    /// Refuses them. A request must be an array. Empty lines (LF or CRLF) and empty arrays before it are
+    /// still skipped.
     Refuse,
 }
 

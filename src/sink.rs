@@ -1,4 +1,4 @@
-//! Where encoded bytes go: into a buffer, or only into a count.
+//! Where encoded bytes go: into a buffer, or only into a byte count.
 
 use bytes::{BufMut, Bytes};
 use memchr::memchr2_iter;
@@ -11,11 +11,12 @@ pub trait Sink {
     /// Takes a type byte, a number and a line end.
     fn header(&mut self, type_byte: u8, number: usize);
 
-    /// Announces the buffer that the next `put`s are slices of, so that a sink may share it.
+    /// Announces a buffer that contains the bytes of the next `put` calls, so that a sink may share it
+    /// instead of copying them.
     #[inline]
     fn lend(&mut self, _: &Bytes) {}
 
-    /// Takes a payload with its header and its line end.
+    /// Takes a payload, and adds its header and its line end.
     #[inline]
     fn payload(&mut self, type_byte: u8, payload: &[u8]) {
         self.header(type_byte, payload.len());
@@ -23,7 +24,7 @@ pub trait Sink {
         self.put(b"\r\n");
     }
 
-    /// Takes a text with its type byte and its line end.
+    /// Takes a text, and adds its type byte and its line end.
     #[inline]
     fn line(&mut self, type_byte: u8, text: &[u8]) {
         self.put(&[type_byte]);

@@ -1,4 +1,4 @@
-//! The arguments of a command: [`Args`] in order, [`ArgIndex`] by number.
+//! The arguments of a command: [`Args`] in order, [`ArgIndex`] by index.
 
 use core::fmt;
 use core::iter::FusedIterator;
@@ -27,15 +27,17 @@ impl<'a> Args<'a> {
     }
 }
 
-/// Splits off an argument; `None` if it is cut.
-// Inlined into the loops of callers: to return the slices through memory would cost more than the work.
+/// Splits off an argument; `None` if it is incomplete.
+// Inlined into the loops of callers: returning the slices through memory would cost more than finding
+// them.
 #[inline(always)]
 fn split(rest: &[u8]) -> Option<(&[u8], &[u8])> {
     let (_, payload, after) = word::bulk(word::first(rest)?, rest)?;
     Some((payload, after))
 }
 
-/// All arguments of a command as a slice, by [`CommandRef::index`](super::CommandRef::index).
+/// All arguments of a command as a slice, as returned by
+/// [`CommandRef::index`](super::CommandRef::index).
 #[derive(Clone, PartialEq, Eq)]
 pub struct ArgIndex<'a>(SmallVec<[&'a [u8]; 8]>);
 
@@ -62,7 +64,7 @@ impl fmt::Debug for ArgIndex<'_> {
 impl<'a> Iterator for Args<'a> {
     type Item = &'a [u8];
 
-    // As for `split`.
+    // Inlined for the same reason as `split`.
     #[inline(always)]
     fn next(&mut self) -> Option<&'a [u8]> {
         if self.left == 0 {
@@ -75,7 +77,7 @@ impl<'a> Iterator for Args<'a> {
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {
-        // The shortest argument takes six bytes. The last ones may not have arrived.
+        // The shortest argument has six bytes. The last arguments may not have arrived.
         (0, Some((self.left as usize).min(self.rest.len() / 6)))
     }
 }

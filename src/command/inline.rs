@@ -12,8 +12,8 @@ use crate::lex::inline::{ends_token, from_hex, is_space, unescape};
 /// A validated command in the form of a line of text.
 ///
 /// White space separates the arguments, which may be quoted. In double quotes, `\n`, `\r`, `\t`, `\b`, `\a` and
-/// `\x` with two hexadecimal digits stand for one byte, and a backslash before any other character stands for
-/// that character. In single quotes, only `\'` is an escape.
+/// `\x` with two hexadecimal digits each stand for one byte, and a backslash before any other character stands
+/// for that character. In single quotes, only `\'` is an escape.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct InlineCommand<'a> {
     wire: &'a [u8],
@@ -24,7 +24,7 @@ impl<'a> InlineCommand<'a> {
         Self { wire }
     }
 
-    /// Returns the bytes of the line, its line end included.
+    /// Returns the bytes of the line, including its line end.
     #[must_use]
     pub const fn wire(&self) -> &'a [u8] {
         self.wire
@@ -32,7 +32,7 @@ impl<'a> InlineCommand<'a> {
 
     /// Returns an iterator over the arguments. The name comes first.
     ///
-    /// An argument is borrowed if it has no escapes, and is either quoted as a whole or not at all.
+    /// An argument is borrowed if it is not quoted, or if it is entirely quoted and has no backslash.
     #[must_use]
     pub fn args(&self) -> InlineArgs<'a> {
         InlineArgs { rest: self.wire.strip_suffix(b"\n").unwrap_or(self.wire) }
@@ -83,7 +83,7 @@ impl<'a> Iterator for InlineArgs<'a> {
 }
 
 impl<'a> InlineArgs<'a> {
-    /// Takes the rest of a token, which begins with `text` and goes on with a quote.
+    /// Takes the rest of a token, which begins with `text` and continues with a quote.
     fn quoted(&mut self, text: &'a [u8]) -> Cow<'a, [u8]> {
         let Some((&quote, quoted)) = self.rest.split_first() else { return Cow::Borrowed(text) };
         let is_special = |byte: &u8| *byte == quote || *byte == b'\\';

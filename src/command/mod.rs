@@ -1,9 +1,9 @@
 //! Views of commands and requests.
 //!
 //! A [`Command`] is either a [`CommandRef`], an array whose arguments are slices of the buffer, or an
-//! [`InlineCommand`], a line whose arguments are copied only to resolve their escapes. [`Args`] and [`InlineArgs`]
-//! iterate over the arguments; [`ArgIndex`] has all of them for access by number. A [`PartialCommand`] has those
-//! that have arrived so far.
+//! [`InlineCommand`], a line whose arguments are such slices too, except for some quoted ones, which are copied.
+//! [`Args`] and [`InlineArgs`] iterate over the arguments; [`ArgIndex`] gives access to them by index. A
+//! [`PartialCommand`] holds those that have arrived so far.
 
 mod args;
 mod inline;
@@ -21,7 +21,7 @@ pub use args::{ArgIndex, Args};
 pub use inline::{InlineArgs, InlineCommand};
 pub use partial::PartialCommand;
 
-/// A request: a command and the bytes it came in.
+/// A request: a command, and all bytes of the request.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Request<'a> {
     command: Command<'a>,
@@ -38,7 +38,8 @@ impl<'a> Request<'a> {
 
     /// Returns the bytes of the command, and of the empty lines and empty arrays that were skipped before it.
     ///
-    /// Move on by their length. To forward a request, use the bytes of the command.
+    /// When you are done with a request, drop `wire().len()` bytes from the buffer. To forward it, use the bytes
+    /// of the command.
     #[must_use]
     #[inline(always)]
     pub const fn wire(&self) -> &'a [u8] {
@@ -61,8 +62,8 @@ impl<'a> Request<'a> {
         Self { command: Command::Array(CommandRef::new(wire, header, len)), wire }
     }
 
-    /// Returns the same request, put together again from its parts, so that the compiler keeps the result of a
-    /// decoder's fast path in registers.
+    /// Returns the same request, rebuilt field by field, so that the compiler keeps the result of a decoder's
+    /// fast path in registers.
     #[inline(always)]
     pub(crate) const fn rebuilt(self) -> Self {
         let Self { command, wire } = self;
@@ -116,8 +117,8 @@ impl<'a> Command<'a> {
 
 /// A validated command in the form of an array of bulk strings: the name and the arguments.
 ///
-/// The name is argument 0, as in Redis's own tables. To find an argument, the ones before it are stepped over,
-/// at one or two nanoseconds each. If you need many arguments in any order, make an [`index`](Self::index).
+/// The name is argument 0, as in Redis's own tables. Finding an argument steps over those before it, at one or
+/// two nanoseconds each. If you need many arguments in any order, create an [`index`](Self::index).
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct CommandRef<'a> {
     wire: &'a [u8],
@@ -127,7 +128,7 @@ pub struct CommandRef<'a> {
 
 impl<'a> CommandRef<'a> {
     /// Returns a view of a whole, validated command. `header` is the size of its header.
-    // The last step of the decoder's fast path: inlined, it builds the view where the caller wants it.
+    // Inlined, because it is the last step of the decoder's fast path: the view is built where the caller wants it.
     #[inline(always)]
     #[allow(clippy::cast_possible_truncation, reason = "the size of a header")]
     pub(crate) const fn new(wire: &'a [u8], header: usize, len: u32) -> Self {
@@ -145,14 +146,14 @@ impl<'a> CommandRef<'a> {
         Self::new(wire, header, len)
     }
 
-    /// Returns the payload of an argument in its wire form.
+    /// Returns the payload of an argument that is given in wire form.
     pub(crate) fn argument(wire: &[u8]) -> &[u8] {
         Args::new(wire, 1).next().unwrap_or_default()
     }
 
     /// Returns the name of the command, as it was sent.
     #[must_use]
-    // A dispatcher calls it for each request: see `args::split`.
+    // Inlined for the same reason as `args::split`: a dispatcher calls it for each request.
     #[inline(always)]
     pub fn name(&self) -> &'a [u8] {
         self.args().next().unwrap_or_default()
@@ -170,7 +171,7 @@ impl<'a> CommandRef<'a> {
     #[inline]
     pub fn is(&self, name: &str) -> bool {
         let found = self.name();
-        // Most clients send the name as tables write it: compare that way first, which is faster.
+        // An exact comparison first, which is faster: most clients send the name as callers write it.
         found == name.as_bytes() || found.eq_ignore_ascii_case(name.as_bytes())
     }
 
@@ -199,7 +200,7 @@ impl<'a> CommandRef<'a> {
         Some(end - argument.len()..end)
     }
 
-    /// Returns all arguments as a slice, for access in constant time. Up to eight take no allocation.
+    /// Returns all arguments as a slice, for access in constant time. Up to eight arguments need no allocation.
     ///
     /// ```
     /// let request = zresp::requests(b"*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$1\r\nv\r\n").next().expect("one")?;
@@ -232,7 +233,7 @@ impl<'a> CommandRef<'a> {
 }
 
 impl fmt::Debug for Request<'_> {
-    /// Writes the command. The wire bytes would only repeat it.
+    /// Writes the command. The wire bytes are left out, as they would only repeat it.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Request").field("command", &self.command).finish_non_exhaustive()
     }

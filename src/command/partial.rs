@@ -14,7 +14,7 @@ impl<'a> PartialCommand<'a> {
         Self { len, args }
     }
 
-    /// Returns the number of arguments that the command will have, the name included.
+    /// Returns the number of arguments that the command will have, including the name.
     #[must_use]
     #[allow(clippy::len_without_is_empty, reason = "a command is never empty")]
     pub const fn len(&self) -> usize {

@@ -8,7 +8,7 @@ use crate::validate::{Stopped, Validator};
 use super::decoder::FrameDecoder;
 use super::direction::Requests;
 
-/// A resumable decoder of requests: what a server or a proxy reads from its clients. Its frames are
+/// A resumable decoder of requests, which a server or a proxy reads from its clients. Its frames are
 /// [`Request`]s.
 ///
 /// ```
@@ -18,13 +18,13 @@ use super::direction::Requests;
 /// let mut buffer = b"*3\r\n$3\r\nSET\r\n$3\r\nkey\r\n$1000000\r\n".to_vec();
 /// assert!(decoder.decode(&buffer)?.is_none());
 ///
-/// // The key is known long before the value has come.
+/// // The key is known long before the whole value has arrived.
 /// let partial = decoder.partial(&buffer).expect("a command has begun");
 /// assert_eq!((partial.arg(0), partial.arg(1), partial.arg(2)), (Some(&b"SET"[..]), Some(&b"key"[..]), None));
 ///
 /// buffer.extend_from_slice(&[b'x'; 1_000_000]);
 /// buffer.extend_from_slice(b"\r\n");
-/// let request = decoder.decode(&buffer)?.expect("the command is whole by now");
+/// let request = decoder.decode(&buffer)?.expect("the command is whole now");
 /// let Command::Array(command) = request.command() else { panic!() };
 /// assert!(command.is("set"));
 /// assert_eq!(command.len(), 3);
@@ -45,16 +45,18 @@ impl CommandDecoder {
     }
 
     /// Sets what happens to inline commands, from the next request on. A request in progress keeps the
-    /// policy that it began with; a space and the CR of an empty line begin one.
+    /// policy that it began with; a space, or the CR of an empty line, already counts as the beginning
+    /// of a request.
     pub fn set_inline_policy(&mut self, policy: InlinePolicy) {
         self.validator.set_policy(policy);
     }
 
-    /// Returns what has arrived of a command in progress: after a call of [`decode`](Self::decode)
-    /// that returned `None`, with the same `buf`.
+    /// Returns what has arrived of a command in progress; `None` for an inline command, and until the
+    /// header of an array has arrived. Call it after [`decode`](Self::decode) has returned `None`, with
+    /// the same `buf`.
     ///
-    /// A proxy chooses its upstream by it before a long value has come. It takes only the time to read
-    /// the arguments that you ask for.
+    /// A proxy can use it to choose an upstream before a long value has arrived. The call itself reads
+    /// only the header; arguments are read when you ask for them.
     #[must_use]
     pub fn partial<'a>(&self, buf: &'a [u8]) -> Option<PartialCommand<'a>> {
         let seen = buf.get(self.validator.start()..self.validator.offset())?;
@@ -67,7 +69,7 @@ impl CommandDecoder {
     }
 }
 
-/// Takes a whole command that is an array.
+/// Takes a whole command that is an array, if it is of a frequent form.
 #[inline(always)]
 pub(super) fn fast<'a>(validator: &mut Validator, buf: &'a [u8]) -> Result<Request<'a>, Stopped> {
     let command = validator.command(validator.visible(buf))?;

@@ -15,29 +15,29 @@ use super::direction::sealed::FrameView;
 /// A resumable decoder: [`Decoder`](crate::Decoder) for replies, [`CommandDecoder`](crate::CommandDecoder)
 /// for requests.
 ///
-/// The caller keeps the unfinished frame in its buffer, and the result is a view into it.
-/// [`decode`](Self::decode) is a plain call: it starts no thread, holds no lock, keeps no bytes, and
-/// nothing goes on after it returns. To give up a frame, drop the decoder or [`reset`](Self::reset) it.
+/// The caller keeps the unfinished frame in its buffer, and the result is a view of that buffer.
+/// [`decode`](Self::decode) is a plain call: it starts no thread, holds no lock, copies no payload, and
+/// nothing runs after it returns. To give up a frame, drop the decoder or [`reset`](Self::reset) it.
 #[derive(Clone)]
 pub struct FrameDecoder<D> {
     pub(super) validator: Validator,
-    /// The first bytes of an unfinished frame, to know the buffer again.
+    /// The first bytes of an unfinished frame, to recognise the buffer in the next call.
     head: u64,
     direction: PhantomData<fn() -> D>,
 }
 
-/// What is known of the frame at the front of the buffer when the fast path gives up.
+/// Which code has examined a part of the frame at the front of the buffer when the slow path begins.
 #[derive(Clone, Copy)]
 enum Seen {
-    /// A call before this one has examined a part of it.
+    /// An earlier call. The fast path was not tried.
     EarlierCall,
-    /// The fast path has examined a part of it.
+    /// The fast path of this call.
     FastPath,
     Nothing,
 }
 
 impl<D: Direction> FrameDecoder<D> {
-    /// Returns a decoder with the default [`Limits`]; one of requests accepts inline commands.
+    /// Returns a decoder with the default [`Limits`]. A decoder of requests accepts inline commands.
     #[must_use]
     #[inline(always)]
     pub fn new() -> Self {
@@ -46,8 +46,8 @@ impl<D: Direction> FrameDecoder<D> {
 
     /// Returns a decoder with your own limits.
     ///
-    /// In requests the limit for nesting plays no part. Inline commands have the limit for a frame and
-    /// 64 KiB at most, as in Redis, and no other.
+    /// The limit for depth does not apply to requests. Inline commands are limited only by the limit for
+    /// a frame and by 64 KiB, as in Redis.
     #[must_use]
     #[inline(always)]
     pub fn with_limits(limits: Limits) -> Self {
@@ -56,27 +56,28 @@ impl<D: Direction> FrameDecoder<D> {
 
     /// Returns the frame that `buf` begins with, or `None` if more bytes are needed.
     ///
-    /// In every call `buf` starts at the frame's first byte, and until the frame is taken it only
-    /// grows. The decoder resumes after the bytes that it has seen, so feeding a frame in small pieces
+    /// In every call, `buf` must start at the frame's first byte. Until a frame is returned, only append
+    /// to the buffer, and drop from its front only the bytes that [`take_skipped`](Self::take_skipped)
+    /// counts. The decoder resumes after the bytes that it has seen, so feeding a frame in small pieces
     /// takes time linear in its length. Once a frame is returned, the next call is for the next frame:
-    /// move on by the length of its `wire()`.
+    /// advance the buffer by the length of the frame's `wire()`.
     ///
-    /// Before a command, empty lines and empty arrays are skipped, as servers do. They are part of the
-    /// request that follows them.
+    /// Like a server, a decoder of requests skips empty lines and empty arrays before a command. They
+    /// are part of the request that follows them.
     ///
     /// # Errors
-    /// Input that no frame could begin with, or that exceeds a limit, with the offset from the first
-    /// byte of `buf`. The stream has no recognisable next frame, so every further call returns the
-    /// same error until [`reset`](Self::reset).
+    /// Returns an error if no frame could begin with the input, or if it exceeds a limit. The offset
+    /// counts from the first byte of `buf`. The next frame cannot be found, so every further call
+    /// returns the same error until [`reset`](Self::reset).
     ///
-    /// A buffer that is shorter than in the call before, or does not begin with the same bytes, is
-    /// [`ErrorKind::BufferChanged`]. Other changes are not noticed: what the views then show is
-    /// unspecified, but safe and free of panics.
+    /// A buffer that is shorter than in the previous call, or does not begin with the same bytes, is
+    /// [`ErrorKind::BufferChanged`]. Other changes are not noticed: the views then show unspecified
+    /// values, but nothing panics.
     #[inline(always)]
     pub fn decode<'a>(&mut self, buf: &'a [u8]) -> Result<Option<D::Frame<'a>>, Error> {
-        let seen = if self.validator.is_between_frames() {
-            // By itself: its views are then made in branches of the caller's loop (1.3 → 1.0 × the
-            // instructions for frames that are alike).
+        let seen = if self.validator.is_fresh() {
+            // A separate step, so that its views are built in branches of the caller's loop. Otherwise
+            // frames that are alike take 1.3 times the instructions.
             if let Some(frame) = D::alike(&self.validator, buf) {
                 return Ok(Some(frame));
             }
@@ -120,18 +121,18 @@ impl<D: Direction> FrameDecoder<D> {
         }
     }
 
-    /// Returns where the frame that `buf` begins with ends: [`decode`](Self::decode) without the view,
-    /// for callers that must still change the buffer before they look at the frame.
+    /// Returns where the frame that `buf` begins with ends. This is [`decode`](Self::decode) without the
+    /// view, for callers that must still change the buffer before they look at the frame.
     #[cfg(feature = "std")]
     pub(crate) fn bounds(&mut self, buf: &[u8]) -> Result<Option<Bounds>, Error> {
-        if !self.validator.is_between_frames() {
+        if !self.validator.is_fresh() {
             self.check(buf)?;
         }
         self.advance(buf)
     }
 
-    /// Examines the bytes that have not been seen. The buffer is the one of the call before, as
-    /// [`check`](Self::check) has found.
+    /// Examines the bytes that have not been seen. If a frame is in progress, [`check`](Self::check) must
+    /// have accepted the buffer.
     fn advance(&mut self, buf: &[u8]) -> Result<Option<Bounds>, Error> {
         let unseen = buf.get(self.validator.offset()..).unwrap_or_default();
         if self.validator.advance(unseen)?.is_none() {
@@ -148,7 +149,7 @@ impl<D: Direction> FrameDecoder<D> {
         self.head = head(buf.get(self.validator.start()..).unwrap_or_default());
     }
 
-    /// Refuses a buffer that is shorter than in the call before, or does not begin with the same
+    /// Refuses a buffer that is shorter than in the previous call, or does not begin with the same
     /// bytes.
     fn check(&mut self, buf: &[u8]) -> Result<(), Error> {
         let seen = buf.get(self.validator.start()..self.validator.offset());
@@ -164,22 +165,22 @@ impl<D: Direction> FrameDecoder<D> {
         self.validator.fail(ErrorKind::BufferChanged)
     }
 
-    /// Forgets the bytes at the front of the buffer that requests skip and that belong to no command,
-    /// and returns their number: drop that many bytes from the buffer before the next call. For replies
-    /// it is 0.
+    /// Forgets the empty lines and empty arrays at the front of the buffer, which a decoder of requests
+    /// skips, and returns their size: drop that many bytes from the buffer before the next call. For
+    /// replies it is 0.
     ///
-    /// Call it when [`decode`](Self::decode) has returned `None`, or a peer that sends nothing but empty
-    /// lines can fill the buffer: skipped bytes do not count towards [`Limits::frame`].
+    /// Call it after [`decode`](Self::decode) has returned `None`. Otherwise a peer that sends nothing
+    /// but empty lines can fill the buffer: skipped bytes do not count towards [`Limits::frame`].
     #[must_use = "drop this many bytes from the buffer"]
     pub fn take_skipped(&mut self) -> usize {
         self.validator.forget_skipped()
     }
 
-    /// Returns the smallest number of further bytes that can complete the frame: at least one, and
-    /// exact inside a payload.
+    /// Returns the smallest number of further bytes that can complete the frame; 0 after an error.
     ///
-    /// Between frames it is the size of the shortest frame. After an error it is 0. Limits play no
-    /// part in it. It takes time linear in the depth of nesting.
+    /// It is exact if the frame ends with the payload that is arriving. Between frames it is the size
+    /// of the shortest frame. Of the limits, only [`Limits::depth`] affects it. The call takes time
+    /// linear in the depth of nesting.
     #[must_use]
     pub fn needed(&self) -> usize {
         self.validator.needed()
@@ -191,8 +192,8 @@ impl<D: Direction> FrameDecoder<D> {
         self.validator.limits_set()
     }
 
-    /// Sets the limits from the next frame on, for example when a client has authenticated. A frame in
-    /// progress keeps the limits that it began with.
+    /// Sets the limits of the next frame and those after it, for example when a client has
+    /// authenticated. A frame in progress keeps the limits that it began with.
     pub fn set_limits(&mut self, limits: Limits) {
         self.validator.set_limits(limits);
     }

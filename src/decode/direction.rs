@@ -9,8 +9,8 @@ use crate::view::Decoded;
 /// server.
 ///
 /// Decoders, iterators, readers, codecs and owned frames have this as their type parameter. The trait
-/// is sealed: there are no other directions. What it does takes the crate's own types, which nobody
-/// else can make, so bytes that were not validated never become a frame:
+/// is sealed: there are no other directions. Its methods take types that only this crate can create, so
+/// bytes that were not validated never become a frame:
 ///
 /// ```compile_fail,E0599
 /// fn forge<D: zresp::frames::Direction>(good: &[u8], other: &[u8]) {
@@ -47,36 +47,37 @@ pub(crate) mod sealed {
 
         const GRAMMAR: Grammar;
 
-        /// The limits unless others are set.
+        /// The default limits.
         const LIMITS: Limits;
 
-        /// Between two frames, takes the one that `buf` begins with if its layout is that of a recent
-        /// frame.
+        /// Called between two frames: returns the frame at the front of `buf`, if its layout is that of
+        /// a recent frame.
         fn alike<'a>(validator: &Validator, buf: &'a [u8]) -> Option<Self::Frame<'a>>;
 
-        /// Between two frames, takes the one that `buf` begins with if it is whole and of a frequent
-        /// kind.
+        /// Called between two frames: returns the frame at the front of `buf`, if it is whole and of a
+        /// frequent kind.
         fn fast<'a>(validator: &mut Validator, buf: &'a [u8]) -> Result<Self::Frame<'a>, Stopped>;
 
-        /// Takes a frame that has been begun, if its front tells by itself that it is whole.
+        /// Called inside a frame: returns it, if its header alone shows that it is whole now.
         fn resumed<'a>(validator: &Validator, buf: &'a [u8]) -> Option<Self::Frame<'a>>;
 
-        /// Views the validated frame that `buf` begins with; `None` if the bytes have changed since.
+        /// Returns a view of the validated frame that `buf` begins with; `None` if the bytes have changed
+        /// since.
         fn read(buf: &[u8], bounds: Bounds) -> Option<Self::Frame<'_>>;
     }
 
     /// What the views of both directions have in common.
     pub trait FrameView<'a> {
-        /// All bytes that the frame takes off a buffer.
+        /// All bytes of the frame, including those that a request skips.
         fn wire(&self) -> &'a [u8];
 
-        /// The bytes that an owned frame keeps: all but those that a request skips.
+        /// The bytes that an owned frame keeps: all except those that a request skips.
         fn own(&self) -> &'a [u8];
 
-        /// Where the value begins in them.
+        /// The offset of the value in `own`.
         fn value_at(&self) -> usize;
 
-        /// The same view, put together again from its parts: see `Decoded::rebuilt`.
+        /// The same view, rebuilt field by field: see `Decoded::rebuilt`.
         #[must_use]
         fn rebuilt(self) -> Self;
     }

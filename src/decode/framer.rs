@@ -11,12 +11,12 @@ use super::decoder::FrameDecoder;
 use super::direction::Direction;
 use super::{command, reply};
 
-/// Finds where frames end in bytes that the caller passes on and forgets: cut-through.
+/// Finds frame boundaries in bytes that the caller forwards without keeping them (cut-through).
 ///
-/// A [`Decoder`](crate::Decoder) makes its caller keep an unfinished frame, because it gives views of
-/// it. A framer gives only boundaries and keeps no bytes: each piece of a value of half a gigabyte can
-/// be forwarded as it arrives, in constant memory. Its verdicts are those of the decoders, wherever the
-/// bytes are cut.
+/// A [`Decoder`](crate::Decoder) needs its caller to keep an unfinished frame, because it returns views
+/// of it. A framer returns only boundaries and keeps no payload: each piece of a value of half a gigabyte
+/// can be forwarded as it arrives, in constant memory. Its verdicts are those of the decoders, however
+/// the bytes are split.
 ///
 /// ```
 /// use zresp::{Framer, Kind, Limits};
@@ -47,23 +47,23 @@ pub struct Framer {
     type_byte: Option<u8>,
 }
 
-/// How far a frame has come with a chunk.
+/// How far a chunk has brought a frame.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Progress {
-    /// How many bytes at the front of the chunk belong to the frame: all of them, if it goes on in the
-    /// next chunk.
+    /// How many bytes at the front of the chunk belong to the frame: all of them, if the frame continues
+    /// in the next chunk.
     pub taken: usize,
-    /// Whether the frame ends with them. The next call is for the next frame.
+    /// Whether the frame ends with these bytes. If so, the next call is for the next frame.
     pub is_complete: bool,
-    /// The byte that the frame's value begins with: `-` for an error, `>` for a push. `None` until that
-    /// byte has come, while attributes are read, and for an inline command.
+    /// The first byte of the frame's value: `-` for an error, `>` for a push. `None` until that byte has
+    /// arrived, which is after all attributes, and for an inline command.
     pub type_byte: Option<u8>,
 }
 
 impl Progress {
-    /// Returns the kind of the frame as its type byte tells it: nulls and streamed strings are `Bulk` or
-    /// `Array`. `None` until that byte has come, and for an inline command.
+    /// Returns the kind that the type byte alone indicates: nulls and streamed strings are reported as
+    /// `Bulk` or `Array`. `None` until that byte has arrived, and for an inline command.
     #[must_use]
     pub const fn kind(&self) -> Option<Kind> {
         match self.type_byte {
@@ -80,15 +80,14 @@ impl Framer {
         Self { validator: Validator::new(Grammar::Replies, limits), type_byte: None }
     }
 
-    /// Returns a framer of requests that accepts inline commands. A request has with it what servers
-    /// skip before a command: empty lines and empty arrays, which do no harm when they are forwarded.
+    /// Returns a framer of requests that accepts inline commands. A request includes the empty lines and
+    /// empty arrays before its command; forwarding them does no harm, because servers skip them.
     #[must_use]
     pub fn requests(limits: Limits) -> Self {
         Self { validator: Validator::new(Grammar::REQUESTS, limits), type_byte: None }
     }
 
-    /// Returns the framer of requests with this policy for inline commands. For replies it has no
-    /// meaning and changes nothing.
+    /// Returns the framer with this policy for inline commands. It has no effect on a framer of replies.
     #[must_use]
     pub fn with_inline_policy(mut self, policy: InlinePolicy) -> Self {
         if self.validator.grammar() != Grammar::Replies {
@@ -99,12 +98,12 @@ impl Framer {
 
     /// Returns how many bytes of the chunk belong to the frame in progress, and whether it ends there.
     ///
-    /// Give each byte once, in order; the next chunk begins with what was not taken.
+    /// Pass each byte once, in order; the next chunk begins with the bytes that were not taken.
     ///
     /// # Errors
-    /// Input that no frame could have, or that exceeds a limit, with the offset from the frame's first
-    /// byte; the bytes of the chunk before that offset were fine. Every further call returns the same
-    /// error until [`reset`](Self::reset).
+    /// Returns an error if the input cannot be part of a frame, or if it exceeds a limit. The offset
+    /// counts from the frame's first byte, and the bytes before that offset were valid. Every further
+    /// call returns the same error until [`reset`](Self::reset).
     #[inline]
     pub fn advance(&mut self, chunk: &[u8]) -> Result<Progress, Error> {
         let before = self.validator.offset();
@@ -122,7 +121,7 @@ impl Framer {
         }
     }
 
-    /// The size of the frame that the chunk begins with, if it is of a frequent kind and whole.
+    /// The size of the frame at the front of the chunk, if it is whole and of a frequent kind.
     #[inline(always)]
     fn fast(&mut self, chunk: &[u8]) -> Result<usize, Stopped> {
         if let Some(alike) = self.validator.frame_alike(chunk) {
@@ -138,7 +137,7 @@ impl Framer {
         }
     }
 
-    /// Begins a frame that is cut, rare or wrong.
+    /// Begins a frame that is incomplete, rare or wrong.
     #[inline(never)]
     fn advance_new(&mut self, chunk: &[u8]) -> Result<Progress, Error> {
         if self.validator.begin_bulk(chunk) {
@@ -148,8 +147,8 @@ impl Framer {
         self.advance_slow(chunk, 0)
     }
 
-    /// Goes on inside a frame. `before` bytes of it came before the chunk; the fast path may have
-    /// examined more. Out of line, so that only the fast path is inlined into the caller's loop.
+    /// Continues a frame. `before` bytes of it came before the chunk; the fast path may have examined
+    /// more. Out of line, so that only the fast path is inlined into the caller's loop.
     #[inline(never)]
     fn advance_slow(&mut self, chunk: &[u8], before: usize) -> Result<Progress, Error> {
         let seen = self.validator.offset() - before;
@@ -164,12 +163,12 @@ impl Framer {
         Ok(Progress { taken, is_complete: end.is_some(), type_byte })
     }
 
-    /// Learns the type byte of the frame, if it is among these bytes; `before` bytes of the frame came
+    /// Notes the type byte of the frame, if it is among these bytes; `before` bytes of the frame came
     /// before them.
     fn see(&mut self, bytes: &[u8], before: usize) {
         if let Some(place) = self.validator.value_at().checked_sub(before) {
             self.type_byte = match (bytes.get(place).copied(), self.validator.grammar()) {
-                // An attribute has the kind of the value that it annotates.
+                // The type byte is that of the annotated value, which has not arrived yet.
                 (Some(b'|'), _) => None,
                 (Some(byte), Grammar::Requests(_)) if byte != b'*' => None,
                 (byte, _) => byte,
@@ -177,18 +176,18 @@ impl Framer {
         }
     }
 
-    /// Returns the smallest number of further bytes that can complete the frame: exact inside a
-    /// payload, and 0 after an error. It takes time linear in the depth of nesting.
+    /// Returns the smallest number of further bytes that can complete the frame; 0 after an error. See
+    /// [`FrameDecoder::needed`].
     #[must_use]
     pub fn needed(&self) -> usize {
         self.validator.needed()
     }
 
-    /// Returns whether the stream may end here without cutting a frame: nothing has been seen since the
-    /// last one ended, or only empty lines and empty arrays, which belong to the next request.
+    /// Returns whether the stream may end here: no byte has arrived since the last frame ended, or only
+    /// empty lines and empty arrays, which belong to the next request.
     #[must_use]
     pub const fn is_between_frames(&self) -> bool {
-        self.validator.is_at_start()
+        self.validator.is_between_frames()
     }
 
     /// Returns the limits that were set last.
@@ -197,8 +196,8 @@ impl Framer {
         self.validator.limits_set()
     }
 
-    /// Sets the limits from the next frame on. A frame in progress keeps the limits that it began
-    /// with.
+    /// Sets the limits of the next frame and those after it. A frame in progress keeps the limits that it
+    /// began with.
     pub fn set_limits(&mut self, limits: Limits) {
         self.validator.set_limits(limits);
     }
@@ -211,13 +210,14 @@ impl Framer {
 }
 
 impl<D: Direction> FrameDecoder<D> {
-    /// Returns a framer for the rest of the frame in progress, and forgets the frame: the name and the
-    /// key of a command are known by then, and its value can be forwarded as it arrives.
+    /// Returns a framer for the rest of the frame in progress, and forgets the frame. Use it once the
+    /// name and the key of a command are known, to forward its value as it arrives.
     ///
-    /// `buf` is that of the last call of [`decode`](Self::decode), which has returned `None`. All of it
-    /// belongs to the frame and can be forwarded, with what is skipped before a command. What comes
-    /// next goes to the framer, until it says that the frame is complete; then the decoder goes on. An
-    /// error that has ended the frame goes to the framer, too.
+    /// `buf` must be the buffer of the last call of [`decode`](Self::decode), which has returned `None`.
+    /// All of it belongs to the frame and can be forwarded, including what is skipped before a command.
+    /// Pass the following bytes to the framer until it reports that the frame is complete; after that,
+    /// the decoder is ready for the next frame. If the frame has already failed, the framer returns its
+    /// error.
     ///
     /// ```
     /// use zresp::CommandDecoder;

@@ -1,4 +1,4 @@
-//! All the frames of a buffer: [`replies`] and [`requests`].
+//! All frames of a buffer: [`replies`] and [`requests`].
 
 use core::fmt;
 use core::iter::FusedIterator;
@@ -10,13 +10,14 @@ use super::decoder::FrameDecoder;
 use super::direction::sealed::FrameView;
 use super::direction::{Direction, Replies, Requests};
 
-/// Returns an iterator over all the replies of `buf`.
+/// Returns an iterator over all replies of `buf`.
 ///
-/// It ends with `None` after the last whole frame. A frame that is cut is an error of the kind
-/// [`ErrorKind::UnexpectedEnd`], given once, at the offset where the input ends; offsets count from
-/// the first byte of `buf`. [`Frames::rest`] has the bytes of the frame that was cut or broken.
+/// After the last whole frame, the iterator ends. If an incomplete frame follows, it first returns one
+/// error of the kind [`ErrorKind::UnexpectedEnd`], at the offset where the input ends; if a malformed
+/// one follows, its error. Offsets count from the first byte of `buf`. [`Frames::rest`] then returns
+/// the bytes from the incomplete or malformed frame on.
 ///
-/// Each frame is decoded when it is asked for; to cancel, drop the iterator.
+/// Each frame is decoded when it is asked for. To cancel, drop the iterator.
 ///
 /// ```
 /// use zresp::ErrorKind;
@@ -33,10 +34,10 @@ pub fn replies(buf: &[u8]) -> Frames<'_, Replies> {
     Frames::with_limits(buf, Limits::new())
 }
 
-/// Returns an iterator over all the requests of `buf`, inline commands included.
+/// Returns an iterator over all requests of `buf`, including inline commands.
 ///
-/// It goes on and ends like that of [`replies`]. Empty lines and empty arrays after the last request
-/// are not a cut frame.
+/// It behaves like the iterator of [`replies`]. Empty lines and empty arrays after the last request
+/// are not an incomplete frame.
 ///
 /// ```
 /// let pipeline = b"*2\r\n$3\r\nGET\r\n$1\r\na\r\n\r\nPING\r\n";
@@ -70,20 +71,20 @@ impl<'a, D: Direction> Frames<'a, D> {
 }
 
 impl<'a, D> Frames<'a, D> {
-    /// Returns an iterator over the frames of `buf` as this decoder takes them. The decoder must not
-    /// have begun a frame.
+    /// Returns an iterator over the frames of `buf`, as decoded by this decoder. The decoder must not be
+    /// inside a frame.
     #[must_use]
     pub const fn with_decoder(buf: &'a [u8], decoder: FrameDecoder<D>) -> Self {
         Self { buf, at: 0, decoder, ended: false }
     }
 
-    /// Returns the bytes after the last frame given: empty after a clean end.
+    /// Returns the bytes after the last frame that was returned. After a clean end there are none.
     #[must_use]
     pub fn rest(&self) -> &'a [u8] {
         self.buf.get(self.at..).unwrap_or_default()
     }
 
-    /// Returns how many bytes of the buffer the frames given so far take, with what was skipped.
+    /// Returns how many bytes of the buffer the frames returned so far occupy, including skipped bytes.
     #[must_use]
     pub const fn offset(&self) -> usize {
         self.at

@@ -1,4 +1,4 @@
-//! Bytes in; views, boundaries or events out.
+//! Decoders: bytes in; views, boundaries or events out.
 
 mod command;
 mod decoder;

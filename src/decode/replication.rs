@@ -15,8 +15,8 @@
 //! | the end of the snapshot: the last byte, or the mark | [`Event::PayloadEnd`] |
 //! | the commands | [`Event::Commands`]; a [`CommandDecoder`](crate::CommandDecoder) reads them |
 //!
-//! zresp finds the end of the snapshot and does not read its content. A page of the guide has a
-//! whole program: [`guide::replication`](crate::guide::replication).
+//! zresp finds the end of the snapshot but does not parse it. The guide has a complete example:
+//! [`guide::replication`](crate::guide::replication).
 
 use core::fmt;
 
@@ -30,10 +30,11 @@ const ID: usize = 40;
 /// A resumable decoder of the answer to `PSYNC`, in constant memory.
 ///
 /// It keeps the 40 bytes of an id or a mark, and no other bytes. [`advance`](Self::advance) is a
-/// plain call: it starts nothing that goes on after it returns.
+/// plain call: nothing runs after it returns.
 ///
-/// A refusal (`-ERR …`, `-NOMASTERLINK …`) is an ordinary reply, and an error here. If you expect
-/// one, look at the first byte, and give the bytes to a [`Decoder`](crate::Decoder) if it is a `-`.
+/// A refusal (`-ERR …`, `-NOMASTERLINK …`) is an ordinary error reply, which this decoder reports as
+/// malformed. If you expect one, look at the first byte of the answer: if it is a `-`, give the bytes
+/// to a [`Decoder`](crate::Decoder).
 ///
 /// ```
 /// use zresp::replication::{Event, SyncDecoder};
@@ -81,7 +82,7 @@ pub struct SyncProgress<'a> {
     pub event: Option<Event<'a>>,
 }
 
-/// A step of a synchronisation. The variants are in the order in which they come.
+/// A step of a synchronisation. The variants are in the order in which they occur.
 #[derive(Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Event<'a> {
@@ -93,7 +94,7 @@ pub enum Event<'a> {
         /// of commands, send `PSYNC` with `offset + n + 1`.
         offset: u64,
     },
-    /// `+CONTINUE`: commands follow at once.
+    /// `+CONTINUE`: commands follow, without a payload.
     Continue {
         /// The primary's new replication id, if it sent one.
         id: Option<&'a [u8; 40]>,
@@ -106,7 +107,7 @@ pub enum Event<'a> {
     /// The next bytes of the payload, never empty.
     ///
     /// They are not always the bytes that this call has taken. Bytes that may be the beginning of
-    /// the mark are held back, and come with a later call if they are not.
+    /// the mark are held back, and are returned by a later call if they turn out to be payload.
     #[doc(alias = "rdb")]
     #[doc(alias = "snapshot")]
     Payload(&'a [u8]),
@@ -198,12 +199,12 @@ impl SyncDecoder {
     /// Returns the next event, and how many bytes of the chunk were taken for it.
     ///
     /// Call it again with the rest of the chunk until it returns [`Event::Commands`] or no event.
-    /// The rest may be empty: [`Event::PayloadEnd`] and `Commands` need not take any bytes. Without
-    /// an event the whole chunk has been taken, and the next call is for new bytes.
+    /// Do so even if the rest is empty: [`Event::PayloadEnd`] and `Commands` need not take any bytes.
+    /// Without an event the whole chunk has been taken, and the next call is for new bytes.
     ///
     /// # Errors
-    /// A byte that the answer cannot have in its place. The offset counts from the first byte of
-    /// the stream. Each further call returns the same error.
+    /// Returns an error if a byte cannot occur in its place, or if a number does not fit a `u64`. The
+    /// offset counts from the first byte of the stream. Each further call returns the same error.
     pub fn advance<'a>(&'a mut self, chunk: &'a [u8]) -> Result<SyncProgress<'a>, Error> {
         let mut used = 0;
         loop {
@@ -239,8 +240,8 @@ impl SyncDecoder {
     }
 }
 
-/// An [`Event`] without its borrows from the chunk and the decoder, so that the decoder can still
-/// be changed.
+/// An [`Event`] that does not borrow from the chunk or the decoder, so that the decoder can still be
+/// changed.
 #[derive(Debug, Clone, Copy)]
 enum Happened {
     Line(Line),
@@ -277,7 +278,7 @@ impl SyncDecoder {
         (taken, Some(Happened::PayloadEnd))
     }
 
-    /// Takes payload of known length. `left` bytes of it are still to come.
+    /// Takes payload of known length. `left` bytes of it are missing.
     fn counted(&mut self, left: u64, tail: &[u8]) -> Taken {
         let taken = usize::try_from(left).map_or(tail.len(), |left| left.min(tail.len()));
         self.state = SyncState::Counted(left.saturating_sub(taken as u64));
@@ -312,8 +313,8 @@ impl SyncDecoder {
         if let Some(place) = memmem::find(tail, &self.mark) {
             return (place, Some(Happened::Payload));
         }
-        // The end of the chunk that could begin the mark is left for the next call, which holds it
-        // back.
+        // The tail of the chunk that may be the start of the mark is left to the next call, which
+        // holds it back.
         (tail.len() - self.longest_start(tail), Some(Happened::Payload))
     }
 
@@ -415,8 +416,8 @@ impl Line {
     }
 }
 
-/// Returns the number with one more digit. A number has no leading zeros, so only CR may follow a
-/// first 0.
+/// Returns the number with one more digit. A number has no leading zeros, so only CR may follow a 0
+/// that is its first digit.
 fn digit(before: Number, byte: u8) -> Result<u64, ErrorKind> {
     let digit = byte.wrapping_sub(b'0');
     match before {

@@ -11,7 +11,7 @@ use crate::view::Decoded;
 use super::decoder::FrameDecoder;
 use super::direction::Replies;
 
-/// A resumable decoder of replies: what a client reads from its server. Its frames are [`Decoded`].
+/// A resumable decoder of replies, which a client reads from its server. Its frames are [`Decoded`].
 ///
 /// ```
 /// use zresp::{Decoder, ReplyRef};
@@ -22,7 +22,7 @@ use super::direction::Replies;
 /// assert_eq!(decoder.needed(), 4);
 ///
 /// buffer.extend_from_slice(b"lo\r\n+OK\r\n");
-/// let frame = decoder.decode(&buffer)?.expect("the frame is whole by now");
+/// let frame = decoder.decode(&buffer)?.expect("the frame is whole now");
 /// assert_eq!(frame.reply(), ReplyRef::Bulk(b"hello"));
 /// assert_eq!(frame.wire(), b"$5\r\nhello\r\n");
 ///
@@ -35,11 +35,11 @@ use super::direction::Replies;
 #[doc(alias = "redis")]
 pub type Decoder = FrameDecoder<Replies>;
 
-/// Returns the frame that `buf` begins with, or `None` if it is cut.
+/// Returns the reply that `buf` begins with, or `None` if it is incomplete.
 ///
 /// One call decodes one reply: no thread or channel is involved, and nothing outlives the call. Bytes
-/// after the frame are not looked at. To go on when more bytes have come, use a [`Decoder`]; for all
-/// the frames of a buffer, [`replies`](crate::replies).
+/// after the frame are not examined. To resume when more bytes have arrived, use a [`Decoder`]; for
+/// all frames of a buffer, use [`replies`](crate::replies()).
 ///
 /// ```
 /// let frame = zresp::decode(b":7\r\n")?.expect("a whole frame");
@@ -49,11 +49,11 @@ pub type Decoder = FrameDecoder<Replies>;
 /// ```
 ///
 /// # Errors
-/// Input that no reply could begin with, or that exceeds the default [`Limits`].
+/// Returns an error if no reply could begin with the input, or if it exceeds the default [`Limits`].
 #[doc(alias = "parse")]
 #[inline]
 pub fn decode(buf: &[u8]) -> Result<Option<Decoded<'_>>, Error> {
-    // To make a decoder takes longer than to read most frames.
+    // Tried first, because creating a decoder takes longer than reading most frames.
     const LIMITS: Limits = Limits::new();
     let visible = buf.get(..LIMITS.frame()).unwrap_or(buf);
     match word::first(visible).and_then(|word| Decoded::scalar(word, visible, &LIMITS)) {
@@ -62,7 +62,7 @@ pub fn decode(buf: &[u8]) -> Result<Option<Decoded<'_>>, Error> {
     }
 }
 
-/// Takes a whole frame of a frequent kind.
+/// Takes the frame at the front of the buffer, if it is whole and of a frequent kind.
 #[inline(always)]
 pub(super) fn fast<'a>(validator: &mut Validator, buf: &'a [u8]) -> Result<Decoded<'a>, Stopped> {
     let bytes = validator.visible(buf);
@@ -89,7 +89,7 @@ pub(super) fn fast<'a>(validator: &mut Validator, buf: &'a [u8]) -> Result<Decod
     }
 }
 
-/// Takes a lone bulk string whose end has come: its header alone tells where it ends.
+/// Returns a lone bulk string once all of it has arrived; its header alone shows where it ends.
 pub(super) fn resumed<'a>(validator: &Validator, buf: &'a [u8]) -> Option<Decoded<'a>> {
     if validator.failure().is_some() || buf.first()? != &b'$' {
         return None;

@@ -2,7 +2,7 @@
 
 use super::word;
 
-/// The value of such a line.
+/// The value of a line that holds a null or a boolean.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Constant {
     Null,
@@ -14,7 +14,7 @@ pub(crate) enum Constant {
 /// Returns the null or boolean that the input begins with, and the size of its line in bytes. `word`
 /// holds the first bytes of the input.
 ///
-/// Out of line: such values are rare, and the loops that call it stay small.
+/// Out of line, because such values are rare and the callers' loops should stay small.
 #[inline(never)]
 pub(crate) fn line(word: u64) -> Option<(Constant, usize)> {
     const NULL: u64 = line_of(*b"_\r\n\0\0\0\0\0");

@@ -6,7 +6,7 @@ pub(crate) const MOST: usize = 19;
 /// A run of digits at the front of some bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Digits {
-    /// Their value, right for up to [`MOST`] digits.
+    /// Their value; correct only for up to [`MOST`] digits.
     pub(crate) value: u64,
     pub(crate) count: usize,
 }
@@ -21,7 +21,7 @@ pub(crate) fn run(bytes: &[u8]) -> Digits {
     }
 }
 
-/// Reads further digits, one by one: near the end of the bytes, and in a long run.
+/// Reads further digits one by one: near the end of the bytes, and after the first sixteen.
 fn more(mut digits: Digits, bytes: &[u8]) -> Digits {
     for digit in bytes.iter().map(|byte| byte.wrapping_sub(b'0')).take_while(|digit| *digit <= 9) {
         digits.value = digits.value.wrapping_mul(10).wrapping_add(u64::from(digit));
@@ -42,8 +42,8 @@ const POWERS: [u64; MOST + 1] = {
     powers
 };
 
-/// Reads the digits that sixteen bytes begin with, without a branch that depends on their number;
-/// `None` if there are fewer bytes.
+/// Reads the digits at the start of the first sixteen bytes, without a branch that depends on their
+/// number; `None` if there are fewer bytes.
 ///
 /// For `123\r\n…`, with the first byte of the input as the lowest byte of the number:
 ///
@@ -72,13 +72,13 @@ pub(crate) fn up_to_sixteen(bytes: &[u8]) -> Option<Digits> {
 }
 
 #[inline(always)]
-#[allow(clippy::cast_possible_truncation, reason = "half of it each")]
+#[allow(clippy::cast_possible_truncation, reason = "each is one half of the bytes")]
 const fn halves(bytes: u128) -> (u64, u64) {
     (bytes as u64, (bytes >> 64) as u64)
 }
 
 /// The top bit of each byte that is more than nine. The addition may carry into the next byte, so only
-/// the first marked byte is certain; nothing else is used.
+/// the first marked byte is certain, and only that one is used.
 #[inline(always)]
 const fn others(digits: u64) -> u64 {
     (digits.wrapping_add(0x7676_7676_7676_7676) | digits) & 0x8080_8080_8080_8080

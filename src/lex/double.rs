@@ -4,10 +4,10 @@ use core::num::NonZeroUsize;
 
 use super::digits::{self, Digits};
 
-/// The largest integer up to which every one is a double.
+/// Every integer up to this one is exactly representable as a double.
 const EXACT: u64 = 1 << 53;
 
-/// Powers of ten that are doubles.
+/// The powers of ten that are exactly representable as doubles.
 const POWERS: [f64; 23] = [
     1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16,
     1e17, 1e18, 1e19, 1e20, 1e21, 1e22,
@@ -25,26 +25,27 @@ const FIVES: [u64; 28] = {
     fives
 };
 
-/// A finite double as it is written: digits, and a power of ten.
+/// A double that is written as a number: its digits, and a power of ten.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Decimal<'a> {
     text: &'a [u8],
     is_negative: bool,
-    /// The digits as one integer, right if there are not too many.
+    /// The digits as one integer; correct only for up to [`digits::MOST`] digits.
     mantissa: u64,
     digits: usize,
     exponent: i64,
 }
 
 /// Returns the double that the input begins with, and the size of its line in bytes; `None` if it is
-/// cut, malformed, infinite or not a number. Out of line, as doubles are rare and the code is long.
+/// incomplete or malformed, or one of the words `inf` and `nan`. A number that is too large, such as
+/// `1e400`, is infinite. Out of line, because doubles are rare and the code is long.
 #[inline(never)]
 pub(crate) fn line(input: &[u8]) -> Option<(f64, NonZeroUsize)> {
     let (decimal, rest) = split(input)?;
     Some((decimal.value()?, NonZeroUsize::new(input.len() - rest.len())?))
 }
 
-/// Takes the double that the input begins with, and returns the rest of the input.
+/// Takes the double that the input begins with. Returns it in parts, and the rest of the input.
 #[inline(always)]
 fn split(input: &[u8]) -> Option<(Decimal<'_>, &[u8])> {
     let (_, unsigned) = input.split_first()?;
@@ -83,7 +84,7 @@ fn split(input: &[u8]) -> Option<(Decimal<'_>, &[u8])> {
     Some((decimal, rest.strip_prefix(b"\r\n")?))
 }
 
-/// Passes over the double that the input begins with, and returns the rest of the input.
+/// Checks the double that the input begins with, as [`line`] does, and returns the rest of the input.
 #[inline(never)]
 pub(crate) fn pass(input: &[u8]) -> Option<&[u8]> {
     split(input).map(|(_, rest)| rest)
@@ -98,7 +99,8 @@ fn take(rest: &mut &[u8]) -> Option<Digits> {
 }
 
 impl Decimal<'_> {
-    /// Returns the double nearest to the number.
+    /// Returns the double nearest to the number, which is infinite if the number is too large. `None`
+    /// only if the exponent does not fit a `usize`.
     #[inline]
     pub(crate) fn value(&self) -> Option<f64> {
         let power = usize::try_from(self.exponent.unsigned_abs()).ok()?;
@@ -115,7 +117,7 @@ impl Decimal<'_> {
     /// and correctly.
     #[inline]
     fn rounded_once(&self, power: f64) -> f64 {
-        #[allow(clippy::cast_precision_loss, reason = "it is exact, as checked")]
+        #[allow(clippy::cast_precision_loss, reason = "`value` has checked that it is exact")]
         let mantissa = self.mantissa as f64;
         if self.exponent < 0 { mantissa / power } else { mantissa * power }
     }
@@ -124,7 +126,7 @@ impl Decimal<'_> {
     /// of five is exact. The quotient has 63 bits or more, and its last bit is set if there is a
     /// remainder, so that converting it to a double rounds once and correctly. The power of two is
     /// exact.
-    #[allow(clippy::cast_precision_loss, reason = "it is this loss that rounds")]
+    #[allow(clippy::cast_precision_loss, reason = "this conversion is the one that rounds")]
     #[allow(clippy::cast_possible_truncation, reason = "the quotient has 63 or 64 bits")]
     fn of_long_digits(&self, five: u64) -> f64 {
         let (mantissa, power) = (u128::from(self.mantissa), u128::from(five));
@@ -137,14 +139,14 @@ impl Decimal<'_> {
         quotient as f64 * self.two(shift)
     }
 
-    /// Two to the power of the exponent less `shift`.
+    /// Two to the power of (exponent − `shift`).
     fn two(&self, shift: u32) -> f64 {
         let exponent = u64::try_from(1023 + self.exponent - i64::from(shift));
         f64::from_bits(exponent.unwrap_or_default() << 52)
     }
 }
 
-/// Returns the double that any valid text stands for; a number that is too large is infinite.
+/// Returns the double that a valid text stands for; a number that is too large is infinite.
 pub(crate) fn parse(text: &[u8]) -> Option<f64> {
     core::str::from_utf8(text).ok()?.parse().ok()
 }

@@ -1,6 +1,7 @@
-//! The characters of inline commands.
+//! The separators and escapes of inline commands.
 
-/// Whether this is white space to C's `isspace`: it may stand before a token and after a closing quote.
+/// Whether C's `isspace` counts this byte as white space: it may stand before a token and after a
+/// closing quote.
 pub(crate) const fn is_space(byte: u8) -> bool {
     matches!(byte, b' ' | b'\t'..=b'\r')
 }
@@ -22,7 +23,7 @@ pub(crate) const fn unescape(letter: u8) -> u8 {
     }
 }
 
-/// The byte of two hexadecimal digits.
+/// The byte that two hexadecimal digits stand for.
 pub(crate) fn from_hex(high: u8, low: u8) -> u8 {
     let digit = |digit: u8| match digit {
         b'0'..=b'9' => digit.wrapping_sub(b'0'),

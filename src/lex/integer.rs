@@ -6,11 +6,11 @@ use super::digits::{self, Digits};
 use super::word;
 
 /// Takes the integer that the input begins with. Returns its value and the rest of the input; `None` if
-/// it is cut, malformed, or does not fit. `word` holds the first bytes of the input.
+/// it is incomplete or malformed, or does not fit. `word` holds the first bytes of the input.
 #[inline(always)]
 pub(crate) fn line(word: u64, input: &[u8]) -> Option<(i64, &[u8])> {
     #[allow(clippy::cast_possible_truncation, reason = "the first four bytes")]
-    if is_flag(word as u32) {
+    if is_single_digit(word as u32) {
         return Some((i64::from(word::digit(word >> 8)?), input.get(4..)?));
     }
     let is_negative = word::first_byte(word >> 8) == b'-';
@@ -23,7 +23,7 @@ pub(crate) fn line(word: u64, input: &[u8]) -> Option<(i64, &[u8])> {
             if has_needless_zero {
                 return None;
             }
-            #[allow(clippy::cast_possible_wrap, reason = "it has less than sixteen digits")]
+            #[allow(clippy::cast_possible_wrap, reason = "it has fewer than sixteen digits")]
             let value = digits.value as i64;
             Some((if is_negative { -value } else { value }, rest))
         }
@@ -31,20 +31,20 @@ pub(crate) fn line(word: u64, input: &[u8]) -> Option<(i64, &[u8])> {
     }
 }
 
-/// Whether four bytes are an integer of one digit, most often 0 or 1.
+/// Whether four bytes are the line of an integer of one digit, most often 0 or 1.
 ///
 /// After the exclusive or with `:0\r\n`, the bytes of such a line are zero except for the second, which
 /// is the digit itself. So one comparison with 10 in that place checks the digit and the bytes above it,
 /// and the mask checks the rest.
 #[inline(always)]
-pub(crate) fn is_flag(line: u32) -> bool {
+pub(crate) fn is_single_digit(line: u32) -> bool {
     const FORM: u32 = u32::from_le_bytes(*b":0\r\n");
     line ^ FORM < 10 << 8 && (line ^ FORM) & !0xff00 == 0
 }
 
-/// Whether the word is two integers of one digit, each as in [`is_flag`].
+/// Whether the word is two lines that [`is_single_digit`] accepts.
 #[inline(always)]
-pub(crate) const fn are_two_flags(word: u64) -> bool {
+pub(crate) const fn are_single_digits(word: u64) -> bool {
     const FORM: u64 = u64::from_le_bytes(*b":0\r\n:0\r\n");
     const DIGITS: u64 = u64::from_le_bytes([0, 0x7f, 0, 0, 0, 0x7f, 0, 0]);
     const ABOVE_NINE: u64 = u64::from_le_bytes([0, 0x76, 0, 0, 0, 0x76, 0, 0]);
@@ -53,8 +53,8 @@ pub(crate) const fn are_two_flags(word: u64) -> bool {
     (digits | digits.wrapping_add(ABOVE_NINE)) & !DIGITS == 0
 }
 
-/// An integer with a `+`, with more than fifteen digits, or near the end of the input. Out of line, so
-/// that the common case is small enough for callers' loops.
+/// Reads an integer that has a `+`, has more than fifteen digits, or is close to the end of the input.
+/// Out of line, so that the common case is small enough for callers' loops.
 #[inline(never)]
 fn rare_line(input: &[u8]) -> Option<(i64, &[u8])> {
     let (_, text) = input.split_first()?;
@@ -97,19 +97,19 @@ mod tests {
     const AFTER: [&str; 2] = ["+OK\r\n", "+OK\r\n+a long line after it\r\n"];
 
     #[test]
-    fn a_flag_is_a_colon_a_digit_and_crlf_and_nothing_else() {
+    fn a_single_digit_is_a_colon_a_digit_and_crlf_and_nothing_else() {
         let is_naive = |line: &[u8]| matches!(line, [b':', b'0'..=b'9', b'\r', b'\n']);
-        for flags in [b":0\r\n:9\r\n", b":9\r\n:0\r\n", b":5\r\n:5\r\n"] {
+        for lines in [b":0\r\n:9\r\n", b":9\r\n:0\r\n", b":5\r\n:5\r\n"] {
             for place in 0..8 {
                 for byte in 0..=u8::MAX {
-                    let mut word = *flags;
+                    let mut word = *lines;
                     word[place] = byte;
                     let (first, second) = word.split_at(4);
                     let both = is_naive(first) && is_naive(second);
-                    assert_eq!(are_two_flags(u64::from_le_bytes(word)), both, "{word:?}");
+                    assert_eq!(are_single_digits(u64::from_le_bytes(word)), both, "{word:?}");
                     for line in [first, second] {
-                        let flag = u32::from_le_bytes(line.try_into().unwrap());
-                        assert_eq!(is_flag(flag), is_naive(line), "{line:?}");
+                        let word = u32::from_le_bytes(line.try_into().unwrap());
+                        assert_eq!(is_single_digit(word), is_naive(line), "{line:?}");
                     }
                 }
             }

@@ -7,8 +7,8 @@ use memchr::memchr2;
 use super::word;
 
 /// Takes the line that the input begins with. Returns its text, without the type byte, and the rest of
-/// the input; `None` if the line is cut, or ends with anything other than CRLF. `word` holds the first
-/// bytes of the input.
+/// the input; `None` if the line is incomplete, or ends with anything other than CRLF. `word` holds the
+/// first bytes of the input.
 #[inline(always)]
 pub(crate) fn split(word: u64, input: &[u8]) -> Option<(&[u8], &[u8])> {
     let size = match short_size(word) {
@@ -19,7 +19,7 @@ pub(crate) fn split(word: u64, input: &[u8]) -> Option<(&[u8], &[u8])> {
     Some((line.get(1..size - 2)?, rest))
 }
 
-/// Returns the size of a line that lies in the word, with its type byte and its CRLF.
+/// Returns the size of a line, with its type byte and its CRLF, if all of it fits in the word.
 #[inline(always)]
 pub(crate) fn short_size(word: u64) -> Option<usize> {
     let length = first_break(word >> 8)?;
@@ -27,7 +27,7 @@ pub(crate) fn short_size(word: u64) -> Option<usize> {
 }
 
 /// Returns the size of the line that the input begins with, with its type byte and its CRLF. Out of
-/// line: a call of `memchr` is worth it only for lines that are too long for a word.
+/// line, because calling `memchr` pays off only for lines that are too long for a word.
 #[inline(never)]
 pub(crate) fn size(input: &[u8]) -> Option<NonZeroUsize> {
     let text = input.get(1..)?;
@@ -49,15 +49,15 @@ pub(crate) fn break_at(text: &[u8]) -> Option<usize> {
 
 /// The index of the first CR or LF among the eight bytes of a word.
 ///
-/// A call of `memchr` costs more than most lines are long.
+/// Most lines end within a word, and for those a call of `memchr` costs more than it saves.
 #[inline]
 fn first_break(word: u64) -> Option<usize> {
     let breaks = zero_bytes(word ^ repeat(b'\r')) | zero_bytes(word ^ repeat(b'\n'));
     (breaks != 0).then(|| (breaks.trailing_zeros() / 8) as usize)
 }
 
-/// The top bit of each byte that is zero. Only the lowest set bit is certain: a borrow can set those
-/// above it falsely.
+/// The top bit of each byte that is zero. Only the lowest set bit is certain: a borrow can set false
+/// bits above it.
 #[inline]
 const fn zero_bytes(word: u64) -> u64 {
     word.wrapping_sub(repeat(0x01)) & !word & repeat(0x80)

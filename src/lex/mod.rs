@@ -1,7 +1,8 @@
 //! Reading one header or one line: words of eight bytes, line ends, numbers.
 //!
-//! The validator and the views are both built on these functions. Each of them takes bytes that may be
-//! cut or wrong, checks all that it reads, and answers `None` for anything else.
+//! The validator and the views are both built on these functions. The bytes may be incomplete or wrong:
+//! a function that reads a line or a header checks all of it, and returns `None` if it cannot read it.
+
 pub(crate) mod constant;
 pub(crate) mod digits;
 pub(crate) mod double;

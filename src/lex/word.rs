@@ -1,12 +1,12 @@
 //! A header as one number: its first eight bytes in a `u64`.
 //!
-//! The type byte, up to five digits and the CRLF fit in one word, so that one load and a few
-//! compares read nearly every header of real traffic. `memchr` and a digit loop took twice as long
-//! at these distances.
+//! The type byte, up to five digits and the CRLF fit in one word, so one load and a few comparisons
+//! read nearly every header of real traffic. `memchr` and a digit loop took twice as long over such
+//! short distances.
 
 use super::digits::{self, Digits};
 
-/// CR and LF as the low sixteen bits of a word hold them.
+/// CR and LF as they appear in the low sixteen bits of a word.
 const CRLF: u64 = 0x0a0d;
 
 /// Returns the first eight bytes, the first one lowest, padded with zeros at the end of the input;
@@ -27,8 +27,8 @@ fn short(input: &[u8]) -> Option<u64> {
     Some(low | high << (8 * (input.len() - 4)))
 }
 
-/// Takes the bulk string that the input begins with, if its length has up to fifteen digits and it is
-/// whole. Returns the size of its header, its payload, and the rest of the input.
+/// Takes the bulk string that the input begins with, if it is whole and its length has at most fifteen
+/// digits. Returns the size of its header, its payload, and the rest of the input.
 #[inline(always)]
 pub(crate) fn bulk(word: u64, input: &[u8]) -> Option<(usize, &[u8], &[u8])> {
     if first_byte(word) != b'$' {
@@ -42,8 +42,8 @@ pub(crate) fn bulk(word: u64, input: &[u8]) -> Option<(usize, &[u8], &[u8])> {
     Some((header, payload, tail.strip_prefix(b"\r\n")?))
 }
 
-/// Returns the number of one to five digits, without leading zeros, that stands between the first byte
-/// of the word and a CRLF, and the size of the whole line in bytes.
+/// Returns the number between the first byte of the word and a CRLF, and the size of the whole line in
+/// bytes. The number must have one to five digits, without leading zeros.
 #[inline(always)]
 pub(crate) fn number(word: u64) -> Option<(u32, usize)> {
     let one = digit(word >> 8)?;
@@ -87,8 +87,8 @@ pub(crate) fn command(word: u64) -> Option<(u32, usize)> {
     Some((digit(word >> 8)?, digit(word >> 40)? as usize))
 }
 
-/// Returns the number of six to fifteen digits between the first byte and a CRLF, and the size of the
-/// whole line in bytes.
+/// Returns the number between the first byte and a CRLF, and the size of the whole line in bytes. The
+/// number must have six to fifteen digits, without leading zeros.
 #[cold]
 fn long_number(input: &[u8]) -> Option<(usize, usize)> {
     let text = input.get(1..)?;
@@ -101,7 +101,7 @@ fn long_number(input: &[u8]) -> Option<(usize, usize)> {
 /// Returns whether the lowest two bytes are CRLF.
 #[inline]
 pub(crate) const fn ends_line(word: u64) -> bool {
-    // Not `word & 0xffff == CRLF`: with two masks of eight bytes that takes longer.
+    // Not `word & 0xffff == CRLF`: that form needs two constants of eight bytes and is slower.
     (word << 48) == CRLF << 48
 }
 

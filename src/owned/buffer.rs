@@ -1,4 +1,4 @@
-//! Takes frames off a buffer, and parts out of a frame, without copying.
+//! Splits frames off a buffer, and parts off a frame, without copying.
 
 use core::ops::Deref;
 
@@ -20,7 +20,7 @@ pub(crate) mod sealed {
     use super::{Bytes, Deref};
 
     pub trait SealedBuffer: Deref<Target = [u8]> {
-        /// Takes the first `len` bytes off the buffer, or all if there are fewer.
+        /// Splits the first `len` bytes off the buffer, or all if there are fewer.
         fn take(&mut self, len: usize) -> Bytes;
 
         /// Drops the first `len` bytes, or all if there are fewer.

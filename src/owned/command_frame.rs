@@ -9,11 +9,12 @@ use crate::decode::Requests;
 
 use super::frame::OwnedFrame;
 
-/// A whole, validated command that owns its bytes: what a [`Frame`](crate::Frame) is for replies.
+/// A whole, validated command that owns its bytes: the counterpart of [`Frame`](crate::Frame) for
+/// requests.
 ///
-/// As there, everything that was taken off one buffer shares one allocation, which lives as long as the
-/// last of it, arguments that were taken out with [`share`](OwnedFrame::share) included. Keep small
-/// ones as copies.
+/// As with `Frame`, all commands taken off one buffer share its allocation, which lives until the last
+/// of them, or the last argument obtained with [`share`](OwnedFrame::share), is dropped. Copy small
+/// commands that you keep, with [`compact`](OwnedFrame::compact) or [`Command::to_frame`].
 ///
 /// ```
 /// use bytes::BytesMut;
@@ -29,7 +30,7 @@ use super::frame::OwnedFrame;
 pub type CommandFrame = OwnedFrame<Requests>;
 
 impl CommandFrame {
-    /// A command that has this validated wire form.
+    /// A command with this validated wire form.
     pub(crate) const fn of_command(wire: Bytes) -> Self {
         Self::of_wire(wire, 0)
     }
@@ -47,7 +48,7 @@ impl CommandFrame {
 }
 
 impl Command<'_> {
-    /// Returns the command in one exact copy.
+    /// Copies the command into an allocation of its exact size.
     #[must_use]
     pub fn to_frame(&self) -> CommandFrame {
         CommandFrame::of_command(Bytes::copy_from_slice(self.wire()))

@@ -15,25 +15,25 @@ use super::buffer::{self, FrameBuffer};
 /// A whole, validated frame that owns its bytes: a [`Frame`](crate::Frame) or a
 /// [`CommandFrame`](crate::CommandFrame).
 ///
-/// It is the bytes and where the value begins in them. The view that the decoder gave is made again
-/// from the header alone. `Clone` counts a reference. Two frames are equal if their bytes are.
+/// It holds the bytes and the offset of the value, and rebuilds the decoder's view from the header
+/// alone. Cloning it only increments a reference count. Two frames are equal if their bytes are.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct OwnedFrame<D> {
     wire: Bytes,
-    /// Where the value begins, after its attributes.
+    /// The offset of the value, after its attributes.
     value_at: usize,
     direction: PhantomData<fn() -> D>,
 }
 
-/// A whole, validated reply that owns its bytes: to keep it, to hand it to another task, to forward it
-/// later.
+/// A whole, validated reply that owns its bytes. Use it to keep a reply, to send it to another task, or
+/// to forward it later.
 ///
 /// # Shared or compact
 /// [`Decoder::decode_frame`](FrameDecoder::decode_frame) takes the frame off the read buffer without
-/// copying. All frames of a read then share one allocation, which lives as long as the last of them:
-/// right for values that are large or soon gone. To keep small frames for long, copy them out with
-/// [`Decoded::to_frame`] or [`compact`](OwnedFrame::compact): one exact allocation, which for a few
-/// hundred bytes costs no more than sharing.
+/// copying. All frames of a read then share one allocation, which lives as long as the last of them.
+/// That suits values that are large or are dropped soon. To keep small frames for a long time, copy
+/// them with [`Decoded::to_frame`] or [`compact`](OwnedFrame::compact): one allocation of the exact
+/// size, which for a few hundred bytes costs no more than sharing.
 ///
 /// ```
 /// use bytes::BytesMut;
@@ -62,8 +62,8 @@ impl<D> OwnedFrame<D> {
         Bounds { len: self.wire.len(), value_at: self.value_at }
     }
 
-    /// Returns the exact bytes of the frame, ready to forward. A command comes without what was skipped
-    /// before it.
+    /// Returns the exact bytes of the frame, ready to forward. Those of a command do not include what was
+    /// skipped before it.
     #[must_use]
     pub const fn wire(&self) -> &Bytes {
         &self.wire
@@ -75,16 +75,18 @@ impl<D> OwnedFrame<D> {
         self.wire
     }
 
-    /// Returns a part of the frame, such as a payload or an argument seen through its views, without
-    /// copying; `None` if it is not a part of it. An empty slice is a part of any frame. An argument of
-    /// an inline command that is written with escapes is not a part of its line.
+    /// Returns a part of the frame without copying it; `None` if `part` does not lie in the frame.
+    ///
+    /// `part` is a slice that the frame's views return, such as a payload or an argument. An empty slice
+    /// is a part of any frame. An argument of an inline command that had to be copied is not a part of
+    /// its line.
     #[must_use]
     pub fn share(&self, part: &[u8]) -> Option<Bytes> {
         buffer::part(&self.wire, part)
     }
 
-    /// Returns the frame in an allocation of its own, of the exact size. It no longer keeps the rest of
-    /// the buffer that it came from alive.
+    /// Copies the frame into an allocation of its exact size. The copy does not keep the rest of the read
+    /// buffer alive.
     #[must_use]
     pub fn compact(&self) -> Self {
         Self::of_wire(Bytes::copy_from_slice(&self.wire), self.value_at)
@@ -92,21 +94,20 @@ impl<D> OwnedFrame<D> {
 }
 
 impl<D: Direction> FrameDecoder<D> {
-    /// Takes the frame that the buffer begins with off it, without copying; `None` if more bytes are
-    /// needed.
+    /// Splits the first frame off the buffer, without copying; returns `None` if more bytes are needed.
     ///
-    /// Otherwise it is [`decode`](Self::decode): until a frame is taken, only append to the buffer.
-    /// Empty lines and empty arrays before a command are taken off the buffer too, even if no command
-    /// follows them yet. [`Frame`](crate::Frame) tells when it is better to copy.
+    /// Otherwise it works like [`decode`](Self::decode): until a frame is returned, only append to the
+    /// buffer. Empty lines and empty arrays before a command are removed from the buffer too, even if no
+    /// command follows them yet. See [`Frame`](crate::Frame) for when to copy instead.
     ///
     /// # Errors
-    /// Those of `decode`; the buffer stays as it is.
+    /// Returns the errors of `decode`. The buffer is then unchanged.
     #[inline]
     pub fn decode_frame(
         &mut self,
         buffer: &mut impl FrameBuffer,
     ) -> Result<Option<OwnedFrame<D>>, Error> {
-        // Numbers alone: the view would keep the buffer borrowed.
+        // Keep only sizes, since the view would keep the buffer borrowed.
         let sizes =
             self.decode(buffer)?.map(|view| (view.wire().len(), view.own().len(), view.value_at()));
         let Some((wire, own, value_at)) = sizes else {
@@ -144,7 +145,7 @@ impl Frame {
 }
 
 impl Decoded<'_> {
-    /// Returns the frame in one exact copy.
+    /// Copies the frame into an allocation of its exact size.
     #[must_use]
     pub fn to_frame(&self) -> Frame {
         Frame::of_wire(Bytes::copy_from_slice(self.wire()), self.attributes().wire().len())

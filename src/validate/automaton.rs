@@ -1,7 +1,9 @@
 //! The grammar, byte by byte.
 //!
-//! Each byte either leads to the next state, or is the first one that no valid input could have in its
-//! place. Every error comes from here.
+//! Each byte either leads to the next state, or is refused: it is the first one that cannot occur in
+//! its place or that exceeds a limit. All errors of the grammar come from here and from `inline`. The
+//! others come from callers: a frame that outgrows its limit from `Validator::advance`, a buffer that
+//! has changed from decoders, and an unexpected end from iterators, readers and codecs.
 
 #![deny(clippy::arithmetic_side_effects)]
 
@@ -14,7 +16,7 @@ use super::{Grammar, Validator};
 pub(super) type Stepped<T> = Result<T, ErrorKind>;
 
 impl Validator {
-    /// Takes the byte at `offset` in the frame.
+    /// Takes the byte at `offset` in the frame. Returns what it has ended.
     pub(super) fn step(&mut self, byte: u8, offset: usize) -> Stepped<Ended> {
         self.state = match self.state {
             State::Value => match (self.grammar(), byte) {
@@ -66,6 +68,7 @@ impl Validator {
         Ok(Ended::Value)
     }
 
+    /// Takes the type byte of a value or an attribute.
     fn type_byte(&self, byte: u8) -> Stepped<State> {
         let level = self.levels.current;
         let full = level.owed == 0;
@@ -90,19 +93,26 @@ impl Validator {
         if full {
             return Err(self.too_many_elements());
         }
+        // Not `*`: the depth of an array is checked with its length, because `*-1` is a null and opens
+        // nothing.
         if matches!(byte, b'~' | b'%' | b'>' | b'|') {
             self.check_depth()?;
         }
         Ok(state)
     }
 
-    /// Whether `.` may come next: the current level is streamed, and no value is missing.
+    /// Whether `.` may come next: the current level is streamed, and no attribute or key waits for its
+    /// value.
+    ///
+    /// This refuses a streamed map with an odd number of values. A counted map cannot have one: its
+    /// header counts pairs.
     fn may_end(&self) -> bool {
         let Level { owed, shape, .. } = self.levels.current;
         let unannotated = matches!(self.state, State::Value);
         unannotated && (shape == Shape::Streamed || shape == Shape::StreamedMap && owed % 2 == 0)
     }
 
+    /// Takes the `.` that ends a streamed aggregate.
     fn end_streamed(&mut self) -> Stepped<Ended> {
         if !self.may_end() {
             return unexpected(b'.', Expected::Type);
@@ -111,6 +121,7 @@ impl Validator {
         Ok(Ended::Value)
     }
 
+    /// Takes a byte of a length prefix, after its type byte.
     fn length(
         &self,
         prefix: Prefix,
@@ -131,7 +142,7 @@ impl Validator {
                 Ok(State::Cr(Then::Streamed(prefix)))
             }
             (LengthStage::Start, _) => unexpected(byte, prefix.expected()),
-            // A command without arguments.
+            // A negative number of arguments, of any size: the array is skipped.
             (LengthStage::Minus, _) if prefix == Prefix::Command => {
                 integer(IntegerStage::Sign { negative: true }, byte)
             }
@@ -152,7 +163,7 @@ impl Validator {
         }
     }
 
-    /// Takes a digit of a length, if a length that begins with these digits is possible.
+    /// Takes a digit of a length; fails if no length within the limits begins with these digits.
     fn digit(&self, prefix: Prefix, before: usize, byte: u8, offset: usize) -> Stepped<State> {
         let value = usize::from(byte.wrapping_sub(b'0'));
         let length = before.checked_mul(10).and_then(|tens| tens.checked_add(value));
@@ -173,6 +184,8 @@ impl Validator {
         Ok(State::Length { prefix, stage: LengthStage::Digits(length) })
     }
 
+    /// Checks the digits so far of a payload's length against the limits. `offset` is that of the last
+    /// digit.
     fn check_payload(&self, prefix: Prefix, length: usize, offset: usize) -> Stepped<()> {
         let bulk = self.limits().bulk();
         let room = match prefix {
@@ -183,7 +196,7 @@ impl Validator {
         if least > room {
             return Err(self.too_long(prefix));
         }
-        // The digit, two line ends, and between them the payload.
+        // After the offset of the digit: the digit itself, a line end, the payload, a line end.
         let digit = offset.saturating_sub(self.start());
         let end = digit.checked_add(length).and_then(|end| end.checked_add(5));
         let is_within = end.is_some_and(|end| end <= self.limits().frame());
@@ -219,11 +232,11 @@ impl Validator {
         ErrorKind::TooManyElements { limit: self.limits().elements() }
     }
 
-    /// Goes on after a line that ended before `offset`.
+    /// Continues after a line that ends at `offset`.
     fn line_ended(&mut self, then: Then, offset: usize) -> Ended {
         let ended = match then {
             Then::Value | Then::Announced { prefix: Prefix::Command, length: 0 }
-                if self.is_between_commands() =>
+                if self.is_outside_arrays() =>
             {
                 return self.skip(offset);
             }
@@ -251,7 +264,7 @@ impl Validator {
         self.settle(ended, offset)
     }
 
-    /// Goes on after the end of a value or an attribute before `offset`.
+    /// Continues after a value or an attribute that ends at `offset`.
     pub(super) fn settle(&mut self, ended: Ended, offset: usize) -> Ended {
         self.state = State::Value;
         if ended == Ended::Attribute {

@@ -1,7 +1,7 @@
 //! The fast path inside a frame: values that lie whole in the input, a word of eight bytes at a time.
 //!
-//! It stops at anything cut, rare or wrong, and leaves that to the automaton. So it never has to say
-//! why a value is wrong, and `None` costs one branch.
+//! It stops at anything incomplete, rare or wrong, and leaves that to the automaton. So it never has to
+//! say why a value is wrong, and `None` costs one branch.
 
 use crate::lex::{constant, double, integer, line, word};
 
@@ -10,8 +10,8 @@ use super::state::State;
 use super::{Grammar, Validator};
 
 impl Validator {
-    /// Moves over what the grammar allows inside a frame, as
-    /// [`pass_reply_values`](Self::pass_reply_values).
+    /// Walks over the values or arguments at the front of the input: see
+    /// [`pass_reply_values`](Self::pass_reply_values) and [`pass_arguments`](Self::pass_arguments).
     #[inline]
     pub(super) fn pass_values(&mut self, input: &[u8]) -> (usize, Ended) {
         match self.grammar() {
@@ -20,17 +20,16 @@ impl Validator {
         }
     }
 
-    /// Moves over values and keeps the levels of nesting up to date. Returns how many bytes they take
-    /// and where it stopped.
+    /// Walks over values and keeps the levels of nesting up to date. Returns how many bytes the values
+    /// take, and why it stopped.
     ///
     /// [`Ended::Frame`]: the last value of the frame was among them. [`Ended::Value`]: the next value
-    /// is cut, or needs the automaton, which may be the one that says it is wrong.
-    /// [`Ended::Attribute`]: an attribute that the automaton had opened is whole, and the value that
-    /// it annotates comes next.
+    /// is incomplete, rare or wrong, and is left to the automaton. [`Ended::Attribute`]: an attribute
+    /// that the automaton had opened is whole, and the value that it annotates comes next.
     ///
-    /// The innermost level is kept in a local variable: in memory, each value would wait for the
-    /// store of the one before. It is written back whenever the other levels are looked at, and at
-    /// the end.
+    /// The innermost level is kept in a local variable: in memory, each value would have to wait for
+    /// the store of the previous one. It is written back before the other levels are used, and at the
+    /// end.
     pub(super) fn pass_reply_values(&mut self, input: &[u8]) -> (usize, Ended) {
         let mut rest = input;
         let mut current = self.levels.current;
@@ -45,7 +44,7 @@ impl Validator {
                 Passed::Header(elements, after) => {
                     rest = after;
                     current.owed -= 1;
-                    // The last value of an aggregate takes its place: both end at once.
+                    // If it is the last value of its parent, it replaces the parent: both end together.
                     if !current.is_over() {
                         self.levels.push(current);
                     }
@@ -75,10 +74,10 @@ impl Validator {
         (input.len() - rest.len(), ended)
     }
 
-    /// Moves over the arguments of a command, as [`pass_reply_values`](Self::pass_reply_values) over
-    /// values.
+    /// Walks over the arguments of a command, as [`pass_reply_values`](Self::pass_reply_values) does
+    /// over values.
     pub(super) fn pass_arguments(&mut self, input: &[u8]) -> (usize, Ended) {
-        if self.is_between_commands() {
+        if self.is_outside_arrays() {
             return (0, Ended::Value);
         }
         let (rest, owed) = self.pass_bulks(input, self.levels.current.owed);
@@ -86,7 +85,7 @@ impl Validator {
         (input.len() - rest.len(), self.levels.end_levels())
     }
 
-    /// Moves over up to `owed` bulk strings. Returns what follows them, and how many are still owed.
+    /// Walks over up to `owed` bulk strings. Returns what follows them, and how many are still owed.
     #[inline(always)]
     pub(super) fn pass_bulks<'a>(&mut self, mut rest: &'a [u8], mut owed: u32) -> (&'a [u8], u32) {
         while owed > 0 {
@@ -106,11 +105,11 @@ impl Validator {
         (rest, owed)
     }
 
-    /// Returns how much of its payload is missing, if the input, `offset` bytes into the frame, is a
-    /// bulk string that is cut in its payload and within the limits.
-    pub(super) fn cut_payload(&self, input: &[u8], offset: usize) -> Option<usize> {
+    /// If the input, which lies at `offset` in the frame, is a bulk string within the limits whose
+    /// payload is incomplete, returns how many bytes of the payload are missing.
+    pub(super) fn missing_payload(&self, input: &[u8], offset: usize) -> Option<usize> {
         let word = word::first(input).filter(|word| word::first_byte(*word) == b'$')?;
-        if self.is_between_commands() {
+        if self.is_outside_arrays() {
             return None;
         }
         let (length, header) = word::number(word)?;
@@ -120,8 +119,8 @@ impl Validator {
         (is_allowed && self.levels.current.owed > 0).then_some(left)
     }
 
-    /// Moves over the header of a command and its name. Returns the number of its arguments, at least
-    /// one, and what follows the name; `None` for what does not begin like most commands.
+    /// Walks over the header of a command and its name. Returns the number of its arguments, at least
+    /// one, and what follows the name; `None` if it does not begin in the usual short form.
     #[inline(always)]
     pub(super) fn command_name<'a>(&self, word: u64, input: &'a [u8]) -> Option<(u32, &'a [u8])> {
         let (arguments, length) = word::command(word)?;
@@ -147,29 +146,30 @@ impl Validator {
         self.allows(values, depth).then_some((values, header))
     }
 
-    /// Moves over up to `owed` integers of one digit, two at a time: most often flags and counts.
+    /// Walks over up to `owed` integers of one digit, two at a time. Flags and small counts are such
+    /// integers.
     #[inline(always)]
-    fn pass_flags(mut rest: &[u8], mut owed: u32) -> (&[u8], u32) {
+    fn pass_single_digits(mut rest: &[u8], mut owed: u32) -> (&[u8], u32) {
         while let (2.., Some((two, after))) = (owed, rest.split_first_chunk()) {
-            if !integer::are_two_flags(u64::from_le_bytes(*two)) {
+            if !integer::are_single_digits(u64::from_le_bytes(*two)) {
                 break;
             }
             (rest, owed) = (after, owed - 2);
         }
         if let (1.., Some((one, after))) = (owed, rest.split_first_chunk()) {
-            if integer::is_flag(u32::from_le_bytes(*one)) {
+            if integer::is_single_digit(u32::from_le_bytes(*one)) {
                 (rest, owed) = (after, owed - 1);
             }
         }
         (rest, owed)
     }
 
-    /// Moves over the next of `owed` values, whose first bytes are in `word`, and over those after it
-    /// that are like it.
+    /// Walks over the next of `owed` values, whose first bytes are in `word`, and over values of the
+    /// same form right after it.
     ///
-    /// Inlined into the loop of [`pass_reply_values`](Self::pass_reply_values), where `Passed` is
-    /// taken apart at once and never stored. Everything that it accepts is checked in full here:
-    /// length, digits, line ends and limits.
+    /// Everything that it accepts is checked in full here: length, digits, line ends and limits. It is
+    /// inlined into the loop of [`pass_reply_values`](Self::pass_reply_values), which takes `Passed`
+    /// apart without storing it.
     #[inline(always)]
     fn pass_value<'a>(&mut self, word: u64, input: &'a [u8], owed: u32, depth: u32) -> Passed<'a> {
         let line = |rest: Option<&'a [u8]>| match rest {
@@ -195,7 +195,7 @@ impl Validator {
                     _ => Passed::Header(elements, rest),
                 }
             }
-            b':' => match Self::pass_flags(input, owed) {
+            b':' => match Self::pass_single_digits(input, owed) {
                 (_, left) if left == owed => line(integer::line(word, input).map(|(_, rest)| rest)),
                 (rest, left) => Passed::Values(rest, left),
             },
@@ -204,7 +204,8 @@ impl Validator {
                 if let Some((_, rest)) = line::split(word, input) {
                     return Passed::Values(rest, owed - 1);
                 }
-                // Cut, or ended by something other than CRLF: the automaton goes on in its text.
+                // Incomplete, or ended by something other than CRLF: the automaton continues inside
+                // the text of the line.
                 let text = input.get(1..).unwrap_or_default();
                 let length = line::break_at(text).unwrap_or(text.len());
                 Passed::Text(text.get(length..).unwrap_or_default())
@@ -222,6 +223,6 @@ enum Passed<'a> {
     Header(u32, &'a [u8]),
     /// The type byte of a line and some of its text.
     Text(&'a [u8]),
-    /// Something cut, rare or wrong: the automaton looks at it from its first byte.
+    /// Nothing: the value is incomplete, rare or wrong, and the automaton reads it from its first byte.
     Nothing,
 }

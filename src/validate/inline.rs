@@ -1,9 +1,11 @@
-//! The grammar of requests, byte by byte: commands as arrays, and inline commands.
+//! How requests begin, and inline commands, byte by byte.
+//!
+//! A request begins with what is skipped before a command. The headers and arguments of arrays are in
+//! `automaton`.
 
 #![deny(clippy::arithmetic_side_effects)]
 
 use crate::error::{ErrorKind, Expected, unexpected};
-
 use crate::lex::inline;
 use crate::limits::InlinePolicy;
 
@@ -16,8 +18,9 @@ use super::{Grammar, Validator};
 pub(crate) const INLINE_LIMIT: usize = 64 * 1024;
 
 impl Validator {
-    /// Whether requests are read, and no argument of a command has begun.
-    pub(super) fn is_between_commands(&self) -> bool {
+    /// Whether this validates requests and no array is open: between two commands, in the header of an
+    /// array, or in an inline command.
+    pub(super) fn is_outside_arrays(&self) -> bool {
         matches!(self.grammar(), Grammar::Requests(_)) && self.levels.depth() == 0
     }
 
@@ -38,8 +41,7 @@ impl Validator {
         Ok(Ended::Value)
     }
 
-    /// Skips something that is not a command, and ends before `offset`: an empty line, or an array
-    /// without elements.
+    /// Skips an empty line or an array without elements that ends at `offset`.
     pub(super) fn skip(&mut self, offset: usize) -> Ended {
         self.state = State::Value;
         self.value_at = offset;
@@ -132,7 +134,7 @@ impl Inline {
         Ok(())
     }
 
-    /// Ends the line. Returns whether it has a command.
+    /// Ends the line. Returns whether it holds a command.
     fn end(&mut self) -> Stepped<bool> {
         match self.place {
             LinePlace::Gap | LinePlace::Closed => {}
@@ -142,13 +144,13 @@ impl Inline {
         Ok(self.first.is_begun)
     }
 
-    /// The smallest number of bytes that can complete the line.
+    /// The smallest number of further bytes that can complete the line.
     pub(super) fn needed(self) -> usize {
         let a_token = usize::from(!self.first.is_begun);
         self.unclosed().saturating_add(a_token).saturating_add(1)
     }
 
-    /// The smallest number of bytes that must come before the line may end.
+    /// The smallest number of further bytes after which the line may end.
     fn unclosed(self) -> usize {
         let other_token = usize::from(self.first.is_http());
         match self.place {
@@ -183,6 +185,7 @@ impl FirstToken {
         !self.is_ended && (self.is_post && self.length == 4 || self.is_host && self.length == 5)
     }
 
+    /// Ends the token. It may have ended before, as the tokens after the first one end here too.
     fn end(&mut self) -> Stepped<()> {
         if self.is_http() {
             return Err(ErrorKind::HttpRequest);

@@ -1,4 +1,4 @@
-//! The open aggregates of a frame: how many values each of them still owes.
+//! The open aggregates and attributes of a frame: how many values each of them still owes.
 
 #![deny(clippy::arithmetic_side_effects)]
 
@@ -6,38 +6,41 @@ use smallvec::SmallVec;
 
 use super::state::Prefix;
 
-/// How many levels fit in the validator itself.
-const INLINE: usize = 16;
+/// How many levels are kept in the validator itself; any more are on the heap.
+const IN_PLACE: usize = 16;
 
-/// The innermost open aggregate, and those around it.
+/// The innermost open level, and those around it.
 ///
-/// The frame itself is the outermost level: it owes one value.
+/// A level is an aggregate or an attribute. The frame itself is the outermost one: it owes one value.
 #[derive(Debug, Clone)]
 pub(super) struct Levels {
     pub(super) current: Level,
-    outer: SmallVec<[Level; INLINE]>,
+    outer: SmallVec<[Level; IN_PLACE]>,
 }
 
-/// An open aggregate.
+/// An open aggregate or attribute, or the frame itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Level {
-    /// Values still to come; in a streamed aggregate, values that the limit still allows.
+    /// In a counted level: how many values must still arrive before it ends.
+    ///
+    /// In a streamed one: how many values the limit still allows. It may end before they arrive, and
+    /// does not end when none is left.
     pub(super) owed: u32,
-    /// How many aggregates are open, this one included.
+    /// How many aggregates and attributes are open, including this one.
     pub(super) depth: u32,
     pub(super) shape: Shape,
 }
 
-/// How an aggregate ends, and whether it is then a value of its parent.
+/// How a level ends, and whether it is a value of its parent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Shape {
-    /// Ends with its last element, and is then a value of its parent.
+    /// Ends with its last value, and is a value of its parent.
     Counted,
-    /// Ends with its last element, and is not a value.
+    /// Ends with its last value, and is not a value of its parent.
     Attribute,
-    /// Ends with `.`, and is then a value of its parent.
+    /// Ends with `.`, and is a value of its parent.
     Streamed,
-    /// As `Streamed`, but only after an even number of values.
+    /// Like `Streamed`, but may end only after an even number of values.
     StreamedMap,
 }
 
@@ -55,7 +58,7 @@ impl Level {
     pub(super) fn streamed(prefix: Prefix, most: usize) -> Self {
         let most = u32::try_from(most).unwrap_or(u32::MAX);
         match prefix {
-            // Even from the start, so that an odd number says that a key waits for its value.
+            // The initial number is even, so an odd one means that a key waits for its value.
             Prefix::Map => Self { owed: most & !1, shape: Shape::StreamedMap, ..Self::FRAME },
             _ => Self { owed: most, shape: Shape::Streamed, ..Self::FRAME },
         }
@@ -72,14 +75,14 @@ impl Level {
     }
 }
 
-/// Where the end of a value led.
+/// What a byte or a walk over values has ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Ended {
-    /// The frame is whole.
+    /// The frame, which is whole.
     Frame,
-    /// The current level owes values.
+    /// At most values: the frame continues.
     Value,
-    /// The current level's attribute ended, and the value that it annotates is owed.
+    /// An attribute. The value that it annotates is still owed.
     Attribute,
 }
 
@@ -95,18 +98,18 @@ impl Levels {
         self.current = Level::FRAME.inner(owed);
     }
 
-    /// Goes back to the beginning of a frame of one value, from the end of one.
+    /// Resets the levels for a new frame after a whole one, when `outer` is empty.
     pub(super) const fn restart(&mut self) {
         self.current = Level::FRAME;
     }
 
-    /// Goes back to the beginning of a frame of one value.
+    /// Resets the levels for a new frame.
     pub(super) fn reset(&mut self) {
         self.restart();
         self.outer.clear();
     }
 
-    /// Whether no other level is open around the current one.
+    /// Whether the frame ends with the current level.
     pub(super) fn is_outermost(&self) -> bool {
         self.outer.is_empty()
     }
@@ -120,10 +123,11 @@ impl Levels {
         self.current.depth
     }
 
-    /// Enters an aggregate, which counts as a value of the one around it from now on, or an
-    /// attribute, which never does. Leaves it at once if it is empty.
+    /// Enters an aggregate, which counts as a value of its parent from now on, or an attribute, which
+    /// never does. Leaves it at once if it is empty.
     ///
-    /// An aggregate that is the last value of the one around it takes its place: both end at once.
+    /// If an aggregate is the last value of a counted parent, it replaces the parent: both end
+    /// together.
     pub(super) fn open(&mut self, level: Level) -> Ended {
         if level.shape == Shape::Attribute {
             if level.owed == 0 {
@@ -166,7 +170,7 @@ impl Levels {
         self.end_levels()
     }
 
-    /// Leaves the levels that owe nothing more.
+    /// Leaves the levels that have ended, from the current one outwards.
     pub(super) fn end_levels(&mut self) -> Ended {
         while self.current.owed == 0 {
             let ended = match self.current.shape {
@@ -183,8 +187,8 @@ impl Levels {
         Ended::Value
     }
 
-    /// The levels around the current one, from the inside out. Levels that end together with the one
-    /// inside them are not among them.
+    /// The levels around the current one, from the inside out, without those that end together with
+    /// the level inside them.
     pub(super) fn outer(&self) -> impl Iterator<Item = Level> {
         self.outer.iter().rev().copied()
     }

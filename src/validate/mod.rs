@@ -1,12 +1,17 @@
 //! The one pass over the bytes of a frame. It proves that the frame is whole and well formed.
 //!
-//! The validator builds nothing and keeps no bytes. It can stop after any byte and resume there, so
-//! decoders, which keep the unfinished frame, and framers, which keep nothing, run the same code.
+//! The validator builds nothing and keeps none of the input, except for recent headers in the caches
+//! of [`learned`]. It can stop after any byte and resume there. So decoders, whose callers keep an
+//! unfinished frame, and framers, whose callers need not, run the same code.
 //!
-//! Three speeds: [`whole_frame`] takes common frames that lie whole in the input; [`fast`] moves over
-//! values that lie whole in the input, a word at a time; [`automaton`] is the grammar byte by byte,
-//! for values that are cut, rare forms and errors. Every verdict, offset and resumption point is the
-//! automaton's. The fast paths only ever say "this is fine".
+//! It has three speeds: [`whole_frame`] finds the end of a common frame that lies whole in the input;
+//! [`fast`] walks over values that lie whole in the input, a word at a time; [`automaton`] and
+//! [`inline`] are the grammar byte by byte, for incomplete values, rare forms and errors.
+//!
+//! The fast paths never refuse anything. They accept only what they have checked in full, or stop
+//! where the automaton can resume: before a value, in the text of a line, or in the payload of a bulk
+//! string. So every error and its offset are found by the automaton, or by [`Validator::advance`] if a
+//! frame outgrows its limit.
 
 mod automaton;
 mod fast;
@@ -29,11 +34,11 @@ use state::{Prefix, State};
 pub(crate) use token::{Frequent, TokenEnd};
 pub(crate) use whole_frame::{Aggregate, Stopped};
 
-/// What the frames are.
+/// Whether the frames are replies or requests.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Grammar {
     Replies,
-    /// Commands, with what is skipped before each.
+    /// Commands, with the empty lines and empty arrays that are skipped before each.
     Requests(InlinePolicy),
 }
 
@@ -45,26 +50,26 @@ impl Grammar {
 /// Where a whole frame ends, and where its value or command begins.
 #[derive(Debug, Clone, Copy)]
 pub struct Bounds {
-    /// Bytes of the frame, with what stands before its value.
+    /// The size of the frame in bytes, including what precedes its value or command.
     pub(crate) len: usize,
     /// The offset of the value, after its attributes; of the command, after what was skipped.
     pub(crate) value_at: usize,
 }
 
-/// What a validator was told: it holds for whole frames.
+/// The settings of a validator. They do not change within a frame.
 #[derive(Debug, Clone, Copy)]
 struct Settings {
     grammar: Grammar,
     limits: Limits,
 }
 
-/// The resumable validation of one frame.
+/// Validates one frame after another, and can stop and resume after any byte.
 #[derive(Debug, Clone)]
 pub struct Validator {
     settings: Settings,
-    /// What applies from the next frame on, if it was changed inside a frame.
+    /// The settings of the next frame, if they were changed during this one.
     next: Option<Settings>,
-    /// Bytes of the frame that have been examined; 0 only between two frames.
+    /// How many bytes of the frame have been examined; 0 only if it has not begun.
     offset: usize,
     /// Where the frame's value begins, after its attributes; in a request, where the command does.
     value_at: usize,
@@ -74,7 +79,7 @@ pub struct Validator {
 }
 
 impl Validator {
-    /// A validator of one frame after the other.
+    /// A validator at the beginning of its first frame.
     #[inline(always)]
     pub(crate) fn new(grammar: Grammar, limits: Limits) -> Self {
         Self {
@@ -88,7 +93,7 @@ impl Validator {
         }
     }
 
-    /// A validator that takes `values` values for one frame.
+    /// A validator, without limits, that treats `values` values as one frame.
     pub(crate) fn values(values: u32) -> Self {
         let validator = Self::new(Grammar::Replies, Limits::none());
         Self { levels: Levels::new(values), ..validator }
@@ -130,30 +135,30 @@ impl Validator {
     /// A frame keeps the settings that it began with: a count that was checked against one limit is
     /// never judged by another.
     fn set(&mut self, settings: Settings) {
-        if self.is_at_start() { self.apply(settings) } else { self.next = Some(settings) }
+        if self.is_between_frames() { self.apply(settings) } else { self.next = Some(settings) }
     }
 
     fn apply(&mut self, settings: Settings) {
         if settings.limits != self.settings.limits {
-            // The caches hold what was within the old limits.
+            // What the caches hold was checked against the old limits.
             self.learned = Learned::nothing();
         }
         self.settings = settings;
     }
 
-    /// Whether nothing of a frame has been examined.
+    /// Whether no byte of a frame has been examined, not even one that a request skips.
     #[inline]
-    pub(crate) const fn is_between_frames(&self) -> bool {
+    pub(crate) const fn is_fresh(&self) -> bool {
         self.offset == 0
     }
 
-    /// Whether the input may end here without cutting a frame: between frames, or after what requests
-    /// skip.
-    pub(crate) const fn is_at_start(&self) -> bool {
+    /// Whether the stream may end here: nothing of a frame has been examined, or only empty lines and
+    /// empty arrays, which a request skips.
+    pub(crate) const fn is_between_frames(&self) -> bool {
         self.offset == self.start() && self.failure().is_none()
     }
 
-    /// Forgets the frame.
+    /// Forgets the frame, and applies the settings for the next one.
     #[inline]
     pub(crate) fn reset(&mut self) {
         self.offset = 0;
@@ -165,13 +170,14 @@ impl Validator {
         }
     }
 
-    /// Bytes of the frame examined so far.
+    /// How many bytes of the frame have been examined.
     #[inline]
     pub(crate) const fn offset(&self) -> usize {
         self.offset
     }
 
-    /// Offset of the first byte that must stay in the buffer, after the lines that a request skips.
+    /// Offset of the first byte that must stay in the buffer, after the empty lines and empty arrays
+    /// that a request skips.
     pub(crate) const fn start(&self) -> usize {
         match self.grammar() {
             Grammar::Replies => 0,
@@ -191,8 +197,8 @@ impl Validator {
         skipped
     }
 
-    /// Where the value of a whole frame begins, after its attributes; in a request, where the command
-    /// begins, known as soon as it has begun.
+    /// The offset of the frame's value, after its attributes; in a request, of the command. It is final
+    /// once the value or the command has begun.
     #[inline]
     pub(crate) const fn value_at(&self) -> usize {
         self.value_at
@@ -206,13 +212,13 @@ impl Validator {
         }
     }
 
-    /// Examines the bytes that follow those examined before. Returns how many of them belong to the
-    /// frame if it ends among them; `None` if all of them do and more are needed.
+    /// Examines the bytes that follow those examined before. If the frame ends among them, returns how
+    /// many of them belong to it; `None` if more are needed.
     ///
-    /// Each turn of the loop shows the automaton only as many bytes as the frame limit leaves, so
-    /// that it need not count. A turn that ends because of that limit goes on only if a request has
-    /// skipped something in the meantime: skipped bytes do not count, or a verdict would depend on
-    /// how the input is cut.
+    /// Each turn of the loop scans only as many bytes as the frame limit leaves, so that the automaton
+    /// need not check it at each byte. If a turn has used them up, there is another turn only if a
+    /// request has skipped something: skipped bytes do not count towards the limit, or a verdict would
+    /// depend on how the input is split.
     pub(crate) fn advance(&mut self, input: &[u8]) -> Result<Option<usize>, Error> {
         if let Some(error) = self.failure() {
             return Err(error);
@@ -227,7 +233,7 @@ impl Validator {
             passed += at;
             match outcome {
                 Ok(Ended::Frame) => return Ok(Some(passed)),
-                Ok(_) if at < room || (visible.len() == rest.len() && self.is_at_start()) => {
+                Ok(_) if at < room || (visible.len() == rest.len() && self.is_between_frames()) => {
                     return Ok(None);
                 }
                 // The bytes that were skipped made room.
@@ -241,7 +247,7 @@ impl Validator {
         }
     }
 
-    /// How many more bytes the frame may have.
+    /// How many further bytes the frame may have.
     fn room(&self) -> usize {
         self.limits().frame().saturating_sub(self.offset - self.start())
     }
@@ -251,12 +257,13 @@ impl Validator {
     pub(crate) fn fail(&mut self, kind: ErrorKind) -> Error {
         let error = self.failure().unwrap_or(Error::new(kind, self.offset));
         self.state = State::Failed(error);
-        // A broken frame is not the gap between two.
+        // An offset of 0 would mean that the frame has not begun.
         self.offset = self.offset.max(1);
         error
     }
 
-    /// Returns how many bytes were examined, and why it stopped there.
+    /// Scans the input, alternating between the fast walk and the automaton. Returns how many bytes were
+    /// examined, and why it stopped there.
     fn scan(&mut self, input: &[u8]) -> (usize, Result<Ended, ErrorKind>) {
         let mut at = 0;
         loop {
@@ -271,7 +278,7 @@ impl Validator {
                     return (at, Ok(ended));
                 }
                 let tail = input.get(at..).unwrap_or_default();
-                if let Some(left) = self.cut_payload(tail, self.offset + at) {
+                if let Some(left) = self.missing_payload(tail, self.offset + at) {
                     self.state = State::Payload { prefix: Prefix::Bulk, left };
                     return (input.len(), Ok(Ended::Value));
                 }
@@ -286,7 +293,7 @@ impl Validator {
         }
     }
 
-    /// Returns how many bytes can be passed over in one go: payload, and the text of lines.
+    /// Steps past the payload or the text of a line at the front of `tail`. Returns its size.
     fn run(&mut self, tail: &[u8]) -> usize {
         match self.state {
             State::Text => line::break_at(tail).unwrap_or(tail.len()),

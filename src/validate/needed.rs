@@ -11,18 +11,19 @@ type Sum = u128;
 const VALUE: Sum = 3;
 /// The shortest argument of a command: `$0`, CRLF, CRLF.
 const ARGUMENT: Sum = 6;
-/// The end of a streamed aggregate, `.` CRLF; of a streamed string, `;0` CRLF, it is one more.
+/// The end of a streamed aggregate, `.` CRLF. The end of a streamed string, `;0` CRLF, is one byte
+/// longer.
 const END: Sum = 3;
 const CRLF: Sum = 2;
 
-/// Where the validator stands, seen from a level.
+/// What the validator is in the middle of, seen from a level.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Inside {
-    /// Between two values.
+    /// Nothing: it is between two values.
     Gap,
-    /// In one of the values that the level owes.
+    /// One of the values that the level owes.
     Value,
-    /// In an attribute; the level still owes the value that it annotates.
+    /// An attribute. The level still owes the value that it annotates.
     Attribute,
 }
 
@@ -31,15 +32,15 @@ impl Validator {
     ///
     /// It is the sum of three parts: the shortest end of the value in progress, the shortest values that
     /// the current level owes, and those that each level around it owes. The value in progress counts as
-    /// one of those owed values, but an attribute in progress does not. Sums are taken in 128 bits and
-    /// cut to a `usize` at the end, as announced lengths may add up to more.
+    /// one of those owed values, but an attribute in progress does not. Announced lengths may add up to
+    /// more than a `usize`, so the sum has 128 bits and is clamped at the end.
     pub(crate) fn needed(&self) -> usize {
         if self.failure().is_some() {
             return 0;
         }
         let least = match self.grammar() {
             Grammar::Replies => VALUE,
-            Grammar::Requests(policy) if self.is_between_commands() => {
+            Grammar::Requests(policy) if self.is_outside_arrays() => {
                 return usize::try_from(self.rest_of_request(policy)).unwrap_or(usize::MAX);
             }
             Grammar::Requests(_) => ARGUMENT,
@@ -48,7 +49,7 @@ impl Validator {
         let level = self.levels.current;
         let counted = u32::from(inside == Inside::Value);
         let unread = Level { owed: level.owed.saturating_sub(counted), ..level };
-        // The level whose `.` has been read needs no second one.
+        // A level whose `.` has been read does not need another.
         if !matches!(self.state, State::Cr(Then::End) | State::Lf(Then::End)) {
             bytes += rest_of_level(unread, inside, least);
         }
@@ -64,7 +65,7 @@ impl Validator {
         usize::try_from(bytes).unwrap_or(usize::MAX)
     }
 
-    /// The bytes that can end the value that the scan is in the middle of.
+    /// The bytes that can end the value in progress.
     fn rest_of_value(&self) -> (Sum, Inside) {
         let bytes = match self.state {
             State::Failed(_) | State::Inline(_) => 0,
@@ -94,7 +95,7 @@ impl Validator {
         (bytes, if attribute { Inside::Attribute } else { Inside::Value })
     }
 
-    /// From the middle of a request in which no argument has begun to its end.
+    /// The bytes that can end a request while no array is open.
     fn rest_of_request(&self, policy: InlinePolicy) -> Sum {
         let request = match policy {
             // One letter and LF.
@@ -117,7 +118,7 @@ impl Validator {
         }
     }
 
-    /// From the middle of a length prefix to the end of the value.
+    /// The bytes that can end a value, from the middle of its length prefix.
     fn rest_of_length(&self, prefix: Prefix, stage: LengthStage) -> Sum {
         match stage {
             LengthStage::Minus => 1 + CRLF,
@@ -125,14 +126,16 @@ impl Validator {
                 1 + CRLF + after_length(prefix, length.saturating_mul(10))
             }
             LengthStage::Digits(length) => CRLF + after_length(prefix, length),
-            // `-1` CRLF is shorter than `0` CRLF CRLF, and at the deepest level `*0` is too deep.
+            // `$-1` CRLF is shorter than `$0` CRLF CRLF.
             LengthStage::Start if prefix == Prefix::Bulk => 2 + CRLF,
+            // At full depth, `*0` is refused and `*-1` is not.
             LengthStage::Start if prefix == Prefix::Array && self.at_full_depth() => 2 + CRLF,
             LengthStage::Start => 1 + CRLF + after_length(prefix, prefix.least()),
         }
     }
 }
 
+/// The bytes that must follow a line end before the value ends.
 fn after_line(then: Then) -> Sum {
     match then {
         Then::Value | Then::End => 0,
@@ -142,6 +145,7 @@ fn after_line(then: Then) -> Sum {
     }
 }
 
+/// The bytes that must follow the line end of a length prefix.
 fn after_length(prefix: Prefix, length: usize) -> Sum {
     if !prefix.is_payload() {
         return VALUE * prefix.values(length) as Sum;
@@ -152,12 +156,13 @@ fn after_length(prefix: Prefix, length: usize) -> Sum {
     }
 }
 
-/// What must follow the line end of a payload.
+/// The bytes that must follow the line end of a payload.
 fn after_payload(prefix: Prefix) -> Sum {
     if matches!(prefix, Prefix::Chunk { .. }) { END + 1 } else { 0 }
 }
 
-/// The bytes that a level needs after the value or attribute in progress.
+/// The bytes that a level needs after the value or attribute in progress. `least` is the size of its
+/// shortest value.
 fn rest_of_level(Level { owed, shape, .. }: Level, inside: Inside, least: Sum) -> Sum {
     match shape {
         Shape::Counted | Shape::Attribute => least * Sum::from(owed),

@@ -1,54 +1,55 @@
-//! The states of the automaton: where it stands between two bytes.
+//! The states of the automaton: each one says what may come next.
 
 #![deny(clippy::arithmetic_side_effects)]
 
 use crate::error::{Error, Expected};
 
-/// The part of a value that the next byte belongs to.
+/// What the next byte begins or belongs to.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum State {
-    /// A value, an attribute, or the end of a streamed aggregate.
+    /// A value, an attribute, or the end of a streamed aggregate; in requests, a request or an argument.
     Value,
-    /// A value or a further attribute: one attribute has been read and waits for its value.
+    /// A value or a further attribute, after an attribute that waits for its value.
     Annotated,
-    /// The `;` of a chunk, after chunks of `total` bytes.
+    /// A chunk of a streamed string, at its `;`. The chunks before it have `total` bytes.
     Chunk { total: usize },
-    /// The text of a line.
+    /// The text of a line, or the CR after it.
     Text,
-    /// A length prefix.
+    /// A length prefix, after its type byte.
     Length { prefix: Prefix, stage: LengthStage },
     /// An integer.
     Integer(IntegerStage),
     /// A double.
     Double(DoubleStage),
-    /// The lower-case forms of the letters of `inf` or `nan` still to come.
+    /// These letters, the rest of `inf` or `nan`, in either case.
     Letters(&'static [u8]),
     /// A big number.
     BigNumber(BigNumberStage),
     /// `t` or `f`.
     Boolean,
-    /// A payload; `left` bytes of it are still to come.
+    /// A payload. `left` bytes of it are missing, at least one.
     Payload { prefix: Prefix, left: usize },
-    /// The format of a verbatim string and its `:`, with `text` bytes to follow.
+    /// The format of a verbatim string and its `:`. `left` bytes of them are missing, and `text` bytes
+    /// follow.
     Format { left: u8, text: usize },
-    /// CR.
+    /// The CR of a line end, which is awaited.
     Cr(Then),
-    /// LF.
+    /// The LF of a line end, which is awaited after its CR.
     Lf(Then),
     /// An inline command.
     Inline(Inline),
-    /// Nothing: the frame is broken.
+    /// Nothing: the frame has ended with this error.
     Failed(Error),
 }
 
-/// How much of an inline command has been read.
+/// What has been read of an inline command.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Inline {
     pub(super) place: LinePlace,
     pub(super) first: FirstToken,
 }
 
-/// Where in an inline command the scan stands.
+/// Where the next byte of an inline command is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum LinePlace {
     /// Between two tokens.
@@ -59,7 +60,7 @@ pub(super) enum LinePlace {
     Double,
     /// After a backslash between double quotes.
     Escape,
-    /// After `\x`, and perhaps one hexadecimal digit.
+    /// After `\x` between double quotes, and perhaps one hexadecimal digit.
     Hex(Option<u8>),
     /// Between single quotes.
     Single,
@@ -69,16 +70,16 @@ pub(super) enum LinePlace {
     Closed,
 }
 
-/// What the first token of an inline command may still be: the first word of an HTTP request.
+/// Whether the first token of an inline command can still turn out to be `POST` or `Host:`.
 #[derive(Debug, Clone, Copy)]
 #[allow(clippy::struct_excessive_bools, reason = "each is a question of its own")]
 pub(super) struct FirstToken {
     pub(super) is_begun: bool,
     pub(super) is_ended: bool,
     pub(super) length: u8,
-    /// Whether it has been the beginning of `POST` so far, in any letter case.
+    /// Whether `POST` begins with the token so far, in any letter case.
     pub(super) is_post: bool,
-    /// As `is_post`, of `Host:`.
+    /// Like `is_post`, for `Host:`.
     pub(super) is_host: bool,
 }
 
@@ -123,9 +124,9 @@ pub(super) enum Prefix {
 pub(super) enum LengthStage {
     /// Nothing.
     Start,
-    /// Digits of this value; a zero can have no more.
+    /// Digits with this value. After a 0 no digit may follow.
     Digits(usize),
-    /// The `-` of a null.
+    /// The `-` of a null, or of a negative number of arguments.
     Minus,
 }
 
@@ -136,7 +137,7 @@ pub(super) enum IntegerStage {
     Sign {
         negative: bool,
     },
-    /// Digits of this value, from 1 up.
+    /// Digits with this value, which is at least 1.
     Digits {
         negative: bool,
         value: u64,
@@ -165,12 +166,12 @@ pub(super) enum BigNumberStage {
 }
 
 impl Prefix {
-    /// Whether `-1` may stand for the length.
+    /// Whether the length may be `-1`, which makes a null.
     pub(super) const fn has_null(self) -> bool {
         matches!(self, Self::Bulk | Self::Array)
     }
 
-    /// Whether `?` may stand for the length.
+    /// Whether the length may be `?`, which opens a streamed form.
     pub(super) const fn has_stream(self) -> bool {
         matches!(self, Self::Bulk | Self::Array | Self::Set | Self::Map)
     }

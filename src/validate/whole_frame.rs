@@ -1,7 +1,7 @@
 //! The fastest path: common frames that lie whole in the input.
 //!
-//! These functions run only between two frames, so nothing is open. What they refuse is left to the
-//! rest of the validator, which resumes where they stopped.
+//! These functions run only when no byte of a frame has been examined, so no level is open. Frames that
+//! they cannot handle are left to the rest of the validator, which resumes where they stopped.
 
 use core::num::NonZeroUsize;
 
@@ -12,12 +12,12 @@ use super::levels::Ended;
 use super::state::{Prefix, State};
 use super::{Grammar, Validator};
 
-/// Why a fast path did not give a whole frame.
+/// Why a fast path did not return a whole frame.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Stopped {
-    /// Some of it has been examined. The automaton resumes at the validator's offset.
+    /// Some of it has been examined. Validation resumes at the validator's offset.
     Begun,
-    /// Nothing has been examined. The automaton starts at the first byte.
+    /// Nothing has been examined. Validation starts at the first byte.
     NotMine,
 }
 
@@ -27,7 +27,7 @@ pub enum Stopped {
 pub(crate) struct Aggregate {
     /// The size of the frame in bytes.
     size: NonZeroUsize,
-    /// The number of its values, and the size of its header in the upper half.
+    /// The size of its header in the upper half, the number of its values in the lower half.
     header_and_values: u64,
 }
 
@@ -57,7 +57,7 @@ impl Aggregate {
 }
 
 impl Validator {
-    /// Returns the frame that the input begins with if its layout is that of a recent frame.
+    /// Returns the frame at the front of the input, if its layout is that of a recent frame.
     #[inline(always)]
     pub(crate) fn frame_alike<'a>(&self, input: &'a [u8]) -> Option<Alike<'a>> {
         self.learned.frame_alike(input)
@@ -73,7 +73,8 @@ impl Validator {
         }
     }
 
-    /// Finds the end of a command that begins like the one before.
+    /// Finds the end of an array of bulk strings that begins like a recent one. Despite the name it
+    /// may be a reply: what counts is how the array begins.
     #[inline(always)]
     pub(crate) fn command_alike(&mut self, visible: &[u8]) -> Option<Aggregate> {
         let (values, mut rest) = self.learned.command.pass(visible)?;
@@ -94,18 +95,18 @@ impl Validator {
     pub(crate) fn aggregate(&mut self, visible: &[u8]) -> Result<Aggregate, Stopped> {
         match self.whole_aggregate(visible) {
             Some(aggregate) => Ok(aggregate),
-            None if self.is_between_frames() => Err(Stopped::NotMine),
+            None if self.is_fresh() => Err(Stopped::NotMine),
             None => Err(Stopped::Begun),
         }
     }
 
-    /// Finds the end of an aggregate, as [`aggregate`](Self::aggregate); where there is `None`, the
-    /// offset says how far it came.
+    /// Finds the end of an aggregate, like [`aggregate`](Self::aggregate). If the result is `None`,
+    /// `offset` shows how far it got.
     ///
-    /// First the header, alone or together with a command's name in one word. Then the bulk strings
-    /// that follow, which is all there is in a command and in most lists. Only if other values are
-    /// left are the levels of nesting set up. Out of line, for the caller's loop to stay small, and
-    /// with a result that fits in registers.
+    /// It reads the header, if possible together with a command's name, and then the bulk strings that
+    /// follow: commands and most lists hold nothing else. Only if other values are left does it set up
+    /// the levels of nesting. It is out of line to keep the caller's loop small, and its result fits in
+    /// registers.
     #[inline(never)]
     fn whole_aggregate(&mut self, visible: &[u8]) -> Option<Aggregate> {
         let word = word::first(visible)?;
@@ -143,22 +144,22 @@ impl Validator {
         Aggregate::new(wire.len(), header, values)
     }
 
-    /// Notices a validated frame that is a line or a bulk string.
+    /// Notices a validated frame that is a simple string or a bulk string.
     #[inline(always)]
     pub(crate) fn notice_frame(&mut self, wire: &[u8]) {
         self.learned.notice_frame(wire);
     }
 
-    /// Begins a lone bulk string that is cut in its payload, the most frequent kind of cut frame: its
-    /// bytes are set aside without a pass over them. Returns whether the input is one.
+    /// Begins a lone bulk string whose payload is incomplete, the most frequent kind of unfinished
+    /// frame: its bytes are marked as examined without scanning them. Returns whether the input is one.
     pub(crate) fn begin_bulk(&mut self, input: &[u8]) -> bool {
-        let Some(left) = self.cut_payload(input, 0) else { return false };
+        let Some(left) = self.missing_payload(input, 0) else { return false };
         self.state = State::Payload { prefix: Prefix::Bulk, left };
         self.offset = input.len();
         true
     }
 
-    /// The part of a frame's input that the frame limit leaves to it.
+    /// The part of the input that the frame may occupy under the frame limit.
     #[inline]
     pub(crate) fn visible<'a>(&self, input: &'a [u8]) -> &'a [u8] {
         input.get(..self.limits().frame()).unwrap_or(input)
@@ -173,7 +174,7 @@ mod tests {
 
     const GET: &[u8] = b"*2\r\n$3\r\nGET\r\n$3\r\nkey\r\n";
 
-    /// The size of the frame and of its header, and the number of its values.
+    /// The size of the frame, the size of its header, and the number of its values.
     fn told(aggregate: Aggregate) -> (usize, usize, u32) {
         (aggregate.size(), aggregate.header(), aggregate.values())
     }
@@ -185,7 +186,7 @@ mod tests {
         for _ in 0..2 {
             assert!(validator.command_alike(GET).is_none());
             assert_eq!(validator.command(GET).map(told), Ok((GET.len(), 4, 2)));
-            assert!(validator.is_between_frames());
+            assert!(validator.is_fresh());
         }
         validator
     }
@@ -223,7 +224,7 @@ mod tests {
         let mut validator = Validator::new(Grammar::Replies, Limits::new());
         for input in [&b"$10\r\n"[..3], b"+OK\r\n", b"$3\r\nabc\r\n", b"*1\r\n$3\r\nabc"] {
             assert!(!validator.begin_bulk(input), "{}", input.escape_ascii());
-            assert!(validator.is_between_frames());
+            assert!(validator.is_fresh());
         }
         assert!(validator.begin_bulk(b"$10\r\nabc"));
         assert_eq!(validator.offset(), 8);

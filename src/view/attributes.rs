@@ -10,8 +10,8 @@ use super::{AnnotatedPairs, Decoded, Pairs, ReplyRef};
 
 /// The attributes before a value: none, one or several.
 ///
-/// An attribute is a list of pairs. The iterators go through the pairs of all attributes, as if
-/// they were one.
+/// An attribute is a list of pairs. The iterators go through the pairs of all attributes as if these
+/// were one list.
 #[derive(Clone, Copy)]
 pub struct Attributes<'a> {
     wire: &'a [u8],
@@ -23,8 +23,8 @@ impl<'a> Attributes<'a> {
         Self { wire }
     }
 
-    /// Returns whether there are no attributes before the value. An attribute without pairs counts
-    /// as one.
+    /// Returns whether there are no attributes before the value. An attribute without pairs still
+    /// counts as an attribute.
     #[must_use]
     pub const fn is_empty(&self) -> bool {
         self.wire.is_empty()
@@ -36,7 +36,7 @@ impl<'a> Attributes<'a> {
         self.wire
     }
 
-    /// Returns an iterator over the pairs of all attributes, in the order of the wire.
+    /// Returns an iterator over the pairs of all attributes, in wire order.
     #[must_use]
     pub const fn iter(&self) -> AttributePairs<'a> {
         AttributePairs(self.annotated())

@@ -13,8 +13,8 @@ use super::header;
 /// The iterator is `Copy`: a `for` loop or an adapter advances a copy. Use `by_ref` to advance the
 /// original.
 ///
-/// Two are equal if they have the same chunks left. The same string in other chunks is not equal:
-/// compare [`to_bytes`](Self::to_bytes).
+/// Two iterators are equal if the same chunks are left. Equal strings that are split into different
+/// chunks are not equal: to compare strings, compare [`to_bytes`](Self::to_bytes).
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Chunks<'a> {
     wire: &'a [u8],
@@ -26,7 +26,7 @@ impl<'a> Chunks<'a> {
         Self { wire }
     }
 
-    /// The chunks that are left, in wire form, without the empty chunk that ends the string.
+    /// The wire form of the chunks that are left, without the empty chunk that ends the string.
     pub(crate) const fn wire(&self) -> &'a [u8] {
         self.wire
     }
@@ -52,7 +52,7 @@ impl<'a> Chunks<'a> {
         Cow::Owned(bytes)
     }
 
-    /// Returns the rest of the string, if at most one chunk is left.
+    /// Returns the rest of the string as a slice of the input, if at most one chunk is left.
     pub(crate) fn single(mut self) -> Option<&'a [u8]> {
         let bytes = self.next().unwrap_or_default();
         self.next().is_none().then_some(bytes)

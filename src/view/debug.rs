@@ -22,7 +22,7 @@ impl fmt::Debug for ReplyRef<'_> {
 }
 
 impl fmt::Debug for Decoded<'_> {
-    /// Writes the attributes and the reply, in the format of a [`ReplyRef`].
+    /// Writes the attributes and the reply on one line, in the format of a [`ReplyRef`].
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         flat(self.tokens(), f)
     }

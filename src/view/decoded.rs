@@ -11,8 +11,8 @@ use super::{Attributes, Elements, ReplyRef, Tokens};
 /// A value, its exact bytes, and the attributes before it: a whole frame, or an element of an
 /// aggregate.
 ///
-/// Only this crate makes one, and only of validated bytes. So it can be forwarded, kept or encoded
-/// without another check.
+/// Only this crate can create one, and only from validated bytes. So it can be forwarded, kept or
+/// encoded without another check.
 #[derive(Clone, Copy)]
 pub struct Decoded<'a> {
     reply: ReplyRef<'a>,
@@ -30,7 +30,7 @@ impl<'a> Decoded<'a> {
 
     /// Returns the exact bytes of the attributes and the value, ready to forward.
     ///
-    /// After a frame, drop `wire().len()` bytes from the buffer.
+    /// When you are done with a frame, drop `wire().len()` bytes from the buffer.
     #[must_use]
     #[inline(always)]
     pub const fn wire(&self) -> &'a [u8] {
@@ -44,8 +44,8 @@ impl<'a> Decoded<'a> {
         self.attributes
     }
 
-    /// Returns the attributes, the value and everything in it as one flat sequence, in one pass
-    /// over the bytes.
+    /// Returns an iterator over the attributes, the value and everything in it as one flat sequence,
+    /// in one pass over the bytes.
     #[must_use]
     #[inline(always)]
     pub fn tokens(&self) -> Tokens<'a> {
@@ -70,17 +70,16 @@ impl<'a> Decoded<'a> {
 
     /// The same value, rebuilt field by field.
     ///
-    /// A decoder does this with the result of its slow path. LLVM then keeps the result of the fast
-    /// path in registers (2.5 → 1.9 ns for a bulk string). Without it both paths return through
-    /// memory.
+    /// A decoder does this with the result of its slow path, so that LLVM keeps the result of the fast
+    /// path in registers (2.5 → 1.9 ns for a bulk string). Otherwise both paths return through memory.
     #[inline(always)]
     pub(crate) const fn rebuilt(self) -> Self {
         let Self { reply, wire, attributes } = self;
         Self { reply, wire, attributes }
     }
 
-    /// Views the validated frame that `buf` begins with; `None` if the header of its value no
-    /// longer fits the bounds, because the bytes have changed.
+    /// Returns a view of the validated frame that `buf` begins with; `None` if the header of its value
+    /// no longer agrees with the bounds, because the bytes have changed.
     pub(crate) fn read(buf: &'a [u8], Bounds { len, value_at }: Bounds) -> Option<Self> {
         let wire = buf.get(..len)?;
         let (attributes, value) = wire.split_at_checked(value_at)?;
@@ -89,7 +88,7 @@ impl<'a> Decoded<'a> {
         (size == value.len()).then_some(Self { reply, wire, attributes })
     }
 
-    /// Views the validated aggregate that the bytes begin with; it has no attributes.
+    /// Returns a view of the validated aggregate that the bytes begin with; it has no attributes.
     #[inline(always)]
     pub(crate) fn aggregate(aggregate: Aggregate, bytes: &'a [u8]) -> Option<Self> {
         let wire = bytes.get(..aggregate.size())?;
@@ -98,7 +97,8 @@ impl<'a> Decoded<'a> {
     }
 
     /// Reads the frame that the bytes begin with, if it is a bulk string or one of the frequent
-    /// lines; `None` if it has another form, is cut or wrong, or exceeds the limit for a payload.
+    /// lines; `None` if it has another form, is incomplete or wrong, or exceeds the limit for a
+    /// payload.
     ///
     /// `word` holds the first bytes. The bytes have not been validated: this checks all of the
     /// frame.
@@ -113,7 +113,8 @@ impl<'a> Decoded<'a> {
         Some(Self::bare(reply, bytes.get(..bytes.len() - rest.len())?))
     }
 
-    /// The frame that has this form and these bytes. `content` is its payload, or its elements.
+    /// Returns the frame that has this form and these bytes. `content` is its payload or text, or the
+    /// bytes of its elements.
     #[inline(always)]
     pub(crate) const fn alike(wire: &'a [u8], content: &'a [u8], form: AlikeForm) -> Self {
         let reply = match form {

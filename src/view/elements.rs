@@ -7,11 +7,11 @@ use core::iter::FusedIterator;
 use super::values::Values;
 use super::{Decoded, ReplyRef};
 
-/// An iterator over the elements of an array, a set or a push, in the order of the wire.
+/// An iterator over the elements of an array, a set or a push, in wire order.
 ///
 /// The iterator is `Copy`: a `for` loop or an adapter advances a copy. Use `by_ref` to advance the
-/// original. Attributes are skipped: [`annotated`](Self::annotated) has them, and the exact bytes
-/// of each element.
+/// original. Attributes are skipped: [`annotated`](Self::annotated) yields each element with its
+/// attributes and its exact bytes.
 #[doc(alias = "array")]
 #[doc(alias = "multi bulk")]
 #[derive(Clone, Copy)]
@@ -34,7 +34,7 @@ impl<'a> Elements<'a> {
         self.0.left().map(|left| left as usize)
     }
 
-    /// Returns how many elements are left. In a streamed aggregate it counts them, in one pass.
+    /// Returns how many elements are left. In a streamed aggregate they are counted, in one pass.
     pub(crate) fn total(&self) -> usize {
         self.len().unwrap_or_else(|| self.count())
     }
@@ -45,7 +45,7 @@ impl<'a> Elements<'a> {
         self.0.left()
     }
 
-    /// Returns whether no elements are left, in a streamed aggregate too.
+    /// Returns whether no elements are left. This works in a streamed aggregate too.
     #[must_use]
     pub const fn is_empty(&self) -> bool {
         self.0.bytes().is_empty()

@@ -1,11 +1,11 @@
 //! Reads a value again after it has been validated.
 //!
-//! On validated bytes nothing here fails. Other bytes come here if the caller has changed its
-//! buffer between two calls of a decoder. Then a function returns `None` or some value, and nothing
-//! panics.
+//! On validated bytes nothing here fails. If the caller has changed its buffer between two calls of a
+//! decoder, the bytes are not those that were validated. Then a function returns `None` or an arbitrary
+//! value, but does not panic.
 //!
-//! [`bulk_string`] and [`line()`] also read input that has not been validated. They check all of
-//! the value, so that a decoder need not validate a lone scalar first and then read it.
+//! [`bulk_string`] and [`line()`] also read input that has not been validated. They check the whole
+//! value, so that a decoder need not first validate a lone scalar and then read it.
 
 use crate::kind::Kind;
 use crate::lex::{constant, double, integer, line, word};
@@ -32,7 +32,7 @@ pub(crate) enum Length {
 }
 
 /// Takes the bulk string that the bytes begin with. Returns its payload and the rest; `None` if it
-/// is not a bulk string, is cut or wrong, or has a length of more than fifteen digits.
+/// is not a bulk string, is incomplete or wrong, or has a length of more than fifteen digits.
 ///
 /// `word` holds the first bytes. All of the value is checked.
 #[inline(always)]
@@ -44,13 +44,13 @@ pub(crate) fn bulk_string(word: u64, bytes: &[u8]) -> Option<(&[u8], &[u8])> {
 /// Takes the integer that the bytes begin with, if it has one digit. Returns its value and the
 /// rest.
 #[inline(always)]
-pub(crate) fn flag(bytes: &[u8]) -> Option<(i64, &[u8])> {
+pub(crate) fn single_digit(bytes: &[u8]) -> Option<(i64, &[u8])> {
     let (line, rest) = bytes.split_first_chunk()?;
-    integer::is_flag(u32::from_le_bytes(*line)).then_some((i64::from(line[1] & 0xf), rest))
+    integer::is_single_digit(u32::from_le_bytes(*line)).then_some((i64::from(line[1] & 0xf), rest))
 }
 
 /// Takes the value that the bytes begin with, if it is one line. Returns the value and the rest;
-/// `None` if it is rare, cut or wrong.
+/// `None` if it is rare, incomplete or wrong.
 ///
 /// `word` holds the first bytes. All of the line is checked.
 #[inline(always)]
@@ -95,7 +95,7 @@ pub(crate) fn value(bytes: &[u8], extent: Extent) -> Option<(ReplyRef<'_>, usize
     }
 }
 
-/// Returns the line that takes up all of the bytes. So its end need not be searched for.
+/// Returns the line that consists of all of the bytes: its end need not be searched for.
 fn whole_text(bytes: &[u8]) -> Option<ReplyRef<'_>> {
     let text = bytes.get(1..bytes.len().checked_sub(2)?)?;
     match bytes.first()? {
@@ -162,11 +162,11 @@ fn rare_length(bytes: &[u8]) -> Option<(Length, usize)> {
     Some((length, digits.len() + 3))
 }
 
-/// Returns the size of the `values` values that the bytes begin with, including their attributes.
+/// Returns the total size of the first `values` values, including their attributes.
 ///
-/// This is how a view finds the end of a nested aggregate: the header of an aggregate counts
-/// values, not bytes. [`skip`] goes as far as it can. The validator, without limits, passes over
-/// the values that are left then: it knows attributes, streamed forms and all headers.
+/// This is how a view finds the end of a nested aggregate, because the header of an aggregate counts
+/// values, not bytes. [`skip`] goes as far as it can. A validator without limits then walks over the
+/// remaining values: it handles attributes, streamed forms and all headers.
 pub(crate) fn size(bytes: &[u8], values: u32) -> Option<usize> {
     let (rest, owed) = skip(bytes, values);
     let skipped = bytes.len() - rest.len();
@@ -176,17 +176,17 @@ pub(crate) fn size(bytes: &[u8], values: u32) -> Option<usize> {
     Some(skipped + Validator::values(owed).advance(rest).ok()??)
 }
 
-/// Passes over up to `owed` validated values. Returns the bytes after them, and how many values are
-/// still owed there.
+/// Skips up to `owed` validated values. Returns the bytes after them, and how many values are still
+/// owed there.
 ///
-/// One number is enough for any depth: each value takes one off it, and an aggregate then adds its
-/// elements. For `*2 *1 :1 :2` it goes 1, 2, 2, 1, 0. Which aggregate a value belongs to does not
-/// matter, because the validator has already checked that each has its elements. So this is right
-/// on validated bytes only.
+/// One number is enough for any depth: each value subtracts one from it, and an aggregate then adds
+/// its elements. For `*2 *1 :1 :2` it goes 1, 2, 2, 1, 0. Which aggregate a value belongs to does not
+/// matter, because the validator has already checked that each has its elements. So this is correct
+/// only on validated bytes.
 ///
-/// It stops early, with values still owed, before a value that is rare or that has no short header:
-/// an attribute, a streamed form, `$-1`, `*-1`, `!`, `=`, a length of more than five digits, and a
-/// value in the last three bytes. [`size`] gives the rest to the validator.
+/// It stops early, with values still owed, before a value that is rare or has no short header (an
+/// attribute, a streamed form, `$-1`, `*-1`, `!`, `=`, a length of more than five digits), and within
+/// the last three bytes. [`size`] gives the rest to the validator.
 fn skip(mut bytes: &[u8], mut owed: u32) -> (&[u8], u32) {
     while owed > 0 {
         let Some(word) = word::first(bytes) else { break };
@@ -226,8 +226,8 @@ pub(crate) fn attributes_size(bytes: &[u8]) -> Option<usize> {
     if bytes.first() == Some(&b'|') { rest_of_attributes(bytes) } else { Some(0) }
 }
 
-/// Returns the size of the attributes that the bytes begin with. Their number of pairs is always
-/// known: an attribute cannot be streamed.
+/// Returns the size of the attributes that the bytes begin with. The number of their pairs is always
+/// known, because an attribute cannot be streamed.
 #[cold]
 fn rest_of_attributes(bytes: &[u8]) -> Option<usize> {
     let mut at = 0;
@@ -272,7 +272,7 @@ fn chunks_size(bytes: &[u8]) -> Option<usize> {
     }
 }
 
-/// Returns the payload of a value that starts with its length, and the size of the value.
+/// Returns the payload of a value that has a length prefix, and the size of the value.
 #[inline]
 pub(crate) fn payload(bytes: &[u8]) -> Option<(&[u8], usize)> {
     let (Length::Known(length), header) = length(bytes)? else { return None };
@@ -342,7 +342,7 @@ impl Opening {
         let size = match (extent, values) {
             (Extent::Exact, _) => bytes.len(),
             (Extent::Within, Some(values)) => self.size + size(bytes.get(self.size..)?, values)?,
-            // The validator passes over a streamed aggregate as one value.
+            // `size` leaves a streamed aggregate to the validator, as one value.
             (Extent::Within, None) => size(bytes, 1)?,
         };
         let end = if values.is_some() { size } else { size.checked_sub(STREAM_END)? };

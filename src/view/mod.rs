@@ -1,8 +1,8 @@
 //! Borrowed views of replies, and the iterators over their parts.
 //!
-//! To read replies, [`Decoded`], [`ReplyRef`] and [`Token`] are enough, and the root of the crate
-//! has them too. You need this module to name an iterator: in the signature of a function, or to
-//! keep one in a struct.
+//! To read replies, [`Decoded`], [`ReplyRef`] and [`Token`] are enough, and they are re-exported at the
+//! crate root. You need this module to name an iterator: in the signature of a function, or to keep
+//! one in a struct.
 //!
 //! | type | its items | where it comes from |
 //! |---|---|---|
@@ -16,8 +16,8 @@
 //! [`Decoded`]: each value with its attributes and its exact bytes. The `annotated` methods return
 //! them.
 //!
-//! A view borrows from the buffer that was decoded, and has no memory of its own: an iterator reads
-//! each header again when it gets there.
+//! A view borrows from the buffer that was decoded and is little more than a slice of it: an iterator
+//! reads each header again when it gets there.
 //!
 //! ```
 //! use zresp::view::Elements;
@@ -34,10 +34,10 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
-// Views are made in the caller's loop, which is the reason for `inline(always)` in this module: a
-// call would return them through memory, and that costs more than the work. Reading a list went
-// from 10 to 5.5 ns an element, for larger code in each caller. The rare forms are `inline(never)`
-// or `cold`, so that callers have a copy of the frequent ones only.
+// Views are created in the caller's loop, which is why this module uses `inline(always)`: a call would
+// return them through memory, and that costs more than the work. Reading a list went from 10 to 5.5 ns
+// per element, at the price of larger code in each caller. The rare forms are `inline(never)` or
+// `cold`, so that callers have a copy of the frequent ones only.
 
 #![allow(
     clippy::copy_iterator,
@@ -71,9 +71,9 @@ use values::Values;
 ///
 /// Payloads are slices of the buffer, and aggregates are iterators over it. Nothing is copied.
 ///
-/// An iterator over an aggregate passes over each nested aggregate to find its end. So visiting all
-/// values with nested iterators takes one pass for each level. [`tokens`](Self::tokens) takes one
-/// pass for all levels.
+/// An iterator over an aggregate has to scan each nested aggregate to find its end. So visiting all
+/// values with nested iterators scans the bytes once per level. [`tokens`](Self::tokens) scans them
+/// once in total.
 ///
 /// ```
 /// use zresp::ReplyRef;
@@ -86,9 +86,9 @@ use values::Values;
 /// assert_eq!(items.next(), None);
 /// # Ok::<(), zresp::Error>(())
 /// ```
-// `repr(u64)` gives the tag a whole word. With a tag of one byte the compiler copies the bytes
-// after it by loads that overlap the stores before them, and the processor stalls. Reading a list
-// went from 14 to 5.6 ns an element. The size is 40 bytes either way.
+// `repr(u64)` gives the tag a whole word. With a tag of one byte, the compiler copies the bytes after
+// the tag with loads that overlap recent stores, and the processor stalls. Reading a list went from 14
+// to 5.6 ns per element. The size is 40 bytes either way.
 #[derive(Clone, Copy)]
 #[non_exhaustive]
 #[repr(u64)]
@@ -97,7 +97,7 @@ pub enum ReplyRef<'a> {
     #[doc(alias = "simple string")]
     #[doc(alias = "status")]
     Simple(&'a [u8]),
-    /// `-`: an error in a line. The first word is its code.
+    /// `-`: an error message on one line. The first word is its code.
     Error(&'a [u8]),
     /// `:`: an integer.
     Integer(i64),
@@ -107,10 +107,10 @@ pub enum ReplyRef<'a> {
     /// `$?`: a string of any bytes, in chunks.
     #[doc(alias = "bulk string")]
     Streamed(Chunks<'a>),
-    /// `$-1`: RESP2's null in the place of a bulk string.
+    /// `$-1`: RESP2's null in place of a bulk string.
     #[doc(alias = "nil")]
     NullBulk,
-    /// `*-1`: RESP2's null in the place of an array.
+    /// `*-1`: RESP2's null in place of an array.
     #[doc(alias = "nil")]
     NullArray,
     /// `_`: RESP3's null.
@@ -122,7 +122,7 @@ pub enum ReplyRef<'a> {
     Double(f64),
     /// `(`: an integer of any size, as text: an optional sign and digits.
     BigNumber(&'a [u8]),
-    /// `!`: an error of any bytes. The first word is its code.
+    /// `!`: an error message of any bytes. The first word is its code.
     BulkError(&'a [u8]),
     /// `=`: text in a named format.
     Verbatim {
@@ -135,10 +135,10 @@ pub enum ReplyRef<'a> {
     #[doc(alias = "multi bulk")]
     #[doc(alias = "list")]
     Array(Elements<'a>),
-    /// `%`: pairs in the order of the wire. Duplicate keys are kept.
+    /// `%`: pairs in wire order. Duplicate keys are kept.
     #[doc(alias = "hash")]
     Map(Pairs<'a>),
-    /// `~`: values in the order of the wire. Duplicates are kept.
+    /// `~`: values in wire order. Duplicates are kept.
     Set(Elements<'a>),
     /// `>`: values that are not the reply to a command.
     #[doc(alias = "pubsub")]
@@ -204,8 +204,8 @@ impl<'a> ReplyRef<'a> {
         matches!(self, Self::Error(_) | Self::BulkError(_))
     }
 
-    /// The bytes that hold all payloads: the payload of a scalar, or the values of an aggregate and
-    /// the chunks of a streamed string in wire form. Empty for numbers, booleans and nulls.
+    /// The bytes in which all payloads lie: the payload of a scalar, or the wire form of an aggregate's
+    /// values or of a streamed string's chunks. Empty for integers, doubles, booleans and nulls.
     pub(crate) const fn content(&self) -> &'a [u8] {
         match self {
             Self::Simple(bytes)
@@ -221,7 +221,8 @@ impl<'a> ReplyRef<'a> {
         }
     }
 
-    /// Returns the reply and everything in it as one flat sequence, in one pass over the bytes.
+    /// Returns an iterator over the reply and everything in it as one flat sequence, in one pass over
+    /// the bytes.
     ///
     /// Attributes inside the reply are included. Attributes before it are not: see
     /// [`Decoded::tokens`].

@@ -7,11 +7,11 @@ use core::iter::FusedIterator;
 use super::values::Values;
 use super::{Decoded, Elements, ReplyRef};
 
-/// An iterator over the keys and values of a map, in the order of the wire. Duplicate keys are
-/// kept.
+/// An iterator over the keys and values of a map, in wire order. Duplicate keys are kept.
 ///
 /// The iterator is `Copy`: a `for` loop or an adapter advances a copy. Use `by_ref` to advance the
-/// original. Attributes are skipped: [`annotated`](Self::annotated) has them.
+/// original. Attributes are skipped: [`annotated`](Self::annotated) yields each key and value with its
+/// attributes and its exact bytes.
 #[doc(alias = "map")]
 #[derive(Clone, Copy)]
 pub struct Pairs<'a>(Values<'a>);
@@ -26,7 +26,7 @@ impl<'a> Pairs<'a> {
         self.0
     }
 
-    /// Takes elements as alternating keys and values. The caller has checked that their number is
+    /// Reads elements as alternating keys and values. The caller has checked that their number is
     /// even.
     pub(crate) const fn of_elements(elements: Elements<'a>) -> Self {
         Self(elements.values())
@@ -44,7 +44,7 @@ impl<'a> Pairs<'a> {
         self.0.left().map(|left| left as usize / 2)
     }
 
-    /// Returns whether no pairs are left, in a streamed map too.
+    /// Returns whether no pairs are left. This works in a streamed map too.
     #[must_use]
     pub const fn is_empty(&self) -> bool {
         self.0.bytes().is_empty()

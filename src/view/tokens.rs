@@ -32,7 +32,7 @@ pub enum Token<'a> {
 
 /// An iterator over a reply and everything in it, as one flat sequence of [`Token`]s.
 ///
-/// It reads each header once, at any depth, and allocates only at more than sixteen levels of
+/// It reads each header once, at any depth, and allocates only for more than sixteen levels of
 /// nesting. To look ahead, for example to count the elements of a streamed aggregate, use a clone.
 ///
 /// ```
@@ -54,13 +54,15 @@ pub enum Token<'a> {
 pub struct Tokens<'a> {
     /// The bytes of the tokens that have not been taken.
     rest: &'a [u8],
-    /// How many values the innermost open aggregate still owes. 0 if the next token needs a closer look
-    /// for any reason: the aggregate ends, it is streamed, or none is open.
+    /// How many values the innermost open level still owes, or the sequence itself if none is open.
+    ///
+    /// At 0 the next token needs a closer look: the level ends or is streamed, the sequence ends, or
+    /// `first` comes first.
     owed: u32,
     /// The open aggregates and attributes, the innermost last.
     open: SmallVec<[TokenLevel; 16]>,
-    /// The first token of [`ReplyRef::tokens`], whose header is not in `rest`. If it opens a level, the
-    /// level and how many values it owes.
+    /// The first token of [`ReplyRef::tokens`], whose header is not in `rest`. If the token opens a
+    /// level: that level, and how many values it owes.
     first: Option<(Token<'a>, Option<(TokenLevel, u32)>)>,
 }
 
@@ -76,11 +78,11 @@ struct TokenLevel {
 impl<'a> Tokens<'a> {
     /// Returns the bytes of the tokens that are left.
     ///
-    /// Each call of `next` takes the bytes of its token off the front. So the bytes of a token are
+    /// Each call of `next` removes the bytes of its token from the front. So the bytes of a token are
     /// the difference between `rest` before and after the call.
     ///
-    /// The tokens of [`Decoded::tokens`](crate::Decoded::tokens) take all bytes of the frame. With
-    /// [`ReplyRef::tokens`] the first token takes no bytes, and neither does the last `Close` of a
+    /// With [`Decoded::tokens`](crate::Decoded::tokens), the tokens cover all bytes of the frame. With
+    /// [`ReplyRef::tokens`], the first token has no bytes, and neither does the last `Close` of a
     /// streamed reply.
     ///
     /// ```
@@ -121,8 +123,8 @@ impl<'a> Tokens<'a> {
         tokens
     }
 
-    /// Takes the next token if the innermost aggregate owes a value and that is a bulk string, an integer
-    /// of one digit, or an aggregate with a short header.
+    /// Takes the next token if it is a bulk string, an integer of one digit, or an array or a map with a
+    /// short header. `owed` must not be 0.
     #[inline(always)]
     fn take_frequent(&mut self) -> Option<Token<'a>> {
         let word = u64::from_le_bytes(*self.rest.first_chunk()?);
@@ -133,7 +135,7 @@ impl<'a> Tokens<'a> {
                 Some(Token::Scalar(ReplyRef::Bulk(payload)))
             }
             b':' => {
-                let (value, rest) = header::flag(self.rest)?;
+                let (value, rest) = header::single_digit(self.rest)?;
                 (self.rest, self.owed) = (rest, self.owed - 1);
                 Some(Token::Scalar(ReplyRef::Integer(value)))
             }
@@ -185,7 +187,7 @@ impl<'a> Tokens<'a> {
         }
         let innermost = self.open.last()?;
         if innermost.is_streamed {
-            // `ReplyRef::tokens` does not have the bytes of the reply's own end.
+            // With `ReplyRef::tokens`, `rest` does not include the `.` that ends the reply itself.
             if !matches!(self.rest.first(), Some(b'.') | None) {
                 return None;
             }
@@ -202,7 +204,7 @@ impl<'a> Iterator for Tokens<'a> {
 
     #[inline(always)]
     fn next(&mut self) -> Option<Token<'a>> {
-        // The frequent tokens are made in the caller's loop; all others are made out of line.
+        // The frequent tokens are built in the caller's loop, all others out of line.
         if self.owed > 0 {
             if let Some(token) = self.take_frequent() {
                 return Some(token);

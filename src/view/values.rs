@@ -45,10 +45,10 @@ impl<'a> Values<'a> {
     /// Takes the next value without its attributes.
     ///
     /// Bulk strings and integers of one digit are read in the caller's loop.
-    /// [`take_other`](Self::take_other) reads all else.
+    /// [`take_other`](Self::take_other) reads everything else.
     #[inline(always)]
     pub(super) fn take_reply(&mut self) -> Option<ReplyRef<'a>> {
-        // Before anything else: the end of a short aggregate is as frequent as its elements.
+        // Checked first, because the end of a short aggregate is as frequent as an element.
         if self.rest.is_empty() {
             return None;
         }
@@ -56,7 +56,7 @@ impl<'a> Values<'a> {
             self.pass(rest);
             return Some(ReplyRef::Bulk(payload));
         }
-        if let Some((value, rest)) = header::flag(self.rest) {
+        if let Some((value, rest)) = header::single_digit(self.rest) {
             self.pass(rest);
             return Some(ReplyRef::Integer(value));
         }
@@ -84,7 +84,7 @@ impl<'a> Values<'a> {
         self.take_other_pair()
     }
 
-    /// The payload of the next value, if that is a bulk string, and the bytes after the value.
+    /// If the next value is a bulk string, its payload and the bytes after the value.
     #[inline(always)]
     fn bulk_string(&self) -> Option<(&'a [u8], &'a [u8])> {
         header::bulk_string(word::first(self.rest)?, self.rest)

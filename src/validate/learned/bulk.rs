@@ -1,24 +1,26 @@
-//! The headers of recent bulk strings, to recognise the next ones by.
+//! The headers of recent bulk strings, to recognise the next ones.
 //!
 //! Each length decides where the next header is, so a walk over bulk strings waits for one load after
-//! the other, about twelve cycles each. If a header is compared with a recent one instead, the position
+//! another, about twelve cycles each. If a header is compared with a recent one instead, the position
 //! advances by a known amount, and the branch predictor runs ahead of the loads: lists of equal-length
 //! values take less than half the time.
 
 use core::num::NonZeroU64;
 
-/// The header of a bulk string of up to five digits, and how long the string is with it.
+/// The header of a bulk string whose length has up to five digits.
 #[derive(Debug, Clone, Copy)]
 struct RecentBulk {
-    /// The bytes of the header, padded with zeros. Never all zero, so that an empty cache is four
-    /// zeros: a new decoder costs little.
+    /// The bytes of the header, padded with zeros. Non-zero, so that `Option` has a niche: an empty
+    /// cache is all zeros, which makes a new decoder cheap.
     header: NonZeroU64,
+    /// Which bits of a word belong to the header.
     mask: u64,
+    /// The size of the header, the payload and the line end together, in bytes.
     size: usize,
 }
 
-/// A header for each of the last places in an aggregate, counted from its end, modulo four: so that
-/// the arguments of one command are compared with those of the command before.
+/// One header for each place in an aggregate, counted from its end modulo four, so that an argument is
+/// compared with the same argument of an earlier command.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct RecentBulks {
     entries: [Option<RecentBulk>; 4],
@@ -29,9 +31,9 @@ pub(crate) struct RecentBulks {
 impl RecentBulks {
     pub(crate) const NONE: Self = Self { entries: [None; 4], sizes: [0; 4] };
 
-    /// Notices a bulk string of `size` bytes with a header of `header_size` bytes, which `word` begins
-    /// with. It is remembered if the last one at its place was as long: with mixed lengths, remembering
-    /// each would cost more than it brings.
+    /// Notices a bulk string of `size` bytes. `word` holds its first bytes, and `header_size` of them
+    /// are its header. The string is remembered if the last one at its place had the same size. With
+    /// mixed lengths, remembering every string would cost more than it gains.
     #[inline(always)]
     pub(crate) fn notice(&mut self, place: u32, word: u64, header_size: usize, size: usize) {
         let Some(last) = self.sizes.get_mut(place as usize % 4) else { return };
@@ -51,8 +53,8 @@ impl RecentBulks {
         }
     }
 
-    /// Passes over the bulk string that the input begins with, if its header is the one remembered.
-    /// Returns what follows it.
+    /// Returns what follows the bulk string that the input begins with, if its header is the one
+    /// remembered for its place.
     #[inline(always)]
     pub(crate) fn pass<'a>(&self, place: u32, word: u64, input: &'a [u8]) -> Option<&'a [u8]> {
         let entry = self.entries.get(place as usize % 4)?.as_ref()?;
@@ -79,34 +81,38 @@ mod tests {
         (input, header_size, size)
     }
 
-    fn pass<'a>(memo: &RecentBulks, place: u32, input: &'a [u8]) -> Option<&'a [u8]> {
-        memo.pass(place, word::first(input).unwrap(), input)
+    fn pass<'a>(bulks: &RecentBulks, place: u32, input: &'a [u8]) -> Option<&'a [u8]> {
+        bulks.pass(place, word::first(input).unwrap(), input)
     }
 
     /// A cache that has noticed strings of these lengths at the places 0, 1 and so on, and once more.
     fn of(lengths: &[usize]) -> RecentBulks {
-        let mut memo = RecentBulks::NONE;
+        let mut bulks = RecentBulks::NONE;
         for _ in 0..2 {
             for (place, length) in (0..).zip(lengths) {
                 let (input, header_size, size) = bulk(*length, b'a');
-                assert_eq!(pass(&memo, place, &input), None);
-                memo.notice(place, word::first(&input).unwrap(), header_size, size);
+                assert_eq!(pass(&bulks, place, &input), None);
+                bulks.notice(place, word::first(&input).unwrap(), header_size, size);
             }
         }
-        memo
+        bulks
     }
 
     #[test]
     fn a_string_is_passed_if_two_at_its_place_were_as_long() {
         let lengths = [3, 12, 123, 12_345];
-        let memo = of(&lengths);
+        let bulks = of(&lengths);
         for (index, length) in (0..).zip(lengths) {
             for place in [index, index + 4, index + 400] {
                 let (input, _, size) = bulk(length, b'z');
-                assert_eq!(pass(&memo, place, &input), Some(&input[size..]), "{length}");
-                assert_eq!(pass(&memo, place + 1, &input), None, "{length} at another place");
-                assert_eq!(pass(&memo, place, &input[..size]), Some(&b""[..]), "{length}, no more");
-                assert_eq!(pass(&memo, place, &input[..size - 1]), None, "{length}, cut");
+                assert_eq!(pass(&bulks, place, &input), Some(&input[size..]), "{length}");
+                assert_eq!(pass(&bulks, place + 1, &input), None, "{length} at another place");
+                assert_eq!(
+                    pass(&bulks, place, &input[..size]),
+                    Some(&b""[..]),
+                    "{length}, no more"
+                );
+                assert_eq!(pass(&bulks, place, &input[..size - 1]), None, "{length}, cut");
             }
         }
     }
@@ -114,23 +120,23 @@ mod tests {
     #[test]
     fn all_of_the_header_and_both_bytes_of_the_line_end_are_compared() {
         for length in [1, 12, 123, 1234, 12_345] {
-            let memo = of(&[length]);
+            let bulks = of(&[length]);
             let (input, header_size, size) = bulk(length, b'a');
             for place in (0..header_size).chain([size - 2, size - 1]) {
                 let mut other = input.clone();
                 other[place] ^= 1;
-                assert_eq!(pass(&memo, 0, &other), None, "{length}, changed at {place}");
+                assert_eq!(pass(&bulks, 0, &other), None, "{length}, changed at {place}");
             }
         }
     }
 
     #[test]
     fn what_was_seen_once_or_does_not_fit_is_not_remembered() {
-        let mut memo = RecentBulks::NONE;
+        let mut bulks = RecentBulks::NONE;
         for length in [3, 4, 3, 4] {
             let (input, header_size, size) = bulk(length, b'a');
-            assert_eq!(pass(&memo, 0, &input), None, "{length}");
-            memo.notice(0, word::first(&input).unwrap(), header_size, size);
+            assert_eq!(pass(&bulks, 0, &input), None, "{length}");
+            bulks.notice(0, word::first(&input).unwrap(), header_size, size);
         }
         let (input, ..) = bulk(123_456, b'a');
         assert_eq!(pass(&of(&[123_456]), 0, &input), None);

@@ -1,21 +1,24 @@
-//! How the last commands began.
+//! How a recent command began.
 //!
-//! The header of a command and its name fit in two words. If they are the same as in the command
-//! before, two comparisons replace reading two numbers and checking two line ends.
+//! The header of a command and its name usually fit in two words. If they are the same as in a recent
+//! command, two comparisons replace reading two numbers and checking two line ends. In a stream of
+//! replies this works for arrays that begin with the same short bulk string.
 
 use crate::lex::word;
 
 /// The most bytes that two words hold.
 const MOST: usize = 16;
 
-/// The header of an array and the bulk string that follows it.
+/// The start of a recent array of bulk strings: its header and its first string.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct RecentCommand {
     first: u64,
     second: u64,
+    /// Which bits of the second word belong to the start.
     mask: u64,
-    /// The length of the prefix in bytes.
+    /// The size of the start in bytes.
     size: usize,
+    /// How many values the array has.
     values: u32,
 }
 
@@ -23,8 +26,9 @@ impl RecentCommand {
     /// Matches nothing.
     pub(crate) const NONE: Self = Self { first: 0, second: 1, mask: 0, size: 0, values: 0 };
 
-    /// Notices a validated frame of `values` bulk strings, whose first one ends `size` bytes into it.
-    /// `word` holds its first bytes. Its prefix is remembered if the last frame had the same word.
+    /// Notices a validated array of `values` bulk strings that begins with `word`. Its header and its
+    /// first string have `size` bytes. They are remembered if the array noticed before began with the
+    /// same word.
     #[inline]
     pub(crate) fn notice(&mut self, word: u64, wire: &[u8], size: usize, values: u32) {
         if self.first == word {
@@ -43,8 +47,8 @@ impl RecentCommand {
         }
     }
 
-    /// Passes over the prefix, if the input begins with it. Returns how many values the array has, and
-    /// what follows the first of them.
+    /// If the input begins as remembered, returns how many values the array has, and what follows the
+    /// first of them.
     #[inline(always)]
     pub(crate) fn pass<'a>(&self, input: &'a [u8]) -> Option<(u32, &'a [u8])> {
         let (first, after) = input.split_first_chunk()?;
@@ -59,16 +63,16 @@ impl RecentCommand {
 mod tests {
     use super::*;
 
-    /// A prefix that has taken notice of these commands.
+    /// A cache that has noticed these commands.
     fn of(commands: &[&str]) -> RecentCommand {
-        let mut prefix = RecentCommand::NONE;
+        let mut recent = RecentCommand::NONE;
         for command in commands {
             let bytes = command.as_bytes();
             let name: usize = command[5..6].parse().unwrap();
             let values = command[1..2].parse().unwrap();
-            prefix.notice(word::first(bytes).unwrap(), bytes, 10 + name, values);
+            recent.notice(word::first(bytes).unwrap(), bytes, 10 + name, values);
         }
-        prefix
+        recent
     }
 
     #[test]

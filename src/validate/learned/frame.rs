@@ -1,29 +1,30 @@
 //! The layout of a frame, to recognise frames that are alike.
 //!
-//! Traffic comes in runs: `GET` with keys of one length, values of one length, `+OK`. Two frames are alike
-//! if their headers, and the line ends before them, are the same bytes in the same places. Comparing
-//! these takes no parsing, and no comparison waits for another: the frame is passed at once, and the
-//! branch predictor runs ahead to the next one.
+//! Traffic comes in runs: `GET` with keys of equal length, values of equal length, `+OK`. Two frames are
+//! alike if they have the same size, and the same headers and line ends at the same places. Comparing
+//! these takes no parsing, and no comparison waits for another: the end of the frame is known at once,
+//! and the branch predictor runs ahead to the next frame.
 
 use core::num::NonZeroUsize;
 
 use crate::lex::word;
 
-/// How many words of a frame are compared after the first: enough for a command of three short
-/// arguments.
+/// How many words of a frame are compared after the first: enough for a command with a short name and
+/// two arguments of up to 999 bytes.
 const WORDS: usize = 2;
 
-/// A frame without its payloads.
+/// What frames that are alike have in common: everything except their payloads.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct FrameLayout {
-    /// The first bytes.
+    /// Which bits of the first word are compared.
     mask: u64,
+    /// The first word, with all other bits zero.
     bytes: u64,
-    /// The places compared in an array; those that are not needed match anything.
+    /// The other places that are compared in an array. Those that are not needed match anything.
     words: [FixedBytes; WORDS],
-    /// The length of the frame in bytes.
+    /// The size of the frame in bytes.
     size: NonZeroUsize,
-    /// The length of its first header.
+    /// The size of its first header in bytes.
     header: usize,
     form: AlikeForm,
 }
@@ -47,7 +48,8 @@ struct FixedBytes {
 }
 
 impl FrameLayout {
-    /// Returns the layout of a validated frame; `None` for other forms, and for one that is too long.
+    /// Returns the layout of a validated frame; `None` if it has another form than those of
+    /// [`AlikeForm`], or if its headers do not fit in the words that are compared.
     #[inline]
     pub(crate) fn of(wire: &[u8]) -> Option<Self> {
         let word = word::first(wire)?;
@@ -68,7 +70,7 @@ impl FrameLayout {
             // An array's own header and that of its first element may fit in one word.
             match FixedBytes::of(wire, 0, end) {
                 Some(both) => first = both,
-                // With the line end before it.
+                // Together with the line end before it.
                 None => *free.next()? = FixedBytes::of(wire, at.checked_sub(2)?, end)?,
             }
             at = end + payload.len() + 2;
@@ -77,7 +79,7 @@ impl FrameLayout {
         Some(Self { mask, bytes, words, size: NonZeroUsize::new(wire.len())?, header, form })
     }
 
-    /// Returns the frame that the input begins with, if it is alike.
+    /// Returns the frame at the front of the input, if it is alike.
     #[inline(always)]
     pub(crate) fn matches<'a>(&self, input: &'a [u8]) -> Option<Alike<'a>> {
         let word = u64::from_le_bytes(*input.first_chunk()?);
@@ -86,7 +88,7 @@ impl FrameLayout {
         }
         let wire = input.get(..self.size.get())?;
         let body = wire.strip_suffix(b"\r\n")?;
-        // One arm for each form, so that its view is made in its own branch of the caller's loop.
+        // One arm for each form, so that its view is built in its own branch of the caller's loop.
         match self.form {
             form @ AlikeForm::Bulk => {
                 let content = body.get(self.header..).unwrap_or_default();
@@ -106,7 +108,7 @@ impl FrameLayout {
     }
 }
 
-/// A frame that a template matched.
+/// A frame that matched a [`FrameLayout`].
 pub(crate) struct Alike<'a> {
     /// The whole frame.
     pub(crate) wire: &'a [u8],
@@ -121,7 +123,7 @@ impl FixedBytes {
     /// Matches any eight bytes.
     const ANY: Self = Self { at: 0, mask: 0, bytes: 0 };
 
-    /// The bytes from `at` to `end`, if they fit in a word that lies in the frame.
+    /// The bytes from `at` to `end`, if they fit in a word.
     fn of(wire: &[u8], at: usize, end: usize) -> Option<Self> {
         let size = end.checked_sub(at).filter(|size| (1..=8).contains(size))?;
         let word = word::first(wire.get(at..)?)?;
@@ -162,29 +164,29 @@ mod tests {
         ];
         let mut learned = 0;
         for frame in frames {
-            let Some(template) = FrameLayout::of(frame) else { continue };
+            let Some(layout) = FrameLayout::of(frame) else { continue };
             learned += 1;
             for other in frames {
                 let other_is_alike = FrameLayout::of(other).is_some_and(|of_other| {
-                    let words = |template: &FrameLayout| {
-                        let places = template.words.map(|place| (place.at, place.bytes));
-                        (template.bytes, places)
+                    let words = |layout: &FrameLayout| {
+                        let places = layout.words.map(|place| (place.at, place.bytes));
+                        (layout.bytes, places)
                     };
-                    words(&of_other) == words(&template) && other.len() == frame.len()
+                    words(&of_other) == words(&layout) && other.len() == frame.len()
                 });
                 // A frame shorter than a word needs something after it.
                 let needs_more = other.len() < 8;
-                assert_eq!(template.matches(other).is_some(), other_is_alike && !needs_more);
+                assert_eq!(layout.matches(other).is_some(), other_is_alike && !needs_more);
                 let longer = [other, b"*1\r\n"].concat();
-                assert_eq!(template.matches(&longer).is_some(), other_is_alike);
+                assert_eq!(layout.matches(&longer).is_some(), other_is_alike);
             }
             for cut in 0..frame.len() {
-                assert!(template.matches(&frame[..cut]).is_none());
+                assert!(layout.matches(&frame[..cut]).is_none());
             }
             for place in 0..2 {
                 let mut broken = frame.to_vec();
                 broken[frame.len() - 2 + place] = b'x';
-                assert!(template.matches(&broken).is_none());
+                assert!(layout.matches(&broken).is_none());
             }
         }
         assert_eq!(learned, 13, "frames whose layout is learned");
@@ -192,8 +194,7 @@ mod tests {
 
     #[test]
     fn every_byte_is_compared_but_those_of_payloads() {
-        // The parts that are the same in all frames that are alike, and those that are not,
-        // alternating.
+        // Each frame alternates between parts that are compared and payloads, which are not.
         let frames: [&[&str]; 6] = [
             &["$8\r\n", "abcdefgh", "\r\n"],
             &["+QUEUE\r\n"],
@@ -204,7 +205,7 @@ mod tests {
         ];
         for frame in frames {
             let wire = frame.concat();
-            let template = FrameLayout::of(wire.as_bytes()).unwrap();
+            let layout = FrameLayout::of(wire.as_bytes()).unwrap();
             let is_fixed = frame
                 .iter()
                 .enumerate()
@@ -212,7 +213,7 @@ mod tests {
             for (place, is_fixed) in is_fixed.enumerate() {
                 let mut other = wire.clone().into_bytes();
                 other[place] ^= 1;
-                assert_eq!(template.matches(&other).is_none(), is_fixed, "{wire:?} at {place}");
+                assert_eq!(layout.matches(&other).is_none(), is_fixed, "{wire:?} at {place}");
             }
         }
     }

@@ -1,8 +1,8 @@
-//! What recent traffic looked like, to recognise the next frames by.
+//! Caches of the layout of recent frames, to recognise the next ones.
 //!
 //! Traffic comes in runs of frames that are alike. Each of the three caches replaces a chain of
-//! dependent loads (a header says where the next header is) by comparisons that the processor can
-//! run ahead of. What each brings and costs is in `docs/ARCHITECTURE.md`.
+//! dependent loads (a header says where the next header is) with comparisons that do not depend on each
+//! other. `docs/ARCHITECTURE.md` says what each of them gains and costs.
 
 mod bulk;
 mod command;
@@ -14,33 +14,34 @@ use frame::FrameLayout;
 
 pub(crate) use frame::{Alike, AlikeForm};
 
-/// The three caches of a validator. Nothing in them is trusted: what they recognise is compared with
-/// the bytes of the input, and all that they hold was within the limits in force.
+/// The three caches of a validator. Nothing in them is trusted: a frame is recognised only by comparing
+/// its bytes, and everything that they hold was checked against the limits in force.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Learned {
     pub(super) bulks: RecentBulks,
     pub(super) command: RecentCommand,
     frame: Option<FrameLayout>,
-    /// The length of the last frame of a form that could be learned.
+    /// The size of the last frame that was noticed.
     last_size: usize,
 }
 
 impl Learned {
-    /// Caches that recognise nothing. A function, not a constant: a constant is copied whole, with the
-    /// bytes that `None` leaves unwritten (a lone `GET` with a new decoder: 302 instructions, not 431).
+    /// Caches that recognise nothing. A function rather than a constant: a constant would be copied
+    /// whole, including the bytes that `None` leaves uninitialised (431 instructions instead of 302 for
+    /// a lone `GET` with a new decoder).
     #[inline(always)]
     pub(crate) const fn nothing() -> Self {
         Self { bulks: RecentBulks::NONE, command: RecentCommand::NONE, frame: None, last_size: 0 }
     }
 
-    /// Returns the frame that the input begins with if its layout is that of a recent one.
+    /// Returns the frame at the front of the input, if its layout is that of a recent frame.
     #[inline(always)]
     pub(super) fn frame_alike<'a>(&self, input: &'a [u8]) -> Option<Alike<'a>> {
         self.frame.as_ref()?.matches(input)
     }
 
-    /// Learns the layout of a validated frame, if the one before was as long: in mixed traffic to
-    /// learn each frame would cost more than it brings.
+    /// Learns the layout of a validated frame, if the frame noticed before it had the same size. In
+    /// mixed traffic, learning every frame would cost more than it gains.
     #[inline(always)]
     pub(super) fn notice_frame(&mut self, wire: &[u8]) {
         if wire.len() == self.last_size {
