@@ -314,7 +314,7 @@ impl TokenReader {
     /// Returns whether the stream may end here without cutting a frame.
     #[must_use]
     pub fn is_between_frames(&self) -> bool {
-        self.open.is_empty() && self.validator.is_between_frames()
+        self.open.is_empty() && self.validator.is_fresh()
     }
 
     /// Returns the limits that were set last.

@@ -49,7 +49,7 @@ impl Validator {
             }
             b':' => {
                 let (line, _) = input.split_first_chunk()?;
-                if !integer::is_flag(u32::from_le_bytes(*line)) {
+                if !integer::is_single_digit(u32::from_le_bytes(*line)) {
                     return None;
                 }
                 (Frequent::Integer(i64::from(line[1] & 0xf)), 4)
@@ -157,7 +157,7 @@ impl Validator {
         }
         self.offset = start.saturating_add(at);
         // A frame that is not complete with all the bytes it may have is too long; no bytes are no frame.
-        if at < room || (input.is_empty() && self.is_at_start()) {
+        if at < room || (input.is_empty() && self.is_between_frames()) {
             return Ok(None);
         }
         Err(self.fail(ErrorKind::FrameTooLong { limit: self.limits().frame() }))
