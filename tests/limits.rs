@@ -482,3 +482,61 @@ fn limits_set_inside_a_frame_change_no_verdict_wherever_it_is_cut() {
         }
     }
 }
+
+#[test]
+fn what_is_set_inside_a_skipped_line_applies_after_it() {
+    const PING: &[u8] = b"*1\r\n$4\r\nPING\r\n";
+    const SET: &[u8] = b"*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$1\r\nv\r\n";
+    let few = Limits::requests().with_elements(2);
+    let refused = ErrorKind::TooManyElements { limit: 2 };
+    for (begun, line) in [("\r", "\r\n"), (" ", " \n"), ("*", "*0\r\n"), ("*-", "*-1\r\n")] {
+        for rest in [PING, b"".as_slice()] {
+            let mut decoder = CommandDecoder::new();
+            assert!(decoder.decode(begun.as_bytes()).unwrap().is_none());
+            decoder.set_limits(Limits::new().with_elements(1));
+            decoder.set_limits(few);
+            // What follows the line, in the same buffer and after it has been dropped.
+            let whole = [line.as_bytes(), rest, SET].concat();
+            let mut taken = 0;
+            if !rest.is_empty() {
+                let request = decoder.decode(&whole).unwrap().expect("a PING");
+                taken = request.wire().len();
+            }
+            assert_eq!(decoder.decode(&whole[taken..]).unwrap_err().kind, refused, "{line:?}");
+
+            let mut decoder = CommandDecoder::new();
+            assert!(decoder.decode(begun.as_bytes()).unwrap().is_none());
+            decoder.set_limits(few);
+            assert!(decoder.decode(line.as_bytes()).unwrap().is_none());
+            assert_eq!(decoder.take_skipped(), line.len());
+            for _ in 0..3 {
+                assert!(decoder.decode(PING).unwrap().is_some());
+            }
+            assert_eq!(decoder.decode(SET).unwrap_err().kind, refused, "{line:?}");
+
+            let mut framer = Framer::requests(Limits::requests());
+            assert!(!framer.advance(begun.as_bytes()).unwrap().is_complete);
+            framer.set_limits(few);
+            assert!(!framer.advance(&line.as_bytes()[begun.len()..]).unwrap().is_complete);
+            assert!(framer.is_between_frames());
+            assert_eq!(framer.advance(SET).unwrap_err().kind, refused, "{line:?}");
+
+            // The latest setting counts, whatever was set before it.
+            let mut decoder = CommandDecoder::new();
+            assert!(decoder.decode(begun.as_bytes()).unwrap().is_none());
+            decoder.set_inline_policy(InlinePolicy::Refuse);
+            assert!(decoder.decode(line.as_bytes()).unwrap().is_none());
+            assert_eq!(decoder.take_skipped(), line.len());
+            assert!(decoder.clone().decode(b"PING\n").is_err());
+            decoder.set_inline_policy(InlinePolicy::Accept);
+            assert!(decoder.decode(PING).unwrap().is_some());
+            assert!(decoder.decode(b"PING\n").unwrap().is_some());
+        }
+    }
+    // A smaller frame limit holds for what follows in the same buffer.
+    let mut decoder = CommandDecoder::new();
+    assert!(decoder.decode(b"\r").unwrap().is_none());
+    decoder.set_limits(Limits::requests().with_frame(5));
+    let error = decoder.decode(b"\r\nPINGPING\r\n").unwrap_err();
+    assert_eq!((error.kind, error.offset), (ErrorKind::FrameTooLong { limit: 5 }, 7));
+}

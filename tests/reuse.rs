@@ -292,3 +292,14 @@ fn a_codec_notices_a_buffer_that_shrank_and_continues_after_a_reset() {
     let Err(StreamError::Decode(error)) = codec.decode(&mut other) else { panic!() };
     assert_eq!((error.kind, &other[..]), (ErrorKind::BufferChanged, &b"PING\r\n"[..]));
 }
+
+#[test]
+fn a_tree_is_built_of_whatever_a_changed_buffer_holds() {
+    let mut decoder = Decoder::new();
+    assert!(decoder.decode(b"*1\r\n*1\r\n:1").unwrap().is_none());
+    // The decoder cannot see this change; an attribute is never streamed.
+    if let Ok(Some(frame)) = decoder.decode(b"*1\r\n*1\r\n|?\r\n") {
+        assert!(zresp::Reply::from(frame.reply()).tokens().count() < 10);
+        assert!(zresp::Reply::from(frame.to_frame()).tokens().count() < 10);
+    }
+}

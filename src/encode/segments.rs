@@ -226,15 +226,15 @@ impl<'a> Segments<&'a [u8]> {
             return Err(EncodeError::NoArguments);
         }
         let mut segments = Self::new();
-        segments.header(b'*', arguments.len());
+        Copied(&mut segments).header(b'*', arguments.len());
         for argument in arguments {
-            segments.header(b'$', argument.len());
+            Copied(&mut segments).header(b'$', argument.len());
             if argument.len() < LARGE {
-                segments.put(argument);
+                segments.push_small(argument);
             } else {
                 segments.push_large(*argument, argument.len());
             }
-            segments.put(b"\r\n");
+            segments.push_small(b"\r\n");
         }
         Ok(segments)
     }
@@ -314,9 +314,9 @@ impl<P: AsRef<[u8]>> fmt::Debug for Segments<P> {
     }
 }
 
-/// Copies everything into small parts.
-impl<P> Sink for Segments<P> {
-    fn put(&mut self, bytes: &[u8]) {
+impl<P> Segments<P> {
+    /// Copies bytes into the last small part.
+    fn push_small(&mut self, bytes: &[u8]) {
         // No part may be empty: a `Buf` whose next chunk is empty is at its end.
         if bytes.is_empty() {
             return;
@@ -328,6 +328,16 @@ impl<P> Sink for Segments<P> {
             Some(Part::Small(range)) => range.end = end,
             _ => self.parts.push(Part::Small(end - bytes.len()..end)),
         }
+    }
+}
+
+/// Copies everything. The segments themselves are not a [`Sink`]: nothing may be written to them that has
+/// not been checked, and a type parameter with the bound `Encode` would make `write` callable by anyone.
+struct Copied<'s, P>(&'s mut Segments<P>);
+
+impl<P> Sink for Copied<'_, P> {
+    fn put(&mut self, bytes: &[u8]) {
+        self.0.push_small(bytes);
     }
 
     fn header(&mut self, type_byte: u8, number: usize) {
@@ -353,7 +363,7 @@ impl Sink for SharedParts<'_> {
         };
         match shared {
             Some(part) => self.segments.push_large(part, bytes.len()),
-            None => self.segments.put(bytes),
+            None => self.segments.push_small(bytes),
         }
     }
 
@@ -364,6 +374,6 @@ impl Sink for SharedParts<'_> {
     }
 
     fn header(&mut self, type_byte: u8, number: usize) {
-        self.segments.header(type_byte, number);
+        Copied(&mut self.segments).header(type_byte, number);
     }
 }

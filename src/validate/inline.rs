@@ -45,7 +45,7 @@ impl Validator {
     pub(super) fn skip(&mut self, offset: usize) -> Ended {
         self.state = State::Value;
         self.value_at = offset;
-        Ended::Value
+        Ended::Skipped
     }
 
     /// Takes a byte of an inline command.

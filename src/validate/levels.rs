@@ -84,6 +84,8 @@ pub(super) enum Ended {
     Value,
     /// An attribute. The value that it annotates is still owed.
     Attribute,
+    /// Something that a request skips. No byte of the next command has been examined.
+    Skipped,
 }
 
 impl Levels {

@@ -135,7 +135,18 @@ impl Validator {
     /// A frame keeps the settings that it began with: a count that was checked against one limit is
     /// never judged by another.
     fn set(&mut self, settings: Settings) {
-        if self.is_between_frames() { self.apply(settings) } else { self.next = Some(settings) }
+        self.next = Some(settings);
+        if self.is_between_frames() {
+            self.apply_next();
+        }
+    }
+
+    /// Applies what was set inside a frame.
+    #[inline]
+    fn apply_next(&mut self) {
+        if let Some(settings) = self.next.take() {
+            self.apply(settings);
+        }
     }
 
     fn apply(&mut self, settings: Settings) {
@@ -165,9 +176,7 @@ impl Validator {
         self.value_at = 0;
         self.state = State::Value;
         self.levels.reset();
-        if let Some(settings) = self.next.take() {
-            self.apply(settings);
-        }
+        self.apply_next();
     }
 
     /// How many bytes of the frame have been examined.
@@ -216,9 +225,9 @@ impl Validator {
     /// many of them belong to it; `None` if more are needed.
     ///
     /// Each turn of the loop scans only as many bytes as the frame limit leaves, so that the automaton
-    /// need not check it at each byte. If a turn has used them up, there is another turn only if a
-    /// request has skipped something: skipped bytes do not count towards the limit, or a verdict would
-    /// depend on how the input is split.
+    /// need not check it at each byte. There is another turn only after a request has skipped something:
+    /// skipped bytes do not count towards the limit, or a verdict would depend on how the input is split,
+    /// and the next request may have other settings.
     pub(crate) fn advance(&mut self, input: &[u8]) -> Result<Option<usize>, Error> {
         if let Some(error) = self.failure() {
             return Err(error);
@@ -233,11 +242,10 @@ impl Validator {
             passed += at;
             match outcome {
                 Ok(Ended::Frame) => return Ok(Some(passed)),
+                Ok(Ended::Skipped) => self.apply_next(),
                 Ok(_) if at < room || (visible.len() == rest.len() && self.is_between_frames()) => {
                     return Ok(None);
                 }
-                // The bytes that were skipped made room.
-                Ok(_) if self.room() > 0 => {}
                 Ok(_) => {
                     let limit = self.limits().frame();
                     return Err(self.fail(ErrorKind::FrameTooLong { limit }));
@@ -286,7 +294,7 @@ impl Validator {
             at += self.run(input.get(at..).unwrap_or_default());
             let Some(&byte) = input.get(at) else { return (at, Ok(Ended::Value)) };
             match self.step(byte, self.offset + at) {
-                Ok(Ended::Frame) => return (at + 1, Ok(Ended::Frame)),
+                Ok(ended @ (Ended::Frame | Ended::Skipped)) => return (at + 1, Ok(ended)),
                 Ok(_) => at += 1,
                 Err(kind) => return (at, Err(kind)),
             }

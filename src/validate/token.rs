@@ -104,7 +104,7 @@ impl Validator {
         self.settle(ended, self.offset);
         match ended {
             Ended::Frame => TokenEnd::Frame,
-            Ended::Value | Ended::Attribute => TokenEnd::Within,
+            Ended::Value | Ended::Attribute | Ended::Skipped => TokenEnd::Within,
         }
     }
 
