@@ -60,7 +60,7 @@ pub fn hash_tag(key: &[u8]) -> &[u8] {
     tag.filter(|tag| !tag.is_empty()).unwrap_or(key)
 }
 
-/// A redirection: the node where a cluster says that a slot is.
+/// A redirection: the node that a cluster names for a slot.
 ///
 /// ```
 /// use zresp::cluster::{Redirect, RedirectKind};

@@ -38,9 +38,9 @@ pub type ReplyReader<R> = FrameReader<R, Replies>;
 /// Reads requests, for a server: a [`FrameReader`] of [`Request`](crate::Request)s.
 ///
 /// An append-only file also consists of requests. With `aof-timestamp-enabled` it contains annotations such as
-/// `#TS:1700000000`. They are returned as inline commands; skip them. An RDB snapshot is in another format, which this
-/// cannot read. With `aof-use-rdb-preamble`, which is the default, the base file in `appendonlydir` is one; before
-/// Redis 7, the only file may begin with one.
+/// `#TS:1700000000`. They are returned as inline commands; skip them. An RDB snapshot is in another format, which
+/// `CommandReader` cannot read. With `aof-use-rdb-preamble`, which is the default, the base file in `appendonlydir`
+/// is one; before Redis 7, the only file may begin with one.
 ///
 /// ```
 /// use zresp::io::CommandReader;
@@ -245,8 +245,8 @@ impl<R, D> FrameReader<R, D> {
     }
 }
 
-/// Why a frame could not be read, or a value not written: what [`FrameReader`]s and the codecs of
-/// `zresp::codec` return.
+/// Why a frame could not be read or a value could not be written: the error of [`FrameReader`]s and of the codecs in
+/// `zresp::codec`.
 ///
 /// As a [`std::io::Error`] it is the connection's own error, one of the kind `UnexpectedEof` or `InvalidData` for a
 /// decoding error, or `InvalidInput` for an encoding error.

@@ -76,7 +76,7 @@ impl<'a> ReplyRef<'a> {
     /// # Errors
     /// Returns an error for any other kind, and for text that is not a number.
     pub fn as_f64(&self) -> Result<f64, ConversionError> {
-        #[allow(clippy::cast_precision_loss, reason = "the nearest double is what is asked for")]
+        #[allow(clippy::cast_precision_loss, reason = "the caller asks for the nearest double")]
         let from_integer = |value| Some(value as f64);
         match self {
             Self::Double(value) => Ok(*value),
@@ -104,7 +104,7 @@ impl<'a> ReplyRef<'a> {
     /// hashes.
     ///
     /// # Errors
-    /// Returns an error for any other kind, integer or string.
+    /// Returns an error for any other kind, and for other integers and strings.
     pub fn as_bool(&self) -> Result<bool, ConversionError> {
         match self {
             Self::Boolean(value) => Ok(*value),

@@ -98,7 +98,7 @@ fn as_tuples(reply: ReplyRef<'_>, len: usize) -> Option<Elements<'_>> {
     (first.len() == Some(len)).then_some(elements)
 }
 
-/// Takes the elements of a tuple one by one. The first has the index `start`.
+/// Converts the elements of a tuple one by one. The first has the index `start`.
 macro_rules! take_tuple {
     ($elements:ident, $start:expr, $($type:ident)*) => {{
         let mut index = $start;

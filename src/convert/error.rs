@@ -38,7 +38,7 @@ pub struct ConversionError {
 enum Problem {
     /// It is of another kind.
     Kind,
-    /// The kind is acceptable, but not this value.
+    /// Its kind is acceptable, but its value is not.
     Value,
     /// It is an error reply. The details contain its message.
     ErrorReply,
@@ -86,7 +86,7 @@ impl ConversionError {
         Self { expected, found, problem: Problem::Kind, details: None }
     }
 
-    /// A reply of an acceptable kind, but not with this value.
+    /// A reply of an acceptable kind, with a value that is not acceptable.
     #[cold]
     pub(crate) const fn value(expected: &'static str, found: Kind) -> Self {
         Self { expected, found, problem: Problem::Value, details: None }

@@ -1,6 +1,6 @@
 //! Replies as Rust types.
 //!
-//! [`ReplyRef::to`](crate::ReplyRef::to) converts a reply to any type that is [`FromReply`]: numbers, strings,
+//! [`ReplyRef::to`](crate::ReplyRef::to) converts a reply to any type that implements [`FromReply`]: numbers, strings,
 //! options, tuples, collections, and your own types. The `as_*` methods of [`ReplyRef`](crate::ReplyRef) return what
 //! a reply holds, if it is of the expected kind. A [`ConversionError`] says what was expected, what was found, and the
 //! path to it, as [`Place`]s. `zresp::de` reads serde types.

@@ -38,8 +38,8 @@ impl Frame {
 impl Reply {
     /// Returns the reply as a Rust value: see [`FromReply`].
     ///
-    /// Unless the reply is a scalar, this encodes it and decodes it again. To convert a reply from a connection, convert
-    /// its view instead.
+    /// Unless the reply is a scalar, this encodes it and decodes it again. To convert a reply from a connection,
+    /// convert its view instead.
     ///
     /// ```
     /// use zresp::Reply;

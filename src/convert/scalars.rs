@@ -36,9 +36,9 @@ use super::{ConversionError, Place};
 ///
 /// If a key occurs twice, `HashMap` and `BTreeMap` keep its last value; a `Vec` keeps all pairs in order.
 ///
-/// An array or a set counts as one of pairs if its first element is an array of two, otherwise as flat. A flat array
-/// whose first key is such an array is therefore misread; servers do not send such keys. A `Vec` of longer tuples is
-/// read in the same two ways.
+/// An array is read as an array of pairs if its first element is an array of two, otherwise as a flat one. A flat
+/// array whose first key is an array of two is therefore misread; servers do not send such keys. A `Vec` of longer
+/// tuples is read in the same two ways.
 ///
 /// Unless the type accepts it, an error reply makes the conversion fail, and [`ConversionError::error_reply`] returns
 /// its message.
@@ -149,7 +149,7 @@ from_reply! {
     i64: reply => reply.as_i64();
     f64: reply => reply.as_f64();
     f32: reply => {
-        #[allow(clippy::cast_possible_truncation, reason = "the nearest `f32` is what is asked for")]
+        #[allow(clippy::cast_possible_truncation, reason = "the caller asks for the nearest `f32`")]
         reply.as_f64().map(|value| value as Self)
     };
     bool: reply => reply.as_bool();

@@ -18,9 +18,8 @@
 //! A type that accepts any value, such as `serde_json::Value`, gets a value according to the kind of each reply:
 //! text where a RESP2 server sent numbers as text, and a sequence where it sent a map as an array.
 //!
-//! An array or a set counts as one of pairs if its first element is an array of two with an announced length. The
-//! map or array of a variant with data must have an announced length, too. Servers do not stream such small
-//! aggregates.
+//! An array is read as an array of pairs if its first element is an array of two with an announced length. The map or
+//! array of a variant with data must have an announced length, too. Servers do not stream such small aggregates.
 //!
 //! Unless the type ignores it, an error reply makes the conversion fail, and the error carries its message. Errors
 //! name the path to the value.

@@ -1,6 +1,6 @@
 //! Doubles as text: the shortest digits that read back to the same bits, laid out as Redis does.
 //!
-//! Redis 7.0 prints with C's `%.17g`, later versions print the shortest digits. The layout is that of
+//! Redis 7.0 prints with C's `%.17g`; later versions print the shortest digits. The layout is that of
 //! `%.17g`: there is no point without a fraction; numbers below 1e-4, and numbers of 1e17 and more, have an
 //! exponent with a sign and at least two digits.
 

@@ -89,7 +89,7 @@ pub enum Protocol {
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a reply that zresp can write",
     note = "replies are `Reply`, `ReplyRef`, `Decoded`, `Frame`, `ReplyPatch` and references to them",
-    note = "make a `Reply` of your own type: with `Reply::from`, or with `zresp::ser::to_reply`",
+    note = "turn your own type into a `Reply`, with `Reply::from` or `zresp::ser::to_reply`",
     note = "commands (`CommandBuf`, `Arguments` and others) are written by `EncodeCommand`"
 )]
 #[doc(alias = "serialize")]

@@ -101,7 +101,7 @@ pub struct CommandPatch<'a> {
 struct ArgumentEdit {
     is_removed: bool,
     prefix: Vec<u8>,
-    /// The argument in place of the original.
+    /// The argument that replaces the original.
     replacement: Option<Vec<u8>>,
 }
 
@@ -181,7 +181,8 @@ impl Writable<()> for CommandPatch<'_> {
 
 /// An array, map, set or push with some elements replaced, removed or added.
 ///
-/// The patch borrows the original, and writing it with [`Encode`] copies the unchanged bytes in runs.
+/// The patch borrows the original. Writing it with [`Encode`] copies the unchanged bytes in runs; for RESP2, it
+/// converts them.
 ///
 /// The elements of a map are its keys and values, alternating: pair 3 has the indices 6 and 7. The
 /// attributes of an element are replaced and removed with it. Those of the aggregate stay.

@@ -105,7 +105,7 @@ impl Writable<Protocol> for Reply {
     }
 
     fn write(&self, protocol: Protocol, sink: &mut impl Sink) {
-        // How many attributes are open that RESP2 leaves out.
+        // How many open attributes are left out because the protocol is RESP2.
         let mut dropped = 0;
         for step in Walk::new(self) {
             match (step, protocol) {

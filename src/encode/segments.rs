@@ -17,11 +17,10 @@ use super::{Encode, EncodeCommand, EncodeError, Protocol};
 /// copying this many bytes.
 const LARGE: usize = 4096;
 
-/// The wire form of a reply or a command in parts: large payloads are not copied, and everything between them is
-/// copied together.
+/// The wire form of a reply or a command in parts, so that large payloads need not be copied.
 ///
-/// Payloads of less than 4 KiB are copied, and so are those that cannot be shared or borrowed; each constructor says
-/// which can.
+/// Payloads of 4 KiB and more are shared or borrowed if the constructor can do so; each says when it can. Everything
+/// else is copied, and what lies between two large payloads is one part.
 ///
 /// It is a [`Buf`], which the write functions of asynchronous runtimes accept. After each write, call `advance` with
 /// the number of bytes that were written.

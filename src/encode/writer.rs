@@ -17,7 +17,7 @@ use super::{Encode, EncodeError, Protocol};
 ///
 /// Open an aggregate or an attribute, write its values, and close it. It is full when it has as many values as were
 /// announced when it was opened. If you do not know yet how many there will be, open it with `None`: its header is
-/// filled in when the reply ends. In RESP2, each value becomes what the table of [`Encode`] says.
+/// filled in when the reply ends. In RESP2, each value is converted as the table in [`Encode`] says.
 ///
 /// The protocol of a writer does not change. Creating a writer costs nothing, so make a new one for each batch of
 /// replies; that way, a `HELLO` takes effect with the next batch.
@@ -270,8 +270,8 @@ impl<'b> ReplyWriter<'b> {
     /// Closes the innermost aggregate or attribute.
     ///
     /// # Errors
-    /// Returns an error if there are fewer values than announced, if a key has no value, if an attribute has no value
-    /// to annotate, or if nothing is open.
+    /// Returns an error if there are fewer values than announced, if a key has no value, if an attribute inside has no
+    /// value yet, or if nothing is open.
     pub fn close(&mut self) -> Result<&mut Self, EncodeError> {
         let Some(&Unclosed { kind, announced, written, header }) = self.open.last() else {
             return Err(EncodeError::NothingToClose);
@@ -302,7 +302,7 @@ impl<'b> ReplyWriter<'b> {
     /// Checks that the last reply is finished. Dropping the writer does not report an unfinished reply.
     ///
     /// # Errors
-    /// Returns [`EncodeError::Unfinished`] if it is not. It is then removed from the buffer.
+    /// Returns [`EncodeError::Unfinished`] if it is not. The unfinished reply is removed from the buffer.
     pub fn finish(self) -> Result<(), EncodeError> {
         if self.is_between_replies() { Ok(()) } else { Err(EncodeError::Unfinished) }
     }
@@ -358,11 +358,11 @@ impl<'b> ReplyWriter<'b> {
     ///
     /// ```text
     /// abc....     the runs a, b and c; headers are missing before b and before c
-    /// ab..HHc     c has moved, and its header stands before it
+    /// ab..HHc     c has moved, with its header before it
     /// aHHbHHc     so has b; a stays where it is
     /// ```
     ///
-    /// Each byte moves once, whatever the nesting. Inserting each header when its aggregate closes would move
+    /// Each byte moves once, however deep the nesting is. Inserting each header when its aggregate closes would move
     /// the innermost values once for each level.
     fn put_headers(&mut self) {
         let size = |header: &LateHeader| {

@@ -83,7 +83,7 @@ impl core::error::Error for KeysError {}
 /// # Ok::<(), zresp::Error>(())
 /// ```
 ///
-/// They are the keys that `COMMAND GETKEYS` finds. The arguments between them are not checked: the keys of
+/// These are the keys that `COMMAND GETKEYS` finds. The arguments between them are not checked: the keys of
 /// `MSET a 1 b`, which a server refuses, are `a` and `b`.
 ///
 /// A command can reach more than these keys. Not among them are patterns (`KEYS`, `SCAN … MATCH`, and the `BY` and

@@ -170,7 +170,7 @@ pub struct KeySpec {
     pub find: FindKeys,
     /// The arguments are sharded channels, not keys. Channels belong to slots as keys do.
     pub is_not_key: bool,
-    /// The specification may miss some of its keys. In this table, only one of `MIGRATE` does.
+    /// The specification may miss some of its keys. In this table, only a specification of `MIGRATE` does.
     ///
     /// A specification that begins with [`BeginSearch::Unknown`] finds no keys at all, and is not marked as
     /// incomplete.
@@ -180,7 +180,7 @@ pub struct KeySpec {
 /// Where the search for keys begins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum BeginSearch {
-    /// At the argument at this index.
+    /// At the argument with this index.
     Index(usize),
     /// After a keyword, in any letter case.
     Keyword {
