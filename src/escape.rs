@@ -16,13 +16,15 @@ pub(crate) fn bytes(payload: &[u8], f: &mut fmt::Formatter<'_>) -> fmt::Result {
     ellipsis(shown, payload, f)
 }
 
-/// Writes the first bytes of a text as they are, except for control characters, which are escaped: a message
-/// from a peer must not move the cursor of a terminal or begin a new line in a log.
+/// Writes the first bytes of a text as they are, except for control characters, line separators and marks of
+/// direction, which are escaped: a message from a peer must not move the cursor of a terminal, begin a new line
+/// in a log or turn the text around.
 pub(crate) fn text(payload: &[u8], f: &mut fmt::Formatter<'_>) -> fmt::Result {
     let shown = payload.get(..TEXT).unwrap_or(payload);
     for chunk in shown.utf8_chunks() {
         for char in chunk.valid().chars() {
-            if char.is_control() {
+            let moves = matches!(char, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+            if moves || char.is_control() {
                 write!(f, "{}", char.escape_default())?;
             } else {
                 f.write_char(char)?;

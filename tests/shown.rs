@@ -107,6 +107,11 @@ fn trees_show_the_beginning_of_their_content() {
     assert!(shown(&tree).len() < 2_000, "{tree:?}");
     let items = tree.as_items().expect("an array");
     assert!(shown(items).len() < 2_000, "{items:?}");
+    let mut tree: Reply =
+        (0..1_000).map(|n| (n, n)).collect::<std::collections::BTreeMap<_, _>>().into();
+    let entries = tree.as_entries_mut().expect("a map");
+    assert!(shown(&entries.iter()).len() < 2_000, "{entries:?}");
+    assert!(shown(&entries.iter_mut()).len() < 2_000, "{entries:?}");
 }
 
 #[test]
@@ -150,6 +155,8 @@ fn errors_are_shown_on_one_line() {
     assert_eq!(shown(&reply), r"ErrorReply(ERR a\nb)");
     assert_eq!((reply.message(), reply.code()), (b"ERR a\nb".as_slice(), b"ERR".as_slice()));
     assert!(reply.source().is_none());
+    let turned = ErrorReply::new("a\u{2028}\u{202e}\u{2066}\u{200f}é b");
+    assert_eq!(turned.to_string(), r"a\u{2028}\u{202e}\u{2066}\u{200f}é b");
     let error = of(b"*2\r\n:1\r\n$2\r\nx\n\r\n").reply().to::<Vec<u8>>().unwrap_err();
     assert_eq!(shown(&error), format!("ConversionError({error})"));
     assert!(error.source().is_none() && !error.to_string().contains('\n'), "{error}");

@@ -54,6 +54,7 @@ use core::fmt;
 use serde::Serialize;
 
 use crate::encode::CommandBuf;
+use crate::escape;
 use crate::tree::{Builder, Reply};
 
 use serializer::ValueSerializer;
@@ -77,7 +78,7 @@ pub fn to_reply<T: Serialize + ?Sized>(value: &T) -> Result<Reply, SerializeErro
 ///
 /// A number or a string becomes one argument, and a boolean becomes 1 or 0. `None` and unit add no argument. The
 /// elements of a sequence follow one another, as do the keys and values of structs and maps. If a value adds no
-/// argument, its key is left out, too.
+/// argument, its key is left out, too. A variant of an enum becomes its name, followed by its data, if it has any.
 ///
 /// # Errors
 /// Returns an error if a key is not exactly one argument, if its value is more than one, or if the type's `Serialize`
@@ -101,7 +102,7 @@ pub struct SerializeError(Box<str>);
 
 impl fmt::Display for SerializeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        escape::text(self.0.as_bytes(), f)
     }
 }
 

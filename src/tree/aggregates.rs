@@ -333,12 +333,23 @@ impl fmt::Debug for Entries {
 }
 
 /// An iterator over pairs: see [`Entries::iter`] and [`Annotated::attribute`].
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct EntriesIter<'a>(slice::ChunksExact<'a, Reply>);
 
+impl fmt::Debug for EntriesIter<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_map().entries(self.clone().take(VALUES)).finish()
+    }
+}
+
 /// An iterator over pairs whose values can be changed: see [`Entries::iter_mut`].
-#[derive(Debug)]
 pub struct EntriesIterMut<'a>(slice::ChunksExactMut<'a, Reply>);
+
+impl fmt::Debug for EntriesIterMut<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("EntriesIterMut").field("left", &self.0.len()).finish()
+    }
+}
 
 fn pair(chunk: &[Reply]) -> Option<(&Reply, &Reply)> {
     Some((chunk.first()?, chunk.get(1)?))
