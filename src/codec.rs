@@ -88,7 +88,7 @@ pub type CommandCodec = Codec<Requests>;
 /// Frames are split off the read buffer without copying. See [`Frame`](crate::Frame) for when to
 /// [`compact`](crate::Frame::compact) them instead.
 ///
-/// Because items of many types can be written, a call that passes no item must name one:
+/// Because items of many types can be written, a call that passes no item must name a type:
 /// `SinkExt::<&CommandBuf>::flush(&mut framed)`.
 ///
 /// A server that collects replies must flush them when no *whole* request is left. Do not wait until the

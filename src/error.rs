@@ -96,8 +96,9 @@ pub enum ErrorKind {
     /// The buffer does not continue the buffer of the previous call.
     ///
     /// It is shorter than the part that was examined, or the first eight bytes of the frame or the
-    /// header of its value have changed. Other changes are not noticed. The offset does not point to
-    /// the change.
+    /// header of its value have changed. A [`TokenReader`](crate::TokenReader) looks at the token
+    /// in progress in place of the frame. Other changes are not noticed. The offset does not point
+    /// to the change.
     BufferChanged,
 }
 

@@ -14,9 +14,9 @@ use crate::encode::EncodeError;
 use crate::error::{Error, ErrorKind};
 use crate::limits::Limits;
 
-/// The initial size of the buffer. When the buffer is full, it is given room for at least half of this.
+/// The initial size of the buffer. When the buffer is full, it gets room for at least half as many further bytes.
 const CAPACITY: usize = 16 * 1024;
-/// A buffer larger than this is shrunk to [`CAPACITY`] once it holds less than that.
+/// A buffer larger than this is shrunk to [`CAPACITY`] once fewer bytes than that are left in it.
 const KEPT: usize = 1024 * 1024;
 
 /// Reads replies, for a client: a [`FrameReader`] of [`Decoded`](crate::Decoded) frames.
@@ -63,8 +63,8 @@ pub type CommandReader<R> = FrameReader<R, Requests>;
 /// [`read`](Self::read) is a plain call that reads until a frame is whole, and returns a view of it in the buffer.
 /// It starts no thread, so there is nothing to cancel: just do not call it again.
 ///
-/// The buffer grows as bytes arrive, never to a length that is only announced. If it has grown to more than 1 MiB,
-/// it is shrunk to 16 KiB once it holds less than that.
+/// The buffer grows as bytes arrive, never to a length that is only announced. If it has grown to
+/// more than 1 MiB, it is shrunk to 16 KiB once fewer than 16 KiB are left in it.
 pub struct FrameReader<R, D> {
     reader: R,
     decoder: FrameDecoder<D>,

@@ -94,7 +94,7 @@ pub mod commands {
     pub use crate::table::*;
 }
 
-/// The generic types that replies and requests share.
+/// The generic types that replies and requests share, and what a [`TokenReader`] returns.
 ///
 /// Their type parameter is a [`Direction`](frames::Direction): [`Replies`](frames::Replies), from a
 /// server to a client, or [`Requests`](frames::Requests), from a client to a server. You need this

@@ -18,10 +18,11 @@ pub(super) struct ElementReader<'c, 'de> {
 }
 
 impl ElementReader<'_, '_> {
-    /// Returns whether there is another element, after the one that a type has failed in.
+    /// Returns whether another element follows. If a type has failed inside the previous one, that
+    /// one is skipped first.
     ///
-    /// That one is skipped only now, when somebody reads on: a failure that goes through all levels to the
-    /// caller must not skip the rest of each of them.
+    /// It is skipped only here, when reading goes on: if each level skipped its rest while a
+    /// failure passes through it, the same bytes would be scanned once per level.
     #[inline]
     pub(super) fn has_more(&mut self) -> bool {
         if let Some((start, values)) = self.failed.take() {

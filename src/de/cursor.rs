@@ -95,7 +95,7 @@ impl<'de> Cursor<'de> {
         self.next_head().ok_or_else(|| ConversionError::kind("a value", &ReplyRef::Null))
     }
 
-    /// Returns the next value without consuming it, if it is a scalar: a key, to name it in an error.
+    /// Returns the next value without consuming it, to name a key in an error, if it is a scalar.
     pub(super) fn next_text(&self) -> ReplyRef<'de> {
         match { *self }.next_head() {
             Some(Head::Scalar(scalar)) => scalar,

@@ -2,8 +2,8 @@
 //!
 //! Available with the feature `serde`.
 //!
-//! [`from_reply`] reads a view in one pass, however deeply it is nested. Text and bytes are borrowed if the type
-//! borrows them. The forms of both protocols are read alike:
+//! [`from_reply`] reads a view in one pass. What a type does not read is skipped. Text and bytes
+//! are borrowed if the type borrows them. The forms of both protocols are read alike:
 //!
 //! | type | replies |
 //! |---|---|

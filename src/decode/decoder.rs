@@ -70,9 +70,10 @@ impl<D: Direction> FrameDecoder<D> {
     /// counts from the first byte of `buf`. The next frame cannot be found, so every further call
     /// returns the same error until [`reset`](Self::reset).
     ///
-    /// A buffer that is shorter than in the previous call, or does not begin with the same bytes, is
-    /// [`ErrorKind::BufferChanged`]. Other changes are not noticed: the frame's bytes
-    /// and views are then unspecified, and the frame may not be valid RESP, but nothing panics.
+    /// A buffer that is shorter than in the previous call, or whose frame begins with other bytes
+    /// (up to eight are compared), is [`ErrorKind::BufferChanged`]. Other changes are not noticed:
+    /// the frame's bytes and views are then unspecified, and the frame may not be valid RESP, but
+    /// nothing panics.
     #[inline(always)]
     pub fn decode<'a>(&mut self, buf: &'a [u8]) -> Result<Option<D::Frame<'a>>, Error> {
         let seen = if self.validator.is_fresh() {

@@ -52,11 +52,13 @@ use super::decoder::head;
 #[derive(Clone)]
 pub struct TokenReader {
     validator: Validator,
-    /// The kinds of the open aggregates and attributes, the innermost last. The validator leaves levels
-    /// as soon as they have all their values; those that are here and not there are to be closed.
+    /// The kinds of the open aggregates and attributes, the innermost last. The validator leaves a
+    /// level as soon as it has all its values. A level that is still here has then ended, and its
+    /// `Close` is due.
     open: SmallVec<[Kind; 16]>,
-    /// How many bytes of the token in progress have been examined, and the first of them.
+    /// How many bytes of the token in progress have been examined.
     seen: usize,
+    /// The first of them, up to eight, to recognise the buffer.
     head: u64,
     /// The kind of the payload that is being passed in parts.
     parts: Option<Kind>,
@@ -184,11 +186,12 @@ impl TokenReader {
         Some(Token::Scalar(scalar))
     }
 
-    /// Returns the next part of a payload of more than `whole` bytes that has not arrived whole, and how
-    /// many bytes it takes. Call it when [`next`](Self::next) has returned `None`, with the same `buf`.
+    /// Returns the next part of a payload that is still arriving and has more than `whole` bytes,
+    /// and how many bytes of `buf` the part takes. Call it when [`next`](Self::next) has returned
+    /// `None`, with the same `buf`.
     ///
-    /// `None` if no such payload is in progress, or none of it is in the buffer. Once the first part has
-    /// been passed, `next` returns `None` until the last part has been passed, too. Bulk strings and bulk
+    /// `None` if no such payload is in progress, or none of it is in the buffer. After the first
+    /// part, `next` returns `None` until the last part has been returned. Bulk strings and bulk
     /// errors come in parts; verbatim and streamed strings come whole.
     ///
     /// ```
@@ -275,7 +278,7 @@ impl TokenReader {
         buf: &[u8],
     ) -> (PayloadPart<'a>, usize) {
         let size = start.saturating_add(bytes.len());
-        // At most the CR after the payload has been examined and is not dropped.
+        // Of the bytes that stay in the buffer, at most the CR after the payload has been examined.
         self.seen = buf.len().saturating_sub(size);
         let left = length.saturating_sub(bytes.len());
         (PayloadPart { kind, bytes, left, is_last: false }, size)

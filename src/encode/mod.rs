@@ -70,8 +70,9 @@ pub enum Protocol {
 /// Redis sends `*-1` for some nulls to a RESP2 client. RESP3 does not show which, so all become `$-1`.
 ///
 /// Views and frames are converted from their bytes, without a tree in between. Numbers in them keep the
-/// sender's text. Integers and doubles in trees, and a [`ReplyRef`](crate::ReplyRef) that is one, are
-/// written from their values: doubles with the shortest digits that read back to the same bits.
+/// sender's text. Integers and doubles in a tree, and a [`ReplyRef`](crate::ReplyRef) that is itself
+/// one of the two, are written from their values: doubles with the shortest digits that read back to
+/// the same bits.
 ///
 /// The trait is sealed: turn your own type into a [`Reply`](crate::Reply) to write it. Commands have the same form
 /// in both protocols, and are written by [`EncodeCommand`].

@@ -2,7 +2,8 @@
 //!
 //! Available with the feature `serde`.
 //!
-//! [`to_reply`] returns a reply that [`from_reply`](crate::de::from_reply) can read back:
+//! [`to_reply`] returns a tree. Once it is written and decoded,
+//! [`from_reply`](crate::de::from_reply) reads the value back:
 //!
 //! | type | reply |
 //! |---|---|

@@ -72,7 +72,7 @@ impl Receiver for Builder {
         self.close();
     }
 
-    /// Each value must add exactly one to the tree: a type may have left an aggregate open.
+    /// Checks that exactly one value was added to the tree: a type may have left an aggregate open.
     fn accept(
         &mut self,
         _: Role<Self::Mark>,

@@ -88,8 +88,8 @@ impl core::error::Error for KeysError {}
 ///
 /// A command can reach more than these keys. Not among them are patterns (`KEYS`, `SCAN … MATCH`, and the `BY` and
 /// `GET` of `SORT`), channels, keys that a script or a function uses without declaring them, and the whole database
-/// that a command such as `FLUSHALL` affects. A proxy that keeps its clients apart by prefixing keys must refuse such
-/// commands, and rewrite keys in replies itself.
+/// that a command such as `FLUSHALL` affects. A proxy that keeps its clients apart by prefixing keys must refuse
+/// such commands or rewrite them itself, and must rewrite the keys in replies.
 ///
 /// # Errors
 /// Returns an error if the table does not have the command, if its number of arguments is wrong, or if its arguments

@@ -4,7 +4,7 @@ use crate::lex::integer;
 
 use super::{Access, BeginSearch, FindKeys, KeySpec, Keys, KeysError};
 
-/// Arguments that are keys: each `step` from `next` to `last`.
+/// Arguments that are keys: every `step`-th one from `next` to `last`.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct KeyRange {
     pub(super) next: usize,

@@ -13,7 +13,7 @@
 //! | [`Annotated`] | a reply and the attribute before it | `(Entries, Reply)` |
 //! | [`TreeTokens`] | a tree as one flat sequence of tokens | [`Tokens`](crate::view::Tokens) |
 //!
-//! An aggregate of a tree is written with its length. In RESP3 it is written in streamed form if it
+//! An aggregate of a tree is written with its length, except that in RESP3 it is written in streamed form if it
 //! was received in that form, or made with [`Items::streamed`] or [`Entries::streamed`].
 //!
 //! ```

@@ -1,8 +1,9 @@
 //! The one pass over the bytes of a frame. It proves that the frame is whole and well formed.
 //!
-//! The validator builds nothing and keeps none of the input, except for recent headers in the caches
-//! of [`learned`]. It can stop after any byte and resume there. So decoders, whose callers keep an
-//! unfinished frame, and framers, whose callers need not, run the same code.
+//! The validator builds nothing and keeps none of the input, except for headers, names and short
+//! lines of recent frames in the caches of [`learned`]. It can stop after any byte and resume
+//! there. So decoders, whose callers keep an unfinished frame, and framers, whose callers need not,
+//! run the same code.
 //!
 //! It has three speeds: [`whole_frame`] finds the end of a common frame that lies whole in the input;
 //! [`fast`] walks over values that lie whole in the input, a word at a time; [`automaton`] and
@@ -10,8 +11,8 @@
 //!
 //! The fast paths never refuse anything. They accept only what they have checked in full, or stop
 //! where the automaton can resume: before a value, in the text of a line, or in the payload of a bulk
-//! string. So every error and its offset are found by the automaton, or by [`Validator::advance`] if a
-//! frame outgrows its limit.
+//! string. So every error and its offset are found by the automaton, or by [`Validator::advance`] and
+//! `advance_token` if a frame outgrows its limit.
 
 mod automaton;
 mod fast;

@@ -31,8 +31,9 @@ impl Validator {
     /// Takes a bulk string, an integer of one digit or the header of an array or a map, if it lies whole
     /// in the input and a value is due. Returns the token and its size.
     ///
-    /// The caller looks at [`ends_level`](Self::ends_level) next. All of the token is checked, against the
-    /// limits too. `None` if it is cut, rare or wrong: [`advance_token`](Self::advance_token) tells.
+    /// The caller looks at [`ends_level`](Self::ends_level) next. All of the token is checked, also
+    /// against the limits. `None` if it is incomplete, rare or wrong;
+    /// [`advance_token`](Self::advance_token) then finds out which.
     #[inline(always)]
     pub(crate) fn take_frequent<'a>(&mut self, input: &'a [u8]) -> Option<(Frequent<'a>, usize)> {
         if self.levels.current.owed == 0 || !matches!(self.state, State::Value) {
@@ -85,8 +86,8 @@ impl Validator {
         self.levels.current.owed == 0
     }
 
-    /// Forgets the frame, if it is whole and nothing else is open: as [`end_token`](Self::end_token) and
-    /// [`reset`](Self::reset), for a caller's loop.
+    /// If the frame is whole and no new settings wait, forgets it and returns `true`. This is
+    /// [`end_token`](Self::end_token) and [`reset`](Self::reset) for a caller's loop.
     #[inline(always)]
     pub(crate) fn end_whole_frame(&mut self) -> bool {
         let is_whole = self.levels.current.is_over() && self.levels.is_outermost();
@@ -122,8 +123,9 @@ impl Validator {
         }
     }
 
-    /// Examines the bytes that follow those examined before, up to the end of the token that they belong
-    /// to. Returns how many of them belong to it, and what its end led to; `None` if it goes on after them.
+    /// Examines the bytes that follow those examined before, up to the end of the token in
+    /// progress. Returns how many of the bytes belong to the token, and what its end led to; `None`
+    /// if the token is still incomplete.
     ///
     /// This is [`advance`](Self::advance) without the fast path, which would run ahead to the next token.
     pub(crate) fn advance_token(
@@ -156,7 +158,8 @@ impl Validator {
             }
         }
         self.offset = start.saturating_add(at);
-        // A frame that is not complete with all the bytes it may have is too long; no bytes are no frame.
+        // A frame that is still incomplete after all the bytes that it may have is too long. But if
+        // nothing has arrived, no frame has begun.
         if at < room || (input.is_empty() && self.is_between_frames()) {
             return Ok(None);
         }

@@ -1,7 +1,8 @@
 //! The fastest path: common frames that lie whole in the input.
 //!
-//! These functions run only when no byte of a frame has been examined, so no level is open. Frames that
-//! they cannot handle are left to the rest of the validator, which resumes where they stopped.
+//! These functions, except `visible`, run only when no byte of a frame has been examined, so no
+//! level is open. Frames that they cannot handle are left to the rest of the validator, which
+//! resumes where they stopped.
 
 use core::num::NonZeroUsize;
 

@@ -12,9 +12,9 @@
 //! | [`AttributePairs`] | the pairs of the attributes before a value | [`Attributes::iter`] |
 //! | [`Tokens`] | all values at any depth, as one flat sequence | [`ReplyRef::tokens`], [`Decoded::tokens`] |
 //!
-//! The items of [`AnnotatedElements`], [`AnnotatedPairs`] and [`AnnotatedAttributePairs`] are
-//! [`Decoded`]: each value with its attributes and its exact bytes. The `annotated` methods return
-//! them.
+//! [`AnnotatedElements`] yields [`Decoded`]; [`AnnotatedPairs`] and [`AnnotatedAttributePairs`]
+//! yield pairs of them: each value with its attributes and its exact bytes. The `annotated` methods
+//! return them.
 //!
 //! A view borrows from the buffer that was decoded and is little more than a slice of it: an iterator
 //! reads each header again when it gets there.
