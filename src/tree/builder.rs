@@ -128,10 +128,14 @@ impl Builder {
     }
 
     /// Closes the innermost open aggregate or attribute. An attribute then waits for the value that
-    /// it annotates.
+    /// it annotates. If it waits already, it is closed like an array: so each call has an effect, even
+    /// on bytes that have changed since they were validated.
+    #[inline(always)]
     pub(crate) fn close(&mut self) {
         match self.open.last_mut() {
-            Some(attribute) if attribute.kind == Kind::Attribute => attribute.awaits_value = true,
+            Some(branch) if branch.kind == Kind::Attribute && !branch.awaits_value => {
+                branch.awaits_value = true;
+            }
             _ => {
                 if let Some(branch) = self.open.pop() {
                     self.value(branch.close());

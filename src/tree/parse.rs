@@ -164,9 +164,7 @@ impl Branch {
     fn is_over(&self, rest: &[u8]) -> bool {
         match self.form {
             AggregateForm::Counted => self.values.len() >= self.most && !self.awaits_value,
-            AggregateForm::Streamed => {
-                !self.awaits_value && matches!(rest.first(), Some(b'.') | None)
-            }
+            AggregateForm::Streamed => matches!(rest.first(), Some(b'.') | None),
         }
     }
 }

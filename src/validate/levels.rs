@@ -88,6 +88,14 @@ pub(super) enum Ended {
     Skipped,
 }
 
+// Not through `new`: the compiler then copies the unused places of `outer` into each new decoder.
+impl Default for Levels {
+    #[inline(always)]
+    fn default() -> Self {
+        Self { current: Level::FRAME, outer: SmallVec::new() }
+    }
+}
+
 impl Levels {
     /// A frame that consists of `values` values.
     #[inline(always)]

@@ -89,7 +89,7 @@ impl Validator {
             offset: 0,
             value_at: 0,
             state: State::Value,
-            levels: Levels::new(1),
+            levels: Levels::default(),
             learned: Learned::nothing(),
         }
     }
@@ -136,10 +136,7 @@ impl Validator {
     /// A frame keeps the settings that it began with: a count that was checked against one limit is
     /// never judged by another.
     fn set(&mut self, settings: Settings) {
-        self.next = Some(settings);
-        if self.is_between_frames() {
-            self.apply_next();
-        }
+        if self.is_between_frames() { self.apply(settings) } else { self.next = Some(settings) }
     }
 
     /// Applies what was set inside a frame.
