@@ -82,7 +82,7 @@ pub struct Redirect<'a> {
     /// An IPv4 address, an IPv6 address without brackets, or a host name. `None` means the host that sent the
     /// redirection.
     ///
-    /// A server configured to announce a host name that it does not know sends `?`; this is then `Some("?")`.
+    /// A server that is set to announce its host name, but has none, sends `?`; this is then `Some("?")`.
     pub host: Option<&'a str>,
     /// The port.
     pub port: u16,

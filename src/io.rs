@@ -14,7 +14,7 @@ use crate::encode::EncodeError;
 use crate::error::{Error, ErrorKind};
 use crate::limits::Limits;
 
-/// The initial size of the buffer. When the buffer is full, it gets room for at least half as many further bytes.
+/// The initial size of the buffer. When the buffer is full, it gets room for at least half this many further bytes.
 const CAPACITY: usize = 16 * 1024;
 /// A buffer larger than this is shrunk to [`CAPACITY`] once fewer bytes than that are left in it.
 const KEPT: usize = 1024 * 1024;
@@ -39,8 +39,8 @@ pub type ReplyReader<R> = FrameReader<R, Replies>;
 ///
 /// An append-only file also consists of requests. With `aof-timestamp-enabled` it contains annotations such as
 /// `#TS:1700000000`. They are returned as inline commands; skip them. An RDB snapshot is in another format, which
-/// `CommandReader` cannot read. With `aof-use-rdb-preamble`, which is the default, the base file in `appendonlydir`
-/// is one; before Redis 7, the only file may begin with one.
+/// `CommandReader` cannot read. With `aof-use-rdb-preamble`, which is the default, the base file in
+/// `appendonlydir` is a snapshot; before Redis 7, the only file may begin with a snapshot.
 ///
 /// ```
 /// use zresp::io::CommandReader;

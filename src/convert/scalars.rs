@@ -98,8 +98,9 @@ pub trait FromReply<'a>: Sized {
 
     /// Returns the reply as a vector of such values.
     ///
-    /// The default converts each element. It is overridden for `u8`, because a vector of bytes is also read from a
-    /// string, and for tuples, because a vector of pairs is also read from a map.
+    /// The default converts each element. It is overridden for `u8`, because a vector of bytes is
+    /// also read from a string, and for tuples, because a vector of tuples is also read from a flat
+    /// array, and a vector of pairs from a map.
     ///
     /// # Errors
     /// Returns an error if the reply is something else.

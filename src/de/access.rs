@@ -75,10 +75,10 @@ impl<'de> SeqAccess<'de> for ElementReader<'_, 'de> {
 pub(super) struct PairReader<'c, 'de> {
     pub(super) cursor: &'c mut Cursor<'de>,
     pub(super) open: Opened,
-    /// What is left of the last pair's array, if each pair is an array.
+    /// What is left of the current pair's array, if each pair is an array.
     pub(super) pair: Option<Opened>,
     pub(super) index: usize,
-    /// Where the last key begins.
+    /// Where the most recent key begins.
     pub(super) key: Cursor<'de>,
     pub(super) turn: Turn,
 }

@@ -67,7 +67,7 @@ impl<'de> Cursor<'de> {
         Some(value)
     }
 
-    /// Consumes the next value if it is a double.
+    /// Consumes the next value if it is a double written as a number, not as `inf` or `nan`.
     pub(super) fn double(&mut self) -> Option<f64> {
         if self.rest.first()? != &b',' {
             return None;
@@ -95,7 +95,7 @@ impl<'de> Cursor<'de> {
         self.next_head().ok_or_else(|| ConversionError::kind("a value", &ReplyRef::Null))
     }
 
-    /// Returns the next value without consuming it, to name a key in an error, if it is a scalar.
+    /// Returns the next value if it is a scalar, otherwise null, without consuming it. Errors use it to name a key.
     pub(super) fn next_text(&self) -> ReplyRef<'de> {
         match { *self }.next_head() {
             Some(Head::Scalar(scalar)) => scalar,

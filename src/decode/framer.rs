@@ -62,8 +62,9 @@ pub struct Progress {
 }
 
 impl Progress {
-    /// Returns the kind that the type byte alone indicates: nulls and streamed strings are reported as
-    /// `Bulk` or `Array`. `None` until that byte has arrived, and for an inline command.
+    /// Returns the kind that the type byte alone indicates: the nulls of RESP2 and streamed strings
+    /// are reported as `Bulk` or `Array`. `None` until that byte has arrived, and for an inline
+    /// command.
     #[must_use]
     pub const fn kind(&self) -> Option<Kind> {
         match self.type_byte {

@@ -19,10 +19,10 @@ use super::decoder::head;
 /// Reads replies token by token, in the same pass that validates them, while a frame is still arriving.
 ///
 /// A [`Decoder`](crate::Decoder) waits for a whole frame. A token reader gives each value as soon as it
-/// has come, so a reply of a million elements is read in the memory of one. A payload that has not arrived
-/// whole can be passed in parts, with [`next_part`](Self::next_part). Verdicts, offsets, limits and
-/// [`needed`](Self::needed) are those of the decoder, wherever the bytes are cut; an error may come after
-/// tokens of the same frame.
+/// has arrived, so reading a reply of a million elements needs memory for only one of them. A payload
+/// that has not arrived whole can be passed in parts, with [`next_part`](Self::next_part). Verdicts,
+/// offsets, limits and [`needed`](Self::needed) are those of the decoder, wherever the bytes are cut; an
+/// error may come after tokens of the same frame.
 ///
 /// The caller keeps the token in progress in its buffer and drops what each token takes.
 ///
@@ -37,7 +37,7 @@ use super::decoder::head;
 ///     let mut at = 0;
 ///     while let Some((token, size)) = reader.next(&buffer[at..])? {
 ///         if let Token::Scalar(ReplyRef::Integer(value)) = token {
-///             sum += value; // the first ones before the last have come
+///             sum += value; // the first values are added before the last has arrived
 ///         }
 ///         at += size;
 ///     }
@@ -101,9 +101,9 @@ impl TokenReader {
 
     /// Returns the next token and how many bytes it takes, or `None` if more bytes are needed.
     ///
-    /// Drop the bytes that a token takes before the next call: `buf` begins with the next token. A
-    /// `Close` of a counted aggregate takes none. After `None`, only append to the buffer, or take the
-    /// payload in progress by [`next_part`](Self::next_part).
+    /// Before the next call, drop the bytes that the token takes: `buf` must then begin with the next token. A
+    /// `Close` of a counted aggregate takes none. After `None`, only append to the buffer, or take the payload
+    /// in progress by [`next_part`](Self::next_part).
     ///
     /// # Errors
     /// Those of [`Decoder::decode`](crate::frames::FrameDecoder::decode), with the offset from the first
@@ -307,8 +307,8 @@ impl TokenReader {
         TokenIter { reader: self, rest: buf, is_over: false }
     }
 
-    /// Returns the smallest number of further bytes that can complete the frame, after `None`; 0 after an
-    /// error.
+    /// Returns the smallest number of further bytes that can complete the frame; 0 after an error.
+    /// Call it after [`next`](Self::next) has returned `None`.
     #[must_use]
     pub fn needed(&self) -> usize {
         self.validator.needed()

@@ -19,8 +19,9 @@ const LARGE: usize = 4096;
 
 /// The wire form of a reply or a command in parts, so that large payloads need not be copied.
 ///
-/// Payloads of 4 KiB and more are shared or borrowed if the constructor can do so; each says when it can. Everything
-/// else is copied, and what lies between two large payloads is one part.
+/// Payloads of 4 KiB and more are shared or borrowed if the constructor can do so; each constructor
+/// says when it can. Everything else is copied, and what lies between two large payloads is one
+/// part.
 ///
 /// It is a [`Buf`], which the write functions of asynchronous runtimes accept. After each write, call `advance` with
 /// the number of bytes that were written.

@@ -30,7 +30,7 @@ fn more(mut digits: Digits, bytes: &[u8]) -> Digits {
     digits
 }
 
-/// Powers of ten up to that of [`MOST`].
+/// The powers of ten, up to 10 to the power of [`MOST`].
 #[allow(clippy::indexing_slicing, reason = "at compile time")]
 const POWERS: [u64; MOST + 1] = {
     let mut powers = [1; MOST + 1];
@@ -51,7 +51,7 @@ const POWERS: [u64; MOST + 1] = {
 /// input               '1' '2' '3' CR  LF  …              lowest byte first
 /// ^ 0x30 in each       1   2   3  3D  3A  …              digits become 0 to 9
 /// others(…)            .   .   .  80  80  …              top bit: not a digit
-/// trailing zeros       24 bits, so count = 3
+/// trailing zeros       31 bits, so count = 31 / 8 = 3
 /// << 8 * (16 - 3)      0   0   0   0   0  …  0  1  2  3  leading zeros, as if padded
 /// eight(low), eight(high)             0 and 123, joined to 0 * 10^8 + 123
 /// ```

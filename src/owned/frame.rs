@@ -78,8 +78,8 @@ impl<D> OwnedFrame<D> {
     /// Returns a part of the frame without copying it; `None` if `part` does not lie in the frame.
     ///
     /// `part` is a slice that the frame's views return, such as a payload or an argument. An empty slice
-    /// is a part of any frame. An argument of an inline command that had to be copied is not a part of
-    /// its line.
+    /// is a part of any frame. If an argument of an inline command had to be copied, the copy is not a
+    /// part of the frame.
     #[must_use]
     pub fn share(&self, part: &[u8]) -> Option<Bytes> {
         buffer::part(&self.wire, part)
@@ -96,9 +96,10 @@ impl<D> OwnedFrame<D> {
 impl<D: Direction> FrameDecoder<D> {
     /// Splits the first frame off the buffer, without copying; returns `None` if more bytes are needed.
     ///
-    /// Otherwise it works like [`decode`](Self::decode): until a frame is returned, only append to the
-    /// buffer. Empty lines and empty arrays before a command are removed from the buffer too, even if no
-    /// command follows them yet. See [`Frame`](crate::Frame) for when to copy instead.
+    /// In all other respects it works like [`decode`](Self::decode): until a frame is returned,
+    /// only append to the buffer. Empty lines and empty arrays before a command are removed from
+    /// the buffer too, even if no command follows them yet. See [`Frame`](crate::Frame) for when to
+    /// copy instead.
     ///
     /// # Errors
     /// Returns the errors of `decode`. The buffer is then unchanged.

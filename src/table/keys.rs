@@ -130,8 +130,8 @@ pub fn shard_channels<'a>(command: &CommandRef<'a>) -> Result<Keys<'a>, KeysErro
 /// ```
 ///
 /// # Errors
-/// Returns the same errors as [`keys`]. [`KeysError::UnknownCommand`] also means that the name has not arrived yet,
-/// and [`KeysError::Count`] that the number of keys has not.
+/// Returns the same errors as [`keys`]. [`KeysError::UnknownCommand`] can also mean that the name
+/// has not arrived yet, and [`KeysError::Count`] that the number of keys has not.
 pub fn partial_keys<'a>(command: &PartialCommand<'a>) -> Result<Keys<'a>, KeysError> {
     let name = command.name().ok_or(KeysError::UnknownCommand)?;
     let info = find_info(name, || command.arg(1)).ok_or(KeysError::UnknownCommand)?;
@@ -187,7 +187,8 @@ impl<'a> Iterator for Keys<'a> {
     #[inline]
     fn next(&mut self) -> Option<Key<'a>> {
         while let Some(KeyRange { next: index, last, step, access }) = self.range {
-            // Continue after the last key, so that many keys take one pass. The next range may begin earlier.
+            // Continue after the key that was returned before, so that many keys take one pass. The
+            // next range may begin earlier.
             if index < self.at {
                 (self.args, self.at) = (self.all.clone(), 0);
             }

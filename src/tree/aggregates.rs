@@ -90,7 +90,7 @@ impl Items {
 
     /// Returns the same elements, to be written in streamed form: in RESP3, without a length.
     ///
-    /// A push cannot be streamed: it fails to encode.
+    /// A push cannot be streamed: a push in streamed form fails to encode.
     #[must_use]
     pub const fn streamed(mut self) -> Self {
         self.form = AggregateForm::Streamed;

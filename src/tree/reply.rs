@@ -113,7 +113,7 @@ impl Reply {
         Self::Simple(text.into())
     }
 
-    /// Returns an error line: `ERR` or another code, a space, and a text. If the message contains a
+    /// Returns an error line with this message: `ERR` or another code, a space, and a text. If the message contains a
     /// CR or LF, it cannot be encoded: see [`error_lossy`](Self::error_lossy).
     #[must_use]
     pub fn error(message: impl Into<Bytes>) -> Self {
@@ -217,7 +217,7 @@ impl Reply {
     }
 
     /// Returns the bytes of a string or a big number, as [`ReplyRef::as_bytes`] does; `None` for
-    /// any other kind, and if the reply is annotated.
+    /// any other kind, for a streamed string of several chunks, and if the reply is annotated.
     #[must_use]
     pub fn as_bytes(&self) -> Option<&[u8]> {
         self.as_scalar()?.as_bytes().ok()

@@ -64,7 +64,7 @@ impl<'a> Iterator for Walk<'a> {
         } else {
             let innermost = self.open.last_mut()?;
             let head = innermost.head;
-            // The last child of an annotated reply is the reply itself. The attribute ends before
+            // The last child of an annotated reply is the reply that the attribute annotates. The attribute ends before
             // it.
             let last = usize::from(head.kind == Kind::Attribute);
             if innermost.rest.len() <= last {

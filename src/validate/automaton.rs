@@ -1,10 +1,10 @@
 //! The grammar, byte by byte.
 //!
-//! Each byte either leads to the next state, or is refused: it is the first one that cannot occur in
-//! its place or that exceeds a limit. All errors of the grammar come from here and from `inline`.
-//! The others come from callers: `Validator::advance` and `advance_token` report a frame that
-//! outgrows its limit, decoders and readers a buffer that has changed, and iterators, readers and
-//! codecs an unexpected end.
+//! Each byte either leads to the next state or is refused. A refused byte is the first one that
+//! cannot occur in its place, or that exceeds a limit. All errors of the grammar come from here and
+//! from `inline`. The others come from callers: `Validator::advance` and `advance_token` report a
+//! frame that outgrows its limit, decoders and readers a buffer that has changed, and iterators,
+//! readers and codecs an unexpected end.
 
 #![deny(clippy::arithmetic_side_effects)]
 

@@ -20,8 +20,8 @@ impl Validator {
         }
     }
 
-    /// Walks over values and keeps the levels of nesting up to date. Returns how many bytes the values
-    /// take, and why it stopped.
+    /// Walks over values and keeps the levels of nesting up to date. Returns how many bytes it has
+    /// walked over, and why it stopped.
     ///
     /// [`Ended::Frame`]: the last value of the frame was among them. [`Ended::Value`]: the next value
     /// is incomplete, rare or wrong, and is left to the automaton. [`Ended::Attribute`]: an attribute
@@ -44,7 +44,7 @@ impl Validator {
                 Passed::Header(elements, after) => {
                     rest = after;
                     current.owed -= 1;
-                    // If it is the last value of its parent, it replaces the parent: both end together.
+                    // If the aggregate is the last value of its parent, it replaces the parent: both end together.
                     if !current.is_over() {
                         self.levels.push(current);
                     }

@@ -185,7 +185,7 @@ impl FirstToken {
         !self.is_ended && (self.is_post && self.length == 4 || self.is_host && self.length == 5)
     }
 
-    /// Ends the token. It may have ended before, as the tokens after the first one end here too.
+    /// Ends the token. This is also called at the end of each later token, and then changes nothing.
     fn end(&mut self) -> Stepped<()> {
         if self.is_http() {
             return Err(ErrorKind::HttpRequest);

@@ -80,7 +80,7 @@ impl Level {
 pub(super) enum Ended {
     /// The frame, which is whole.
     Frame,
-    /// At most values: the frame continues.
+    /// Nothing, or only values: the frame continues.
     Value,
     /// An attribute. The value that it annotates is still owed.
     Attribute,
@@ -88,7 +88,7 @@ pub(super) enum Ended {
     Skipped,
 }
 
-// Not through `new`: the compiler then copies the unused places of `outer` into each new decoder.
+// This does not call `new`. If it did, the compiler would copy the unused places of `outer` into each new decoder.
 impl Default for Levels {
     #[inline(always)]
     fn default() -> Self {

@@ -223,9 +223,9 @@ impl Validator {
     /// many of them belong to it; `None` if more are needed.
     ///
     /// Each turn of the loop scans only as many bytes as the frame limit leaves, so that the automaton
-    /// need not check it at each byte. There is another turn only after a request has skipped something:
-    /// skipped bytes do not count towards the limit, or a verdict would depend on how the input is split,
-    /// and the next request may have other settings.
+    /// need not check it at each byte. There is another turn only after a request has skipped
+    /// something, because skipped bytes do not count towards the limit, and the next request may have
+    /// other settings. If skipped bytes counted, a verdict would depend on how the input is split.
     pub(crate) fn advance(&mut self, input: &[u8]) -> Result<Option<usize>, Error> {
         if let Some(error) = self.failure() {
             return Err(error);

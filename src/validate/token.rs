@@ -158,8 +158,8 @@ impl Validator {
             }
         }
         self.offset = start.saturating_add(at);
-        // A frame that is still incomplete after all the bytes that it may have is too long. But if
-        // nothing has arrived, no frame has begun.
+        // A frame that has reached its limit and is still incomplete is too long. But if nothing
+        // has arrived, no frame has begun.
         if at < room || (input.is_empty() && self.is_between_frames()) {
             return Ok(None);
         }

@@ -56,8 +56,8 @@ pub struct Tokens<'a> {
     rest: &'a [u8],
     /// How many values the innermost open level still owes, or the sequence itself if none is open.
     ///
-    /// At 0 the next token needs a closer look: the level ends or is streamed, the sequence ends, or
-    /// `first` comes first.
+    /// At 0 the next token needs a closer look: the level ends or is streamed, the sequence ends,
+    /// or `first` has not been taken yet.
     owed: u32,
     /// The open aggregates and attributes, the innermost last.
     open: SmallVec<[TokenLevel; 16]>,

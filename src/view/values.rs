@@ -96,7 +96,7 @@ impl<'a> Values<'a> {
         Some((self.take_reply()?, self.take_reply()?))
     }
 
-    /// Takes a value of any kind: an aggregate first, then a line, then the rare forms.
+    /// Takes a value of any kind. It tries an aggregate first, then a line, then the rare forms.
     ///
     /// Out of line, so that the caller's loop has code for the frequent kinds only.
     #[inline(never)]

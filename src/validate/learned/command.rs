@@ -26,9 +26,8 @@ impl RecentCommand {
     /// Matches nothing.
     pub(crate) const NONE: Self = Self { first: 0, second: 1, mask: 0, size: 0, values: 0 };
 
-    /// Notices a validated array of `values` bulk strings that begins with `word`. Its header and its
-    /// first string have `size` bytes. They are remembered if the array noticed before began with the
-    /// same word.
+    /// Notices a validated array of `values` bulk strings that begins with `word`. Its header and its first string have
+    /// `size` bytes. They are remembered if the last array that was noticed began with the same word.
     #[inline]
     pub(crate) fn notice(&mut self, word: u64, wire: &[u8], size: usize, values: u32) {
         if self.first == word {

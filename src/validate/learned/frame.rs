@@ -18,7 +18,7 @@ const WORDS: usize = 2;
 pub(crate) struct FrameLayout {
     /// Which bits of the first word are compared.
     mask: u64,
-    /// The first word, with all other bits zero.
+    /// The first word, with the bits that are not compared set to zero.
     bytes: u64,
     /// The other places that are compared in an array. Those that are not needed match anything.
     words: [FixedBytes; WORDS],

@@ -14,8 +14,9 @@ use frame::FrameLayout;
 
 pub(crate) use frame::{Alike, AlikeForm};
 
-/// The three caches of a validator. Nothing in them is trusted: a frame is recognised only by comparing
-/// its bytes, and everything that they hold was checked against the limits in force.
+/// The three caches of a validator. Nothing in the caches is trusted: a frame is recognised only by
+/// comparing its bytes, and everything that the caches hold was checked against the limits in
+/// force.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Learned {
     pub(super) bulks: RecentBulks,
@@ -40,7 +41,7 @@ impl Learned {
         self.frame.as_ref()?.matches(input)
     }
 
-    /// Learns the layout of a validated frame, if the frame noticed before it had the same size. In
+    /// Learns the layout of a validated frame, if the last frame that was noticed had the same size. In
     /// mixed traffic, learning every frame would cost more than it gains.
     #[inline(always)]
     pub(super) fn notice_frame(&mut self, wire: &[u8]) {
