@@ -44,7 +44,7 @@ pub fn key_slot(key: &[u8]) -> u16 {
 
 /// Returns the part of a key that decides its slot: the text between the first `{` and the next `}`.
 ///
-/// Returns the whole key if there is no such text or the text is empty.
+/// Returns the whole key if it has no such text, or if the text is empty.
 #[must_use]
 #[inline]
 pub fn hash_tag(key: &[u8]) -> &[u8] {

@@ -193,8 +193,8 @@ impl<'de> Cursor<'de> {
 
     /// Goes back to where the values began, and skips them by their headers.
     ///
-    /// From where the type stopped, there is no way to find the end: the cursor knows how many aggregates are
-    /// open, not how many values each still has.
+    /// The end cannot be found from where the type stopped: the cursor knows how many aggregates are open,
+    /// but not how many values each still has.
     #[cold]
     fn end_partial_value(&mut self, start: Self, values: u32) {
         *self = start;

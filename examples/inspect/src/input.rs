@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use crate::options::Options;
 
-/// A recorded session with a real server, shown if there is no input.
+/// The replies of a recorded session with a real server. They are shown if no input is given.
 const REPLIES: &[u8] = include_bytes!("../../../tests/captures/resp3-session.replies");
 /// What the client of that session sent.
 const REQUESTS: &[u8] = include_bytes!("../../../tests/captures/resp3-session.requests");

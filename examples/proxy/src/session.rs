@@ -138,7 +138,7 @@ impl Session {
         *self.proxy.stopping.borrow()
     }
 
-    /// Takes the commands that have arrived, until there is no room for more replies.
+    /// Takes the commands that have arrived, as long as there is room for their replies.
     fn take(&mut self, chunk: &[u8]) {
         self.proxy.metrics.received(chunk.len());
         let mut input = std::mem::take(&mut self.input);

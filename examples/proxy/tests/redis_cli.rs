@@ -70,7 +70,7 @@ impl Endless {
         Self { child, output }
     }
 
-    /// Returns the next lines of its output. There is no timeout here.
+    /// Returns the next lines of its output. Waits for them without a timeout.
     fn lines(&mut self, count: usize) -> Vec<String> {
         let lines = (&mut self.output).lines().take(count);
         lines.map(|line| line.expect("a line")).collect()

@@ -15,7 +15,7 @@ use support::{Daemon, PATIENCE, Server, pattern, proxy_of};
 
 const PROTOCOLS: [&str; 2] = ["resp2", "resp3"];
 
-/// A server, and a proxy in front of it.
+/// A server, and a proxy that connects to it.
 struct Scene {
     proxy: Daemon,
     _redis: Server,

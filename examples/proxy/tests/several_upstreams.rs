@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use support::checker::{Checker, Commands, Load, Memory};
 use support::{Client, Daemon, PATIENCE, Server, array, bulk, command, pattern, proxy_of, say};
 
-/// Three servers, a proxy in front of them, and a client.
+/// Three servers, a proxy that connects to them, and a client.
 struct Spread {
     servers: [Server; 3],
     proxy: Daemon,

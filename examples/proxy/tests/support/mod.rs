@@ -1,4 +1,4 @@
-//! Proxies for tests, servers behind them, and clients.
+//! Starts proxies for tests, the servers that they connect to, and clients.
 
 #![allow(dead_code, unused_imports, reason = "each test file uses only a part")]
 
