@@ -94,7 +94,7 @@ pub mod commands {
     pub use crate::table::*;
 }
 
-/// The generic types that replies and requests share, and what a [`TokenReader`] returns.
+/// The generic types that replies and requests share, and what they return.
 ///
 /// Their type parameter is a [`Direction`](frames::Direction): [`Replies`](frames::Replies), from a
 /// server to a client, or [`Requests`](frames::Requests), from a client to a server. You need this
@@ -104,6 +104,7 @@ pub mod commands {
 /// | type | with `Replies` | with `Requests` |
 /// |---|---|---|
 /// | [`FrameDecoder`](frames::FrameDecoder) | [`Decoder`] | [`CommandDecoder`] |
+/// | [`FrameTokenReader`](frames::FrameTokenReader) | [`TokenReader`] | [`CommandTokenReader`] |
 /// | [`Frames`](frames::Frames) | returned by [`replies()`] | returned by [`requests()`] |
 /// | [`OwnedFrame`](frames::OwnedFrame) | [`Frame`] | [`CommandFrame`] |
 /// | `D::Frame` for `D: Direction`, the view of a frame | [`Decoded`] | [`Request`] |
@@ -128,7 +129,8 @@ pub mod commands {
 /// ```
 pub mod frames {
     pub use crate::decode::{
-        Direction, FrameDecoder, FrameView, Frames, PayloadPart, Replies, Requests, TokenIter,
+        Direction, FrameDecoder, FrameTokenReader, FrameView, Frames, PayloadPart, Replies,
+        Requests, TokenIter,
     };
     pub use crate::owned::{FrameBuffer, OwnedFrame};
 }
@@ -136,7 +138,8 @@ pub mod frames {
 pub use command::{Command, CommandRef, Request};
 pub use convert::{ConversionError, ErrorReply, FromReply};
 pub use decode::{
-    CommandDecoder, Decoder, Framer, Progress, TokenReader, decode, replication, replies, requests,
+    CommandDecoder, CommandTokenReader, Decoder, Framer, Progress, TokenReader, decode,
+    replication, replies, requests,
 };
 pub use encode::{
     Argument, Arguments, CommandBuf, Encode, EncodeCommand, EncodeError, Protocol, ReplyWriter,

@@ -5,9 +5,13 @@
 use allocation_counter::measure;
 use proptest::collection::vec;
 use proptest::prelude::*;
-use zresp::{ErrorKind, Limits, ReplyRef, Token, TokenReader};
+use zresp::command::CommandToken;
+use zresp::frames::{FrameTokenReader, PayloadPart, Replies, Requests};
+use zresp::{
+    CommandTokenReader, ErrorKind, InlinePolicy, Kind, Limits, ReplyRef, Token, TokenReader,
+};
 use zresp_testing::drive::capture::Capture;
-use zresp_testing::drive::tokens::{assert_agree, by_a_decoder, by_a_reader};
+use zresp_testing::drive::tokens::{Shown, assert_agree, by_a_decoder, by_a_reader};
 use zresp_testing::drive::verdicts;
 use zresp_testing::generate;
 
@@ -24,21 +28,35 @@ proptest! {
         limits in generate::limits(),
     ) {
         let stream = inputs.iter().flat_map(|input| input.0.clone()).collect::<Vec<_>>();
-        assert_agree(&stream, &sizes, verdicts::limits(&limits));
+        assert_agree::<Replies>(&stream, &sizes, verdicts::limits(&limits));
+    }
+
+    #[test]
+    fn tokens_of_requests_are_those_of_a_decoder_however_the_bytes_are_cut(
+        input in generate::requests(),
+        sizes in vec(1..24_usize, 1..6),
+        limits in generate::limits(),
+    ) {
+        assert_agree::<Requests>(&input.0, &sizes, verdicts::limits(&limits));
     }
 }
 
 #[test]
 fn captures_are_read_in_pieces_of_any_size() {
-    for Capture { name, bytes } in Capture::all(&[".replies"]) {
-        let bytes = &bytes[..bytes.len().min(100_000)];
-        for size in [1, 2, 3, 7, 64, 1_400, usize::MAX / 2] {
-            let expected = by_a_decoder(bytes, Limits::new());
-            let mut found = by_a_reader(bytes, &[size], Limits::new(), 10);
-            found.tokens.truncate(expected.tokens.len());
-            assert!(found == expected, "{name} in pieces of {size}");
+    fn read<D: Shown>(suffix: &str) {
+        for Capture { name, bytes } in Capture::all(&[suffix]) {
+            let bytes = &bytes[..bytes.len().min(100_000)];
+            for size in [1, 2, 3, 7, 64, 1_400, usize::MAX / 2] {
+                let expected = by_a_decoder::<D>(bytes, Limits::new());
+                let mut found = by_a_reader::<D>(bytes, &[size], Limits::new(), 10);
+                found.tokens.truncate(expected.tokens.len());
+                assert!(found == expected, "{name} in pieces of {size}");
+            }
         }
     }
+    read::<Replies>(".replies");
+    read::<Requests>(".requests");
+    read::<Requests>(".aof");
 }
 
 #[test]
@@ -64,11 +82,81 @@ fn every_short_frame_is_cut_everywhere() {
         for limits in [Limits::new(), tight] {
             for size in 1..frame.len() {
                 for second in 1..=3 {
-                    assert_agree(frame, &[size, second], limits);
+                    assert_agree::<Replies>(frame, &[size, second], limits);
                 }
             }
         }
     }
+}
+
+#[test]
+fn every_short_request_is_cut_everywhere() {
+    let requests: [&[u8]; 9] = [
+        b"*2\r\n$3\r\nGET\r\n$10\r\n0123456789\r\n*1\r\n$4\r\nPING\r\n",
+        b"\r\n  \n*0\r\n*-5\r\n*1\r\n$0\r\n\r\n",
+        b"set k \"a \\x41\"\r\n$5 is a name\r\n.\r\n",
+        b"*1\r\n:1\r\n",
+        b"*1\r\n$-1\r\n",
+        b"*1\r\n$4\r\nPINGx\r\n",
+        b"\r\nGET 'a\r\n",
+        b"*3\r\n$1\r\na\r\n$1\r\nb\r\n$1\r\nc\r\n",
+        b"*1000000000\r\n$1\r\na\r\n",
+    ];
+    let tight = Limits::requests().with_bulk(9).with_elements(3).with_frame(30);
+    for request in requests {
+        for limits in [Limits::requests(), tight] {
+            for size in 1..=request.len() {
+                for second in 1..=3 {
+                    assert_agree::<Requests>(request, &[size, second], limits);
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn a_reader_of_requests_tells_what_is_skipped_and_keeps_to_its_policy() {
+    let mut reader = CommandTokenReader::new();
+    let tokens: Vec<_> = reader.tokens(b"\r\n*0\r\nPING a\r\n").map(Result::unwrap).collect();
+    assert_eq!(tokens[..2], [CommandToken::Skipped; 2]);
+    let [CommandToken::Inline(line)] = tokens[2..] else { panic!("{tokens:?}") };
+    assert_eq!(line.wire(), b"PING a\r\n");
+    reader.set_inline_policy(InlinePolicy::Refuse);
+    let error = reader.next(b"PING a\r\n").unwrap_err();
+    assert_eq!(error.offset, 0);
+}
+
+/// The parts of a value that comes in pieces of one size, each with what was dropped for it.
+fn parts(bytes: &[u8], size: usize) -> Vec<(Kind, Vec<u8>, Option<usize>, bool)> {
+    let (mut reader, mut parts, mut buffer) = (TokenReader::new(), Vec::new(), Vec::new());
+    for piece in bytes.chunks(size) {
+        buffer.extend_from_slice(piece);
+        assert_eq!(reader.next(&buffer), Ok(None));
+        if let Some((part, size)) = reader.next_part(&buffer, 3).unwrap() {
+            let PayloadPart { kind, bytes, left, is_last, .. } = part;
+            parts.push((kind, bytes.to_vec(), left, is_last));
+            buffer.drain(..size);
+        }
+    }
+    parts
+}
+
+#[test]
+fn payloads_of_all_kinds_come_in_parts() {
+    let own = |kind, parts: &[(&str, Option<usize>, bool)]| -> Vec<_> {
+        parts.iter().map(|&(text, left, last)| (kind, text.into(), left, last)).collect()
+    };
+    let halves = |kind| {
+        own(kind, &[("txt:a", Some(5), false), ("bcdef", Some(0), false), ("", Some(0), true)])
+    };
+    for (kind, sigil) in [(Kind::Bulk, '$'), (Kind::BulkError, '!'), (Kind::Verbatim, '=')] {
+        let value = format!("{sigil}10\r\ntxt:abcdef\r\n");
+        assert_eq!(parts(value.as_bytes(), 5)[1..], halves(kind)[1..], "{value}");
+        assert_eq!(parts(value.as_bytes(), 10)[0], halves(kind)[0], "{value}");
+    }
+    let streamed = b"$?\r\n;4\r\nabcd\r\n;2\r\nef\r\n;0\r\n";
+    let expected = [("abc", None, false), ("d", None, false), ("ef", None, true)];
+    assert_eq!(parts(streamed, 11), own(Kind::Streamed, &expected));
 }
 
 #[test]
@@ -127,15 +215,15 @@ fn a_buffer_that_shrank_or_changed_is_noticed() {
 const ALPHABET: &[u8] = b"+-*$%~>|:,(!=_#;.?019\r\nt";
 
 /// Every input of up to `left` more bytes, except that a rejected one is not made longer.
-fn enumerate(input: &mut Vec<u8>, left: usize, count: &mut usize) {
+fn enumerate<D: Shown>(input: &mut Vec<u8>, left: usize, count: &mut usize) {
     for &byte in ALPHABET {
         input.push(byte);
         *count += 1;
         for size in [1, usize::MAX / 2] {
-            assert_agree(input, &[size], Limits::new());
+            assert_agree::<D>(input, &[size], Limits::new());
         }
-        if left > 1 && zresp::decode(input).is_ok() {
-            enumerate(input, left - 1, count);
+        if left > 1 && FrameTokenReader::<D>::new().tokens(input).all(|token| token.is_ok()) {
+            enumerate::<D>(input, left - 1, count);
         }
         input.pop();
     }
@@ -145,7 +233,9 @@ fn enumerate(input: &mut Vec<u8>, left: usize, count: &mut usize) {
 fn every_short_input_gets_the_verdict_of_a_decoder() {
     let longest = std::env::var("ZRESP_ENUMERATE").ok().and_then(|most| most.parse().ok());
     let mut count = 0;
-    enumerate(&mut Vec::new(), longest.unwrap_or(4).min(5), &mut count);
-    println!("{count} inputs");
-    assert!(count > 10_000, "only {count} inputs");
+    enumerate::<Replies>(&mut Vec::new(), longest.unwrap_or(4).min(5), &mut count);
+    let replies = count;
+    enumerate::<Requests>(&mut Vec::new(), longest.unwrap_or(4).min(5) - 1, &mut count);
+    println!("{replies} replies, {} requests", count - replies);
+    assert!(replies > 10_000 && count - replies > 10_000, "only {count} inputs");
 }

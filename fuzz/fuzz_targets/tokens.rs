@@ -2,12 +2,15 @@
 #![no_main]
 
 use zresp::Limits;
+use zresp::frames::{Replies, Requests};
 use zresp_fuzz::sizes_and_bytes;
 use zresp_testing::drive::tokens;
 
 libfuzzer_sys::fuzz_target!(|input: &[u8]| {
     let (sizes, bytes) = sizes_and_bytes(input);
-    tokens::assert_agree(bytes, &sizes, Limits::new());
     let small = Limits::new().with_depth(2).with_bulk(9).with_elements(3).with_frame(40);
-    tokens::assert_agree(bytes, &sizes, small);
+    for limits in [Limits::new(), small] {
+        tokens::assert_agree::<Replies>(bytes, &sizes, limits);
+        tokens::assert_agree::<Requests>(bytes, &sizes, limits);
+    }
 });

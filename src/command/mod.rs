@@ -8,6 +8,7 @@
 mod args;
 mod inline;
 mod partial;
+mod token;
 
 use alloc::borrow::Cow;
 use core::fmt;
@@ -20,6 +21,7 @@ use crate::validate::Bounds;
 pub use args::{ArgIndex, Args};
 pub use inline::{InlineArgs, InlineCommand};
 pub use partial::PartialCommand;
+pub use token::CommandToken;
 
 /// A request: a command, and all bytes of the request.
 #[derive(Clone, Copy, PartialEq, Eq)]

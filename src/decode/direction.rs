@@ -1,9 +1,10 @@
 //! What a stream carries: [`Replies`] or [`Requests`].
 
-use crate::command::Request;
+use crate::command::{CommandRef, CommandToken, InlineCommand, Request};
+use crate::kind::Kind;
 use crate::limits::Limits;
-use crate::validate::{Bounds, Grammar, Stopped, Validator};
-use crate::view::Decoded;
+use crate::validate::{Bounds, Grammar, Stopped, TokenEnd, Validator};
+use crate::view::{Decoded, ReplyRef, Token};
 
 /// What a stream carries: [`Replies`], from a server to a client, or [`Requests`], from a client to a
 /// server.
@@ -37,13 +38,20 @@ pub(crate) mod sealed {
 
     use crate::validate::learned::{Alike, AlikeForm};
 
-    use super::{Bounds, Decoded, Grammar, Limits, Replies, Request, Requests, Stopped, Validator};
+    use super::{
+        Bounds, CommandRef, CommandToken, Decoded, Grammar, InlineCommand, Kind, Limits, Replies,
+        ReplyRef, Request, Requests, Stopped, Token, TokenEnd, Validator,
+    };
     use crate::decode::{command, reply};
+    use crate::view::header::{self, Extent, Opening};
 
     /// What differs between replies and requests.
     pub trait SealedDirection: Copy + Eq + Hash + Debug {
         /// A view of a frame.
         type Frame<'a>: FrameView<'a>;
+
+        /// A token of a frame that may still be arriving.
+        type Token<'a>: Copy + Debug + PartialEq;
 
         const GRAMMAR: Grammar;
 
@@ -64,6 +72,22 @@ pub(crate) mod sealed {
         /// Returns a view of the validated frame that `buf` begins with; `None` if the bytes have changed
         /// since.
         fn read(buf: &[u8], bounds: Bounds) -> Option<Self::Frame<'_>>;
+
+        /// The token of a bulk string.
+        fn bulk(payload: &[u8]) -> Self::Token<'_>;
+
+        /// The token of an integer. It is never asked of requests.
+        fn integer<'a>(value: i64) -> Self::Token<'a>;
+
+        /// The token that opens a counted aggregate.
+        fn open<'a>(kind: Kind, len: usize) -> Self::Token<'a>;
+
+        /// The token that ends an aggregate or attribute.
+        fn close<'a>(kind: Kind) -> Self::Token<'a>;
+
+        /// Returns the validated token that the bytes are, which ended like this. It is not the end of
+        /// an aggregate. `None` if the bytes have changed since.
+        fn token(bytes: &[u8], end: TokenEnd) -> Option<Self::Token<'_>>;
     }
 
     /// What the views of both directions have in common.
@@ -84,6 +108,7 @@ pub(crate) mod sealed {
 
     impl SealedDirection for Replies {
         type Frame<'a> = Decoded<'a>;
+        type Token<'a> = Token<'a>;
 
         const GRAMMAR: Grammar = Grammar::Replies;
         const LIMITS: Limits = Limits::new();
@@ -105,6 +130,34 @@ pub(crate) mod sealed {
 
         fn read(buf: &[u8], bounds: Bounds) -> Option<Decoded<'_>> {
             Decoded::read(buf, bounds)
+        }
+
+        #[inline(always)]
+        fn bulk(payload: &[u8]) -> Token<'_> {
+            Token::Scalar(ReplyRef::Bulk(payload))
+        }
+
+        #[inline(always)]
+        fn integer<'a>(value: i64) -> Token<'a> {
+            Token::Scalar(ReplyRef::Integer(value))
+        }
+
+        #[inline(always)]
+        fn open<'a>(kind: Kind, len: usize) -> Token<'a> {
+            Token::Open { kind, len: Some(len) }
+        }
+
+        #[inline(always)]
+        fn close<'a>(kind: Kind) -> Token<'a> {
+            Token::Close(kind)
+        }
+
+        fn token(bytes: &[u8], _: TokenEnd) -> Option<Token<'_>> {
+            if let Some(Opening { kind, length, .. }) = header::opening(bytes) {
+                return Some(Token::Open { kind, len: length });
+            }
+            let (scalar, _) = header::value(bytes, Extent::Exact)?;
+            Some(Token::Scalar(scalar))
         }
     }
 
@@ -132,6 +185,7 @@ pub(crate) mod sealed {
 
     impl SealedDirection for Requests {
         type Frame<'a> = Request<'a>;
+        type Token<'a> = CommandToken<'a>;
 
         const GRAMMAR: Grammar = Grammar::REQUESTS;
         const LIMITS: Limits = Limits::requests();
@@ -157,6 +211,37 @@ pub(crate) mod sealed {
 
         fn read(buf: &[u8], bounds: Bounds) -> Option<Request<'_>> {
             Request::read(buf, bounds)
+        }
+
+        #[inline(always)]
+        fn bulk(payload: &[u8]) -> CommandToken<'_> {
+            CommandToken::Argument(payload)
+        }
+
+        #[inline(always)]
+        fn integer<'a>(_: i64) -> CommandToken<'a> {
+            CommandToken::Skipped
+        }
+
+        #[inline(always)]
+        fn open<'a>(_: Kind, len: usize) -> CommandToken<'a> {
+            CommandToken::Open { len }
+        }
+
+        #[inline(always)]
+        fn close<'a>(_: Kind) -> CommandToken<'a> {
+            CommandToken::Close
+        }
+
+        fn token(bytes: &[u8], end: TokenEnd) -> Option<CommandToken<'_>> {
+            match end {
+                TokenEnd::Skipped => Some(CommandToken::Skipped),
+                TokenEnd::Frame => Some(CommandToken::Inline(InlineCommand::new(bytes))),
+                TokenEnd::Within => match header::opening(bytes) {
+                    Some(opening) => Some(CommandToken::Open { len: opening.length? }),
+                    None => Some(CommandToken::Argument(CommandRef::argument(bytes))),
+                },
+            }
         }
     }
 

@@ -88,6 +88,11 @@ impl Framer {
         Self { validator: Validator::new(Grammar::REQUESTS, limits), type_byte: None }
     }
 
+    /// Returns a framer for the rest of a frame.
+    pub(super) const fn within(validator: Validator, type_byte: Option<u8>) -> Self {
+        Self { validator, type_byte }
+    }
+
     /// Returns the framer with this policy for inline commands. It has no effect on a framer of replies.
     #[must_use]
     pub fn with_inline_policy(mut self, policy: InlinePolicy) -> Self {

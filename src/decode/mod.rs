@@ -16,4 +16,4 @@ pub use direction::{Direction, Replies, Requests};
 pub use framer::{Framer, Progress};
 pub use iter::{Frames, replies, requests};
 pub use reply::{Decoder, decode};
-pub use token_reader::{PayloadPart, TokenIter, TokenReader};
+pub use token_reader::{CommandTokenReader, FrameTokenReader, PayloadPart, TokenIter, TokenReader};

@@ -1,30 +1,23 @@
-//! Tokens of replies that are still arriving: [`TokenReader`].
+//! Tokens of frames that are still arriving: [`FrameTokenReader`].
 
 #![deny(clippy::arithmetic_side_effects)]
 
 use core::fmt;
 use core::iter::FusedIterator;
-
-use smallvec::SmallVec;
+use core::marker::PhantomData;
 
 use crate::error::{Error, ErrorKind};
 use crate::kind::Kind;
-use crate::limits::Limits;
-use crate::validate::{Frequent, Grammar, TokenEnd, Validator};
-use crate::view::header::{self, Extent, Length};
-use crate::view::{ReplyRef, Token};
+use crate::limits::{InlinePolicy, Limits};
+use crate::validate::{Frequent, Payload, TokenEnd, Validator};
+use crate::view::header::{self, Length};
 
+use super::Framer;
 use super::decoder::head;
+use super::direction::{Direction, Replies, Requests};
 
-/// Reads replies token by token, in the same pass that validates them, while a frame is still arriving.
-///
-/// A [`Decoder`](crate::Decoder) waits for a whole frame. A token reader gives each value as soon as it
-/// has arrived, so reading a reply of a million elements needs memory for only one of them. A payload
-/// that has not arrived whole can be passed in parts, with [`next_part`](Self::next_part). Verdicts,
-/// offsets, limits and [`needed`](Self::needed) are those of the decoder, wherever the bytes are cut; an
-/// error may come after tokens of the same frame.
-///
-/// The caller keeps the token in progress in its buffer and drops what each token takes.
+/// Reads replies token by token, in the same pass that validates them, while a frame is still arriving:
+/// a [`FrameTokenReader`] of [`Token`](crate::Token)s.
 ///
 /// ```
 /// use zresp::{Kind, ReplyRef, Token, TokenReader};
@@ -49,41 +42,74 @@ use super::decoder::head;
 /// ```
 #[doc(alias = "streaming")]
 #[doc(alias = "incremental")]
+pub type TokenReader = FrameTokenReader<Replies>;
+
+/// Reads commands argument by argument, while a command is still arriving: a [`FrameTokenReader`] of
+/// [`CommandToken`](crate::command::CommandToken)s.
+///
+/// ```
+/// use zresp::CommandTokenReader;
+/// use zresp::command::CommandToken;
+///
+/// let mut reader = CommandTokenReader::new();
+/// let mut tokens = reader.tokens(b"*3\r\n$3\r\nSET\r\n$3\r\nkey\r\n$1000000\r\nva");
+/// assert_eq!(tokens.next(), Some(Ok(CommandToken::Open { len: 3 })));
+/// assert_eq!(tokens.next(), Some(Ok(CommandToken::Argument(b"SET"))));
+/// assert_eq!(tokens.next(), Some(Ok(CommandToken::Argument(b"key"))));
+/// assert_eq!(tokens.next(), None);
+/// let rest = tokens.rest();
+/// let (part, _) = reader.next_part(rest, 1024)?.expect("the value is longer than 1024 bytes");
+/// assert_eq!((part.bytes, part.left), (b"va".as_slice(), Some(999_998)));
+/// # Ok::<(), zresp::Error>(())
+/// ```
+#[doc(alias = "server")]
+pub type CommandTokenReader = FrameTokenReader<Requests>;
+
+/// Reads frames token by token, in the same pass that validates them, while a frame is still arriving:
+/// [`TokenReader`] for replies, [`CommandTokenReader`] for requests.
+///
+/// A [`FrameDecoder`](crate::frames::FrameDecoder) waits for a whole frame. A token reader returns each
+/// value as soon as it has arrived, so reading a reply of a million elements needs memory for only one of
+/// them. A payload that has not arrived whole can be returned in parts, by [`next_part`](Self::next_part).
+/// Verdicts, offsets, limits and [`needed`](Self::needed) are those of the decoder, wherever the bytes are
+/// cut; an error may come after tokens of the same frame.
+///
+/// The caller keeps the token in progress in its buffer, and drops what each token takes. Up to sixteen
+/// levels of nesting need no allocation.
 #[derive(Clone)]
-pub struct TokenReader {
+pub struct FrameTokenReader<D> {
     validator: Validator,
-    /// The kinds of the open aggregates and attributes, the innermost last. The validator leaves a
-    /// level as soon as it has all its values. A level that is still here has then ended, and its
-    /// `Close` is due.
-    open: SmallVec<[Kind; 16]>,
     /// How many bytes of the token in progress have been examined.
     seen: usize,
     /// The first of them, up to eight, to recognise the buffer.
     head: u64,
-    /// The kind of the payload that is being passed in parts.
+    /// The kind of the payload that is being returned in parts.
     parts: Option<Kind>,
+    direction: PhantomData<fn() -> D>,
 }
 
-/// A part of a payload: see [`TokenReader::next_part`].
+/// A part of a payload: see [`FrameTokenReader::next_part`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct PayloadPart<'a> {
-    /// `Bulk` or `BulkError`.
+    /// The kind of the value: [`Bulk`](Kind::Bulk), [`Streamed`](Kind::Streamed),
+    /// [`BulkError`](Kind::BulkError) or [`Verbatim`](Kind::Verbatim).
     pub kind: Kind,
-    /// The bytes of this part. The last part may have none.
+    /// The bytes of this part. A part may have none. The payload of a verbatim string begins with its
+    /// format, three bytes, and a colon.
     pub bytes: &'a [u8],
-    /// How many bytes of the payload come after this part.
-    pub left: usize,
+    /// How many bytes of the payload come after this part; `None` in a streamed string.
+    pub left: Option<usize>,
     /// Whether the value ends with this part. The next token follows.
     pub is_last: bool,
 }
 
-impl TokenReader {
-    /// Returns a reader with the default [`Limits`].
+impl<D: Direction> FrameTokenReader<D> {
+    /// Returns a reader with the default [`Limits`]. A reader of requests accepts inline commands.
     #[must_use]
     #[inline(always)]
     pub fn new() -> Self {
-        Self::with_limits(Limits::new())
+        Self::with_limits(D::LIMITS)
     }
 
     /// Returns a reader with your own limits.
@@ -91,67 +117,42 @@ impl TokenReader {
     #[inline(always)]
     pub fn with_limits(limits: Limits) -> Self {
         Self {
-            validator: Validator::new(Grammar::Replies, limits),
-            open: SmallVec::new(),
+            validator: Validator::new(D::GRAMMAR, limits).by_token(),
             seen: 0,
             head: 0,
             parts: None,
+            direction: PhantomData,
         }
     }
 
     /// Returns the next token and how many bytes it takes, or `None` if more bytes are needed.
     ///
-    /// Before the next call, drop the bytes that the token takes: `buf` must then begin with the next token. A
-    /// `Close` of a counted aggregate takes none. After `None`, only append to the buffer, or take the payload
-    /// in progress by [`next_part`](Self::next_part).
+    /// Before the next call, drop the bytes that the token takes: `buf` must then begin with the next
+    /// token. The end of a counted aggregate takes none. After `None`, only append to the buffer, or take
+    /// the payload in progress by [`next_part`](Self::next_part).
     ///
     /// # Errors
-    /// Those of [`Decoder::decode`](crate::frames::FrameDecoder::decode), with the offset from the first
-    /// byte of the frame, however many bytes of it were dropped.
+    /// Those of [`FrameDecoder::decode`](crate::frames::FrameDecoder::decode), with the offset from the
+    /// first byte of the frame, however many bytes of it were dropped. What a request skips does not
+    /// count.
     #[inline(always)]
-    pub fn next<'a>(&mut self, buf: &'a [u8]) -> Result<Option<(Token<'a>, usize)>, Error> {
-        if self.open.len() > self.validator.depth() {
-            return Ok(self.open.pop().map(|kind| (Token::Close(kind), 0)));
-        }
-        if self.seen > 0 {
-            return self.next_slow(buf);
-        }
-        // One arm for each token, so that it is made in its own branch of the caller's loop.
-        match self.validator.take_frequent(buf) {
-            Some((Frequent::Bulk(payload), size)) => {
-                if self.validator.ends_level() && !self.validator.end_whole_frame() {
-                    self.end_token();
-                }
-                Ok(Some((Token::Scalar(ReplyRef::Bulk(payload)), size)))
-            }
-            Some((Frequent::Integer(value), size)) => {
-                if self.validator.ends_level() && !self.validator.end_whole_frame() {
-                    self.end_token();
-                }
-                Ok(Some((Token::Scalar(ReplyRef::Integer(value)), size)))
-            }
-            Some((Frequent::Open(kind, len), size)) => {
-                self.open.push(kind);
-                Ok(Some((Token::Open { kind, len: Some(len) }, size)))
-            }
-            None => self.next_slow(buf),
-        }
-    }
-
-    /// Out of line: once for each aggregate, and for each lone value.
-    #[inline(never)]
-    fn end_token(&mut self) {
-        if self.validator.end_token() == TokenEnd::Frame {
-            self.validator.reset();
+    pub fn next<'a>(&mut self, buf: &'a [u8]) -> Result<Option<(D::Token<'a>, usize)>, Error> {
+        let mut tokens = self.tokens(buf);
+        match tokens.next() {
+            Some(token) => Ok(Some((token?, buf.len().saturating_sub(tokens.rest.len())))),
+            None => Ok(None),
         }
     }
 
     /// Reads a token that is cut, rare or wrong, byte by byte. Out of line, so that only the frequent
     /// tokens are in the caller's loop.
     #[inline(never)]
-    fn next_slow<'a>(&mut self, buf: &'a [u8]) -> Result<Option<(Token<'a>, usize)>, Error> {
+    fn next_slow<'a>(&mut self, buf: &'a [u8]) -> Result<Option<(D::Token<'a>, usize)>, Error> {
         if self.parts.is_some() {
             return Ok(None);
+        }
+        if let Some(kind) = self.validator.close() {
+            return Ok(Some((D::close(kind), 0)));
         }
         let is_same = self.seen == 0 || head(buf.get(..self.seen).unwrap_or_default()) == self.head;
         let Some(unseen) = buf.get(self.seen..).filter(|_| is_same) else {
@@ -164,35 +165,25 @@ impl TokenReader {
         };
         let size = self.seen.saturating_add(passed);
         self.seen = 0;
-        if end == TokenEnd::Frame {
-            self.validator.reset();
-        }
-        match self.read(buf.get(..size).unwrap_or_default()) {
+        let bytes = buf.get(..size).unwrap_or_default();
+        let token = match (bytes.first(), end) {
+            // The aggregate that a `.` ends.
+            (Some(b'.'), TokenEnd::Within) => self.validator.close().map(D::close),
+            _ => D::token(bytes, end),
+        };
+        match token {
             Some(token) => Ok(Some((token, size))),
             None => Err(self.changed()),
         }
     }
 
-    /// Reads the validated token that these bytes are.
-    fn read<'a>(&mut self, bytes: &'a [u8]) -> Option<Token<'a>> {
-        if bytes.first() == Some(&b'.') {
-            return self.open.pop().map(Token::Close);
-        }
-        if let Some(opening) = header::opening(bytes) {
-            self.open.push(opening.kind);
-            return Some(Token::Open { kind: opening.kind, len: opening.length });
-        }
-        let (scalar, _) = header::value(bytes, Extent::Exact)?;
-        Some(Token::Scalar(scalar))
-    }
-
     /// Returns the next part of a payload that is still arriving and has more than `whole` bytes,
-    /// and how many bytes of `buf` the part takes. Call it when [`next`](Self::next) has returned
-    /// `None`, with the same `buf`.
+    /// and how many bytes of `buf` the part takes, including headers and line ends. Call it when
+    /// [`next`](Self::next) has returned `None`, with the same `buf`.
     ///
-    /// `None` if no such payload is in progress, or none of it is in the buffer. After the first
-    /// part, `next` returns `None` until the last part has been returned. Bulk strings and bulk
-    /// errors come in parts; verbatim and streamed strings come whole.
+    /// `None` if no such payload is in progress, or nothing of it is in the buffer. After the first
+    /// part, `next` returns `None` until the last part has been returned. A streamed string has more
+    /// than `whole` bytes once the chunks that have begun add up to more.
     ///
     /// ```
     /// use zresp::TokenReader;
@@ -223,65 +214,42 @@ impl TokenReader {
         buf: &'a [u8],
         whole: usize,
     ) -> Result<Option<(PayloadPart<'a>, usize)>, Error> {
-        let Some(kind) = self.parts else { return Ok(self.first_part(buf, whole)) };
-        let due = self.validator.payload_left().unwrap_or(0);
-        let Some(unseen) = buf.get(self.seen..) else { return Err(self.changed()) };
-        let ended = self.validator.advance_token(unseen)?;
-        let bytes = buf.get(..due).unwrap_or(buf);
-        match ended {
-            Some((passed, end)) => {
-                let size = self.seen.saturating_add(passed);
-                (self.seen, self.parts) = (0, None);
-                if end == TokenEnd::Frame {
-                    self.validator.reset();
-                }
-                Ok(Some((PayloadPart { kind, bytes, left: 0, is_last: true }, size)))
-            }
-            None if bytes.is_empty() => {
-                self.seen = buf.len();
-                Ok(None)
-            }
-            None => Ok(Some(self.part(kind, bytes, 0, due, buf))),
+        if let Some(error) = self.validator.failure() {
+            return Err(error);
         }
+        if self.parts.is_none() {
+            self.parts = self.long_payload(buf, whole);
+            if self.parts.is_some() {
+                self.validator.begin_scalar_again(self.seen);
+                self.seen = 0;
+            }
+        }
+        let Some(kind) = self.parts.filter(|_| !buf.is_empty()) else { return Ok(None) };
+        let Payload { text, size, end } = self.validator.advance_part(buf)?;
+        let left = (kind != Kind::Streamed).then(|| self.validator.payload_left());
+        if end.is_some() {
+            self.parts = None;
+        }
+        let bytes = buf.get(text).unwrap_or_default();
+        Ok(Some((PayloadPart { kind, bytes, left, is_last: end.is_some() }, size)))
     }
 
-    /// The first part of the payload whose header is at the front of the bytes, if it is longer than
-    /// `whole` and some of it is there.
-    fn first_part<'a>(&mut self, buf: &'a [u8], whole: usize) -> Option<(PayloadPart<'a>, usize)> {
-        let kind = match buf.first()? {
-            b'$' => Kind::Bulk,
-            b'!' => Kind::BulkError,
+    /// The kind of the scalar that the bytes begin with, if its payload has more than `whole` bytes and
+    /// has begun to arrive. All of the bytes have been examined.
+    fn long_payload(&self, buf: &[u8], whole: usize) -> Option<Kind> {
+        let so_far = self.validator.payload_so_far()?;
+        if self.seen != buf.len() || head(buf) != self.head {
+            return None;
+        }
+        let (length, header) = header::length(buf)?;
+        let (kind, length) = match (buf.first()?, length) {
+            (b'$', Length::Known(length)) => (Kind::Bulk, length),
+            (b'!', Length::Known(length)) => (Kind::BulkError, length),
+            (b'=', Length::Known(length)) => (Kind::Verbatim, length),
+            (b'$', Length::Streamed) => (Kind::Streamed, so_far),
             _ => return None,
         };
-        // In the middle of another token, or with another buffer, nothing is passed.
-        if self.seen != buf.len() || self.validator.failure().is_some() {
-            return None;
-        }
-        let (Length::Known(length), start) = header::length(buf)? else { return None };
-        let payload = buf.get(start..)?;
-        let bytes = payload.get(..length).unwrap_or(payload);
-        if length <= whole || bytes.is_empty() {
-            return None;
-        }
-        self.parts = Some(kind);
-        Some(self.part(kind, bytes, start, length, buf))
-    }
-
-    /// A part that is not the last, which begins `start` bytes into the buffer; `length` bytes of the
-    /// payload were due.
-    fn part<'a>(
-        &mut self,
-        kind: Kind,
-        bytes: &'a [u8],
-        start: usize,
-        length: usize,
-        buf: &[u8],
-    ) -> (PayloadPart<'a>, usize) {
-        let size = start.saturating_add(bytes.len());
-        // Of the bytes that stay in the buffer, at most the CR after the payload has been examined.
-        self.seen = buf.len().saturating_sub(size);
-        let left = length.saturating_sub(bytes.len());
-        (PayloadPart { kind, bytes, left, is_last: false }, size)
+        (length > whole && buf.len() > header).then_some(kind)
     }
 
     #[cold]
@@ -303,8 +271,42 @@ impl TokenReader {
     /// assert_eq!(tokens.rest(), b"$5\r\nhel");
     /// ```
     #[inline(always)]
-    pub const fn tokens<'r, 'a>(&'r mut self, buf: &'a [u8]) -> TokenIter<'r, 'a> {
+    pub const fn tokens<'r, 'a>(&'r mut self, buf: &'a [u8]) -> TokenIter<'r, 'a, D> {
         TokenIter { reader: self, rest: buf, is_over: false }
+    }
+
+    /// Returns a framer for the rest of the frame in progress, and forgets the frame; `None` if no frame
+    /// is in progress. Use it to forward or skip the rest of a frame whose first tokens are known.
+    ///
+    /// `buf` must be the buffer of the last call of [`next`](Self::next) without the token that it
+    /// returned. If it returned none, all of `buf` belongs to the frame and the framer has seen it.
+    ///
+    /// ```
+    /// use zresp::TokenReader;
+    ///
+    /// let mut reader = TokenReader::new();
+    /// let buf = b"*2\r\n+message\r\n$5\r\nhel";
+    /// let rest = {
+    ///     let mut tokens = reader.tokens(buf);
+    ///     while let Some(token) = tokens.next() {
+    ///         token?;
+    ///     }
+    ///     tokens.rest()
+    /// };
+    /// let mut framer = reader.take_framer(rest).expect("a frame is in progress");
+    /// let progress = framer.advance(b"lo\r\n+OK\r\n")?;
+    /// assert_eq!((progress.taken, progress.is_complete), (4, true));
+    /// # Ok::<(), zresp::Error>(())
+    /// ```
+    #[must_use]
+    pub fn take_framer(&mut self, buf: &[u8]) -> Option<Framer> {
+        let mut validator = self.validator.clone();
+        let is_over = self.is_between_frames() || validator.by_frame();
+        let kind = self.parts.or(self.validator.outermost());
+        let type_byte =
+            kind.map(Kind::type_byte).or(buf.first().copied().filter(|_| self.seen > 0));
+        self.reset();
+        (!is_over).then(|| Framer::within(validator, type_byte))
     }
 
     /// Returns the smallest number of further bytes that can complete the frame; 0 after an error.
@@ -316,8 +318,8 @@ impl TokenReader {
 
     /// Returns whether the stream may end here without cutting a frame.
     #[must_use]
-    pub fn is_between_frames(&self) -> bool {
-        self.open.is_empty() && self.validator.is_fresh()
+    pub const fn is_between_frames(&self) -> bool {
+        self.validator.is_between_frames()
     }
 
     /// Returns the limits that were set last.
@@ -334,35 +336,41 @@ impl TokenReader {
     /// Forgets the frame in progress, or the error that ended it.
     pub fn reset(&mut self) {
         self.validator.reset();
-        self.open.clear();
         (self.seen, self.parts) = (0, None);
     }
 }
 
-impl Default for TokenReader {
+impl CommandTokenReader {
+    /// Sets what happens to inline commands, from the next request on.
+    pub fn set_inline_policy(&mut self, policy: InlinePolicy) {
+        self.validator.set_policy(policy);
+    }
+}
+
+impl<D: Direction> Default for FrameTokenReader<D> {
     fn default() -> Self {
         Self::new()
     }
 }
 
-impl fmt::Debug for TokenReader {
+impl<D> fmt::Debug for FrameTokenReader<D> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("TokenReader")
+        f.debug_struct("FrameTokenReader")
             .field("examined", &self.validator.offset())
-            .field("open", &self.open.len())
+            .field("open", &self.validator.depth())
             .finish_non_exhaustive()
     }
 }
 
-/// The tokens that lie whole in a buffer: see [`TokenReader::tokens`].
+/// The tokens that lie whole in a buffer: see [`FrameTokenReader::tokens`].
 #[derive(Debug)]
-pub struct TokenIter<'r, 'a> {
-    reader: &'r mut TokenReader,
+pub struct TokenIter<'r, 'a, D> {
+    reader: &'r mut FrameTokenReader<D>,
     rest: &'a [u8],
     is_over: bool,
 }
 
-impl<'a> TokenIter<'_, 'a> {
+impl<'a, D> TokenIter<'_, 'a, D> {
     /// Returns the bytes after the tokens given so far.
     #[must_use]
     pub const fn rest(&self) -> &'a [u8] {
@@ -370,15 +378,31 @@ impl<'a> TokenIter<'_, 'a> {
     }
 }
 
-impl<'a> Iterator for TokenIter<'_, 'a> {
-    type Item = Result<Token<'a>, Error>;
+impl<'a, D: Direction> Iterator for TokenIter<'_, 'a, D> {
+    type Item = Result<D::Token<'a>, Error>;
 
     #[inline(always)]
     fn next(&mut self) -> Option<Self::Item> {
-        if self.is_over {
-            return None;
+        // One arm for each frequent token, so that it is made in its own branch of the caller's loop.
+        match self.reader.validator.take_frequent(D::GRAMMAR, self.rest) {
+            Some((Frequent::Bulk(payload), rest)) => {
+                self.rest = rest;
+                return Some(Ok(D::bulk(payload)));
+            }
+            Some((Frequent::Integer(value), rest)) => {
+                self.rest = rest;
+                return Some(Ok(D::integer(value)));
+            }
+            Some((Frequent::Open(kind, len), rest)) => {
+                self.rest = rest;
+                return Some(Ok(D::open(kind, len)));
+            }
+            Some((Frequent::Close(kind), _)) => return Some(Ok(D::close(kind))),
+            None if self.is_over => return None,
+            None => {}
         }
-        match self.reader.next(self.rest) {
+        // The rest is passed by value, so that the compiler can keep it in registers.
+        match self.reader.next_slow(self.rest) {
             Ok(Some((token, size))) => {
                 self.rest = self.rest.get(size..).unwrap_or_default();
                 Some(Ok(token))
@@ -395,4 +419,4 @@ impl<'a> Iterator for TokenIter<'_, 'a> {
     }
 }
 
-impl FusedIterator for TokenIter<'_, '_> {}
+impl<D: Direction> FusedIterator for TokenIter<'_, '_, D> {}

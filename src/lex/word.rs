@@ -71,8 +71,9 @@ pub(crate) fn number(word: u64) -> Option<(u32, usize)> {
 
 /// Returns the lowest byte, which is the first in the input.
 #[inline]
+#[allow(clippy::cast_possible_truncation, reason = "the lowest byte")]
 pub(crate) const fn first_byte(word: u64) -> u8 {
-    word.to_le_bytes()[0]
+    word as u8
 }
 
 /// Returns the number of elements of an array and the length of the bulk string that it begins with,

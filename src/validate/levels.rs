@@ -4,6 +4,8 @@
 
 use smallvec::SmallVec;
 
+use crate::kind::Kind;
+
 use super::state::Prefix;
 
 /// How many levels are kept in the validator itself; any more are on the heap.
@@ -16,6 +18,9 @@ const IN_PLACE: usize = 16;
 pub(super) struct Levels {
     pub(super) current: Level,
     outer: SmallVec<[Level; IN_PLACE]>,
+    /// Whether a level with all its values stays until [`close`](Self::close), for a caller that tells
+    /// of each end. Otherwise levels end together with their last value.
+    keeps_ended: bool,
 }
 
 /// An open aggregate or attribute, or the frame itself.
@@ -29,6 +34,8 @@ pub(super) struct Level {
     /// How many aggregates and attributes are open, including this one.
     pub(super) depth: u32,
     pub(super) shape: Shape,
+    /// Only told where each end is told. The fast path, which does not, calls all levels arrays.
+    pub(super) kind: Kind,
 }
 
 /// How a level ends, and whether it is a value of its parent.
@@ -45,22 +52,23 @@ pub(super) enum Shape {
 }
 
 impl Level {
-    const FRAME: Self = Self { owed: 1, depth: 0, shape: Shape::Counted };
+    const FRAME: Self = Self { owed: 1, depth: 0, shape: Shape::Counted, kind: Kind::Array };
 
     /// An aggregate or attribute with `length` elements or pairs, which are within the limits.
     pub(super) fn counted(prefix: Prefix, length: usize) -> Self {
         let shape = if prefix == Prefix::Attribute { Shape::Attribute } else { Shape::Counted };
         let owed = u32::try_from(prefix.values(length)).unwrap_or(u32::MAX);
-        Self { owed, shape, ..Self::FRAME }
+        Self { owed, shape, kind: prefix.kind(), ..Self::FRAME }
     }
 
     /// A streamed aggregate with at most `most` elements.
     pub(super) fn streamed(prefix: Prefix, most: usize) -> Self {
         let most = u32::try_from(most).unwrap_or(u32::MAX);
+        let kind = prefix.kind();
         match prefix {
             // The initial number is even, so an odd one means that a key waits for its value.
-            Prefix::Map => Self { owed: most & !1, shape: Shape::StreamedMap, ..Self::FRAME },
-            _ => Self { owed: most, shape: Shape::Streamed, ..Self::FRAME },
+            Prefix::Map => Self { owed: most & !1, shape: Shape::StreamedMap, kind, ..Self::FRAME },
+            _ => Self { owed: most, shape: Shape::Streamed, kind, ..Self::FRAME },
         }
     }
 
@@ -92,7 +100,7 @@ pub(super) enum Ended {
 impl Default for Levels {
     #[inline(always)]
     fn default() -> Self {
-        Self { current: Level::FRAME, outer: SmallVec::new() }
+        Self { current: Level::FRAME, outer: SmallVec::new(), keeps_ended: false }
     }
 }
 
@@ -100,7 +108,12 @@ impl Levels {
     /// A frame that consists of `values` values.
     #[inline(always)]
     pub(super) fn new(values: u32) -> Self {
-        Self { current: Level { owed: values, ..Level::FRAME }, outer: SmallVec::new() }
+        Self { current: Level { owed: values, ..Level::FRAME }, ..Self::default() }
+    }
+
+    /// Sets whether a level with all its values stays until [`close`](Self::close).
+    pub(super) const fn keep_ended(&mut self, keeps_ended: bool) {
+        self.keeps_ended = keeps_ended;
     }
 
     /// Enters an aggregate that is the frame's value, with `owed` of its values still to come.
@@ -129,43 +142,73 @@ impl Levels {
         self.outer.push(level);
     }
 
+    /// The outermost open aggregate or attribute, if ended levels are kept.
+    pub(super) fn outermost(&self) -> Option<&Level> {
+        self.outer.iter().chain([&self.current]).find(|level| level.depth == 1)
+    }
+
     pub(super) const fn depth(&self) -> u32 {
         self.current.depth
     }
 
     /// Enters an aggregate, which counts as a value of its parent from now on, or an attribute, which
-    /// never does. Leaves it at once if it is empty.
+    /// never does. Unless ended levels are kept, leaves it at once if it is empty.
     ///
     /// If an aggregate is the last value of a counted parent, it replaces the parent: both end
-    /// together.
+    /// together. If ended levels are kept, it replaces only the frame itself.
     pub(super) fn open(&mut self, level: Level) -> Ended {
         if level.shape == Shape::Attribute {
-            if level.owed == 0 {
+            if level.owed == 0 && !self.keeps_ended {
                 return Ended::Attribute;
             }
         } else {
             self.current.owed = self.current.owed.saturating_sub(1);
-            if level.is_over() {
+            if level.is_over() && !self.keeps_ended {
                 return self.end_levels();
             }
         }
         let depth = self.current.depth.saturating_add(1);
-        if !self.current.is_over() {
+        if !self.current.is_over() || (self.keeps_ended && self.current.depth > 0) {
             self.outer.push(self.current);
         }
         self.current = Level { depth, ..level };
         Ended::Value
     }
 
-    /// Enters a counted aggregate of `values` values, at least one: [`open`](Self::open) without its rare
-    /// cases, for a caller's loop.
+    /// Enters a counted aggregate of `values` values where ended levels are kept: [`open`](Self::open)
+    /// without its rare cases, for a caller's loop.
     #[inline(always)]
-    pub(super) fn descend(&mut self, values: u32) {
+    pub(super) fn descend(&mut self, kind: Kind, values: u32) {
         self.current.owed = self.current.owed.saturating_sub(1);
-        if !self.current.is_over() {
+        if self.current.depth > 0 {
             self.outer.push(self.current);
         }
-        self.current = self.current.inner(values);
+        self.current = Level { kind, ..self.current.inner(values) };
+    }
+
+    /// [`close`](Self::close) without attributes, for a caller's loop.
+    #[inline(always)]
+    pub(super) fn close_counted(&mut self) -> Option<(Kind, Ended)> {
+        if self.current.shape == Shape::Counted { self.close() } else { None }
+    }
+
+    /// Leaves the innermost aggregate or attribute if it has all its values. Returns its kind, and what
+    /// its end leads to.
+    #[inline(always)]
+    pub(super) fn close(&mut self) -> Option<(Kind, Ended)> {
+        let Level { owed: 0, shape: shape @ (Shape::Counted | Shape::Attribute), kind, .. } =
+            self.current
+        else {
+            return None;
+        };
+        if self.current.depth == 0 {
+            return None;
+        }
+        // Without a level around it, it has replaced the frame.
+        let Some(outer) = self.outer.pop() else { return Some((kind, Ended::Frame)) };
+        self.current = outer;
+        let ended = if shape == Shape::Attribute { Ended::Attribute } else { Ended::Value };
+        Some((kind, ended))
     }
 
     /// Counts a value that has ended, and the aggregates that end with it.
@@ -180,8 +223,12 @@ impl Levels {
         self.end_levels()
     }
 
-    /// Leaves the levels that have ended, from the current one outwards.
+    /// Leaves the levels that have ended, from the current one outwards. If ended levels are kept, only
+    /// the frame itself ends.
     pub(super) fn end_levels(&mut self) -> Ended {
+        if self.keeps_ended && self.current.depth > 0 {
+            return Ended::Value;
+        }
         while self.current.owed == 0 {
             let ended = match self.current.shape {
                 Shape::Streamed | Shape::StreamedMap => return Ended::Value,

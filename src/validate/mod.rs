@@ -32,7 +32,7 @@ use learned::Learned;
 use levels::{Ended, Levels};
 use state::{Prefix, State};
 
-pub(crate) use token::{Frequent, TokenEnd};
+pub(crate) use token::{Frequent, Payload, TokenEnd};
 pub(crate) use whole_frame::{Aggregate, Stopped};
 
 /// Whether the frames are replies or requests.

@@ -3,6 +3,7 @@
 #![deny(clippy::arithmetic_side_effects)]
 
 use crate::error::{Error, Expected};
+use crate::kind::Kind;
 
 /// What the next byte begins or belongs to.
 #[derive(Debug, Clone, Copy)]
@@ -187,6 +188,21 @@ impl Prefix {
     /// The smallest valid length: a verbatim string has a format and a `:`.
     pub(super) const fn least(self) -> usize {
         if matches!(self, Self::Verbatim) { 4 } else { 0 }
+    }
+
+    /// The kind of the value, or of the value that a chunk belongs to.
+    pub(super) const fn kind(self) -> Kind {
+        match self {
+            Self::Bulk | Self::Argument => Kind::Bulk,
+            Self::Chunk { .. } => Kind::Streamed,
+            Self::BulkError => Kind::BulkError,
+            Self::Verbatim => Kind::Verbatim,
+            Self::Array | Self::Command => Kind::Array,
+            Self::Set => Kind::Set,
+            Self::Map => Kind::Map,
+            Self::Push => Kind::Push,
+            Self::Attribute => Kind::Attribute,
+        }
     }
 
     /// How many values an aggregate of this length consists of.

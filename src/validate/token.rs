@@ -2,125 +2,170 @@
 
 #![deny(clippy::arithmetic_side_effects)]
 
+use core::ops::Range;
+
 use crate::error::{Error, ErrorKind};
 use crate::kind::Kind;
 use crate::lex::{integer, word};
 
-use super::Validator;
-use super::levels::Ended;
-use super::state::State;
+use super::levels::{Ended, Level};
+use super::state::{Prefix, State, Then};
+use super::{Grammar, Validator};
 
-/// A token that lies whole in the input.
+/// A token of a frequent kind.
 pub(crate) enum Frequent<'a> {
     Bulk(&'a [u8]),
     Integer(i64),
     /// The header of an aggregate with this many elements or pairs, at least one.
     Open(Kind, usize),
+    /// The end of a counted aggregate. It has no bytes.
+    Close(Kind),
 }
 
 /// What the end of a token led to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum TokenEnd {
+pub enum TokenEnd {
     /// More of the frame follows.
     Within,
     /// It was the last token of the frame.
     Frame,
+    /// The token is something that a request skips.
+    Skipped,
+}
+
+/// A piece of a payload in some input.
+pub(crate) struct Payload {
+    /// Where the bytes of the payload are. The bytes before and after them are headers and line ends.
+    pub(crate) text: Range<usize>,
+    /// How many bytes were examined.
+    pub(crate) size: usize,
+    /// What the end of the scalar led to, if it has ended.
+    pub(crate) end: Option<TokenEnd>,
+}
+
+/// Whether the next byte belongs to a payload.
+const fn is_payload(state: &State) -> bool {
+    matches!(state, State::Payload { .. } | State::Format { .. })
 }
 
 impl Validator {
-    /// Takes a bulk string, an integer of one digit or the header of an array or a map, if it lies whole
-    /// in the input and a value is due. Returns the token and its size.
-    ///
-    /// The caller looks at [`ends_level`](Self::ends_level) next. All of the token is checked, also
-    /// against the limits. `None` if it is incomplete, rare or wrong;
-    /// [`advance_token`](Self::advance_token) then finds out which.
+    /// Returns the validator of a token reader, which tells of the end of each aggregate.
     #[inline(always)]
-    pub(crate) fn take_frequent<'a>(&mut self, input: &'a [u8]) -> Option<(Frequent<'a>, usize)> {
-        if self.levels.current.owed == 0 || !matches!(self.state, State::Value) {
+    #[must_use]
+    pub(crate) const fn by_token(mut self) -> Self {
+        self.levels.keep_ended(true);
+        self
+    }
+
+    /// Stops telling of the ends of aggregates. Returns whether the frame has ended.
+    pub(crate) fn by_frame(&mut self) -> bool {
+        self.levels.keep_ended(false);
+        if !matches!(self.state, State::Value) {
+            return false;
+        }
+        let ended = self.levels.end_levels();
+        self.settle(ended, self.offset);
+        ended == Ended::Frame
+    }
+
+    /// Takes the next token, if it lies whole in the input and is a bulk string, an integer of one
+    /// digit, the header of an array or a map, or the end of a counted aggregate. Returns the token and
+    /// the input after it.
+    ///
+    /// All of the token is checked, also against the limits. `None` if it is incomplete, rare or wrong;
+    /// [`close`](Self::close) and [`advance_token`](Self::advance_token) then find out which. `grammar`
+    /// is that of the validator, known to the compiler.
+    #[inline(always)]
+    pub(crate) fn take_frequent<'a>(
+        &mut self,
+        grammar: Grammar,
+        input: &'a [u8],
+    ) -> Option<(Frequent<'a>, &'a [u8])> {
+        if !matches!(self.state, State::Value) {
             return None;
         }
+        let level = self.levels.current;
+        if level.owed == 0 {
+            let (kind, ended) = self.levels.close_counted()?;
+            if ended == Ended::Frame {
+                self.end_frame();
+            }
+            return Some((Frequent::Close(kind), input));
+        }
+        let are_requests = grammar != Grammar::Replies;
         let word = u64::from_le_bytes(*input.first_chunk()?);
-        let (token, size) = match word::first_byte(word) {
-            b'$' => {
+        match word::first_byte(word) {
+            b'$' if !are_requests || level.depth > 0 => {
                 let (_, payload, rest) = word::bulk(word, input)?;
                 if payload.len() > self.limits().bulk() {
                     return None;
                 }
-                (Frequent::Bulk(payload), input.len().checked_sub(rest.len())?)
+                self.take_scalar(level, input.len().checked_sub(rest.len())?)?;
+                Some((Frequent::Bulk(payload), rest))
             }
-            b':' => {
-                let (line, _) = input.split_first_chunk()?;
+            b':' if !are_requests => {
+                let (line, rest) = input.split_first_chunk()?;
                 if !integer::is_single_digit(u32::from_le_bytes(*line)) {
                     return None;
                 }
-                (Frequent::Integer(i64::from(line[1] & 0xf)), 4)
+                self.take_scalar(level, line.len())?;
+                Some((Frequent::Integer(i64::from(line[1] & 0xf)), rest))
             }
-            type_byte @ (b'*' | b'%') => {
-                let (values, header) = self.short_aggregate(word, self.levels.current.depth)?;
+            type_byte @ (b'*' | b'%') if !are_requests || level.depth == 0 && type_byte == b'*' => {
+                let (values, header) = self.short_aggregate(word, level.depth)?;
                 let end = self.offset.checked_add(header)?;
+                let rest = input.get(header..)?;
                 if values == 0 || end > self.limits().frame() {
                     return None;
                 }
+                self.offset = end;
                 let (kind, len) = match type_byte {
                     b'*' => (Kind::Array, values as usize),
                     _ => (Kind::Map, values as usize / 2),
                 };
-                self.offset = end;
-                self.levels.descend(values);
-                return Some((Frequent::Open(kind, len), header));
+                self.levels.descend(kind, values);
+                Some((Frequent::Open(kind, len), rest))
             }
-            _ => return None,
-        };
+            _ => None,
+        }
+    }
+
+    /// Takes a scalar of `size` bytes in the innermost level, if it is within the frame limit.
+    #[inline(always)]
+    fn take_scalar(&mut self, level: Level, size: usize) -> Option<()> {
         let end = self.offset.checked_add(size)?;
         if end > self.limits().frame() {
             return None;
         }
         self.offset = end;
-        self.levels.current.owed = self.levels.current.owed.saturating_sub(1);
-        Some((token, size))
-    }
-
-    /// Whether the innermost level has all its values: [`end_token`](Self::end_token) is due.
-    #[inline(always)]
-    pub(crate) const fn ends_level(&self) -> bool {
-        self.levels.current.owed == 0
-    }
-
-    /// If the frame is whole and no new settings wait, forgets it and returns `true`. This is
-    /// [`end_token`](Self::end_token) and [`reset`](Self::reset) for a caller's loop.
-    #[inline(always)]
-    pub(crate) fn end_whole_frame(&mut self) -> bool {
-        let is_whole = self.levels.current.is_over() && self.levels.is_outermost();
-        if is_whole && self.next.is_none() {
-            (self.offset, self.value_at) = (0, 0);
-            self.levels.restart();
-            return true;
+        self.levels.current.owed = level.owed.saturating_sub(1);
+        if level.owed == 1 && level.depth == 0 {
+            self.end_frame();
         }
-        false
+        Some(())
     }
 
-    /// Ends the levels that have all their values.
-    pub(crate) fn end_token(&mut self) -> TokenEnd {
-        let ended = self.levels.end_levels();
+    /// Forgets a frame that is whole: [`reset`](Self::reset) for a caller's loop.
+    #[inline(always)]
+    fn end_frame(&mut self) {
+        if self.next.is_some() {
+            return self.reset();
+        }
+        (self.offset, self.value_at) = (0, 0);
+        self.levels.restart();
+    }
+
+    /// Ends the innermost aggregate or attribute, if it has all its values. Returns its kind.
+    pub(crate) fn close(&mut self) -> Option<Kind> {
+        if !matches!(self.state, State::Value) {
+            return None;
+        }
+        let (kind, ended) = self.levels.close()?;
         self.settle(ended, self.offset);
-        match ended {
-            Ended::Frame => TokenEnd::Frame,
-            Ended::Value | Ended::Attribute | Ended::Skipped => TokenEnd::Within,
+        if ended == Ended::Frame {
+            self.reset();
         }
-    }
-
-    /// How many aggregates and attributes are open.
-    #[inline(always)]
-    pub(crate) const fn depth(&self) -> usize {
-        self.levels.depth() as usize
-    }
-
-    /// How much of a payload is still to come, if the validator stands inside one.
-    pub(crate) const fn payload_left(&self) -> Option<usize> {
-        match self.state {
-            State::Payload { left, .. } => Some(left),
-            _ => None,
-        }
+        Some(kind)
     }
 
     /// Examines the bytes that follow those examined before, up to the end of the token in
@@ -132,6 +177,17 @@ impl Validator {
         &mut self,
         input: &[u8],
     ) -> Result<Option<(usize, TokenEnd)>, Error> {
+        let (size, end) = self.advance_until(input, |_| false)?;
+        Ok(end.map(|end| (size, end)))
+    }
+
+    /// Examines bytes up to the end of the token in progress, or to a state that is the last. Returns
+    /// how many bytes were examined, and what the end of the token led to.
+    fn advance_until(
+        &mut self,
+        input: &[u8],
+        is_last: fn(&State) -> bool,
+    ) -> Result<(usize, Option<TokenEnd>), Error> {
         if let Some(error) = self.failure() {
             return Err(error);
         }
@@ -139,30 +195,96 @@ impl Validator {
         let visible = input.get(..room).unwrap_or(input);
         let start = self.offset;
         let mut at = 0usize;
-        loop {
-            at = at.saturating_add(self.run(visible.get(at..).unwrap_or_default()));
-            let Some(&byte) = visible.get(at) else { break };
+        while !is_last(&self.state) {
+            let passed = self.run(visible.get(at..).unwrap_or_default());
+            at = at.saturating_add(passed);
             self.offset = start.saturating_add(at);
-            match self.step(byte, self.offset) {
-                Ok(Ended::Frame) => {
-                    at = at.saturating_add(1);
-                    self.offset = start.saturating_add(at);
-                    return Ok(Some((at, TokenEnd::Frame)));
+            if passed > 0 {
+                continue;
+            }
+            let Some(&byte) = visible.get(at) else {
+                // A frame that has reached its limit and is still incomplete is too long. But if
+                // nothing has arrived, no frame has begun.
+                if at < room || (input.is_empty() && self.is_between_frames()) {
+                    return Ok((at, None));
                 }
-                Ok(_) => at = at.saturating_add(1),
+                return Err(self.fail(ErrorKind::FrameTooLong { limit: self.limits().frame() }));
+            };
+            let ended = match self.step(byte, self.offset) {
+                Ok(ended) => ended,
                 Err(kind) => return Err(self.fail(kind)),
+            };
+            at = at.saturating_add(1);
+            self.offset = start.saturating_add(at);
+            let end = match ended {
+                Ended::Frame => TokenEnd::Frame,
+                Ended::Skipped => TokenEnd::Skipped,
+                _ if matches!(self.state, State::Value | State::Annotated) => TokenEnd::Within,
+                _ => continue,
+            };
+            if end != TokenEnd::Within {
+                self.reset();
             }
-            if matches!(self.state, State::Value | State::Annotated) {
-                self.offset = start.saturating_add(at);
-                return Ok(Some((at, TokenEnd::Within)));
-            }
+            return Ok((at, Some(end)));
         }
-        self.offset = start.saturating_add(at);
-        // A frame that has reached its limit and is still incomplete is too long. But if nothing
-        // has arrived, no frame has begun.
-        if at < room || (input.is_empty() && self.is_between_frames()) {
-            return Ok(None);
+        Ok((at, None))
+    }
+
+    /// How many bytes the payload in progress has, as far as its length is known from the state: those
+    /// of a streamed string up to the end of the chunk in progress. `None` outside of payloads, and 0 if
+    /// its own header tells.
+    pub(crate) const fn payload_so_far(&self) -> Option<usize> {
+        match self.state {
+            State::Chunk { total }
+            | State::Length { prefix: Prefix::Chunk { total }, .. }
+            | State::Payload { prefix: Prefix::Chunk { total }, .. }
+            | State::Cr(Then::Chunk { total })
+            | State::Lf(Then::Chunk { total }) => Some(total),
+            State::Payload { .. } => Some(0),
+            _ => None,
         }
-        Err(self.fail(ErrorKind::FrameTooLong { limit: self.limits().frame() }))
+    }
+
+    /// How many aggregates and attributes are open.
+    pub(crate) const fn depth(&self) -> u32 {
+        self.levels.depth()
+    }
+
+    /// The kind of the outermost open aggregate or attribute.
+    pub(crate) fn outermost(&self) -> Option<Kind> {
+        self.levels.outermost().map(|level| level.kind)
+    }
+
+    /// How many bytes of the payload in progress are still to come; 0 outside of payloads.
+    pub(crate) fn payload_left(&self) -> usize {
+        match self.state {
+            State::Payload { left, .. } => left,
+            State::Format { left, text } => text.saturating_add(usize::from(left)),
+            _ => 0,
+        }
+    }
+
+    /// Goes back to the beginning of the scalar in progress. `examined` of its bytes were examined.
+    pub(crate) fn begin_scalar_again(&mut self, examined: usize) {
+        self.state = State::Value;
+        self.offset = self.offset.saturating_sub(examined);
+    }
+
+    /// Examines the scalar in progress up to the end of the first piece of its payload in the input, and
+    /// up to what follows it.
+    pub(crate) fn advance_part(&mut self, input: &[u8]) -> Result<Payload, Error> {
+        let (start, mut end) = self.advance_until(input, is_payload)?;
+        let mut at = start;
+        let mut text = start..start;
+        if end.is_none() {
+            let rest = input.get(at..).unwrap_or_default();
+            let (size, _) = self.advance_until(rest, |state| !is_payload(state))?;
+            at = at.saturating_add(size);
+            text.end = at;
+            let rest = input.get(at..).unwrap_or_default();
+            let (size, ended) = self.advance_until(rest, is_payload)?;
+            (at, end) = (at.saturating_add(size), ended);
+        }
+        Ok(Payload { text, size: at, end })
     }
 }

@@ -7,10 +7,11 @@ use core::ffi::c_void;
 use core::hint::black_box;
 use core::panic::PanicInfo;
 
+use zresp::frames::{Direction, FrameTokenReader};
 use zresp::replication::SyncDecoder;
 use zresp::{
-    Command, CommandDecoder, Decoder, Error, Framer, Limits, ReplyRef, Request, TokenReader,
-    decode, replies, requests,
+    Command, CommandDecoder, CommandTokenReader, Decoder, Error, Framer, Limits, ReplyRef, Request,
+    TokenReader, decode, replies, requests,
 };
 
 unsafe extern "C" {
@@ -61,9 +62,22 @@ pub fn decode_replies(decoder: &mut Decoder, buffer: &[u8]) -> Result<usize, Err
     Ok(at + decoder.needed())
 }
 
-/// Reads tokens and parts of payloads.
+/// Reads the tokens of replies.
 #[unsafe(no_mangle)]
 pub fn read_tokens(reader: &mut TokenReader, buffer: &[u8]) -> Result<usize, Error> {
+    tokens_and_parts(reader, buffer)
+}
+
+/// Reads the tokens of requests.
+#[unsafe(no_mangle)]
+pub fn read_command_tokens(reader: &mut CommandTokenReader, buffer: &[u8]) -> Result<usize, Error> {
+    tokens_and_parts(reader, buffer)
+}
+
+fn tokens_and_parts<D: Direction>(
+    reader: &mut FrameTokenReader<D>,
+    buffer: &[u8],
+) -> Result<usize, Error> {
     let mut at = 0;
     loop {
         let rest = buffer.get(at..).unwrap_or_default();
