@@ -73,11 +73,8 @@ pub(crate) mod sealed {
         /// since.
         fn read(buf: &[u8], bounds: Bounds) -> Option<Self::Frame<'_>>;
 
-        /// The token of a bulk string.
-        fn bulk(payload: &[u8]) -> Self::Token<'_>;
-
-        /// The token of an integer. It is never asked of requests.
-        fn integer<'a>(value: i64) -> Self::Token<'a>;
+        /// The token of a scalar. In requests, all scalars are bulk strings.
+        fn scalar(scalar: ReplyRef<'_>) -> Self::Token<'_>;
 
         /// The token that opens a counted aggregate.
         fn open<'a>(kind: Kind, len: usize) -> Self::Token<'a>;
@@ -133,13 +130,8 @@ pub(crate) mod sealed {
         }
 
         #[inline(always)]
-        fn bulk(payload: &[u8]) -> Token<'_> {
-            Token::Scalar(ReplyRef::Bulk(payload))
-        }
-
-        #[inline(always)]
-        fn integer<'a>(value: i64) -> Token<'a> {
-            Token::Scalar(ReplyRef::Integer(value))
+        fn scalar(scalar: ReplyRef<'_>) -> Token<'_> {
+            Token::Scalar(scalar)
         }
 
         #[inline(always)]
@@ -214,13 +206,11 @@ pub(crate) mod sealed {
         }
 
         #[inline(always)]
-        fn bulk(payload: &[u8]) -> CommandToken<'_> {
-            CommandToken::Argument(payload)
-        }
-
-        #[inline(always)]
-        fn integer<'a>(_: i64) -> CommandToken<'a> {
-            CommandToken::Skipped
+        fn scalar(scalar: ReplyRef<'_>) -> CommandToken<'_> {
+            match scalar {
+                ReplyRef::Bulk(argument) => CommandToken::Argument(argument),
+                _ => CommandToken::Skipped,
+            }
         }
 
         #[inline(always)]

@@ -8,8 +8,10 @@ use core::marker::PhantomData;
 
 use crate::error::{Error, ErrorKind};
 use crate::kind::Kind;
+use crate::lex::word;
 use crate::limits::{InlinePolicy, Limits};
-use crate::validate::{Frequent, Payload, TokenEnd, Validator};
+use crate::validate::{Frequent, Grammar, Payload, TokenEnd, Validator};
+use crate::view::ReplyRef;
 use crate::view::header::{self, Length};
 
 use super::Framer;
@@ -144,8 +146,8 @@ impl<D: Direction> FrameTokenReader<D> {
         }
     }
 
-    /// Reads a token that is cut, rare or wrong, byte by byte. Out of line, so that only the frequent
-    /// tokens are in the caller's loop.
+    /// Reads a token that is less frequent. Out of line, so that only the frequent tokens are in the
+    /// caller's loop.
     #[inline(never)]
     fn next_slow<'a>(&mut self, buf: &'a [u8]) -> Result<Option<(D::Token<'a>, usize)>, Error> {
         if self.parts.is_some() {
@@ -154,6 +156,23 @@ impl<D: Direction> FrameTokenReader<D> {
         if let Some(kind) = self.validator.close() {
             return Ok(Some((D::close(kind), 0)));
         }
+        if self.seen == 0 && D::GRAMMAR == Grammar::Replies {
+            if let Some((line, rest)) = word::first(buf).and_then(|word| header::line(word, buf)) {
+                let size = buf.len().saturating_sub(rest.len());
+                if self.validator.take_checked(size) {
+                    return Ok(Some((D::scalar(line), size)));
+                }
+            }
+            if let Some((Frequent::Open(kind, len), rest)) = self.validator.take_set_or_push(buf) {
+                return Ok(Some((D::open(kind, len), buf.len().saturating_sub(rest.len()))));
+            }
+        }
+        self.next_by_byte(buf)
+    }
+
+    /// Reads a token byte by byte.
+    #[inline(never)]
+    fn next_by_byte<'a>(&mut self, buf: &'a [u8]) -> Result<Option<(D::Token<'a>, usize)>, Error> {
         let is_same = self.seen == 0 || head(buf.get(..self.seen).unwrap_or_default()) == self.head;
         let Some(unseen) = buf.get(self.seen..).filter(|_| is_same) else {
             return Err(self.changed());
@@ -387,11 +406,11 @@ impl<'a, D: Direction> Iterator for TokenIter<'_, 'a, D> {
         match self.reader.validator.take_frequent(D::GRAMMAR, self.rest) {
             Some((Frequent::Bulk(payload), rest)) => {
                 self.rest = rest;
-                return Some(Ok(D::bulk(payload)));
+                return Some(Ok(D::scalar(ReplyRef::Bulk(payload))));
             }
             Some((Frequent::Integer(value), rest)) => {
                 self.rest = rest;
-                return Some(Ok(D::integer(value)));
+                return Some(Ok(D::scalar(ReplyRef::Integer(value))));
             }
             Some((Frequent::Open(kind, len), rest)) => {
                 self.rest = rest;

@@ -111,23 +111,62 @@ impl Validator {
                 self.take_scalar(level, line.len())?;
                 Some((Frequent::Integer(i64::from(line[1] & 0xf)), rest))
             }
-            type_byte @ (b'*' | b'%') if !are_requests || level.depth == 0 && type_byte == b'*' => {
-                let (values, header) = self.short_aggregate(word, level.depth)?;
-                let end = self.offset.checked_add(header)?;
-                let rest = input.get(header..)?;
-                if values == 0 || end > self.limits().frame() {
-                    return None;
-                }
-                self.offset = end;
-                let (kind, len) = match type_byte {
-                    b'*' => (Kind::Array, values as usize),
-                    _ => (Kind::Map, values as usize / 2),
-                };
-                self.levels.descend(kind, values);
-                Some((Frequent::Open(kind, len), rest))
+            b'*' | b'%' if !are_requests || level.depth == 0 && word::first_byte(word) == b'*' => {
+                self.take_opening(level, word, input)
             }
             _ => None,
         }
+    }
+
+    /// Takes the header of a counted aggregate with at least one value.
+    #[inline(always)]
+    fn take_opening<'a>(
+        &mut self,
+        level: Level,
+        word: u64,
+        input: &'a [u8],
+    ) -> Option<(Frequent<'a>, &'a [u8])> {
+        let (values, header) = self.short_aggregate(word, level.depth)?;
+        let end = self.offset.checked_add(header)?;
+        let rest = input.get(header..)?;
+        if values == 0 || end > self.limits().frame() {
+            return None;
+        }
+        self.offset = end;
+        let (kind, len) = match word::first_byte(word) {
+            b'*' => (Kind::Array, values as usize),
+            b'%' => (Kind::Map, values as usize / 2),
+            b'~' => (Kind::Set, values as usize),
+            _ => (Kind::Push, values as usize),
+        };
+        self.levels.descend(kind, values);
+        Some((Frequent::Open(kind, len), rest))
+    }
+
+    /// Takes the header of a set or a push that lies whole in the input, as
+    /// [`take_frequent`](Self::take_frequent) takes that of an array. Out of line.
+    pub(crate) fn take_set_or_push<'a>(
+        &mut self,
+        input: &'a [u8],
+    ) -> Option<(Frequent<'a>, &'a [u8])> {
+        let level = self.levels.current;
+        let word = word::first(input)?;
+        if !matches!(self.state, State::Value)
+            || level.owed == 0
+            || !matches!(word::first_byte(word), b'~' | b'>')
+        {
+            return None;
+        }
+        self.take_opening(level, word, input)
+    }
+
+    /// Takes a scalar of `size` bytes, which the caller has checked in full, if a value is due and the
+    /// frame limit allows it. Returns whether it was taken.
+    pub(crate) fn take_checked(&mut self, size: usize) -> bool {
+        let level = self.levels.current;
+        matches!(self.state, State::Value)
+            && level.owed > 0
+            && self.take_scalar(level, size).is_some()
     }
 
     /// Takes a scalar of `size` bytes in the innermost level, if it is within the frame limit.

@@ -165,6 +165,11 @@ impl<'a> Tokens<'a> {
         if let Some(close) = self.take_close() {
             return Some(close);
         }
+        let line = word::first(self.rest).and_then(|word| header::line(word, self.rest));
+        if let Some((scalar, rest)) = line {
+            (self.rest, self.owed) = (rest, self.owed.saturating_sub(1));
+            return Some(Token::Scalar(scalar));
+        }
         if let Some(opening) = header::opening(self.rest) {
             let (kind, len) = (opening.kind, opening.length);
             self.rest = self.rest.get(opening.size..)?;

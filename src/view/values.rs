@@ -3,7 +3,7 @@
 use crate::kind::Kind;
 use crate::lex::word;
 
-use super::header::{self, Extent, Opening};
+use super::header::{self, Extent};
 use super::{Attributes, Decoded, ReplyRef};
 
 /// Consecutive values, from which elements and pairs are taken.
@@ -60,7 +60,10 @@ impl<'a> Values<'a> {
             self.pass(rest);
             return Some(ReplyRef::Integer(value));
         }
-        self.take_other()
+        // Passed by value, so that the compiler can keep the walk in registers.
+        let (reply, after) = self.take_other()?;
+        *self = after;
+        Some(reply)
     }
 
     /// Takes the next two values without their attributes.
@@ -81,7 +84,9 @@ impl<'a> Values<'a> {
             }
             *self = before;
         }
-        self.take_other_pair()
+        let (key, value, after) = self.take_other_pair()?;
+        *self = after;
+        Some((key, value))
     }
 
     /// If the next value is a bulk string, its payload and the bytes after the value.
@@ -92,48 +97,39 @@ impl<'a> Values<'a> {
 
     /// Takes two values of any kind. Out of line, like [`take_other`](Self::take_other).
     #[inline(never)]
-    fn take_other_pair(&mut self) -> Option<(ReplyRef<'a>, ReplyRef<'a>)> {
-        Some((self.take_reply()?, self.take_reply()?))
+    fn take_other_pair(mut self) -> Option<(ReplyRef<'a>, ReplyRef<'a>, Self)> {
+        Some((self.take_reply()?, self.take_reply()?, self))
     }
 
     /// Takes a value of any kind. It tries an aggregate first, then a line, then the rare forms.
     ///
     /// Out of line, so that the caller's loop has code for the frequent kinds only.
     #[inline(never)]
-    fn take_other(&mut self) -> Option<ReplyRef<'a>> {
-        // Aggregates do not go through `header::value`: it returns the reply in a tuple, and
-        // copying it out of the tuple stalls.
+    fn take_other(mut self) -> Option<(ReplyRef<'a>, Self)> {
         if let Some(opening) = header::opening(self.rest) {
-            return self.take_aggregate(opening);
+            if opening.kind == Kind::Attribute {
+                return Some((self.take()?.reply(), self));
+            }
+            let (values, size) = opening.content(self.rest, self.extent())?;
+            self.pass(self.rest.get(size..)?);
+            return Some((ReplyRef::aggregate(opening.kind.type_byte(), values), self));
         }
         let line = word::first(self.rest).and_then(|word| header::line(word, self.rest));
         match line {
             Some((reply, rest)) => {
                 self.pass(rest);
-                Some(reply)
+                Some((reply, self))
             }
             None => self.take_rare(),
         }
     }
 
-    /// Takes the aggregate that begins with this header. If it is the header of an attribute, takes
-    /// the value after the attributes.
-    #[inline(always)]
-    fn take_aggregate(&mut self, opening: Opening) -> Option<ReplyRef<'a>> {
-        if opening.kind == Kind::Attribute {
-            return Some(self.take()?.reply());
-        }
-        let (values, size) = opening.content(self.rest, self.extent())?;
-        self.pass(self.rest.get(size..)?);
-        Some(ReplyRef::aggregate(opening.kind.type_byte(), values))
-    }
-
     /// Takes a value of a rare form. Out of line, because it is rare.
     #[inline(never)]
-    fn take_rare(&mut self) -> Option<ReplyRef<'a>> {
+    fn take_rare(mut self) -> Option<(ReplyRef<'a>, Self)> {
         let (reply, size) = header::value(self.rest, self.extent())?;
         self.pass(self.rest.get(size..)?);
-        Some(reply)
+        Some((reply, self))
     }
 
     /// Where the next value ends. The last value of a counted aggregate ends with the bytes, so its
