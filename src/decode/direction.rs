@@ -85,6 +85,29 @@ pub(crate) mod sealed {
         /// Returns the validated token that the bytes are, which ended like this. It is not the end of
         /// an aggregate. `None` if the bytes have changed since.
         fn token(bytes: &[u8], end: TokenEnd) -> Option<Self::Token<'_>>;
+
+        /// What a token is, without its bytes.
+        #[cfg(feature = "std")]
+        fn found(token: Self::Token<'_>) -> Found;
+
+        /// Returns the token that was found in these bytes; `None` if they have changed since.
+        #[cfg(feature = "std")]
+        fn read_again(bytes: &[u8], found: Found) -> Option<Self::Token<'_>> {
+            match found {
+                Found::Close(kind) => Some(Self::close(kind)),
+                Found::Bytes(end) => Self::token(bytes, end),
+            }
+        }
+    }
+
+    /// A token that was found, for callers that must still change the buffer before they read it.
+    #[cfg(feature = "std")]
+    #[derive(Debug, Clone, Copy)]
+    pub enum Found {
+        /// The end of an aggregate or attribute.
+        Close(Kind),
+        /// Another token, which ended like this.
+        Bytes(TokenEnd),
     }
 
     /// What the views of both directions have in common.
@@ -150,6 +173,14 @@ pub(crate) mod sealed {
             }
             let (scalar, _) = header::value(bytes, Extent::Exact)?;
             Some(Token::Scalar(scalar))
+        }
+
+        #[cfg(feature = "std")]
+        fn found(token: Token<'_>) -> Found {
+            match token {
+                Token::Close(kind) => Found::Close(kind),
+                Token::Open { .. } | Token::Scalar(_) => Found::Bytes(TokenEnd::Within),
+            }
         }
     }
 
@@ -231,6 +262,18 @@ pub(crate) mod sealed {
                     Some(opening) => Some(CommandToken::Open { len: opening.length? }),
                     None => Some(CommandToken::Argument(CommandRef::argument(bytes))),
                 },
+            }
+        }
+
+        #[cfg(feature = "std")]
+        fn found(token: CommandToken<'_>) -> Found {
+            match token {
+                CommandToken::Close => Found::Close(Kind::Array),
+                CommandToken::Open { .. } | CommandToken::Argument(_) => {
+                    Found::Bytes(TokenEnd::Within)
+                }
+                CommandToken::Inline(_) => Found::Bytes(TokenEnd::Frame),
+                CommandToken::Skipped => Found::Bytes(TokenEnd::Skipped),
             }
         }
     }

@@ -237,11 +237,7 @@ impl<D: Direction> FrameTokenReader<D> {
             return Err(error);
         }
         if self.parts.is_none() {
-            self.parts = self.long_payload(buf, whole);
-            if self.parts.is_some() {
-                self.validator.begin_scalar_again(self.seen);
-                self.seen = 0;
-            }
+            self.begin_parts(buf, whole);
         }
         let Some(kind) = self.parts.filter(|_| !buf.is_empty()) else { return Ok(None) };
         let Payload { text, size, end } = self.validator.advance_part(buf)?;
@@ -253,22 +249,32 @@ impl<D: Direction> FrameTokenReader<D> {
         Ok(Some((PayloadPart { kind, bytes, left, is_last: end.is_some() }, size)))
     }
 
-    /// The kind of the scalar that the bytes begin with, if its payload has more than `whole` bytes and
-    /// has begun to arrive. All of the bytes have been examined.
-    fn long_payload(&self, buf: &[u8], whole: usize) -> Option<Kind> {
+    /// Begins to return the scalar in progress in parts, if its payload has more than `whole` bytes and
+    /// has begun to arrive. All of the bytes have been examined. Returns the kind of the scalar, and the
+    /// length of its payload if it is known.
+    pub(crate) fn begin_parts(
+        &mut self,
+        buf: &[u8],
+        whole: usize,
+    ) -> Option<(Kind, Option<usize>)> {
         let so_far = self.validator.payload_so_far()?;
         if self.seen != buf.len() || head(buf) != self.head {
             return None;
         }
         let (length, header) = header::length(buf)?;
-        let (kind, length) = match (buf.first()?, length) {
-            (b'$', Length::Known(length)) => (Kind::Bulk, length),
-            (b'!', Length::Known(length)) => (Kind::BulkError, length),
-            (b'=', Length::Known(length)) => (Kind::Verbatim, length),
-            (b'$', Length::Streamed) => (Kind::Streamed, so_far),
+        let (kind, least, length) = match (buf.first()?, length) {
+            (b'$', Length::Known(length)) => (Kind::Bulk, length, Some(length)),
+            (b'!', Length::Known(length)) => (Kind::BulkError, length, Some(length)),
+            (b'=', Length::Known(length)) => (Kind::Verbatim, length, Some(length)),
+            (b'$', Length::Streamed) => (Kind::Streamed, so_far, None),
             _ => return None,
         };
-        (length > whole && buf.len() > header).then_some(kind)
+        if least <= whole || buf.len() == header {
+            return None;
+        }
+        self.validator.begin_scalar_again(self.seen);
+        (self.seen, self.parts) = (0, Some(kind));
+        Some((kind, length))
     }
 
     #[cold]

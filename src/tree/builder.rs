@@ -161,7 +161,7 @@ impl Builder {
 impl Reply {
     /// The reply of a scalar view. `part` makes the bytes of its payload owned.
     #[inline(always)]
-    pub(super) fn of_scalar(scalar: ReplyRef<'_>, part: impl FnOnce(&[u8]) -> Bytes) -> Self {
+    pub(crate) fn of_scalar(scalar: ReplyRef<'_>, part: impl FnOnce(&[u8]) -> Bytes) -> Self {
         match scalar {
             ReplyRef::Simple(text) => Self::Simple(part(text)),
             ReplyRef::Error(text) => Self::Error(part(text)),

@@ -69,7 +69,8 @@ impl Shown for Requests {
     }
 }
 
-fn scalar(reply: &ReplyRef<'_>) -> Seen {
+/// A scalar as it is shown.
+pub fn scalar(reply: &ReplyRef<'_>) -> Seen {
     let bytes = reply.to_bytes().ok().or(reply.as_error().map(Into::into));
     // Where a streamed string has chunks depends on how it came.
     let shown = if reply.kind() == Kind::Streamed { String::new() } else { format!("{reply:?}") };
@@ -81,17 +82,21 @@ fn joined(part: PayloadPart<'_>, parts: &mut Vec<u8>) -> Option<Seen> {
     parts.extend_from_slice(part.bytes);
     assert!(part.left.is_some() == (part.kind != Kind::Streamed), "{part:?}");
     assert!(!part.is_last || part.left.unwrap_or(0) == 0, "{part:?}");
-    let payload = part.is_last.then(|| std::mem::take(parts))?;
-    let whole = match part.kind {
-        Kind::BulkError => ReplyRef::BulkError(&payload),
+    part.is_last.then(|| payload(part.kind, &std::mem::take(parts)))
+}
+
+/// The scalar of this kind that has this payload.
+pub fn payload(kind: Kind, payload: &[u8]) -> Seen {
+    let whole = match kind {
+        Kind::BulkError => ReplyRef::BulkError(payload),
         Kind::Verbatim => {
             let (format, text) = payload.split_first_chunk().expect("a format");
             ReplyRef::Verbatim { format, text: text.strip_prefix(b":").expect("a colon") }
         }
-        Kind::Streamed => return Some(Seen::Scalar(part.kind, String::new(), Some(payload))),
-        _ => ReplyRef::Bulk(&payload),
+        Kind::Streamed => return Seen::Scalar(kind, String::new(), Some(payload.to_vec())),
+        _ => ReplyRef::Bulk(payload),
     };
-    Some(scalar(&whole))
+    scalar(&whole)
 }
 
 /// What a decoder tells of a stream, whole; and the tokens of its last frame are unknown.

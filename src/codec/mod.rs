@@ -3,7 +3,10 @@
 //! Available with the feature `codec`.
 //!
 //! [`ReplyCodec`] is for clients, [`CommandCodec`] for servers. Use them with
-//! [`Framed`](tokio_util::codec::Framed). Their error is [`StreamError`].
+//! [`Framed`](tokio_util::codec::Framed). A [`TokenCodec`] decodes value by value, in constant memory. The
+//! error of all of them is [`StreamError`].
+
+mod tokens;
 
 use bytes::BytesMut;
 
@@ -13,6 +16,11 @@ use crate::error::{Error, ErrorKind};
 use crate::io::StreamError;
 use crate::limits::Limits;
 use crate::owned::OwnedFrame;
+
+pub use tokens::{
+    CommandTokenCodec, OwnTokens, OwnedCommandToken, OwnedPart, OwnedToken, ReplyTokenCodec,
+    TokenCodec,
+};
 
 /// The most bytes that are reserved for a frame in progress before they arrive.
 ///

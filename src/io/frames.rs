@@ -1,23 +1,15 @@
-//! Replies and requests from a blocking reader, one at a time.
-//!
-//! Available with the feature `std`.
-//!
-//! [`ReplyReader`] is for clients, [`CommandReader`] for servers and for append-only files. [`StreamError`] is also
-//! the error of the codecs for asynchronous connections.
+//! Frames from a blocking reader: [`FrameReader`].
 
+use core::mem;
 use std::fmt;
-use std::io::{ErrorKind as IoErrorKind, Read};
-use std::vec::Vec;
+use std::io::Read;
 
 use crate::decode::{Direction, FrameDecoder, Replies, Requests};
-use crate::encode::EncodeError;
 use crate::error::{Error, ErrorKind};
 use crate::limits::Limits;
 
-/// The initial size of the buffer. When the buffer is full, it gets room for at least half this many further bytes.
-const CAPACITY: usize = 16 * 1024;
-/// A buffer larger than this is shrunk to [`CAPACITY`] once fewer bytes than that are left in it.
-const KEPT: usize = 1024 * 1024;
+use super::StreamError;
+use super::buffer::ReadBuffer;
 
 /// Reads replies, for a client: a [`FrameReader`] of [`Decoded`](crate::Decoded) frames.
 ///
@@ -66,16 +58,10 @@ pub type CommandReader<R> = FrameReader<R, Requests>;
 /// The buffer grows as bytes arrive, never to a length that is only announced. If it has grown to
 /// more than 1 MiB, it is shrunk to 16 KiB once fewer than 16 KiB are left in it.
 pub struct FrameReader<R, D> {
-    reader: R,
+    input: ReadBuffer<R>,
     decoder: FrameDecoder<D>,
-    /// The bytes in `start..end` have been read but not released. The rest is room.
-    buffer: Vec<u8>,
-    start: usize,
-    end: usize,
-    /// The size of the frame that the last call returned, which lies at `start`.
+    /// The size of the frame that the last call returned, with which the unread bytes begin.
     given: usize,
-    /// How many bytes of the stream precede `start`.
-    position: u64,
 }
 
 impl<R: Read, D: Direction> FrameReader<R, D> {
@@ -94,7 +80,7 @@ impl<R: Read, D: Direction> FrameReader<R, D> {
     /// Returns a reader of frames that uses this decoder, which must not be inside a frame.
     #[must_use]
     pub const fn with_decoder(reader: R, decoder: FrameDecoder<D>) -> Self {
-        Self { reader, decoder, buffer: Vec::new(), start: 0, end: 0, given: 0, position: 0 }
+        Self { input: ReadBuffer::new(reader), decoder, given: 0 }
     }
 
     /// Returns the next frame, or `None` if the stream has ended between two frames.
@@ -111,23 +97,20 @@ impl<R: Read, D: Direction> FrameReader<R, D> {
     pub fn read(&mut self) -> Result<Option<D::Frame<'_>>, StreamError> {
         self.release();
         let frame = loop {
-            let unread = self.buffer.get(self.start..self.end).unwrap_or_default();
-            if let Some(frame) = self.decoder.bounds(unread)? {
+            if let Some(frame) = self.decoder.bounds(self.input.unread())? {
                 break frame;
             }
             self.given = self.decoder.take_skipped();
             self.release();
-            if self.fill()? == 0 {
-                if self.start == self.end {
-                    return Ok(None);
-                }
-                let offset = self.end - self.start;
-                return Err(Error::new(ErrorKind::UnexpectedEnd, offset).into());
+            if self.input.fill()? == 0 {
+                return match self.input.unread().len() {
+                    0 => Ok(None),
+                    offset => Err(Error::new(ErrorKind::UnexpectedEnd, offset).into()),
+                };
             }
         };
         self.given = frame.len;
-        let unread = self.buffer.get(self.start..self.end).unwrap_or_default();
-        match D::read(unread, frame) {
+        match D::read(self.input.unread(), frame) {
             Some(frame) => Ok(Some(frame)),
             None => Err(Error::new(ErrorKind::BufferChanged, 0).into()),
         }
@@ -135,57 +118,15 @@ impl<R: Read, D: Direction> FrameReader<R, D> {
 
     /// Releases the frame that was returned last.
     fn release(&mut self) {
-        self.start += self.given;
-        self.position += self.given as u64;
-        self.given = 0;
-        if self.start == self.end {
-            self.start = 0;
-            self.end = 0;
-        }
-        if self.buffer.len() > KEPT && self.end - self.start < CAPACITY {
-            self.make_room(CAPACITY);
-        }
-    }
-
-    /// Reads once, and returns how many bytes arrived.
-    fn fill(&mut self) -> Result<usize, std::io::Error> {
-        if self.end == self.buffer.len() {
-            // Doubled, so that each byte of a long frame is moved only a constant number of times on average.
-            self.make_room((2 * (self.end - self.start)).max(CAPACITY));
-        }
-        loop {
-            let room = self.buffer.get_mut(self.end..).unwrap_or_default();
-            match self.reader.read(room) {
-                Ok(count) => {
-                    self.end += count.min(room.len());
-                    return Ok(count);
-                }
-                Err(error) if error.kind() == IoErrorKind::Interrupted => {}
-                Err(error) => return Err(error),
-            }
-        }
-    }
-
-    /// Moves the unreleased bytes to the beginning of the buffer, and makes it `size` bytes long.
-    fn make_room(&mut self, size: usize) {
-        self.buffer.copy_within(self.start..self.end, 0);
-        self.end -= self.start;
-        self.start = 0;
-        if self.buffer.len() > size {
-            self.buffer.truncate(size);
-            self.buffer.shrink_to_fit();
-        }
-        // Exact, as a vector that grows by itself could use twice the size.
-        self.buffer.reserve_exact(size.saturating_sub(self.buffer.len()));
-        self.buffer.resize(size, 0);
+        self.input.release(mem::take(&mut self.given));
     }
 }
 
 impl<R: fmt::Debug, D> fmt::Debug for FrameReader<R, D> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("FrameReader")
-            .field("reader", &self.reader)
-            .field("position", &self.position)
+            .field("reader", &self.input.reader)
+            .field("position", &self.position())
             .field("buffered", &self.buffered().len())
             .finish_non_exhaustive()
     }
@@ -198,14 +139,14 @@ impl<R, D> FrameReader<R, D> {
     /// Add the offset of a decoding error to find its place in the stream.
     #[must_use]
     pub const fn position(&self) -> u64 {
-        self.position
+        self.input.released()
     }
 
     /// Returns how many bytes of the stream have been consumed so far: by all frames, including the one that was
     /// returned last, and by skipped lines.
     #[must_use]
     pub const fn consumed(&self) -> u64 {
-        self.position + self.given as u64
+        self.position() + self.given as u64
     }
 
     /// Returns the bytes that have been read but not returned. They begin with the next frame, as far as it has
@@ -216,7 +157,7 @@ impl<R, D> FrameReader<R, D> {
     /// they are empty: a client may send half a request and wait for a reply.
     #[must_use]
     pub fn buffered(&self) -> &[u8] {
-        self.buffer.get(self.start + self.given..self.end).unwrap_or_default()
+        self.input.unread().get(self.given..).unwrap_or_default()
     }
 
     /// Returns the decoder, to change its limits.
@@ -228,96 +169,19 @@ impl<R, D> FrameReader<R, D> {
     /// Returns the reader.
     #[must_use]
     pub const fn get_ref(&self) -> &R {
-        &self.reader
+        &self.input.reader
     }
 
     /// Returns the reader, to write to the same connection, for example. Do not read from it: the bytes that you read
     /// would be missing here.
     #[must_use]
     pub const fn get_mut(&mut self) -> &mut R {
-        &mut self.reader
+        &mut self.input.reader
     }
 
     /// Returns the reader, and drops the [`buffered`](Self::buffered) bytes.
     #[must_use]
     pub fn into_inner(self) -> R {
-        self.reader
-    }
-}
-
-/// Why a frame could not be read or a value could not be written: the error of [`FrameReader`]s and of the codecs in
-/// `zresp::codec`.
-///
-/// As a [`std::io::Error`] it is the connection's own error, one of the kind `UnexpectedEof` or `InvalidData` for a
-/// decoding error, or `InvalidInput` for an encoding error.
-#[derive(Debug)]
-#[non_exhaustive]
-pub enum StreamError {
-    /// The connection failed. [`FrameReader::read`] may be called again.
-    Io(std::io::Error),
-    /// The bytes are not a frame, exceed a limit, or end inside a frame.
-    Decode(Error),
-    /// The value has no form on the wire. Only codecs write.
-    Encode(EncodeError),
-}
-
-impl fmt::Display for StreamError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Io(error) => error.fmt(f),
-            Self::Decode(error) => error.fmt(f),
-            Self::Encode(error) => error.fmt(f),
-        }
-    }
-}
-
-impl std::error::Error for StreamError {
-    /// Returns the source of the inner error; `Display` already shows the inner error itself.
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        match self {
-            Self::Io(error) => error.source(),
-            Self::Decode(error) => error.source(),
-            Self::Encode(error) => error.source(),
-        }
-    }
-}
-
-impl From<StreamError> for std::io::Error {
-    fn from(error: StreamError) -> Self {
-        match error {
-            StreamError::Io(error) => error,
-            StreamError::Decode(error) => error.into(),
-            StreamError::Encode(error) => error.into(),
-        }
-    }
-}
-
-impl From<std::io::Error> for StreamError {
-    fn from(error: std::io::Error) -> Self {
-        Self::Io(error)
-    }
-}
-
-impl From<Error> for StreamError {
-    fn from(error: Error) -> Self {
-        Self::Decode(error)
-    }
-}
-
-impl From<EncodeError> for StreamError {
-    fn from(error: EncodeError) -> Self {
-        Self::Encode(error)
-    }
-}
-
-impl From<Error> for std::io::Error {
-    /// Returns an error of the kind `UnexpectedEof` if the input ends inside a frame, otherwise
-    /// `InvalidData`.
-    fn from(error: Error) -> Self {
-        let kind = match error.kind {
-            ErrorKind::UnexpectedEnd => IoErrorKind::UnexpectedEof,
-            _ => IoErrorKind::InvalidData,
-        };
-        Self::new(kind, error)
+        self.input.reader
     }
 }

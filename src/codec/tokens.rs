@@ -1,0 +1,275 @@
+//! Tokens from an asynchronous connection: [`TokenCodec`].
+
+use bytes::{Bytes, BytesMut};
+
+use crate::command::CommandToken;
+use crate::decode::{Direction, FrameTokenReader, Replies, Requests};
+use crate::error::{Error, ErrorKind};
+use crate::io::StreamError;
+use crate::kind::Kind;
+use crate::limits::Limits;
+use crate::owned::part;
+use crate::tree::Reply;
+use crate::view::Token;
+
+use super::AHEAD;
+
+/// The size up to which payloads are returned whole, unless the caller sets another.
+const WHOLE: usize = 64 * 1024;
+
+/// The codec of replies that are read value by value: a [`TokenCodec`] of [`OwnedToken`]s.
+#[doc(alias = "client")]
+pub type ReplyTokenCodec = TokenCodec<Replies>;
+
+/// The codec of requests that are read argument by argument: a [`TokenCodec`] of [`OwnedCommandToken`]s.
+#[doc(alias = "server")]
+pub type CommandTokenCodec = TokenCodec<Requests>;
+
+/// Decodes frames value by value, in constant memory: a [`ReplyTokenCodec`] or a [`CommandTokenCodec`].
+///
+/// Use it with [`FramedRead`](tokio_util::codec::FramedRead). Each value is returned as soon as it has arrived. A
+/// payload of more than 64 KiB that has not arrived whole is returned in parts. Payloads share the bytes of the read
+/// buffer.
+///
+/// ```
+/// use futures_util::StreamExt;
+/// use tokio_util::codec::FramedRead;
+/// use zresp::Reply;
+/// use zresp::codec::{OwnedToken, ReplyTokenCodec};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), zresp::io::StreamError> {
+/// let reply = [b"*2\r\n:1\r\n$1000000\r\n".as_slice(), &[b'x'; 1_000_000], b"\r\n"].concat();
+/// let mut tokens = FramedRead::new(reply.as_slice(), ReplyTokenCodec::new());
+/// let (mut sum, mut size) = (0, 0);
+/// while let Some(token) = tokens.next().await {
+///     match token? {
+///         OwnedToken::Scalar(Reply::Integer(value)) => sum += value,
+///         OwnedToken::Part(part) => size += part.bytes.len(), // write it to a file
+///         _ => {}                                             // the array begins or ends
+///     }
+/// }
+/// assert_eq!((sum, size), (1, 1_000_000));
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug, Clone)]
+#[doc(alias = "streaming")]
+pub struct TokenCodec<D> {
+    tokens: FrameTokenReader<D>,
+    /// The size up to which payloads are returned whole.
+    whole: usize,
+    /// How many bytes of the stream have been removed from the buffer, and how many before the current frame.
+    position: u64,
+    frame_at: u64,
+}
+
+/// A token of a reply: what a [`ReplyTokenCodec`] returns.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub enum OwnedToken {
+    /// An aggregate or attribute begins: see [`Token::Open`].
+    Open {
+        /// The kind of the aggregate, or [`Kind::Attribute`].
+        kind: Kind,
+        /// How many elements or pairs it has; `None` if it is streamed.
+        len: Option<usize>,
+    },
+    /// A value that is not an aggregate.
+    Scalar(Reply),
+    /// A part of such a value.
+    Part(OwnedPart),
+    /// The innermost open aggregate or attribute ends.
+    Close(Kind),
+}
+
+/// A token of a request: what a [`CommandTokenCodec`] returns. What servers skip is left out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum OwnedCommandToken {
+    /// An array of this many arguments begins.
+    Open {
+        /// The number of arguments, including the name: at least 1.
+        len: usize,
+    },
+    /// An argument.
+    Argument(Bytes),
+    /// A part of an argument.
+    Part(OwnedPart),
+    /// The array ends, and with it the command.
+    Close,
+    /// A whole command in the form of a line, with its line end.
+    Inline(Bytes),
+}
+
+/// A part of a payload: a [`PayloadPart`](crate::frames::PayloadPart) that owns its bytes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct OwnedPart {
+    /// The kind of the value.
+    pub kind: Kind,
+    /// The bytes of this part. A part may have none.
+    pub bytes: Bytes,
+    /// How many bytes of the payload come after this part; `None` in a streamed string.
+    pub left: Option<usize>,
+    /// Whether the value ends with this part.
+    pub is_last: bool,
+}
+
+/// Replies or requests whose tokens can be owned. The trait is sealed, like [`Direction`].
+pub trait OwnTokens: Direction {
+    /// The owned token.
+    type Owned;
+
+    /// Returns the token that was found in these bytes, unless it is skipped.
+    #[doc(hidden)]
+    fn own(token: Self::Token<'_>, bytes: &Bytes) -> Option<Self::Owned>;
+
+    /// Returns a part of a payload as a token.
+    #[doc(hidden)]
+    fn own_part(part: OwnedPart) -> Self::Owned;
+}
+
+impl OwnTokens for Replies {
+    type Owned = OwnedToken;
+
+    fn own(token: Token<'_>, bytes: &Bytes) -> Option<OwnedToken> {
+        Some(match token {
+            Token::Open { kind, len } => OwnedToken::Open { kind, len },
+            Token::Close(kind) => OwnedToken::Close(kind),
+            Token::Scalar(scalar) => {
+                let share = |payload: &[u8]| part(bytes, payload).unwrap_or_default();
+                OwnedToken::Scalar(Reply::of_scalar(scalar, share))
+            }
+        })
+    }
+
+    fn own_part(part: OwnedPart) -> OwnedToken {
+        OwnedToken::Part(part)
+    }
+}
+
+impl OwnTokens for Requests {
+    type Owned = OwnedCommandToken;
+
+    fn own(token: CommandToken<'_>, bytes: &Bytes) -> Option<OwnedCommandToken> {
+        Some(match token {
+            CommandToken::Open { len } => OwnedCommandToken::Open { len },
+            CommandToken::Close => OwnedCommandToken::Close,
+            CommandToken::Argument(argument) => {
+                OwnedCommandToken::Argument(part(bytes, argument).unwrap_or_default())
+            }
+            CommandToken::Inline(_) => OwnedCommandToken::Inline(bytes.clone()),
+            CommandToken::Skipped => return None,
+        })
+    }
+
+    fn own_part(part: OwnedPart) -> OwnedCommandToken {
+        OwnedCommandToken::Part(part)
+    }
+}
+
+impl<D: OwnTokens> TokenCodec<D> {
+    /// Returns a codec with the default [`Limits`] of its direction.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::with_limits(D::LIMITS)
+    }
+
+    /// Returns a codec with these limits.
+    #[must_use]
+    pub fn with_limits(limits: Limits) -> Self {
+        Self::with_token_reader(FrameTokenReader::with_limits(limits))
+    }
+
+    /// Returns a codec that uses this token reader, which must not be inside a frame.
+    #[must_use]
+    pub const fn with_token_reader(tokens: FrameTokenReader<D>) -> Self {
+        Self { tokens, whole: WHOLE, position: 0, frame_at: 0 }
+    }
+
+    /// Sets the size in bytes up to which payloads are returned whole. The default is 64 KiB.
+    pub const fn set_whole(&mut self, whole: usize) {
+        self.whole = whole;
+    }
+
+    /// Returns how many bytes of the stream precede the current frame: the one that the last token belongs to, or
+    /// the one that is in progress or broken. Add the offset of a decoding error to find its place in
+    /// the stream.
+    #[must_use]
+    pub const fn position(&self) -> u64 {
+        self.frame_at
+    }
+
+    /// Returns the token reader, to change its limits.
+    #[must_use]
+    pub const fn token_reader_mut(&mut self) -> &mut FrameTokenReader<D> {
+        &mut self.tokens
+    }
+
+    /// Splits off the bytes of a token.
+    fn split(&mut self, buffer: &mut BytesMut, size: usize) -> Bytes {
+        self.position += size as u64;
+        buffer.split_to(size).freeze()
+    }
+}
+
+impl<D: OwnTokens> Default for TokenCodec<D> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<D: OwnTokens> tokio_util::codec::Decoder for TokenCodec<D> {
+    type Item = D::Owned;
+    type Error = StreamError;
+
+    /// Splits off the token that the buffer begins with; returns `None` if more bytes are needed.
+    ///
+    /// Between two calls, only append to the buffer.
+    ///
+    /// # Errors
+    /// Returns [`StreamError::Decode`] if the input is broken or exceeds a limit. The offset counts from the first
+    /// byte of the frame, which is at [`position`](TokenCodec::position) in the stream.
+    fn decode(&mut self, buffer: &mut BytesMut) -> Result<Option<D::Owned>, StreamError> {
+        loop {
+            if self.tokens.is_between_frames() {
+                self.frame_at = self.position;
+            }
+            if let Some((token, size)) = self.tokens.next(buffer)? {
+                let found = D::found(token);
+                let bytes = self.split(buffer, size);
+                let token = D::read_again(&bytes, found);
+                let token = token.ok_or(Error::new(ErrorKind::BufferChanged, 0))?;
+                match D::own(token, &bytes) {
+                    Some(token) => return Ok(Some(token)),
+                    None => continue,
+                }
+            }
+            let Some((payload, size)) = self.tokens.next_part(buffer, self.whole)? else {
+                buffer.reserve(self.tokens.needed().min(AHEAD));
+                return Ok(None);
+            };
+            // The payload is found again by its place, after the bytes have been split off.
+            let start = payload.bytes.as_ptr().addr() - buffer.as_ptr().addr();
+            let (kind, length) = (payload.kind, payload.bytes.len());
+            let (left, is_last) = (payload.left, payload.is_last);
+            let bytes = self.split(buffer, size).slice(start..start + length);
+            return Ok(Some(D::own_part(OwnedPart { kind, bytes, left, is_last })));
+        }
+    }
+
+    /// Splits off the next token, when no more bytes will arrive; returns `None` at a clean end.
+    ///
+    /// # Errors
+    /// Returns the errors of `decode`, and [`ErrorKind::UnexpectedEnd`] if the stream ends inside a frame.
+    fn decode_eof(&mut self, buffer: &mut BytesMut) -> Result<Option<D::Owned>, StreamError> {
+        let token = self.decode(buffer)?;
+        if token.is_none() && !self.tokens.is_between_frames() {
+            let in_frame = usize::try_from(self.position - self.frame_at).unwrap_or(usize::MAX);
+            let offset = in_frame.saturating_add(buffer.len());
+            return Err(Error::new(ErrorKind::UnexpectedEnd, offset).into());
+        }
+        Ok(token)
+    }
+}

@@ -1,0 +1,312 @@
+//! Tokens from a blocking reader: [`TokenStream`].
+
+use core::mem;
+use std::fmt;
+use std::io::{Error as IoError, Read};
+
+use crate::decode::{Direction, FrameTokenReader, Replies, Requests};
+use crate::error::{Error, ErrorKind};
+use crate::kind::Kind;
+use crate::limits::Limits;
+
+use super::StreamError;
+use super::buffer::ReadBuffer;
+
+/// The size up to which payloads are returned whole, unless the caller sets another.
+const WHOLE: usize = 64 * 1024;
+
+/// Reads replies value by value: a [`TokenStream`] of [`Token`](crate::Token)s.
+#[doc(alias = "client")]
+pub type ReplyTokenStream<R> = TokenStream<R, Replies>;
+
+/// Reads requests argument by argument: a [`TokenStream`] of
+/// [`CommandToken`](crate::command::CommandToken)s.
+#[doc(alias = "server")]
+pub type CommandTokenStream<R> = TokenStream<R, Requests>;
+
+/// Reads frames value by value, in constant memory: a [`ReplyTokenStream`] or a [`CommandTokenStream`].
+///
+/// [`next`](Self::next) returns each value as soon as it has arrived. It reads a payload of more than 64 KiB only as
+/// far as you ask: such a payload is a reader, and what you leave is skipped. So a reply of a million
+/// elements and a value of half a gigabyte need a buffer of a few times 64 KiB. Verdicts and limits are those
+/// of a [`FrameReader`](super::FrameReader), but an error may come after values of the same frame.
+///
+/// ```
+/// use std::io::Read;
+/// use zresp::io::{ReplyTokenStream, StreamToken};
+/// use zresp::{ReplyRef, Token};
+///
+/// let reply = [b"*3\r\n:1\r\n:2\r\n$1000000\r\n".as_slice(), &[b'x'; 1_000_000], b"\r\n"].concat();
+/// let mut tokens = ReplyTokenStream::new(reply.as_slice());
+/// let (mut sum, mut copy) = (0, Vec::new());
+/// while let Some(token) = tokens.next()? {
+///     match token {
+///         StreamToken::Token(Token::Scalar(ReplyRef::Integer(value))) => sum += value,
+///         StreamToken::Payload(mut payload) => {
+///             std::io::copy(&mut payload, &mut copy)?; // to a file, for example
+///         }
+///         _ => {} // the array begins or ends
+///     }
+/// }
+/// assert_eq!((sum, copy.len()), (3, 1_000_000));
+/// # Ok::<(), zresp::io::StreamError>(())
+/// ```
+#[doc(alias = "streaming")]
+pub struct TokenStream<R, D> {
+    input: ReadBuffer<R>,
+    tokens: FrameTokenReader<D>,
+    /// The size up to which payloads are returned whole.
+    whole: usize,
+    /// The size of the token that the last call returned, with which the unread bytes begin.
+    given: usize,
+    /// Whether a payload has been returned as a reader and has not been read to its end.
+    in_payload: bool,
+    /// How many bytes of the stream precede the current frame.
+    frame_at: u64,
+}
+
+/// What a [`TokenStream`] returns.
+pub enum StreamToken<'a, R, D: Direction> {
+    /// A token whose bytes are all there.
+    Token(D::Token<'a>),
+    /// A scalar whose payload has not arrived whole and is too long to wait for.
+    Payload(PayloadReader<'a, R, D>),
+}
+
+/// The bytes of one payload, as they arrive: an [`io::Read`](Read).
+///
+/// It reads into your buffer directly where it can. What is left when you drop it is skipped by the next call of
+/// [`TokenStream::next`]. The payload of a verbatim string begins with its format, three bytes, and a colon.
+pub struct PayloadReader<'a, R, D> {
+    stream: &'a mut TokenStream<R, D>,
+    kind: Kind,
+    left: Option<usize>,
+}
+
+impl<R: Read, D: Direction> TokenStream<R, D> {
+    /// Returns a stream of tokens with the default [`Limits`] of its direction.
+    #[must_use]
+    pub fn new(reader: R) -> Self {
+        Self::with_limits(reader, D::LIMITS)
+    }
+
+    /// Returns a stream of tokens with these limits.
+    #[must_use]
+    pub fn with_limits(reader: R, limits: Limits) -> Self {
+        Self::with_token_reader(reader, FrameTokenReader::with_limits(limits))
+    }
+
+    /// Returns a stream that uses this token reader, which must not be inside a frame.
+    #[must_use]
+    pub const fn with_token_reader(reader: R, tokens: FrameTokenReader<D>) -> Self {
+        Self {
+            input: ReadBuffer::new(reader),
+            tokens,
+            whole: WHOLE,
+            given: 0,
+            in_payload: false,
+            frame_at: 0,
+        }
+    }
+
+    /// Sets the size in bytes up to which payloads are returned whole. The default is 64 KiB.
+    ///
+    /// A longer payload is returned whole too if all of it is in the buffer.
+    pub const fn set_whole(&mut self, whole: usize) {
+        self.whole = whole;
+    }
+
+    /// Returns the next token, or `None` if the stream has ended between two frames.
+    ///
+    /// After an error of the reader, `WouldBlock` included, you may call again.
+    ///
+    /// # Errors
+    /// Returns [`StreamError::Io`] if the reader fails, and [`StreamError::Decode`] if the input is broken or exceeds
+    /// a limit, with [`ErrorKind::UnexpectedEnd`] if the stream ends inside a frame. The offset counts from the first
+    /// byte of the frame, which is at [`position`](Self::position) in the stream. Broken input stays
+    /// broken: each further call returns the same error.
+    #[allow(clippy::should_implement_trait, reason = "an iterator could not lend its buffer")]
+    pub fn next(&mut self) -> Result<Option<StreamToken<'_, R, D>>, StreamError> {
+        self.input.release(mem::take(&mut self.given));
+        while self.in_payload {
+            self.skip_part()?;
+        }
+        // The borrow checker does not let a loop return what it borrows. So the loop finds the token, and it is
+        // read again after the loop.
+        let found = loop {
+            if self.tokens.is_between_frames() {
+                self.frame_at = self.input.released();
+            }
+            let unread = self.input.unread();
+            if let Some((token, size)) = self.tokens.next(unread)? {
+                self.given = size;
+                break D::found(token);
+            }
+            if let Some((kind, left)) = self.tokens.begin_parts(unread, self.whole) {
+                self.in_payload = true;
+                return Ok(Some(StreamToken::Payload(PayloadReader { stream: self, kind, left })));
+            }
+            if self.input.fill()? == 0 {
+                return if self.tokens.is_between_frames() { Ok(None) } else { Err(self.cut()) };
+            }
+        };
+        match D::read_again(self.input.unread().get(..self.given).unwrap_or_default(), found) {
+            Some(token) => Ok(Some(StreamToken::Token(token))),
+            None => Err(Error::new(ErrorKind::BufferChanged, 0).into()),
+        }
+    }
+
+    /// The error for an end of the stream inside a frame.
+    fn cut(&self) -> StreamError {
+        let in_frame = self.input.released() - self.frame_at;
+        let offset = usize::try_from(in_frame).unwrap_or(usize::MAX);
+        Error::new(ErrorKind::UnexpectedEnd, offset.saturating_add(self.input.unread().len()))
+            .into()
+    }
+
+    /// Skips a part of the payload in progress.
+    fn skip_part(&mut self) -> Result<(), StreamError> {
+        if self.input.unread().is_empty() && self.input.fill()? == 0 {
+            return Err(self.cut());
+        }
+        if let Some((part, size)) = self.tokens.next_part(self.input.unread(), self.whole)? {
+            self.in_payload = !part.is_last;
+            self.input.release(size);
+        }
+        Ok(())
+    }
+}
+
+impl<R, D: Direction> TokenStream<R, D> {
+    /// Returns how many bytes of the stream precede the current frame: the one that the last token belongs to, or
+    /// the one that is in progress or broken.
+    ///
+    /// Add the offset of a decoding error to find its place in the stream.
+    #[must_use]
+    pub const fn position(&self) -> u64 {
+        self.frame_at
+    }
+
+    /// Returns whether the stream may end after the token that was returned last, without cutting a frame.
+    #[must_use]
+    pub const fn is_between_frames(&self) -> bool {
+        self.tokens.is_between_frames()
+    }
+
+    /// Returns the token reader, to change its limits.
+    #[must_use]
+    pub const fn token_reader_mut(&mut self) -> &mut FrameTokenReader<D> {
+        &mut self.tokens
+    }
+
+    /// Returns the bytes that have been read but not returned.
+    #[must_use]
+    pub fn buffered(&self) -> &[u8] {
+        self.input.unread().get(self.given..).unwrap_or_default()
+    }
+
+    /// Returns the reader, to write to the same connection, for example. Do not read from it: the bytes that you read
+    /// would be missing here.
+    #[must_use]
+    pub const fn get_mut(&mut self) -> &mut R {
+        &mut self.input.reader
+    }
+
+    /// Returns the reader, and drops the [`buffered`](Self::buffered) bytes.
+    #[must_use]
+    pub fn into_inner(self) -> R {
+        self.input.reader
+    }
+}
+
+impl<R, D> PayloadReader<'_, R, D> {
+    /// Returns the kind of the value: [`Bulk`](Kind::Bulk), [`Streamed`](Kind::Streamed),
+    /// [`BulkError`](Kind::BulkError) or [`Verbatim`](Kind::Verbatim).
+    #[must_use]
+    pub const fn kind(&self) -> Kind {
+        self.kind
+    }
+
+    /// Returns how many bytes have not been read yet; `None` in a streamed string.
+    #[must_use]
+    pub const fn left(&self) -> Option<usize> {
+        self.left
+    }
+}
+
+impl<R: Read, D: Direction> Read for PayloadReader<'_, R, D> {
+    /// Returns 0 at the end of the payload.
+    ///
+    /// # Errors
+    /// Those of [`TokenStream::next`].
+    fn read(&mut self, into: &mut [u8]) -> Result<usize, IoError> {
+        while self.stream.in_payload && !into.is_empty() {
+            let count = self.read_some(into)?;
+            if count > 0 {
+                return Ok(count);
+            }
+        }
+        Ok(0)
+    }
+}
+
+impl<R: Read, D: Direction> PayloadReader<'_, R, D> {
+    /// Reads once at most, and returns how many bytes of the payload were read.
+    fn read_some(&mut self, into: &mut [u8]) -> Result<usize, StreamError> {
+        let TokenStream { input, tokens, whole, in_payload, .. } = &mut *self.stream;
+        if input.unread().is_empty() {
+            // Past the buffer, if the length is known.
+            let direct = self.left.unwrap_or(0).min(into.len());
+            if let Some(room @ [_, ..]) = into.get_mut(..direct) {
+                let count = input.read_past(room)?;
+                if count == 0 {
+                    return Err(self.stream.cut());
+                }
+                tokens.next_part(room.get(..count).unwrap_or_default(), *whole)?;
+                self.left = self.left.map(|left| left.saturating_sub(count));
+                return Ok(count);
+            }
+            if input.fill()? == 0 {
+                return Err(self.stream.cut());
+            }
+        }
+        // A part is at most as long as the bytes that it is found in.
+        let unread = input.unread();
+        let unread = unread.get(..into.len()).unwrap_or(unread);
+        let Some((part, size)) = tokens.next_part(unread, *whole)? else { return Ok(0) };
+        let count = part.bytes.len();
+        if let Some(room) = into.get_mut(..count) {
+            room.copy_from_slice(part.bytes);
+        }
+        (self.left, *in_payload) = (part.left, !part.is_last);
+        input.release(size);
+        Ok(count)
+    }
+}
+
+impl<R: fmt::Debug, D> fmt::Debug for TokenStream<R, D> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TokenStream")
+            .field("input", &self.input)
+            .field("tokens", &self.tokens)
+            .finish_non_exhaustive()
+    }
+}
+
+impl<R, D: Direction> fmt::Debug for StreamToken<'_, R, D> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Token(token) => f.debug_tuple("Token").field(token).finish(),
+            Self::Payload(payload) => f.debug_tuple("Payload").field(payload).finish(),
+        }
+    }
+}
+
+impl<R, D> fmt::Debug for PayloadReader<'_, R, D> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PayloadReader")
+            .field("kind", &self.kind)
+            .field("left", &self.left)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,268 @@
+//! Tokens from a blocking reader and from a codec are those of a decoder, however the bytes arrive.
+#![cfg(feature = "codec")]
+
+use std::io::{self, Read};
+
+use bytes::BytesMut;
+use proptest::collection::vec;
+use proptest::prelude::*;
+use tokio_util::codec::Decoder as _;
+use zresp::codec::{
+    CommandTokenCodec, OwnTokens, OwnedCommandToken, OwnedPart, OwnedToken, ReplyTokenCodec,
+    TokenCodec,
+};
+use zresp::frames::{Replies, Requests};
+use zresp::io::{CommandTokenStream, ReplyTokenStream, StreamError, StreamToken, TokenStream};
+use zresp::{ErrorKind, Kind, Limits, Reply, ReplyRef, Token};
+use zresp_testing::drive::capture::Capture;
+use zresp_testing::drive::pieces::Pieces;
+use zresp_testing::drive::tokens::{Seen, Shown, Told, by_a_decoder, payload, scalar};
+use zresp_testing::generate;
+
+/// A way to end: like a decoder's, with the place in the stream, but a cut frame is an error.
+fn ended(error: StreamError, frame: u64) -> Result<usize, (ErrorKind, usize)> {
+    match error {
+        StreamError::Decode(error) => {
+            Err((error.kind, usize::try_from(frame).expect("short") + error.offset))
+        }
+        other => panic!("{other}"),
+    }
+}
+
+/// What a stream tells. Payloads are read into a buffer of `room` bytes.
+fn by_a_stream<D: Shown>(bytes: &[u8], sizes: &[usize], whole: usize, room: usize) -> Told {
+    let mut stream = TokenStream::<_, D>::new(Pieces::new(bytes, sizes));
+    stream.set_whole(whole);
+    let mut tokens = Vec::new();
+    loop {
+        let error = match stream.next() {
+            Ok(Some(StreamToken::Token(token))) => {
+                tokens.push(D::shown(token));
+                continue;
+            }
+            Ok(Some(StreamToken::Payload(mut reader))) => {
+                let (mut read, mut buffer) = (Vec::new(), vec![0; room]);
+                let end = loop {
+                    let left = reader.left();
+                    match reader.read(&mut buffer) {
+                        Ok(0) => break None,
+                        Ok(count) => {
+                            read.extend_from_slice(&buffer[..count]);
+                            assert!(left.is_none_or(|left| reader.left() == Some(left - count)));
+                        }
+                        Err(error) => break Some(error),
+                    }
+                };
+                if end.is_none() {
+                    tokens.push(payload(reader.kind(), &read));
+                }
+                // An error comes again from the stream.
+                continue;
+            }
+            Ok(None) => return Told { tokens, end: Ok(0) },
+            Err(error) => error,
+        };
+        let end = ended(error, stream.position());
+        return Told { tokens, end };
+    }
+}
+
+/// Shows owned tokens, and joins parts.
+trait Owned: Shown + OwnTokens {
+    fn see(token: Self::Owned, parts: &mut Vec<u8>) -> Option<Seen>;
+}
+
+fn join(part: OwnedPart, parts: &mut Vec<u8>) -> Option<Seen> {
+    parts.extend_from_slice(&part.bytes);
+    part.is_last.then(|| payload(part.kind, &std::mem::take(parts)))
+}
+
+impl Owned for Replies {
+    fn see(token: OwnedToken, parts: &mut Vec<u8>) -> Option<Seen> {
+        Some(match token {
+            OwnedToken::Open { kind, len } => Seen::Open(kind, len),
+            OwnedToken::Close(kind) => Seen::Close(kind),
+            OwnedToken::Part(part) => return join(part, parts),
+            OwnedToken::Scalar(reply) => {
+                // Written and read again, to be shown in the same way.
+                let mut wire = Vec::new();
+                zresp::Encode::encode(&reply, zresp::Protocol::Resp3, &mut wire).expect("a scalar");
+                let frame = zresp::decode(&wire).expect("valid").expect("whole");
+                let null = matches!(reply, Reply::NullArray);
+                scalar(&if null { ReplyRef::NullArray } else { frame.reply() })
+            }
+            other => panic!("{other:?}"),
+        })
+    }
+}
+
+impl Owned for Requests {
+    fn see(token: OwnedCommandToken, parts: &mut Vec<u8>) -> Option<Seen> {
+        Some(match token {
+            OwnedCommandToken::Open { len } => Seen::Open(Kind::Array, Some(len)),
+            OwnedCommandToken::Close => Seen::Close(Kind::Array),
+            OwnedCommandToken::Argument(argument) => scalar(&ReplyRef::Bulk(&argument)),
+            OwnedCommandToken::Inline(line) => Seen::Inline(line.to_vec()),
+            OwnedCommandToken::Part(part) => return join(part, parts),
+            other => panic!("{other:?}"),
+        })
+    }
+}
+
+fn by_a_codec<D: Owned>(bytes: &[u8], sizes: &[usize], whole: usize) -> Told {
+    let mut codec = TokenCodec::<D>::new();
+    codec.set_whole(whole);
+    let (mut pieces, mut buffer) = (Pieces::new(bytes, sizes), BytesMut::new());
+    let (mut tokens, mut parts) = (Vec::new(), Vec::new());
+    loop {
+        let piece = pieces.piece(usize::MAX);
+        buffer.extend_from_slice(piece);
+        loop {
+            let next = if piece.is_empty() {
+                codec.decode_eof(&mut buffer)
+            } else {
+                codec.decode(&mut buffer)
+            };
+            match next {
+                Ok(Some(token)) => tokens.extend(D::see(token, &mut parts)),
+                Ok(None) if piece.is_empty() => return Told { tokens, end: Ok(0) },
+                Ok(None) => break,
+                Err(error) => {
+                    let end = ended(error, codec.position());
+                    return Told { tokens, end };
+                }
+            }
+        }
+    }
+}
+
+fn assert_agree<D: Owned>(bytes: &[u8], sizes: &[usize]) {
+    let mut expected = by_a_decoder::<D>(bytes, D::LIMITS);
+    let is_cut = expected.end.is_ok();
+    for (whole, room) in [(usize::MAX, 1), (3, 1), (0, 2), (0, 1000)] {
+        for (way, mut found) in [
+            ("stream", by_a_stream::<D>(bytes, sizes, whole, room)),
+            ("codec", by_a_codec::<D>(bytes, sizes, whole)),
+        ] {
+            found.tokens.retain(|token| *token != Seen::Skipped);
+            found.tokens.truncate(expected.tokens.len());
+            if is_cut && expected.end != found.end {
+                // A decoder does not know of the end of the stream.
+                expected.end = match found.end {
+                    Err((ErrorKind::UnexpectedEnd, _)) => {
+                        Err((ErrorKind::UnexpectedEnd, bytes.len()))
+                    }
+                    _ => Ok(0),
+                };
+            }
+            assert!(
+                found == expected,
+                "{way}, {}, in pieces of {sizes:?}, whole up to {whole}\n{found:?}\nis not\n{expected:?}",
+                bytes.escape_ascii()
+            );
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 1024, ..ProptestConfig::default() })]
+
+    #[test]
+    fn tokens_are_those_of_a_decoder(
+        inputs in vec(prop_oneof![generate::frame(), generate::mutated(), generate::soup()], 1..4),
+        requests in generate::requests(),
+        sizes in vec(1..24_usize, 1..6),
+    ) {
+        let stream = inputs.iter().flat_map(|input| input.0.clone()).collect::<Vec<_>>();
+        assert_agree::<Replies>(&stream, &sizes);
+        assert_agree::<Requests>(&requests.0, &sizes);
+    }
+}
+
+#[test]
+fn captures_are_read() {
+    for Capture { bytes, .. } in Capture::all(&[".replies"]) {
+        assert_agree::<Replies>(&bytes[..bytes.len().min(50_000)], &[7, 1_400]);
+    }
+    for Capture { bytes, .. } in Capture::all(&[".requests", ".aof"]) {
+        assert_agree::<Requests>(&bytes[..bytes.len().min(50_000)], &[7, 1_400]);
+    }
+}
+
+/// A reply that is made as it is read: `count` integers, then a value of `size` bytes.
+struct Made {
+    count: usize,
+    size: usize,
+    head: io::Cursor<Vec<u8>>,
+}
+
+impl Read for Made {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        let read = self.head.read(into)?;
+        if read > 0 {
+            return Ok(read);
+        }
+        if self.count > 0 {
+            let some = self.count.min(1_000);
+            self.count -= some;
+            self.head = io::Cursor::new(b":7\r\n".repeat(some));
+            if self.count == 0 {
+                self.head.get_mut().extend_from_slice(format!("${}\r\n", self.size).as_bytes());
+            }
+            return self.read(into);
+        }
+        if self.size > 0 {
+            let some = self.size.min(into.len());
+            into[..some].fill(b'x');
+            self.size -= some;
+            if self.size == 0 {
+                self.head = io::Cursor::new(b"\r\n".to_vec());
+            }
+            return Ok(some);
+        }
+        Ok(0)
+    }
+}
+
+#[test]
+fn a_long_reply_is_read_in_constant_memory() {
+    const SIZE: usize = 512 * 1024 * 1024;
+    let head = io::Cursor::new(b"*1000001\r\n".to_vec());
+    let mut stream = ReplyTokenStream::new(Made { count: 1_000_000, size: SIZE, head });
+    let (mut sum, mut copied) = (0, 0);
+    let most = allocation_counter::measure(|| {
+        while let Some(token) = stream.next().expect("a valid reply") {
+            match token {
+                StreamToken::Token(Token::Scalar(ReplyRef::Integer(value))) => sum += value,
+                StreamToken::Payload(mut payload) => {
+                    copied = io::copy(&mut payload, &mut io::sink()).expect("a whole payload");
+                }
+                _ => {}
+            }
+        }
+    });
+    assert_eq!((sum, copied), (7_000_000, SIZE as u64));
+    assert!(most.bytes_max < 200_000, "{} bytes at once", most.bytes_max);
+}
+
+#[test]
+fn what_is_left_of_a_payload_is_skipped() {
+    let reply = [b"*2\r\n$100000\r\n".as_slice(), &[b'x'; 100_000], b"\r\n:7\r\n"].concat();
+    let mut stream = ReplyTokenStream::new(Pieces::new(&reply, &[1_000]));
+    stream.next().unwrap();
+    let Some(StreamToken::Payload(mut payload)) = stream.next().unwrap() else { panic!() };
+    assert_eq!((payload.kind(), payload.left()), (Kind::Bulk, Some(100_000)));
+    payload.read_exact(&mut [0; 10]).unwrap();
+    let next = stream.next().unwrap();
+    let Some(StreamToken::Token(Token::Scalar(ReplyRef::Integer(7)))) = next else {
+        panic!("{next:?}")
+    };
+}
+
+#[test]
+fn the_names_of_both_directions_exist() {
+    let mut stream = CommandTokenStream::with_limits(&b"PING\r\n"[..], Limits::requests());
+    assert!(matches!(stream.next(), Ok(Some(StreamToken::Token(_)))));
+    assert!(stream.is_between_frames() && stream.next().unwrap().is_none());
+    let (_, _) = (ReplyTokenCodec::default(), CommandTokenCodec::default());
+}
