@@ -12,6 +12,7 @@
 //! | write commands and replies | [`writing`] |
 //! | speak RESP2 and RESP3 | [`protocols`] |
 //! | forward large values as they arrive | [`cut_through`] |
+//! | read long replies value by value | [`as_they_arrive`] |
 //! | use your own types | [`with_serde`] |
 //! | use asynchronous streams | [`with_tokio`] |
 //! | read files and blocking connections | [`readers`] |
@@ -55,6 +56,9 @@ pub mod protocols {}
 
 #[doc = include_str!("cut_through.md")]
 pub mod cut_through {}
+
+#[cfg_attr(any(not(doctest), feature = "codec"), doc = include_str!("as_they_arrive.md"))]
+pub mod as_they_arrive {}
 
 #[cfg_attr(any(not(doctest), feature = "serde"), doc = include_str!("with_serde.md"))]
 pub mod with_serde {}
