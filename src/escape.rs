@@ -60,3 +60,14 @@ pub(crate) fn list<P: AsRef<[u8]>>(
     }
     f.write_str("]")
 }
+
+/// A list. `Debug` writes at most [`VALUES`] of its values.
+pub(crate) struct First<'a, T>(pub(crate) &'a [T]);
+
+impl<T: fmt::Debug> fmt::Debug for First<'_, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut list = f.debug_list();
+        list.entries(self.0.iter().take(VALUES));
+        if self.0.len() > VALUES { list.finish_non_exhaustive() } else { list.finish() }
+    }
+}

@@ -42,6 +42,7 @@ pub mod convert;
 pub mod de;
 mod decode;
 pub mod encode;
+mod endpoint;
 mod error;
 mod escape;
 #[cfg(any(doc, doctest))]
@@ -52,9 +53,11 @@ mod kind;
 mod lex;
 mod limits;
 mod owned;
+pub mod push;
 #[cfg(feature = "serde")]
 pub mod ser;
 mod sink;
+mod slots;
 #[cfg(feature = "commands")]
 mod table;
 pub mod tree;

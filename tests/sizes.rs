@@ -106,6 +106,10 @@ fn types_of_features_are_copy_clone_send_and_sync_as_documented() {
     shared::<zresp::io::StreamError>();
     shared::<ser::SerializeError>();
     copy::<cluster::Redirect<'_>>();
+    copy::<cluster::Node<'_>>();
+    cloned::<cluster::Shard<'_>>();
+    shared::<cluster::SlotMap<u16>>();
+    cloned::<zresp::push::Push<'_>>();
     copy::<commands::Key<'_>>();
     copy::<commands::KeysError>();
     cloned::<commands::Keys<'_>>();

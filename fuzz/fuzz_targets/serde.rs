@@ -1,10 +1,17 @@
 //! Any reply may be converted to any type; serde and the conversions give the same result.
 #![no_main]
+use zresp::cluster::{SLOTS, Shard, SlotMap};
+use zresp::push::Push;
 use zresp_fuzz::typed::{Table, assert_agree, has_map};
 
 libfuzzer_sys::fuzz_target!(|input: &[u8]| {
     let Ok(Some(frame)) = zresp::decode(input) else { return };
     _ = zresp::de::from_reply::<serde_json::Value>(frame.reply());
+    _ = format!("{:?}", frame.reply().to::<Push<'_>>());
+    if let Ok(shards) = frame.reply().to::<Vec<Shard<'_>>>() {
+        assert!(shards.iter().flat_map(|shard| &shard.slots).all(|range| *range.end() < SLOTS));
+        _ = SlotMap::new(&shards, Shard::primary);
+    }
     assert_agree::<Table>(frame.reply());
     if !has_map(frame) {
         assert_agree::<Option<&str>>(frame.reply());

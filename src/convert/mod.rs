@@ -10,6 +10,8 @@ mod collections;
 mod error;
 mod owned;
 mod scalars;
+mod sequence;
 
 pub use error::{ConversionError, Place};
 pub use scalars::{ErrorReply, FromReply};
+pub(crate) use sequence::Sequence;

@@ -90,6 +90,13 @@ impl<'a> Iterator for Elements<'a> {
 
 impl FusedIterator for Elements<'_> {}
 
+impl PartialEq for Elements<'_> {
+    /// Compares the elements that are left, as [`ReplyRef`] compares arrays.
+    fn eq(&self, other: &Self) -> bool {
+        ReplyRef::Array(*self) == ReplyRef::Array(*other)
+    }
+}
+
 /// An iterator over the elements of an aggregate with their attributes and exact bytes: see
 /// [`Elements::annotated`].
 #[derive(Clone)]

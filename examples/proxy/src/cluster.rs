@@ -8,8 +8,8 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::time::{sleep, timeout};
 use tracing::{debug, info, warn};
-use zresp::cluster::{Redirect, RedirectKind, SLOTS};
-use zresp::{CommandBuf, ConversionError, Protocol, ReplyRef};
+use zresp::cluster::{Redirect, RedirectKind, Shard, SlotMap};
+use zresp::{CommandBuf, Protocol};
 
 use crate::upstream::{Access, Failure, Upstream, ask};
 
@@ -25,7 +25,7 @@ pub(crate) struct Cluster {
     seeds: Vec<String>,
     nodes: RefCell<HashMap<String, Rc<Upstream>>>,
     /// The primary of each slot, if it is known.
-    slots: RefCell<Vec<Option<Rc<Upstream>>>>,
+    slots: RefCell<SlotMap<Rc<Upstream>>>,
     /// How often `slots` was updated.
     changes: Cell<u64>,
     /// Asks for the slots to be read again.
@@ -39,7 +39,7 @@ impl Cluster {
             access,
             seeds: seeds.to_vec(),
             nodes: RefCell::default(),
-            slots: RefCell::new(vec![None; SLOTS.into()]),
+            slots: RefCell::default(),
             changes: Cell::default(),
             outdated: Notify::new(),
         });
@@ -55,7 +55,7 @@ impl Cluster {
     }
 
     pub(crate) fn of_slot(&self, slot: u16) -> Result<Rc<Upstream>, Failure> {
-        let upstream = self.slots.borrow()[usize::from(slot)].clone();
+        let upstream = self.slots.borrow().get(slot).cloned();
         upstream.ok_or_else(|| {
             self.refresh();
             Failure::new("CLUSTERDOWN Hash slot not served")
@@ -66,16 +66,25 @@ impl Cluster {
         self.changes.get()
     }
 
-    /// Returns the node that a redirection names. After `MOVED`, the slot is assigned to it.
-    pub(crate) fn redirected(&self, redirect: &Redirect<'_>, from: &Upstream) -> Rc<Upstream> {
-        let host = redirect.host.unwrap_or_else(|| host(&from.address));
-        let upstream = self.node(address(host, redirect.port));
-        if redirect.kind == RedirectKind::Moved {
-            self.slots.borrow_mut()[usize::from(redirect.slot)] = Some(Rc::clone(&upstream));
-            self.changes.set(self.changes.get() + 1);
-            self.refresh();
+    /// Returns the node that a redirection of a cluster names. After `MOVED`, the slot is assigned to it.
+    pub(crate) fn redirected(
+        &self,
+        redirect: &Redirect<'_>,
+        from: &Upstream,
+    ) -> Option<Rc<Upstream>> {
+        let host = redirect.endpoint.host.unwrap_or_else(|| host(&from.address));
+        let node = || self.node(address(host, redirect.endpoint.port));
+        match redirect.kind {
+            RedirectKind::Moved { slot } => {
+                let node = node();
+                self.slots.borrow_mut().assign(slot..=slot, Rc::clone(&node));
+                self.changes.set(self.changes.get() + 1);
+                self.refresh();
+                Some(node)
+            }
+            RedirectKind::Ask { .. } => Some(node()),
+            _ => None,
         }
-        upstream
     }
 
     /// Asks for the slots to be read again, soon.
@@ -130,34 +139,20 @@ impl Cluster {
         let mut stream = node.borrow(Protocol::Resp2).await?;
         let command = CommandBuf::new("CLUSTER").arg("SLOTS");
         let frame = ask(&mut stream, &command).await.map_err(|error| node.failure(error))?;
-        let slots = self.read(frame.reply(), node).map_err(|error| node.failure(error))?;
+        let shards: Vec<Shard<'_>> = frame.reply().to().map_err(|error| node.failure(error))?;
         node.give_back(stream, Protocol::Resp2);
-        if slots.iter().all(Option::is_none) {
+        let slots = SlotMap::new(&shards, |shard| {
+            let primary = shard.primary()?;
+            let host = primary.host.unwrap_or(host(&node.address));
+            Some(self.node(address(host, primary.port?)))
+        });
+        let slots = slots.map_err(|error| node.failure(error))?;
+        if slots.iter().next().is_none() {
             return Err(node.failure("serves no slots"));
         }
         *self.slots.borrow_mut() = slots;
         self.changes.set(self.changes.get() + 1);
         Ok(())
-    }
-
-    /// Reads the reply to `CLUSTER SLOTS`, a list of ranges: first slot, last slot, the primary, its replicas.
-    fn read(
-        &self,
-        reply: ReplyRef<'_>,
-        from: &Upstream,
-    ) -> Result<Vec<Option<Rc<Upstream>>>, ConversionError> {
-        let mut slots = vec![None; SLOTS.into()];
-        for range in reply.to::<Vec<Vec<ReplyRef<'_>>>>()? {
-            let [first, last, primary, ..] = range[..] else { continue };
-            let [name, port, ..] = primary.to::<Vec<ReplyRef<'_>>>()?[..] else { continue };
-            let name = name.to::<Option<&str>>()?.filter(|name| !["", "?"].contains(name));
-            let node = self.node(address(name.unwrap_or(host(&from.address)), port.to()?));
-            let (first, last) = (first.to::<u16>()?, last.to::<u16>()?);
-            if let Some(range) = slots.get_mut(first.into()..=last.into()) {
-                range.fill(Some(node));
-            }
-        }
-        Ok(slots)
     }
 }
 

@@ -352,7 +352,10 @@ impl Lane {
                 // The redirection itself was counted, but the command has yet to get its reply.
                 due.count = 1;
                 if due.redirects <= REDIRECTS {
-                    return self.redirect(due, &redirect);
+                    let upstream = self.proxy.topology.redirected(&redirect, &self.upstream);
+                    if let Some(upstream) = upstream {
+                        return self.redirect(due, redirect.kind, &upstream);
+                    }
                 }
             } else if text.starts_with(b"CLUSTERDOWN") {
                 self.proxy.topology.refresh();
@@ -362,9 +365,7 @@ impl Lane {
     }
 
     /// Sends a command again, to the node that the redirection names.
-    fn redirect(&self, due: Due, redirect: &Redirect<'_>) {
-        let upstream = self.proxy.topology.redirected(redirect, &self.upstream);
-        let upstream = upstream.unwrap_or_else(|| Rc::clone(&self.upstream));
+    fn redirect(&self, due: Due, kind: RedirectKind, upstream: &Rc<Upstream>) {
         let client = match &due.to {
             Recipient::Client(client, _) => Some(client),
             Recipient::Part(join, _) => Some(&join.client),
@@ -374,12 +375,12 @@ impl Lane {
             || upstream.lane(&self.proxy, self.protocol),
             |client| {
                 client.hold_back();
-                client.lane(&upstream, &self.proxy)
+                client.lane(upstream, &self.proxy)
             },
         );
         match lane {
             Ok(lane) => {
-                if redirect.kind == RedirectKind::Ask {
+                if matches!(kind, RedirectKind::Ask { .. }) {
                     let asking = Some(Bytes::from_static(ASKING));
                     lane.resend(Due::new(Recipient::Proxy, asking, due.since));
                 }

@@ -90,14 +90,14 @@ impl Topology {
     }
 
     /// Returns the upstream that a redirection names; if the slot has moved for good, the map of slots is
-    /// updated. Returns `None` without a cluster.
+    /// updated. Returns `None` without a cluster, and for a redirection that no cluster sends.
     pub(crate) fn redirected(
         &self,
         redirect: &Redirect<'_>,
         from: &Upstream,
     ) -> Option<Rc<Upstream>> {
         match self {
-            Self::Cluster(cluster) => Some(cluster.redirected(redirect, from)),
+            Self::Cluster(cluster) => cluster.redirected(redirect, from),
             _ => None,
         }
     }

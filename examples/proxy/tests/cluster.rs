@@ -73,6 +73,37 @@ fn a_cluster_looks_like_one_server() {
 }
 
 #[test]
+fn nodes_whose_hosts_are_not_named_are_where_the_proxy_asked() {
+    let _alone = alone();
+    let Some(cluster) = Cluster::start() else { return };
+    let slot = key_slot(b"{moving}");
+    // The nodes have no host names: one setting makes them send an empty or null host, the other one `?`.
+    for endpoints in ["unknown-endpoint", "hostname"] {
+        for node in &cluster.nodes {
+            let line = format!("CONFIG SET cluster-preferred-endpoint-type {endpoints}");
+            assert_eq!(Client::new(node.connect()).answer(&line), "+OK\r\n");
+        }
+        let proxy = proxy_of(&cluster);
+        let mut client = Client::new(proxy.connect());
+        for key in 0..100 {
+            assert_eq!(client.answer(&format!("SET key:{key} {key}")), "+OK\r\n", "{endpoints}");
+        }
+        let from = cluster.primary_of(slot);
+        let to = cluster.primary_of(slot.wrapping_add(16384 / 3) % 16384);
+        assert_ne!(from, to);
+        cluster.open(slot, from, to);
+        assert_eq!(client.answer("SET {moving}:asked v"), "+OK\r\n", "{endpoints}");
+        while cluster.move_keys(slot, from, to, 100) > 0 {}
+        cluster.close(slot, from, to);
+        assert_eq!(client.answer("GET {moving}:asked"), "$1\r\nv\r\n", "{endpoints}");
+        assert_eq!(client.answer("DEL {moving}:asked"), ":1\r\n", "{endpoints}");
+        // The slot goes back.
+        cluster.open(slot, to, from);
+        cluster.close(slot, to, from);
+    }
+}
+
+#[test]
 fn redirections_are_followed() {
     let _alone = alone();
     let Some(cluster) = Cluster::start() else { return };

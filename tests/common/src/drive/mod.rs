@@ -5,6 +5,7 @@ pub mod edits;
 #[cfg(feature = "commands")]
 pub mod keys;
 pub mod live_server;
+pub mod notation;
 #[cfg(feature = "std")]
 pub mod pieces;
 pub mod sync;
