@@ -104,12 +104,19 @@ fn typed(add: &mut impl FnMut(&str, &str, &str, fn(Vec<u8>) -> Round)) {
     use serde::de::DeserializeOwned;
 
     fn read<T: DeserializeOwned>(frame: &[u8]) -> usize {
+        let found = zresp::de::from_bytes::<T>(frame).ok().flatten().expect("a whole frame");
+        usize::from(black_box(found.0.ok()).is_some())
+    }
+    fn decode_and_read<T: DeserializeOwned>(frame: &[u8]) -> usize {
         let frame = zresp::decode(frame).ok().flatten().expect("a whole frame");
         usize::from(black_box(zresp::de::from_reply::<T>(frame.reply()).ok()).is_some())
     }
     add("typed", "struct", "record", pass!(read::<Record>));
     add("typed", "vec-i64", "integers", pass!(read::<Vec<i64>>));
     add("typed", "map", "texts", pass!(read::<BTreeMap<String, String>>));
+    add("view-typed", "struct", "record", pass!(decode_and_read::<Record>));
+    add("view-typed", "vec-i64", "integers", pass!(decode_and_read::<Vec<i64>>));
+    add("view-typed", "map", "texts", pass!(decode_and_read::<BTreeMap<String, String>>));
 }
 
 fn write_inputs(folder: &Path) {

@@ -185,7 +185,7 @@ fn typed(criterion: &mut Criterion) {
     use serde::de::DeserializeOwned;
 
     fn read<T: DeserializeOwned>(frame: &[u8]) -> Option<T> {
-        zresp::de::from_reply(zresp::decode(frame).ok()??.reply()).ok()
+        zresp::de::from_bytes(frame).ok()??.0.ok()
     }
 
     let mut group = group(criterion, "typed");

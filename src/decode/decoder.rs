@@ -193,6 +193,12 @@ impl<D: Direction> FrameDecoder<D> {
         self.validator.limits_set()
     }
 
+    /// Returns the limits of the next frame, if no byte of it has been examined.
+    #[cfg(feature = "serde")]
+    pub(crate) fn limits_if_between_frames(&self) -> Option<Limits> {
+        self.validator.is_fresh().then(|| self.limits())
+    }
+
     /// Sets the limits of the next frame and those after it, for example when a client has
     /// authenticated. A frame in progress keeps the limits that it began with.
     pub fn set_limits(&mut self, limits: Limits) {

@@ -94,9 +94,9 @@ impl Validator {
         }
     }
 
-    /// A validator, without limits, that treats `values` values as one frame.
-    pub(crate) fn values(values: u32) -> Self {
-        let validator = Self::new(Grammar::Replies, Limits::none());
+    /// A validator of replies that treats `values` values, at least one, as one frame.
+    pub(crate) fn values(values: u32, limits: Limits) -> Self {
+        let validator = Self::new(Grammar::Replies, limits);
         Self { levels: Levels::new(values), ..validator }
     }
 
