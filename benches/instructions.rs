@@ -2,7 +2,8 @@
 //!
 //! `--inputs DIR` writes the inputs, so that generating them is not counted. `--list` prints a line for
 //! each workload: its name and its input. `NAME FILE ROUNDS` runs a workload on the input in the file.
-//! The difference between two numbers of rounds is the workload alone.
+//! The difference between two numbers of rounds is the workload alone. `NAME FILE time` prints the
+//! nanoseconds of a round, and the number of values in the input: see `ablation.py`.
 
 mod corpus;
 #[path = "work/owning.rs"]
@@ -13,6 +14,7 @@ mod work;
 
 use std::hint::black_box;
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 use bytes::{Bytes, BytesMut};
 
@@ -134,6 +136,20 @@ fn write_inputs(folder: &Path) {
     write("texts", corpus::typed::texts());
 }
 
+/// The nanoseconds of a round: the least of twenty turns of a millisecond, because anything else that
+/// runs on the machine only adds to it.
+fn least_time(round: &mut Round) -> f64 {
+    let turn = |_| {
+        let (start, mut rounds) = (Instant::now(), 0);
+        while start.elapsed() < Duration::from_millis(1) {
+            round();
+            rounds += 1;
+        }
+        start.elapsed().as_secs_f64() * 1e9 / f64::from(rounds)
+    };
+    (0..20).map(turn).fold(f64::MAX, f64::min)
+}
+
 fn main() {
     let args: Vec<String> = std::env::args().skip(1).filter(|arg| arg != "--bench").collect();
     let args: Vec<&str> = args.iter().map(String::as_str).collect();
@@ -147,8 +163,12 @@ fn main() {
         [name, file, rounds] => {
             let found = workloads().into_iter().find(|workload| workload.name == name);
             let input = std::fs::read(file).expect("an input");
-            let mut round = (found.expect("a workload").make)(input);
-            (0..rounds.parse().expect("a number of rounds")).for_each(|_: u32| round());
+            let mut round = (found.expect("a workload").make)(input.clone());
+            if rounds == "time" {
+                println!("{} {}", least_time(&mut round), corpus::values(&input));
+            } else {
+                (0..rounds.parse().expect("a number of rounds")).for_each(|_: u32| round());
+            }
         }
         _ => eprintln!("--list, --inputs DIR, or NAME FILE ROUNDS"),
     }

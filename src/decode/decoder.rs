@@ -79,7 +79,7 @@ impl<D: Direction> FrameDecoder<D> {
         let seen = if self.validator.is_fresh() {
             // A separate step, so that its views are built in branches of the caller's loop. Otherwise
             // frames that are alike take 1.3 times the instructions.
-            if let Some(frame) = D::alike(&self.validator, buf) {
+            if let Some(frame) = D::alike(&mut self.validator, buf) {
                 return Ok(Some(frame));
             }
             match D::fast(&mut self.validator, buf) {

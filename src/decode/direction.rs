@@ -60,7 +60,7 @@ pub(crate) mod sealed {
 
         /// Called between two frames: returns the frame at the front of `buf`, if its layout is that of
         /// a recent frame.
-        fn alike<'a>(validator: &Validator, buf: &'a [u8]) -> Option<Self::Frame<'a>>;
+        fn alike<'a>(validator: &mut Validator, buf: &'a [u8]) -> Option<Self::Frame<'a>>;
 
         /// Called between two frames: returns the frame at the front of `buf`, if it is whole and of a
         /// frequent kind.
@@ -134,7 +134,7 @@ pub(crate) mod sealed {
         const LIMITS: Limits = Limits::new();
 
         #[inline(always)]
-        fn alike<'a>(validator: &Validator, buf: &'a [u8]) -> Option<Decoded<'a>> {
+        fn alike<'a>(validator: &mut Validator, buf: &'a [u8]) -> Option<Decoded<'a>> {
             let Alike { wire, content, form, .. } = validator.frame_alike(buf)?;
             Some(Decoded::alike(wire, content, form))
         }
@@ -214,7 +214,7 @@ pub(crate) mod sealed {
         const LIMITS: Limits = Limits::requests();
 
         #[inline(always)]
-        fn alike<'a>(validator: &Validator, buf: &'a [u8]) -> Option<Request<'a>> {
+        fn alike<'a>(validator: &mut Validator, buf: &'a [u8]) -> Option<Request<'a>> {
             match validator.frame_alike(buf)? {
                 Alike { wire, form: AlikeForm::Array(len), header, .. } => {
                     Some(Request::array(wire, header, len))

@@ -60,8 +60,8 @@ impl Aggregate {
 impl Validator {
     /// Returns the frame at the front of the input, if its layout is that of a recent frame.
     #[inline(always)]
-    pub(crate) fn frame_alike<'a>(&self, input: &'a [u8]) -> Option<Alike<'a>> {
-        self.learned.frame_alike(input)
+    pub(crate) fn frame_alike<'a>(&mut self, input: &'a [u8]) -> Option<Alike<'a>> {
+        self.learned.frame(input)
     }
 
     /// Finds the end of a command that lies whole in the input and is an array.
@@ -78,7 +78,7 @@ impl Validator {
     /// may be a reply: what counts is how the array begins.
     #[inline(always)]
     pub(crate) fn command_alike(&mut self, visible: &[u8]) -> Option<Aggregate> {
-        let (values, mut rest) = self.learned.command.pass(visible)?;
+        let (values, mut rest) = self.learned.command(visible)?;
         for _ in 1..values {
             let (_, payload, after) = word::bulk(word::first(rest)?, rest)?;
             if payload.len() > self.limits().bulk() {
@@ -124,7 +124,7 @@ impl Validator {
             (after, owed) = (visible.get(header..)?, values);
         }
         let name_end = visible.len() - after.len();
-        let (mut rest, owed) = self.pass_bulks(after, owed);
+        let (mut rest, owed) = self.pass_list(after, owed);
         if owed > 0 {
             self.levels.enter(owed);
             let (passed, ended) = self.pass_values(rest);
@@ -139,7 +139,7 @@ impl Validator {
         if owed == 0 && values > 0 && word::first_byte(word) == b'*' {
             self.learned.notice_frame(wire);
             if name_end > header {
-                self.learned.command.notice(word, wire, name_end, values);
+                self.learned.notice_command(word, wire, name_end, values);
             }
         }
         Aggregate::new(wire.len(), header, values)
@@ -210,10 +210,10 @@ mod tests {
     }
 
     #[test]
-    fn a_frame_is_passed_by_the_layout_of_two_before() {
+    fn a_frame_is_passed_by_the_layout_of_three_before() {
         let mut validator = Validator::new(Grammar::Replies, Limits::new());
         let other = b"*2\r\n$3\r\nDEL\r\n$3\r\nyek\r\n";
-        for frame in [GET, b"*2\r\n$3\r\nGET\r\n$4\r\nkeys\r\n", GET, GET] {
+        for frame in [GET, b"*2\r\n$3\r\nGET\r\n$4\r\nkeys\r\n", GET, GET, GET] {
             assert!(validator.frame_alike(other).is_none());
             assert_eq!(validator.aggregate(frame).map(told), Ok((frame.len(), 4, 2)));
         }

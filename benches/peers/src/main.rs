@@ -55,6 +55,7 @@ fn main() -> std::io::Result<()> {
         tables::requests(rounds);
         tables::lone_frames(rounds);
         tables::chunks(rounds);
+        tables::framer(rounds);
         tables::allocations();
     }
     owning::frames(rounds, &filter);

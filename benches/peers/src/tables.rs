@@ -207,6 +207,27 @@ pub fn chunks(rounds: usize) {
     }
 }
 
+/// Prints the table of a framer in chunks of different sizes, relative to a decoder that has all bytes.
+pub fn framer(rounds: usize) {
+    let bytes = &corpus::mixed();
+    let frames = work::decode(bytes);
+    println!(
+        "\n## A few frames of each corpus in turn: `Framer` in chunks, relative to `decode` of one piece\n"
+    );
+    println!("| chunks of | / decode |\n|---|---:|");
+    let sizes = [bytes.len(), 16_384, 1_400];
+    let decode = move || assert_eq!(work::decode(bytes), frames);
+    let passes = sizes.map(|size| move || assert_eq!(work::framed(bytes, size), frames));
+    let passes: Vec<_> = [&decode as &dyn Fn()]
+        .into_iter()
+        .chain(passes.iter().map(|pass| pass as &dyn Fn()))
+        .collect();
+    let times = rounds::take(rounds, &passes);
+    for (size, time) in sizes.iter().zip(&times[1..]) {
+        println!("| {size} | {:.2} |", time.over(&times[0]));
+    }
+}
+
 /// Prints the number of allocations in all of these passes.
 pub fn allocations() {
     let bytes = corpus::many_bulks();

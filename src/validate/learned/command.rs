@@ -12,6 +12,8 @@ const MOST: usize = 16;
 /// The start of a recent array of bulk strings: its header and its first string.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct RecentCommand {
+    /// The first word of the last array that was noticed.
+    noticed: u64,
     first: u64,
     second: u64,
     /// Which bits of the second word belong to the start.
@@ -24,25 +26,26 @@ pub(crate) struct RecentCommand {
 
 impl RecentCommand {
     /// Matches nothing.
-    pub(crate) const NONE: Self = Self { first: 0, second: 1, mask: 0, size: 0, values: 0 };
+    pub(crate) const NONE: Self =
+        Self { noticed: 0, first: 0, second: 1, mask: 0, size: 0, values: 0 };
 
     /// Notices a validated array of `values` bulk strings that begins with `word`. Its header and its first string have
     /// `size` bytes. They are remembered if the last array that was noticed began with the same word.
     #[inline]
     pub(crate) fn notice(&mut self, word: u64, wire: &[u8], size: usize, values: u32) {
-        if self.first == word {
-            self.remember(wire, size, values);
+        if self.noticed == word {
+            self.remember(word, wire, size, values);
         } else {
-            *self = Self { first: word, ..Self::NONE };
+            self.noticed = word;
         }
     }
 
     #[cold]
-    fn remember(&mut self, wire: &[u8], size: usize, values: u32) {
+    fn remember(&mut self, first: u64, wire: &[u8], size: usize, values: u32) {
         let Some(second) = wire.get(8..).and_then(word::first) else { return };
         if (9..=MOST).contains(&size) {
             let mask = u64::MAX >> (64 - 8 * (size - 8));
-            *self = Self { second: second & mask, mask, size, values, ..*self };
+            *self = Self { noticed: first, first, second: second & mask, mask, size, values };
         }
     }
 

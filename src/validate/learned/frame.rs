@@ -1,6 +1,6 @@
 //! The layout of a frame, to recognise frames that are alike.
 //!
-//! Traffic comes in runs: `GET` with keys of equal length, values of equal length, `+OK`. Two frames are
+//! Examples are `GET` with keys of equal length, values of equal length, `+OK`. Two frames are
 //! alike if they have the same size, and the same headers and line ends at the same places. Comparing
 //! these takes no parsing, and no comparison waits for another: the end of the frame is known at once,
 //! and the branch predictor runs ahead to the next frame.
@@ -77,6 +77,12 @@ impl FrameLayout {
         }
         let FixedBytes { mask, bytes, .. } = first;
         Some(Self { mask, bytes, words, size: NonZeroUsize::new(wire.len())?, header, form })
+    }
+
+    /// Whether the input is long enough for a frame that is alike.
+    #[inline(always)]
+    pub(crate) const fn fits(&self, input: &[u8]) -> bool {
+        input.len() >= self.size.get()
     }
 
     /// Returns the frame at the front of the input, if it is alike.
