@@ -117,17 +117,18 @@ pub fn commands(rounds: usize) {
 /// Prints what it costs to decode a RESP3 reply and to write it in RESP2.
 pub fn downgrades(rounds: usize) {
     println!("\n## Maps of 20 fields, decoded and written in RESP2: nanoseconds each\n");
-    println!("| decode | from the view | from a tree | tree / view | target |");
-    println!("|---:|---:|---:|---:|---:|");
+    println!("| decode | from the view | token by token | from a tree | tree / view | target |");
+    println!("|---:|---:|---:|---:|---:|---:|");
     let corpus = corpus::maps();
     let shared = Bytes::copy_from_slice(&corpus.bytes);
-    let out = RefCell::new(Vec::new());
+    let (out, arriving) = (RefCell::new(Vec::new()), RefCell::new(BytesMut::new()));
     let times = take(
         rounds,
         &corpus,
         &[
             &|| crate::work::decode(&corpus.bytes),
             &|| own::downgrade(&corpus.bytes, &mut out.borrow_mut()),
+            &|| own::downgrade_tokens(&corpus.bytes, &mut arriving.borrow_mut()),
             &|| own::downgrade_trees(&shared, &mut out.borrow_mut()),
         ],
     );
@@ -135,7 +136,7 @@ pub fn downgrades(rounds: usize) {
     for times in &times {
         print!(" {:.1} |", times.median() / corpus.frames as f64);
     }
-    println!(" {:.1} | 5 |", times[2].over(&times[1]));
+    println!(" {:.1} | 5 |", times[3].over(&times[1]));
 }
 
 fn corpora(filter: &str) -> impl Iterator<Item = Corpus> {
