@@ -42,8 +42,8 @@ pub fn replies(bytes: &Bytes) -> usize {
     let mut rest = bytes.clone();
     let mut decoder = Decoder::new();
     let mut frames = 0;
-    while let Ok(Some(frame)) = decoder.decode_frame(&mut rest) {
-        black_box::<&Reply>(&Reply::from(frame));
+    while let Ok(Some(reply)) = decoder.decode_reply(&mut rest) {
+        black_box::<&Reply>(&reply);
         frames += 1;
     }
     frames
