@@ -89,9 +89,9 @@ pub(super) fn write_token(token: &Token<'_>, wire: &[u8], sink: &mut impl Sink) 
     }
 }
 
-/// Whether the bytes are a scalar that both protocols write alike.
+/// Whether the bytes are a token that both protocols write alike.
 #[inline]
-fn is_alike(wire: &[u8]) -> bool {
+pub(super) fn is_alike(wire: &[u8]) -> bool {
     !wire.is_empty() && skip_alike(wire).is_empty()
 }
 

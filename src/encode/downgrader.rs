@@ -12,7 +12,7 @@ use crate::sink::{ByteCount, Out, Sink, write_in_one_line};
 use crate::view::Token;
 
 use super::EncodeError;
-use super::downgrade::{OpenAttributes, write_token};
+use super::downgrade::{OpenAttributes, is_alike, write_token};
 use super::late::LateHeaders;
 use super::scalar::check_scalar;
 
@@ -85,8 +85,24 @@ impl Downgrader {
     /// Returns [`EncodeError::TooLongToHold`] if a streamed aggregate exceeds the limit. Later values get the same
     /// error, until [`reset`](Self::reset). A token of a reader has a form on the wire; one that you make yourself
     /// may have none, which is an error of [`Encode`](super::Encode).
-    #[inline]
+    #[inline(always)]
     pub fn token(
+        &mut self,
+        token: &Token<'_>,
+        wire: &[u8],
+        out: &mut BytesMut,
+    ) -> Result<(), EncodeError> {
+        // Most values are copied, without a look at the token: it need not be stored then.
+        if self.held.is_idle() && !self.attributes.is_any() && is_alike(wire) {
+            out.extend_from_slice(wire);
+            return Ok(());
+        }
+        self.other_token(token, wire, out)
+    }
+
+    /// Out of line, so that only the frequent tokens are in the caller's loop.
+    #[inline(never)]
+    fn other_token(
         &mut self,
         token: &Token<'_>,
         wire: &[u8],
@@ -209,8 +225,6 @@ impl Held {
         Ok(())
     }
 
-    /// Out of line, because streamed aggregates are rare.
-    #[inline(never)]
     fn token(
         &mut self,
         token: &Token<'_>,

@@ -118,6 +118,12 @@ impl Writable<Protocol> for Reply {
         let mut attributes = OpenAttributes::default();
         for step in Walk::new(self) {
             let token = match step {
+                // The most frequent value, in the same form in both protocols.
+                Step::Scalar(Reply::Bulk(payload)) if !attributes.is_any() => {
+                    sink.lend(payload);
+                    sink.payload(b'$', payload);
+                    continue;
+                }
                 Step::Open(head) => Token::Open { kind: head.kind, len: Some(head.len) },
                 Step::Scalar(reply) => {
                     reply.content().into_iter().for_each(|content| sink.lend(content));

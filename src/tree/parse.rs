@@ -110,7 +110,7 @@ pub(super) fn of_view(reply: ReplyRef<'_>) -> Reply {
     reply.map_or(Reply::Null, |(reply, _)| reply)
 }
 
-/// The bytes of which payloads are parts, and the limits for bytes that have not been validated.
+/// The bytes that payloads share, and the limits if the bytes have not been validated.
 ///
 /// The methods return a value and the bytes after it. On validated bytes they do not fail. All others
 /// are checked, and the result is `None` if they are incomplete, rare or wrong, or exceed a limit.
@@ -183,9 +183,9 @@ impl Source<'_> {
     #[inline(always)]
     fn opening(self, bytes: &[u8], depth: usize, needed: usize) -> Option<Opening> {
         let Some(limits) = self.limits else { return header::opening(bytes) };
-        // Only a short header is checked in full.
-        word::number(word::first(bytes)?)?;
         let opening = header::opening(bytes).filter(|opening| opening.kind != Kind::Attribute)?;
+        // Only a short header has been checked in full.
+        word::number(word::first(bytes)?)?;
         let values = opening.values()? as usize;
         // If the bytes cannot hold all values, no room may be reserved for them.
         let is_whole = values.saturating_add(needed) <= bytes.len() / SHORTEST;
