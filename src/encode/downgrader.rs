@@ -207,6 +207,7 @@ impl Held {
     }
 
     /// Whether values need not be held.
+    #[inline]
     fn is_idle(&self) -> bool {
         self.open.is_empty() && !self.is_full
     }
