@@ -70,6 +70,10 @@ fn workloads() -> Vec<Workload> {
         let mut out = Vec::new();
         Box::new(move || _ = black_box(owning::downgrade(black_box(&bytes), &mut out)))
     });
+    add("write", "downgrade-tokens", "map/20-fields", |bytes| {
+        let mut out = BytesMut::new();
+        Box::new(move || _ = black_box(owning::downgrade_tokens(black_box(&bytes), &mut out)))
+    });
     #[cfg(feature = "serde")]
     typed(&mut add);
     workloads

@@ -182,6 +182,10 @@ fn encode_errors_have_messages() {
         (EncodeError::KeyWithoutValue, "key without a value"),
         (EncodeError::NothingToClose, "nothing open to close"),
         (EncodeError::Unfinished, "reply ends before all of it is written"),
+        (
+            EncodeError::TooLongToHold { limit: 64 },
+            "streamed aggregate longer than the 64 bytes that may be held",
+        ),
         (EncodeError::NoSuchPart { index: 3, len: 2 }, "index 3 out of range: there are 2 parts"),
     ] {
         assert!(error.to_string().starts_with(message), "{error}");

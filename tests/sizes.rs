@@ -5,7 +5,7 @@ use std::mem::size_of;
 
 use zresp::command::{ArgIndex, Args, InlineArgs, InlineCommand, PartialCommand};
 use zresp::convert::Place;
-use zresp::encode::{CommandPatch, ReplyPatch, Segments};
+use zresp::encode::{CommandPatch, Downgrader, ReplyPatch, Segments};
 use zresp::frames::{Frames, Replies, Requests};
 use zresp::io::{CommandReader, ReplyReader, StreamError};
 use zresp::replication::{self, Event, SyncDecoder};
@@ -132,6 +132,7 @@ fn types_that_own_their_bytes_can_move_to_any_thread() {
     owned::<StreamedString>();
     owned::<Segments>();
     owned::<CommandBuf>();
+    owned::<Downgrader>();
     owned::<EncodeError>();
 }
 

@@ -142,7 +142,7 @@ impl FrameDecoder<Replies> {
         &mut self,
         buf: &'de [u8],
     ) -> Result<Option<Converted<T>>, Error> {
-        let limits = self.limits_if_between_frames();
+        let limits = self.fresh_limits().copied();
         match limits.and_then(|limits| in_one_pass(buf, limits)) {
             Some((value, size)) => Ok(Some((Ok(value), size))),
             None => in_two_passes(self, buf),

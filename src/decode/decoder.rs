@@ -122,6 +122,12 @@ impl<D: Direction> FrameDecoder<D> {
         }
     }
 
+    /// Returns the limits for the next frame; `None` if some of it has been examined, or after an error.
+    #[inline]
+    pub(crate) fn fresh_limits(&self) -> Option<&Limits> {
+        self.validator.is_fresh().then(|| self.validator.limits())
+    }
+
     /// Returns where the frame that `buf` begins with ends. This is [`decode`](Self::decode) without the
     /// view, for callers that must still change the buffer before they look at the frame.
     #[cfg(feature = "std")]
@@ -191,12 +197,6 @@ impl<D: Direction> FrameDecoder<D> {
     #[must_use]
     pub const fn limits(&self) -> Limits {
         self.validator.limits_set()
-    }
-
-    /// Returns the limits of the next frame, if no byte of it has been examined.
-    #[cfg(feature = "serde")]
-    pub(crate) fn limits_if_between_frames(&self) -> Option<Limits> {
-        self.validator.is_fresh().then(|| self.limits())
     }
 
     /// Sets the limits of the next frame and those after it, for example when a client has

@@ -54,6 +54,11 @@ pub enum EncodeError {
     /// The writer is finished in the middle of a reply, or an aggregate or attribute is closed after an attribute
     /// that has no value yet.
     Unfinished,
+    /// A streamed aggregate exceeds what a [`Downgrader`](super::Downgrader) may hold.
+    TooLongToHold {
+        /// How many bytes may be held.
+        limit: usize,
+    },
     /// A patch changes an argument or an element whose index is out of range.
     NoSuchPart {
         /// The index that the patch changes.
@@ -85,6 +90,9 @@ impl fmt::Display for EncodeError {
             Self::KeyWithoutValue => f.write_str("key without a value"),
             Self::NothingToClose => f.write_str("nothing open to close"),
             Self::Unfinished => f.write_str("reply ends before all of it is written"),
+            Self::TooLongToHold { limit } => {
+                write!(f, "streamed aggregate longer than the {limit} bytes that may be held")
+            }
             Self::NoSuchPart { index, len } => {
                 write!(f, "index {index} out of range: there are {len} parts")
             }

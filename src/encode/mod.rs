@@ -8,6 +8,7 @@
 //! | a command that is built argument by argument | [`CommandBuf`], [`EncodeCommand`] |
 //! | a command or a reply with some parts changed | [`CommandPatch`], [`ReplyPatch`] |
 //! | large payloads without copying them | [`Segments`] |
+//! | a RESP3 reply in RESP2, while it arrives | [`Downgrader`] |
 //!
 //! Data never becomes protocol: a line break in a simple string or an error, or a big number that is not a
 //! number, is an [`EncodeError`], and nothing is written.
@@ -16,7 +17,9 @@ mod argument;
 mod command;
 mod double;
 mod downgrade;
+mod downgrader;
 mod error;
+mod late;
 mod patch;
 mod reply;
 mod scalar;
@@ -31,6 +34,7 @@ pub use argument::Argument;
 #[cfg(feature = "serde")]
 pub(crate) use command::CommandMark;
 pub use command::{Arguments, CommandBuf};
+pub use downgrader::Downgrader;
 pub use error::EncodeError;
 pub use patch::{CommandPatch, ReplyPatch};
 pub use segments::Segments;

@@ -28,15 +28,23 @@ pub enum Stopped {
 pub(crate) struct Aggregate {
     /// The size of the frame in bytes.
     size: NonZeroUsize,
-    /// The size of its header in the upper half, the number of its values in the lower half.
+    /// The number of its values in the lower half. In the upper half, the size of its header in one byte,
+    /// and whether all values are bulk strings in the highest bit.
     header_and_values: u64,
 }
 
 impl Aggregate {
     #[inline(always)]
-    fn new(size: usize, header: usize, values: u32) -> Option<Self> {
-        let header_and_values = (header as u64) << 32 | u64::from(values);
+    fn new(size: usize, header: usize, values: u32, only_bulks: bool) -> Option<Self> {
+        let header_and_values =
+            u64::from(only_bulks) << 63 | (header as u64) << 32 | u64::from(values);
         Some(Self { size: NonZeroUsize::new(size)?, header_and_values })
+    }
+
+    /// Whether all values are bulk strings without attributes.
+    #[inline(always)]
+    pub(crate) const fn holds_only_bulks(self) -> bool {
+        self.header_and_values >> 63 == 1
     }
 
     #[inline(always)]
@@ -45,9 +53,9 @@ impl Aggregate {
     }
 
     #[inline(always)]
-    #[allow(clippy::cast_possible_truncation, reason = "it was a `usize` and is small")]
+    #[allow(clippy::cast_possible_truncation, reason = "the byte above the lower half")]
     pub(crate) const fn header(self) -> usize {
-        (self.header_and_values >> 32) as usize
+        (self.header_and_values >> 32) as u8 as usize
     }
 
     #[inline(always)]
@@ -88,7 +96,7 @@ impl Validator {
         }
         let wire = visible.get(..visible.len() - rest.len())?;
         self.learned.notice_frame(wire);
-        Aggregate::new(wire.len(), 4, values)
+        Aggregate::new(wire.len(), 4, values, true)
     }
 
     /// Finds the end of an aggregate that lies whole in the input.
@@ -142,7 +150,7 @@ impl Validator {
                 self.learned.notice_command(word, wire, name_end, values);
             }
         }
-        Aggregate::new(wire.len(), header, values)
+        Aggregate::new(wire.len(), header, values, owed == 0)
     }
 
     /// Notices a validated frame that is a simple string or a bulk string.
