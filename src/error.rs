@@ -226,6 +226,8 @@ pub enum Expected {
     SyncSecondLetter,
     /// A digit, or the `-` of the `-1` that stands for no database.
     SyncDatabase,
+    /// In an append-only file: the `*` of a command or the `#` of an annotation.
+    CommandOrAnnotation,
     /// A hexadecimal digit of a replication id.
     HexDigit,
     /// A space or CR.
@@ -263,6 +265,7 @@ impl fmt::Display for Expected {
             Self::SyncFirstForm => "a digit, `EOF:` or `ENDOFF:`",
             Self::SyncSecondLetter => "`O` or `N`",
             Self::SyncDatabase => "a digit or `-`",
+            Self::CommandOrAnnotation => "`*` or `#`",
             Self::HexDigit => "a hexadecimal digit",
             Self::SpaceOrCr => "a space or CR",
         })

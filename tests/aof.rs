@@ -1,0 +1,533 @@
+//! Append-only files are read as servers have written them, and as `redis-check-aof` judges them.
+//!
+//! `tests/live_aof.rs` compares the naive reader that is used here with `redis-check-aof` itself.
+#![cfg(feature = "aof")]
+
+use std::fs;
+use std::io::{self, ErrorKind, Read};
+use std::path::{Path, PathBuf};
+
+use allocation_counter::measure;
+use zresp::Limits;
+use zresp::aof::{
+    AofContent, AofErrorKind, AofFiles, AofReader, Manifest, ManifestFileKind, SnapshotMagic,
+};
+use zresp_testing::drive::aof::{check, part};
+use zresp_testing::drive::pieces::Pieces;
+use zresp_testing::oracle::aof::{self, AofVerdict, crc64};
+
+/// What the recorded servers were sent after the rewrite, as they write it.
+const COMMANDS: [&str; 9] = [
+    "SELECT 0",
+    "SET key *3\\r\\n$3\\r\\nSET\\r\\n",
+    "MULTI",
+    "INCR n",
+    "INCR n",
+    "EXEC",
+    "SELECT 3",
+    "HSET hash field \\xff\\x00",
+    "SET empty ",
+];
+
+const DIRECTORIES: [&str; 3] = ["aof-redis-7.0", "aof-redis-8.6", "aof-valkey-9.1"];
+
+fn capture(name: &str) -> PathBuf {
+    Path::new("tests/captures").join(name)
+}
+
+/// All recorded files, and the older one of commands only.
+fn files() -> Vec<(PathBuf, Vec<u8>)> {
+    let mut paths = vec![capture("aof-redis-6.2.aof"), capture("appendonly.aof")];
+    for directory in DIRECTORIES {
+        let entries = fs::read_dir(capture(directory)).unwrap();
+        let entries = entries.map(|entry| entry.unwrap().path());
+        paths.extend(entries.filter(|path| path.extension().unwrap() != "manifest"));
+    }
+    assert_eq!(paths.len(), 14);
+    paths.into_iter().map(|path| (path.clone(), fs::read(path).unwrap())).collect()
+}
+
+/// The arguments of a command, escaped, with spaces between them.
+fn shown(texts: &[Vec<u8>]) -> String {
+    texts.iter().map(|text| text.escape_ascii().to_string()).collect::<Vec<_>>().join(" ")
+}
+
+/// A snapshot of these bytes, with its checksum.
+fn snapshot(content: &[u8]) -> Vec<u8> {
+    let mut bytes = [b"REDIS0011", content, b"\xff"].concat();
+    let checksum = bytes.iter().fold(0, |crc, byte| crc64(crc, *byte));
+    bytes.extend(checksum.to_le_bytes());
+    bytes
+}
+
+#[test]
+fn the_naive_checksum_is_that_of_redis() {
+    // The example of Redis's `crc64.c`.
+    assert_eq!(b"123456789".iter().fold(0, |crc, byte| crc64(crc, *byte)), 0xe9c6_d914_c4b8_d9ca);
+}
+
+#[test]
+fn a_directory_is_read_in_the_order_of_its_manifest() {
+    for (directory, magic, version) in [
+        ("aof-redis-7.0", SnapshotMagic::Redis, 10),
+        ("aof-redis-8.6", SnapshotMagic::Redis, 13),
+        ("aof-valkey-9.1", SnapshotMagic::Valkey, 80),
+    ] {
+        let directory = capture(directory);
+        for path in [directory.clone(), directory.join("appendonly.aof.manifest")] {
+            let mut files = AofFiles::open(path).unwrap();
+            let kinds: Vec<_> =
+                files.manifest().unwrap().files().iter().map(|file| file.kind).collect();
+            let (base, history) = (ManifestFileKind::Base, ManifestFileKind::History);
+            assert_eq!(kinds, [base, history, history, ManifestFileKind::Incremental]);
+
+            let (mut commands, mut sizes, mut times) = (Vec::new(), [0, 0], 0);
+            while let Some((file, entry)) = files.read().unwrap() {
+                let name = file.file_name().unwrap().to_str().unwrap();
+                let index = usize::from(name == "appendonly.aof.2.incr.aof");
+                assert_eq!(name, ["appendonly.aof.2.base.rdb", "appendonly.aof.2.incr.aof"][index]);
+                assert_eq!(entry.offset, sizes[index], "no gap before an entry");
+                sizes[index] += entry.size;
+                match entry.content {
+                    AofContent::Snapshot(snapshot) => {
+                        assert_eq!((snapshot.magic, snapshot.version), (magic, version));
+                        assert!(snapshot.checksum.is_some());
+                    }
+                    AofContent::Annotation(annotation) => {
+                        assert!(annotation.timestamp().unwrap() > 1_700_000_000, "{annotation:?}");
+                        times += 1;
+                    }
+                    AofContent::Command(command) => {
+                        assert_eq!(command.wire().len() as u64, entry.size);
+                        commands.push(shown(&part(&entry).texts));
+                    }
+                    other => panic!("{other:?}"),
+                }
+            }
+            let (last, first) = commands.split_last().unwrap();
+            assert_eq!(first, COMMANDS, "{}", directory.display());
+            assert!(last.starts_with("PEXPIREAT hash "), "{last}");
+            assert!(times > 0, "{}", directory.display());
+            for (name, size) in
+                ["appendonly.aof.2.base.rdb", "appendonly.aof.2.incr.aof"].iter().zip(sizes)
+            {
+                assert_eq!(fs::metadata(directory.join(name)).unwrap().len(), size);
+            }
+            assert_eq!(files.current().unwrap().ok_up_to(), sizes[1]);
+            assert!(files.read().unwrap().is_none(), "and stays so");
+        }
+    }
+}
+
+#[test]
+fn a_single_file_begins_with_a_snapshot() {
+    let path = capture("aof-redis-6.2.aof");
+    let mut files = AofFiles::open(&path).unwrap();
+    assert!(files.manifest().is_none());
+    let (_, first) = files.read().unwrap().unwrap();
+    let AofContent::Snapshot(snapshot) = first.content else { panic!("{first:?}") };
+    assert_eq!((snapshot.magic, snapshot.version), (SnapshotMagic::Redis, 9));
+    let mut at = first.size;
+    let mut commands = Vec::new();
+    while let Some((file, entry)) = files.read().unwrap() {
+        assert_eq!((file, entry.offset), (path.as_path(), at));
+        at += entry.size;
+        commands.push(shown(&part(&entry).texts));
+    }
+    assert_eq!(commands[..COMMANDS.len()], COMMANDS);
+    assert_eq!(commands.len(), COMMANDS.len() + 1);
+    assert_eq!(at, fs::metadata(path).unwrap().len());
+}
+
+#[test]
+fn every_cut_of_a_file_gets_the_verdict_of_a_naive_reader() {
+    for (path, file) in files() {
+        assert_eq!(check(&file[..]).verdict, AofVerdict::Valid, "{}", path.display());
+        for end in 0..=file.len() {
+            let cut = &file[..end];
+            let expected = aof::check(cut);
+            assert_eq!(check(cut), expected, "{} cut at {end}", path.display());
+            for sizes in [&[1][..], &[8, 3, 9, 1]] {
+                assert_eq!(
+                    check(Pieces::new(cut, sizes)),
+                    expected,
+                    "{} cut at {end}",
+                    path.display()
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn every_changed_file_gets_the_verdict_of_a_naive_reader() {
+    let mut seen = [0; 5];
+    for (path, file) in files().into_iter().filter(|(_, file)| file.len() < 1000) {
+        for place in 0..file.len() {
+            for byte in *b"\r\n*$#-0129XM\xff\0" {
+                let mut changed = file.clone();
+                changed[place] = byte;
+                let expected = aof::check(&changed);
+                assert_eq!(check(&changed[..]), expected, "{}, {byte} at {place}", path.display());
+                seen[expected.verdict as usize] += 1;
+            }
+        }
+    }
+    assert!(seen.iter().all(|count| *count > 100), "{seen:?}");
+}
+
+#[test]
+fn the_end_of_a_file_is_told_apart_from_damage() {
+    let rows: [(&[u8], &str); 28] = [
+        (b"", "ok up to 0"),
+        (b"*1\r\n$4\r\nPING\r\n", "ok up to 14"),
+        (b"*1\r\n$4\r\nPING\r", "file ends inside a command at offset 13 (ok up to 0)"),
+        (b"*1\r\n$4\r\nPING\r\n*", "file ends inside a command at offset 15 (ok up to 14)"),
+        (b"*1\r\n$4\r\nPINGXX", "expected CR, found `X` at offset 12 (ok up to 0)"),
+        (b"PING\r\n", "expected `*` or `#`, found `P` at offset 0 (ok up to 0)"),
+        (b"\r\n", "expected `*` or `#`, found CR at offset 0 (ok up to 0)"),
+        (b"*0\r\n", "ok up to 4"),
+        (b"*-10\r\n#a\n", "ok up to 9"),
+        (b"*0\r\n\r\n", "expected `*` or `#`, found CR at offset 4 (ok up to 4)"),
+        (b"*0\r", "file ends inside a command at offset 3 (ok up to 0)"),
+        (b"*-", "file ends inside a command at offset 2 (ok up to 0)"),
+        (b"*-1\r", "file ends inside a command at offset 4 (ok up to 0)"),
+        (b"*-\r\n", "expected a digit, found CR at offset 2 (ok up to 0)"),
+        (b"*00\r\n", "expected CR, found `0` at offset 2 (ok up to 0)"),
+        (b"#TS:1\r\n", "ok up to 7"),
+        (b"#TS:1", "ok up to 5"),
+        (
+            b"*1\r\n$5\r\nMULTI\r\n",
+            "file ends before the EXEC of a MULTI at offset 15 (ok up to 0)",
+        ),
+        (
+            b"*1\r\n$5\r\nMULTI\r\n#TS",
+            "file ends before the EXEC of a MULTI at offset 18 (ok up to 0)",
+        ),
+        (b"*1\r\n$5\r\nmulti\r\n*1\r\n$4\r\nexec\r\n", "ok up to 29"),
+        (
+            b"*1\r\n$5\r\nMULTI\r\n*1\r\n$4\r\nEXEC\r",
+            "file ends inside a command at offset 28 (ok up to 0)",
+        ),
+        (
+            b"*1\r\n$4\r\nPING\r\n*1\r\n$5\r\nMULTI\r\n*1\r\n$5\r\nMULTI\r\n",
+            "MULTI inside a transaction at offset 29 (ok up to 14)",
+        ),
+        (b"#\n*1\r\n$4\r\nEXEC\r\n", "EXEC without MULTI at offset 2 (ok up to 2)"),
+        (b"R", "snapshot is cut or damaged at offset 1 (ok up to 0)"),
+        (b"VALKEYabc*1", "snapshot is cut or damaged at offset 11 (ok up to 0)"),
+        (b"REDIS0011\xfa\xff", "snapshot is cut or damaged at offset 11 (ok up to 0)"),
+        (b"VALKEY080\xff\0\0\0\0\0\0\0\0", "ok up to 18"),
+        (
+            b"REDIS0011\xff\0\0\0\0\0\0\0\0*1\r\n$4\r\nPING\r\n",
+            "snapshot without a checksum, which may end at offset 18 at offset 32 (ok up to 0)",
+        ),
+    ];
+    for (file, expected) in rows {
+        let name = file.escape_ascii();
+        let mut reader = AofReader::new(file);
+        let verdict = loop {
+            match reader.read() {
+                Ok(Some(_)) => {}
+                Ok(None) => break format!("ok up to {}", reader.ok_up_to()),
+                Err(error) => break error.to_string(),
+            }
+        };
+        assert_eq!(verdict, expected, "{name}");
+        assert_eq!(check(file), aof::check(file), "{name}");
+    }
+}
+
+#[test]
+fn a_long_annotation_is_cut_as_servers_cut_it() {
+    for length in [1021, 1022, 1023, 1024, 2050] {
+        let file = [b"#", "x".repeat(length).as_bytes(), b"\n*1\r\n$4\r\nPING\r\n"].concat();
+        for sizes in [&[4096][..], &[7]] {
+            assert_eq!(check(Pieces::new(&file, sizes)), aof::check(&file), "{length}");
+        }
+    }
+}
+
+#[test]
+fn a_snapshot_ends_where_its_checksum_holds() {
+    let fake = [b"\xff".as_slice(), &[0; 8], &[0xff; 20], b"\xff*1\r\n$4\r\nPING\r\n"].concat();
+    for content in [&b""[..], b"\xff", b"\xff\xff\xff", &[0xff; 40], &fake] {
+        let file = [snapshot(content), b"*1\r\n$4\r\nPING\r\n".to_vec()].concat();
+        for sizes in [&[4096][..], &[1], &[9], &[10, 1, 8]] {
+            let checked = check(Pieces::new(&file, sizes));
+            assert_eq!(checked.verdict, AofVerdict::Valid, "{}", file.escape_ascii());
+            assert_eq!(checked.parts[0].size, content.len() + 18);
+            assert_eq!(checked, aof::check(&file));
+        }
+    }
+}
+
+/// An RDB of this many bytes `0xFF` and a command, made as it is read.
+struct Long {
+    left: usize,
+    crc: u64,
+    end: Vec<u8>,
+}
+
+impl Long {
+    /// `times` times the bytes, with a checksum that is computed piece by piece.
+    fn new(size: usize) -> Self {
+        let table: Vec<u64> = (0..=255).map(|byte| crc64(0, byte)).collect();
+        let step =
+            |crc: u64, byte: u8| table[usize::from(byte ^ crc.to_le_bytes()[0])] ^ (crc >> 8);
+        let crc = b"REDIS0011".iter().fold(0, |crc, byte| step(crc, *byte));
+        let crc = (0..=size).fold(crc, |crc, _| step(crc, 0xff));
+        Self { left: size, crc, end: Vec::new() }
+    }
+}
+
+impl Read for Long {
+    fn read(&mut self, room: &mut [u8]) -> io::Result<usize> {
+        if self.left > 0 {
+            let size = self.left.min(room.len());
+            room[..size].fill(0xff);
+            self.left -= size;
+            if self.left == 0 {
+                self.end =
+                    [b"\xff".as_slice(), &self.crc.to_le_bytes(), b"*1\r\n$4\r\nPING\r\n"].concat();
+            }
+            return Ok(size);
+        }
+        let size = self.end.len().min(room.len());
+        room[..size].copy_from_slice(&self.end[..size]);
+        self.end.drain(..size);
+        Ok(size)
+    }
+}
+
+#[test]
+fn a_large_snapshot_takes_linear_time_and_constant_memory() {
+    // Quadratic work would take days: each byte could be the end.
+    const SIZE: usize = 32 * 1024 * 1024;
+    let long = Long::new(SIZE);
+    let mut reader = AofReader::new(b"REDIS0011".as_slice().chain(long));
+    let mut sizes = Vec::with_capacity(2);
+    let info = measure(|| {
+        while let Some(entry) = reader.read().unwrap() {
+            sizes.push(entry.size);
+        }
+    });
+    assert_eq!(sizes, [SIZE as u64 + 18, 14]);
+    assert!(info.bytes_max < 64 * 1024, "{info:?}");
+}
+
+#[test]
+fn many_commands_take_constant_memory() {
+    let commands = b"*3\r\n$3\r\nSET\r\n$3\r\nkey\r\n$5\r\nvalue\r\n".repeat(100_000);
+    let mut reader = AofReader::new(&commands[..]);
+    let info = measure(|| {
+        let mut count = 0;
+        while let Some(entry) = reader.read().unwrap() {
+            count +=
+                usize::from(entry.content.as_command().is_some_and(|command| command.is("set")));
+        }
+        assert_eq!(count, 100_000);
+    });
+    assert!(info.bytes_max < 64 * 1024, "{info:?}");
+}
+
+#[test]
+fn a_length_that_is_only_announced_takes_no_memory() {
+    let file = b"*1\r\n$536870912\r\nabc";
+    let info = measure(|| {
+        let error = AofReader::new(&file[..]).read().unwrap_err();
+        assert!(matches!(error.kind, AofErrorKind::Truncated), "{error}");
+    });
+    assert!(info.bytes_max < 64 * 1024, "{info:?}");
+    let error = AofReader::new(&b"*1\r\n$536870913\r\nabc"[..]).read().unwrap_err();
+    assert!(matches!(error.kind, AofErrorKind::Malformed(kind) if kind.is_limit()), "{error}");
+    let limits = Limits::requests().with_bulk(2);
+    let error = AofReader::with_limits(&b"*1\r\n$3\r\nabc\r\n"[..], limits).read().unwrap_err();
+    assert_eq!(error.to_string(), "payload longer than 2 bytes at offset 5 (ok up to 0)");
+}
+
+/// A file that grows: each piece is there after the next end of file or error.
+struct Growing<'a>(Vec<&'a [u8]>);
+
+impl Read for Growing<'_> {
+    fn read(&mut self, room: &mut [u8]) -> io::Result<usize> {
+        let Some(piece) = self.0.first_mut() else { return Ok(0) };
+        if piece.is_empty() {
+            self.0.remove(0);
+            return if self.0.len().is_multiple_of(2) {
+                Ok(0)
+            } else {
+                Err(ErrorKind::WouldBlock.into())
+            };
+        }
+        piece.read(room)
+    }
+}
+
+#[test]
+fn reading_goes_on_when_a_file_has_grown_or_an_error_has_passed() {
+    let file = [
+        snapshot(b"\xff\0\xff"),
+        b"#TS:1\r\n*1\r\n$5\r\nMULTI\r\n*0\r\n*2\r\n$4\r\nINCR\r\n$1\r\nn\r\n*1\r\n$4\r\nEXEC\r\n"
+            .to_vec(),
+    ]
+    .concat();
+    let expected = aof::check(&file);
+    assert_eq!(expected.verdict, AofVerdict::Valid);
+    for first in 0..=file.len() {
+        for second in (first..=file.len()).step_by(5) {
+            let pieces = vec![&file[..first], &file[first..second], &file[second..]];
+            let mut reader = AofReader::new(Growing(pieces));
+            let mut parts = Vec::new();
+            let mut ends = 0;
+            while ends < 5 {
+                match reader.read() {
+                    Ok(Some(entry)) => parts.push(part(&entry)),
+                    Ok(None) => ends += 1,
+                    Err(error) => {
+                        assert!(!matches!(error.kind, AofErrorKind::Malformed(_)), "{error}");
+                        ends += 1;
+                    }
+                }
+            }
+            assert_eq!(parts, expected.parts, "{first}, {second}");
+            assert_eq!(reader.ok_up_to(), file.len() as u64);
+        }
+    }
+}
+
+#[test]
+fn a_transaction_is_told_while_it_is_read() {
+    let file = b"*1\r\n$4\r\nPING\r\n*1\r\n$5\r\nMULTI\r\n*1\r\n$4\r\nPING\r\n*1\r\n$4\r\nEXEC\r\n";
+    let mut reader = AofReader::new(&file[..]);
+    let mut seen = Vec::new();
+    while reader.read().unwrap().is_some() {
+        seen.push((reader.is_in_transaction(), reader.ok_up_to()));
+    }
+    assert_eq!(seen, [(false, 14), (true, 14), (true, 14), (false, 57)]);
+}
+
+#[test]
+fn an_error_names_the_file_and_the_line() {
+    let manifest = "appendonly.aof.manifest";
+    for (lines, message) in [
+        ("", "empty manifest in line 1 of the manifest"),
+        (
+            "file a seq 1 type b",
+            "line without LF or longer than 1024 bytes in line 1 of the manifest",
+        ),
+        ("#\n\n", "line without a file, a sequence number and a type in line 2 of the manifest"),
+        (
+            "file a seq 1\n",
+            "line without a file, a sequence number and a type in line 1 of the manifest",
+        ),
+        (
+            "file a seq 1 type\n",
+            "line without a file, a sequence number and a type in line 1 of the manifest",
+        ),
+        (
+            "file \"a seq 1 type b\n",
+            "line without a file, a sequence number and a type in line 1 of the manifest",
+        ),
+        (
+            "file ../a seq 1 type b\n",
+            "file name with a slash, or not UTF-8 in line 1 of the manifest",
+        ),
+        (
+            "file \"\\xff\" seq 1 type b\n",
+            "file name with a slash, or not UTF-8 in line 1 of the manifest",
+        ),
+        (
+            "file a seq 0 type b\n",
+            "sequence number is not a number from 1 on in line 1 of the manifest",
+        ),
+        (
+            "file a seq x type b\n",
+            "sequence number is not a number from 1 on in line 1 of the manifest",
+        ),
+        ("file a seq 1 type x\n", "type is not `b`, `i` or `h` in line 1 of the manifest"),
+        (
+            "file a seq 1 type b\n# b\nfile c seq 2 type b\n",
+            "second base file in line 3 of the manifest",
+        ),
+        (
+            "file a seq 2 type i\nfile b seq 2 type i\n",
+            "sequence number is not higher than the one before in line 2 of the manifest",
+        ),
+    ] {
+        let error = Manifest::parse(lines.as_bytes()).unwrap_err();
+        assert_eq!(error.to_string(), message, "{lines:?}");
+        let folder = Folder::new();
+        folder.write(manifest, lines.as_bytes());
+        let error = AofFiles::open(&folder.0).unwrap_err();
+        let path = folder.0.join(manifest);
+        let offset = lines
+            .lines()
+            .take(lines.lines().count().saturating_sub(1))
+            .map(|line| line.len() + 1)
+            .sum::<usize>();
+        assert_eq!(
+            error.to_string(),
+            format!("{}: {message} at offset {offset} (ok up to {offset})", path.display())
+        );
+    }
+    let manifest =
+        Manifest::parse(b"TYPE base other x SEQ 7 file \"a \\x41\" \nfile b seq 1 type i\n")
+            .unwrap();
+    let names: Vec<_> = manifest.current().map(|file| file.name.as_str()).collect();
+    assert_eq!(names, ["a A", "b"]);
+    assert_eq!(manifest.files()[0].sequence, 7);
+}
+
+#[test]
+fn a_directory_has_one_manifest_and_its_files() {
+    let folder = Folder::new();
+    let error = |path: &Path| AofFiles::open(path).unwrap_err();
+    let kind = |error: zresp::aof::AofError| match error.kind {
+        AofErrorKind::Io(error) => error.kind(),
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(kind(error(&folder.0)), ErrorKind::NotFound);
+    folder.write("temp-a.manifest", b"");
+    folder.write("a.manifest", b"file a.1.base.aof seq 1 type b\nfile a.1.incr.aof seq 1 type i\n");
+    folder.write("a.1.base.aof", b"*1\r\n$4\r\nPI");
+    let mut files = AofFiles::open(&folder.0).unwrap();
+    let cut = files.read().unwrap_err();
+    assert!(cut.kind.is_truncated());
+    assert_eq!(cut.file.as_deref(), Some(&*folder.0.join("a.1.base.aof")));
+    assert_eq!(io::Error::from(cut).kind(), ErrorKind::UnexpectedEof);
+
+    folder.write("a.1.base.aof", b"*1\r\n$4\r\nPING\r\n");
+    let mut files = AofFiles::open(&folder.0).unwrap();
+    assert!(files.read().unwrap().is_some());
+    let missing = files.read().unwrap_err();
+    assert_eq!(missing.file.as_deref(), Some(&*folder.0.join("a.1.incr.aof")));
+    assert_eq!(kind(missing), ErrorKind::NotFound);
+
+    folder.write("b.manifest", b"file a seq 1 type b\n");
+    assert_eq!(kind(error(&folder.0)), ErrorKind::InvalidInput);
+}
+
+/// A folder that is removed when it is dropped.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new() -> Self {
+        use std::sync::atomic::{AtomicU32, Ordering};
+        static MADE: AtomicU32 = AtomicU32::new(0);
+        let number = MADE.fetch_add(1, Ordering::Relaxed);
+        let path = std::env::temp_dir().join(format!("zresp-aof-{}-{number}", std::process::id()));
+        fs::create_dir_all(&path).unwrap();
+        Self(path)
+    }
+
+    fn write(&self, name: &str, bytes: &[u8]) {
+        fs::write(self.0.join(name), bytes).unwrap();
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        _ = fs::remove_dir_all(&self.0);
+    }
+}
