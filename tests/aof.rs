@@ -354,11 +354,7 @@ impl Read for Growing<'_> {
         let Some(piece) = self.0.first_mut() else { return Ok(0) };
         if piece.is_empty() {
             self.0.remove(0);
-            return if self.0.len().is_multiple_of(2) {
-                Ok(0)
-            } else {
-                Err(ErrorKind::WouldBlock.into())
-            };
+            return if self.0.len() % 2 == 0 { Ok(0) } else { Err(ErrorKind::WouldBlock.into()) };
         }
         piece.read(room)
     }

@@ -190,7 +190,7 @@ fn the_bytes_before_an_error_are_incomplete() {
 fn every_table_is_read() {
     let page = include_str!("../docs/GRAMMAR.md");
     let rows_of_verdicts = |line: &&str| {
-        let verdicts = ["ok ", "incomplete", "error: ", "commands at "];
+        let verdicts = ["ok ", "incomplete", "error: ", "ends at "];
         cells(line).last().is_some_and(|cell| verdicts.iter().any(|start| cell.starts_with(start)))
     };
     let columns = ["reply", "request", "request without inline commands", "synchronisation"];

@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex};
 use std::{fs, thread};
 
 use zresp::aof::{AofContent, AofReader};
-use zresp::replication::SyncDecoder;
+use zresp::replication::{Event, SyncDecoder};
 use zresp::requests;
 use zresp_testing::drive::live_server::{Program, Server, free_address, on_the_path};
 use zresp_testing::drive::sync::decode;
@@ -250,8 +250,8 @@ fn a_refusal_of_a_server_is_decoded() {
             loop {
                 stream.read_exact(&mut byte).expect("the answer");
                 match decoder.advance(&byte).expect("an answer").event {
-                    Some(zresp::replication::Event::Refusal(part)) => text.extend_from_slice(part),
-                    Some(zresp::replication::Event::RefusalEnd) => break,
+                    Some(Event::Refusal(bytes)) => text.extend_from_slice(bytes),
+                    Some(Event::RefusalEnd) => break,
                     other => assert!(other.is_none(), "{other:?}"),
                 }
             }

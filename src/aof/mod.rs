@@ -34,9 +34,19 @@
 //! - It reads numbers as C does, so it accepts spaces, a plus sign or zeros before a number (`*+1`, `$03`), and no number
 //!   for zero. Here they are malformed. Servers do not write them.
 //! - It has no limits. A command that exceeds [`Limits`](crate::Limits) is [`Malformed`](AofErrorKind::Malformed) here.
-//! - For a damaged snapshot it tells no `ok_up_to`; here it is 0.
+//! - It looks at the name of a command before it reads the arguments. If the arguments of a `MULTI` or `EXEC` in the
+//!   wrong place are cut, it sees the wrong place, and this the cut.
+//! - It reads the two bytes after an argument at once. If the file ends after a first byte that is not CR, it sees the end,
+//!   and this the wrong byte.
+//! - It parses the snapshot. So it refuses one that is cut after `0xFF` and eight zeros inside a value, which here looks
+//!   like one without a checksum. For a damaged snapshot it tells no `ok_up_to`; here it is 0. A file of less than 8 bytes
+//!   is never a snapshot for it, but malformed.
 //! - It refuses a snapshot at the beginning of an incremental file. Servers load it, and so does this.
-//! - Before Redis 7, it refuses annotations and empty files.
+//! - `valkey-check-aof` 9.1 does not know `VALKEY…`, and refuses the base files of its own server.
+//! - Before Redis 7, it refuses annotations and empty files, and may fail on a negative length.
+//!
+//! When the tail of a transaction is cut inside a command, a server first drops that command only, and the transaction
+//! when it starts again.
 
 mod entry;
 mod error;

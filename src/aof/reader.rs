@@ -12,7 +12,7 @@ use crate::limits::Limits;
 
 use super::entry::{Annotation, AofContent, AofEntry};
 use super::error::{AofError, AofErrorKind};
-use super::snapshot::{END_SIZE, EndSearch, HEAD_SIZE, Head, Searched, Snapshot};
+use super::snapshot::{END_SIZE, EndSearch, HEAD_SIZE, Searched, Snapshot, SnapshotHead};
 
 /// The longest annotation, in bytes, including its line end. Servers and `redis-check-aof` read lines in
 /// pieces of this size.
@@ -163,11 +163,11 @@ impl<R: Read> AofReader<R> {
             let head = self.fill_to(HEAD_SIZE)?;
             let size = head.len();
             self.beginning = match Snapshot::begin(head) {
-                Head::Snapshot(snapshot) => Beginning::Snapshot(snapshot, EndSearch::new()),
-                Head::Broken => return Err(self.error_after(AofErrorKind::Snapshot, size)),
+                SnapshotHead::Snapshot(snapshot) => Beginning::Snapshot(snapshot, EndSearch::new()),
+                SnapshotHead::Broken => return Err(self.error_after(AofErrorKind::Snapshot, size)),
                 // A file that is still empty may become anything.
-                Head::Other if size == 0 => Beginning::Unread,
-                Head::Other => Beginning::Passed,
+                SnapshotHead::Other if size == 0 => Beginning::Unread,
+                SnapshotHead::Other => Beginning::Passed,
             };
         }
         loop {

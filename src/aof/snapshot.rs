@@ -45,7 +45,7 @@ const MAGICS: [(SnapshotMagic, &[u8]); 2] =
     [(SnapshotMagic::Redis, b"REDIS"), (SnapshotMagic::Valkey, b"VALKEY")];
 
 /// What the first [`HEAD_SIZE`] bytes of a file are.
-pub(super) enum Head {
+pub(super) enum SnapshotHead {
     Snapshot(Snapshot),
     /// A part of the head of a snapshot, or one whose version is not a number.
     Broken,
@@ -54,12 +54,12 @@ pub(super) enum Head {
 
 impl Snapshot {
     /// Reads the first bytes of a file. If they are less than [`HEAD_SIZE`], they are the whole file.
-    pub(super) fn begin(bytes: &[u8]) -> Head {
+    pub(super) fn begin(bytes: &[u8]) -> SnapshotHead {
         for (magic, name) in MAGICS {
             let Some(digits) = bytes.get(..HEAD_SIZE).and_then(|head| head.strip_prefix(name))
             else {
                 if !bytes.is_empty() && (name.starts_with(bytes) || bytes.starts_with(name)) {
-                    return Head::Broken;
+                    return SnapshotHead::Broken;
                 }
                 continue;
             };
@@ -67,11 +67,11 @@ impl Snapshot {
                 digit.is_ascii_digit().then(|| 10 * number + u16::from(digit - b'0'))
             };
             return match digits.iter().try_fold(0, number) {
-                Some(version) => Head::Snapshot(Self { magic, version, checksum: None }),
-                None => Head::Broken,
+                Some(version) => SnapshotHead::Snapshot(Self { magic, version, checksum: None }),
+                None => SnapshotHead::Broken,
             };
         }
-        Head::Other
+        SnapshotHead::Other
     }
 }
 

@@ -31,7 +31,7 @@ pub fn decode(stream: &[u8], cuts: &[usize]) -> Result<Sync, Error> {
                     sync.answer = format!("continue {id}");
                 }
                 Some(Event::DualChannelSync) => {
-                    sync.answer = "dual channel".to_owned();
+                    sync.answer = String::from("dual channel");
                     sync.rest = Some([&rest[used..], &stream[end..]].concat());
                 }
                 Some(Event::RdbChannelSync { client_id }) => {

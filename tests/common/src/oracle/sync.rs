@@ -86,7 +86,7 @@ impl Naive<'_> {
             }
             (b'+', Some(b'D')) => {
                 self.literal("DUALCHANNELSYNC\r\n")?;
-                sync.answer = "dual channel".to_owned();
+                sync.answer = String::from("dual channel");
             }
             (b'+', Some(b'R')) => {
                 self.literal("RDBCHANNELSYNC ")?;
