@@ -178,7 +178,7 @@ fn every_changed_file_gets_the_verdict_of_a_naive_reader() {
 
 #[test]
 fn the_end_of_a_file_is_told_apart_from_damage() {
-    let rows: [(&[u8], &str); 28] = [
+    let rows: [(&[u8], &str); 31] = [
         (b"", "ok up to 0"),
         (b"*1\r\n$4\r\nPING\r\n", "ok up to 14"),
         (b"*1\r\n$4\r\nPING\r", "file ends inside a command at offset 13 (ok up to 0)"),
@@ -192,6 +192,9 @@ fn the_end_of_a_file_is_told_apart_from_damage() {
         (b"*0\r", "file ends inside a command at offset 3 (ok up to 0)"),
         (b"*-", "file ends inside a command at offset 2 (ok up to 0)"),
         (b"*-1\r", "file ends inside a command at offset 4 (ok up to 0)"),
+        (b"*\r\n", "ok up to 3"),
+        (b"*\r", "file ends inside a command at offset 2 (ok up to 0)"),
+        (b"*\rx", "expected a digit or `-`, found CR at offset 1 (ok up to 0)"),
         (b"*-\r\n", "expected a digit, found CR at offset 2 (ok up to 0)"),
         (b"*00\r\n", "expected CR, found `0` at offset 2 (ok up to 0)"),
         (b"#TS:1\r\n", "ok up to 7"),

@@ -19,9 +19,9 @@
 //! A snapshot is an RDB file. zresp does not parse it, but finds its end: the byte `0xFF`, and a CRC-64 that holds for all
 //! bytes before. So a snapshot that is damaged or cut is noticed, but not where; `redis-check-rdb` tells more.
 //!
-//! Somebody who knows all bytes before a value can choose the value so that the checksum seems to hold inside it. A parser
-//! of RDB cannot be deceived in this way. Do not rely on the end of a snapshot whose values an attacker has chosen and
-//! whose other content the attacker knows.
+//! An attacker that knows all bytes before a value can choose the value so that the checksum seems to hold inside it. A
+//! parser of RDB cannot be deceived in this way. Do not rely on the end of a snapshot if an attacker may have chosen values
+//! in it and knows the rest.
 //!
 //! A server with `rdbchecksum no` writes a checksum of zero. Then the end can only be that of the file, if it ends with
 //! `0xFF` and eight zeros, as a base file of Redis 7 does. If commands follow, as in a file of Redis 6.2, the result is
@@ -31,8 +31,8 @@
 //!
 //! The verdict and `ok_up_to` are those of `redis-check-aof`, except:
 //!
-//! - It reads numbers as C does, so it accepts spaces, a plus sign or zeros before a number (`*+1`, `$03`), and no number
-//!   for zero. Here they are malformed. Servers do not write them.
+//! - It reads numbers as C does, so it accepts spaces, a plus sign or zeros before a number (`*+1`, `$03`), and a length
+//!   without digits (`$`). Here they are malformed. Servers do not write them.
 //! - It has no limits. A command that exceeds [`Limits`](crate::Limits) is [`Malformed`](AofErrorKind::Malformed) here.
 //! - It looks at the name of a command before it reads the arguments. If the arguments of a `MULTI` or `EXEC` in the
 //!   wrong place are cut, it sees the wrong place, and this the cut.

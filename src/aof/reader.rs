@@ -110,7 +110,7 @@ impl<R: Read> AofReader<R> {
     /// A snapshot is passed over in one call. The commands of a transaction are returned before it is known whether
     /// its `EXEC` is there; see [`is_in_transaction`](Self::is_in_transaction).
     ///
-    /// Like `redis-check-aof`, this skips arrays without elements (`*0`), and accepts an annotation that the end of the
+    /// Like `redis-check-aof`, this skips arrays without elements (`*0`, `*-1`, `*`), and accepts an annotation that the end of the
     /// file cuts, which is not returned.
     ///
     /// # Errors
@@ -225,7 +225,7 @@ impl<R: Read> AofReader<R> {
     /// Returns whether the next array has no elements. Its first byte is in the buffer.
     fn empty_array(&mut self) -> Result<EmptyArray, AofError> {
         let digits_at = match self.fill_to(2)?.get(1) {
-            Some(b'0') => 1,
+            Some(b'0' | b'\r') => 1,
             Some(b'-') => 2,
             // The decoder must not begin before it is clear what the array is.
             None => return Ok(EmptyArray::Cut(1)),
@@ -237,11 +237,12 @@ impl<R: Read> AofReader<R> {
         let size = digits_at + digits;
         // The decoder refuses zeros before a number.
         let is_padded = digits_at == 1 && digits > 1;
+        let is_number = digits_at == 1 || digits > 0;
         Ok(match header.get(size..).unwrap_or_default() {
             _ if is_padded => EmptyArray::No,
-            [b'\r', b'\n', ..] if digits > 0 => EmptyArray::Whole(size + 2),
+            [b'\r', b'\n', ..] if is_number => EmptyArray::Whole(size + 2),
             [] if size < EMPTY_ARRAY => EmptyArray::Cut(size),
-            [b'\r'] if digits > 0 && size + 1 < EMPTY_ARRAY => EmptyArray::Cut(size + 1),
+            [b'\r'] if is_number && size + 1 < EMPTY_ARRAY => EmptyArray::Cut(size + 1),
             _ => EmptyArray::No,
         })
     }

@@ -121,6 +121,10 @@ fn header(file: &[u8], at: &mut usize, kind: u8) -> Result<i64, Stop> {
         *at += 1;
     }
     let digits = std::str::from_utf8(&file[start..*at]).expect("digits");
+    if digits.is_empty() && kind == b'*' && !is_negative && file.get(*at) == Some(&b'\r') {
+        line_end(file, at)?;
+        return Ok(0);
+    }
     if digits.is_empty() {
         return Err(if *at == file.len() { Stop::End } else { Stop::Bad });
     }
