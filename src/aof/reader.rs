@@ -17,8 +17,10 @@ use super::snapshot::{END_SIZE, EndSearch, HEAD_SIZE, Searched, Snapshot, Snapsh
 /// The longest annotation, in bytes, including its line end. Servers and `redis-check-aof` read lines in
 /// pieces of this size.
 const ANNOTATION: usize = 1023;
-/// The longest header of an array without elements: `*`, the 20 bytes of the lowest `i64`, and CRLF.
-const EMPTY_ARRAY: usize = 23;
+/// The most digits of an `i64`.
+const DIGITS: usize = 19;
+/// The longest header of an array without elements: `*`, a sign, digits and CRLF.
+const EMPTY_ARRAY: usize = DIGITS + 4;
 
 /// Reads one append-only file, in constant memory.
 ///
@@ -235,14 +237,14 @@ impl<R: Read> AofReader<R> {
         let number = header.get(digits_at..).unwrap_or_default();
         let digits = number.iter().take_while(|byte| byte.is_ascii_digit()).count();
         let size = digits_at + digits;
-        // The decoder refuses zeros before a number.
-        let is_padded = digits_at == 1 && digits > 1;
+        // The decoder refuses zeros before a number, and a number that is too long.
+        let is_refused = digits > if digits_at == 1 { 1 } else { DIGITS };
         let is_number = digits_at == 1 || digits > 0;
         Ok(match header.get(size..).unwrap_or_default() {
-            _ if is_padded => EmptyArray::No,
+            _ if is_refused => EmptyArray::No,
             [b'\r', b'\n', ..] if is_number => EmptyArray::Whole(size + 2),
-            [] if size < EMPTY_ARRAY => EmptyArray::Cut(size),
-            [b'\r'] if is_number && size + 1 < EMPTY_ARRAY => EmptyArray::Cut(size + 1),
+            [] => EmptyArray::Cut(size),
+            [b'\r'] if is_number => EmptyArray::Cut(size + 1),
             _ => EmptyArray::No,
         })
     }

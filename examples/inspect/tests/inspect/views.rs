@@ -54,8 +54,8 @@ fn requests_are_printed_with_their_arguments_in_quotes() {
         assert_eq!(output.status.code(), Some(1));
     }
 
-    for file in ["aof-redis-6.2.aof", "aof-valkey-9.1/appendonly.aof.2.incr.aof"] {
-        let output = inspect(&["--requests", &format!("../../tests/captures/{file}")], b"");
+    for file in ["redis-6.2.aof", "valkey-9.1/appendonly.aof.2.incr.aof"] {
+        let output = inspect(&["--requests", &format!("../../tests/append_only/{file}")], b"");
         let commands = text(&output.stdout);
         assert!(commands.starts_with("\"SELECT\" \"0\"\n\"SET\" \"key\""), "{file}: {commands}");
         assert_eq!(commands.lines().count(), 10, "{file}: {commands}");

@@ -98,7 +98,7 @@ fn command(file: &[u8], mut at: usize) -> Result<(Vec<Vec<u8>>, usize), Stop> {
     let mut arguments = Vec::new();
     for _ in 0..count {
         let length = header(file, &mut at, b'$')?;
-        let length = usize::try_from(length).map_err(|_| Stop::Bad)?;
+        let length = usize::try_from(length).expect("a length within the limits");
         let rest = &file[at..];
         if let Some(argument) = rest.get(..length) {
             arguments.push(argument.to_vec());
@@ -111,8 +111,8 @@ fn command(file: &[u8], mut at: usize) -> Result<(Vec<Vec<u8>>, usize), Stop> {
     Ok((arguments, at))
 }
 
-/// The number of a header. It has no leading zeros.
-fn header(file: &[u8], at: &mut usize, kind: u8) -> Result<i64, Stop> {
+/// The number of a header, within the default limits. It has no leading zeros. A negative one is the same as 0.
+fn header(file: &[u8], at: &mut usize, kind: u8) -> Result<u64, Stop> {
     expect(file, at, kind)?;
     let is_negative = kind == b'*' && file.get(*at) == Some(&b'-');
     *at += usize::from(is_negative);
@@ -131,9 +131,17 @@ fn header(file: &[u8], at: &mut usize, kind: u8) -> Result<i64, Stop> {
     if digits.len() > 1 && digits.starts_with('0') && !is_negative {
         return Err(Stop::Bad);
     }
-    let number: i64 = digits.parse().map_err(|_| Stop::Bad)?;
+    let number = digits.parse().unwrap_or(u64::MAX);
+    let is_too_much = match kind {
+        _ if is_negative => digits.len() > 19,
+        b'*' => number >= 1 << 31,
+        _ => number > 512 * 1024 * 1024,
+    };
+    if is_too_much {
+        return Err(Stop::Bad);
+    }
     line_end(file, at)?;
-    Ok(if is_negative { -number } else { number })
+    Ok(if is_negative { 0 } else { number })
 }
 
 fn line_end(file: &[u8], at: &mut usize) -> Result<(), Stop> {

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Records the append-only files of a server: record_aof.py PROGRAM NAME.
+"""Records the append-only files of a server: record.py PROGRAM NAME.
 
 NAME.aof is what a server before Redis 7 writes, the folder NAME what later ones write. They are small, so that tests can
 cut them at every place. Times and sizes in the snapshots differ from one recording to the next.
