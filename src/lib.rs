@@ -32,6 +32,8 @@ extern crate alloc;
 #[cfg_attr(test, macro_use)]
 extern crate std;
 
+#[cfg(feature = "aof")]
+pub mod aof;
 #[cfg(feature = "cluster")]
 pub mod cluster;
 #[cfg(feature = "codec")]

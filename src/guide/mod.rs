@@ -18,6 +18,7 @@
 //! | read files and blocking connections | [`readers`] |
 //! | handle what goes wrong | [`errors_and_limits`] |
 //! | follow a primary | [`replication`] |
+//! | read append-only files | [`append_only_files`] |
 //!
 //! The exact grammar is in `docs/GRAMMAR.md`, the structure of the crate in `docs/ARCHITECTURE.md`.
 
@@ -74,3 +75,6 @@ pub mod errors_and_limits {}
 
 #[doc = include_str!("replication.md")]
 pub mod replication {}
+
+#[cfg_attr(any(not(doctest), feature = "aof"), doc = include_str!("append_only_files.md"))]
+pub mod append_only_files {}

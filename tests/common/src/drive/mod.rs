@@ -1,5 +1,7 @@
 //! Ways of giving bytes to the crate, and of comparing the results.
 
+#[cfg(feature = "aof")]
+pub mod aof;
 pub mod capture;
 pub mod edits;
 #[cfg(feature = "commands")]
