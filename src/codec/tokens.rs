@@ -237,7 +237,7 @@ impl<D: OwnTokens> tokio_util::codec::Decoder for TokenCodec<D> {
                 self.frame_at = self.position;
             }
             if let Some((token, size)) = self.tokens.next(buffer)? {
-                let found = D::found(token);
+                let found = D::form(token);
                 let bytes = self.split(buffer, size);
                 let token = D::read_again(&bytes, found);
                 let token = token.ok_or(Error::new(ErrorKind::BufferChanged, 0))?;

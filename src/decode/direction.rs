@@ -88,14 +88,14 @@ pub(crate) mod sealed {
 
         /// What a token is, without its bytes.
         #[cfg(feature = "std")]
-        fn found(token: Self::Token<'_>) -> Found;
+        fn form(token: Self::Token<'_>) -> TokenForm;
 
         /// Returns the token that was found in these bytes; `None` if they have changed since.
         #[cfg(feature = "std")]
-        fn read_again(bytes: &[u8], found: Found) -> Option<Self::Token<'_>> {
-            match found {
-                Found::Close(kind) => Some(Self::close(kind)),
-                Found::Bytes(end) => Self::token(bytes, end),
+        fn read_again(bytes: &[u8], form: TokenForm) -> Option<Self::Token<'_>> {
+            match form {
+                TokenForm::Close(kind) => Some(Self::close(kind)),
+                TokenForm::Bytes(end) => Self::token(bytes, end),
             }
         }
     }
@@ -103,7 +103,7 @@ pub(crate) mod sealed {
     /// A token that was found, for callers that must still change the buffer before they read it.
     #[cfg(feature = "std")]
     #[derive(Debug, Clone, Copy)]
-    pub enum Found {
+    pub enum TokenForm {
         /// The end of an aggregate or attribute.
         Close(Kind),
         /// Another token, which ended like this.
@@ -176,10 +176,10 @@ pub(crate) mod sealed {
         }
 
         #[cfg(feature = "std")]
-        fn found(token: Token<'_>) -> Found {
+        fn form(token: Token<'_>) -> TokenForm {
             match token {
-                Token::Close(kind) => Found::Close(kind),
-                Token::Open { .. } | Token::Scalar(_) => Found::Bytes(TokenEnd::Within),
+                Token::Close(kind) => TokenForm::Close(kind),
+                Token::Open { .. } | Token::Scalar(_) => TokenForm::Bytes(TokenEnd::Within),
             }
         }
     }
@@ -266,14 +266,14 @@ pub(crate) mod sealed {
         }
 
         #[cfg(feature = "std")]
-        fn found(token: CommandToken<'_>) -> Found {
+        fn form(token: CommandToken<'_>) -> TokenForm {
             match token {
-                CommandToken::Close => Found::Close(Kind::Array),
+                CommandToken::Close => TokenForm::Close(Kind::Array),
                 CommandToken::Open { .. } | CommandToken::Argument(_) => {
-                    Found::Bytes(TokenEnd::Within)
+                    TokenForm::Bytes(TokenEnd::Within)
                 }
-                CommandToken::Inline(_) => Found::Bytes(TokenEnd::Frame),
-                CommandToken::Skipped => Found::Bytes(TokenEnd::Skipped),
+                CommandToken::Inline(_) => TokenForm::Bytes(TokenEnd::Frame),
+                CommandToken::Skipped => TokenForm::Bytes(TokenEnd::Skipped),
             }
         }
     }

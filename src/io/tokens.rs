@@ -140,7 +140,7 @@ impl<R: Read, D: Direction> TokenStream<R, D> {
             let unread = self.input.unread();
             if let Some((token, size)) = self.tokens.next(unread)? {
                 self.given = size;
-                break D::found(token);
+                break D::form(token);
             }
             if let Some((kind, left)) = self.tokens.begin_parts(unread, self.whole) {
                 self.in_payload = true;
