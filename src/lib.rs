@@ -38,6 +38,8 @@ pub mod cluster;
 pub mod codec;
 pub mod command;
 pub mod convert;
+#[cfg(feature = "cluster")]
+mod crc16;
 #[cfg(feature = "serde")]
 pub mod de;
 mod decode;
