@@ -10,6 +10,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 use std::{env, process, thread};
 
+use zresp::{Decoder, Frame};
+
 /// The longest time for a start, a read or a write.
 pub const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -35,17 +37,23 @@ impl Server {
 
     /// Like [`start`](Self::start), with further options.
     pub fn start_with(options: &[&str]) -> Option<Self> {
-        let Some(program) = program() else {
-            assert!(
-                env::var_os("ZRESP_REQUIRE_REDIS").is_none(),
-                "{PROGRAM} is not on the PATH, but required"
-            );
-            // Not `eprintln!`, whose output is only shown for failed tests.
-            writeln!(io::stderr(), "skipped: {PROGRAM} is not on the PATH").expect("stderr");
-            return None;
-        };
+        let program = program()?;
         let server = (0..PORTS).find_map(|_| Self::start_on_a_port(&program, options));
         Some(server.expect("a server that keeps running"))
+    }
+
+    /// Returns a server of each program at hand: the one on the `PATH`, and those in `ZRESP_SERVERS`, which names
+    /// programs as `PATH` names folders.
+    pub fn all() -> Vec<Self> {
+        let others = env::var_os("ZRESP_SERVERS").unwrap_or_default();
+        let others = env::split_paths(&others).filter(|path| !path.as_os_str().is_empty());
+        let programs: Vec<_> = program().into_iter().chain(others).collect();
+        let start = |program: &PathBuf| {
+            (0..PORTS)
+                .find_map(|_| Self::start_on_a_port(program, &[]))
+                .unwrap_or_else(|| panic!("{}: no server that keeps running", program.display()))
+        };
+        programs.iter().map(start).collect()
     }
 
     /// Returns a server that answers; `None` if it ended by itself.
@@ -115,6 +123,28 @@ impl Server {
         Ok(answer.contains(name))
     }
 
+    /// Sends requests on a connection of their own, and returns the replies.
+    pub fn replies(&self, requests: &[Vec<u8>]) -> Vec<Frame> {
+        let mut stream = self.connect();
+        for request in requests {
+            stream.write_all(request).expect("a server that reads");
+        }
+        let (mut decoder, mut buffer, mut frames) = (Decoder::new(), Vec::new(), Vec::new());
+        while frames.len() < requests.len() {
+            if let Some(frame) = decoder.decode(&buffer).expect("a reply") {
+                let frame = frame.to_frame();
+                buffer.drain(..frame.wire().len());
+                frames.push(frame);
+                continue;
+            }
+            let mut chunk = [0; 16 * 1024];
+            let size = stream.read(&mut chunk).expect("a server that answers");
+            assert!(size > 0, "the server closed the connection");
+            buffer.extend_from_slice(&chunk[..size]);
+        }
+        frames
+    }
+
     fn log(&self) -> String {
         fs::read_to_string(self.folder.join("log")).unwrap_or_default()
     }
@@ -138,9 +168,17 @@ impl Drop for Server {
     }
 }
 
+/// Returns the program on the `PATH`. Panics if it is missing and `ZRESP_REQUIRE_REDIS` is set.
 fn program() -> Option<PathBuf> {
-    let path = env::var_os("PATH")?;
-    env::split_paths(&path).map(|folder| folder.join(PROGRAM)).find(|program| program.is_file())
+    let path = env::var_os("PATH").unwrap_or_default();
+    let found = env::split_paths(&path).map(|folder| folder.join(PROGRAM)).find(|at| at.is_file());
+    if found.is_none() {
+        let is_required = env::var_os("ZRESP_REQUIRE_REDIS").is_some();
+        assert!(!is_required, "{PROGRAM} is not on the PATH, but required");
+        // Not `eprintln!`, whose output is only shown for failed tests.
+        writeln!(io::stderr(), "skipped: {PROGRAM} is not on the PATH").expect("stderr");
+    }
+    found
 }
 
 pub fn free_address() -> SocketAddr {
