@@ -57,6 +57,16 @@ fn workloads() -> Vec<Workload> {
         add("request", name, name, pass!(requests::decode));
         #[cfg(all(feature = "commands", feature = "cluster"))]
         add("route", name, name, pass!(requests::route));
+        #[cfg(all(feature = "commands", feature = "cluster"))]
+        add("route-loaded", name, name, |bytes| {
+            let table = requests::loaded();
+            Box::new(move || _ = black_box(requests::route_with(&table, black_box(&bytes))))
+        });
+    }
+    #[cfg(feature = "commands")]
+    {
+        add("lookup", "get", "list/mixed", |_| lookup(vec![b"GET".to_vec(); 4_000]));
+        add("lookup", "mixed", "list/mixed", |_| lookup(corpus::names()));
     }
     add("chunked", "001400b", "many-bulks", pass!(|bytes| work::chunked(bytes, 1_400)));
     add("chunked", "016384b", "many-bulks", pass!(|bytes| work::chunked(bytes, 16_384)));
@@ -86,6 +96,11 @@ fn cold(frame: &'static [u8]) -> Round {
             _ = black_box(zresp::decode(black_box(frame)));
         }
     })
+}
+
+#[cfg(feature = "commands")]
+fn lookup(names: Vec<Vec<u8>>) -> Round {
+    Box::new(move || _ = black_box(requests::lookups(black_box(&names))))
 }
 
 fn own(bytes: Vec<u8>) -> Round {

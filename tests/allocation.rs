@@ -80,6 +80,33 @@ fn decoding_and_reading_requests_allocates_nothing() {
     });
 }
 
+#[cfg(feature = "commands")]
+#[test]
+fn finding_commands_and_keys_allocates_nothing() {
+    use zresp::commands::{self, CommandTable};
+
+    let mut loaded = CommandTable::new();
+    for info in CommandTable::builtin().commands() {
+        assert_eq!(loaded.insert(info.clone()), Ok(None));
+    }
+    let lines = b"get k\r\nmset a 1 b 2\r\nconfig get x\r\nzunionstore d 2 a b\r\nsort a store b\r\nxread streams a 0\r\n";
+    let mut scratch = Vec::with_capacity(100);
+    for request in zresp::requests(lines) {
+        let command = request.unwrap().command().to_array(&mut scratch);
+        for table in [CommandTable::builtin(), &loaded] {
+            assert_free("keys", || {
+                let info = table.of(&command).unwrap();
+                assert_eq!(table.lookup(info.name.as_bytes()), Some(info));
+                assert!(table.keys(&command).unwrap().count() + info.name.len() > 3);
+            });
+        }
+    }
+    assert_free("unknown names", || {
+        assert_eq!(commands::lookup(&[b'x'; 1_000]), None);
+        assert_eq!(commands::lookup(b"config|x"), None);
+    });
+}
+
 #[test]
 fn wide_and_long_replies_allocate_nothing() {
     let wide = format!("*100000\r\n{}", "$3\r\nfoo\r\n".repeat(100_000)).into_bytes();

@@ -196,7 +196,7 @@ fn encode_errors_have_messages() {
 #[cfg(feature = "commands")]
 #[test]
 fn keys_and_their_errors_are_shown() {
-    use zresp::commands::KeysError;
+    use zresp::commands::{CommandInfo, CommandTable, KeysError};
 
     let mut decoder = CommandDecoder::new();
     let request =
@@ -205,11 +205,16 @@ fn keys_and_their_errors_are_shown() {
     let keys = zresp::commands::keys(&command).expect("keys");
     assert_eq!(shown(&keys), r#"Keys["a", "b"]"#);
     assert!(keys == keys.clone());
+    let mut table = CommandTable::new();
+    table.insert(CommandInfo::new("GET", 2)).expect("room");
+    assert_eq!(shown(&table), r#"CommandTable["get"]"#);
+    assert!(shown(CommandTable::builtin()).len() < 2_000, "only the first names");
     for (error, message) in [
         (KeysError::UnknownCommand, "unknown command"),
         (KeysError::Arity, "wrong number of arguments"),
         (KeysError::Count { index: 2 }, "argument 2 is not the number of keys that follow"),
         (KeysError::Syntax, "arguments that contradict each other"),
+        (KeysError::Unspecified, "keys at places that the table does not specify"),
     ] {
         assert_eq!(error.to_string(), message);
     }

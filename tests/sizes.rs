@@ -114,6 +114,9 @@ fn types_of_features_are_copy_clone_send_and_sync_as_documented() {
     copy::<commands::KeysError>();
     cloned::<commands::Keys<'_>>();
     shared::<commands::CommandInfo>();
+    shared::<commands::CommandTable>();
+    cloned::<commands::CommandTable>();
+    copy::<commands::TableError>();
 }
 
 #[test]

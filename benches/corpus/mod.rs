@@ -100,7 +100,7 @@ pub const NAMES: [&str; 21] = [
 ];
 
 /// The names of the corpora of [`requests`], in order.
-pub const REQUEST_NAMES: [&str; 3] = ["get-key16", "set-short", "traffic/requests"];
+pub const REQUEST_NAMES: [&str; 4] = ["get-key16", "set-short", "mget-20", "traffic/requests"];
 
 /// All corpora: 20 KB to 1 MB each, except for the values of 1 MiB.
 pub fn all() -> Vec<Corpus> {
@@ -168,8 +168,39 @@ pub fn requests() -> Vec<Corpus> {
             Shape::Several,
             repeated(4_000, || command(&[b"SET", &word(rng, 8..17), &word(rng, 3..12)])),
         ),
+        Corpus::new("mget-20", Shape::Several, repeated(400, || mget(rng))),
         Corpus::new("traffic/requests", Shape::Several, traffic::requests()),
     ]
+}
+
+/// `MGET` of twenty keys.
+fn mget(rng: &mut Rng) -> Vec<u8> {
+    let keys: Vec<Vec<u8>> = repeat_with(|| word(rng, 8..17)).take(20).collect();
+    command(&[&[&b"MGET"[..]][..], &keys.iter().map(Vec::as_slice).collect::<Vec<_>>()].concat())
+}
+
+/// Names of commands as clients send them, in a random order.
+pub fn names() -> Vec<Vec<u8>> {
+    const NAMES: [&[u8]; 16] = [
+        b"GET",
+        b"SET",
+        b"MGET",
+        b"DEL",
+        b"EXPIRE",
+        b"INCR",
+        b"HGETALL",
+        b"HSET",
+        b"LPUSH",
+        b"RPOP",
+        b"ZADD",
+        b"ZRANGE",
+        b"ping",
+        b"zrangebyscore",
+        b"PUBLISH",
+        b"XREADGROUP",
+    ];
+    let mut rng = Rng::with_seed(0x6e61_6d65);
+    repeat_with(|| NAMES[rng.usize(..NAMES.len())].to_vec()).take(4_000).collect()
 }
 
 /// Maps of twenty fields, as `HGETALL` answers in RESP3.

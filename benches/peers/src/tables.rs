@@ -169,25 +169,36 @@ pub fn lone_frames(rounds: usize) {
 pub fn requests(rounds: usize) {
     println!("\n## Pipelined requests: nanoseconds each\n");
     println!(
-        "| request | zresp decode | name matched, key, slot | name looked up, keys, slots | resp-rs | \
-         resp-rs / decode |\n|---|---:|---:|---:|---:|---:|"
+        "| request | zresp decode | name matched, key, slot | name looked up, keys, slots | with a loaded table | \
+         resp-rs | resp-rs / decode |\n|---|---:|---:|---:|---:|---:|---:|"
     );
+    let table = requests::loaded();
     for corpus in corpus::requests() {
         let input = Input::new(corpus);
         let bytes = &input.corpus.bytes;
         let frames = input.corpus.frames;
-        let passes: [&dyn Fn(); 4] = [
+        let passes: [&dyn Fn(); 5] = [
             &|| assert_eq!(requests::decode(bytes), frames),
             &|| assert_eq!(requests::route_known(bytes), frames),
             &|| assert_eq!(requests::route(bytes), frames),
+            &|| assert_eq!(requests::route_with(&table, bytes), frames),
             &|| assert_eq!((RESP_RS.pass)(&input), frames),
         ];
         let times = rounds::take(rounds, &passes);
         let each = |index: usize| times[index].median() / frames as f64;
         print!("| {} |", input.corpus.name);
-        (0..4).for_each(|index| print!(" {:.1} |", each(index)));
-        println!(" {:.1} |", times[3].over(&times[0]));
+        (0..5).for_each(|index| print!(" {:.1} |", each(index)));
+        println!(" {:.1} |", times[4].over(&times[0]));
     }
+    let (same, mixed) = (vec![b"GET".to_vec(); 4_000], corpus::names());
+    let passes: [&dyn Fn(); 2] = [&|| assert_eq!(requests::lookups(&same), same.len()), &|| {
+        assert_eq!(requests::lookups(&mixed), mixed.len());
+    }];
+    let times = rounds::take(rounds, &passes);
+    let [same, mixed] = [0, 1].map(|index| times[index].median() / 4_000.0);
+    println!(
+        "\nA name looked up: {same:.1} ns for `GET` again and again, {mixed:.1} for several names."
+    );
 }
 
 /// Prints the table of the same bytes in reads of different sizes.

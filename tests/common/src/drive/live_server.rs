@@ -10,6 +10,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 use std::{env, process, thread};
 
+use zresp::{Decoder, Frame};
+
 /// The longest time for a start, a read or a write.
 pub const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -51,6 +53,13 @@ impl Server {
     fn start_program(program: &Path, options: &[&str]) -> Self {
         let server = (0..PORTS).find_map(|_| Self::start_on_a_port(program, options));
         server.expect("a server that keeps running")
+    }
+
+    /// Returns a server of each program at hand: the one on the `PATH`, and those in `ZRESP_SERVERS`, which names
+    /// programs as `PATH` names folders.
+    pub fn all() -> Vec<Self> {
+        let start = |program: PathBuf| Self::start_program(&program, &[]);
+        programs(PROGRAM, "ZRESP_SERVERS").into_iter().map(start).collect()
     }
 
     /// Returns a server that answers; `None` if it ended by itself.
@@ -141,6 +150,28 @@ impl Server {
         let mut answer = String::new();
         stream.read_to_string(&mut answer)?;
         Ok(answer.contains(name))
+    }
+
+    /// Sends requests on a connection of their own, and returns the replies.
+    pub fn replies(&self, requests: &[Vec<u8>]) -> Vec<Frame> {
+        let mut stream = self.connect();
+        for request in requests {
+            stream.write_all(request).expect("a server that reads");
+        }
+        let (mut decoder, mut buffer, mut frames) = (Decoder::new(), Vec::new(), Vec::new());
+        while frames.len() < requests.len() {
+            if let Some(frame) = decoder.decode(&buffer).expect("a reply") {
+                let frame = frame.to_frame();
+                buffer.drain(..frame.wire().len());
+                frames.push(frame);
+                continue;
+            }
+            let mut chunk = [0; 16 * 1024];
+            let size = stream.read(&mut chunk).expect("a server that answers");
+            assert!(size > 0, "the server closed the connection");
+            buffer.extend_from_slice(&chunk[..size]);
+        }
+        frames
     }
 
     fn log(&self) -> String {
