@@ -72,7 +72,7 @@ trait Owned: Shown + OwnTokens {
     fn see(token: Self::Owned, parts: &mut Vec<u8>) -> Option<Seen>;
 }
 
-fn join(part: OwnedPart, parts: &mut Vec<u8>) -> Option<Seen> {
+fn join(part: &OwnedPart, parts: &mut Vec<u8>) -> Option<Seen> {
     parts.extend_from_slice(&part.bytes);
     part.is_last.then(|| payload(part.kind, &std::mem::take(parts)))
 }
@@ -82,7 +82,7 @@ impl Owned for Replies {
         Some(match token {
             OwnedToken::Open { kind, len } => Seen::Open(kind, len),
             OwnedToken::Close(kind) => Seen::Close(kind),
-            OwnedToken::Part(part) => return join(part, parts),
+            OwnedToken::Part(part) => return join(&part, parts),
             OwnedToken::Scalar(reply) => {
                 // Written and read again, to be shown in the same way.
                 let mut wire = Vec::new();
@@ -103,7 +103,7 @@ impl Owned for Requests {
             OwnedCommandToken::Close => Seen::Close(Kind::Array),
             OwnedCommandToken::Argument(argument) => scalar(&ReplyRef::Bulk(&argument)),
             OwnedCommandToken::Inline(line) => Seen::Inline(line.to_vec()),
-            OwnedCommandToken::Part(part) => return join(part, parts),
+            OwnedCommandToken::Part(part) => return join(&part, parts),
             other => panic!("{other:?}"),
         })
     }

@@ -67,7 +67,7 @@ enum Beginning {
 }
 
 /// An entry that has been read. Its bytes are the current frame.
-pub(super) struct Found {
+pub(super) struct FoundEntry {
     offset: u64,
     size: u64,
     kind: FoundKind,
@@ -125,7 +125,7 @@ impl<R: Read> AofReader<R> {
 
     /// Reads the next entry. Its view is a separate step, so that [`AofFiles`](super::AofFiles) can look for the end of
     /// the file first.
-    pub(super) fn advance(&mut self) -> Result<Option<Found>, AofError> {
+    pub(super) fn advance(&mut self) -> Result<Option<FoundEntry>, AofError> {
         loop {
             if let Some(snapshot) = self.begin()? {
                 return Ok(Some(snapshot));
@@ -160,7 +160,7 @@ impl<R: Read> AofReader<R> {
     }
 
     /// Passes over the snapshot at the beginning of the file, if there is one and it has not been returned.
-    fn begin(&mut self) -> Result<Option<Found>, AofError> {
+    fn begin(&mut self) -> Result<Option<FoundEntry>, AofError> {
         if matches!(self.beginning, Beginning::Unread) {
             let head = self.fill_to(HEAD_SIZE)?;
             let size = head.len();
@@ -205,12 +205,12 @@ impl<R: Read> AofReader<R> {
             self.beginning = Beginning::Passed;
             self.accept();
             let size = self.frames.consumed();
-            return Ok(Some(Found { offset: 0, size, kind: FoundKind::Snapshot(snapshot) }));
+            return Ok(Some(FoundEntry { offset: 0, size, kind: FoundKind::Snapshot(snapshot) }));
         }
     }
 
     /// Takes an annotation: a line, or the beginning of a line that is too long.
-    fn annotation(&mut self) -> Result<Option<Found>, AofError> {
+    fn annotation(&mut self) -> Result<Option<FoundEntry>, AofError> {
         let line = self.fill_to_line_end(ANNOTATION)?;
         let (size, is_whole) = (line.len(), line.ends_with(b"\n"));
         if is_whole || size == ANNOTATION {
@@ -250,7 +250,7 @@ impl<R: Read> AofReader<R> {
     }
 
     /// Takes a command.
-    fn command(&mut self) -> Result<Found, AofError> {
+    fn command(&mut self) -> Result<FoundEntry, AofError> {
         let size = match self.frames.next_bounds() {
             Ok(Some(bounds)) => bounds.len,
             Err(StreamError::Io(error)) => return Err(self.error_after(AofErrorKind::Io(error), 0)),
@@ -286,10 +286,10 @@ impl<R: Read> AofReader<R> {
     }
 
     /// Returns the entry that has just been taken.
-    fn found(&mut self, kind: FoundKind) -> Found {
+    fn found(&mut self, kind: FoundKind) -> FoundEntry {
         self.accept();
         let offset = self.frames.position();
-        Found { offset, size: self.frames.consumed() - offset, kind }
+        FoundEntry { offset, size: self.frames.consumed() - offset, kind }
     }
 
     /// Notes that the bytes taken so far are sound.
@@ -342,7 +342,7 @@ impl<R> AofReader<R> {
     }
 
     /// Returns a view of the entry that was read last.
-    pub(super) fn view(&self, found: &Found) -> AofEntry<'_> {
+    pub(super) fn view(&self, found: &FoundEntry) -> AofEntry<'_> {
         let bytes = || self.frames.current(usize::try_from(found.size).unwrap_or_default());
         let content = match found.kind {
             FoundKind::Snapshot(snapshot) => AofContent::Snapshot(snapshot),

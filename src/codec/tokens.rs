@@ -60,7 +60,7 @@ pub struct TokenCodec<D> {
     /// The size up to which payloads are returned whole.
     whole: usize,
     /// How many bytes of the stream have been removed from the buffer, and how many before the current frame.
-    position: u64,
+    removed: u64,
     frame_at: u64,
 }
 
@@ -185,7 +185,7 @@ impl<D: OwnTokens> TokenCodec<D> {
     /// Returns a codec that uses this token reader, which must not be inside a frame.
     #[must_use]
     pub const fn with_token_reader(tokens: FrameTokenReader<D>) -> Self {
-        Self { tokens, whole: WHOLE, position: 0, frame_at: 0 }
+        Self { tokens, whole: WHOLE, removed: 0, frame_at: 0 }
     }
 
     /// Sets the size in bytes up to which payloads are returned whole. The default is 64 KiB.
@@ -209,7 +209,7 @@ impl<D: OwnTokens> TokenCodec<D> {
 
     /// Splits off the bytes of a token.
     fn split(&mut self, buffer: &mut BytesMut, size: usize) -> Bytes {
-        self.position += size as u64;
+        self.removed += size as u64;
         buffer.split_to(size).freeze()
     }
 }
@@ -234,7 +234,7 @@ impl<D: OwnTokens> tokio_util::codec::Decoder for TokenCodec<D> {
     fn decode(&mut self, buffer: &mut BytesMut) -> Result<Option<D::Owned>, StreamError> {
         loop {
             if self.tokens.is_between_frames() {
-                self.frame_at = self.position;
+                self.frame_at = self.removed;
             }
             if let Some((token, size)) = self.tokens.next(buffer)? {
                 let found = D::form(token);
@@ -266,7 +266,7 @@ impl<D: OwnTokens> tokio_util::codec::Decoder for TokenCodec<D> {
     fn decode_eof(&mut self, buffer: &mut BytesMut) -> Result<Option<D::Owned>, StreamError> {
         let token = self.decode(buffer)?;
         if token.is_none() && !self.tokens.is_between_frames() {
-            let in_frame = usize::try_from(self.position - self.frame_at).unwrap_or(usize::MAX);
+            let in_frame = usize::try_from(self.removed - self.frame_at).unwrap_or(usize::MAX);
             let offset = in_frame.saturating_add(buffer.len());
             return Err(Error::new(ErrorKind::UnexpectedEnd, offset).into());
         }
