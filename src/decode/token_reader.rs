@@ -8,9 +8,8 @@ use core::marker::PhantomData;
 
 use crate::error::{Error, ErrorKind};
 use crate::kind::Kind;
-use crate::lex::word;
 use crate::limits::{InlinePolicy, Limits};
-use crate::validate::{Frequent, Grammar, Payload, TokenEnd, Validator};
+use crate::validate::{Frequent, Payload, TokenEnd, Validator};
 use crate::view::ReplyRef;
 use crate::view::header::{self, Length};
 
@@ -156,14 +155,17 @@ impl<D: Direction> FrameTokenReader<D> {
         if let Some(kind) = self.validator.close() {
             return Ok(Some((D::close(kind), 0)));
         }
-        if self.seen == 0 && D::GRAMMAR == Grammar::Replies {
-            if let Some((line, rest)) = word::first(buf).and_then(|word| header::line(word, buf)) {
+        if self.seen == 0 {
+            if let Some((scalar, rest)) = header::scalar(buf) {
                 let size = buf.len().saturating_sub(rest.len());
-                if self.validator.take_checked(size) {
-                    return Ok(Some((D::scalar(line), size)));
+                let bulk =
+                    if let ReplyRef::Bulk(payload) = scalar { Some(payload.len()) } else { None };
+                if self.validator.take_checked(D::GRAMMAR, bulk, size) {
+                    return Ok(Some((D::scalar(scalar), size)));
                 }
-            }
-            if let Some((Frequent::Open(kind, len), rest)) = self.validator.take_set_or_push(buf) {
+            } else if let Some((Frequent::Open(kind, len), rest)) =
+                self.validator.take_set_or_push(buf)
+            {
                 return Ok(Some((D::open(kind, len), buf.len().saturating_sub(rest.len()))));
             }
         }

@@ -182,8 +182,6 @@ impl<const BATCH: usize> Source<'_, BATCH> {
     fn opening(self, bytes: &[u8], depth: usize, needed: usize) -> Option<Opening> {
         let Some(limits) = self.limits else { return header::opening(bytes) };
         let opening = header::opening(bytes).filter(|opening| opening.kind != Kind::Attribute)?;
-        // Only a short header has been checked in full.
-        word::number(word::first(bytes)?)?;
         let values = opening.values()? as usize;
         // If the bytes cannot hold all values, no room may be reserved for them.
         let is_whole = values.saturating_add(needed) <= bytes.len() / SHORTEST;

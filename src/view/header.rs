@@ -81,6 +81,17 @@ pub(crate) fn line(word: u64, bytes: &[u8]) -> Option<(ReplyRef<'_>, &[u8])> {
     }
 }
 
+/// Takes the bulk string or the line that the bytes begin with. Returns the value and the rest; `None` if
+/// it is of another kind, rare, incomplete or wrong. All of the value is checked.
+#[inline(always)]
+pub(crate) fn scalar(bytes: &[u8]) -> Option<(ReplyRef<'_>, &[u8])> {
+    let word = word::first(bytes)?;
+    match bulk_string(word, bytes) {
+        Some((payload, rest)) => Some((ReplyRef::Bulk(payload), rest)),
+        None => line(word, bytes),
+    }
+}
+
 /// Returns the value that the bytes begin with, and its size. The bytes must not begin with an
 /// attribute.
 #[inline(always)]
