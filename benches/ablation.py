@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
-"""Prints what each cache of the validator gains and costs: the table in docs/ARCHITECTURE.md.
+"""Prints what the cache of the validator gains and costs.
 
     python3 benches/ablation.py [--only decode/,request/] [--rounds 21]
 
-It builds `instructions.rs` five times: with all caches, without each of them, and with none. Times
+It builds `instructions.rs` with the cache and without it. Times
 are nanoseconds per element: the least of all rounds, in which the builds take turns. In parentheses:
 instructions per element.
 """
@@ -16,8 +16,8 @@ import tempfile
 
 from instructions import count, listed
 
-CACHES = ["frame", "command", "bulk"]
-BUILDS = {"all on": [], **{f"no {cache}": [cache] for cache in CACHES}, "none": CACHES}
+CACHES = ["command"]
+BUILDS = {"all on": [], **{f"no {cache}": [cache] for cache in CACHES}}
 
 
 def build(name, without):

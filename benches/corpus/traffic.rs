@@ -1,4 +1,4 @@
-//! A weighted mix of real traffic in both directions: what the caches of the validator have to pay for.
+//! A weighted mix of real traffic in both directions: what a cache of the validator has to pay for.
 //!
 //! The shares are parts of all values, because the benches count values. They are a judgement, not a
 //! measurement:
@@ -14,7 +14,7 @@
 //! The replies are RESP3, so that every parser that is compared can read all of them.
 //!
 //! A turn is what one connection carries for a moment. Turns of all connections alternate, and one
-//! decoder reads them all. This is unkind to the caches: in a program each connection has its own.
+//! decoder reads them all. This is unkind to a cache: in a program each connection has its own.
 
 use fastrand::Rng;
 

@@ -77,11 +77,6 @@ impl<D: Direction> FrameDecoder<D> {
     #[inline(always)]
     pub fn decode<'a>(&mut self, buf: &'a [u8]) -> Result<Option<D::Frame<'a>>, Error> {
         let seen = if self.validator.is_fresh() {
-            // A separate step, so that its views are built in branches of the caller's loop. Otherwise
-            // frames that are alike take 1.3 times the instructions.
-            if let Some(frame) = D::alike(&mut self.validator, buf) {
-                return Ok(Some(frame));
-            }
             match D::fast(&mut self.validator, buf) {
                 Ok(frame) => return Ok(Some(frame)),
                 Err(Stopped::Begun) => Seen::FastPath,

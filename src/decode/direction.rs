@@ -36,8 +36,6 @@ pub(crate) mod sealed {
     use core::fmt::Debug;
     use core::hash::Hash;
 
-    use crate::validate::learned::{Alike, AlikeForm};
-
     use super::{
         Bounds, CommandRef, CommandToken, Decoded, Grammar, InlineCommand, Kind, Limits, Replies,
         ReplyRef, Request, Requests, Stopped, Token, TokenEnd, Validator,
@@ -57,10 +55,6 @@ pub(crate) mod sealed {
 
         /// The default limits.
         const LIMITS: Limits;
-
-        /// Called between two frames: returns the frame at the front of `buf`, if its layout is that of
-        /// a recent frame.
-        fn alike<'a>(validator: &mut Validator, buf: &'a [u8]) -> Option<Self::Frame<'a>>;
 
         /// Called between two frames: returns the frame at the front of `buf`, if it is whole and of a
         /// frequent kind.
@@ -132,12 +126,6 @@ pub(crate) mod sealed {
 
         const GRAMMAR: Grammar = Grammar::Replies;
         const LIMITS: Limits = Limits::new();
-
-        #[inline(always)]
-        fn alike<'a>(validator: &mut Validator, buf: &'a [u8]) -> Option<Decoded<'a>> {
-            let Alike { wire, content, form, .. } = validator.frame_alike(buf)?;
-            Some(Decoded::alike(wire, content, form))
-        }
 
         #[inline(always)]
         fn fast<'a>(validator: &mut Validator, buf: &'a [u8]) -> Result<Decoded<'a>, Stopped> {
@@ -212,16 +200,6 @@ pub(crate) mod sealed {
 
         const GRAMMAR: Grammar = Grammar::REQUESTS;
         const LIMITS: Limits = Limits::requests();
-
-        #[inline(always)]
-        fn alike<'a>(validator: &mut Validator, buf: &'a [u8]) -> Option<Request<'a>> {
-            match validator.frame_alike(buf)? {
-                Alike { wire, form: AlikeForm::Array(len), header, .. } => {
-                    Some(Request::array(wire, header, len))
-                }
-                _ => None,
-            }
-        }
 
         #[inline(always)]
         fn fast<'a>(validator: &mut Validator, buf: &'a [u8]) -> Result<Request<'a>, Stopped> {

@@ -130,9 +130,6 @@ impl Framer {
     /// The size of the frame at the front of the chunk, if it is whole and of a frequent kind.
     #[inline(always)]
     fn fast(&mut self, chunk: &[u8]) -> Result<usize, Stopped> {
-        if let Some(alike) = self.validator.frame_alike(chunk) {
-            return Ok(alike.wire.len());
-        }
         match self.validator.grammar() {
             Grammar::Replies => {
                 reply::fast(&mut self.validator, chunk).map(|frame| frame.wire().len())

@@ -5,13 +5,9 @@
 
 use crate::lex::{constant, double, integer, line, word};
 
-use super::learned;
 use super::levels::Ended;
 use super::state::State;
 use super::{Grammar, Validator};
-
-/// How many strings of mixed lengths are passed before the next attempt to find a run of one length.
-const STRETCH: u32 = 16;
 
 impl Validator {
     /// Walks over the values or arguments at the front of the input: see
@@ -101,21 +97,6 @@ impl Validator {
             (rest, owed) = (after, owed - 1);
         }
         (rest, owed)
-    }
-
-    /// Walks over up to `owed` bulk strings, as [`pass_bulks`](Self::pass_bulks) does, and looks for runs of one
-    /// length: at the front, and again after every [`STRETCH`] strings, so that mixed lengths pay little for it.
-    #[inline(always)]
-    pub(super) fn pass_list<'a>(&self, mut rest: &'a [u8], mut owed: u32) -> (&'a [u8], u32) {
-        while learned::BULK && owed > STRETCH {
-            let (after, left) = learned::pass_equal(rest, owed, self.limits().bulk());
-            let (after, unpassed) = self.pass_bulks(after, left.min(STRETCH));
-            (rest, owed) = (after, left - left.min(STRETCH) + unpassed);
-            if unpassed > 0 {
-                return (rest, owed);
-            }
-        }
-        self.pass_bulks(rest, owed)
     }
 
     /// If the input, which lies at `offset` in the frame, is a bulk string within the limits whose

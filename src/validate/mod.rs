@@ -1,8 +1,7 @@
 //! The one pass over the bytes of a frame. It proves that the frame is whole and well formed.
 //!
-//! The validator builds nothing and keeps none of the input, except for headers, names and short
-//! lines of recent frames in the caches of [`learned`]. It can stop after any byte and resume
-//! there. So decoders, whose callers keep an unfinished frame, and framers, whose callers need not,
+//! The validator builds nothing and keeps none of the input, except for the beginning of a recent command
+//! ([`recent_command`]). It can stop after any byte and resume there. So decoders, whose callers keep an unfinished frame, and framers, whose callers need not,
 //! run the same code.
 //!
 //! It has three speeds: [`whole_frame`] finds the end of a common frame that lies whole in the input;
@@ -17,9 +16,9 @@
 mod automaton;
 mod fast;
 mod inline;
-pub(crate) mod learned;
 mod levels;
 mod needed;
+mod recent_command;
 mod state;
 mod token;
 mod whole_frame;
@@ -28,8 +27,8 @@ use crate::error::{Error, ErrorKind};
 use crate::lex::line;
 use crate::limits::{InlinePolicy, Limits};
 
-use learned::Learned;
 use levels::{Ended, Levels};
+use recent_command::RecentCommand;
 use state::{Prefix, State};
 
 pub(crate) use token::{Frequent, Payload, TokenEnd};
@@ -76,7 +75,7 @@ pub struct Validator {
     value_at: usize,
     state: State,
     levels: Levels,
-    learned: Learned,
+    recent_command: RecentCommand,
 }
 
 impl Validator {
@@ -90,7 +89,7 @@ impl Validator {
             value_at: 0,
             state: State::Value,
             levels: Levels::default(),
-            learned: Learned::nothing(),
+            recent_command: RecentCommand::NONE,
         }
     }
 
@@ -149,8 +148,8 @@ impl Validator {
 
     fn apply(&mut self, settings: Settings) {
         if settings.limits != self.settings.limits {
-            // What the caches hold was checked against the old limits.
-            self.learned = Learned::nothing();
+            // What the cache holds was checked against the old limits.
+            self.recent_command = RecentCommand::NONE;
         }
         self.settings = settings;
     }

@@ -8,7 +8,6 @@ use core::num::NonZeroUsize;
 
 use crate::lex::word;
 
-use super::learned::Alike;
 use super::levels::Ended;
 use super::state::{Prefix, State};
 use super::{Grammar, Validator};
@@ -66,12 +65,6 @@ impl Aggregate {
 }
 
 impl Validator {
-    /// Returns the frame at the front of the input, if its layout is that of a recent frame.
-    #[inline(always)]
-    pub(crate) fn frame_alike<'a>(&mut self, input: &'a [u8]) -> Option<Alike<'a>> {
-        self.learned.frame(input)
-    }
-
     /// Finds the end of a command that lies whole in the input and is an array.
     #[inline(always)]
     pub(crate) fn command(&mut self, visible: &[u8]) -> Result<Aggregate, Stopped> {
@@ -86,7 +79,7 @@ impl Validator {
     /// may be a reply: what counts is how the array begins.
     #[inline(always)]
     pub(crate) fn command_alike(&mut self, visible: &[u8]) -> Option<Aggregate> {
-        let (values, mut rest) = self.learned.command(visible)?;
+        let (values, mut rest) = self.recent_command.pass(visible)?;
         for _ in 1..values {
             let (_, payload, after) = word::bulk(word::first(rest)?, rest)?;
             if payload.len() > self.limits().bulk() {
@@ -94,9 +87,7 @@ impl Validator {
             }
             rest = after;
         }
-        let wire = visible.get(..visible.len() - rest.len())?;
-        self.learned.notice_frame(wire);
-        Aggregate::new(wire.len(), 4, values, true)
+        Aggregate::new(visible.len() - rest.len(), 4, values, true)
     }
 
     /// Finds the end of an aggregate that lies whole in the input.
@@ -132,7 +123,7 @@ impl Validator {
             (after, owed) = (visible.get(header..)?, values);
         }
         let name_end = visible.len() - after.len();
-        let (mut rest, owed) = self.pass_list(after, owed);
+        let (mut rest, owed) = self.pass_bulks(after, owed);
         if owed > 0 {
             self.levels.enter(owed);
             let (passed, ended) = self.pass_values(rest);
@@ -144,19 +135,10 @@ impl Validator {
             rest = rest.get(passed..)?;
         }
         let wire = visible.get(..visible.len() - rest.len())?;
-        if owed == 0 && values > 0 && word::first_byte(word) == b'*' {
-            self.learned.notice_frame(wire);
-            if name_end > header {
-                self.learned.notice_command(word, wire, name_end, values);
-            }
+        if owed == 0 && name_end > header {
+            self.recent_command.notice(word, wire, name_end, values);
         }
         Aggregate::new(wire.len(), header, values, owed == 0)
-    }
-
-    /// Notices a validated frame that is a simple string or a bulk string.
-    #[inline(always)]
-    pub(crate) fn notice_frame(&mut self, wire: &[u8]) {
-        self.learned.notice_frame(wire);
     }
 
     /// Begins a lone bulk string whose payload is incomplete, the most frequent kind of unfinished
@@ -215,17 +197,6 @@ mod tests {
         assert!(validator.command_alike(too_long).is_none());
         assert!(after_two(6).command_alike(too_long).is_some());
         assert_eq!(validator.command(b"GET key\r\n........"), Err(Stopped::NotMine));
-    }
-
-    #[test]
-    fn a_frame_is_passed_by_the_layout_of_three_before() {
-        let mut validator = Validator::new(Grammar::Replies, Limits::new());
-        let other = b"*2\r\n$3\r\nDEL\r\n$3\r\nyek\r\n";
-        for frame in [GET, b"*2\r\n$3\r\nGET\r\n$4\r\nkeys\r\n", GET, GET, GET] {
-            assert!(validator.frame_alike(other).is_none());
-            assert_eq!(validator.aggregate(frame).map(told), Ok((frame.len(), 4, 2)));
-        }
-        assert_eq!(validator.frame_alike(other).map(|alike| alike.wire), Some(&other[..]));
     }
 
     #[test]

@@ -1,12 +1,11 @@
 //! A value with its exact bytes and its attributes.
 
 use crate::limits::Limits;
-use crate::validate::learned::AlikeForm;
 use crate::validate::{Aggregate, Bounds};
 
 use super::header::{self, Extent};
 use super::values::Values;
-use super::{Attributes, Elements, ReplyRef, Tokens};
+use super::{Attributes, ReplyRef, Tokens};
 
 /// A value, its exact bytes, and the attributes before it: a whole frame, or an element of an
 /// aggregate.
@@ -120,19 +119,5 @@ impl<'a> Decoded<'a> {
         }
         let (reply, rest) = header::line(word, bytes)?;
         Some(Self::bare(reply, bytes.get(..bytes.len() - rest.len())?))
-    }
-
-    /// Returns the frame that has this form and these bytes. `content` is its payload or text, or the
-    /// bytes of its elements.
-    #[inline(always)]
-    pub(crate) const fn alike(wire: &'a [u8], content: &'a [u8], form: AlikeForm) -> Self {
-        let reply = match form {
-            AlikeForm::Bulk => ReplyRef::Bulk(content),
-            AlikeForm::Simple => ReplyRef::Simple(content),
-            AlikeForm::Array(elements) => {
-                ReplyRef::Array(Elements::new(Values::new(content, Some(elements))))
-            }
-        };
-        Self { only_bulks: true, ..Self::bare(reply, wire) }
     }
 }

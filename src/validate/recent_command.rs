@@ -9,7 +9,14 @@ use crate::lex::word;
 /// The most bytes that two words hold.
 const MOST: usize = 16;
 
+/// Whether the cache is in use. It is, except in a build of `benches/ablation.py`, which measures what it
+/// gains and costs.
+const IS_ON: bool = !cfg!(zresp_without = "command");
+
 /// The start of a recent array of bulk strings: its header and its first string.
+///
+/// Nothing in it is trusted: a start is recognised only by comparing its bytes, and what is kept was
+/// checked against the limits in force.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct RecentCommand {
     /// The first word of the last array that was noticed.
@@ -33,6 +40,9 @@ impl RecentCommand {
     /// `size` bytes. They are remembered if the last array that was noticed began with the same word.
     #[inline]
     pub(crate) fn notice(&mut self, word: u64, wire: &[u8], size: usize, values: u32) {
+        if !IS_ON {
+            return;
+        }
         if self.noticed == word {
             self.remember(word, wire, size, values);
         } else {
@@ -53,6 +63,9 @@ impl RecentCommand {
     /// first of them.
     #[inline(always)]
     pub(crate) fn pass<'a>(&self, input: &'a [u8]) -> Option<(u32, &'a [u8])> {
+        if !IS_ON {
+            return None;
+        }
         let (first, after) = input.split_first_chunk()?;
         let second = after.first_chunk()?;
         let is_same = u64::from_le_bytes(*first) == self.first
