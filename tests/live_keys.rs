@@ -9,12 +9,12 @@ use std::env;
 use std::iter::repeat_n;
 
 use fastrand::Rng;
-use zresp::commands::{Categories, Flags, keys, lookup, of};
-use zresp::{Arguments, EncodeCommand};
+use zresp::commands::{Categories, CommandTable, Flags, Keys, KeysError, keys, lookup, of};
+use zresp::{Arguments, EncodeCommand, requests};
 use zresp_testing::drive::effects::docs::Syntax;
 use zresp_testing::drive::effects::lines::{Preset, line, presets, shown};
 use zresp_testing::drive::effects::observer::{BATCH, Observer, Outcome, Trial};
-use zresp_testing::drive::keys::{command, encoded};
+use zresp_testing::drive::keys::{assert_agree, command, encoded};
 use zresp_testing::drive::live_server::{Program, Server};
 
 /// The number of lines for each server.
@@ -80,6 +80,12 @@ fn excluded(name: &str) -> Option<&'static str> {
     }
 }
 
+/// Returns whether an argument is one of these words for a server, which compares them up to a NUL.
+fn is_one_of(argument: &[u8], words: &[&str]) -> bool {
+    let text = argument.split(|byte| *byte == 0).next().unwrap_or_default();
+    words.iter().any(|word| text.eq_ignore_ascii_case(word.as_bytes()))
+}
+
 /// Known defects of servers, which are not about keys.
 fn is_server_defect(
     program: &Program,
@@ -87,26 +93,17 @@ fn is_server_defect(
     outcome: &Outcome,
     missed: &[&Vec<u8>],
 ) -> bool {
-    let has = |words: &[&str]| {
-        trial
-            .line
-            .iter()
-            .any(|arg| words.iter().any(|word| arg.eq_ignore_ascii_case(word.as_bytes())))
-    };
-    let is = |name: &str| trial.line[0].eq_ignore_ascii_case(name.as_bytes());
+    let has = |words: &[&str]| trial.line.iter().any(|argument| is_one_of(argument, words));
     // With a digest that is malformed, Redis answers `SET key value IFDEQ digest GET` with the old value and an error.
     let answers_twice = !program.is_valkey
         && program.version >= (8, 4)
-        && is("set")
+        && trial.name == "set"
         && has(&["GET"])
         && has(&["IFDEQ", "IFDNE"]);
     // If the key is named like an option that Valkey does not replicate, it announces the next argument as the key.
     let announces_another = program.is_valkey
-        && is("hsetex")
-        && ["FNX", "FXX", "NX", "XX"].iter().any(|word| {
-            let name = trial.line[1].split(|byte| *byte == 0).next().unwrap_or_default();
-            name.eq_ignore_ascii_case(word.as_bytes())
-        });
+        && trial.name == "hsetex"
+        && is_one_of(&trial.line[1], &["FNX", "FXX", "NX", "XX"]);
     (outcome.extra_replies == 0 || answers_twice) && (missed.is_empty() || announces_another)
 }
 
@@ -126,6 +123,7 @@ struct Seen {
 
 /// Compares the keys of a line with those that the server touched.
 fn compare(
+    own: &CommandTable,
     program: &Program,
     trial: &Trial,
     outcome: &Outcome,
@@ -137,6 +135,14 @@ fn compare(
     let is_accepted = outcome.error.is_none() && outcome.extra_replies == 0;
     seen.lines += 1;
     seen.accepted += usize::from(is_accepted);
+    assert_agree(requests(&wire).next().expect("a request").expect("a command"));
+    // The server's own table says the same of commands that it knows in this form.
+    if own.of(&command).is_some_and(|info| info.accepts(command.len())) {
+        let places = |found: Result<Keys<'_>, KeysError>| {
+            found.map(|keys| keys.map(|key| key.index).collect::<Vec<_>>())
+        };
+        assert_eq!(places(own.keys(&command)), places(keys(&command)), "{}", shown(&trial.line));
+    }
     let ordered: Vec<_> = match keys(&command) {
         Ok(found) => found.map(|key| key.key.to_vec()).collect(),
         Err(error) if is_accepted => return Err(format!("accepted, but: {error}")),
@@ -215,7 +221,7 @@ fn the_keys_of_generated_lines_are_those_that_servers_touch() {
                 .collect();
             for (trial, outcome) in trials.iter().zip(observer.observe(&trials)) {
                 let seen = seen.entry(trial.name.clone()).or_default();
-                if let Err(failure) = compare(&program, trial, &outcome, seen) {
+                if let Err(failure) = compare(&observer.table, &program, trial, &outcome, seen) {
                     let line = shown(&trial.line);
                     failures
                         .push(format!("{line}: {failure} {:?} {:?}", outcome.error, trial.presets));

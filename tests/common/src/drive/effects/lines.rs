@@ -194,7 +194,11 @@ impl<'a> Maker<'a> {
 
     fn token(&mut self, argument: &Argument) {
         if let Some(token) = &argument.token {
-            let token = self.cased(token);
+            let mut token = self.cased(token);
+            if self.rng.u8(..24) == 0 {
+                // Many servers compare words up to a NUL.
+                token.extend(b"\0x");
+            }
             self.line.push(token);
         }
     }
@@ -259,7 +263,7 @@ impl<'a> Maker<'a> {
                 Kind::Text,
                 "id" | "last-id" | "lastid" | "max-deleted-id" | "stream-id" | "threshold",
             ) if self.rng.u8(..8) > 0 => {
-                self.choose(&["0", "1-1", "1-1", "2-2", "$", ">", "*", "+", "-", "(1-1"])
+                self.choose(&["0", "0", ">", ">", "1-1", "1-1", "2-2", "*", "$", "(1-1"])
             }
             (Kind::Text, "min" | "max" | "start" | "stop") if self.rng.u8(..8) > 0 => {
                 self.choose(&["0", "-1", "1", "-inf", "+inf", "[a", "(b", "-", "+", "(1"])

@@ -62,6 +62,8 @@ pub struct Observer {
     /// To the server that `MIGRATE` sends keys to.
     target: Connection,
     pub syntaxes: Vec<Syntax>,
+    /// The server's own table.
+    pub table: CommandTable,
     pub world: World,
     /// The payload of each type.
     payloads: Vec<Vec<u8>>,
@@ -77,14 +79,16 @@ impl Observer {
         let mut setup = Pipeline::default();
         setup.words("HELLO 3");
         setup.words("COMMAND DOCS");
+        setup.words("COMMAND");
         setup.words("DEBUG SET-ACTIVE-EXPIRE 0");
         setup.add(&["SCRIPT", "LOAD", SCRIPT]);
         setup.add(&["FUNCTION", "LOAD", LIBRARY]);
         let mut replies = Vec::new();
         commands.run(&setup, |reply| replies.push(reply));
         let syntaxes = Syntax::read(replies[1].reply());
-        let digest = replies[3].reply().to::<String>().expect("a digest");
-        assert!(replies[4].reply().as_error().is_none(), "{:?}", replies[4]);
+        let table = CommandTable::from_reply(replies[2].reply()).expect("a table");
+        let digest = replies[4].reply().to::<String>().expect("a digest");
+        assert!(replies[5].reply().as_error().is_none(), "{:?}", replies[5]);
 
         let payloads = payloads(&mut commands, &syntaxes);
         let mut target_connection = Connection::new(&target);
@@ -109,6 +113,7 @@ impl Observer {
             events,
             target: target_connection,
             syntaxes,
+            table,
             world,
             payloads,
         }
@@ -117,15 +122,16 @@ impl Observer {
     /// Runs a batch of lines.
     pub fn observe(&mut self, trials: &[Trial]) -> Vec<Outcome> {
         assert!(trials.len() <= BATCH, "{} lines", trials.len());
-        self.set(trials);
+        while !self.set(trials) {}
         let mut outcomes = self.run(trials);
         self.look(trials, &mut outcomes);
         self.listen(trials, &mut outcomes);
         outcomes
     }
 
-    /// Sets the keys, each line in its own database.
-    fn set(&mut self, trials: &[Trial]) {
+    /// Sets the keys, each line in its own database. Returns whether all were set: a server that is slow for a moment
+    /// leaves out those whose time is over when it comes to them.
+    fn set(&mut self, trials: &[Trial]) -> bool {
         let mut flush = Pipeline::default();
         flush.words("FLUSHALL");
         self.target.run(&flush, drop);
@@ -145,10 +151,17 @@ impl Observer {
                     [b"RESTORE", name, ttl.as_bytes(), payload, b"IDLETIME", IDLE.as_bytes()];
                 all.add(&restore);
             }
+            all.words("DBSIZE");
         }
         all.words("DEBUG SLEEP 0.002");
         all.words("CONFIG SET notify-keyspace-events KAm");
-        self.commands.run(&all, succeeds);
+        let mut sizes = Vec::new();
+        self.commands.run(&all, |frame| {
+            sizes.extend(frame.reply().to::<usize>());
+            succeeds(frame);
+        });
+        let is_set = |(_, preset): &&(Vec<u8>, Preset)| *preset != Preset::Absent;
+        sizes.into_iter().eq(trials.iter().map(|trial| trial.presets.iter().filter(is_set).count()))
     }
 
     /// Sends the lines.
