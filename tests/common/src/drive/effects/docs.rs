@@ -66,7 +66,7 @@ impl Syntax {
 
     /// Returns the name as the command table has it.
     pub fn name(&self) -> String {
-        self.words.join("|")
+        self.words.join("|").to_lowercase()
     }
 
     /// Returns all option words.

@@ -64,8 +64,8 @@ pub fn line(syntax: &Syntax, world: &World, rng: &mut Rng) -> Vec<Vec<u8>> {
     if syntax.arguments.is_empty() || maker.rng.u8(..32) == 0 {
         let count = if maker.rng.bool() { 0 } else { maker.rng.usize(1..6) };
         for _ in 0..count {
-            let word = maker.any_word();
-            maker.line.push(word);
+            let argument = maker.any_word();
+            maker.line.push(argument);
         }
     } else {
         maker.all(&syntax.arguments);
@@ -247,12 +247,11 @@ impl<'a> Maker<'a> {
             (_, "script") => self.world.script.as_bytes().to_vec(),
             (_, "sha1") => self.world.digest.clone().into_bytes(),
             (_, "function") => b"touch".to_vec(),
-            (_, "destination-db" | "db") => self.choose(&["0", "1"]),
+            (_, "destination-db" | "db" | "min-idle-time") => self.choose(&["0", "1"]),
             (_, "cursor") => b"0".to_vec(),
             (_, "operation") => self.choose(&["AND", "or", "XOR", "not"]),
             (_, "subcommand") => self.choose(&["GETREG", "decode", "ENCODING", "todense"]),
             (_, "encoding") => self.choose(&["u8", "i16", "u1"]),
-            (_, "min-idle-time") => self.choose(&["0", "1"]),
             (Kind::Text, "group" | "groupname" | "member" | "member1" | "member2" | "username")
                 if self.rng.u8(..8) > 0 =>
             {
@@ -341,13 +340,4 @@ pub fn presets(syntax: &Syntax, line: &[Vec<u8>], rng: &mut Rng) -> Vec<(Vec<u8>
         states.push((argument.clone(), preset));
     }
     states
-}
-
-/// Returns a line as text.
-pub fn shown(line: &[Vec<u8>]) -> String {
-    let words = line.iter().map(|word| match &word[..] {
-        b"" => String::from("''"),
-        word => word.escape_ascii().to_string(),
-    });
-    words.collect::<Vec<_>>().join(" ")
 }

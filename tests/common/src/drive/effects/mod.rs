@@ -7,3 +7,4 @@
 pub mod docs;
 pub mod lines;
 pub mod observer;
+mod pipeline;

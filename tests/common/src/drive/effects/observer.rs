@@ -5,14 +5,14 @@
 //! whose time is over removes it, which is an event; so is a look-up of a missing key to read it.
 
 use std::collections::BTreeSet;
-use std::io::{Read, Write};
-use std::net::TcpStream;
+use std::fmt;
 
 use zresp::commands::{CommandTable, Flags};
-use zresp::{Arguments, Decoder, EncodeCommand, Frame, ReplyRef};
+use zresp::{Frame, ReplyRef};
 
 use super::docs::Syntax;
 use super::lines::{COMMON, Preset, TYPES, VECTORS, World, forms};
+use super::pipeline::{Connection, Pipeline};
 use crate::drive::live_server::{Program, Server};
 
 /// The most lines of a batch.
@@ -40,6 +40,19 @@ pub struct Trial {
     pub name: String,
     pub line: Vec<Vec<u8>>,
     pub presets: Vec<(Vec<u8>, Preset)>,
+}
+
+impl fmt::Display for Trial {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for word in &self.line {
+            write!(f, "'{}' ", word.escape_ascii())?;
+        }
+        write!(f, "with")?;
+        for (name, preset) in &self.presets {
+            write!(f, " '{}'={preset:?}", name.escape_ascii())?;
+        }
+        Ok(())
+    }
 }
 
 /// What the server did.
@@ -188,7 +201,7 @@ impl Observer {
             }
             all.words(&format!("ECHO {MARK}"));
         }
-        self.commands.stream.write_all(&all.wire).expect("a server that reads");
+        self.commands.send(&all);
         let mut outcomes = Vec::new();
         let mut replies = Vec::new();
         self.commands.read_while(|frame| {
@@ -269,6 +282,7 @@ fn event_of(channel: &[u8]) -> Option<(usize, &[u8])> {
     Some((database.checked_sub(FIRST)?, &rest[end + 3..]))
 }
 
+#[allow(clippy::needless_pass_by_value, reason = "a visitor of frames")]
 fn succeeds(frame: Frame) {
     assert!(frame.reply().as_error().is_none(), "{frame:?}");
 }
@@ -324,72 +338,4 @@ fn payloads(commands: &mut Connection, syntaxes: &[Syntax]) -> Vec<Vec<u8>> {
     commands
         .run(&dumps, |dump| payloads.push(dump.reply().as_bytes().expect("a payload").to_vec()));
     payloads
-}
-
-/// Requests that are sent together.
-#[derive(Debug, Default)]
-struct Pipeline {
-    wire: Vec<u8>,
-    replies: usize,
-}
-
-impl Pipeline {
-    fn add(&mut self, command: &[impl zresp::Argument]) {
-        Arguments(command).encode(&mut self.wire).expect("a name");
-        self.replies += 1;
-    }
-
-    /// Adds an inline command.
-    fn words(&mut self, line: &str) {
-        self.wire.extend(line.bytes().chain(*b"\r\n"));
-        self.replies += 1;
-    }
-}
-
-/// A connection, and what has been read of it.
-#[derive(Debug)]
-struct Connection {
-    stream: TcpStream,
-    decoder: Decoder,
-    buffer: Vec<u8>,
-}
-
-impl Connection {
-    fn new(server: &Server) -> Self {
-        Self { stream: server.connect(), decoder: Decoder::new(), buffer: Vec::new() }
-    }
-
-    /// Sends requests, and visits each reply.
-    fn run(&mut self, pipeline: &Pipeline, mut visit: impl FnMut(Frame)) {
-        self.stream.write_all(&pipeline.wire).expect("a server that reads");
-        let mut left = pipeline.replies;
-        self.read_while(|frame| {
-            visit(frame);
-            left -= 1;
-            left > 0
-        });
-        assert!(self.buffer.is_empty(), "more replies: {}", self.buffer.escape_ascii());
-    }
-
-    /// Reads frames until the visitor returns `false`.
-    fn read_while(&mut self, mut visit: impl FnMut(Frame) -> bool) {
-        let mut start = 0;
-        loop {
-            if let Some(frame) = self.decoder.decode(&self.buffer[start..]).expect("a reply") {
-                start += frame.wire().len();
-                if visit(frame.to_frame()) {
-                    continue;
-                }
-                self.buffer.drain(..start);
-                return;
-            }
-            self.buffer.drain(..start);
-            start = 0;
-            let old = self.buffer.len();
-            self.buffer.resize(old + 64 * 1024, 0);
-            let size = self.stream.read(&mut self.buffer[old..]).expect("a server that answers");
-            assert!(size > 0, "the server closed the connection");
-            self.buffer.truncate(old + size);
-        }
-    }
 }
