@@ -34,6 +34,10 @@ impl fmt::Debug for Key<'_> {
 /// An error does not say that a server refuses the command. A newer server may know a command or an option that the
 /// table lacks, and may accept other numbers of arguments. So a proxy that filters or rewrites keys must not forward
 /// such a command: it would act on keys that the proxy has not seen.
+///
+/// A line that servers refuse may have keys or an error. If it has keys, a server looks at no others before it refuses
+/// the line. `XREAD STREAMS a 0 1` has another number of identifiers than of streams, and gives
+/// [`Syntax`](Self::Syntax).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum KeysError {

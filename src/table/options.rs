@@ -169,7 +169,8 @@ impl Options {
                 let access = read | Access::WRITE | Access::DELETE;
                 let has_one = search.arg(3).is_some_and(|key| !key.is_empty());
                 let range = match found.rest {
-                    Some(first) if !has_one && first < search.len => KeyRange {
+                    // Without any key after `KEYS`, the command has none.
+                    Some(first) if !has_one => KeyRange {
                         next: first,
                         last: search.len.saturating_sub(1),
                         step: 1,

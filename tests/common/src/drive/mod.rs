@@ -4,6 +4,8 @@
 pub mod aof;
 pub mod capture;
 pub mod edits;
+#[cfg(all(feature = "commands", feature = "generate"))]
+pub mod effects;
 #[cfg(feature = "commands")]
 pub mod keys;
 pub mod live_server;
