@@ -149,7 +149,7 @@ pub fn assert_command_is_rebuilt(arguments: &[Vec<u8>], edits: &[Edit<Vec<u8>>])
         };
         assert_in_range(edit, arguments.len(), refused);
     }
-    let arguments = edited(arguments, edits, joined);
+    let arguments = edited(arguments, edits, |prefix, part| joined(prefix, part));
     let expected = if arguments.is_empty() {
         Err(EncodeError::NoArguments)
     } else {
@@ -161,8 +161,8 @@ pub fn assert_command_is_rebuilt(arguments: &[Vec<u8>], edits: &[Edit<Vec<u8>>])
     }
 }
 
-fn joined(prefix: &Vec<u8>, part: &Vec<u8>) -> Vec<u8> {
-    [prefix.as_slice(), part].concat()
+fn joined(prefix: &[u8], part: &[u8]) -> Vec<u8> {
+    [prefix, part].concat()
 }
 
 /// Asserts that the patched beginning of a command and the bytes that follow it are the command of the changed
@@ -187,7 +187,7 @@ pub fn assert_begun_command_is_rebuilt(arguments: &[Vec<u8>], edits: &[Edit<Vec<
         let mut framer = decoder.clone().take_framer(&wire[..cut]);
         let progress = framer.advance(&wire[cut..]).expect("the rest of a command");
         assert_eq!((progress.taken, progress.is_complete), (wire.len() - cut, true));
-        let expected = command_of(&edited(arguments, &made, joined));
+        let expected = command_of(&edited(arguments, &made, |prefix, part| joined(prefix, part)));
         assert_eq!([&head, &wire[cut..]].concat(), expected, "{patch:?} cut at {cut}");
     }
 }
