@@ -221,11 +221,12 @@ impl<D: Direction> FrameDecoder<D> {
     ///
     /// `buf` must be the buffer of the last call of [`decode`](Self::decode), which has returned `None`.
     /// All of it belongs to the frame and can be forwarded, including what is skipped before a command.
-    /// To change arguments that have arrived, forward a patch of the command instead: see
-    /// [`CommandPatch`](crate::encode::CommandPatch).
     /// Pass the following bytes to the framer until it reports that the frame is complete; after that,
     /// the decoder is ready for the next frame. If the frame has already failed, the framer returns its
     /// error.
+    ///
+    /// To change arguments that have arrived, forward what a
+    /// [`CommandPatch`](crate::encode::CommandPatch) of the command writes, in place of `buf`.
     ///
     /// ```
     /// use zresp::CommandDecoder;

@@ -125,11 +125,11 @@ impl<'a> Iterator for Keys<'a> {
             let key = self.args.nth(index.saturating_sub(self.at));
             self.at = index.wrapping_add(1); // at most the number of arguments
             self.range.next = index.saturating_add(step);
-            match key {
-                Some(key) => return Some(Key { key, index, access }),
-                // A key that has not arrived is the last one, as those after it have not arrived either.
-                None => (self.range, self.pending) = (KeyRange::NONE, Pending::Missing),
+            if let Some(key) = key {
+                return Some(Key { key, index, access });
             }
+            // The search ends at a key that has not arrived, so that keys come in the same order as in the end.
+            (self.range, self.pending) = (KeyRange::NONE, Pending::Missing);
         }
     }
 }

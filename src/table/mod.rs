@@ -134,10 +134,10 @@ pub fn shard_channels<'a>(command: &CommandRef<'a>) -> Result<Keys<'a>, KeysErro
 
 /// Returns the keys of a command that is still arriving, as far as they are known.
 ///
-/// A proxy can use them to choose an upstream, and to forward a long value as it arrives. [`PartialKeys::All`] says that
-/// the whole command has exactly these keys, whatever the missing arguments are. [`PartialKeys::First`] says that others
-/// may follow, as in `MSET k1 v1 k2 v2`. The keys come in the same order as from [`keys`](keys()) for the whole command,
-/// and one that has been returned stays.
+/// A proxy can use them to choose an upstream, and to forward a long value as it arrives. [`PartialKeys::All`] says
+/// that the whole command has exactly these keys, whatever the missing arguments are. [`PartialKeys::First`] says that
+/// others may follow, as in `MSET k1 v1 k2 v2`. The keys come in the same order as from [`keys`](keys()) for the whole
+/// command. Each call returns at least the keys that an earlier one returned.
 ///
 /// The call takes time linear in the number of arguments that have arrived.
 ///

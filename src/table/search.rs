@@ -70,10 +70,9 @@ pub(super) enum Pending<'a> {
     Missing,
 }
 
-/// What a specification says of the arguments that have arrived.
-enum Place {
-    Range(KeyRange),
-    /// It finds no keys.
+/// What the arguments that have arrived say of a place.
+enum Sought<T> {
+    At(T),
     Nowhere,
     /// An argument that has not arrived decides.
     Missing,
@@ -121,9 +120,9 @@ impl<'a> Search<'a> {
             let place = self.place_of(spec)?;
             if found.is_none() {
                 found = match place {
-                    Place::Range(range) => Some((range, Pending::Specs(rest))),
-                    Place::Nowhere => None,
-                    Place::Missing => Some((KeyRange::NONE, Pending::Missing)),
+                    Sought::At(range) => Some((range, Pending::Specs(rest))),
+                    Sought::Nowhere => None,
+                    Sought::Missing => Some((KeyRange::NONE, Pending::Missing)),
                 };
             }
         }
@@ -133,9 +132,9 @@ impl<'a> Search<'a> {
     /// Returns where the arguments are that a specification describes.
     ///
     /// An error does not depend on arguments that have not arrived.
-    fn place_of(&self, spec: &KeySpec) -> Result<Place, KeysError> {
+    fn place_of(&self, spec: &KeySpec) -> Result<Sought<KeyRange>, KeysError> {
         if spec.is_not_key != (self.wanted == Wanted::ShardChannels) {
-            return Ok(Place::Nowhere);
+            return Ok(Sought::Nowhere);
         }
         if spec.is_incomplete {
             return Err(KeysError::Unspecified);
@@ -143,9 +142,9 @@ impl<'a> Search<'a> {
         let begin = match &spec.begin {
             BeginSearch::Index(index) => *index,
             BeginSearch::Keyword { keyword, from } => match self.keyword(keyword, *from) {
-                Keyword::At(index) => index.saturating_add(1),
-                Keyword::Nowhere => return Ok(Place::Nowhere),
-                Keyword::Missing => return Ok(Place::Missing),
+                Sought::At(index) => index.saturating_add(1),
+                Sought::Nowhere => return Ok(Sought::Nowhere),
+                Sought::Missing => return Ok(Sought::Missing),
             },
             BeginSearch::Unknown => return Err(KeysError::Unspecified),
         };
@@ -157,10 +156,10 @@ impl<'a> Search<'a> {
                 }
                 let last = begin.saturating_add(rest / limit).saturating_sub(1);
                 let step = step.max(1);
-                Ok(Place::Range(KeyRange { next: begin, last, step, access: spec.access }))
+                Ok(Sought::At(KeyRange { next: begin, last, step, access: spec.access }))
             }
             FindKeys::Range { last, step, .. } => {
-                KeyRange::new(begin, last, step.max(1), spec.access, self.len).map(Place::Range)
+                KeyRange::new(begin, last, step.max(1), spec.access, self.len).map(Sought::At)
             }
             FindKeys::Count { index, first, step } => {
                 self.counted(begin, index, first, step.max(1), spec.access)
@@ -177,27 +176,27 @@ impl<'a> Search<'a> {
         first: usize,
         step: usize,
         access: Access,
-    ) -> Result<Place, KeysError> {
+    ) -> Result<Sought<KeyRange>, KeysError> {
         let index = begin.saturating_add(index);
         let error = KeysError::Count { index };
         let argument = match self.arg(index) {
             Some(argument) => argument,
-            None if index < self.len => return Ok(Place::Missing),
+            None if index < self.len => return Ok(Sought::Missing),
             None => return Err(error),
         };
         let count = count(argument).ok_or(error)?;
         let next = begin.saturating_add(first);
         let Some(others) = count.checked_sub(1) else {
-            return if self.wanted == Wanted::Keys { Err(error) } else { Ok(Place::Nowhere) };
+            return if self.wanted == Wanted::Keys { Err(error) } else { Ok(Sought::Nowhere) };
         };
         // The count comes from the client, so the sum may overflow or exceed the last argument.
         let last = others.checked_mul(step).and_then(|span| span.checked_add(next));
         let last = last.filter(|last| *last < self.len).ok_or(error)?;
-        Ok(Place::Range(KeyRange { next, last, step, access }))
+        Ok(Sought::At(KeyRange { next, last, step, access }))
     }
 
     /// Returns where a keyword is.
-    fn keyword(&self, keyword: &str, from: i32) -> Keyword {
+    fn keyword(&self, keyword: &str, from: i32) -> Sought<usize> {
         let distance = from.unsigned_abs() as usize;
         let candidates = if from < 0 {
             // The last one counts.
@@ -207,11 +206,11 @@ impl<'a> Search<'a> {
             distance..self.len.saturating_sub(1)
         };
         let mut arguments = self.all.clone().skip(candidates.start);
-        let mut found = Keyword::Nowhere;
+        let mut found = Sought::Nowhere;
         for at in candidates {
-            let Some(argument) = arguments.next() else { return Keyword::Missing };
+            let Some(argument) = arguments.next() else { return Sought::Missing };
             if is_word(argument, keyword.as_bytes()) {
-                found = Keyword::At(at);
+                found = Sought::At(at);
                 if from >= 0 {
                     break;
                 }
@@ -219,14 +218,6 @@ impl<'a> Search<'a> {
         }
         found
     }
-}
-
-/// Where a keyword is.
-enum Keyword {
-    At(usize),
-    Nowhere,
-    /// Among arguments that have not arrived, if anywhere.
-    Missing,
 }
 
 /// Returns a number of keys, in the only form that servers accept: without a sign or leading zeros.

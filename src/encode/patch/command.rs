@@ -16,7 +16,7 @@ use super::{Edits, Piece, in_range, shown};
 /// keys.
 ///
 /// The patch borrows the original. Writing it with [`EncodeCommand`] copies the unchanged bytes in runs;
-/// [`Segments::sharing_command`](super::Segments::sharing_command) shares the runs of 4 KiB and more.
+/// [`Segments::sharing_command`](crate::encode::Segments::sharing_command) shares the runs of 4 KiB and more.
 ///
 /// ```
 /// use zresp::EncodeCommand;
@@ -33,8 +33,8 @@ use super::{Edits, Piece, in_range, shown};
 ///
 /// # Commands that are still arriving
 ///
-/// A patch of a [`PartialCommand`] changes arguments that have arrived. It writes what has arrived of the command, up to
-/// the last byte of an unfinished argument. The missing bytes follow unchanged, so arguments can be removed, which
+/// A patch of a [`PartialCommand`] changes arguments that have arrived. It writes what has arrived of the command, up
+/// to the last byte of an unfinished argument. The missing bytes follow unchanged, so arguments can be removed, which
 /// lowers the number in the header, but none can be added. Here the key of a long value is renamed, and a
 /// [`Framer`](crate::Framer) forwards the value in constant memory:
 ///
@@ -117,8 +117,8 @@ impl<C: Patched> CommandPatch<C> {
     /// Replaces an argument, and discards earlier changes to it. The name is argument 0.
     ///
     /// # Errors
-    /// Returns [`EncodeError::NoSuchPart`] if the index is out of range, and [`EncodeError::NotArrived`] if the argument
-    /// has not arrived whole. The patch stays as it was.
+    /// Returns [`EncodeError::NoSuchPart`] if the index is out of range, and [`EncodeError::NotArrived`] if the
+    /// argument has not arrived whole. The patch stays as it was.
     pub fn replace(
         &mut self,
         index: usize,

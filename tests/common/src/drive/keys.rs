@@ -31,8 +31,8 @@ pub fn loaded(server: &Server, protocol: &str) -> CommandTable {
     CommandTable::from_reply(replies[1].reply()).expect("a table")
 }
 
-/// Asserts that the keys of a request are some of its arguments, each of them once, and that what is known of them while
-/// the request arrives holds for the whole request. Returns after how many cuts all keys are known.
+/// Asserts that the keys of a request are some of its arguments, each of them once, and that what is known of them
+/// while the request arrives holds for the whole request. Returns after how many cuts all keys are known.
 pub fn assert_agree(request: Request<'_>) -> usize {
     let table = CommandTable::builtin();
     let mut scratch = Vec::new();
