@@ -3,8 +3,8 @@
 
 use std::collections::BTreeSet;
 
-use zresp::commands::{Access, KeysError, keys, of, partial_keys, shard_channels};
-use zresp::{CommandDecoder, ReplyRef};
+use zresp::commands::{Access, KeysError, PartialKeys, keys, of, partial_keys, shard_channels};
+use zresp::{Arguments, CommandDecoder, CommandRef, EncodeCommand, ReplyRef};
 use zresp_testing::drive::keys;
 use zresp_testing::drive::keys::{command, encoded, loaded};
 use zresp_testing::drive::live_server::Server;
@@ -186,67 +186,154 @@ fn no_argument_is_a_key_and_a_channel() {
     }
 }
 
-#[test]
-fn the_keys_of_an_arriving_command_are_found_as_they_arrive() {
-    for (line, least) in [("MSET a 1 b 2", 2), ("EVAL s 2 a b x", 3), ("XGROUP CREATE k g 0", 4)] {
-        let bytes = encoded(line);
-        let all: Vec<_> = keys(&command(&bytes)).unwrap().map(|key| key.key.to_vec()).collect();
-        let mut decoder = CommandDecoder::new();
-        for end in 0..bytes.len() {
-            assert!(decoder.decode(&bytes[..end]).unwrap().is_none());
-            let Some(partial) = decoder.partial(&bytes[..end]) else { continue };
-            let Ok(found) = partial_keys(&partial) else {
-                assert!(partial.args().count() < least, "{line}, {end} bytes");
-                continue;
-            };
-            let found: Vec<_> = found.map(|key| key.key.to_vec()).collect();
-            assert!(all.starts_with(&found), "{line}, {end} bytes");
-            let arrived =
-                all.iter().take_while(|key| partial.args().any(|arg| arg == key.as_slice()));
-            assert_eq!(found.len(), arrived.count(), "{line}, {end} bytes");
-        }
-    }
+/// Returns the beginning of a command, up to the first byte of an argument that has not arrived.
+fn beginning(bytes: &[u8], there: usize) -> &[u8] {
+    &bytes[..command(bytes).arg_span(there).expect("an argument").start]
+}
+
+/// Returns the indices of the keys that are known after some arguments, and whether they are all.
+fn known(bytes: &[u8], there: usize) -> Result<(bool, Vec<usize>), KeysError> {
+    let mut decoder = CommandDecoder::new();
+    let begun = beginning(bytes, there);
+    assert_eq!(decoder.decode(begun), Ok(None));
+    let found = partial_keys(&decoder.partial(begun).expect("a command has begun"))?;
+    let indices = found.known().map(|key| key.index).collect();
+    Ok((matches!(found, PartialKeys::All(_)), indices))
 }
 
 #[test]
-fn keys_are_arguments_and_stay_the_same_as_the_command_arrives() {
-    for line in lines() {
-        let bytes = encoded(line.trim_start_matches("+ "));
-        keys::assert_agree(zresp::requests(&bytes).next().expect("a request").expect("a command"));
-    }
-}
-
-#[test]
-fn keys_that_later_arguments_can_change_are_not_found() {
-    for (line, there, found) in [
-        ("MIGRATE h 1 '' 0 9 KEYS a b", 6, &[][..]),
-        ("MIGRATE h 1 '' 0 9 COPY KEYS a b", 7, &[]),
-        ("MIGRATE h 1 '' 0 9 KEYS a b", 8, &[7]),
-        ("MIGRATE h 1 k 0 9 COPY", 6, &[3]),
-        ("SORT k STORE a STORE b", 4, &[1]),
-        ("SORT k STORE a STORE b", 5, &[1]),
-        ("GEORADIUS k 1 2 3 m STOREDIST a STORE b", 8, &[1]),
-        ("GEORADIUS k 1 2 3 m STOREDIST a STORE b", 9, &[1]),
-        ("XREAD COUNT 1 STREAMS a b 0 0", 3, &[]),
-        ("XREAD COUNT 1 STREAMS a b 0 0", 5, &[4]),
+fn all_keys_are_known_as_soon_as_the_rest_cannot_change_them() {
+    // For each number of arguments that have arrived: the known keys, with a dot if they are all.
+    for (line, expected) in [
+        ("GET k", "- -"),
+        ("SET k v", "- - 1."),
+        ("SET k v EX 9", "- - 1. 1. 1."),
+        ("MSET a 1 b 2", "- - 1 1 1,3."),
+        ("MGET a b c", "- - 1 1,2"),
+        ("PFMERGE d", "- -"),
+        ("PFMERGE d s", "- - 1"),
+        ("LCS a b IDX", "- - 1 1,2."),
+        // Counts.
+        ("EVAL s 2 a b x", "- - - - 3 3,4."),
+        ("EVAL s 0 x y", "- - - . ."),
+        ("ZUNIONSTORE d 2 a b WEIGHTS 1 2", "- - 1 1 1,3 1,3,4. 1,3,4. 1,3,4."),
+        ("BLMPOP 0 1 k LEFT", "- - - - 3."),
+        // Keywords and subcommands.
+        ("XGROUP CREATE k g 0", "- - - 2. 2."),
+        ("OBJECT ENCODING k", "- - -"),
+        ("CONFIG SET a b", "- - . ."),
+        ("PING x", "- ."),
+        // Options.
+        ("SORT k", "- -"),
+        ("SORT k ASC", "- - 1"),
+        ("SORT k GET p", "- - 1 1."),
+        ("SORT k STORE d", "- - 1 1"),
+        ("SORT k STORE a STORE b", "- - 1 1 1 1"),
+        ("SORT k STORE a LIMIT 0 1", "- - 1 1 1 1,3. 1,3."),
+        ("SORT_RO k LIMIT 0 1", "- - 1 1. 1."),
+        ("GEORADIUS k 1 2 3 m STOREDIST a STORE b", "- - 1 1 1 1 1 1 1 1"),
+        ("GEORADIUS k 1 2 3 m STORE a COUNT 5", "- - 1 1 1 1 1 1 1 1,7."),
+        ("XREAD COUNT 1 STREAMS a b 0 0", "- - - - - 4 4,5. 4,5."),
+        ("XREADGROUP GROUP g c STREAMS a >", "- - - - - - 5."),
+        ("MIGRATE h 1 k 0 9", "- - - - 3. 3."),
+        ("MIGRATE h 1 k 0 9 COPY", "- - - - 3 3 3"),
+        ("MIGRATE h 1 k 0 9 AUTH p", "- - - - 3 3 3 3."),
+        ("MIGRATE h 1 '' 0 9 KEYS a b", "- - - - - - - - 7"),
+        ("MIGRATE h 1 '' 0 9 COPY KEYS a b", "- - - - - - - - - 8"),
     ] {
         let bytes = encoded(line);
-        let mut decoder = CommandDecoder::new();
-        let end = (0..bytes.len())
-            .rev()
-            .find(|end| {
-                let mut decoder = CommandDecoder::new();
-                assert!(decoder.decode(&bytes[..*end]).unwrap().is_none());
-                decoder
-                    .partial(&bytes[..*end])
-                    .is_some_and(|partial| partial.args().count() == there)
+        let found: Vec<_> = (0..command(&bytes).len())
+            .map(|there| {
+                let (is_all, indices) = known(&bytes, there).expect(line);
+                let indices: Vec<_> = indices.iter().map(ToString::to_string).collect();
+                match (is_all, indices.join(",")) {
+                    (true, indices) => indices + ".",
+                    (false, indices) if indices.is_empty() => "-".to_owned(),
+                    (false, indices) => indices,
+                }
             })
-            .expect("a cut after this number of arguments");
-        assert!(decoder.decode(&bytes[..end]).unwrap().is_none());
-        let partial = decoder.partial(&bytes[..end]).expect("a command has begun");
-        let indices: Vec<_> = partial_keys(&partial).unwrap().map(|key| key.index).collect();
-        assert_eq!(indices, found, "{line}, {there} arguments");
+            .collect();
+        assert_eq!(found.join(" "), expected, "{line}");
     }
+}
+
+#[test]
+fn an_error_is_reported_as_soon_as_the_rest_cannot_change_it() {
+    for (line, there, error) in [
+        ("nothing k", 1, KeysError::UnknownCommand),
+        ("GET a b", 1, KeysError::Arity),
+        ("CONFIG nothing k", 2, KeysError::UnknownCommand),
+        ("EVAL s 9223372036854775807 a", 3, KeysError::Count { index: 2 }),
+        ("EVAL s 9223372036854775808 a", 3, KeysError::Count { index: 2 }),
+        ("EVAL s -1 a", 3, KeysError::Count { index: 2 }),
+        ("EVAL s 01 a", 3, KeysError::Count { index: 2 }),
+        ("EVAL s 2 a", 3, KeysError::Count { index: 2 }),
+        ("ZUNIONSTORE d 0 a", 3, KeysError::Count { index: 2 }),
+        ("XREAD STREAMS a b 0", 2, KeysError::Syntax),
+        ("XREAD MORE 1 STREAMS a 0", 2, KeysError::Syntax),
+        ("SORT k STORED d", 3, KeysError::Syntax),
+        ("SORT k LIMIT 0", 3, KeysError::Syntax),
+        ("MIGRATE h 1 k 0 1 KEYS a b", 7, KeysError::Syntax),
+    ] {
+        let bytes = encoded(line);
+        assert_eq!(known(&bytes, there), Err(error), "{line}");
+        let (is_all, _) = known(&bytes, there - 1).expect(line);
+        assert!(!is_all, "{line}");
+        assert!(keys(&command(&bytes)).is_err(), "{line}");
+    }
+}
+
+/// Returns the command with its arguments from this one on replaced by random ones: numbers, words of options, and
+/// others.
+fn continued(command: CommandRef<'_>, there: usize, rng: &mut fastrand::Rng) -> Vec<u8> {
+    const WORDS: [&str; 24] = [
+        "0",
+        "1",
+        "2",
+        "3",
+        "01",
+        "-1",
+        "9223372036854775807",
+        "STORE",
+        "storedist",
+        "KEYS",
+        "streams",
+        "GROUP",
+        "COUNT",
+        "BLOCK",
+        "AUTH",
+        "auth2",
+        "COPY",
+        "BY",
+        "get",
+        "LIMIT",
+        "ASC",
+        "k",
+        "HELP",
+        "",
+    ];
+    let mut args: Vec<&[u8]> = command.args().collect();
+    args[there..].fill_with(|| WORDS[rng.usize(..WORDS.len())].as_bytes());
+    Arguments(&args).to_wire().expect("a name").to_vec()
+}
+
+#[test]
+fn what_is_known_of_the_keys_of_an_arriving_command_holds_for_the_whole() {
+    let mut rng = fastrand::Rng::with_seed(0x6b65_7973);
+    let (mut all, mut changed) = (0, 0);
+    for line in lines() {
+        let bytes = encoded(line.trim_start_matches("+ "));
+        let assert_agree = |bytes: &[u8]| {
+            keys::assert_agree(zresp::requests(bytes).next().expect("one").expect("a command"))
+        };
+        all += assert_agree(&bytes);
+        for there in 1..command(&bytes).len() {
+            for _ in 0..20 {
+                changed += assert_agree(&continued(command(&bytes), there, &mut rng));
+            }
+        }
+    }
+    assert!(all > 300 && changed > 10_000, "{all} and {changed} cuts after which all are known");
 }
 
 #[test]
@@ -302,20 +389,29 @@ fn counts_that_servers_refuse_are_errors() {
 }
 
 #[test]
-fn keys_of_any_table_are_arguments_and_stay_the_same_as_the_command_arrives() {
+fn the_keys_of_any_table_hold_as_the_command_arrives() {
     let mut rng = fastrand::Rng::with_seed(0x7461_626c);
-    let (mut found, mut unspecified) = (0, 0);
+    let (mut found, mut unspecified, mut all) = (0, 0, 0);
     for _ in 0..30_000 {
         let choices: Vec<u8> = (0..60).map(|_| rng.u8(..)).collect();
         let (table, _) = keys::table_of(&choices);
         let words = ["A", "b", "C", "d", "k", "K", "0", "1", "2", "3", "9223372036854775807", "x"];
         let line: Vec<_> = (0..rng.usize(1..9)).map(|_| words[rng.usize(..words.len())]).collect();
         let bytes = encoded(&format!("{} {}", words[rng.usize(0..4)], line.join(" ")));
-        let request = zresp::requests(&bytes).next().expect("a request").expect("a command");
-        keys::assert_agree_in(&table, request);
+        let assert_agree = |bytes: &[u8]| {
+            let request = zresp::requests(bytes).next().expect("a request").expect("a command");
+            keys::assert_agree_in(&table, request)
+        };
+        all += assert_agree(&bytes);
+        for there in 1..command(&bytes).len() {
+            assert_agree(&continued(command(&bytes), there, &mut rng));
+        }
         let keys = table.keys(&command(&bytes));
         unspecified += usize::from(keys == Err(KeysError::Unspecified));
         found += keys.map_or(0, Iterator::count);
     }
-    assert!(found > 1_500 && unspecified > 1_000, "{found} keys, {unspecified} unspecified");
+    assert!(
+        found > 1_500 && unspecified > 1_000 && all > 5_000,
+        "{found} keys, {unspecified} unspecified, {all} cuts after which all are known"
+    );
 }

@@ -202,7 +202,7 @@ fn a_deep_frame_becomes_a_tree_and_resp2() {
             let bare = Reply::from(frame.reply());
             assert!(tree == frame.reply() && bare == tree, "{}", shape.name);
             let mut patch = ReplyPatch::new(frame.view()).expect("an aggregate");
-            patch.replace(0, tree);
+            patch.replace(0, tree).expect("an element");
             assert!(patch.to_wire(Protocol::Resp2).is_ok(), "{}", shape.name);
         }
         assert!(format!("{frame:?}").len() < 4096);

@@ -123,10 +123,10 @@ fn long_values_are_shown_shortened() {
     let inline = requests(line.as_bytes()).next().expect("a request").expect("a command");
     let Command::Array(command) = request.command() else { panic!("an array") };
     let mut patch = CommandPatch::new(command);
-    patch.replace(1, &long).push(&long);
+    patch.replace(1, &long).expect("an argument").push(&long);
     let reply = format!("*2\r\n${0}\r\n{long}\r\n-{long}\r\n", long.len());
     let mut changed = ReplyPatch::new(of(reply.as_bytes())).expect("an array");
-    changed.replace(1, long.as_str()).push(long.as_str());
+    changed.replace(1, long.as_str()).expect("an element").push(long.as_str());
     let values = [
         shown(&request),
         shown(&inline),
@@ -187,6 +187,7 @@ fn encode_errors_have_messages() {
             "streamed aggregate longer than the 64 bytes that may be held",
         ),
         (EncodeError::NoSuchPart { index: 3, len: 2 }, "index 3 out of range: there are 2 parts"),
+        (EncodeError::NotArrived { index: 2 }, "argument 2 has not arrived yet"),
     ] {
         assert!(error.to_string().starts_with(message), "{error}");
         assert!(error.source().is_none());

@@ -72,7 +72,7 @@ fn types_are_copy_clone_send_and_sync_as_documented() {
     cloned::<Args<'_>>();
     cloned::<ArgIndex<'_>>();
     cloned::<InlineArgs<'_>>();
-    cloned::<PartialCommand<'_>>();
+    copy::<PartialCommand<'_>>();
     cloned::<ErrorReply>();
     cloned::<Decoder>();
     cloned::<CommandDecoder>();
@@ -84,7 +84,8 @@ fn types_are_copy_clone_send_and_sync_as_documented() {
     copy::<EncodeError>();
     copy::<Protocol>();
     cloned::<TreeTokens<'_>>();
-    cloned::<CommandPatch<'_>>();
+    cloned::<CommandPatch<CommandRef<'_>>>();
+    cloned::<CommandPatch<PartialCommand<'_>>>();
     cloned::<ReplyPatch<'_>>();
     cloned::<Segments<&[u8]>>();
     shared::<ReplyWriter<'_>>();
@@ -113,6 +114,7 @@ fn types_of_features_are_copy_clone_send_and_sync_as_documented() {
     copy::<commands::Key<'_>>();
     copy::<commands::KeysError>();
     cloned::<commands::Keys<'_>>();
+    cloned::<commands::PartialKeys<'_>>();
     shared::<commands::CommandInfo>();
     shared::<commands::CommandTable>();
     cloned::<commands::CommandTable>();

@@ -222,6 +222,9 @@ impl<D: Direction> FrameDecoder<D> {
     /// the decoder is ready for the next frame. If the frame has already failed, the framer returns its
     /// error.
     ///
+    /// To change arguments that have arrived, forward what a
+    /// [`CommandPatch`](crate::encode::CommandPatch) of the command writes, in place of `buf`.
+    ///
     /// ```
     /// use zresp::CommandDecoder;
     ///

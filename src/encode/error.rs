@@ -66,6 +66,11 @@ pub enum EncodeError {
         /// How many arguments or elements there are.
         len: usize,
     },
+    /// A patch changes an argument that has not arrived whole.
+    NotArrived {
+        /// The index that the patch changes.
+        index: usize,
+    },
 }
 
 impl fmt::Display for EncodeError {
@@ -96,6 +101,7 @@ impl fmt::Display for EncodeError {
             Self::NoSuchPart { index, len } => {
                 write!(f, "index {index} out of range: there are {len} parts")
             }
+            Self::NotArrived { index } => write!(f, "argument {index} has not arrived yet"),
         }
     }
 }

@@ -158,8 +158,7 @@ pub trait EncodeCommand: Writable<()> {
     /// Returns the number of bytes that [`encode`](Self::encode) writes.
     ///
     /// # Errors
-    /// Returns [`EncodeError::NoArguments`] if there is not even a name, and [`EncodeError::NoSuchPart`] if a patch
-    /// changes an argument that does not exist.
+    /// Returns [`EncodeError::NoArguments`] if there is not even a name.
     fn encoded_len(&self) -> Result<usize, EncodeError> {
         encoded_len(self, ())
     }

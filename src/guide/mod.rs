@@ -55,7 +55,7 @@ pub mod writing {}
 #[doc = include_str!("protocols.md")]
 pub mod protocols {}
 
-#[doc = include_str!("cut_through.md")]
+#[cfg_attr(any(not(doctest), feature = "commands"), doc = include_str!("cut_through.md"))]
 pub mod cut_through {}
 
 #[cfg_attr(any(not(doctest), feature = "codec"), doc = include_str!("as_they_arrive.md"))]

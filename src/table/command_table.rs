@@ -9,7 +9,7 @@ use crate::command::{Args, CommandRef, PartialCommand};
 use super::entry::{Entry, Layout, NONE, Probe, Word, place, place_all};
 use super::info::accepts;
 use super::search::{KeyRange, Pending, Search, Wanted};
-use super::{CommandInfo, Flags, Keys, KeysError, TableError, builtin};
+use super::{CommandInfo, Flags, Keys, KeysError, PartialKeys, TableError, builtin};
 
 /// The greatest number of commands in a table. A server chooses the names, and can choose them so that a lookup must
 /// compare all of them.
@@ -238,13 +238,16 @@ impl CommandTable {
         self.search(command.args(), command.len(), Wanted::ShardChannels)
     }
 
-    /// Returns an iterator over those keys of an unfinished command that have arrived: see
+    /// Returns the keys of a command that is still arriving, as far as they are known: see
     /// [`partial_keys`](super::partial_keys).
     ///
     /// # Errors
     /// Returns the same errors as [`partial_keys`](super::partial_keys).
-    pub fn partial_keys<'a>(&'a self, command: &PartialCommand<'a>) -> Result<Keys<'a>, KeysError> {
-        self.search(command.args(), command.len(), Wanted::Keys)
+    pub fn partial_keys<'a>(
+        &'a self,
+        command: &PartialCommand<'a>,
+    ) -> Result<PartialKeys<'a>, KeysError> {
+        self.search(command.args(), command.len(), Wanted::Keys).map(PartialKeys::of)
     }
 
     /// Finds keys of all kinds. `all` are the arguments that have arrived, of `len`.
@@ -256,10 +259,16 @@ impl CommandTable {
         wanted: Wanted,
     ) -> Result<Keys<'a>, KeysError> {
         let mut args = all.clone();
-        let name = args.next().ok_or(KeysError::UnknownCommand)?;
+        let missing = |all| {
+            Ok(Keys::of_search(Search::new(all, len, wanted), KeyRange::NONE, Pending::Missing))
+        };
+        let Some(name) = args.next() else { return missing(all) };
         let found = self.position_of(name, args);
         let found = found.and_then(|index| self.entries.get(index).zip(self.commands.get(index)));
         let (entry, info) = found.ok_or(KeysError::UnknownCommand)?;
+        if matches!(entry.layout, Layout::Container) && len > 1 {
+            return missing(all); // the subcommand has not arrived
+        }
         if !info.accepts(len) {
             return Err(KeysError::Arity);
         }

@@ -1,4 +1,4 @@
-//! The keys of a command: [`Keys`], and the errors of finding them.
+//! The keys of a command: [`Keys`], those known while it arrives, and the errors of finding them.
 
 use core::fmt;
 use core::iter::FusedIterator;
@@ -116,7 +116,7 @@ impl<'a> Iterator for Keys<'a> {
         loop {
             let KeyRange { next: index, last, step, access } = self.range;
             if index > last {
-                if matches!(self.pending, Pending::Nothing) {
+                if matches!(self.pending, Pending::Nothing | Pending::Missing) {
                     return None;
                 }
                 // The search is copied, as a reference to it would keep all of the iterator in memory. The next
@@ -129,11 +129,11 @@ impl<'a> Iterator for Keys<'a> {
             let key = self.args.nth(index.saturating_sub(self.at));
             self.at = index.wrapping_add(1); // at most the number of arguments
             self.range.next = index.saturating_add(step);
-            match key {
-                Some(key) => return Some(Key { key, index, access }),
-                // A key that has not arrived ends its range, as those after it have not arrived either.
-                None => self.range = KeyRange::NONE,
+            if let Some(key) = key {
+                return Some(Key { key, index, access });
             }
+            // The search ends at a key that has not arrived, so that keys come in the same order as in the end.
+            (self.range, self.pending) = (KeyRange::NONE, Pending::Missing);
         }
     }
 }
@@ -143,6 +143,33 @@ impl FusedIterator for Keys<'_> {}
 impl PartialEq for Keys<'_> {
     fn eq(&self, other: &Self) -> bool {
         self.clone().eq(other.clone())
+    }
+}
+
+/// The keys of a command that is still arriving: see [`partial_keys`](super::partial_keys).
+#[derive(Debug, Clone, PartialEq)]
+pub enum PartialKeys<'a> {
+    /// All keys of the command, whatever the missing arguments are. There may be none.
+    All(Keys<'a>),
+    /// The first keys of the command. There may be others, or the command may turn out to be wrong: arguments that
+    /// have not arrived decide.
+    First(Keys<'a>),
+}
+
+impl<'a> PartialKeys<'a> {
+    /// Takes the keys that are found among the arguments that have arrived.
+    pub(super) fn of(keys: Keys<'a>) -> Self {
+        let mut walked = keys.clone();
+        walked.by_ref().for_each(drop);
+        if matches!(walked.pending, Pending::Missing) { Self::First(keys) } else { Self::All(keys) }
+    }
+
+    /// Returns the keys that are known now, all or only the first ones.
+    #[must_use]
+    pub fn known(&self) -> Keys<'a> {
+        match self {
+            Self::All(keys) | Self::First(keys) => keys.clone(),
+        }
     }
 }
 

@@ -21,7 +21,7 @@ use crate::command::{CommandRef, PartialCommand};
 pub use command_table::CommandTable;
 pub use flags::{Access, Categories, Flags};
 pub use info::{BeginSearch, CommandInfo, FindKeys, KeySpec};
-pub use keys::{Key, Keys, KeysError};
+pub use keys::{Key, Keys, KeysError, PartialKeys};
 pub use reply::TableError;
 
 /// Returns the facts about a command by its name, in any letter case. The name of a subcommand is
@@ -132,25 +132,39 @@ pub fn shard_channels<'a>(command: &CommandRef<'a>) -> Result<Keys<'a>, KeysErro
     CommandTable::builtin().shard_channels(command)
 }
 
-/// Returns an iterator over those keys of an unfinished command that have arrived.
+/// Returns the keys of a command that is still arriving, as far as they are known.
 ///
-/// A proxy can use the first one to choose an upstream. Keys that depend on missing arguments are not found.
+/// A proxy can use them to choose an upstream, and to forward a long value as it arrives. [`PartialKeys::All`] says
+/// that the whole command has exactly these keys, whatever the missing arguments are. [`PartialKeys::First`] says that
+/// others may follow, as in `MSET k1 v1 k2 v2`. The keys come in the same order as from [`keys`](keys()) for the whole
+/// command. Each call returns at least the keys that an earlier one returned.
+///
+/// The call takes time linear in the number of arguments that have arrived.
 ///
 /// ```
-/// use zresp::{CommandDecoder, commands};
+/// use zresp::commands::{PartialKeys, partial_keys};
+/// use zresp::CommandDecoder;
 ///
 /// let mut decoder = CommandDecoder::new();
 /// let buffer = b"*3\r\n$3\r\nSET\r\n$3\r\nkey\r\n$1000000\r\nxxxx";
 /// assert!(decoder.decode(buffer)?.is_none());
 /// let partial = decoder.partial(buffer).expect("a command has begun");
-/// let key = commands::partial_keys(&partial)?.next().expect("its key is there");
-/// assert_eq!(key.key, b"key");
+/// let PartialKeys::All(mut keys) = partial_keys(&partial)? else { panic!("one key") };
+/// assert_eq!(keys.next().map(|key| key.key), Some(b"key".as_slice()));
+///
+/// decoder.reset();
+/// let buffer = b"*5\r\n$4\r\nMSET\r\n$2\r\nk1\r\n$1000000\r\nxxxx";
+/// assert!(decoder.decode(buffer)?.is_none());
+/// let partial = decoder.partial(buffer).expect("a command has begun");
+/// let PartialKeys::First(mut keys) = partial_keys(&partial)? else { panic!("another follows") };
+/// assert_eq!(keys.next().map(|key| key.key), Some(b"k1".as_slice()));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 ///
 /// # Errors
-/// Returns the same errors as [`keys`](keys()). [`KeysError::UnknownCommand`] can also mean that the name
-/// has not arrived yet, and [`KeysError::Count`] that the number of keys has not.
-pub fn partial_keys<'a>(command: &PartialCommand<'a>) -> Result<Keys<'a>, KeysError> {
+/// Returns an error if [`keys`](keys()) will return one for the whole command, whatever the missing arguments are. For
+/// [`UnknownCommand`](KeysError::UnknownCommand) and [`Unspecified`](KeysError::Unspecified) the table cannot tell what
+/// the keys are.
+pub fn partial_keys<'a>(command: &PartialCommand<'a>) -> Result<PartialKeys<'a>, KeysError> {
     CommandTable::builtin().partial_keys(command)
 }

@@ -115,7 +115,7 @@ static MIGRATE: Options = Options {
 struct Found {
     destination: Option<usize>,
     rest: Option<usize>,
-    /// Whether no argument is missing that could say something else.
+    /// Whether no argument is missing that may be an option.
     is_whole: bool,
 }
 
@@ -140,23 +140,23 @@ impl Options {
         search: &Search<'_>,
     ) -> Result<(KeyRange, Pending<'static>), KeysError> {
         let found = self.walk(search)?;
+        let after = if found.is_whole { Pending::Nothing } else { Pending::Missing };
         let read = Access::READ | Access::ACCESS;
         match self.place {
             KeyPlace::First => {
                 let access = Access::WRITE | Access::UPDATE;
-                // While arguments are missing, a later destination may still replace this one.
-                let destination = found.destination.filter(|_| found.is_whole);
-                let pending = destination
-                    .map_or(Pending::Nothing, |at| Pending::Range(KeyRange::one(at, access)));
+                let pending = match found.destination {
+                    // While options are missing, a later destination may still replace this one.
+                    Some(at) if found.is_whole => Pending::Range(KeyRange::one(at, access)),
+                    _ => after,
+                };
                 Ok((KeyRange::one(1, read), pending))
             }
             KeyPlace::Streams => {
-                let Some(first) = found.rest else {
-                    return if found.is_whole {
-                        Err(KeysError::Syntax)
-                    } else {
-                        Ok((KeyRange::NONE, Pending::Nothing))
-                    };
+                let first = match found.rest {
+                    Some(first) => first,
+                    None if found.is_whole => return Err(KeysError::Syntax),
+                    None => return Ok((KeyRange::NONE, after)),
                 };
                 let streams = search.len.saturating_sub(first);
                 if streams == 0 || streams % 2 != 0 {
@@ -180,7 +180,7 @@ impl Options {
                     None if has_one || found.is_whole => KeyRange::one(3, access),
                     None => KeyRange::NONE,
                 };
-                Ok((range, Pending::Nothing))
+                Ok((range, after))
             }
         }
     }
@@ -204,6 +204,7 @@ impl Options {
                 }
                 Rest => {
                     found.rest = Some(at + 1);
+                    found.is_whole = true;
                     return Ok(found);
                 }
             };
@@ -212,7 +213,7 @@ impl Options {
                 return Err(KeysError::Syntax);
             }
             if skipped > 0 && args.nth(skipped - 1).is_none() {
-                return Ok(found);
+                break;
             }
         }
         found.is_whole = at >= search.len;

@@ -66,6 +66,16 @@ pub(super) enum Pending<'a> {
     Range(KeyRange),
     /// The ranges of these specifications, which have been checked.
     Specs(&'a [KeySpec]),
+    /// Arguments that have not arrived: they are keys, or decide which others are.
+    Missing,
+}
+
+/// What the arguments that have arrived say of a place.
+enum Sought<T> {
+    At(T),
+    Nowhere,
+    /// An argument that has not arrived decides.
+    Missing,
 }
 
 /// A command whose keys are searched.
@@ -86,12 +96,11 @@ impl<'a> Search<'a> {
     /// Returns the next range, and what comes after it.
     #[inline(never)]
     pub(super) fn after(self, pending: Pending<'a>) -> (KeyRange, Pending<'a>) {
-        let nothing = (KeyRange::NONE, Pending::Nothing);
         match pending {
-            Pending::Nothing => nothing,
+            Pending::Nothing | Pending::Missing => (KeyRange::NONE, pending),
             Pending::Range(range) => (range, Pending::Nothing),
             // Cannot fail: the first search has checked them all.
-            Pending::Specs(specs) => self.find(specs).unwrap_or(nothing),
+            Pending::Specs(specs) => self.find(specs).unwrap_or((KeyRange::NONE, Pending::Nothing)),
         }
     }
 
@@ -108,27 +117,34 @@ impl<'a> Search<'a> {
         let mut rest = specs;
         while let Some((spec, after)) = rest.split_first() {
             rest = after;
-            let range = self.range_of(spec)?;
+            let place = self.place_of(spec)?;
             if found.is_none() {
-                found = range.map(|range| (range, Pending::Specs(rest)));
+                found = match place {
+                    Sought::At(range) => Some((range, Pending::Specs(rest))),
+                    Sought::Nowhere => None,
+                    Sought::Missing => Some((KeyRange::NONE, Pending::Missing)),
+                };
             }
         }
         Ok(found.unwrap_or((KeyRange::NONE, Pending::Nothing)))
     }
 
-    /// Returns the range of arguments that a specification describes, if it finds any.
-    fn range_of(&self, spec: &KeySpec) -> Result<Option<KeyRange>, KeysError> {
+    /// Returns where the arguments are that a specification describes.
+    ///
+    /// An error does not depend on arguments that have not arrived.
+    fn place_of(&self, spec: &KeySpec) -> Result<Sought<KeyRange>, KeysError> {
         if spec.is_not_key != (self.wanted == Wanted::ShardChannels) {
-            return Ok(None);
+            return Ok(Sought::Nowhere);
         }
         if spec.is_incomplete {
             return Err(KeysError::Unspecified);
         }
         let begin = match &spec.begin {
             BeginSearch::Index(index) => *index,
-            BeginSearch::Keyword { keyword, from } => match self.find_keyword(keyword, *from) {
-                Some(index) => index.saturating_add(1),
-                None => return Ok(None),
+            BeginSearch::Keyword { keyword, from } => match self.keyword(keyword, *from) {
+                Sought::At(index) => index.saturating_add(1),
+                Sought::Nowhere => return Ok(Sought::Nowhere),
+                Sought::Missing => return Ok(Sought::Missing),
             },
             BeginSearch::Unknown => return Err(KeysError::Unspecified),
         };
@@ -139,10 +155,11 @@ impl<'a> Search<'a> {
                     return Err(KeysError::Syntax);
                 }
                 let last = begin.saturating_add(rest / limit).saturating_sub(1);
-                Ok(Some(KeyRange { next: begin, last, step: step.max(1), access: spec.access }))
+                let step = step.max(1);
+                Ok(Sought::At(KeyRange { next: begin, last, step, access: spec.access }))
             }
             FindKeys::Range { last, step, .. } => {
-                KeyRange::new(begin, last, step.max(1), spec.access, self.len).map(Some)
+                KeyRange::new(begin, last, step.max(1), spec.access, self.len).map(Sought::At)
             }
             FindKeys::Count { index, first, step } => {
                 self.counted(begin, index, first, step.max(1), spec.access)
@@ -151,7 +168,7 @@ impl<'a> Search<'a> {
         }
     }
 
-    /// Returns the range of as many keys as an argument says.
+    /// Returns where as many keys are as an argument says.
     fn counted(
         &self,
         begin: usize,
@@ -159,38 +176,47 @@ impl<'a> Search<'a> {
         first: usize,
         step: usize,
         access: Access,
-    ) -> Result<Option<KeyRange>, KeysError> {
+    ) -> Result<Sought<KeyRange>, KeysError> {
         let index = begin.saturating_add(index);
         let error = KeysError::Count { index };
-        let count = self.arg(index).and_then(count).ok_or(error)?;
+        let argument = match self.arg(index) {
+            Some(argument) => argument,
+            None if index < self.len => return Ok(Sought::Missing),
+            None => return Err(error),
+        };
+        let count = count(argument).ok_or(error)?;
         let next = begin.saturating_add(first);
         let Some(others) = count.checked_sub(1) else {
-            return if self.wanted == Wanted::Keys { Err(error) } else { Ok(None) };
+            return if self.wanted == Wanted::Keys { Err(error) } else { Ok(Sought::Nowhere) };
         };
         // The count comes from the client, so the sum may overflow or exceed the last argument.
         let last = others.checked_mul(step).and_then(|span| span.checked_add(next));
         let last = last.filter(|last| *last < self.len).ok_or(error)?;
-        Ok(Some(KeyRange { next, last, step, access }))
+        Ok(Sought::At(KeyRange { next, last, step, access }))
     }
 
-    /// Returns the index of a keyword.
-    fn find_keyword(&self, keyword: &str, from: i32) -> Option<usize> {
-        let is_keyword = |argument: &[u8]| is_word(argument, keyword.as_bytes());
+    /// Returns where a keyword is.
+    fn keyword(&self, keyword: &str, from: i32) -> Sought<usize> {
         let distance = from.unsigned_abs() as usize;
-        let mut arguments = self.all.clone().enumerate();
-        if from < 0 {
-            // The last one counts, so all that may be one must have arrived.
-            let candidates = self.len.checked_sub(distance)?.saturating_add(1);
-            let mut found = None;
-            for _ in 0..candidates {
-                let (at, argument) = arguments.next()?;
-                found = if is_keyword(argument) { Some(at) } else { found };
+        let candidates = if from < 0 {
+            // The last one counts.
+            0..self.len.saturating_add(1).saturating_sub(distance)
+        } else {
+            // A match in the last argument is not the keyword, since no key could follow it.
+            distance..self.len.saturating_sub(1)
+        };
+        let mut arguments = self.all.clone().skip(candidates.start);
+        let mut found = Sought::Nowhere;
+        for at in candidates {
+            let Some(argument) = arguments.next() else { return Sought::Missing };
+            if is_word(argument, keyword.as_bytes()) {
+                found = Sought::At(at);
+                if from >= 0 {
+                    break;
+                }
             }
-            return found;
         }
-        // A match in the last argument is not the keyword, since no key could follow it.
-        let last = self.len.saturating_sub(1);
-        Some(arguments.find(|(at, arg)| (distance..last).contains(at) && is_keyword(arg))?.0)
+        found
     }
 }
 

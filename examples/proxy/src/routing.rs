@@ -8,7 +8,7 @@ use tokio::time::timeout;
 use tracing::warn;
 use zresp::cluster::{Redirect, SLOTS, key_slot};
 use zresp::command::PartialCommand;
-use zresp::commands::{self, BeginSearch, Categories, CommandInfo, FindKeys, Flags, KeySpec};
+use zresp::commands::{self, Categories, CommandInfo, Flags, PartialKeys};
 use zresp::{CommandRef, Encode, Protocol, Reply};
 
 use crate::cluster::Cluster;
@@ -144,14 +144,14 @@ pub(crate) fn route_begun(
         let is_own = concerns_connection(info, command.args());
         return Some(Ok(if is_own { own(info, upstream) } else { shared(upstream) }));
     }
-    // Only commands with exactly one key: others could have keys yet to arrive, for another upstream.
-    let [KeySpec { begin: BeginSearch::Index(_), find: FindKeys::Range { last: 0, .. }, .. }] =
-        &*info.key_specs
-    else {
+    if concerns_connection(info, command.args()) {
         return None;
-    };
-    let key = commands::partial_keys(command).ok()?.next()?;
-    Some(topology.of_slot(key_slot(key.key)).map(Route::Shared))
+    }
+    // Keys that have yet to arrive could be for another upstream.
+    let Ok(PartialKeys::All(keys)) = commands::partial_keys(command) else { return None };
+    let mut slots = keys.map(|key| key_slot(key.key));
+    let first = slots.next()?;
+    slots.all(|slot| slot == first).then(|| topology.of_slot(first).map(Route::Shared))
 }
 
 const OK: &[u8] = b"+OK\r\n";

@@ -2,6 +2,7 @@
 
 use zresp::commands::{
     Access, BeginSearch, CommandInfo, CommandTable, FindKeys, Flags, Key, KeySpec, Keys, KeysError,
+    PartialKeys,
 };
 use zresp::{Command, CommandDecoder, CommandRef, Request};
 
@@ -30,9 +31,9 @@ pub fn loaded(server: &Server, protocol: &str) -> CommandTable {
     CommandTable::from_reply(replies[1].reply()).expect("a table")
 }
 
-/// Asserts that the keys of a request are some of its arguments, each of them once, and that the keys found while the
-/// request arrives are keys of the whole request.
-pub fn assert_agree(request: Request<'_>) {
+/// Asserts that the keys of a request are some of its arguments, each of them once, and that what is known of them
+/// while the request arrives holds for the whole request. Returns after how many cuts all keys are known.
+pub fn assert_agree(request: Request<'_>) -> usize {
     let table = CommandTable::builtin();
     let mut scratch = Vec::new();
     let command = request.command().to_array(&mut scratch);
@@ -42,11 +43,11 @@ pub fn assert_agree(request: Request<'_>) {
             assert!(key.index > 0 && all[..at].iter().all(|other| other.index != key.index));
         }
     }
-    assert_agree_in(table, request);
+    assert_agree_in(table, request)
 }
 
 /// Asserts the same of any table, where a key may be found twice, and the name may be a key.
-pub fn assert_agree_in(table: &CommandTable, request: Request<'_>) {
+pub fn assert_agree_in(table: &CommandTable, request: Request<'_>) -> usize {
     let mut scratch = Vec::new();
     let command = request.command().to_array(&mut scratch);
     let is_unknown = table.keys(&command) == Err(KeysError::UnknownCommand);
@@ -54,17 +55,32 @@ pub fn assert_agree_in(table: &CommandTable, request: Request<'_>) {
     for found in [table.keys(&command), table.shard_channels(&command)].into_iter().flatten() {
         assert_are_arguments(command, found);
     }
-    let Ok(found) = table.keys(&command) else { return };
-    let all: Vec<Key<'_>> = found.collect();
+    let whole = table.keys(&command).map(Iterator::collect::<Vec<_>>);
     let mut decoder = CommandDecoder::new();
-    for there in 1..command.len() {
+    let (mut before, mut all) = (0, 0);
+    for there in 0..command.len() {
         let seen = &command.wire()[..command.arg_span(there).expect("an argument").start];
         assert_eq!(decoder.decode(seen), Ok(None));
         let partial = decoder.partial(seen).expect("a command has begun");
         assert_eq!(partial.args().count(), there);
-        let Ok(found) = table.partial_keys(&partial) else { continue };
-        found.for_each(|key| assert!(all.contains(&key), "{key:?} after {there} arguments"));
+        let context = || format!("{whole:?} after {there} arguments of {command:?}");
+        match table.partial_keys(&partial) {
+            Err(error) => assert!(whole.is_err(), "{error} but {}", context()),
+            Ok(PartialKeys::All(found)) => {
+                assert_eq!(Ok(found.collect()), whole, "{}", context());
+                all += 1;
+            }
+            Ok(PartialKeys::First(found)) => {
+                assert_eq!(all, 0, "{}", context());
+                let found: Vec<_> = found.collect();
+                assert!(before <= found.len(), "{}", context());
+                before = found.len();
+                let holds = whole.as_ref().is_ok_and(|whole| whole.starts_with(&found));
+                assert!(holds || whole.is_err(), "{found:?} but {}", context());
+            }
+        }
     }
+    all
 }
 
 fn assert_are_arguments(command: CommandRef<'_>, mut found: Keys<'_>) {
