@@ -5,7 +5,7 @@ use std::mem::size_of;
 
 use zresp::command::{ArgIndex, Args, InlineArgs, InlineCommand, PartialCommand};
 use zresp::convert::Place;
-use zresp::encode::{CommandPatch, Downgrader, ReplyPatch, Segments};
+use zresp::encode::{CommandPatch, Downgrader, ReplyPatch, ReplyShape, Segments, Shaped};
 use zresp::frames::{Frames, Replies, Requests};
 use zresp::io::{CommandReader, ReplyReader, StreamError};
 use zresp::replication::{self, Event, SyncDecoder};
@@ -23,6 +23,7 @@ use zresp::{
 #[test]
 fn views_and_errors_are_small() {
     assert!(size_of::<ReplyRef<'_>>() <= 40, "{}", size_of::<ReplyRef<'_>>());
+    assert_eq!(size_of::<ReplyShape>(), size_of::<usize>());
     assert!(size_of::<Error>() <= 24, "{}", size_of::<Error>());
     assert!(size_of::<Elements<'_>>() <= 24, "{}", size_of::<Elements<'_>>());
     assert!(size_of::<Result<(), Error>>() <= 24, "{}", size_of::<Result<(), Error>>());
@@ -44,6 +45,8 @@ fn types_are_copy_clone_send_and_sync_as_documented() {
     fn shared<T: Send + Sync + Unpin>() {}
     fn cloned<T: Clone + Send + Sync>() {}
     copy::<ReplyRef<'_>>();
+    copy::<ReplyShape>();
+    copy::<Shaped<'_, ReplyRef<'_>>>();
     copy::<Decoded<'_>>();
     copy::<Elements<'_>>();
     copy::<Pairs<'_>>();

@@ -123,7 +123,7 @@ impl OpenAttributes {
 ///
 /// RESP2 needs the number before the values. One extra pass counts them for all aggregates: counting each
 /// separately would take quadratic time when they are nested.
-enum Counts {
+pub(super) enum Counts {
     /// No streamed aggregate has been found yet.
     Unknown,
     /// The counts that are left, the next one last.
@@ -134,7 +134,7 @@ impl Counts {
     /// Returns the number of values in the streamed aggregate that the bytes begin with. The bytes must extend
     /// to the end of the last value.
     #[cold]
-    fn next(&mut self, bytes: &[u8]) -> usize {
+    pub(super) fn next(&mut self, bytes: &[u8]) -> usize {
         if let Self::Unknown = self {
             let mut counts = Vec::new();
             count_streamed(bytes, &mut counts);

@@ -59,6 +59,14 @@ pub enum EncodeError {
         /// How many bytes may be held.
         limit: usize,
     },
+    /// A reply does not have the form that its command's [`ReplyShape`](super::ReplyShape) says.
+    UnexpectedShape {
+        /// The kind of the aggregate that differs.
+        kind: Kind,
+    },
+    /// What the server answers to a command depends on the protocol:
+    /// [`ReplyShape::is_translatable`](super::ReplyShape::is_translatable) is `false`.
+    CannotTranslate,
     /// A patch changes an argument or an element whose index is out of range.
     NoSuchPart {
         /// The index that the patch changes.
@@ -97,6 +105,12 @@ impl fmt::Display for EncodeError {
             Self::Unfinished => f.write_str("reply ends before all of it is written"),
             Self::TooLongToHold { limit } => {
                 write!(f, "streamed aggregate longer than the {limit} bytes that may be held")
+            }
+            Self::UnexpectedShape { kind } => {
+                write!(f, "{} that is not part of a reply to this command", kind.with_article())
+            }
+            Self::CannotTranslate => {
+                f.write_str("reply that cannot be translated: what it says depends on the protocol")
             }
             Self::NoSuchPart { index, len } => {
                 write!(f, "index {index} out of range: there are {len} parts")

@@ -12,7 +12,7 @@ use super::sealed::Writable;
 use super::{Encode, EncodeError, Protocol};
 
 /// The end of a streamed aggregate.
-const STREAM_END: &[u8] = b".\r\n";
+pub(super) const STREAM_END: &[u8] = b".\r\n";
 
 impl Encode for ReplyRef<'_> {}
 
@@ -55,7 +55,7 @@ impl Writable<Protocol> for ReplyRef<'_> {
 }
 
 /// The values of an aggregate, with the keys and values of a map alternating.
-fn elements<'a>(reply: &ReplyRef<'a>) -> Option<Elements<'a>> {
+pub(super) fn elements<'a>(reply: &ReplyRef<'a>) -> Option<Elements<'a>> {
     match reply {
         ReplyRef::Array(items) | ReplyRef::Set(items) | ReplyRef::Push(items) => Some(*items),
         ReplyRef::Map(pairs) => Some(pairs.flat()),
