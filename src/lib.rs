@@ -120,6 +120,7 @@ pub mod commands {
 /// | [`Frames`](frames::Frames) | returned by [`replies()`] | returned by [`requests()`] |
 /// | [`OwnedFrame`](frames::OwnedFrame) | [`Frame`] | [`CommandFrame`] |
 /// | `D::Frame` for `D: Direction`, the view of a frame | [`Decoded`] | [`Request`] |
+/// | `D::Token`, a token of a frame that may still be arriving | [`Token`] | [`CommandToken`](command::CommandToken) |
 ///
 /// The trait [`FrameView`](frames::FrameView) has the methods that both views share. A
 /// [`FrameBuffer`](frames::FrameBuffer) is a buffer from which an owned frame can be taken without

@@ -126,6 +126,22 @@ fn a_reader_of_requests_tells_what_is_skipped_and_keeps_to_its_policy() {
     assert_eq!(error.offset, 0);
 }
 
+#[test]
+fn a_framer_that_takes_over_in_an_attribute_tells_the_kind_of_the_value() {
+    let bytes = b"|1\r\n+ttl\r\n:9\r\n>1\r\n+a\r\n";
+    for tokens in 1..4 {
+        let (mut reader, mut at) = (TokenReader::new(), 0);
+        for _ in 0..tokens {
+            at += reader.next(&bytes[at..]).unwrap().expect("a token").1;
+        }
+        let mut framer = reader.take_framer(&bytes[at..]).expect("in a frame");
+        let progress = framer.advance(&bytes[at..at + 1]).unwrap();
+        assert_eq!(progress.type_byte, None, "after {tokens} tokens");
+        let progress = framer.advance(&bytes[at + 1..]).unwrap();
+        assert_eq!((progress.is_complete, progress.type_byte), (true, Some(b'>')));
+    }
+}
+
 /// The parts of a value that comes in pieces of one size, each with what was dropped for it.
 fn parts(bytes: &[u8], size: usize) -> Vec<(Kind, Vec<u8>, Option<usize>, bool)> {
     let (mut reader, mut parts, mut buffer) = (TokenReader::new(), Vec::new(), Vec::new());

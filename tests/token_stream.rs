@@ -260,6 +260,19 @@ fn what_is_left_of_a_payload_is_skipped() {
 }
 
 #[test]
+fn a_stream_in_a_payload_is_not_between_frames() {
+    let reply = [b"$100000\r\n".as_slice(), &vec![b'x'; 100_000], b"\r\n+OK\r\n"].concat();
+    let mut stream = ReplyTokenStream::new(Pieces::new(&reply, &[1_000]));
+    assert!(matches!(stream.next(), Ok(Some(StreamToken::Payload(_)))));
+    assert!(!stream.is_between_frames(), "nothing has been read");
+    let buffered = stream.buffered().to_vec();
+    let mut framer = stream.token_reader_mut().clone().take_framer(&buffered).expect("in a frame");
+    let progress = framer.advance(&reply[buffered.len()..]).unwrap();
+    assert_eq!((progress.taken, progress.is_complete), (reply.len() - buffered.len() - 5, true));
+    assert_eq!(progress.kind(), Some(Kind::Bulk));
+}
+
+#[test]
 fn the_names_of_both_directions_exist() {
     let mut stream = CommandTokenStream::with_limits(&b"PING\r\n"[..], Limits::requests());
     assert!(matches!(stream.next(), Ok(Some(StreamToken::Token(_)))));

@@ -27,7 +27,9 @@ pub type CommandTokenCodec = TokenCodec<Requests>;
 
 /// Decodes frames value by value, in constant memory: a [`ReplyTokenCodec`] or a [`CommandTokenCodec`].
 ///
-/// Use it with [`FramedRead`](tokio_util::codec::FramedRead). Each value is returned as soon as it has arrived. A
+/// Use it with [`FramedRead`](tokio_util::codec::FramedRead). It only decodes: to write to the same connection, split
+/// the connection, and use a [`Codec`](super::Codec) with [`FramedWrite`](tokio_util::codec::FramedWrite) for the other
+/// half. Each value is returned as soon as it has arrived. A line, such as an error message, is always whole. A
 /// payload of more than 64 KiB that has not arrived whole is returned in parts. Payloads share the bytes of the read
 /// buffer.
 ///
@@ -98,7 +100,8 @@ pub enum OwnedCommandToken {
     Part(OwnedPart),
     /// The array ends, and with it the command.
     Close,
-    /// A whole command in the form of a line, with its line end.
+    /// A whole command in the form of a line, with its line end. [`requests`](crate::requests()) reads its
+    /// arguments.
     Inline(Bytes),
 }
 

@@ -117,6 +117,10 @@ impl FrameDecoder<Replies> {
     /// is checked when the type reads or skips it. Only a frame that is incomplete in the first call, or whose
     /// conversion fails, is decoded first and then read. So the type may be read twice, and the first result dropped.
     ///
+    /// An error reply inside an array fails the conversion. To keep such errors, as in the reply to `EXEC`, use
+    /// [`decode`](Self::decode) and convert each element, or [`decode_to`](Self::decode_to) with
+    /// `Result<T, ErrorReply>`.
+    ///
     /// If the conversion fails, the frame is still decoded to its end. Drop `size` bytes from the buffer and
     /// continue with the next frame, whatever the value is.
     ///

@@ -58,7 +58,7 @@ pub mod protocols {}
 #[cfg_attr(any(not(doctest), feature = "commands"), doc = include_str!("cut_through.md"))]
 pub mod cut_through {}
 
-#[cfg_attr(any(not(doctest), feature = "codec"), doc = include_str!("as_they_arrive.md"))]
+#[cfg_attr(any(not(doctest), feature = "std"), doc = include_str!("as_they_arrive.md"))]
 pub mod as_they_arrive {}
 
 #[cfg_attr(any(not(doctest), feature = "serde"), doc = include_str!("with_serde.md"))]

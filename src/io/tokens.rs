@@ -28,7 +28,8 @@ pub type CommandTokenStream<R> = TokenStream<R, Requests>;
 ///
 /// [`next`](Self::next) returns each value as soon as it has arrived. It reads a payload of more than 64 KiB only as
 /// far as you ask: such a payload is a reader, and what you leave is skipped. So a reply of a million
-/// elements and a value of half a gigabyte need a buffer of a few times 64 KiB. Verdicts and limits are those
+/// elements and a value of half a gigabyte need a buffer of a few times 64 KiB. A line, such as an error message,
+/// is returned whole; only [`Limits::frame`] limits it. Verdicts and limits are those
 /// of a [`FrameReader`](super::FrameReader), but an error may come after values of the same frame.
 ///
 /// ```
@@ -75,8 +76,9 @@ pub enum StreamToken<'a, R, D: Direction> {
 
 /// The bytes of one payload, as they arrive: an [`io::Read`](Read).
 ///
-/// It reads into your buffer directly where it can. What is left when you drop it is skipped by the next call of
-/// [`TokenStream::next`]. The payload of a verbatim string begins with its format, three bytes, and a colon.
+/// It reads into your buffer directly where it can. The value has ended when a read returns 0: only this read checks the
+/// line end after the payload. What is left when you drop it is skipped by the next call of [`TokenStream::next`]. The
+/// payload of a verbatim string begins with its format, three bytes, and a colon.
 pub struct PayloadReader<'a, R, D> {
     stream: &'a mut TokenStream<R, D>,
     kind: Kind,
@@ -142,7 +144,7 @@ impl<R: Read, D: Direction> TokenStream<R, D> {
                 self.given = size;
                 break D::form(token);
             }
-            if let Some((kind, left)) = self.tokens.begin_parts(unread, self.whole) {
+            if let Some((kind, left)) = self.tokens.long_payload(unread, self.whole) {
                 self.in_payload = true;
                 return Ok(Some(StreamToken::Payload(PayloadReader { stream: self, kind, left })));
             }
@@ -254,6 +256,7 @@ impl<R: Read, D: Direction> PayloadReader<'_, R, D> {
     /// Reads once at most, and returns how many bytes of the payload were read.
     fn read_some(&mut self, into: &mut [u8]) -> Result<usize, StreamError> {
         let TokenStream { input, tokens, whole, in_payload, .. } = &mut *self.stream;
+        tokens.begin_parts(input.unread(), *whole);
         if input.unread().is_empty() {
             // Past the buffer, if the length is known.
             let direct = self.left.unwrap_or(0).min(into.len());
