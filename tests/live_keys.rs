@@ -173,7 +173,8 @@ fn compare(
         }
     }
     let is_partial = PARTIAL.iter().any(|(partial, _)| *partial == name);
-    if is_partial || TRACELESS.contains(&name) {
+    let has_empty_script = name.starts_with("eval") && trial.line[1].is_empty();
+    if is_partial || has_empty_script || TRACELESS.contains(&name) {
         return Ok(());
     }
     for key in found.difference(&outcome.touched) {
