@@ -135,7 +135,7 @@ fn a_framer_that_takes_over_in_an_attribute_tells_the_kind_of_the_value() {
             at += reader.next(&bytes[at..]).unwrap().expect("a token").1;
         }
         let mut framer = reader.take_framer(&bytes[at..]).expect("in a frame");
-        let progress = framer.advance(&bytes[at..at + 1]).unwrap();
+        let progress = framer.advance(&bytes[at..=at]).unwrap();
         assert_eq!(progress.type_byte, (tokens == 3).then_some(b'>'), "after {tokens} tokens");
         let progress = framer.advance(&bytes[at + 1..]).unwrap();
         assert_eq!((progress.is_complete, progress.type_byte), (true, Some(b'>')));
