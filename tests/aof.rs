@@ -125,7 +125,7 @@ fn the_end_of_a_file_is_told_apart_from_damage() {
         ),
         (b"#\n*1\r\n$4\r\nEXEC\r\n", "EXEC without MULTI at offset 2 (ok up to 2)"),
         (b"R", "snapshot is cut or damaged at offset 1 (ok up to 0)"),
-        (b"VALKEYabc*1", "snapshot is cut or damaged at offset 11 (ok up to 0)"),
+        (b"VALKEYabc*1", "snapshot is cut or damaged at offset 9 (ok up to 0)"),
         (b"REDIS0011\xfa\xff", "snapshot is cut or damaged at offset 11 (ok up to 0)"),
         (b"VALKEY080\xff\0\0\0\0\0\0\0\0", "ok up to 18"),
         (

@@ -136,6 +136,22 @@ fn a_command_can_be_added_and_replaced() {
 }
 
 #[test]
+fn a_reply_with_too_many_commands_or_specifications_is_refused_at_once() {
+    let command = b"*6\r\n+a\r\n:1\r\n*0\r\n:0\r\n:0\r\n:0\r\n";
+    let reply = [b"*4097\r\n".as_slice(), &command.repeat(4_097)].concat();
+    let frame = zresp::decode(&reply).unwrap().unwrap();
+    assert_eq!(
+        CommandTable::from_reply(frame.reply()).unwrap_err().to_string(),
+        "a list is too long"
+    );
+    let head = b"*1\r\n*10\r\n+a\r\n:1\r\n*0\r\n:0\r\n:0\r\n:0\r\n*0\r\n*0\r\n*17\r\n";
+    let reply = [head.as_slice(), &b"*0\r\n".repeat(17), b"*0\r\n"].concat();
+    let frame = zresp::decode(&reply).unwrap().unwrap();
+    let error = CommandTable::from_reply(frame.reply()).unwrap_err();
+    assert_eq!(error.to_string(), "command 0: a list is too long");
+}
+
+#[test]
 fn a_table_has_at_most_4096_commands() {
     let mut table = CommandTable::new();
     for number in 0..4_096 {

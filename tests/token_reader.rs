@@ -227,6 +227,29 @@ fn a_buffer_that_shrank_or_changed_is_noticed() {
     }
 }
 
+#[test]
+fn an_error_in_a_part_stays() {
+    let mut reader = TokenReader::new();
+    assert_eq!(reader.next(b"$3\r\nab"), Ok(None));
+    assert!(reader.next_part(b"$3\r\nab", 0).unwrap().is_some());
+    let error = reader.next_part(b"cX", 0).unwrap_err();
+    assert_eq!(reader.next(b"cX"), Err(error));
+    assert_eq!(reader.tokens(b"+OK\r\n").next(), Some(Err(error)));
+}
+
+#[test]
+fn a_framer_that_takes_over_between_parts_sees_the_rest() {
+    let mut reader = TokenReader::new();
+    assert_eq!(reader.next(b"*1\r\n$10\r\nab").map(|token| token.is_some()), Ok(true));
+    assert_eq!(reader.next(b"$10\r\nab"), Ok(None));
+    assert!(reader.next_part(b"$10\r\nab", 0).unwrap().is_some());
+    assert_eq!(reader.next(b"cd"), Ok(None));
+    let mut framer = reader.take_framer(b"cd").expect("in a frame");
+    let progress = framer.advance(b"cdefghij\r\n+OK\r\n").unwrap();
+    assert_eq!((progress.taken, progress.is_complete), (10, true));
+    assert_eq!(progress.type_byte, Some(b'*'));
+}
+
 /// The bytes that mean something in replies.
 const ALPHABET: &[u8] = b"+-*$%~>|:,(!=_#;.?019\r\nt";
 

@@ -273,6 +273,16 @@ fn a_stream_in_a_payload_is_not_between_frames() {
 }
 
 #[test]
+fn a_reader_that_is_reset_in_a_payload_ends() {
+    let reply = [b"$100000\r\n".as_slice(), &vec![b'x'; 100_000], b"\r\n"].concat();
+    let mut stream = ReplyTokenStream::new(Pieces::new(&reply, &[1_000]));
+    assert!(matches!(stream.next(), Ok(Some(StreamToken::Payload(_)))));
+    stream.token_reader_mut().reset();
+    let ends = (0..1_000).any(|_| !matches!(stream.next(), Ok(Some(_))));
+    assert!(ends);
+}
+
+#[test]
 fn the_names_of_both_directions_exist() {
     let mut stream = CommandTokenStream::with_limits(&b"PING\r\n"[..], Limits::requests());
     assert!(matches!(stream.next(), Ok(Some(StreamToken::Token(_)))));

@@ -163,7 +163,8 @@ impl<R: Read> AofReader<R> {
     fn begin(&mut self) -> Result<Option<FoundEntry>, AofError> {
         if matches!(self.beginning, Beginning::Unread) {
             let head = self.fill_to(HEAD_SIZE)?;
-            let size = head.len();
+            // More may have been read, depending on the reader.
+            let size = head.len().min(HEAD_SIZE);
             self.beginning = match Snapshot::begin(head) {
                 SnapshotHead::Snapshot(snapshot) => Beginning::Snapshot(snapshot, EndSearch::new()),
                 SnapshotHead::Broken => return Err(self.error_after(AofErrorKind::Snapshot, size)),

@@ -151,6 +151,9 @@ impl<D: Direction> FrameTokenReader<D> {
     /// caller's loop.
     #[inline(never)]
     fn next_slow<'a>(&mut self, buf: &'a [u8]) -> Result<Option<(D::Token<'a>, usize)>, Error> {
+        if let Some(error) = self.validator.failure() {
+            return Err(error);
+        }
         if self.parts.is_some() {
             return Ok(None);
         }
@@ -308,8 +311,8 @@ impl<D: Direction> FrameTokenReader<D> {
     /// is in progress. Use it to forward or skip the rest of a frame whose first tokens are known.
     ///
     /// `buf` must be the buffer of the last call of [`next`](Self::next), without the bytes of the token
-    /// that it returned. If it returned a token, the framer has seen nothing of `buf`: pass `buf` to it
-    /// next. If it returned `None`, all of `buf` belongs to the frame and the framer has seen it: pass the
+    /// that it returned. If it returned a token, or if a payload is being returned in parts, the framer has
+    /// seen nothing of `buf`: pass `buf` to it next. If it returned `None`, all of `buf` belongs to the frame and the framer has seen it: pass the
     /// bytes that come after `buf`.
     ///
     /// ```

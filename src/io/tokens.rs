@@ -126,7 +126,8 @@ impl<R: Read, D: Direction> TokenStream<R, D> {
     /// Returns [`StreamError::Io`] if the reader fails, and [`StreamError::Decode`] if the input is broken or exceeds
     /// a limit, with [`ErrorKind::UnexpectedEnd`] if the stream ends inside a frame. The offset counts from the first
     /// byte of the frame, which is at [`position`](Self::position) in the stream. Broken input stays
-    /// broken: each further call returns the same error.
+    /// broken: each further call returns the same error. But after `UnexpectedEnd` you may call again, if the reader
+    /// has more bytes after its end.
     #[allow(clippy::should_implement_trait, reason = "an iterator could not lend its buffer")]
     pub fn next(&mut self) -> Result<Option<StreamToken<'_, R, D>>, StreamError> {
         self.input.release(mem::take(&mut self.given));
@@ -171,10 +172,11 @@ impl<R: Read, D: Direction> TokenStream<R, D> {
         if self.input.unread().is_empty() && self.input.fill()? == 0 {
             return Err(self.cut());
         }
-        if let Some((part, size)) = self.tokens.next_part(self.input.unread(), self.whole)? {
-            self.in_payload = !part.is_last;
-            self.input.release(size);
-        }
+        let part = self.tokens.next_part(self.input.unread(), self.whole)?;
+        // Without a part, the token reader was reset, and the payload is not in progress any more.
+        let (is_last, size) = part.map_or((true, 0), |(part, size)| (part.is_last, size));
+        self.in_payload = !is_last;
+        self.input.release(size);
         Ok(())
     }
 }
@@ -195,7 +197,8 @@ impl<R, D: Direction> TokenStream<R, D> {
         self.tokens.is_between_frames()
     }
 
-    /// Returns the token reader, to change its limits.
+    /// Returns the token reader, to change its limits. Do not reset it inside a frame: the stream would take the rest
+    /// of the frame for the next one.
     #[must_use]
     pub const fn token_reader_mut(&mut self) -> &mut FrameTokenReader<D> {
         &mut self.tokens

@@ -13,7 +13,7 @@ use super::{CommandInfo, Flags, Keys, KeysError, PartialKeys, TableError, builti
 
 /// The greatest number of commands in a table. A server chooses the names, and can choose them so that a lookup must
 /// compare all of them.
-const MOST: usize = 4_096;
+pub(super) const MOST: usize = 4_096;
 
 /// Facts about commands, found by their names.
 ///

@@ -139,7 +139,8 @@ pub fn shard_channels<'a>(command: &CommandRef<'a>) -> Result<Keys<'a>, KeysErro
 /// others may follow, as in `MSET k1 v1 k2 v2`. The keys come in the same order as from [`keys`](keys()) for the whole
 /// command. Each call returns at least the keys that an earlier one returned.
 ///
-/// The call takes time linear in the number of arguments that have arrived.
+/// The call takes time linear in the number of arguments that have arrived. So do not repeat it after each read: after
+/// [`PartialKeys::First`], ask again when the buffer has doubled.
 ///
 /// ```
 /// use zresp::commands::{PartialKeys, partial_keys};

@@ -7,7 +7,12 @@ use core::fmt;
 
 use crate::view::ReplyRef;
 
+use super::command_table::MOST;
 use super::{Access, BeginSearch, CommandInfo, CommandTable, FindKeys, Flags, KeySpec};
+
+/// The greatest number of key specifications of a command in a reply. Servers send at most four. Finding the keys takes
+/// time that grows with the square of their number.
+const SPECS: usize = 16;
 
 /// Why a table cannot be made or changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -65,7 +70,8 @@ impl CommandTable {
     /// ```
     ///
     /// # Errors
-    /// Returns an error if the reply is not a list of commands, or lists more than 4096.
+    /// Returns an error if the reply is not a list of commands, or lists more than 4096, or if a command has
+    /// more than 16 key specifications.
     pub fn from_reply(reply: ReplyRef<'_>) -> Result<Self, TableError> {
         let mut table = Self::new();
         for (index, command) in list(reply)?.into_iter().enumerate() {
@@ -109,7 +115,7 @@ impl CommandTable {
             info.tips = tips.collect::<Parsed<Vec<_>>>()?.into();
         }
         let specs = match rest.get(2) {
-            Some(specs) => list(*specs)?
+            Some(specs) => list_up_to(SPECS, *specs)?
                 .into_iter()
                 .map(|entry| spec(entry, &mut unknown))
                 .collect::<Parsed<_>>()?,
@@ -236,10 +242,16 @@ fn number(fields: &Fields<'_>, name: &str) -> Parsed<i64> {
 }
 
 fn list(reply: ReplyRef<'_>) -> Parsed<Vec<ReplyRef<'_>>> {
-    match reply {
-        ReplyRef::Array(elements) | ReplyRef::Set(elements) => Ok(elements.collect()),
-        _ => Err(TableError::new("it is not a list")),
-    }
+    list_up_to(MOST, reply)
+}
+
+/// The elements of a list that has no more than `most`.
+fn list_up_to(most: usize, reply: ReplyRef<'_>) -> Parsed<Vec<ReplyRef<'_>>> {
+    let (ReplyRef::Array(elements) | ReplyRef::Set(elements)) = reply else {
+        return Err(TableError::new("it is not a list"));
+    };
+    let list: Vec<_> = elements.take(most + 1).collect();
+    if list.len() > most { Err(TableError::new("a list is too long")) } else { Ok(list) }
 }
 
 fn text(reply: ReplyRef<'_>) -> Parsed<&str> {
