@@ -237,7 +237,76 @@ fn vector_search<W: AsRef<[u8]>>(mut words: impl Iterator<Item = W> + Clone) -> 
 
 #[cfg(test)]
 mod tests {
+    use alloc::vec;
+    use alloc::vec::Vec;
+
     use super::*;
+    use crate::encode::shapes::form::{Body, NullForm};
+
+    /// Adds a form and all forms in it.
+    fn add(form: &'static Form, forms: &mut Vec<&'static Form>) {
+        if forms.iter().any(|known| core::ptr::eq(*known, form)) {
+            return;
+        }
+        forms.push(form);
+        for child in children(form) {
+            add(child, forms);
+        }
+    }
+
+    fn children(form: &Form) -> Vec<&'static Form> {
+        match form.body {
+            Body::List(form)
+            | Body::Set(form)
+            | Body::MapUnlessEmpty(form)
+            | Body::Entries(form) => vec![form],
+            Body::Tuple(forms) | Body::Rows(forms) | Body::KeyedRows(forms) => forms.to_vec(),
+            Body::Map(fields, others) => {
+                fields.iter().map(|(_, form)| *form).chain([others]).collect()
+            }
+            _ => vec![],
+        }
+    }
+
+    #[test]
+    fn a_plain_form_has_only_plain_forms_in_it() {
+        let mut forms = Vec::new();
+        for (_, rule) in COMMANDS {
+            match *rule {
+                Always(form) => add(form, &mut forms),
+                Argument(_, a, b) | Word(_, _, a, b) | WordAfterKeys(_, _, a, b) => {
+                    add(a, &mut forms);
+                    add(b, &mut forms);
+                }
+                Subcommand(other, subcommands) => {
+                    add(other, &mut forms);
+                    for (_, form) in subcommands {
+                        add(form, &mut forms);
+                    }
+                }
+                VectorSearch => {}
+            }
+        }
+        add(&form::SCORES, &mut forms);
+        add(&form::ATTRIBUTES, &mut forms);
+        let plain: Vec<_> = forms.iter().filter(|form| form.is_plain).collect();
+        assert!(plain.len() > 30 && plain.len() < forms.len());
+        for form in plain {
+            let differs = matches!(
+                form.body,
+                Body::Entries(_)
+                    | Body::Rows(_)
+                    | Body::KeyedRows(_)
+                    | Body::Pong
+                    | Body::PongWith
+                    | Body::Push
+                    | Body::Exec
+                    | Body::Untranslatable
+            );
+            assert!(!differs && form.null == NullForm::Bulk);
+            assert!(children(form).into_iter().all(|child| child.is_plain));
+        }
+    }
 
     #[test]
     fn the_tables_are_sorted() {
