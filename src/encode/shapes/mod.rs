@@ -121,6 +121,12 @@ impl ReplyShape {
         self.0.is_plain
     }
 
+    /// Whether every reply can be translated to RESP2.
+    const fn fits_every_reply(self) -> bool {
+        use Body::{Exec, KeyedRows, Rows, Untranslatable};
+        !matches!(self.0.body, Exec | KeyedRows(_) | Rows(_) | Untranslatable)
+    }
+
     const fn form(self) -> &'static Form {
         self.0
     }
@@ -202,7 +208,7 @@ impl<T: Tokenize> Encode for Shaped<'_, T> {}
 impl<T: Tokenize> Writable<Protocol> for Shaped<'_, T> {
     fn check(&self, protocol: Protocol) -> Result<(), EncodeError> {
         self.reply.check(protocol)?;
-        if self.is_plain(protocol) {
+        if protocol == Protocol::Resp2 && self.shape.fits_every_reply() {
             return Ok(());
         }
         self.translate(protocol, &mut ByteCount::default())
