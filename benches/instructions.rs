@@ -55,6 +55,7 @@ fn workloads() -> Vec<Workload> {
     }
     for name in corpus::REQUEST_NAMES {
         add("request", name, name, pass!(requests::decode));
+        add("shape", name, name, pass!(requests::shape));
         #[cfg(all(feature = "commands", feature = "cluster"))]
         add("route", name, name, pass!(requests::route));
         #[cfg(all(feature = "commands", feature = "cluster"))]
@@ -83,6 +84,14 @@ fn workloads() -> Vec<Workload> {
     add("write", "downgrade-tokens", "map/20-fields", |bytes| {
         let mut out = BytesMut::new();
         Box::new(move || _ = black_box(owning::downgrade_tokens(black_box(&bytes), &mut out)))
+    });
+    add("write", "translate", "map/20-fields", |bytes| {
+        let mut out = Vec::new();
+        Box::new(move || _ = black_box(owning::translate(black_box(&bytes), &mut out)))
+    });
+    add("write", "translate-tokens", "map/20-fields", |bytes| {
+        let mut out = BytesMut::new();
+        Box::new(move || _ = black_box(owning::translate_tokens(black_box(&bytes), &mut out)))
     });
     #[cfg(feature = "serde")]
     typed(&mut add);

@@ -215,6 +215,13 @@ fn an_invalidation_becomes_a_message() {
     let push = wire(">2 $10 invalidate _");
     let message = wire("*3 $7 message $20 __redis__:invalidate $-1");
     assert_translates(ReplyShape::PUSH, &push, &message, "all keys");
+    // In RESP3 an attribute may come first. It stays where it is.
+    let push = wire(">2 |1 $1 a $1 b $10 invalidate _");
+    let found = whole(&push, ReplyShape::PUSH, Protocol::Resp3).expect("a push");
+    assert_eq!(shown(&found), shown(&push));
+    let rows = wire("*1 |1 $1 a $1 b *2 $1 a ,1");
+    let found = whole(&rows, shape("ZPOPMIN z 1"), Protocol::Resp3).expect("rows");
+    assert_eq!(shown(&found), shown(&rows));
     let push = wire(">3 $7 message $1 a $10 invalidate");
     assert_translates(
         ReplyShape::PUSH,
@@ -357,6 +364,7 @@ fn an_array_and_a_line_have_the_same_shape() {
 /// One command for each form.
 const COMMANDS: &[&str] = &[
     "NOSUCH",
+    "FT.SEARCH a",
     "INFO",
     "ZSCORE z a",
     "VADD v",
@@ -375,6 +383,16 @@ const COMMANDS: &[&str] = &[
     "COMMAND DOCS",
     "BZMPOP 1 1 z MIN",
 ];
+
+/// One shape of each form, with a name.
+fn shapes() -> Vec<(&'static str, ReplyShape)> {
+    let subscribed = |line: &'static str| {
+        let request = zresp::requests(line.as_bytes()).next().expect("one").expect("valid");
+        (line, ReplyShape::of_subscribed(request.command()))
+    };
+    let of_commands = COMMANDS.iter().map(|command| (*command, shape(command)));
+    of_commands.chain([subscribed("PING\r\n"), subscribed("PING a\r\n")]).collect()
+}
 
 /// Whether all values have kinds of RESP2.
 fn is_resp2(wire: &[u8]) -> bool {
@@ -407,8 +425,11 @@ proptest! {
         let (mut decoder, mut at) = (Decoder::new(), 0);
         while let Ok(Some(frame)) = decoder.decode(&stream[at..]) {
             at += frame.wire().len();
-            for command in COMMANDS {
-                let shape = shape(command);
+            for (command, shape) in shapes() {
+                // A push is only the reply to `SUBSCRIBE`.
+                if frame.reply().kind() == Kind::Push && command != "SUBSCRIBE a" {
+                    continue;
+                }
                 let resp2 = Shaped::new(frame, shape).to_wire(Protocol::Resp2);
                 let cut = cut.index(frame.wire().len());
                 let ours = arriving(frame.wire(), cut, large, |downgrader| downgrader.expect(shape));

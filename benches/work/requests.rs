@@ -6,6 +6,7 @@ use std::hint::black_box;
 
 #[cfg(feature = "commands")]
 use zresp::commands::{Keys, KeysError};
+use zresp::encode::ReplyShape;
 use zresp::{Command, CommandDecoder, CommandRef};
 
 /// Decodes, and finds the name.
@@ -15,6 +16,18 @@ pub fn decode(mut rest: &[u8]) -> usize {
     while let Ok(Some(request)) = decoder.decode(rest) {
         let Command::Array(command) = request.command() else { return 0 };
         black_box((command.name().as_ptr(), command.len()));
+        requests += 1;
+        rest = &rest[request.wire().len()..];
+    }
+    requests
+}
+
+/// Decodes, and finds the shape of the reply.
+pub fn shape(mut rest: &[u8]) -> usize {
+    let mut decoder = CommandDecoder::new();
+    let mut requests = 0;
+    while let Ok(Some(request)) = decoder.decode(rest) {
+        black_box(ReplyShape::of(request.command()));
         requests += 1;
         rest = &rest[request.wire().len()..];
     }

@@ -32,7 +32,7 @@ pub(super) fn write(wire: &[u8], sink: &mut impl Sink) {
 }
 
 /// Moves past bulk strings, lines and headers of arrays, which both protocols write alike.
-#[inline]
+#[inline(always)]
 fn skip_alike(mut rest: &[u8]) -> &[u8] {
     while let Some(first) = word::first(rest) {
         let after = match word::first_byte(first) {
@@ -90,7 +90,7 @@ pub(super) fn write_token(token: &Token<'_>, wire: &[u8], sink: &mut impl Sink) 
 }
 
 /// Whether the bytes are a token that both protocols write alike.
-#[inline]
+#[inline(always)]
 pub(super) fn is_alike(wire: &[u8]) -> bool {
     !wire.is_empty() && skip_alike(wire).is_empty()
 }

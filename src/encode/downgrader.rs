@@ -5,15 +5,14 @@ use core::fmt;
 use core::mem;
 
 use bytes::BytesMut;
-use smallvec::SmallVec;
 
 use crate::decode::PayloadPart;
 use crate::kind::Kind;
-use crate::sink::{ByteCount, Out, Sink, write_in_one_line};
+use crate::sink::Out;
 use crate::view::Token;
 
-use super::downgrade::{OpenAttributes, is_alike, write_token};
-use super::late::LateHeaders;
+use super::downgrade::{OpenAttributes, is_alike};
+use super::held::{Held, write_part};
 use super::scalar::check_scalar;
 use super::shapes::{ReplyShape, Translator};
 use super::{EncodeError, Protocol};
@@ -136,7 +135,7 @@ impl Downgrader {
 
     fn set_expected(&mut self, shape: ReplyShape, queued: &[ReplyShape]) {
         let translator = || Translator::new(Protocol::Resp2, shape, queued);
-        let expected = (!shape.is_unknown()).then(translator);
+        let expected = (!shape.is_plain_in_resp2()).then(translator);
         self.shapes.get_or_insert_default().expected = expected;
         self.is_copying = self.may_copy();
     }
@@ -230,8 +229,9 @@ impl Downgrader {
         if is_first {
             let translator = self.shapes.as_mut().and_then(|shapes| shapes.begin(false));
             translator.map_or(Ok(()), |translator| {
-                translator
-                    .begin_parts(|token: &Token<'_>, wire: &[u8]| self.held.write(token, wire, out))
+                translator.begin_parts(part.kind, |token: &Token<'_>, wire: &[u8]| {
+                    self.held.write(token, wire, out)
+                })
             })?;
         }
         self.plain_part(*part, is_first, out)?;
@@ -279,7 +279,7 @@ impl Downgrader {
     /// Forgets the reply in progress and the shape of the next one, as [`TokenReader::reset`](crate::TokenReader::reset) does.
     pub fn reset(&mut self) {
         let shapes = self.shapes.as_ref().map(|_| Box::default());
-        *self = Self { shapes, ..Self::new(self.held.limit) };
+        *self = Self { shapes, ..Self::new(self.held.limit()) };
     }
 }
 
@@ -307,168 +307,7 @@ impl fmt::Debug for Downgrader {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Downgrader")
             .field("held", &self.held())
-            .field("limit", &self.held.limit)
+            .field("limit", &self.held.limit())
             .finish_non_exhaustive()
-    }
-}
-
-/// Writes a part of a payload. The first one has the header before it, and the last one the line end after it.
-fn write_part(part: &PayloadPart<'_>, is_first: bool, sink: &mut impl Sink) {
-    if part.kind == Kind::BulkError {
-        sink.put(if is_first { b"-" } else { b"" });
-        write_in_one_line(part.bytes, sink);
-    } else {
-        if is_first {
-            sink.header(b'$', part.bytes.len().saturating_add(part.left.unwrap_or(0)));
-        }
-        sink.put(part.bytes);
-    }
-    sink.put(if part.is_last { b"\r\n" } else { b"" });
-}
-
-/// The outermost streamed aggregate while it arrives.
-#[derive(Clone)]
-struct Held {
-    /// Its RESP2 form, without the headers of streamed aggregates.
-    wire: BytesMut,
-    headers: LateHeaders,
-    /// The open aggregates, the streamed one first. Empty if nothing is held.
-    open: SmallVec<[HeldLevel; 4]>,
-    /// How many bytes may be held.
-    limit: usize,
-    /// Whether that was not enough.
-    is_full: bool,
-}
-
-/// An open aggregate, or a streamed string.
-#[derive(Clone, Copy)]
-struct HeldLevel {
-    /// How many values it has so far; of a string, bytes.
-    values: usize,
-    /// The index of its header, if it is streamed.
-    header: Option<usize>,
-}
-
-impl Held {
-    fn new(limit: usize) -> Self {
-        Self {
-            wire: BytesMut::new(),
-            headers: LateHeaders::default(),
-            open: SmallVec::new(),
-            limit,
-            is_full: false,
-        }
-    }
-
-    /// Whether values need not be held.
-    #[inline]
-    fn is_idle(&self) -> bool {
-        self.open.is_empty() && !self.is_full
-    }
-
-    fn size(&self) -> usize {
-        self.wire.len() + self.headers.len() * LateHeaders::SIZE
-    }
-
-    /// Refuses more bytes than the limit allows, and then frees those that were held.
-    fn reserve(&mut self, more: usize) -> Result<(), EncodeError> {
-        let limit = self.limit;
-        if self.is_full || more > limit.saturating_sub(self.size()) {
-            *self = Self { is_full: true, ..Self::new(limit) };
-            return Err(EncodeError::TooLongToHold { limit });
-        }
-        Ok(())
-    }
-
-    /// Writes a token that is not part of an attribute, or holds it if it must be held.
-    fn write(
-        &mut self,
-        token: &Token<'_>,
-        wire: &[u8],
-        out: &mut BytesMut,
-    ) -> Result<(), EncodeError> {
-        if self.is_idle() && !matches!(token, Token::Open { len: None, .. }) {
-            write_token(token, wire, &mut Out(out));
-            return Ok(());
-        }
-        match *token {
-            Token::Open { len: None, .. } => {
-                self.reserve(LateHeaders::SIZE)?;
-                let header = Some(self.headers.push(self.wire.len(), b'*'));
-                self.count();
-                self.open.push(HeldLevel { values: 0, header });
-            }
-            Token::Close(_) => {
-                self.reserve(0)?;
-                self.close(out);
-            }
-            Token::Open { .. } | Token::Scalar(_) => {
-                let mut size = ByteCount::default();
-                write_token(token, wire, &mut size);
-                self.reserve(size.get())?;
-                write_token(token, wire, &mut Out(&mut self.wire));
-                self.count();
-                if let Token::Open { .. } = token {
-                    self.open.push(HeldLevel { values: 0, header: None });
-                }
-            }
-        }
-        Ok(())
-    }
-
-    fn part(&mut self, part: &PayloadPart<'_>, is_first: bool) -> Result<(), EncodeError> {
-        let mut size = ByteCount::default();
-        write_part(part, is_first, &mut size);
-        self.reserve(size.get())?;
-        write_part(part, is_first, &mut Out(&mut self.wire));
-        if part.is_last {
-            self.count();
-        }
-        Ok(())
-    }
-
-    /// Holds a part of a streamed string: a level that counts bytes.
-    fn streamed_part(
-        &mut self,
-        part: &PayloadPart<'_>,
-        is_first: bool,
-        out: &mut BytesMut,
-    ) -> Result<(), EncodeError> {
-        if is_first {
-            self.reserve(LateHeaders::SIZE)?;
-            let header = Some(self.headers.push(self.wire.len(), b'$'));
-            self.count();
-            self.open.push(HeldLevel { values: 0, header });
-        }
-        let end: &[u8] = if part.is_last { b"\r\n" } else { b"" };
-        self.reserve(part.bytes.len().saturating_add(end.len()))?;
-        self.wire.extend_from_slice(part.bytes);
-        self.wire.extend_from_slice(end);
-        if let Some(string) = self.open.last_mut() {
-            string.values += part.bytes.len();
-        }
-        if part.is_last {
-            self.close(out);
-        }
-        Ok(())
-    }
-
-    /// Counts a value of the innermost aggregate.
-    fn count(&mut self) {
-        if let Some(innermost) = self.open.last_mut() {
-            innermost.values += 1;
-        }
-    }
-
-    /// Ends the innermost aggregate. If it is the streamed one, everything that is held is appended.
-    fn close(&mut self, out: &mut BytesMut) {
-        if let Some(HeldLevel { values, header: Some(header) }) = self.open.pop() {
-            self.headers.set_len(header, values);
-        }
-        if self.open.is_empty() {
-            self.headers.insert(&mut self.wire);
-            out.extend_from_slice(&self.wire);
-            self.wire.clear();
-        }
     }
 }

@@ -20,6 +20,7 @@ mod double;
 mod downgrade;
 mod downgrader;
 mod error;
+mod held;
 mod late;
 mod patch;
 mod reply;

@@ -7,6 +7,8 @@
 pub(super) struct Form {
     pub(super) body: Body,
     pub(super) null: NullForm,
+    /// Whether the protocols differ only by the kinds of values, here and inside: then the plain downgrade is right.
+    pub(super) is_plain: bool,
 }
 
 /// What RESP2 has where RESP3 has `_`.
@@ -61,13 +63,18 @@ pub(super) enum Body {
 }
 
 impl Form {
+    /// The protocols differ only by the kinds of values, here and inside.
+    pub(super) const fn plain(body: Body) -> Self {
+        Self { body, null: NullForm::Bulk, is_plain: true }
+    }
+
     pub(super) const fn new(body: Body) -> Self {
-        Self { body, null: NullForm::Bulk }
+        Self { body, null: NullForm::Bulk, is_plain: false }
     }
 
     /// Its null is `*-1` in RESP2.
     pub(super) const fn or_null_array(body: Body) -> Self {
-        Self { body, null: NullForm::Array }
+        Self { body, null: NullForm::Array, is_plain: false }
     }
 
     /// Returns how many values each row has: each array that only one of the protocols has.
@@ -84,29 +91,30 @@ impl Form {
     }
 
     const fn list(form: &'static Self) -> Self {
-        Self::new(Body::List(form))
+        Self::plain(Body::List(form))
     }
 
     const fn map(fields: &'static [(&'static str, &'static Self)]) -> Self {
-        Self::new(Body::Map(fields, &ANY))
+        Self::plain(Body::Map(fields, &ANY))
     }
 }
 
-pub(super) static ANY: Form = Form::new(Body::Any);
+pub(super) static ANY: Form = Form::plain(Body::Any);
 pub(super) static ANY_OR_NULL_ARRAY: Form = Form::or_null_array(Body::Any);
-pub(super) static MOVED_ELEMENT: Form = Form { body: Body::Any, null: NullForm::ArrayOutsideExec };
-pub(super) static TEXT: Form = Form::new(Body::Text);
-pub(super) static DOUBLE: Form = Form::new(Body::Double);
-pub(super) static BOOLEAN: Form = Form::new(Body::Boolean);
-pub(super) static SET: Form = Form::new(Body::Set(&ANY));
+pub(super) static MOVED_ELEMENT: Form =
+    Form { null: NullForm::ArrayOutsideExec, ..Form::new(Body::Any) };
+pub(super) static TEXT: Form = Form::plain(Body::Text);
+pub(super) static DOUBLE: Form = Form::plain(Body::Double);
+pub(super) static BOOLEAN: Form = Form::plain(Body::Boolean);
+pub(super) static SET: Form = Form::plain(Body::Set(&ANY));
 pub(super) static MAP: Form = Form::map(&[]);
 pub(super) static MAP_OR_NULL_ARRAY: Form = Form::or_null_array(Body::Map(&[], &ANY));
 pub(super) static MAPS: Form = Form::list(&MAP);
 pub(super) static DOUBLES: Form = Form::list(&DOUBLE);
 pub(super) static LEVELS: Form = Form::list(&LEVEL);
-static LEVEL: Form = Form::new(Body::Map(&[], &DOUBLE));
-pub(super) static SCORES: Form = Form::new(Body::MapUnlessEmpty(&DOUBLE));
-pub(super) static ATTRIBUTES: Form = Form::new(Body::MapUnlessEmpty(&ANY));
+static LEVEL: Form = Form::plain(Body::Map(&[], &DOUBLE));
+pub(super) static SCORES: Form = Form::plain(Body::MapUnlessEmpty(&DOUBLE));
+pub(super) static ATTRIBUTES: Form = Form::plain(Body::MapUnlessEmpty(&ANY));
 pub(super) static UNTRANSLATABLE: Form = Form::new(Body::Untranslatable);
 pub(super) static PONG: Form = Form::new(Body::Pong);
 pub(super) static PONG_WITH: Form = Form::new(Body::PongWith);
@@ -120,21 +128,21 @@ pub(super) static MEMBERS: Form = Form::new(Body::Rows(&[&ANY, &DOUBLE]));
 pub(super) static SCORED: Form = Form::or_null_array(Body::Tuple(&[&ANY, &DOUBLE]));
 pub(super) static KEY_AND_SCORED: Form = Form::or_null_array(Body::Tuple(&[&ANY, &ANY, &DOUBLE]));
 pub(super) static KEY_AND_MEMBERS: Form = Form::or_null_array(Body::Tuple(&[&ANY, &ALL_SCORED]));
-static ALL_SCORED: Form = Form::list(&SCORED);
+static ALL_SCORED: Form = Form::new(Body::List(&SCORED));
 pub(super) static SCORES_AND_ATTRIBUTES: Form = Form::new(Body::KeyedRows(&[&DOUBLE, &ANY]));
 /// The quantisation, the vector, its norm and its range.
-pub(super) static RAW_VECTOR: Form = Form::new(Body::Tuple(&[&ANY, &ANY, &DOUBLE, &DOUBLE]));
+pub(super) static RAW_VECTOR: Form = Form::plain(Body::Tuple(&[&ANY, &ANY, &DOUBLE, &DOUBLE]));
 
 // Places.
-pub(super) static POSITIONS: Form = Form::list(&POSITION);
+pub(super) static POSITIONS: Form = Form::new(Body::List(&POSITION));
 static POSITION: Form = Form::or_null_array(Body::List(&DOUBLE));
 /// Names, or arrays of a name, its distance, its hash, and its position.
-pub(super) static PLACES: Form = Form::list(&PLACE);
-static PLACE: Form = Form::list(&POSITION);
+pub(super) static PLACES: Form = Form::new(Body::List(&PLACE));
+static PLACE: Form = Form::new(Body::List(&POSITION));
 
 // Streams.
 pub(super) static STREAMS: Form = Form::or_null_array(Body::Entries(&STREAM_ENTRIES));
-static STREAM_ENTRIES: Form = Form::list(&STREAM_ENTRY);
+static STREAM_ENTRIES: Form = Form::new(Body::List(&STREAM_ENTRY));
 /// The fields are null if the entry is pending, but deleted.
 static STREAM_ENTRY: Form = Form::new(Body::Tuple(&[&ANY, &ANY_OR_NULL_ARRAY]));
 pub(super) static PENDING: Form = Form::new(Body::Tuple(&[&ANY, &ANY, &ANY, &ANY_OR_NULL_ARRAY]));
@@ -154,11 +162,11 @@ static FUNCTIONS: Form = Form::list(&FUNCTION);
 static FUNCTION: Form = Form::map(&[("flags", &SET)]);
 pub(super) static FUNCTION_STATS: Form =
     Form::map(&[("running_script", &MAP), ("engines", &ENGINES)]);
-static ENGINES: Form = Form::new(Body::Map(&[], &MAP));
-pub(super) static HISTOGRAMS: Form = Form::new(Body::Map(&[], &HISTOGRAM));
+static ENGINES: Form = Form::plain(Body::Map(&[], &MAP));
+pub(super) static HISTOGRAMS: Form = Form::plain(Body::Map(&[], &HISTOGRAM));
 static HISTOGRAM: Form = Form::map(&[("histogram_usec", &MAP)]);
 /// The values that are arrays are those of a database.
-pub(super) static MEMORY: Form = Form::new(Body::Map(
+pub(super) static MEMORY: Form = Form::plain(Body::Map(
     &[
         ("allocator-fragmentation.ratio", &DOUBLE),
         ("allocator-rss.ratio", &DOUBLE),
@@ -174,14 +182,14 @@ pub(super) static MEMORY: Form = Form::new(Body::Map(
 pub(super) static COMMANDS: Form = Form::list(&COMMAND);
 /// The name, the arity, the flags, three positions, the categories, the tips, the key specifications, and the
 /// subcommands.
-static COMMAND: Form = Form::new(Body::Tuple(&[
+static COMMAND: Form = Form::plain(Body::Tuple(&[
     &ANY, &ANY, &SET, &ANY, &ANY, &ANY, &SET, &SET, &KEY_SPECS, &COMMANDS,
 ]));
-static KEY_SPECS: Form = Form::new(Body::Set(&KEY_SPEC));
+static KEY_SPECS: Form = Form::plain(Body::Set(&KEY_SPEC));
 static KEY_SPEC: Form =
     Form::map(&[("flags", &SET), ("begin_search", &KEY_SEARCH), ("find_keys", &KEY_SEARCH)]);
 static KEY_SEARCH: Form = Form::map(&[("spec", &MAP)]);
-pub(super) static COMMAND_DOCS: Form = Form::new(Body::Map(&[], &COMMAND_DOC));
+pub(super) static COMMAND_DOCS: Form = Form::plain(Body::Map(&[], &COMMAND_DOC));
 static COMMAND_DOC: Form = Form::map(&[
     ("arguments", &ARGUMENT_DOCS),
     ("subcommands", &COMMAND_DOCS),
@@ -191,7 +199,7 @@ static COMMAND_DOC: Form = Form::map(&[
 static ARGUMENT_DOCS: Form = Form::list(&ARGUMENT_DOC);
 static ARGUMENT_DOC: Form = Form::map(&[("arguments", &ARGUMENT_DOCS), ("flags", &SET)]);
 pub(super) static KEYS_AND_FLAGS: Form = Form::list(&KEY_AND_FLAGS);
-static KEY_AND_FLAGS: Form = Form::new(Body::Tuple(&[&ANY, &SET]));
+static KEY_AND_FLAGS: Form = Form::plain(Body::Tuple(&[&ANY, &SET]));
 
 // A cluster.
 pub(super) static SHARDS: Form = Form::list(&SHARD);
@@ -199,6 +207,6 @@ static SHARD: Form = Form::map(&[("nodes", &MAPS)]);
 pub(super) static SLOT_RANGES: Form = Form::list(&SLOT_RANGE);
 static SLOT_RANGE: Form = Form::list(&NODE);
 /// The address, the port, the id, and other addresses.
-static NODE: Form = Form::new(Body::Tuple(&[&ANY, &ANY, &ANY, &MAP]));
+static NODE: Form = Form::plain(Body::Tuple(&[&ANY, &ANY, &ANY, &MAP]));
 pub(super) static SLOT_STATS: Form = Form::list(&STATS_OF_SLOT);
-static STATS_OF_SLOT: Form = Form::new(Body::Tuple(&[&ANY, &MAP]));
+static STATS_OF_SLOT: Form = Form::plain(Body::Tuple(&[&ANY, &MAP]));

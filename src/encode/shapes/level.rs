@@ -45,7 +45,7 @@ impl FormLevel {
             (Body::Entries(form) | Body::MapUnlessEmpty(form), _) if is_value => form,
             (Body::Rows(forms), RowLayout::Flat) => at(forms, self.index % forms.len().max(1)),
             (Body::KeyedRows(forms), _) => {
-                let place = self.index % (forms.len() + 1);
+                let place = self.index.checked_rem(forms.len() + 1).unwrap_or(0);
                 place.checked_sub(1).map_or(&form::ANY, |place| at(forms, place))
             }
             (Body::Pong | Body::PongWith, _) => self.form,
@@ -64,13 +64,14 @@ impl FormLevel {
     /// Returns how many values the row has that must begin before the next value, if the rows are put in.
     pub(super) fn row_to_begin(&self) -> Option<usize> {
         let (key, len) = (self.form.row_keys(), self.form.row_len());
-        (self.layout == RowLayout::Flat && self.index % (key + len) == key).then_some(len)
+        let begins = self.index.checked_rem(key + len) == Some(key);
+        (self.layout == RowLayout::Flat && begins).then_some(len)
     }
 
     /// Returns whether a row must end before the next value, or before the end of the aggregate.
     pub(super) fn has_row_to_end(&self) -> bool {
         let period = self.form.row_keys() + self.form.row_len();
-        self.layout == RowLayout::Flat && self.index % period == 0
+        self.layout == RowLayout::Flat && self.index.checked_rem(period) == Some(0)
     }
 
     /// Returns whether the aggregate has another number of values than its form, when it ends.

@@ -6,6 +6,7 @@ mod level;
 mod source;
 mod table;
 mod translator;
+mod undecided;
 
 use core::fmt;
 
@@ -14,7 +15,7 @@ use crate::sink::{ByteCount, Sink};
 
 use super::sealed::{Tokenize, Writable};
 use super::{Encode, EncodeError, Protocol};
-use form::{Body, Form, NullForm};
+use form::{Body, Form};
 
 pub(super) use translator::Translator;
 
@@ -115,8 +116,15 @@ impl ReplyShape {
         !matches!(self.0.body, Body::Untranslatable)
     }
 
-    pub(super) const fn is_unknown(self) -> bool {
-        matches!(self.0.body, Body::Any) && matches!(self.0.null, NullForm::Bulk)
+    /// Whether the plain downgrade to RESP2 is right for the reply.
+    pub(super) const fn is_plain_in_resp2(self) -> bool {
+        self.0.is_plain
+    }
+
+    /// Whether every reply can be translated to RESP2.
+    const fn fits_every_reply(self) -> bool {
+        use Body::{Exec, KeyedRows, Rows, Untranslatable};
+        !matches!(self.0.body, Exec | KeyedRows(_) | Rows(_) | Untranslatable)
     }
 
     const fn form(self) -> &'static Form {
@@ -142,6 +150,8 @@ impl fmt::Debug for ReplyShape {
 /// - `HELLO` says which protocol the connection speaks.
 /// - RESP2 does not say which null a script returned, or which kind of number or list: the reply to `EVAL` and `FCALL`
 ///   becomes RESP2 exactly, but RESP3 only with the kinds that RESP2 has.
+/// - `VSIM` with scores answers with an empty map in RESP3 if a filter leaves nothing, but with an empty array if the key
+///   is missing. RESP2 has an empty array for both, and so has its translation to RESP3.
 /// - Redis lists no subcommands in `COMMAND` as an empty set, Valkey 9 as an empty array. In RESP3 it becomes an array.
 ///
 /// # Errors
@@ -184,7 +194,7 @@ impl<'q, T> Shaped<'q, T> {
 impl<T: Tokenize> Shaped<'_, T> {
     /// Whether the shape makes no difference.
     fn is_plain(&self, protocol: Protocol) -> bool {
-        protocol == Protocol::Resp2 && self.shape.is_unknown()
+        protocol == Protocol::Resp2 && self.shape.is_plain_in_resp2()
     }
 
     fn translate(&self, protocol: Protocol, sink: &mut impl Sink) -> Result<(), EncodeError> {
@@ -198,7 +208,7 @@ impl<T: Tokenize> Encode for Shaped<'_, T> {}
 impl<T: Tokenize> Writable<Protocol> for Shaped<'_, T> {
     fn check(&self, protocol: Protocol) -> Result<(), EncodeError> {
         self.reply.check(protocol)?;
-        if self.is_plain(protocol) {
+        if protocol == Protocol::Resp2 && self.shape.fits_every_reply() {
             return Ok(());
         }
         self.translate(protocol, &mut ByteCount::default())

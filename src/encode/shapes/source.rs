@@ -29,6 +29,10 @@ pub(super) fn translate(
                 Ok(())
             }),
             Protocol::Resp3 if is_in_attribute => {
+                translator.begin_attribute(|token: &Token<'_>, wire: &[u8]| {
+                    write_in_resp3(token, wire, sink);
+                    Ok(())
+                })?;
                 write_in_resp3(token, wire, sink);
                 Ok(())
             }

@@ -166,19 +166,38 @@ pub(super) fn find<W: AsRef<[u8]>>(mut words: impl Iterator<Item = W> + Clone) -
     let has_prefix = |prefix: &str| {
         name.get(..prefix.len()).is_some_and(|start| start.eq_ignore_ascii_case(prefix.as_bytes()))
     };
-    match search(COMMANDS, name) {
+    match with_first_letter(name).and_then(|commands| search(commands, name)) {
         Some(rule) => rule.decide(all),
         None if ["FT.", "_FT.", "JSON."].into_iter().any(has_prefix) => &form::UNTRANSLATABLE,
         None => &form::ANY,
     }
 }
 
-/// Finds an upper-case name in a sorted table.
+/// Finds a name, in any letter case.
 fn search<T>(table: &'static [(&str, T)], name: &[u8]) -> Option<&'static T> {
-    let upper = name.iter().map(u8::to_ascii_uppercase);
-    let at = table.binary_search_by(|(entry, _)| entry.bytes().cmp(upper.clone())).ok()?;
-    Some(&table.get(at)?.1)
+    let mut entries = table.iter();
+    Some(&entries.find(|(entry, _)| entry.as_bytes().eq_ignore_ascii_case(name))?.1)
 }
+
+/// Returns the commands that begin with the same letter as a name.
+fn with_first_letter(name: &[u8]) -> Option<&'static [(&'static str, Rule)]> {
+    let letter = usize::from(name.first()?.to_ascii_uppercase().checked_sub(b'A')?);
+    COMMANDS.get(*STARTS.get(letter)?..*STARTS.get(letter + 1)?)
+}
+
+/// For each letter the index of the first command that begins with it, or with a later letter.
+#[allow(clippy::indexing_slicing, reason = "at compile time")]
+static STARTS: [usize; 27] = {
+    let (mut starts, mut letter, mut at) = ([0; 27], 0, 0);
+    while letter < starts.len() {
+        while at < COMMANDS.len() && ((COMMANDS[at].0.as_bytes()[0] - b'A') as usize) < letter {
+            at += 1;
+        }
+        starts[letter] = at;
+        letter += 1;
+    }
+    starts
+};
 
 fn is_word(argument: &impl AsRef<[u8]>, word: &str) -> bool {
     argument.as_ref().eq_ignore_ascii_case(word.as_bytes())
@@ -237,11 +256,85 @@ fn vector_search<W: AsRef<[u8]>>(mut words: impl Iterator<Item = W> + Clone) -> 
 
 #[cfg(test)]
 mod tests {
+    use alloc::vec;
+    use alloc::vec::Vec;
+
     use super::*;
+    use crate::encode::shapes::form::{Body, NullForm};
+
+    /// Adds a form and all forms in it.
+    fn add(form: &'static Form, forms: &mut Vec<&'static Form>) {
+        if forms.iter().any(|known| core::ptr::eq(*known, form)) {
+            return;
+        }
+        forms.push(form);
+        for child in children(form) {
+            add(child, forms);
+        }
+    }
+
+    fn children(form: &Form) -> Vec<&'static Form> {
+        match form.body {
+            Body::List(form)
+            | Body::Set(form)
+            | Body::MapUnlessEmpty(form)
+            | Body::Entries(form) => vec![form],
+            Body::Tuple(forms) | Body::Rows(forms) | Body::KeyedRows(forms) => forms.to_vec(),
+            Body::Map(fields, others) => {
+                fields.iter().map(|(_, form)| *form).chain([others]).collect()
+            }
+            _ => vec![],
+        }
+    }
+
+    #[test]
+    fn a_plain_form_has_only_plain_forms_in_it() {
+        let mut forms = Vec::new();
+        for (_, rule) in COMMANDS {
+            match *rule {
+                Always(form) => add(form, &mut forms),
+                Argument(_, a, b) | Word(_, _, a, b) | WordAfterKeys(_, _, a, b) => {
+                    add(a, &mut forms);
+                    add(b, &mut forms);
+                }
+                Subcommand(other, subcommands) => {
+                    add(other, &mut forms);
+                    for (_, form) in subcommands {
+                        add(form, &mut forms);
+                    }
+                }
+                VectorSearch => {}
+            }
+        }
+        add(&form::SCORES, &mut forms);
+        add(&form::ATTRIBUTES, &mut forms);
+        let plain: Vec<_> = forms.iter().filter(|form| form.is_plain).collect();
+        assert!(plain.len() > 30 && plain.len() < forms.len());
+        for form in plain {
+            let differs = matches!(
+                form.body,
+                Body::Entries(_)
+                    | Body::Rows(_)
+                    | Body::KeyedRows(_)
+                    | Body::Pong
+                    | Body::PongWith
+                    | Body::Push
+                    | Body::Exec
+                    | Body::Untranslatable
+            );
+            assert!(!differs && form.null == NullForm::Bulk);
+            assert!(children(form).into_iter().all(|child| child.is_plain));
+        }
+    }
 
     #[test]
     fn the_tables_are_sorted() {
         assert!(COMMANDS.is_sorted_by(|(a, _), (b, _)| a < b));
+        for (name, _) in COMMANDS {
+            let found = with_first_letter(name.as_bytes())
+                .and_then(|commands| search(commands, name.as_bytes()));
+            assert!(found.is_some(), "{name}");
+        }
         for (name, rule) in COMMANDS {
             if let Subcommand(_, forms) = rule {
                 assert!(forms.is_sorted_by(|(a, _), (b, _)| a < b), "{name}");

@@ -10,9 +10,7 @@ use crate::view::{ReplyRef, Token};
 use super::ReplyShape;
 use super::form::{Body, Form, NullForm};
 use super::level::{FormLevel, RowLayout};
-
-/// The channel on which RESP2 has invalidations.
-const INVALIDATIONS: &[u8] = b"__redis__:invalidate";
+use super::undecided::Undecided;
 
 /// Takes a token of the translated reply, and its bytes in the original if it is the same scalar or header.
 ///
@@ -31,28 +29,17 @@ impl<F: FnMut(&Token<'_>, &[u8]) -> Result<(), EncodeError>> Emit for F {}
 /// Its tokens must not contain those of attributes.
 #[derive(Clone)]
 pub(in crate::encode) struct Translator {
-    protocol: Protocol,
+    pub(super) protocol: Protocol,
     shape: ReplyShape,
     /// The shapes of the elements, if the reply is that to `EXEC` and they are known.
     queued: SmallVec<[ReplyShape; 2]>,
     /// The open aggregates whose values have a form, the innermost last.
-    levels: SmallVec<[FormLevel; 4]>,
+    pub(super) levels: SmallVec<[FormLevel; 4]>,
     /// How many more are open inside these. The outermost one has no form.
-    others: usize,
-    undecided: Option<Undecided>,
+    pub(super) others: usize,
+    pub(super) undecided: Option<Undecided>,
     /// Whether the last value has ended.
     is_done: bool,
-}
-
-/// An aggregate that has begun, but what it becomes depends on the next token.
-#[derive(Clone, Copy)]
-enum Undecided {
-    /// An array that has rows in RESP3.
-    Rows(&'static Form, Option<usize>),
-    /// A push of two values, which may be an invalidation.
-    Push,
-    /// An array of three values, which may be an invalidation. The flag says that the word `message` has come.
-    Message(bool),
 }
 
 impl Translator {
@@ -136,24 +123,24 @@ impl Translator {
         }
     }
 
-    /// Begins a scalar that comes in parts, which are not translated. Call [`end`](Self::end) after the last one.
+    /// Begins a scalar that comes in parts, which are not translated. Call [`end_parts`](Self::end_parts) after the
+    /// last one.
     pub(in crate::encode) fn begin_parts(
         &mut self,
+        kind: Kind,
         mut emit: impl Emit,
     ) -> Result<(), EncodeError> {
         let emit = &mut emit;
-        // Whatever is undecided is decided by a token that is not in parts.
-        let other = Token::Scalar(ReplyRef::Bulk(b""));
-        if let Some(undecided) = self.undecided.take() {
-            self.decide(undecided, &other, emit)?;
-        }
+        self.settle(emit)?;
         if self.others > 0 {
             return Ok(());
         }
         let form = self.begin(emit)?;
-        match (&form.body, self.protocol) {
-            (Body::Untranslatable, _) => Err(EncodeError::CannotTranslate),
-            (Body::PongWith, Protocol::Resp2) => begin_pong(emit),
+        match (&form.body, self.protocol, kind) {
+            (Body::Untranslatable, _, kind) if kind != Kind::BulkError => {
+                Err(EncodeError::CannotTranslate)
+            }
+            (Body::PongWith, Protocol::Resp2, Kind::Bulk) => begin_pong(emit),
             _ => Ok(()),
         }
     }
@@ -204,6 +191,10 @@ impl Translator {
         if level.has_row_to_end() { emit(&Token::Close(Kind::Array), &[]) } else { Ok(()) }
     }
 
+    fn is_in_row(&self) -> bool {
+        self.levels.last().is_some_and(|level| level.layout == RowLayout::Row)
+    }
+
     fn scalar(
         &self,
         form: &Form,
@@ -226,11 +217,15 @@ impl Translator {
                 emit(&Token::Close(Kind::Array), &[])
             }
             // The word `pong`, and what follows it.
-            (Body::Pong | Body::PongWith, Resp3, ReplyRef::Bulk(_)) => match self.levels.last() {
-                Some(FormLevel { layout: RowLayout::Row, index: 0, .. }) => Ok(()),
-                Some(_) if matches!(form.body, Body::Pong) => replace(ReplyRef::Simple(b"PONG")),
-                _ => emit(token, wire),
-            },
+            (Body::Pong | Body::PongWith, Resp3, scalar) if self.is_in_row() => {
+                let index = self.levels.last().map_or(0, |level| level.index);
+                match (index, &form.body, scalar) {
+                    (0, _, ReplyRef::Bulk(b"pong")) => Ok(()),
+                    (1, Body::Pong, ReplyRef::Bulk(b"")) => replace(ReplyRef::Simple(b"PONG")),
+                    (1, Body::PongWith, ReplyRef::Bulk(_)) => emit(token, wire),
+                    _ => Err(EncodeError::UnexpectedShape { kind: Kind::Array }),
+                }
+            }
             // An error, or `+QUEUED`.
             (_, _, ReplyRef::Error(_) | ReplyRef::BulkError(_) | ReplyRef::Simple(_)) => {
                 emit(token, wire)
@@ -276,11 +271,13 @@ impl Translator {
         let unexpected = EncodeError::UnexpectedShape { kind };
         // How many elements of `size` values each there are.
         let groups = |len: usize, size: usize| {
-            if len % size == 0 { Ok(len / size) } else { Err(unexpected) }
+            let is_whole = len.checked_rem(size) == Some(0);
+            len.checked_div(size).filter(|_| is_whole).ok_or(unexpected)
         };
         let row = form.row_keys() + form.row_len();
         let (kind, len, layout) = match (self.protocol, &form.body, kind, len) {
             (_, Body::Untranslatable, ..) => return Err(EncodeError::CannotTranslate),
+            (Resp3, Body::Pong | Body::PongWith, ..) if self.is_in_row() => return Err(unexpected),
             (_, Body::Rows(_), Kind::Array, _) => {
                 self.undecided = Some(Undecided::Rows(form, len));
                 return Ok(());
@@ -337,77 +334,15 @@ impl Translator {
         self.levels.push(FormLevel::new(form, layout));
         emit(&Token::Open { kind, len }, &[])
     }
-
-    /// Decides what an aggregate becomes. Returns whether the token has been translated with it.
-    fn decide(
-        &mut self,
-        undecided: Undecided,
-        token: &Token<'_>,
-        emit: &mut impl Emit,
-    ) -> Result<bool, EncodeError> {
-        let unexpected = EncodeError::UnexpectedShape { kind: Kind::Array };
-        let mut open = |kind, len| emit(&Token::Open { kind, len }, &[]);
-        match (undecided, self.protocol, token) {
-            (Undecided::Rows(form, len), protocol, token) => {
-                let row = form.row_len();
-                let is_nested = matches!(token, Token::Open { .. });
-                let (len, layout) = match (protocol, len) {
-                    (Protocol::Resp2, len) if is_nested => {
-                        (len.map(|len| len.saturating_mul(row)), RowLayout::Nested)
-                    }
-                    (Protocol::Resp3, Some(len)) if !is_nested && len % row == 0 => {
-                        (Some(len / row), RowLayout::Flat)
-                    }
-                    (Protocol::Resp3, _) if !is_nested => return Err(unexpected),
-                    // It is in this protocol already.
-                    (_, len) => {
-                        self.others = 1;
-                        return open(Kind::Array, len).map(|()| false);
-                    }
-                };
-                self.levels.push(FormLevel::new(form, layout));
-                open(Kind::Array, len).map(|()| false)
-            }
-            (Undecided::Push, _, Token::Scalar(ReplyRef::Bulk(b"invalidate"))) => {
-                self.others = 1;
-                open(Kind::Array, Some(3))?;
-                emit(&Token::Scalar(ReplyRef::Bulk(b"message")), &[])?;
-                emit(&Token::Scalar(ReplyRef::Bulk(INVALIDATIONS)), &[])?;
-                Ok(true)
-            }
-            (Undecided::Push, ..) => {
-                self.others = 1;
-                open(Kind::Push, Some(2)).map(|()| false)
-            }
-            (Undecided::Message(false), _, Token::Scalar(ReplyRef::Bulk(b"message"))) => {
-                self.undecided = Some(Undecided::Message(true));
-                Ok(true)
-            }
-            (Undecided::Message(true), _, Token::Scalar(ReplyRef::Bulk(INVALIDATIONS))) => {
-                self.others = 1;
-                open(Kind::Push, Some(2))?;
-                emit(&Token::Scalar(ReplyRef::Bulk(b"invalidate")), &[])?;
-                Ok(true)
-            }
-            (Undecided::Message(has_word), ..) => {
-                self.others = 1;
-                open(Kind::Push, Some(3))?;
-                if has_word {
-                    emit(&Token::Scalar(ReplyRef::Bulk(b"message")), &[])?;
-                }
-                Ok(false)
-            }
-        }
-    }
 }
 
 /// Returns the double whose text this is, if RESP3 can write it in this form.
 fn double_of(text: &[u8]) -> Option<f64> {
     // Servers write fewer than thirty digits.
-    let mut line: SmallVec<[u8; 64]> = SmallVec::new();
-    if text.len() > line.capacity() - 3 {
+    if text.len() > 61 {
         return None;
     }
+    let mut line: SmallVec<[u8; 64]> = SmallVec::new();
     line.push(b',');
     line.extend_from_slice(text);
     line.extend_from_slice(b"\r\n");
