@@ -21,7 +21,7 @@ BUILDS = {"all on": [], **{f"no {cache}": [cache] for cache in CACHES}}
 
 
 def build(name, without):
-    """Builds the bench with the cfg that switches these caches off. A wrapper sets it for this workspace
+    """Builds the bench with the cfg that switches the cache off. A wrapper sets it for this workspace
     alone, so that the dependencies are built only once."""
     wrapper = f"target/ablation/{name.replace(' ', '-')}"
     os.makedirs(os.path.dirname(wrapper), exist_ok=True)
