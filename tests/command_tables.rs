@@ -248,11 +248,11 @@ fn what_is_no_table_is_an_error() {
         ),
         (
             "*1'*10'+a':1'*0':1':1':1'*0'*0'*0'*1'*6'+c'+x'*0':1':1':1'",
-            r#"command 0 "c", arity: not an integer"#,
+            r#"command 0 "a|c", arity: not an integer"#,
         ),
         (
             "*1'*10'+a':1'*0':1':1':1'*0'*0'*0'*1'*10'+b':1'*0':1':1':1'*0'*0'*0'*1'+c'",
-            r#"command 0 "b", subcommands: a subcommand has some"#,
+            r#"command 0 "a|b", subcommands: a subcommand has some"#,
         ),
     ] {
         assert_eq!(table_of(reply).err().as_deref(), Some(message), "{reply}");

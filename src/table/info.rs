@@ -66,10 +66,10 @@ impl CommandInfo {
     /// - all commands without keys, whether they reach data (`FLUSHALL`, `SCAN`, `TS.MGET`) or not (`PING`). The facts
     ///   do not tell these two kinds apart, so decide by their names.
     ///
-    /// See [what keys do not show](crate::commands#what-keys-do-not-show). Three things remain for a command of which
-    /// this is `true`: `MOVE` and `COPY` can write to the same key of another database, commands such as `FT.GET` and
-    /// `FT.ADD` also name an index, and a write to a time series also changes the series that follow it by a rule. For
-    /// a command that you have inserted or a server has described, it is as true as its facts.
+    /// See [what keys do not show](crate::commands#what-keys-do-not-show). If it is `true`, three things remain: `MOVE` and `COPY`
+    /// can write to the same key of another database, commands such as `FT.GET` and `FT.ADD` also name an index, and a
+    /// write to a time series also changes the series that follow it by a rule. The answer for a command that you have
+    /// inserted, or that a server has described, is only as true as these facts.
     ///
     /// ```
     /// use zresp::commands::lookup;

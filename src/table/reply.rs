@@ -18,7 +18,7 @@ const SPECS: usize = 16;
 
 /// Why a table cannot be made or changed.
 ///
-/// It says which part of which command of a reply is wrong: `command 7 "get", flags: not a list`.
+/// It names the command of a reply, and the part that is wrong: `command 7 "get", flags: not a list`.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct TableError {
     reason: &'static str,
@@ -128,7 +128,7 @@ impl CommandTable {
             });
         }
         let mut table = Self::new();
-        for (index, command) in (Part { name: "", reply }).list()?.into_iter().enumerate() {
+        for (index, command) in (NamedReply { name: "", reply }).list()?.into_iter().enumerate() {
             if !command.reply.is_null() {
                 table
                     .add(command, None)
@@ -140,10 +140,13 @@ impl CommandTable {
 
     /// Adds a command in a reply, with its subcommands. `container` is the name of its container, if it is itself
     /// a subcommand.
-    fn add(&mut self, command: Part<'_>, container: Option<&str>) -> Parsed<()> {
+    fn add(&mut self, command: NamedReply<'_>, container: Option<&str>) -> Parsed<()> {
         let fields = command.list()?;
         let [name, ..] = &*fields else { return Err(command.error("no name")) };
-        let name = name.named("name").text()?.to_ascii_lowercase();
+        let mut name = name.named("name").text()?.to_ascii_lowercase();
+        if let Some(container) = container.filter(|_| !name.contains('|')) {
+            name = format!("{container}|{name}"); // some servers leave the container out
+        }
         // An error in a subcommand has its name already.
         self.add_named(&name, &fields, container).map_err(|error| match &*error.text {
             [] => TableError { text: name.into_bytes().into(), ..error },
@@ -155,21 +158,16 @@ impl CommandTable {
     fn add_named(
         &mut self,
         name: &str,
-        fields: &[Part<'_>],
+        fields: &[NamedReply<'_>],
         container: Option<&str>,
     ) -> Parsed<()> {
         let [_, arity, flags, first, last, step, rest @ ..] = fields else {
             return Err(TableError::new("fewer than six fields"));
         };
-        let name = match (container, name.split_once('|')) {
-            (Some(container), Some((other, _))) if other != container => {
-                return Err(TableError::new("a subcommand of another container"));
-            }
-            // Some servers leave out the name of the container.
-            (Some(container), None) => format!("{container}|{name}"),
-            _ => name.to_owned(),
-        };
-        let mut info = CommandInfo::new(name.clone(), arity.named("arity").small()?);
+        if container.is_some_and(|own| name.split('|').next() != Some(own)) {
+            return Err(TableError::new("a subcommand of another container"));
+        }
+        let mut info = CommandInfo::new(name.to_owned(), arity.named("arity").small()?);
         let mut unknown = Vec::new();
         for flag in flags.named("flags").list()? {
             info.flags |= named("", flag.text()?, &mut unknown);
@@ -204,11 +202,11 @@ impl CommandTable {
         self.insert(info)?;
         let Some(subcommands) = rest.get(3) else { return Ok(()) };
         let subcommands = subcommands.named("subcommands");
-        let list = subcommands.list()?;
-        if container.is_some() && !list.is_empty() {
+        let all = subcommands.list()?;
+        if container.is_some() && !all.is_empty() {
             return Err(subcommands.error("a subcommand has some"));
         }
-        list.into_iter().try_for_each(|subcommand| self.add(subcommand, Some(&name)))
+        all.into_iter().try_for_each(|subcommand| self.add(subcommand, Some(name)))
     }
 }
 
@@ -227,9 +225,9 @@ fn named<F: bitflags::Flags>(prefix: &str, name: &str, unknown: &mut Vec<Cow<'st
 /// Returns the key specifications of a command of a server that sends only three numbers.
 fn legacy(
     info: &CommandInfo,
-    first: Part<'_>,
-    last: Part<'_>,
-    step: Part<'_>,
+    first: NamedReply<'_>,
+    last: NamedReply<'_>,
+    step: NamedReply<'_>,
 ) -> Parsed<Vec<KeySpec>> {
     let mut specs = Vec::new();
     if info.flags.contains(Flags::MOVABLEKEYS) {
@@ -251,7 +249,7 @@ fn legacy(
     Ok(specs)
 }
 
-fn spec(reply: Part<'_>, unknown: &mut Vec<Cow<'static, str>>) -> Parsed<KeySpec> {
+fn spec(reply: NamedReply<'_>, unknown: &mut Vec<Cow<'static, str>>) -> Parsed<KeySpec> {
     let fields = reply.fields()?;
     let begin = half(&fields, "begin_search", |kind, numbers| {
         Ok(match kind {
@@ -293,7 +291,7 @@ fn spec(reply: Part<'_>, unknown: &mut Vec<Cow<'static, str>>) -> Parsed<KeySpec
     Ok(spec)
 }
 
-type Fields<'a> = Vec<(&'a str, Part<'a>)>;
+type Fields<'a> = Vec<(&'a str, NamedReply<'a>)>;
 
 /// Reads one half of a specification: its type, and the numbers of that type.
 fn half<'a, T>(
@@ -306,7 +304,7 @@ fn half<'a, T>(
 }
 
 /// Returns the value of a field.
-fn get<'a>(fields: &Fields<'a>, name: &'static str) -> Parsed<Part<'a>> {
+fn get<'a>(fields: &Fields<'a>, name: &'static str) -> Parsed<NamedReply<'a>> {
     let found = fields.iter().find(|(field, _)| *field == name);
     let missing = || TableError { part: name, ..TableError::new("the field is missing") };
     found.map(|(_, value)| value.named(name)).ok_or_else(missing)
@@ -314,12 +312,12 @@ fn get<'a>(fields: &Fields<'a>, name: &'static str) -> Parsed<Part<'a>> {
 
 /// A part of a reply, and what errors call it.
 #[derive(Clone, Copy)]
-struct Part<'a> {
+struct NamedReply<'a> {
     name: &'static str,
     reply: ReplyRef<'a>,
 }
 
-impl<'a> Part<'a> {
+impl<'a> NamedReply<'a> {
     const fn named(self, name: &'static str) -> Self {
         Self { name, ..self }
     }
