@@ -16,9 +16,10 @@
 //! | `pong` | `PING` on a RESP2 connection that has subscriptions; in RESP3, and without any, the reply is `+PONG` |
 //! | all others | nothing |
 //!
-//! If the server refuses such a command, it answers with one error reply. `RESET` ends all subscriptions without a push.
-//! In a transaction, the first push for the command is an element of the reply to `EXEC`, and the others follow that
-//! reply; read such an element with [`Push`] too.
+//! If the server refuses a command, it answers with one error reply, however many names the command has. `RESET` ends all
+//! subscriptions without a push. In a transaction, the first push for the command is an element of the reply to `EXEC`,
+//! and the others follow that reply; read such an element with [`Push`] too. Elsewhere, a confirmation whose
+//! [`word`](Confirmation::word) is not the name of the oldest command that waits for an answer was not asked for.
 //!
 //! ```
 //! use zresp::push::{Change, Push};
