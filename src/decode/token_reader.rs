@@ -9,7 +9,7 @@ use core::marker::PhantomData;
 use crate::error::{Error, ErrorKind};
 use crate::kind::Kind;
 use crate::lex::word;
-use crate::limits::{InlinePolicy, Limits};
+use crate::limits::{InlinePolicy, Limits, LinePolicy};
 use crate::validate::{Frequent, Grammar, Payload, TokenEnd, Validator};
 use crate::view::ReplyRef;
 use crate::view::header::{self, Length};
@@ -74,7 +74,8 @@ pub type CommandTokenReader = FrameTokenReader<Requests>;
 /// value as soon as it has arrived, so reading a reply of a million elements needs memory for only one of
 /// them. A payload that has not arrived whole can be returned in parts, by [`next_part`](Self::next_part).
 /// Verdicts, offsets, limits and [`needed`](Self::needed) are those of the decoder, wherever the bytes are
-/// cut; an error may come after tokens of the same frame.
+/// cut; an error may come after tokens of the same frame, and its offset may be in them
+/// ([`NestedPush`](ErrorKind::NestedPush)).
 ///
 /// The caller keeps the token in progress in its buffer, and drops what each token takes. Up to sixteen
 /// levels of nesting need no allocation.
@@ -156,7 +157,7 @@ impl<D: Direction> FrameTokenReader<D> {
         if let Some(kind) = self.validator.close() {
             return Ok(Some((D::close(kind), 0)));
         }
-        if self.seen == 0 && D::GRAMMAR == Grammar::Replies {
+        if self.seen == 0 && D::GRAMMAR.are_replies() {
             if let Some((line, rest)) = word::first(buf).and_then(|word| header::line(word, buf)) {
                 let size = buf.len().saturating_sub(rest.len());
                 if self.validator.take_checked(size) {
@@ -365,10 +366,17 @@ impl<D: Direction> FrameTokenReader<D> {
     }
 }
 
+impl TokenReader {
+    /// Sets which text a line may have, from the next reply on.
+    pub fn set_line_policy(&mut self, policy: LinePolicy) {
+        self.validator.set_grammar(Grammar::Replies(policy));
+    }
+}
+
 impl CommandTokenReader {
     /// Sets what happens to inline commands, from the next request on.
     pub fn set_inline_policy(&mut self, policy: InlinePolicy) {
-        self.validator.set_policy(policy);
+        self.validator.set_grammar(Grammar::Requests(policy));
     }
 }
 

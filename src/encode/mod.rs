@@ -69,6 +69,10 @@ pub enum Protocol {
 ///
 /// Redis sends `*-1` for some nulls to a RESP2 client. RESP3 does not show which, so all become `$-1`.
 ///
+/// A view or a frame that was decoded with [`LinePolicy::AsSent`](crate::LinePolicy::AsSent) is refused in both protocols
+/// if it contains a line that cannot be written. Its `wire()` can still be forwarded. A push inside another value is written
+/// as it is, but decoders refuse it unless it confirms a subscription.
+///
 /// Views and frames are converted from their bytes, without a tree in between. Numbers in them keep the
 /// sender's text. Integers and doubles in a tree, and a [`ReplyRef`](crate::ReplyRef) that is itself
 /// one of the two, are written from their values: doubles with the shortest digits that read back to

@@ -1,10 +1,11 @@
 //! Replies on the wire.
 
 use crate::kind::Kind;
+use crate::limits::LinePolicy;
 use crate::owned::Frame;
 use crate::sink::Sink;
 use crate::tree::{AggregateForm, Reply, Step, Walk};
-use crate::view::{Decoded, ReplyRef};
+use crate::view::{Decoded, ReplyRef, Token, Tokens};
 
 use super::downgrade::{self, MOST_PER_BYTE};
 use super::scalar::{check_scalar, write_scalar};
@@ -13,6 +14,14 @@ use super::{Encode, EncodeError, Protocol};
 
 /// The end of a streamed aggregate.
 const STREAM_END: &[u8] = b".\r\n";
+
+/// Refuses values with lines that cannot be written, which a decoder has accepted as they were sent.
+pub(super) fn check_lines(mut tokens: Tokens<'_>) -> Result<(), EncodeError> {
+    tokens.try_for_each(|token| match token {
+        Token::Scalar(scalar) => check_scalar(&scalar),
+        Token::Open { .. } | Token::Close(_) => Ok(()),
+    })
+}
 
 impl Encode for ReplyRef<'_> {}
 
@@ -24,6 +33,7 @@ impl Writable<Protocol> for ReplyRef<'_> {
             Self::Push(items) if items.len().is_none() => {
                 Err(EncodeError::CannotStream { kind: Kind::Push })
             }
+            aggregate if aggregate.lines() == LinePolicy::AsSent => check_lines(aggregate.tokens()),
             other => check_scalar(other),
         }
     }
@@ -61,6 +71,13 @@ impl Writable<Protocol> for ReplyRef<'_> {
 impl Encode for Decoded<'_> {}
 
 impl Writable<Protocol> for Decoded<'_> {
+    fn check(&self, protocol: Protocol) -> Result<(), EncodeError> {
+        if !self.attributes().is_empty() {
+            check_lines(Tokens::of_wire(self.attributes().wire()))?;
+        }
+        self.reply().check(protocol)
+    }
+
     fn write(&self, protocol: Protocol, sink: &mut impl Sink) {
         match protocol {
             Protocol::Resp2 => downgrade::write(self.wire(), sink),
@@ -76,6 +93,10 @@ impl Writable<Protocol> for Decoded<'_> {
 impl Encode for Frame {}
 
 impl Writable<Protocol> for Frame {
+    fn check(&self, protocol: Protocol) -> Result<(), EncodeError> {
+        self.view().check(protocol)
+    }
+
     fn write(&self, protocol: Protocol, sink: &mut impl Sink) {
         sink.lend(self.wire());
         match protocol {

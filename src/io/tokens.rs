@@ -193,7 +193,7 @@ impl<R, D: Direction> TokenStream<R, D> {
         self.tokens.is_between_frames()
     }
 
-    /// Returns the token reader, to change its limits.
+    /// Returns the token reader, to change its limits or its policy.
     #[must_use]
     pub const fn token_reader_mut(&mut self) -> &mut FrameTokenReader<D> {
         &mut self.tokens

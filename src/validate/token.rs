@@ -92,7 +92,7 @@ impl Validator {
             }
             return Some((Frequent::Close(kind), input));
         }
-        let are_requests = grammar != Grammar::Replies;
+        let are_requests = !grammar.are_replies();
         let word = u64::from_le_bytes(*input.first_chunk()?);
         match word::first_byte(word) {
             b'$' if !are_requests || level.depth > 0 => {
@@ -153,7 +153,12 @@ impl Validator {
         let word = word::first(input)?;
         if !matches!(self.state, State::Value)
             || level.owed == 0
-            || !matches!(word::first_byte(word), b'~' | b'>')
+            || !match word::first_byte(word) {
+                b'~' => true,
+                // The automaton reads a push inside another value.
+                b'>' => level.depth == 0,
+                _ => false,
+            }
         {
             return None;
         }
@@ -258,7 +263,7 @@ impl Validator {
             let end = match ended {
                 Ended::Frame => TokenEnd::Frame,
                 Ended::Skipped => TokenEnd::Skipped,
-                _ if matches!(self.state, State::Value | State::Annotated) => TokenEnd::Within,
+                _ if matches!(self.state, State::Value | State::Awaited) => TokenEnd::Within,
                 _ => continue,
             };
             if end != TokenEnd::Within {
@@ -307,6 +312,9 @@ impl Validator {
     pub(crate) fn begin_scalar_again(&mut self, examined: usize) {
         self.state = State::Value;
         self.offset = self.offset.saturating_sub(examined);
+        if self.nested_pushes.is_in_word() {
+            self.nested_pushes.begin_word();
+        }
     }
 
     /// Examines the scalar in progress up to the end of the first piece of its payload in the input, and

@@ -2,7 +2,7 @@
 
 use crate::limits::Limits;
 use crate::validate::learned::AlikeForm;
-use crate::validate::{Aggregate, Bounds};
+use crate::validate::{Aggregate, Bounds, ValuePlace};
 
 use super::header::{self, Extent};
 use super::values::Values;
@@ -68,6 +68,12 @@ impl<'a> Decoded<'a> {
         Self { reply, wire, attributes: Attributes::new(&[]) }
     }
 
+    /// Where the value begins in its bytes.
+    #[inline(always)]
+    pub(crate) const fn place(&self) -> ValuePlace {
+        ValuePlace::new(self.attributes.wire().len(), self.reply.lines())
+    }
+
     /// The same value, rebuilt field by field.
     ///
     /// A decoder does this with the result of its slow path, so that LLVM keeps the result of the fast
@@ -80,10 +86,11 @@ impl<'a> Decoded<'a> {
 
     /// Returns a view of the validated frame that `buf` begins with; `None` if the header of its value
     /// no longer agrees with the bounds, because the bytes have changed.
-    pub(crate) fn read(buf: &'a [u8], Bounds { len, value_at }: Bounds) -> Option<Self> {
+    pub(crate) fn read(buf: &'a [u8], Bounds { len, place }: Bounds) -> Option<Self> {
         let wire = buf.get(..len)?;
-        let (attributes, value) = wire.split_at_checked(value_at)?;
+        let (attributes, value) = wire.split_at_checked(place.offset())?;
         let (reply, size) = header::value(value, Extent::Exact)?;
+        let reply = reply.with_lines(place.lines());
         let attributes = Attributes::new(attributes);
         (size == value.len()).then_some(Self { reply, wire, attributes })
     }

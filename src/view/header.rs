@@ -123,7 +123,7 @@ fn rare(bytes: &[u8]) -> Option<(ReplyRef<'_>, usize)> {
             return Some((ReplyRef::Verbatim { format, text: text.get(1..)? }, size));
         }
         _ => {
-            let text = rest.get(..line::break_at(rest)?)?;
+            let text = rest.get(..line::end_at(rest)?)?;
             let reply = match first {
                 b'+' => ReplyRef::Simple(text),
                 b'-' => ReplyRef::Error(text),
@@ -153,7 +153,7 @@ pub(crate) fn length(bytes: &[u8]) -> Option<(Length, usize)> {
 #[cold]
 fn rare_length(bytes: &[u8]) -> Option<(Length, usize)> {
     let text = bytes.get(1..)?;
-    let digits = text.get(..line::break_at(text)?)?;
+    let digits = text.get(..line::end_at(text)?)?;
     let length = match digits {
         b"-1" => Length::Null,
         b"?" => Length::Streamed,
@@ -196,7 +196,7 @@ fn skip(mut bytes: &[u8], mut owed: u32) -> (&[u8], u32) {
             (b'*' | b'~' | b'>', Some((length, header))) => (header, length),
             (b'%', Some((length, header))) => (header, 2 * length),
             (b':', Some((_, header))) => (header, 0),
-            (b'+' | b'-' | b':' | b',' | b'(' | b'_' | b'#', _) => match line::break_at(bytes) {
+            (b'+' | b'-' | b':' | b',' | b'(' | b'_' | b'#', _) => match line::end_at(bytes) {
                 Some(length) => (length + 2, 0),
                 None => break,
             },
