@@ -13,5 +13,5 @@ mod scalars;
 mod sequence;
 
 pub use error::{ConversionError, Place};
-pub use scalars::{ErrorReply, FromReply};
+pub use scalars::{ErrorReply, FromReply, ReplyShape};
 pub(crate) use sequence::Sequence;
