@@ -60,4 +60,5 @@ def main():
         sys.exit(f"{len(slower)} slower: " + ", ".join(slower))
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -2,7 +2,8 @@
 //!
 //! `--inputs DIR` writes the inputs, so that generating them is not counted. `--list` prints a line for
 //! each workload: its name and its input. `NAME FILE ROUNDS` runs a workload on the input in the file.
-//! The difference between two numbers of rounds is the workload alone.
+//! The difference between two numbers of rounds is the workload alone. `NAME FILE time` prints the
+//! nanoseconds of a round, and the number of values in the input: see `ablation.py`.
 
 mod corpus;
 #[path = "work/owning.rs"]
@@ -13,6 +14,7 @@ mod work;
 
 use std::hint::black_box;
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 use bytes::{Bytes, BytesMut};
 
@@ -53,8 +55,19 @@ fn workloads() -> Vec<Workload> {
     }
     for name in corpus::REQUEST_NAMES {
         add("request", name, name, pass!(requests::decode));
+        add("shape", name, name, pass!(requests::shape));
         #[cfg(all(feature = "commands", feature = "cluster"))]
         add("route", name, name, pass!(requests::route));
+        #[cfg(all(feature = "commands", feature = "cluster"))]
+        add("route-loaded", name, name, |bytes| {
+            let table = requests::loaded();
+            Box::new(move || _ = black_box(requests::route_with(&table, black_box(&bytes))))
+        });
+    }
+    #[cfg(feature = "commands")]
+    {
+        add("lookup", "get", "list/mixed", |_| lookup(vec![b"GET".to_vec(); 4_000]));
+        add("lookup", "mixed", "list/mixed", |_| lookup(corpus::names()));
     }
     add("chunked", "001400b", "many-bulks", pass!(|bytes| work::chunked(bytes, 1_400)));
     add("chunked", "016384b", "many-bulks", pass!(|bytes| work::chunked(bytes, 16_384)));
@@ -68,6 +81,18 @@ fn workloads() -> Vec<Workload> {
         let mut out = Vec::new();
         Box::new(move || _ = black_box(owning::downgrade(black_box(&bytes), &mut out)))
     });
+    add("write", "downgrade-tokens", "map/20-fields", |bytes| {
+        let mut out = BytesMut::new();
+        Box::new(move || _ = black_box(owning::downgrade_tokens(black_box(&bytes), &mut out)))
+    });
+    add("write", "translate", "map/20-fields", |bytes| {
+        let mut out = Vec::new();
+        Box::new(move || _ = black_box(owning::translate(black_box(&bytes), &mut out)))
+    });
+    add("write", "translate-tokens", "map/20-fields", |bytes| {
+        let mut out = BytesMut::new();
+        Box::new(move || _ = black_box(owning::translate_tokens(black_box(&bytes), &mut out)))
+    });
     #[cfg(feature = "serde")]
     typed(&mut add);
     workloads
@@ -80,6 +105,11 @@ fn cold(frame: &'static [u8]) -> Round {
             _ = black_box(zresp::decode(black_box(frame)));
         }
     })
+}
+
+#[cfg(feature = "commands")]
+fn lookup(names: Vec<Vec<u8>>) -> Round {
+    Box::new(move || _ = black_box(requests::lookups(black_box(&names))))
 }
 
 fn own(bytes: Vec<u8>) -> Round {
@@ -104,12 +134,19 @@ fn typed(add: &mut impl FnMut(&str, &str, &str, fn(Vec<u8>) -> Round)) {
     use serde::de::DeserializeOwned;
 
     fn read<T: DeserializeOwned>(frame: &[u8]) -> usize {
+        let found = zresp::de::from_bytes::<T>(frame).ok().flatten().expect("a whole frame");
+        usize::from(black_box(found.0.ok()).is_some())
+    }
+    fn decode_and_read<T: DeserializeOwned>(frame: &[u8]) -> usize {
         let frame = zresp::decode(frame).ok().flatten().expect("a whole frame");
         usize::from(black_box(zresp::de::from_reply::<T>(frame.reply()).ok()).is_some())
     }
     add("typed", "struct", "record", pass!(read::<Record>));
     add("typed", "vec-i64", "integers", pass!(read::<Vec<i64>>));
     add("typed", "map", "texts", pass!(read::<BTreeMap<String, String>>));
+    add("view-typed", "struct", "record", pass!(decode_and_read::<Record>));
+    add("view-typed", "vec-i64", "integers", pass!(decode_and_read::<Vec<i64>>));
+    add("view-typed", "map", "texts", pass!(decode_and_read::<BTreeMap<String, String>>));
 }
 
 fn write_inputs(folder: &Path) {
@@ -127,6 +164,20 @@ fn write_inputs(folder: &Path) {
     write("texts", corpus::typed::texts());
 }
 
+/// The nanoseconds of a round: the least of twenty turns of a millisecond, because anything else that
+/// runs on the machine only adds to it.
+fn least_time(round: &mut Round) -> f64 {
+    let turn = |_| {
+        let (start, mut rounds) = (Instant::now(), 0);
+        while start.elapsed() < Duration::from_millis(1) {
+            round();
+            rounds += 1;
+        }
+        start.elapsed().as_secs_f64() * 1e9 / f64::from(rounds)
+    };
+    (0..20).map(turn).fold(f64::MAX, f64::min)
+}
+
 fn main() {
     let args: Vec<String> = std::env::args().skip(1).filter(|arg| arg != "--bench").collect();
     let args: Vec<&str> = args.iter().map(String::as_str).collect();
@@ -140,8 +191,12 @@ fn main() {
         [name, file, rounds] => {
             let found = workloads().into_iter().find(|workload| workload.name == name);
             let input = std::fs::read(file).expect("an input");
-            let mut round = (found.expect("a workload").make)(input);
-            (0..rounds.parse().expect("a number of rounds")).for_each(|_: u32| round());
+            let mut round = (found.expect("a workload").make)(input.clone());
+            if rounds == "time" {
+                println!("{} {}", least_time(&mut round), corpus::values(&input));
+            } else {
+                (0..rounds.parse().expect("a number of rounds")).for_each(|_: u32| round());
+            }
         }
         _ => eprintln!("--list, --inputs DIR, or NAME FILE ROUNDS"),
     }

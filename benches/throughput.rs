@@ -2,13 +2,13 @@
 //!
 //! - `decode` validates and frames; `read` also reads every value through the iterators, and `tokens` through
 //!   the flat pass; `reader` reads every value in the pass that validates it
-//! - `request` decodes requests; `route` also finds their keys and slots
+//! - `request` decodes requests; `route` also finds their keys and slots; `lookup` only finds names in the command table
 //! - `chunked` decodes bytes that arrive in several reads
 //! - `latency` decodes one small frame with a new decoder
 //! - `own` decodes and keeps each frame; `write` encodes; `typed` decodes to serde types
 //! - `framer` finds boundaries in chunks that are not kept
 //!
-//! `route` and `typed` need `--all-features`. `decode`, `framer` and `chunked` count bytes, the others elements.
+//! `route`, `lookup` and `typed` need `--all-features`. `decode`, `framer` and `chunked` count bytes, the others elements.
 //! `cargo run --release -p zresp-peers` compares the crate with others and with the limit.
 
 #![allow(missing_docs, reason = "`criterion_group!` makes a public function")]
@@ -86,6 +86,20 @@ fn request(criterion: &mut Criterion) {
     over_corpora(criterion, "request", corpus::requests(), frames, requests::decode);
     #[cfg(all(feature = "commands", feature = "cluster"))]
     over_corpora(criterion, "route", corpus::requests(), frames, requests::route);
+    #[cfg(feature = "commands")]
+    lookup(criterion);
+}
+
+/// The command table alone: one name again and again, and several.
+#[cfg(feature = "commands")]
+fn lookup(criterion: &mut Criterion) {
+    let mut group = group(criterion, "lookup");
+    for (name, names) in [("get", vec![b"GET".to_vec(); 4_000]), ("mixed", corpus::names())] {
+        assert_eq!(requests::lookups(&names), names.len());
+        group.throughput(Throughput::Elements(names.len() as u64));
+        group.bench_function(name, |bencher| bencher.iter(|| requests::lookups(black_box(&names))));
+    }
+    group.finish();
 }
 
 fn chunked(criterion: &mut Criterion) {
@@ -185,7 +199,7 @@ fn typed(criterion: &mut Criterion) {
     use serde::de::DeserializeOwned;
 
     fn read<T: DeserializeOwned>(frame: &[u8]) -> Option<T> {
-        zresp::de::from_reply(zresp::decode(frame).ok()??.reply()).ok()
+        zresp::de::from_bytes(frame).ok()??.0.ok()
     }
 
     let mut group = group(criterion, "typed");

@@ -48,7 +48,7 @@ pub enum ErrorKind {
         /// The byte in the input.
         found: u8,
     },
-    /// An integer does not fit an `i64` or, in the answer to `PSYNC`, a `u64`. The offset is that of
+    /// An integer does not fit an `i64` or, in the answer to `PSYNC` or `SYNC`, a `u64`. The offset is that of
     /// the first digit that does not fit.
     IntegerOverflow,
     /// Aggregates and attributes are nested deeper than [`Limits::depth`](crate::Limits::depth).
@@ -196,6 +196,8 @@ pub enum Expected {
     NonZeroDigit,
     /// A digit or CR.
     DigitOrCr,
+    /// A digit or a space.
+    DigitOrSpace,
     /// A digit that makes a length of at least 4 possible: a verbatim string begins with a format of
     /// three bytes and a colon.
     VerbatimLength,
@@ -219,15 +221,25 @@ pub enum Expected {
     Lf,
     /// Text or CR. A bare LF does not end a line.
     TextOrCr,
-    /// The `+` of the answer to `PSYNC`, or an LF before it that keeps the connection alive.
+    /// The `+`, `$` or `-` of the answer to `PSYNC` or `SYNC`, or an LF before it that keeps the
+    /// connection alive.
     SyncLine,
-    /// The first letter of `FULLRESYNC` or `CONTINUE`.
+    /// The first letter of `FULLRESYNC`, `CONTINUE`, `DUALCHANNELSYNC` or `RDBCHANNELSYNC`.
     SyncWord,
-    /// The `$` of the payload after `+FULLRESYNC`, or an LF before it that keeps the connection
-    /// alive.
+    /// The `$` of the payload after `+FULLRESYNC` or `$ENDOFF:`, the `-` of a refusal, or an LF before
+    /// it that keeps the connection alive.
     SyncHeader,
     /// The first digit of the payload's length, or the `E` of `EOF:`.
     SyncForm,
+    /// In the answer to `SYNC`: the first digit of the payload's length, or the `E` of `EOF:` or
+    /// `ENDOFF:`.
+    SyncFirstForm,
+    /// The second letter of `EOF:` or `ENDOFF:`.
+    SyncSecondLetter,
+    /// A digit, or the `-` of the `-1` that stands for no database.
+    SyncDatabase,
+    /// In an append-only file: the `*` of a command or the `#` of an annotation.
+    CommandOrAnnotation,
     /// A hexadecimal digit of a replication id.
     HexDigit,
     /// A space or CR.
@@ -241,12 +253,13 @@ impl fmt::Display for Expected {
             Self::TypeOrEnd => "a type byte or `.`",
             Self::Digit => "a digit",
             Self::Count => "a digit or `?`",
-            Self::Arguments => "a digit or `-`",
+            Self::Arguments | Self::SyncDatabase => "a digit or `-`",
             Self::InlineText => "text or a line end",
             Self::Length => "a digit, `-` or `?`",
             Self::NullLength => "`1`, as only `-1` is a negative length",
             Self::NonZeroDigit => "a digit from 1 to 9",
             Self::DigitOrCr => "a digit or CR",
+            Self::DigitOrSpace => "a digit or a space",
             Self::VerbatimLength => "a length of 4 or more",
             Self::Integer => "a digit or a sign",
             Self::Double => "a digit, a sign, `inf` or `nan`",
@@ -258,10 +271,13 @@ impl fmt::Display for Expected {
             Self::Cr => "CR",
             Self::Lf => "LF",
             Self::TextOrCr => "text or CR",
-            Self::SyncLine => "`+` or LF",
-            Self::SyncWord => "`FULLRESYNC` or `CONTINUE`",
-            Self::SyncHeader => "`$` or LF",
+            Self::SyncLine => "`+`, `$`, `-` or LF",
+            Self::SyncWord => "`FULLRESYNC`, `CONTINUE`, `DUALCHANNELSYNC` or `RDBCHANNELSYNC`",
+            Self::SyncHeader => "`$`, `-` or LF",
             Self::SyncForm => "a digit or `EOF:`",
+            Self::SyncFirstForm => "a digit, `EOF:` or `ENDOFF:`",
+            Self::SyncSecondLetter => "`O` or `N`",
+            Self::CommandOrAnnotation => "`*` or `#`",
             Self::HexDigit => "a hexadecimal digit",
             Self::SpaceOrCr => "a space or CR",
         })

@@ -32,12 +32,16 @@ extern crate alloc;
 #[cfg_attr(test, macro_use)]
 extern crate std;
 
+#[cfg(feature = "aof")]
+pub mod aof;
 #[cfg(feature = "cluster")]
 pub mod cluster;
 #[cfg(feature = "codec")]
 pub mod codec;
 pub mod command;
 pub mod convert;
+#[cfg(feature = "cluster")]
+mod crc16;
 #[cfg(feature = "serde")]
 pub mod de;
 mod decode;
@@ -67,8 +71,9 @@ pub mod view;
 /// A table of commands: arity, flags, ACL categories, and which arguments are keys.
 ///
 /// Available with the feature `commands`. A proxy or a client of a cluster needs it to route a
-/// command by its keys, or to know whether a replica may answer. The table is that of Redis 7.0. For a
-/// command that is not in it, the functions return an error or `None`, never an empty list of keys.
+/// command by its keys, or to know whether a replica may answer. The built-in table is that of Redis 7.0 to 8.10
+/// and Valkey 8.0 to 9.1 together, with the modules that Redis ships. For a command that is not in it, the functions
+/// return an error or `None`, never an empty list of keys.
 ///
 /// | question | function |
 /// |---|---|
@@ -77,6 +82,10 @@ pub mod view;
 /// | Which arguments are shard channels? | [`shard_channels`](commands::shard_channels) |
 /// | What is known before the whole command has arrived? | [`partial_of`](commands::partial_of), [`partial_keys`](commands::partial_keys) |
 ///
+/// A [`CommandTable`](commands::CommandTable) has them as methods. It can be
+/// [read](commands::CommandTable::from_reply) from a server's answer to `COMMAND`, and
+/// [extended](commands::CommandTable::insert).
+///
 /// ```
 /// use zresp::Command;
 /// use zresp::commands::{self, Flags};
@@ -84,7 +93,7 @@ pub mod view;
 /// let request = zresp::requests(b"*3\r\n$4\r\nMGET\r\n$1\r\na\r\n$1\r\nb\r\n").next().expect("a request")?;
 /// let Command::Array(command) = request.command() else { panic!("an array") };
 ///
-/// let info = commands::of(&command).expect("a command of Redis 7.0");
+/// let info = commands::of(&command).expect("a command");
 /// assert!(info.flags.contains(Flags::READONLY));
 /// let keys: Vec<_> = commands::keys(&command)?.map(|key| key.key).collect();
 /// assert_eq!(keys, [b"a", b"b"]);
@@ -111,6 +120,7 @@ pub mod commands {
 /// | [`Frames`](frames::Frames) | returned by [`replies()`] | returned by [`requests()`] |
 /// | [`OwnedFrame`](frames::OwnedFrame) | [`Frame`] | [`CommandFrame`] |
 /// | `D::Frame` for `D: Direction`, the view of a frame | [`Decoded`] | [`Request`] |
+/// | `D::Token`, a token of a frame that may still be arriving | [`Token`] | [`CommandToken`](command::CommandToken) |
 ///
 /// The trait [`FrameView`](frames::FrameView) has the methods that both views share. A
 /// [`FrameBuffer`](frames::FrameBuffer) is a buffer from which an owned frame can be taken without

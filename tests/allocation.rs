@@ -3,6 +3,7 @@
 
 use allocation_counter::{AllocationInfo, measure};
 use bytes::{Bytes, BytesMut};
+use zresp::encode::CommandPatch;
 use zresp::{
     Arguments, Command, CommandDecoder, Decoded, Decoder, Encode, EncodeCommand, Frame, Protocol,
     Reply, ReplyRef,
@@ -77,6 +78,87 @@ fn decoding_and_reading_requests_allocates_nothing() {
         assert!(decoder.decode(b"*2147483647\r\n").is_err());
         decoder.reset();
         assert!(decoder.decode(b"*2147483647\r\n").unwrap().is_none());
+    });
+}
+
+/// Renames the key of a `SET` whose value is this many pieces, while the value arrives, and passes what comes out to
+/// `sink` in order.
+fn rename_while_it_arrives(piece: &[u8], pieces: usize, mut sink: impl FnMut(&[u8])) {
+    let value = piece.len() * pieces;
+    let begun = format!("*3\r\n$3\r\nSET\r\n$3\r\nkey\r\n${value}\r\n").into_bytes();
+    let mut decoder = CommandDecoder::new();
+    assert_eq!(decoder.decode(&begun), Ok(None));
+    let mut patch = CommandPatch::new(decoder.partial(&begun).expect("a command has begun"));
+    patch.prefix(1, "tenant:7:").expect("the key is there");
+    sink(&patch.to_wire().expect("a form on the wire"));
+    let mut rest = decoder.take_framer(&begun);
+    for piece in std::iter::repeat_n(piece, pieces) {
+        let progress = rest.advance(piece).expect("a part of the value");
+        assert!(!progress.is_complete);
+        sink(&piece[..progress.taken]);
+    }
+    let last = rest.advance(b"\r\n*1\r\n").expect("the end of the value");
+    assert_eq!((last.taken, last.is_complete), (2, true));
+    sink(b"\r\n");
+}
+
+#[test]
+fn the_key_of_a_large_value_is_renamed_in_constant_memory_while_it_arrives() {
+    let piece: Vec<u8> =
+        (0..65_536_u32).map(|n| (n.wrapping_mul(0x9e37_79b9) >> 24) as u8).collect();
+
+    // What comes out is what a patch of the whole command writes.
+    let whole = Arguments(&[b"SET".as_slice(), b"key", &piece.repeat(16)]).to_wire().unwrap();
+    let request = zresp::requests(&whole).next().expect("a request").expect("a command");
+    let Command::Array(command) = request.command() else { panic!("an array") };
+    let mut patch = CommandPatch::new(command);
+    patch.prefix(1, "tenant:7:").expect("a key");
+    let mut renamed = Vec::new();
+    rename_while_it_arrives(&piece, 16, |bytes| renamed.extend_from_slice(bytes));
+    assert!(renamed == patch.to_wire().unwrap());
+
+    // The same of 512 MiB, the longest value of a server, compared piece by piece.
+    let head = b"*3\r\n$3\r\nSET\r\n$12\r\ntenant:7:key\r\n$536870912\r\n".as_slice();
+    let pieces = std::iter::repeat_n(piece.as_slice(), 8_192);
+    let mut expected = std::iter::once(head).chain(pieces).chain([b"\r\n".as_slice()]);
+    let used = measure(|| {
+        rename_while_it_arrives(&piece, 8_192, |bytes| assert!(expected.next() == Some(bytes)));
+    });
+    assert_eq!(expected.next(), None);
+    assert!(used.bytes_total < 2_048, "{used:?}");
+}
+
+#[cfg(feature = "commands")]
+#[test]
+fn finding_commands_and_keys_allocates_nothing() {
+    use zresp::commands::{self, CommandTable};
+
+    let mut loaded = CommandTable::new();
+    for info in CommandTable::builtin().commands() {
+        assert_eq!(loaded.insert(info.clone()), Ok(None));
+    }
+    let lines = b"get k\r\nmset a 1 b 2\r\nconfig get x\r\nzunionstore d 2 a b\r\nsort a store b\r\nxread streams a 0\r\n";
+    let mut scratch = Vec::with_capacity(100);
+    for request in zresp::requests(lines) {
+        let command = request.unwrap().command().to_array(&mut scratch);
+        for table in [CommandTable::builtin(), &loaded] {
+            assert_free("keys", || {
+                let info = table.of(&command).unwrap();
+                assert_eq!(table.lookup(info.name.as_bytes()), Some(info));
+                assert!(table.keys(&command).unwrap().count() + info.name.len() > 3);
+            });
+        }
+    }
+    let mut decoder = CommandDecoder::new();
+    let begun = b"*5\r\n$4\r\nMSET\r\n$1\r\na\r\n$1\r\nb\r\n$1\r\nc\r\n$100\r\n";
+    assert_eq!(decoder.decode(begun), Ok(None));
+    assert_free("keys of a command that is arriving", || {
+        let partial = decoder.partial(begun).unwrap();
+        assert_eq!(commands::partial_keys(&partial).unwrap().known().count(), 2);
+    });
+    assert_free("unknown names", || {
+        assert_eq!(commands::lookup(&[b'x'; 1_000]), None);
+        assert_eq!(commands::lookup(b"config|x"), None);
     });
 }
 

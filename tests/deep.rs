@@ -195,11 +195,14 @@ fn a_deep_frame_becomes_a_tree_and_resp2() {
         let frame = shape.frame();
         let tree = Reply::from(&frame);
         assert!(tree == shape.tree(Reply::simple("a")), "{}", shape.name);
+        let mut decoder = Decoder::with_limits(Limits::new().with_depth(usize::MAX));
+        let one_pass = decoder.decode_reply(&mut frame.wire().clone());
+        assert!(one_pass.is_ok_and(|reply| reply.is_some_and(|reply| reply == tree)));
         if frame.attributes().is_empty() {
             let bare = Reply::from(frame.reply());
             assert!(tree == frame.reply() && bare == tree, "{}", shape.name);
             let mut patch = ReplyPatch::new(frame.view()).expect("an aggregate");
-            patch.replace(0, tree);
+            patch.replace(0, tree).expect("an element");
             assert!(patch.to_wire(Protocol::Resp2).is_ok(), "{}", shape.name);
         }
         assert!(format!("{frame:?}").len() < 4096);

@@ -144,7 +144,7 @@ fn request(
     }
 }
 
-/// Reads the answer to `PSYNC` up to the commands.
+/// Reads the answer to `PSYNC` or `SYNC` up to its end.
 fn synchronisation(_: Limits) -> impl FnMut(&[u8]) -> Result<Option<usize>, Error> {
     let (mut decoder, mut taken) = (SyncDecoder::new(), 0);
     move |mut piece| loop {
@@ -152,7 +152,9 @@ fn synchronisation(_: Limits) -> impl FnMut(&[u8]) -> Result<Option<usize>, Erro
         let used = progress.taken;
         taken += used;
         match progress.event {
-            Some(Event::Commands) => return Ok(Some(taken)),
+            Some(Event::Commands | Event::DualChannelSync | Event::RefusalEnd) => {
+                return Ok(Some(taken));
+            }
             Some(_) => piece = &piece[used..],
             None => return Ok(None),
         }
@@ -173,7 +175,7 @@ fn every_request_on_the_page_gets_its_verdict() {
 
 #[test]
 fn every_synchronisation_on_the_page_gets_its_verdict() {
-    check("synchronisation", "commands at", synchronisation);
+    check("synchronisation", "ends at", synchronisation);
 }
 
 /// The bytes before an error could still have become a frame.
@@ -195,7 +197,7 @@ fn the_bytes_before_an_error_are_incomplete() {
 fn every_table_is_read() {
     let page = include_str!("../docs/GRAMMAR.md");
     let rows_of_verdicts = |line: &&str| {
-        let verdicts = ["ok ", "incomplete", "error: ", "commands at "];
+        let verdicts = ["ok ", "incomplete", "error: ", "ends at "];
         cells(line).last().is_some_and(|cell| verdicts.iter().any(|start| cell.starts_with(start)))
     };
     let columns =

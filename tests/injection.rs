@@ -120,7 +120,11 @@ fn assert_contained(name: &str, value: &Reply, error: Option<EncodeError>) {
         let pair = one_frame(b"*2\r\n+a\r\n+b\r\n", "two values");
         for is_new in [false, true] {
             let mut patch = ReplyPatch::new(pair).expect("an aggregate");
-            _ = if is_new { patch.push(value.clone()) } else { patch.replace(0, value.clone()) };
+            _ = if is_new {
+                patch.push(value.clone())
+            } else {
+                patch.replace(0, value.clone()).expect("an element")
+            };
             let patched = encoded(&patch, protocol, &case);
             let (before, after) =
                 if is_new { ("*3\r\n+a\r\n+b\r\n", "") } else { ("*2\r\n", "+b\r\n") };
@@ -389,9 +393,12 @@ fn arguments_and_names_stay_whole() {
         let request = zresp::requests(original).next().expect("a command").expect("a valid one");
         let Command::Array(command) = request.command() else { panic!() };
         let mut replaced = CommandPatch::new(command);
-        replaced.replace(0, data).replace(1, b"key").replace(2, data);
+        for (index, argument) in [data, b"key", data].into_iter().enumerate() {
+            replaced.replace(index, argument).expect("an argument");
+        }
         let mut pushed = CommandPatch::new(command);
-        pushed.remove(0).remove(1).remove(2).push(data).push(b"key").push(data);
+        (0..3).for_each(|index| _ = pushed.remove(index).expect("an argument"));
+        pushed.push(data).push(b"key").push(data);
         let ways = [
             ("Arguments", encoded_command(&Arguments(&[data, b"key", data]), "slices")),
             ("dyn Arguments", encoded_command(&Arguments(&mixed), "mixed")),
@@ -407,7 +414,7 @@ fn arguments_and_names_stay_whole() {
         }
 
         let mut prefixed = CommandPatch::new(command);
-        prefixed.prefix(0, data).prefix(1, data).prefix(2, data);
+        (0..3).for_each(|index| _ = prefixed.prefix(index, data).expect("an argument"));
         let wire = encoded_command(&prefixed, "prefix").expect("a name");
         let expected = [b"SET".as_slice(), b"k", b"v"].map(|part| [data, part].concat());
         assert_eq!(arguments(&wire, "prefix"), expected, "{}", data.escape_ascii());
@@ -565,9 +572,12 @@ fn a_line_that_was_taken_as_it_was_sent_is_never_written() {
             let frame = decoder.decode(wire.as_bytes()).unwrap().unwrap();
             assert_eq!(owned, frame.to_frame(), "{wire:?}");
             for protocol in PROTOCOLS {
-                assert_eq!(encoded(&owned, protocol, wire), Err(expected), "{wire:?}");
+                // RESP2 leaves attributes out.
+                let is_left_out = wire.starts_with('|') && protocol == Protocol::Resp2;
+                let expected = (!is_left_out).then_some(expected);
+                assert_eq!(encoded(&owned, protocol, wire).err(), expected, "{wire:?}");
                 if let Some(patch) = ReplyPatch::new(frame) {
-                    assert_eq!(encoded(&patch, protocol, wire), Err(expected), "{wire:?}");
+                    assert_eq!(encoded(&patch, protocol, wire).err(), expected, "{wire:?}");
                 }
             }
             let strict = Decoder::new().decode(wire.as_bytes());

@@ -12,7 +12,8 @@ use std::time::{Duration, Instant};
 use zresp::encode::Segments;
 use zresp::io::{CommandReader, ReplyReader};
 use zresp::{
-    Command, CommandDecoder, Decoded, Decoder, Encode, Framer, Limits, Protocol, Reply, ReplyRef,
+    Command, CommandDecoder, ConversionError, Decoded, Decoder, Encode, Framer, FromReply, Limits,
+    Protocol, Reply, ReplyRef,
 };
 
 /// The factor between the two sizes.
@@ -38,8 +39,21 @@ const DECODER: Entry = ("Decoder", |frame, limits| {
     assert!(decoder.decode(frame).unwrap().is_some());
 });
 
+/// Each call reads what it can in one pass, so a cut frame must be left to the scan that resumes.
+#[cfg(feature = "serde")]
+const DECODE_AS: Entry = ("decode_as", |frame, limits| {
+    let mut decoder = Decoder::with_limits(limits);
+    for end in 0..frame.len() {
+        assert!(decoder.decode_as::<serde::de::IgnoredAny>(&frame[..end]).unwrap().is_none());
+    }
+    let (_, size) = decoder.decode_as::<Vec<u8>>(frame).unwrap().unwrap();
+    assert_eq!(size, frame.len());
+});
+
 const REPLIES: &[Entry] = &[
     DECODER,
+    #[cfg(feature = "serde")]
+    DECODE_AS,
     ("Framer", |frame, limits| assert_framed(Framer::replies(limits), frame)),
     ("ReplyReader", |frame, limits| {
         let mut reader = ReplyReader::with_limits(OneByOne(frame), limits);
@@ -233,6 +247,16 @@ const READINGS: &[Reading] = &[
         _ = zresp::de::from_reply::<serde::de::IgnoredAny>(frame.reply());
         _ = zresp::de::from_reply::<serde_json::Value>(frame.reply());
     }),
+    #[cfg(feature = "serde")]
+    ("deserialized in one pass", |frame| {
+        let mut decoder = Decoder::with_limits(Limits::new().with_depth(1_000_000));
+        for found in [
+            decoder.decode_as::<serde::de::IgnoredAny>(frame.wire()).map(|found| found.unwrap().1),
+            decoder.decode_as::<serde_json::Value>(frame.wire()).map(|found| found.unwrap().1),
+        ] {
+            assert_eq!(found, Ok(frame.wire().len()));
+        }
+    }),
 ];
 
 #[test]
@@ -294,20 +318,68 @@ fn a_reply_nested_to_the_limit_is_read_in_linear_time() {
     });
 }
 
+/// Integers, nested as deep as the reply.
+struct Nested;
+
+impl<'a> FromReply<'a> for Nested {
+    fn from_reply(reply: ReplyRef<'a>) -> Result<Self, ConversionError> {
+        match reply {
+            ReplyRef::Integer(_) => Ok(Self),
+            _ => reply.to::<Vec<Self>>().map(|_| Self),
+        }
+    }
+}
+
 /// A failure at the bottom goes through all levels; none of them may pass over the rest again.
-#[cfg(feature = "serde")]
 #[test]
 fn a_conversion_that_fails_takes_no_longer_than_one_that_succeeds() {
+    type Conversion = (&'static str, fn(&[u8]) -> bool);
+    const CONVERSIONS: &[Conversion] = &[
+        ("to", |wire| zresp::decode(wire).unwrap().unwrap().to::<Nested>().is_ok()),
+        ("decode_to", |wire| {
+            let (value, size) = Decoder::new().decode_to::<Nested>(wire).unwrap().unwrap();
+            assert_eq!(size, wire.len());
+            value.is_ok()
+        }),
+        #[cfg(feature = "serde")]
+        ("from_reply", |wire| {
+            let frame = zresp::decode(wire).unwrap().unwrap();
+            zresp::de::from_reply::<serde_json::Value>(frame.reply()).is_ok()
+        }),
+        #[cfg(feature = "serde")]
+        ("decode_as", |wire| {
+            let mut decoder = Decoder::new();
+            let (value, size) = decoder.decode_as::<serde_json::Value>(wire).unwrap().unwrap();
+            assert_eq!(size, wire.len());
+            value.is_ok()
+        }),
+    ];
+    // 14 MB at the bottom of 120 arrays.
     let nested = |first: &str| {
-        let rest = ":1\r\n".repeat(1_000_000);
-        format!("{}*1000001\r\n{first}{rest}", "*1\r\n".repeat(119)).into_bytes()
+        let rest = ":123456\r\n".repeat(1_555_555);
+        format!("{}*1555556\r\n{first}{rest}", "*1\r\n".repeat(119)).into_bytes()
     };
-    let (good, bad) = (nested(":0\r\n"), nested("-ERR no\r\n"));
-    let read = |wire: &[u8]| {
-        let frame = zresp::decode(wire).unwrap().unwrap();
-        zresp::de::from_reply::<serde_json::Value>(frame.reply()).is_ok()
+    // Something follows the innermost array in each of the others.
+    let followed = |first: &str| {
+        let rest = ":1\r\n".repeat(100_000);
+        format!("{}*100001\r\n{first}{rest}{}", "*2\r\n".repeat(119), ":1\r\n".repeat(119))
+            .into_bytes()
     };
-    let success = time(|| assert!(read(&good)));
-    let failure = time(|| assert!(!read(&bad)));
-    assert!(failure < 2 * success, "{failure:?} to fail, {success:?} to succeed");
+    for (shape, good, bad) in [
+        ("nested", nested(":0\r\n"), nested("-ERR no\r\n")),
+        ("followed", followed(":0\r\n"), followed("-ERR no\r\n")),
+    ] {
+        for (name, convert) in CONVERSIONS {
+            let [mut success, mut failure] = [Duration::MAX; 2];
+            for _ in 0..ATTEMPTS {
+                success = success.min(time(|| assert!(convert(&good))));
+                failure = failure.min(time(|| assert!(!convert(&bad))));
+                if failure < success * 3 / 2 {
+                    break;
+                }
+            }
+            println!("{name}, {shape}: {success:?} to succeed, {failure:?} to fail");
+            assert!(failure < success * 3 / 2, "{name}, {shape}: {failure:?} against {success:?}");
+        }
+    }
 }

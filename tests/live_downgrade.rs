@@ -8,8 +8,10 @@
 use std::io::Write;
 use std::net::TcpStream;
 
+use bytes::BytesMut;
+use zresp::encode::Downgrader;
 use zresp::io::ReplyReader;
-use zresp::{Encode, Frame, Kind, Protocol, Reply, ReplyRef, Token};
+use zresp::{Encode, Frame, Kind, Protocol, Reply, ReplyRef, Token, TokenReader};
 use zresp_testing::drive::live_server::Server;
 
 struct Client(ReplyReader<TcpStream>);
@@ -63,8 +65,17 @@ impl Pair {
     }
 }
 
+/// The frame in RESP2, whole and token by token.
 fn downgraded(frame: &Frame) -> String {
-    shown(&frame.to_wire(Protocol::Resp2).expect("a form on the wire"))
+    let whole = frame.to_wire(Protocol::Resp2).expect("a form on the wire");
+    let (mut reader, mut downgrader) = (TokenReader::new(), Downgrader::new(0));
+    let (mut rest, mut arriving) = (&frame.wire()[..], BytesMut::new());
+    while let Some((token, size)) = reader.next(rest).expect("a valid frame") {
+        downgrader.token(&token, &rest[..size], &mut arriving).expect("nothing is streamed");
+        rest = &rest[size..];
+    }
+    assert_eq!(shown(&arriving), shown(&whole));
+    shown(&whole)
 }
 
 fn shown(wire: &[u8]) -> String {

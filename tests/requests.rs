@@ -88,7 +88,7 @@ fn the_limits_before_authentication_are_those_of_redis_and_can_be_lifted() {
 }
 
 #[test]
-fn lowered_limits_hold_for_learned_commands() {
+fn lowered_limits_hold_for_recent_commands() {
     let mut decoder = CommandDecoder::new();
     let command = b"*2\r\n$3\r\nGET\r\n$5\r\nabcde\r\n";
     for _ in 0..5 {

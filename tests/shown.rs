@@ -123,10 +123,10 @@ fn long_values_are_shown_shortened() {
     let inline = requests(line.as_bytes()).next().expect("a request").expect("a command");
     let Command::Array(command) = request.command() else { panic!("an array") };
     let mut patch = CommandPatch::new(command);
-    patch.replace(1, &long).push(&long);
+    patch.replace(1, &long).expect("an argument").push(&long);
     let reply = format!("*2\r\n${0}\r\n{long}\r\n-{long}\r\n", long.len());
     let mut changed = ReplyPatch::new(of(reply.as_bytes())).expect("an array");
-    changed.replace(1, long.as_str()).push(long.as_str());
+    changed.replace(1, long.as_str()).expect("an element").push(long.as_str());
     let values = [
         shown(&request),
         shown(&inline),
@@ -182,7 +182,12 @@ fn encode_errors_have_messages() {
         (EncodeError::KeyWithoutValue, "key without a value"),
         (EncodeError::NothingToClose, "nothing open to close"),
         (EncodeError::Unfinished, "reply ends before all of it is written"),
+        (
+            EncodeError::TooLongToHold { limit: 64 },
+            "streamed aggregate longer than the 64 bytes that may be held",
+        ),
         (EncodeError::NoSuchPart { index: 3, len: 2 }, "index 3 out of range: there are 2 parts"),
+        (EncodeError::NotArrived { index: 2 }, "argument 2 has not arrived yet"),
     ] {
         assert!(error.to_string().starts_with(message), "{error}");
         assert!(error.source().is_none());
@@ -192,7 +197,7 @@ fn encode_errors_have_messages() {
 #[cfg(feature = "commands")]
 #[test]
 fn keys_and_their_errors_are_shown() {
-    use zresp::commands::KeysError;
+    use zresp::commands::{CommandInfo, CommandTable, KeysError};
 
     let mut decoder = CommandDecoder::new();
     let request =
@@ -201,11 +206,16 @@ fn keys_and_their_errors_are_shown() {
     let keys = zresp::commands::keys(&command).expect("keys");
     assert_eq!(shown(&keys), r#"Keys["a", "b"]"#);
     assert!(keys == keys.clone());
+    let mut table = CommandTable::new();
+    table.insert(CommandInfo::new("GET", 2)).expect("room");
+    assert_eq!(shown(&table), r#"CommandTable["get"]"#);
+    assert!(shown(CommandTable::builtin()).len() < 2_000, "only the first names");
     for (error, message) in [
         (KeysError::UnknownCommand, "unknown command"),
         (KeysError::Arity, "wrong number of arguments"),
         (KeysError::Count { index: 2 }, "argument 2 is not the number of keys that follow"),
         (KeysError::Syntax, "arguments that contradict each other"),
+        (KeysError::Unspecified, "keys at places that the table does not specify"),
     ] {
         assert_eq!(error.to_string(), message);
     }

@@ -5,7 +5,7 @@ use std::mem::size_of;
 
 use zresp::command::{ArgIndex, Args, InlineArgs, InlineCommand, PartialCommand};
 use zresp::convert::Place;
-use zresp::encode::{CommandPatch, ReplyPatch, Segments};
+use zresp::encode::{CommandPatch, Downgrader, ReplyPatch, ReplyShape, Segments, Shaped};
 use zresp::frames::{Frames, Replies, Requests};
 use zresp::io::{CommandReader, ReplyReader, StreamError};
 use zresp::replication::{self, Event, SyncDecoder};
@@ -23,6 +23,7 @@ use zresp::{
 #[test]
 fn views_and_errors_are_small() {
     assert!(size_of::<ReplyRef<'_>>() <= 40, "{}", size_of::<ReplyRef<'_>>());
+    assert_eq!(size_of::<ReplyShape>(), size_of::<usize>());
     assert!(size_of::<Error>() <= 24, "{}", size_of::<Error>());
     assert!(size_of::<Elements<'_>>() <= 24, "{}", size_of::<Elements<'_>>());
     assert!(size_of::<Result<(), Error>>() <= 24, "{}", size_of::<Result<(), Error>>());
@@ -44,6 +45,8 @@ fn types_are_copy_clone_send_and_sync_as_documented() {
     fn shared<T: Send + Sync + Unpin>() {}
     fn cloned<T: Clone + Send + Sync>() {}
     copy::<ReplyRef<'_>>();
+    copy::<ReplyShape>();
+    copy::<Shaped<'_, ReplyRef<'_>>>();
     copy::<Decoded<'_>>();
     copy::<Elements<'_>>();
     copy::<Pairs<'_>>();
@@ -72,7 +75,7 @@ fn types_are_copy_clone_send_and_sync_as_documented() {
     cloned::<Args<'_>>();
     cloned::<ArgIndex<'_>>();
     cloned::<InlineArgs<'_>>();
-    cloned::<PartialCommand<'_>>();
+    copy::<PartialCommand<'_>>();
     cloned::<ErrorReply>();
     cloned::<Decoder>();
     cloned::<CommandDecoder>();
@@ -84,7 +87,8 @@ fn types_are_copy_clone_send_and_sync_as_documented() {
     copy::<EncodeError>();
     copy::<Protocol>();
     cloned::<TreeTokens<'_>>();
-    cloned::<CommandPatch<'_>>();
+    cloned::<CommandPatch<CommandRef<'_>>>();
+    cloned::<CommandPatch<PartialCommand<'_>>>();
     cloned::<ReplyPatch<'_>>();
     cloned::<Segments<&[u8]>>();
     shared::<ReplyWriter<'_>>();
@@ -113,7 +117,11 @@ fn types_of_features_are_copy_clone_send_and_sync_as_documented() {
     copy::<commands::Key<'_>>();
     copy::<commands::KeysError>();
     cloned::<commands::Keys<'_>>();
+    cloned::<commands::PartialKeys<'_>>();
     shared::<commands::CommandInfo>();
+    shared::<commands::CommandTable>();
+    cloned::<commands::CommandTable>();
+    copy::<commands::TableError>();
 }
 
 #[test]
@@ -132,6 +140,7 @@ fn types_that_own_their_bytes_can_move_to_any_thread() {
     owned::<StreamedString>();
     owned::<Segments>();
     owned::<CommandBuf>();
+    owned::<Downgrader>();
     owned::<EncodeError>();
 }
 

@@ -138,6 +138,22 @@ fn a_reader_of_requests_tells_what_is_skipped_and_keeps_to_its_policy() {
     assert_eq!(error.offset, 0);
 }
 
+#[test]
+fn a_framer_that_takes_over_in_an_attribute_tells_the_kind_of_the_value() {
+    let bytes = b"|1\r\n+ttl\r\n:9\r\n>1\r\n+a\r\n";
+    for tokens in 1..4 {
+        let (mut reader, mut at) = (TokenReader::new(), 0);
+        for _ in 0..tokens {
+            at += reader.next(&bytes[at..]).unwrap().expect("a token").1;
+        }
+        let mut framer = reader.take_framer(&bytes[at..]).expect("in a frame");
+        let progress = framer.advance(&bytes[at..=at]).unwrap();
+        assert_eq!(progress.type_byte, (tokens == 3).then_some(b'>'), "after {tokens} tokens");
+        let progress = framer.advance(&bytes[at + 1..]).unwrap();
+        assert_eq!((progress.is_complete, progress.type_byte), (true, Some(b'>')));
+    }
+}
+
 /// The parts of a value that comes in pieces of one size, each with what was dropped for it.
 fn parts(bytes: &[u8], size: usize) -> Vec<(Kind, Vec<u8>, Option<usize>, bool)> {
     let (mut reader, mut parts, mut buffer) = (TokenReader::new(), Vec::new(), Vec::new());
@@ -221,6 +237,29 @@ fn a_buffer_that_shrank_or_changed_is_noticed() {
         let token = Token::Scalar(ReplyRef::Bulk(b"hello"));
         assert_eq!(reader.next(b"$5\r\nhello\r\n"), Ok(Some((token, 11))));
     }
+}
+
+#[test]
+fn an_error_in_a_part_stays() {
+    let mut reader = TokenReader::new();
+    assert_eq!(reader.next(b"$3\r\nab"), Ok(None));
+    assert!(reader.next_part(b"$3\r\nab", 0).unwrap().is_some());
+    let error = reader.next_part(b"cX", 0).unwrap_err();
+    assert_eq!(reader.next(b"cX"), Err(error));
+    assert_eq!(reader.tokens(b"+OK\r\n").next(), Some(Err(error)));
+}
+
+#[test]
+fn a_framer_that_takes_over_between_parts_sees_the_rest() {
+    let mut reader = TokenReader::new();
+    assert_eq!(reader.next(b"*1\r\n$10\r\nab").map(|token| token.is_some()), Ok(true));
+    assert_eq!(reader.next(b"$10\r\nab"), Ok(None));
+    assert!(reader.next_part(b"$10\r\nab", 0).unwrap().is_some());
+    assert_eq!(reader.next(b"cd"), Ok(None));
+    let mut framer = reader.take_framer(b"cd").expect("in a frame");
+    let progress = framer.advance(b"cdefghij\r\n+OK\r\n").unwrap();
+    assert_eq!((progress.taken, progress.is_complete), (10, true));
+    assert_eq!(progress.type_byte, Some(b'*'));
 }
 
 /// The bytes that mean something in replies.

@@ -72,7 +72,7 @@ trait Owned: Shown + OwnTokens {
     fn see(token: Self::Owned, parts: &mut Vec<u8>) -> Option<Seen>;
 }
 
-fn join(part: OwnedPart, parts: &mut Vec<u8>) -> Option<Seen> {
+fn join(part: &OwnedPart, parts: &mut Vec<u8>) -> Option<Seen> {
     parts.extend_from_slice(&part.bytes);
     part.is_last.then(|| payload(part.kind, &std::mem::take(parts)))
 }
@@ -82,7 +82,7 @@ impl Owned for Replies {
         Some(match token {
             OwnedToken::Open { kind, len } => Seen::Open(kind, len),
             OwnedToken::Close(kind) => Seen::Close(kind),
-            OwnedToken::Part(part) => return join(part, parts),
+            OwnedToken::Part(part) => return join(&part, parts),
             OwnedToken::Scalar(reply) => {
                 // Written and read again, to be shown in the same way.
                 let mut wire = Vec::new();
@@ -103,7 +103,7 @@ impl Owned for Requests {
             OwnedCommandToken::Close => Seen::Close(Kind::Array),
             OwnedCommandToken::Argument(argument) => scalar(&ReplyRef::Bulk(&argument)),
             OwnedCommandToken::Inline(line) => Seen::Inline(line.to_vec()),
-            OwnedCommandToken::Part(part) => return join(part, parts),
+            OwnedCommandToken::Part(part) => return join(&part, parts),
             other => panic!("{other:?}"),
         })
     }
@@ -237,7 +237,7 @@ fn a_long_reply_is_read_in_constant_memory() {
                 StreamToken::Payload(mut payload) => {
                     copied = io::copy(&mut payload, &mut io::sink()).expect("a whole payload");
                 }
-                _ => {}
+                StreamToken::Token(_) => {}
             }
         }
     });
@@ -247,7 +247,7 @@ fn a_long_reply_is_read_in_constant_memory() {
 
 #[test]
 fn what_is_left_of_a_payload_is_skipped() {
-    let reply = [b"*2\r\n$100000\r\n".as_slice(), &[b'x'; 100_000], b"\r\n:7\r\n"].concat();
+    let reply = [b"*2\r\n$100000\r\n".as_slice(), &vec![b'x'; 100_000], b"\r\n:7\r\n"].concat();
     let mut stream = ReplyTokenStream::new(Pieces::new(&reply, &[1_000]));
     stream.next().unwrap();
     let Some(StreamToken::Payload(mut payload)) = stream.next().unwrap() else { panic!() };
@@ -257,6 +257,29 @@ fn what_is_left_of_a_payload_is_skipped() {
     let Some(StreamToken::Token(Token::Scalar(ReplyRef::Integer(7)))) = next else {
         panic!("{next:?}")
     };
+}
+
+#[test]
+fn a_stream_in_a_payload_is_not_between_frames() {
+    let reply = [b"$100000\r\n".as_slice(), &vec![b'x'; 100_000], b"\r\n+OK\r\n"].concat();
+    let mut stream = ReplyTokenStream::new(Pieces::new(&reply, &[1_000]));
+    assert!(matches!(stream.next(), Ok(Some(StreamToken::Payload(_)))));
+    assert!(!stream.is_between_frames(), "nothing has been read");
+    let buffered = stream.buffered().to_vec();
+    let mut framer = stream.token_reader_mut().clone().take_framer(&buffered).expect("in a frame");
+    let progress = framer.advance(&reply[buffered.len()..]).unwrap();
+    assert_eq!((progress.taken, progress.is_complete), (reply.len() - buffered.len() - 5, true));
+    assert_eq!(progress.kind(), Some(Kind::Bulk));
+}
+
+#[test]
+fn a_reader_that_is_reset_in_a_payload_ends() {
+    let reply = [b"$100000\r\n".as_slice(), &vec![b'x'; 100_000], b"\r\n"].concat();
+    let mut stream = ReplyTokenStream::new(Pieces::new(&reply, &[1_000]));
+    assert!(matches!(stream.next(), Ok(Some(StreamToken::Payload(_)))));
+    stream.token_reader_mut().reset();
+    let ends = (0..1_000).any(|_| !matches!(stream.next(), Ok(Some(_))));
+    assert!(ends);
 }
 
 #[test]

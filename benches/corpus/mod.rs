@@ -4,6 +4,7 @@
 
 #![allow(dead_code, unreachable_pub, reason = "each bench uses a part of it")]
 
+mod traffic;
 pub mod typed;
 
 use std::fmt::Write as _;
@@ -46,11 +47,7 @@ pub enum Shape {
 impl Corpus {
     fn new(name: &'static str, shape: Shape, bytes: Vec<u8>) -> Self {
         let frames = zresp::replies(&bytes).count();
-        let elements = zresp::replies(&bytes)
-            .map(|frame| frame.expect("a valid corpus"))
-            .flat_map(|frame| frame.tokens())
-            .filter(|token| !matches!(token, zresp::Token::Close(_)))
-            .count();
+        let elements = values(&bytes);
         let resp3 =
             zresp::replies(&bytes).flatten().flat_map(|frame| frame.tokens()).any(|token| {
                 let kind = match token {
@@ -78,7 +75,7 @@ impl Corpus {
 }
 
 /// The names of the corpora of [`all`], in order.
-pub const NAMES: [&str; 20] = [
+pub const NAMES: [&str; 21] = [
     "command/get",
     "command/set",
     "command/get-key16",
@@ -99,10 +96,11 @@ pub const NAMES: [&str; 20] = [
     "map/20-fields",
     "stream/entries",
     "session/resp3",
+    "traffic/replies",
 ];
 
 /// The names of the corpora of [`requests`], in order.
-pub const REQUEST_NAMES: [&str; 2] = ["get-key16", "set-short"];
+pub const REQUEST_NAMES: [&str; 4] = ["get-key16", "set-short", "mget-20", "traffic/requests"];
 
 /// All corpora: 20 KB to 1 MB each, except for the values of 1 MiB.
 pub fn all() -> Vec<Corpus> {
@@ -149,12 +147,13 @@ pub fn all() -> Vec<Corpus> {
             array(&repeated(10_000, || bulk(&word(rng, 0..64))), 10_000),
         ),
         Corpus::new("map/20-fields", Shape::Several, repeated(300, || map(rng))),
-        Corpus::new("stream/entries", Shape::Several, repeated(50, || stream(rng))),
+        Corpus::new("stream/entries", Shape::Several, repeated(1_000, || stream(rng))),
         Corpus::new("session/resp3", Shape::Several, recorded()),
+        Corpus::new("traffic/replies", Shape::Several, traffic::replies()),
     ]
 }
 
-/// Pipelines of client commands. Each corpus has one command name.
+/// Pipelines of client commands. Each corpus has one command name, except for the mix of real traffic.
 pub fn requests() -> Vec<Corpus> {
     let mut rng = Rng::with_seed(0x6765_7473);
     let rng = &mut rng;
@@ -169,7 +168,39 @@ pub fn requests() -> Vec<Corpus> {
             Shape::Several,
             repeated(4_000, || command(&[b"SET", &word(rng, 8..17), &word(rng, 3..12)])),
         ),
+        Corpus::new("mget-20", Shape::Several, repeated(400, || mget(rng))),
+        Corpus::new("traffic/requests", Shape::Several, traffic::requests()),
     ]
+}
+
+/// `MGET` of twenty keys.
+fn mget(rng: &mut Rng) -> Vec<u8> {
+    let keys: Vec<Vec<u8>> = repeat_with(|| word(rng, 8..17)).take(20).collect();
+    command(&[&[&b"MGET"[..]][..], &keys.iter().map(Vec::as_slice).collect::<Vec<_>>()].concat())
+}
+
+/// Names of commands as clients send them, in a random order.
+pub fn names() -> Vec<Vec<u8>> {
+    const NAMES: [&[u8]; 16] = [
+        b"GET",
+        b"SET",
+        b"MGET",
+        b"DEL",
+        b"EXPIRE",
+        b"INCR",
+        b"HGETALL",
+        b"HSET",
+        b"LPUSH",
+        b"RPOP",
+        b"ZADD",
+        b"ZRANGE",
+        b"ping",
+        b"zrangebyscore",
+        b"PUBLISH",
+        b"XREADGROUP",
+    ];
+    let mut rng = Rng::with_seed(0x6e61_6d65);
+    repeat_with(|| NAMES[rng.usize(..NAMES.len())].to_vec()).take(4_000).collect()
 }
 
 /// Maps of twenty fields, as `HGETALL` answers in RESP3.
@@ -214,6 +245,15 @@ pub fn mixed() -> Vec<u8> {
 /// A real server's replies in a session that uses all its data types.
 fn recorded() -> Vec<u8> {
     include_bytes!("../../tests/captures/resp3-session.replies").repeat(4)
+}
+
+/// The number of values in whole frames.
+pub fn values(bytes: &[u8]) -> usize {
+    zresp::replies(bytes)
+        .map(|frame| frame.expect("a valid corpus"))
+        .flat_map(|frame| frame.tokens())
+        .filter(|token| !matches!(token, zresp::Token::Close(_)))
+        .count()
 }
 
 fn repeated(count: usize, item: impl FnMut() -> Vec<u8>) -> Vec<u8> {

@@ -6,7 +6,10 @@
 use std::hint::black_box;
 
 use bytes::{Buf, Bytes, BytesMut};
-use zresp::{Arguments, CommandBuf, Decoder, Encode, EncodeCommand, Frame, Protocol, Reply};
+use zresp::encode::{Downgrader, ReplyShape, Shaped};
+use zresp::{
+    Arguments, CommandBuf, Decoder, Encode, EncodeCommand, Frame, Protocol, Reply, TokenReader,
+};
 
 /// Appends the bytes to an empty read buffer, and decodes them there.
 pub fn decode(buffer: &mut BytesMut, bytes: &[u8]) -> usize {
@@ -39,8 +42,8 @@ pub fn replies(bytes: &Bytes) -> usize {
     let mut rest = bytes.clone();
     let mut decoder = Decoder::new();
     let mut frames = 0;
-    while let Ok(Some(frame)) = decoder.decode_frame(&mut rest) {
-        black_box::<&Reply>(&Reply::from(frame));
+    while let Ok(Some(reply)) = decoder.decode_reply(&mut rest) {
+        black_box::<&Reply>(&reply);
         frames += 1;
     }
     frames
@@ -71,6 +74,62 @@ pub fn downgrade(mut rest: &[u8], out: &mut Vec<u8>) -> usize {
         black_box::<&[u8]>(out);
         frames += 1;
         rest = &rest[frame.wire().len()..];
+    }
+    frames
+}
+
+/// Writes each frame in RESP2 token by token, in the pass that validates it.
+pub fn downgrade_tokens(mut rest: &[u8], out: &mut BytesMut) -> usize {
+    let (mut reader, mut downgrader) = (TokenReader::new(), Downgrader::new(0));
+    let mut frames = 0;
+    while let Ok(Some((token, size))) = reader.next(rest) {
+        if downgrader.token(&token, &rest[..size], out).is_err() {
+            return 0;
+        }
+        rest = &rest[size..];
+        if reader.is_between_frames() {
+            black_box::<&[u8]>(out);
+            out.clear();
+            frames += 1;
+        }
+    }
+    frames
+}
+
+/// Like [`downgrade`], but of maps that become arrays of pairs.
+pub fn translate(mut rest: &[u8], out: &mut Vec<u8>) -> usize {
+    let shape = ReplyShape::of_words(["XREAD"]);
+    let mut decoder = Decoder::new();
+    let mut frames = 0;
+    while let Ok(Some(frame)) = decoder.decode(rest) {
+        out.clear();
+        if Shaped::new(frame, shape).encode(Protocol::Resp2, out).is_err() {
+            return 0;
+        }
+        black_box::<&[u8]>(out);
+        frames += 1;
+        rest = &rest[frame.wire().len()..];
+    }
+    frames
+}
+
+/// Like [`downgrade_tokens`], but of maps that become arrays of pairs.
+pub fn translate_tokens(mut rest: &[u8], out: &mut BytesMut) -> usize {
+    let shape = ReplyShape::of_words(["XREAD"]);
+    let (mut reader, mut downgrader) = (TokenReader::new(), Downgrader::new(0));
+    let mut frames = 0;
+    downgrader.expect(shape);
+    while let Ok(Some((token, size))) = reader.next(rest) {
+        if downgrader.token(&token, &rest[..size], out).is_err() {
+            return 0;
+        }
+        rest = &rest[size..];
+        if reader.is_between_frames() {
+            black_box::<&[u8]>(out);
+            out.clear();
+            frames += 1;
+            downgrader.expect(shape);
+        }
     }
     frames
 }

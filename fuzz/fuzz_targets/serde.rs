@@ -1,12 +1,14 @@
-//! Any reply may be converted to any type; serde and the conversions give the same result.
+//! Any reply may be converted to any type, in one pass or by a view; serde and the conversions give the same result.
 #![no_main]
 use zresp::cluster::{SLOTS, Shard, SlotMap};
 use zresp::push::Push;
-use zresp_fuzz::typed::{Table, assert_agree, has_map};
+use zresp_fuzz::typed::{Table, assert_agree, assert_same, has_map};
 
 libfuzzer_sys::fuzz_target!(|input: &[u8]| {
+    assert_same::<serde_json::Value>(input);
+    assert_same::<Table>(input);
+    assert_same::<Vec<Option<&[u8]>>>(input);
     let Ok(Some(frame)) = zresp::decode(input) else { return };
-    _ = zresp::de::from_reply::<serde_json::Value>(frame.reply());
     _ = format!("{:?}", frame.reply().to::<Push<'_>>());
     if let Ok(shards) = frame.reply().to::<Vec<Shard<'_>>>() {
         assert!(shards.iter().flat_map(|shard| &shard.slots).all(|range| *range.end() < SLOTS));

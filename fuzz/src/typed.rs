@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde::Deserialize;
-use zresp::{Decoded, FromReply, Kind, ReplyRef, Token, de::from_reply};
+use zresp::{Decoded, FromReply, Kind, ReplyRef, Token, de::from_bytes, de::from_reply};
 
 /// A type of pairs.
 pub type Table = BTreeMap<String, (i64, u32)>;
@@ -11,6 +11,14 @@ pub type Table = BTreeMap<String, (i64, u32)>;
 /// Asserts that serde and the conversions turn a reply into the same value.
 pub fn assert_agree<'a, T: FromReply<'a> + Deserialize<'a> + PartialEq>(reply: ReplyRef<'a>) {
     assert!(reply.to::<T>().ok() == from_reply::<T>(reply).ok(), "{reply:?}");
+}
+
+/// Asserts that reading in one pass gives what decoding and then reading gives. Values are compared as text, because
+/// NaN does not equal itself.
+pub fn assert_same<'a, T: Deserialize<'a> + std::fmt::Debug>(input: &'a [u8]) {
+    let read = |frame: Decoded<'a>| (from_reply::<T>(frame.reply()), frame.wire().len());
+    let expected = zresp::decode(input).map(|frame| frame.map(read));
+    assert_eq!(format!("{:?}", from_bytes::<T>(input)), format!("{expected:?}"));
 }
 
 /// Whether there is a map in a frame. For serde, a map without pairs is also an empty sequence.

@@ -28,6 +28,7 @@ mod redirect;
 mod shard;
 mod slot_map;
 
+use crate::crc16::{self, Block};
 use crate::slots;
 
 pub use crate::endpoint::Endpoint;
@@ -35,15 +36,8 @@ pub use redirect::{Redirect, RedirectKind};
 pub use shard::{Health, Node, NodeRole, Shard};
 pub use slot_map::{OverlapError, SlotMap};
 
-use crc::{CRC_16_XMODEM, Crc, Table};
-
 /// The number of slots in a cluster.
 pub const SLOTS: u16 = slots::COUNT;
-
-/// The number of bytes that are checksummed at once. Most keys are not longer than this.
-const BLOCK: usize = 16;
-
-static CRC: Crc<u16, Table<BLOCK>> = Crc::<u16, Table<BLOCK>>::new(&CRC_16_XMODEM);
 
 /// Returns the slot of a key: the CRC-16 (XMODEM) of its [hash tag](hash_tag), modulo [`SLOTS`].
 ///
@@ -59,18 +53,8 @@ static CRC: Crc<u16, Table<BLOCK>> = Crc::<u16, Table<BLOCK>>::new(&CRC_16_XMODE
 #[must_use]
 #[inline]
 pub fn key_slot(key: &[u8]) -> u16 {
-    let tag = hash_tag(key);
-    // Leading zeros do not change this checksum, and a full block is processed in one step.
-    let (first, blocks) = tag.split_at(tag.len() % BLOCK);
-    let mut digest = CRC.digest();
-    if !first.is_empty() {
-        let mut block = [0; BLOCK];
-        let padded = block.iter_mut().rev().zip(first.iter().rev());
-        padded.for_each(|(end, byte)| *end = *byte);
-        digest.update(&block);
-    }
-    digest.update(blocks);
-    digest.finalize() % SLOTS
+    let short = Block::new(key).filter(|block| !block.has_brace());
+    short.map_or_else(|| crc16::of(hash_tag(key)), Block::checksum) % SLOTS
 }
 
 /// Returns the part of a key that decides its slot: the text between the first `{` and the next `}`.
@@ -93,18 +77,7 @@ pub fn hash_tag(key: &[u8]) -> &[u8] {
 
 #[cfg(test)]
 mod tests {
-    use std::vec::Vec;
-
     use super::*;
-
-    #[test]
-    fn a_slot_is_that_of_the_checksum_for_any_length() {
-        let key: Vec<u8> = (0..100).collect();
-        for length in 0..key.len() {
-            let key = key.get(..length).unwrap();
-            assert_eq!(key_slot(key), CRC.checksum(key) % SLOTS, "{length} bytes");
-        }
-    }
 
     #[test]
     fn a_hash_tag_is_the_first_one_and_not_empty() {

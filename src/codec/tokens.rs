@@ -27,7 +27,9 @@ pub type CommandTokenCodec = TokenCodec<Requests>;
 
 /// Decodes frames value by value, in constant memory: a [`ReplyTokenCodec`] or a [`CommandTokenCodec`].
 ///
-/// Use it with [`FramedRead`](tokio_util::codec::FramedRead). Each value is returned as soon as it has arrived. A
+/// Use it with [`FramedRead`](tokio_util::codec::FramedRead). It only decodes: to write to the same connection, split
+/// the connection, and use a [`Codec`](super::Codec) with [`FramedWrite`](tokio_util::codec::FramedWrite) for the other
+/// half. Each value is returned as soon as it has arrived. A line, such as an error message, is always whole. A
 /// payload of more than 64 KiB that has not arrived whole is returned in parts. Payloads share the bytes of the read
 /// buffer.
 ///
@@ -60,7 +62,7 @@ pub struct TokenCodec<D> {
     /// The size up to which payloads are returned whole.
     whole: usize,
     /// How many bytes of the stream have been removed from the buffer, and how many before the current frame.
-    position: u64,
+    removed: u64,
     frame_at: u64,
 }
 
@@ -98,7 +100,8 @@ pub enum OwnedCommandToken {
     Part(OwnedPart),
     /// The array ends, and with it the command.
     Close,
-    /// A whole command in the form of a line, with its line end.
+    /// A whole command in the form of a line, with its line end. [`requests`](crate::requests()) reads its
+    /// arguments.
     Inline(Bytes),
 }
 
@@ -185,7 +188,7 @@ impl<D: OwnTokens> TokenCodec<D> {
     /// Returns a codec that uses this token reader, which must not be inside a frame.
     #[must_use]
     pub const fn with_token_reader(tokens: FrameTokenReader<D>) -> Self {
-        Self { tokens, whole: WHOLE, position: 0, frame_at: 0 }
+        Self { tokens, whole: WHOLE, removed: 0, frame_at: 0 }
     }
 
     /// Sets the size in bytes up to which payloads are returned whole. The default is 64 KiB.
@@ -209,7 +212,7 @@ impl<D: OwnTokens> TokenCodec<D> {
 
     /// Splits off the bytes of a token.
     fn split(&mut self, buffer: &mut BytesMut, size: usize) -> Bytes {
-        self.position += size as u64;
+        self.removed += size as u64;
         buffer.split_to(size).freeze()
     }
 }
@@ -234,10 +237,10 @@ impl<D: OwnTokens> tokio_util::codec::Decoder for TokenCodec<D> {
     fn decode(&mut self, buffer: &mut BytesMut) -> Result<Option<D::Owned>, StreamError> {
         loop {
             if self.tokens.is_between_frames() {
-                self.frame_at = self.position;
+                self.frame_at = self.removed;
             }
             if let Some((token, size)) = self.tokens.next(buffer)? {
-                let found = D::found(token);
+                let found = D::form(token);
                 let bytes = self.split(buffer, size);
                 let token = D::read_again(&bytes, found);
                 let token = token.ok_or(Error::new(ErrorKind::BufferChanged, 0))?;
@@ -266,7 +269,7 @@ impl<D: OwnTokens> tokio_util::codec::Decoder for TokenCodec<D> {
     fn decode_eof(&mut self, buffer: &mut BytesMut) -> Result<Option<D::Owned>, StreamError> {
         let token = self.decode(buffer)?;
         if token.is_none() && !self.tokens.is_between_frames() {
-            let in_frame = usize::try_from(self.position - self.frame_at).unwrap_or(usize::MAX);
+            let in_frame = usize::try_from(self.removed - self.frame_at).unwrap_or(usize::MAX);
             let offset = in_frame.saturating_add(buffer.len());
             return Err(Error::new(ErrorKind::UnexpectedEnd, offset).into());
         }

@@ -8,10 +8,10 @@ use core::hash::{BuildHasher, Hash};
 use crate::view::{Elements, ReplyRef};
 
 use super::scalars::collect;
-use super::{ConversionError, FromReply, Place, ReplyShape};
+use super::{ConversionError, FromReply, Place, TypeShape};
 
 impl<'a, T: FromReply<'a>> FromReply<'a> for Vec<T> {
-    const SHAPE: ReplyShape = T::VEC_SHAPE;
+    const SHAPE: TypeShape = T::VEC_SHAPE;
 
     fn from_reply(reply: ReplyRef<'a>) -> Result<Self, ConversionError> {
         T::vec_from_reply(reply)
@@ -19,7 +19,7 @@ impl<'a, T: FromReply<'a>> FromReply<'a> for Vec<T> {
 }
 
 impl<'a, T: FromReply<'a>, const N: usize> FromReply<'a> for [T; N] {
-    const SHAPE: ReplyShape = T::VEC_SHAPE;
+    const SHAPE: TypeShape = T::VEC_SHAPE;
 
     fn from_reply(reply: ReplyRef<'a>) -> Result<Self, ConversionError> {
         let wrong = |values: Vec<T>| ConversionError::count(N, values.len(), reply.kind());
@@ -28,7 +28,7 @@ impl<'a, T: FromReply<'a>, const N: usize> FromReply<'a> for [T; N] {
 }
 
 impl<'a, T: FromReply<'a>> FromReply<'a> for VecDeque<T> {
-    const SHAPE: ReplyShape = T::VEC_SHAPE;
+    const SHAPE: TypeShape = T::VEC_SHAPE;
 
     fn from_reply(reply: ReplyRef<'a>) -> Result<Self, ConversionError> {
         T::vec_from_reply(reply).map(Self::from)
@@ -36,7 +36,7 @@ impl<'a, T: FromReply<'a>> FromReply<'a> for VecDeque<T> {
 }
 
 impl<'a, T: FromReply<'a> + Ord> FromReply<'a> for BTreeSet<T> {
-    const SHAPE: ReplyShape = ReplyShape::Aggregate;
+    const SHAPE: TypeShape = TypeShape::Aggregate;
 
     fn from_reply(reply: ReplyRef<'a>) -> Result<Self, ConversionError> {
         collect(reply.as_elements()?)
@@ -49,7 +49,7 @@ where
     T: FromReply<'a> + Eq + Hash,
     S: BuildHasher + Default,
 {
-    const SHAPE: ReplyShape = ReplyShape::Aggregate;
+    const SHAPE: TypeShape = TypeShape::Aggregate;
 
     fn from_reply(reply: ReplyRef<'a>) -> Result<Self, ConversionError> {
         collect(reply.as_elements()?)
@@ -57,7 +57,7 @@ where
 }
 
 impl<'a, K: FromReply<'a> + Ord, V: FromReply<'a>> FromReply<'a> for BTreeMap<K, V> {
-    const SHAPE: ReplyShape = ReplyShape::Aggregate;
+    const SHAPE: TypeShape = TypeShape::Aggregate;
 
     fn from_reply(reply: ReplyRef<'a>) -> Result<Self, ConversionError> {
         let mut map = Self::new();
@@ -73,7 +73,7 @@ where
     V: FromReply<'a>,
     S: BuildHasher + Default,
 {
-    const SHAPE: ReplyShape = ReplyShape::Aggregate;
+    const SHAPE: TypeShape = TypeShape::Aggregate;
 
     fn from_reply(reply: ReplyRef<'a>) -> Result<Self, ConversionError> {
         let mut map = Self::default();
@@ -111,12 +111,12 @@ fn as_tuples<'a, T: FromReply<'a>>(reply: ReplyRef<'a>, len: usize) -> Option<El
         _ => false,
     };
     let are_tuples = match T::SHAPE {
-        ReplyShape::Scalar => match { elements }.next() {
+        TypeShape::Scalar => match { elements }.next() {
             Some(ReplyRef::Array(first)) => first.len().is_some(),
             _ => false,
         },
-        ReplyShape::Aggregate => false,
-        ReplyShape::Any => { elements }.all(is_tuple),
+        TypeShape::Aggregate => false,
+        TypeShape::Any => { elements }.all(is_tuple),
     };
     are_tuples.then_some(elements)
 }
@@ -141,7 +141,7 @@ macro_rules! take_tuple {
 macro_rules! tuples {
     ($($len:literal: $($type:ident)*;)*) => {$(
         impl<'a, $($type: FromReply<'a>),*> FromReply<'a> for ($($type,)*) {
-            const SHAPE: ReplyShape = ReplyShape::Aggregate;
+            const SHAPE: TypeShape = TypeShape::Aggregate;
 
             fn from_reply(reply: ReplyRef<'a>) -> Result<Self, ConversionError> {
                 let mut elements = reply.as_elements()?;

@@ -13,5 +13,10 @@ mod scalars;
 mod sequence;
 
 pub use error::{ConversionError, Place};
-pub use scalars::{ErrorReply, FromReply, ReplyShape};
+pub use scalars::{ErrorReply, FromReply, TypeShape};
 pub(crate) use sequence::Sequence;
+
+/// The value of a frame, or why its conversion failed, and the size of the frame in bytes.
+///
+/// Drop that many bytes from the buffer, whether the conversion has failed or not.
+pub type Converted<T> = (Result<T, ConversionError>, usize);

@@ -1,17 +1,51 @@
 //! Whole frames and trees as Rust values.
 
-use crate::decode::Decoder;
+use crate::decode::{Decoder, FrameDecoder, Replies};
 use crate::encode::{Encode, Protocol};
+use crate::error::Error;
 use crate::limits::Limits;
 use crate::owned::Frame;
 use crate::tree::Reply;
 use crate::view::{Decoded, ReplyRef};
 
-use super::{ConversionError, FromReply};
+use super::{ConversionError, Converted, FromReply};
 
 impl<'a> FromReply<'a> for Reply {
     fn from_reply(reply: ReplyRef<'a>) -> Result<Self, ConversionError> {
         Ok(reply.into())
+    }
+}
+
+impl FrameDecoder<Replies> {
+    /// Returns the frame that `buf` begins with as a Rust value, and the size of the frame in bytes, or `None` if more
+    /// bytes are needed.
+    ///
+    /// This is [`decode`](Self::decode) and [`ReplyRef::to`]. A scalar is usually read in one pass. An aggregate is
+    /// decoded first, because [`FromReply`] takes a view, and a view needs the end of the frame. `decode_as` (feature
+    /// `serde`) reads aggregates in one pass too.
+    ///
+    /// Drop the frame's bytes from the buffer and continue with the next frame, even if the conversion fails.
+    ///
+    /// ```
+    /// let mut decoder = zresp::Decoder::new();
+    /// let buffer = b"$2\r\n42\r\n+OK\r\n";
+    /// let (number, size) = decoder.decode_to::<u8>(buffer)?.expect("a whole frame");
+    /// assert_eq!((number?, size), (42, 8));
+    /// let (number, size) = decoder.decode_to::<u8>(&buffer[size..])?.expect("a whole frame");
+    /// assert_eq!((number.is_err(), size), (true, 5));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// Those of [`decode`](Self::decode). A failed conversion is not among them: it is returned with the size of the
+    /// frame.
+    #[inline]
+    pub fn decode_to<'a, T: FromReply<'a>>(
+        &mut self,
+        buf: &'a [u8],
+    ) -> Result<Option<Converted<T>>, Error> {
+        let frame = self.decode(buf)?;
+        Ok(frame.map(|frame| (frame.to(), frame.wire().len())))
     }
 }
 

@@ -100,10 +100,10 @@ use super::{ConversionError, Place};
 pub trait FromReply<'a>: Sized {
     /// What values of this type are read from. It decides how an array is read as a list of tuples that begin with this
     /// type: see [above](#tuples-in-an-array).
-    const SHAPE: ReplyShape = ReplyShape::Any;
+    const SHAPE: TypeShape = TypeShape::Any;
 
-    /// What vectors of this type are read from: [`ReplyShape::Aggregate`], except for `u8`, whose vectors are strings.
-    const VEC_SHAPE: ReplyShape = ReplyShape::Aggregate;
+    /// What vectors of this type are read from: [`TypeShape::Aggregate`], except for `u8`, whose vectors are strings.
+    const VEC_SHAPE: TypeShape = TypeShape::Aggregate;
 
     /// Returns the reply as a value of this type.
     ///
@@ -126,7 +126,7 @@ pub trait FromReply<'a>: Sized {
 
 /// What a type is read from: see [`FromReply::SHAPE`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ReplyShape {
+pub enum TypeShape {
     /// A string, a number or another value that holds no others.
     Scalar,
     /// An array, a set, a push or a map.
@@ -161,7 +161,7 @@ where
 macro_rules! from_reply {
     ($($shape:ident $type:ty: $reply:ident => $value:expr;)*) => {$(
         impl<'a> FromReply<'a> for $type {
-            const SHAPE: ReplyShape = ReplyShape::$shape;
+            const SHAPE: TypeShape = TypeShape::$shape;
 
             #[inline]
             fn from_reply($reply: ReplyRef<'a>) -> Result<Self, ConversionError> {
@@ -213,8 +213,8 @@ impl<'a> FromReply<'a> for () {
 }
 
 impl<'a> FromReply<'a> for u8 {
-    const SHAPE: ReplyShape = ReplyShape::Scalar;
-    const VEC_SHAPE: ReplyShape = ReplyShape::Scalar;
+    const SHAPE: TypeShape = TypeShape::Scalar;
+    const VEC_SHAPE: TypeShape = TypeShape::Scalar;
 
     fn from_reply(reply: ReplyRef<'a>) -> Result<Self, ConversionError> {
         let narrow = |value| Self::try_from(value).ok();
@@ -252,7 +252,7 @@ from_integer! {
 }
 
 impl<'a, T: FromReply<'a>> FromReply<'a> for Option<T> {
-    const SHAPE: ReplyShape = T::SHAPE;
+    const SHAPE: TypeShape = T::SHAPE;
 
     fn from_reply(reply: ReplyRef<'a>) -> Result<Self, ConversionError> {
         reply.non_null().map(|reply| reply.to()).transpose()
@@ -260,7 +260,7 @@ impl<'a, T: FromReply<'a>> FromReply<'a> for Option<T> {
 }
 
 impl<'a, T: FromReply<'a>> FromReply<'a> for Box<T> {
-    const SHAPE: ReplyShape = T::SHAPE;
+    const SHAPE: TypeShape = T::SHAPE;
 
     fn from_reply(reply: ReplyRef<'a>) -> Result<Self, ConversionError> {
         reply.to().map(Self::new)
@@ -268,7 +268,7 @@ impl<'a, T: FromReply<'a>> FromReply<'a> for Box<T> {
 }
 
 impl<'a, T: FromReply<'a>> FromReply<'a> for Result<T, ErrorReply> {
-    const SHAPE: ReplyShape = T::SHAPE;
+    const SHAPE: TypeShape = T::SHAPE;
 
     fn from_reply(reply: ReplyRef<'a>) -> Result<Self, ConversionError> {
         match reply.as_error() {

@@ -5,7 +5,7 @@ use serde::de::{DeserializeSeed, EnumAccess, MapAccess, SeqAccess, VariantAccess
 use crate::convert::{ConversionError, Place};
 use crate::kind::Kind;
 
-use super::cursor::{Cursor, Head, Opened};
+use super::cursor::{Cursor, Head, Opened, Spot};
 use super::value::{MAP, Value};
 
 /// Reads the elements of an array, a set or a push, or the pairs of a map.
@@ -14,7 +14,7 @@ pub(super) struct ElementReader<'c, 'de> {
     pub(super) open: Opened,
     pub(super) index: usize,
     /// An element that a type has failed in: where it began, and how many wire values it has.
-    pub(super) failed: Option<(Cursor<'de>, u32)>,
+    pub(super) failed: Option<(Spot, u32)>,
 }
 
 impl ElementReader<'_, '_> {
@@ -43,15 +43,17 @@ impl<'de> SeqAccess<'de> for ElementReader<'_, 'de> {
         if !self.has_more() {
             return Ok(None);
         }
-        let start = *self.cursor;
-        let (value, values) = if self.open.kind.has_pairs() {
+        let start = self.cursor.spot();
+        let (value, values) = if self.open.kind == Kind::Map {
             // A pair is read as an array of two values. It has no header to consume.
             let pair = self.cursor.begin_pair();
             (Value::given(self.cursor, pair), 2)
         } else {
             (Value::next(self.cursor), 1)
         };
-        self.open.left = self.open.left.map(|left| left.saturating_sub(values));
+        if let Some(left) = &mut self.open.left {
+            *left = left.saturating_sub(values);
+        }
         let index = self.index;
         self.index += 1;
         match seed.deserialize(value) {
@@ -79,7 +81,7 @@ pub(super) struct PairReader<'c, 'de> {
     pub(super) pair: Option<Opened>,
     pub(super) index: usize,
     /// Where the most recent key begins.
-    pub(super) key: Cursor<'de>,
+    pub(super) key: Spot,
     pub(super) turn: Turn,
 }
 
@@ -94,18 +96,16 @@ pub(super) enum Turn {
 
 impl PairReader<'_, '_> {
     /// Begins to read a key or a value. Until it has been read, it counts as failed.
-    #[inline]
+    #[inline(always)]
     fn begin(&mut self, turn: Turn) -> Result<(), ConversionError> {
         if core::mem::replace(&mut self.turn, Turn::Nothing) == turn {
             return Ok(());
         }
-        Err(serde::de::Error::custom(
-            "keys and values must be read alternately, and not after a failure",
-        ))
+        Err(out_of_turn())
     }
 
     /// Counts a key or a value that is about to be read.
-    #[inline]
+    #[inline(always)]
     fn count(&mut self) -> Result<(), ConversionError> {
         let values = self.pair.as_mut().unwrap_or(&mut self.open);
         if !self.cursor.has_more(values) {
@@ -115,31 +115,32 @@ impl PairReader<'_, '_> {
         Ok(())
     }
 
-    /// Opens the array of the next pair, if pairs are arrays.
+    /// Opens the array of the next pair.
     fn open_pair(&mut self) -> Result<(), ConversionError> {
-        if self.pair.take().is_some() {
-            self.count()?;
-            match self.cursor.head()? {
-                Head::Open(Opened { kind: Kind::Array | Kind::Set | Kind::Push, left }) => {
-                    self.pair = Some(Opened { kind: Kind::Array, left });
-                }
-                _ => return Err(ConversionError::value(MAP, self.open.kind)),
+        self.pair = None;
+        self.count()?;
+        match self.cursor.head()? {
+            Head::Open(Opened { kind: Kind::Array | Kind::Set | Kind::Push, left }) => {
+                self.pair = Some(Opened { kind: Kind::Array, left });
+                Ok(())
             }
+            _ => Err(ConversionError::value(MAP, self.open.kind)),
         }
-        Ok(())
     }
 
     /// Closes the array of a pair, and refuses one that holds more than a key and a value.
     fn close_pair(&mut self) -> Result<(), ConversionError> {
-        let has_more = self.pair.as_mut().is_some_and(|pair| self.cursor.has_more(pair));
-        if has_more {
+        if self.pair.as_mut().is_some_and(|pair| self.cursor.has_more(pair)) {
             return Err(ConversionError::value(MAP, self.open.kind));
         }
-        if self.pair.is_some() {
-            self.cursor.finish();
-        }
+        self.cursor.finish();
         Ok(())
     }
+}
+
+#[cold]
+fn out_of_turn() -> ConversionError {
+    serde::de::Error::custom("keys and values must be read alternately, and not after a failure")
 }
 
 impl<'de> MapAccess<'de> for PairReader<'_, 'de> {
@@ -154,9 +155,11 @@ impl<'de> MapAccess<'de> for PairReader<'_, 'de> {
             return Ok(None);
         }
         self.begin(Turn::Key)?;
-        self.open_pair()?;
+        if self.pair.is_some() {
+            self.open_pair()?;
+        }
         self.count()?;
-        self.key = *self.cursor;
+        self.key = self.cursor.spot();
         let index = self.index;
         self.index += 1;
         // After a failure, nothing more is read of the map: what follows need not be found.
@@ -177,15 +180,17 @@ impl<'de> MapAccess<'de> for PairReader<'_, 'de> {
     ) -> Result<V::Value, ConversionError> {
         self.begin(Turn::Value)?;
         self.count()?;
-        let start = *self.cursor;
+        let start = self.cursor.spot();
         match seed.deserialize(Value::next(self.cursor)) {
             Ok(value) => {
                 self.cursor.end_value(start, 1);
-                self.close_pair()?;
+                if self.pair.is_some() {
+                    self.close_pair()?;
+                }
                 self.turn = Turn::Key;
                 Ok(value)
             }
-            Err(error) => Err(error.at_field(&self.key.next_text())),
+            Err(error) => Err(error.at_field(&self.cursor.text_at(self.key))),
         }
     }
 
@@ -199,7 +204,7 @@ impl<'de> MapAccess<'de> for PairReader<'_, 'de> {
 pub(super) struct VariantReader<'c, 'de> {
     pub(super) cursor: &'c mut Cursor<'de>,
     /// Where the data begins, once the name has been read.
-    pub(super) data: &'c mut Option<Cursor<'de>>,
+    pub(super) data: &'c mut Option<Spot>,
 }
 
 impl<'de> EnumAccess<'de> for VariantReader<'_, 'de> {
@@ -210,10 +215,10 @@ impl<'de> EnumAccess<'de> for VariantReader<'_, 'de> {
         self,
         seed: V,
     ) -> Result<(V::Value, Self), ConversionError> {
-        let start = *self.cursor;
+        let start = self.cursor.spot();
         let name = seed.deserialize(Value::next(self.cursor));
         self.cursor.end_value(start, 1);
-        *self.data = Some(*self.cursor);
+        *self.data = Some(self.cursor.spot());
         Ok((name?, self))
     }
 }

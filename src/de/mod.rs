@@ -2,8 +2,9 @@
 //!
 //! Available with the feature `serde`.
 //!
-//! [`from_reply`] reads a view in one pass. What a type does not read is skipped. Text and bytes
-//! are borrowed if the type borrows them. The forms of both protocols are read alike:
+//! [`Decoder::decode_as`](FrameDecoder::decode_as) and [`from_bytes`] read a frame in one pass over its bytes;
+//! [`from_reply`] reads a view. What a type does not read is skipped. Text and bytes are borrowed if the type
+//! borrows them. The forms of both protocols are read alike:
 //!
 //! | type | replies |
 //! |---|---|
@@ -62,7 +63,10 @@ use core::fmt;
 
 use serde::Deserialize;
 
-use crate::convert::ConversionError;
+use crate::convert::{ConversionError, Converted};
+use crate::decode::{Decoder, FrameDecoder, Replies};
+use crate::error::Error;
+use crate::limits::Limits;
 use crate::view::ReplyRef;
 
 use cursor::Cursor;
@@ -81,6 +85,93 @@ use value::Value;
 pub fn from_reply<'de, T: Deserialize<'de>>(reply: ReplyRef<'de>) -> Result<T, ConversionError> {
     let (mut cursor, head) = Cursor::of_reply(reply);
     T::deserialize(Value::given(&mut cursor, head))
+}
+
+/// Returns the reply that `buf` begins with as a value of a type that implements `Deserialize`, and the size of its
+/// frame in bytes, or `None` if the frame is incomplete.
+///
+/// This is [`decode`](crate::decode()) and [`from_reply`] in one pass. To resume when more bytes have arrived, use
+/// [`Decoder::decode_as`](FrameDecoder::decode_as).
+///
+/// ```
+/// let buffer = b"*2\r\n:1\r\n:2\r\n+OK\r\n";
+/// let (numbers, size) = zresp::de::from_bytes::<Vec<u8>>(buffer)?.expect("a whole frame");
+/// assert_eq!((numbers?, size), (vec![1, 2], 12));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
+/// # Errors
+/// Those of [`decode`](crate::decode()). A failed conversion is not among them: it is returned with the size of the
+/// frame.
+pub fn from_bytes<'de, T: Deserialize<'de>>(buf: &'de [u8]) -> Result<Option<Converted<T>>, Error> {
+    match in_one_pass(buf, Limits::new()) {
+        Some((value, size)) => Ok(Some((Ok(value), size))),
+        None => in_two_passes(&mut Decoder::new(), buf),
+    }
+}
+
+impl FrameDecoder<Replies> {
+    /// Returns the frame that `buf` begins with as a value of a type that implements `Deserialize`, and the size of
+    /// the frame in bytes, or `None` if more bytes are needed.
+    ///
+    /// The result is that of [`decode`](Self::decode) and [`de::from_reply`](from_reply), and the rules for the buffer
+    /// are those of `decode`: the two may be called alternately. But a whole frame is read in one pass: each byte
+    /// is checked when the type reads or skips it. Only a frame that is incomplete in the first call, or whose
+    /// conversion fails, is decoded first and then read. So the type may be read twice, and the first result dropped.
+    ///
+    /// An error reply inside an array fails the conversion. To keep such errors, as in the reply to `EXEC`, use
+    /// [`decode`](Self::decode) and convert each element, or [`decode_to`](Self::decode_to) with
+    /// `Result<T, ErrorReply>`.
+    ///
+    /// If the conversion fails, the frame is still decoded to its end. Drop `size` bytes from the buffer and
+    /// continue with the next frame, whatever the value is.
+    ///
+    /// ```
+    /// let mut decoder = zresp::Decoder::new();
+    /// let buffer = b"*2\r\n:1\r\n:2\r\n-ERR no\r\n*1\r\n:3\r\n*1\r\n:";
+    /// let (mut at, mut found) = (0, Vec::new());
+    /// while let Some((numbers, size)) = decoder.decode_as::<Vec<i64>>(&buffer[at..])? {
+    ///     at += size;
+    ///     found.push(numbers.map_err(|error| error.to_string()));
+    /// }
+    /// assert_eq!(found, [Ok(vec![1, 2]), Err("error reply: ERR no".to_owned()), Ok(vec![3])]);
+    /// assert_eq!(&buffer[at..], b"*1\r\n:");
+    /// # Ok::<(), zresp::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// Those of [`decode`](Self::decode). A failed conversion is not among them: it is returned with the size of the
+    /// frame.
+    #[doc(alias = "deserialize")]
+    #[doc(alias = "serde")]
+    pub fn decode_as<'de, T: Deserialize<'de>>(
+        &mut self,
+        buf: &'de [u8],
+    ) -> Result<Option<Converted<T>>, Error> {
+        let limits = self.fresh_limits().copied();
+        match limits.and_then(|limits| in_one_pass(buf, limits)) {
+            Some((value, size)) => Ok(Some((Ok(value), size))),
+            None => in_two_passes(self, buf),
+        }
+    }
+}
+
+/// Reads a whole frame that has not been validated. `None` if that fails for any reason.
+fn in_one_pass<'de, T: Deserialize<'de>>(buf: &'de [u8], limits: Limits) -> Option<(T, usize)> {
+    let mut cursor = Cursor::of_bytes(buf, limits);
+    let start = cursor.spot();
+    let value = T::deserialize(Value::next(&mut cursor)).ok()?;
+    cursor.end_value(start, 1);
+    Some((value, cursor.size_read()?))
+}
+
+/// Decodes a frame, then reads it.
+fn in_two_passes<'de, T: Deserialize<'de>>(
+    decoder: &mut Decoder,
+    buf: &'de [u8],
+) -> Result<Option<Converted<T>>, Error> {
+    let frame = decoder.decode(buf)?;
+    Ok(frame.map(|frame| (from_reply(frame.reply()), frame.wire().len())))
 }
 
 impl serde::de::Error for ConversionError {

@@ -17,11 +17,11 @@ const SEQUENCE: &str = "an array, a set or a push";
 const TEXT: &str = "a string in UTF-8";
 const VARIANT: &str = "a variant of an enum";
 
-/// A value that is about to be read.
+/// A value that is about to be read. It fits in two registers.
 pub(super) struct Value<'c, 'de> {
     cursor: &'c mut Cursor<'de>,
-    /// Its head, if the cursor has already consumed it.
-    given: Option<Head<'de>>,
+    /// Whether its head has been consumed. The cursor keeps the head.
+    is_given: bool,
     /// How many options and newtypes it is wrapped in.
     wrappers: u32,
 }
@@ -29,15 +29,16 @@ pub(super) struct Value<'c, 'de> {
 impl<'c, 'de> Value<'c, 'de> {
     /// Returns the value at the cursor. Its head is consumed only when a type asks for it, as bulk strings and
     /// numbers are read without one.
-    // Inlined, so that the compiler sees that `given` is `None` and drops the other half of each method.
+    // Inlined, so that the compiler sees that no head is given and drops the other half of each method.
     #[inline(always)]
     pub(super) fn next(cursor: &'c mut Cursor<'de>) -> Self {
-        Self { cursor, given: None, wrappers: 0 }
+        Self { cursor, is_given: false, wrappers: 0 }
     }
 
     /// Returns a value whose head has been consumed.
     pub(super) fn given(cursor: &'c mut Cursor<'de>, head: Head<'de>) -> Self {
-        Self { cursor, given: Some(head), wrappers: 0 }
+        cursor.given = Some(head);
+        Self { cursor, is_given: true, wrappers: 0 }
     }
 
     /// Returns the same value for the type inside an option or a newtype.
@@ -51,10 +52,12 @@ impl<'c, 'de> Value<'c, 'de> {
 
     /// Consumes the head of the value.
     fn head(&mut self) -> Result<Head<'de>, ConversionError> {
-        match self.given.take() {
-            Some(head) => Ok(head),
-            None => self.cursor.head(),
+        if core::mem::take(&mut self.is_given) {
+            if let Some(head) = self.cursor.given.take() {
+                return Ok(head);
+            }
         }
+        self.cursor.head()
     }
 
     /// Consumes the value if it is a scalar.
@@ -77,7 +80,7 @@ impl<'c, 'de> Value<'c, 'de> {
     // Inlined for the same reason as `next`.
     #[inline(always)]
     fn at_value(&mut self) -> Option<&mut Cursor<'de>> {
-        if self.given.is_some() { None } else { Some(self.cursor) }
+        if self.is_given { None } else { Some(self.cursor) }
     }
 
     /// Visits the elements of an aggregate. The visitor must read all of them.
@@ -119,7 +122,7 @@ impl<'c, 'de> Value<'c, 'de> {
             _ => {}
         }
         self.cursor.check_depth()?;
-        let key = *self.cursor;
+        let key = self.cursor.spot();
         // A placeholder; `open_pair` replaces it with the first pair.
         let pair = is_nested.then_some(Opened { left: Some(0), ..open });
         let turn = Turn::Key;
@@ -254,10 +257,10 @@ impl<'de> Deserializer<'de> for Value<'_, 'de> {
         mut self,
         visitor: V,
     ) -> Result<V::Value, ConversionError> {
-        if self.given.is_some() || self.cursor.may_be_at_null() {
+        if self.is_given || self.cursor.may_be_at_null() {
             match self.head()? {
                 Head::Scalar(scalar) if scalar.is_null() => return visitor.visit_none(),
-                head => self.given = Some(head),
+                head => (self.cursor.given, self.is_given) = (Some(head), true),
             }
         }
         visitor.visit_some(self.inside()?)
@@ -339,7 +342,7 @@ impl<'de> Deserializer<'de> for Value<'_, 'de> {
             }
             Head::Open(Opened { kind: Kind::Map | Kind::Array, left: Some(2) }) => {
                 self.cursor.check_depth()?;
-                let name = *self.cursor;
+                let name = self.cursor.spot();
                 let mut data = None;
                 let value =
                     visitor.visit_enum(VariantReader { cursor: self.cursor, data: &mut data })?;

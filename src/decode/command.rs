@@ -1,6 +1,6 @@
 //! Requests: [`CommandDecoder`].
 
-use crate::command::{Args, PartialCommand, Request};
+use crate::command::{PartialCommand, Request};
 use crate::lex::{integer, line};
 use crate::limits::InlinePolicy;
 use crate::validate::{Grammar, Stopped, Validator};
@@ -65,7 +65,7 @@ impl CommandDecoder {
         }
         let header = line::size(seen)?.get();
         let len: u32 = integer::parse(seen.get(1..header - 2)?)?;
-        (len > 0).then_some(PartialCommand::new(len, Args::new(seen.get(header..)?, len)))
+        (len > 0).then_some(PartialCommand::new(seen, header, len))
     }
 }
 

@@ -36,8 +36,6 @@ pub(crate) mod sealed {
     use core::fmt::Debug;
     use core::hash::Hash;
 
-    use crate::validate::learned::{Alike, AlikeForm};
-
     use super::{
         Bounds, CommandRef, CommandToken, Decoded, Grammar, InlineCommand, Kind, Limits,
         LinePolicy, Replies, ReplyRef, Request, Requests, Stopped, Token, TokenEnd, Validator,
@@ -58,10 +56,6 @@ pub(crate) mod sealed {
 
         /// The default limits.
         const LIMITS: Limits;
-
-        /// Called between two frames: returns the frame at the front of `buf`, if its layout is that of
-        /// a recent frame.
-        fn alike<'a>(validator: &Validator, buf: &'a [u8]) -> Option<Self::Frame<'a>>;
 
         /// Called between two frames: returns the frame at the front of `buf`, if it is whole and of a
         /// frequent kind.
@@ -89,14 +83,14 @@ pub(crate) mod sealed {
 
         /// What a token is, without its bytes.
         #[cfg(feature = "std")]
-        fn found(token: Self::Token<'_>) -> Found;
+        fn form(token: Self::Token<'_>) -> TokenForm;
 
         /// Returns the token that was found in these bytes; `None` if they have changed since.
         #[cfg(feature = "std")]
-        fn read_again(bytes: &[u8], found: Found) -> Option<Self::Token<'_>> {
-            match found {
-                Found::Close(kind) => Some(Self::close(kind)),
-                Found::Bytes(end) => Self::token(bytes, end),
+        fn read_again(bytes: &[u8], form: TokenForm) -> Option<Self::Token<'_>> {
+            match form {
+                TokenForm::Close(kind) => Some(Self::close(kind)),
+                TokenForm::Bytes(end) => Self::token(bytes, end),
             }
         }
     }
@@ -104,7 +98,7 @@ pub(crate) mod sealed {
     /// A token that was found, for callers that must still change the buffer before they read it.
     #[cfg(feature = "std")]
     #[derive(Debug, Clone, Copy)]
-    pub enum Found {
+    pub enum TokenForm {
         /// The end of an aggregate or attribute.
         Close(Kind),
         /// Another token, which ended like this.
@@ -133,12 +127,6 @@ pub(crate) mod sealed {
 
         const GRAMMAR: Grammar = Grammar::REPLIES;
         const LIMITS: Limits = Limits::new();
-
-        #[inline(always)]
-        fn alike<'a>(validator: &Validator, buf: &'a [u8]) -> Option<Decoded<'a>> {
-            let Alike { wire, content, form, .. } = validator.frame_alike(buf)?;
-            Some(Decoded::alike(wire, content, form))
-        }
 
         #[inline(always)]
         fn fast<'a>(validator: &mut Validator, buf: &'a [u8]) -> Result<Decoded<'a>, Stopped> {
@@ -177,10 +165,10 @@ pub(crate) mod sealed {
         }
 
         #[cfg(feature = "std")]
-        fn found(token: Token<'_>) -> Found {
+        fn form(token: Token<'_>) -> TokenForm {
             match token {
-                Token::Close(kind) => Found::Close(kind),
-                Token::Open { .. } | Token::Scalar(_) => Found::Bytes(TokenEnd::Within),
+                Token::Close(kind) => TokenForm::Close(kind),
+                Token::Open { .. } | Token::Scalar(_) => TokenForm::Bytes(TokenEnd::Within),
             }
         }
     }
@@ -213,16 +201,6 @@ pub(crate) mod sealed {
 
         const GRAMMAR: Grammar = Grammar::REQUESTS;
         const LIMITS: Limits = Limits::requests();
-
-        #[inline(always)]
-        fn alike<'a>(validator: &Validator, buf: &'a [u8]) -> Option<Request<'a>> {
-            match validator.frame_alike(buf)? {
-                Alike { wire, form: AlikeForm::Array(len), header, .. } => {
-                    Some(Request::array(wire, header, len))
-                }
-                _ => None,
-            }
-        }
 
         #[inline(always)]
         fn fast<'a>(validator: &mut Validator, buf: &'a [u8]) -> Result<Request<'a>, Stopped> {
@@ -267,14 +245,14 @@ pub(crate) mod sealed {
         }
 
         #[cfg(feature = "std")]
-        fn found(token: CommandToken<'_>) -> Found {
+        fn form(token: CommandToken<'_>) -> TokenForm {
             match token {
-                CommandToken::Close => Found::Close(Kind::Array),
+                CommandToken::Close => TokenForm::Close(Kind::Array),
                 CommandToken::Open { .. } | CommandToken::Argument(_) => {
-                    Found::Bytes(TokenEnd::Within)
+                    TokenForm::Bytes(TokenEnd::Within)
                 }
-                CommandToken::Inline(_) => Found::Bytes(TokenEnd::Frame),
-                CommandToken::Skipped => Found::Bytes(TokenEnd::Skipped),
+                CommandToken::Inline(_) => TokenForm::Bytes(TokenEnd::Frame),
+                CommandToken::Skipped => TokenForm::Bytes(TokenEnd::Skipped),
             }
         }
     }

@@ -139,9 +139,6 @@ impl Framer {
     /// The size of the frame at the front of the chunk, if it is whole and of a frequent kind.
     #[inline(always)]
     fn fast(&mut self, chunk: &[u8]) -> Result<usize, Stopped> {
-        if let Some(alike) = self.validator.frame_alike(chunk) {
-            return Ok(alike.wire.len());
-        }
         match self.validator.grammar() {
             Grammar::Replies(_) => {
                 reply::fast(&mut self.validator, chunk).map(|frame| frame.wire().len())
@@ -233,6 +230,9 @@ impl<D: Direction> FrameDecoder<D> {
     /// Pass the following bytes to the framer until it reports that the frame is complete; after that,
     /// the decoder is ready for the next frame. If the frame has already failed, the framer returns its
     /// error.
+    ///
+    /// To change arguments that have arrived, forward what a
+    /// [`CommandPatch`](crate::encode::CommandPatch) of the command writes, in place of `buf`.
     ///
     /// ```
     /// use zresp::CommandDecoder;

@@ -91,13 +91,6 @@ pub(super) fn fast<'a>(validator: &mut Validator, buf: &'a [u8]) -> Result<Decod
             };
             Decoded::aggregate(aggregate, bytes).ok_or(Stopped::NotMine)
         }
-        b'$' | b'+' => match Decoded::scalar(word, bytes, validator.limits()) {
-            Some(frame) => {
-                validator.notice_frame(frame.wire());
-                Ok(frame)
-            }
-            None => Err(Stopped::NotMine),
-        },
         _ => match Decoded::scalar(word, bytes, validator.limits()) {
             Some(frame) => Ok(frame),
             None => Err(Stopped::NotMine),

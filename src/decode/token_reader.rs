@@ -8,7 +8,6 @@ use core::marker::PhantomData;
 
 use crate::error::{Error, ErrorKind};
 use crate::kind::Kind;
-use crate::lex::word;
 use crate::limits::{InlinePolicy, Limits, LinePolicy};
 use crate::validate::{Frequent, Grammar, Payload, TokenEnd, Validator};
 use crate::view::ReplyRef;
@@ -131,8 +130,10 @@ impl<D: Direction> FrameTokenReader<D> {
     /// Returns the next token and how many bytes it takes, or `None` if more bytes are needed.
     ///
     /// Before the next call, drop the bytes that the token takes: `buf` must then begin with the next
-    /// token. The end of a counted aggregate takes none. After `None`, only append to the buffer, or take
-    /// the payload in progress by [`next_part`](Self::next_part).
+    /// token. The end of a counted aggregate takes none: so call this until it returns `None`, even if the
+    /// buffer is empty. After `None`, only append to the buffer, or take the payload in progress by
+    /// [`next_part`](Self::next_part). A line, such as an error message, is always whole: it is limited
+    /// only by [`Limits::frame`].
     ///
     /// # Errors
     /// Those of [`FrameDecoder::decode`](crate::frames::FrameDecoder::decode), with the offset from the
@@ -151,20 +152,26 @@ impl<D: Direction> FrameTokenReader<D> {
     /// caller's loop.
     #[inline(never)]
     fn next_slow<'a>(&mut self, buf: &'a [u8]) -> Result<Option<(D::Token<'a>, usize)>, Error> {
+        if let Some(error) = self.validator.failure() {
+            return Err(error);
+        }
         if self.parts.is_some() {
             return Ok(None);
         }
         if let Some(kind) = self.validator.close() {
             return Ok(Some((D::close(kind), 0)));
         }
-        if self.seen == 0 && D::GRAMMAR.are_replies() {
-            if let Some((line, rest)) = word::first(buf).and_then(|word| header::line(word, buf)) {
+        if self.seen == 0 {
+            if let Some((scalar, rest)) = header::scalar(buf) {
                 let size = buf.len().saturating_sub(rest.len());
-                if self.validator.take_checked(size) {
-                    return Ok(Some((D::scalar(line), size)));
+                let bulk =
+                    if let ReplyRef::Bulk(payload) = scalar { Some(payload.len()) } else { None };
+                if self.validator.take_checked(D::GRAMMAR, bulk, size) {
+                    return Ok(Some((D::scalar(scalar), size)));
                 }
-            }
-            if let Some((Frequent::Open(kind, len), rest)) = self.validator.take_set_or_push(buf) {
+            } else if let Some((Frequent::Open(kind, len), rest)) =
+                self.validator.take_set_or_push(buf)
+            {
                 return Ok(Some((D::open(kind, len), buf.len().saturating_sub(rest.len()))));
             }
         }
@@ -237,9 +244,7 @@ impl<D: Direction> FrameTokenReader<D> {
         if let Some(error) = self.validator.failure() {
             return Err(error);
         }
-        if self.parts.is_none() {
-            self.begin_parts(buf, whole);
-        }
+        self.begin_parts(buf, whole);
         let Some(kind) = self.parts.filter(|_| !buf.is_empty()) else { return Ok(None) };
         let Payload { text, size, end } = self.validator.advance_part(buf)?;
         let left = (kind != Kind::Streamed).then(|| self.validator.payload_left());
@@ -250,14 +255,21 @@ impl<D: Direction> FrameTokenReader<D> {
         Ok(Some((PayloadPart { kind, bytes, left, is_last: end.is_some() }, size)))
     }
 
-    /// Begins to return the scalar in progress in parts, if its payload has more than `whole` bytes and
-    /// has begun to arrive. All of the bytes have been examined. Returns the kind of the scalar, and the
-    /// length of its payload if it is known.
-    pub(crate) fn begin_parts(
-        &mut self,
-        buf: &[u8],
-        whole: usize,
-    ) -> Option<(Kind, Option<usize>)> {
+    /// Begins to return the scalar in progress in parts, if it is a [`long_payload`](Self::long_payload).
+    pub(crate) fn begin_parts(&mut self, buf: &[u8], whole: usize) {
+        if self.parts.is_some() {
+            return;
+        }
+        if let Some((kind, _)) = self.long_payload(buf, whole) {
+            self.validator.begin_scalar_again(self.seen);
+            (self.seen, self.parts) = (0, Some(kind));
+        }
+    }
+
+    /// Returns the kind of the scalar in progress, and the length of its payload if it is known; `None` if
+    /// the payload has no more than `whole` bytes or has not begun to arrive. All of the bytes have been
+    /// examined.
+    pub(crate) fn long_payload(&self, buf: &[u8], whole: usize) -> Option<(Kind, Option<usize>)> {
         let so_far = self.validator.payload_so_far()?;
         if self.seen != buf.len() || head(buf) != self.head {
             return None;
@@ -270,12 +282,7 @@ impl<D: Direction> FrameTokenReader<D> {
             (b'$', Length::Streamed) => (Kind::Streamed, so_far, None),
             _ => return None,
         };
-        if least <= whole || buf.len() == header {
-            return None;
-        }
-        self.validator.begin_scalar_again(self.seen);
-        (self.seen, self.parts) = (0, Some(kind));
-        Some((kind, length))
+        (least > whole && buf.len() > header).then_some((kind, length))
     }
 
     #[cold]
@@ -304,8 +311,10 @@ impl<D: Direction> FrameTokenReader<D> {
     /// Returns a framer for the rest of the frame in progress, and forgets the frame; `None` if no frame
     /// is in progress. Use it to forward or skip the rest of a frame whose first tokens are known.
     ///
-    /// `buf` must be the buffer of the last call of [`next`](Self::next) without the token that it
-    /// returned. If it returned none, all of `buf` belongs to the frame and the framer has seen it.
+    /// `buf` must be the buffer of the last call of [`next`](Self::next), without the bytes of the token
+    /// that it returned. If it returned a token, or if a payload is being returned in parts, the framer has
+    /// seen nothing of `buf`: pass `buf` to it next. If it returned `None`, all of `buf` belongs to the frame and the framer has seen it: pass the
+    /// bytes that come after `buf`.
     ///
     /// ```
     /// use zresp::TokenReader;
@@ -328,9 +337,12 @@ impl<D: Direction> FrameTokenReader<D> {
     pub fn take_framer(&mut self, buf: &[u8]) -> Option<Framer> {
         let mut validator = self.validator.clone();
         let is_over = self.is_between_frames() || validator.by_frame();
-        let kind = self.parts.or(self.validator.outermost());
-        let type_byte =
-            kind.map(Kind::type_byte).or(buf.first().copied().filter(|_| self.seen > 0));
+        let type_byte = match self.validator.outermost().or(self.parts) {
+            Some(kind) => Some(kind.type_byte()),
+            None => buf.first().copied().filter(|_| self.seen > 0),
+        };
+        // That of the annotated value has not arrived yet.
+        let type_byte = type_byte.filter(|byte| *byte != b'|');
         self.reset();
         (!is_over).then(|| Framer::within(validator, type_byte))
     }
@@ -345,7 +357,7 @@ impl<D: Direction> FrameTokenReader<D> {
     /// Returns whether the stream may end here without cutting a frame.
     #[must_use]
     pub const fn is_between_frames(&self) -> bool {
-        self.validator.is_between_frames()
+        self.parts.is_none() && self.validator.is_between_frames()
     }
 
     /// Returns the limits that were set last.

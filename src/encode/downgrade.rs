@@ -1,5 +1,5 @@
-//! RESP3 as RESP2, straight from validated bytes. Runs of values that both protocols write alike are copied
-//! whole.
+//! RESP3 as RESP2: of one token, and of validated bytes, in which runs of values that both protocols write alike are
+//! copied whole.
 
 use alloc::vec::Vec;
 
@@ -32,7 +32,7 @@ pub(super) fn write(wire: &[u8], sink: &mut impl Sink) {
 }
 
 /// Moves past bulk strings, lines and headers of arrays, which both protocols write alike.
-#[inline]
+#[inline(always)]
 fn skip_alike(mut rest: &[u8]) -> &[u8] {
     while let Some(first) = word::first(rest) {
         let after = match word::first_byte(first) {
@@ -58,30 +58,72 @@ fn convert<'a>(bytes: &'a [u8], counts: &mut Counts, sink: &mut impl Sink) -> Op
         b'.' => return bytes.get(header::STREAM_END..),
         _ => {}
     }
-    if let Some(opening) = header::opening(bytes) {
-        let values = match opening.values() {
-            Some(values) => values as usize,
-            None => counts.next(bytes),
-        };
-        sink.header(b'*', values);
-        return bytes.get(opening.size..);
-    }
-    let (scalar, size) = header::value(bytes, header::Extent::Within)?;
+    let (token, size) = if let Some(opening) = header::opening(bytes) {
+        let kind = opening.kind;
+        let counted = || counts.next(bytes) / kind.values_per_element();
+        (Token::Open { kind, len: Some(opening.length.unwrap_or_else(counted)) }, opening.size)
+    } else {
+        let (scalar, size) = header::value(bytes, header::Extent::Within)?;
+        (Token::Scalar(scalar), size)
+    };
     let (wire, after) = bytes.split_at_checked(size)?;
-    match scalar {
-        // Numbers keep the sender's text.
-        ReplyRef::Double(_) => sink.payload(b'$', wire.get(1..size.checked_sub(2)?)?),
-        ReplyRef::Integer(_) => sink.put(wire),
-        scalar => write_scalar(&scalar, Protocol::Resp2, sink),
-    }
+    write_token(&token, wire, sink);
     Some(after)
+}
+
+/// Writes a token that is not part of an attribute. The length of an aggregate must be known.
+///
+/// `wire` holds the bytes of the token, or nothing if they are not known. Numbers keep the sender's text.
+#[inline]
+pub(super) fn write_token(token: &Token<'_>, wire: &[u8], sink: &mut impl Sink) {
+    match token {
+        Token::Open { kind, len } => {
+            sink.header(b'*', len.unwrap_or(0).saturating_mul(kind.values_per_element()));
+        }
+        Token::Scalar(_) if is_alike(wire) => sink.put(wire),
+        Token::Scalar(ReplyRef::Double(_)) if wire.len() > 3 => {
+            sink.payload(b'$', wire.get(1..wire.len() - 2).unwrap_or_default());
+        }
+        Token::Scalar(scalar) => write_scalar(scalar, Protocol::Resp2, sink),
+        Token::Close(_) => {}
+    }
+}
+
+/// Whether the bytes are a token that both protocols write alike.
+#[inline(always)]
+pub(super) fn is_alike(wire: &[u8]) -> bool {
+    !wire.is_empty() && skip_alike(wire).is_empty()
+}
+
+/// How many attributes are open. RESP2 leaves them out, with everything inside them.
+#[derive(Clone, Copy, Default)]
+pub(super) struct OpenAttributes(usize);
+
+impl OpenAttributes {
+    /// Returns whether the next token is a part of an attribute.
+    #[inline]
+    pub(super) fn hold(&mut self, token: &Token<'_>) -> bool {
+        match token {
+            Token::Open { kind: Kind::Attribute, .. } => self.0 += 1,
+            Token::Close(Kind::Attribute) => {
+                self.0 = self.0.saturating_sub(1);
+                return true;
+            }
+            _ => {}
+        }
+        self.0 > 0
+    }
+
+    pub(super) const fn is_any(self) -> bool {
+        self.0 > 0
+    }
 }
 
 /// How many values each streamed aggregate has, in the order in which they open.
 ///
 /// RESP2 needs the number before the values. One extra pass counts them for all aggregates: counting each
 /// separately would take quadratic time when they are nested.
-enum Counts {
+pub(super) enum Counts {
     /// No streamed aggregate has been found yet.
     Unknown,
     /// The counts that are left, the next one last.
@@ -92,7 +134,7 @@ impl Counts {
     /// Returns the number of values in the streamed aggregate that the bytes begin with. The bytes must extend
     /// to the end of the last value.
     #[cold]
-    fn next(&mut self, bytes: &[u8]) -> usize {
+    pub(super) fn next(&mut self, bytes: &[u8]) -> usize {
         if let Self::Unknown = self {
             let mut counts = Vec::new();
             count_streamed(bytes, &mut counts);
@@ -110,23 +152,19 @@ impl Counts {
 fn count_streamed(bytes: &[u8], counts: &mut Vec<usize>) {
     // For each open aggregate its index in `counts`, if it is streamed.
     let mut open: Vec<Option<usize>> = Vec::new();
-    let mut attributes = 0usize;
-    for token in Tokens::of_wire(bytes) {
-        match token {
-            Token::Open { kind: Kind::Attribute, .. } => attributes += 1,
-            Token::Close(Kind::Attribute) => attributes -= 1,
-            _ if attributes > 0 => {}
-            Token::Close(_) => _ = open.pop(),
-            Token::Open { .. } | Token::Scalar(_) => {
-                let count = open.last().copied().flatten().and_then(|index| counts.get_mut(index));
-                if let Some(count) = count {
-                    *count += 1;
-                }
-                if let Token::Open { len, .. } = token {
-                    open.push(len.is_none().then_some(counts.len()));
-                    counts.extend(len.is_none().then_some(0));
-                }
-            }
+    let mut attributes = OpenAttributes::default();
+    for token in Tokens::of_wire(bytes).filter(|token| !attributes.hold(token)) {
+        if let Token::Close(_) = token {
+            open.pop();
+            continue;
+        }
+        let count = open.last().copied().flatten().and_then(|index| counts.get_mut(index));
+        if let Some(count) = count {
+            *count += 1;
+        }
+        if let Token::Open { len, .. } = token {
+            open.push(len.is_none().then_some(counts.len()));
+            counts.extend(len.is_none().then_some(0));
         }
     }
 }

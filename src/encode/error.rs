@@ -55,12 +55,30 @@ pub enum EncodeError {
     /// The writer is finished in the middle of a reply, or an aggregate or attribute is closed after an attribute
     /// that has no value yet.
     Unfinished,
+    /// A streamed aggregate exceeds what a [`Downgrader`](super::Downgrader) may hold.
+    TooLongToHold {
+        /// How many bytes may be held.
+        limit: usize,
+    },
+    /// A reply does not have the form that its command's [`ReplyShape`](super::ReplyShape) says.
+    UnexpectedShape {
+        /// The kind of the aggregate that differs.
+        kind: Kind,
+    },
+    /// What the server answers to a command depends on the protocol:
+    /// [`ReplyShape::is_translatable`](super::ReplyShape::is_translatable) is `false`.
+    CannotTranslate,
     /// A patch changes an argument or an element whose index is out of range.
     NoSuchPart {
         /// The index that the patch changes.
         index: usize,
         /// How many arguments or elements there are.
         len: usize,
+    },
+    /// A patch changes an argument that has not arrived whole.
+    NotArrived {
+        /// The index that the patch changes.
+        index: usize,
     },
 }
 
@@ -86,9 +104,19 @@ impl fmt::Display for EncodeError {
             Self::KeyWithoutValue => f.write_str("key without a value"),
             Self::NothingToClose => f.write_str("nothing open to close"),
             Self::Unfinished => f.write_str("reply ends before all of it is written"),
+            Self::TooLongToHold { limit } => {
+                write!(f, "streamed aggregate longer than the {limit} bytes that may be held")
+            }
+            Self::UnexpectedShape { kind } => {
+                write!(f, "{} that is not part of a reply to this command", kind.with_article())
+            }
+            Self::CannotTranslate => {
+                f.write_str("reply that cannot be translated: what it says depends on the protocol")
+            }
             Self::NoSuchPart { index, len } => {
                 write!(f, "index {index} out of range: there are {len} parts")
             }
+            Self::NotArrived { index } => write!(f, "argument {index} has not arrived yet"),
         }
     }
 }

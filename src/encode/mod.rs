@@ -8,6 +8,8 @@
 //! | a command that is built argument by argument | [`CommandBuf`], [`EncodeCommand`] |
 //! | a command or a reply with some parts changed | [`CommandPatch`], [`ReplyPatch`] |
 //! | large payloads without copying them | [`Segments`] |
+//! | a RESP3 reply in RESP2, while it arrives | [`Downgrader`] |
+//! | a reply in the other protocol, as its server would have sent it | [`ReplyShape`], [`Shaped`] |
 //!
 //! Data never becomes protocol: a line break in a simple string or an error, or a big number that is not a
 //! number, is an [`EncodeError`], and nothing is written.
@@ -16,11 +18,15 @@ mod argument;
 mod command;
 mod double;
 mod downgrade;
+mod downgrader;
 mod error;
+mod held;
+mod late;
 mod patch;
 mod reply;
 mod scalar;
 mod segments;
+mod shapes;
 mod writer;
 
 use alloc::vec::Vec;
@@ -31,9 +37,11 @@ pub use argument::Argument;
 #[cfg(feature = "serde")]
 pub(crate) use command::CommandMark;
 pub use command::{Arguments, CommandBuf};
+pub use downgrader::Downgrader;
 pub use error::EncodeError;
 pub use patch::{CommandPatch, ReplyPatch};
 pub use segments::Segments;
+pub use shapes::{ReplyShape, Shaped};
 pub use writer::ReplyWriter;
 
 use crate::sink::{ByteCount, Out, Sink};
@@ -52,8 +60,8 @@ pub enum Protocol {
 
 /// Replies that can be written to a peer, in either protocol.
 ///
-/// RESP3 is written as it is. RESP2 has fewer kinds, so a reply becomes what Redis itself sends to a RESP2
-/// client:
+/// RESP3 is written as it is. RESP2 has fewer kinds, so each value becomes what Redis itself sends for a value of its
+/// kind to a RESP2 client:
 ///
 /// | RESP3 | RESP2 |
 /// |---|---|
@@ -67,11 +75,18 @@ pub enum Protocol {
 /// | streamed string or aggregate | bulk string or array with its length |
 /// | attribute | nothing |
 ///
-/// Redis sends `*-1` for some nulls to a RESP2 client. RESP3 does not show which, so all become `$-1`.
+/// For most commands the whole reply then is what Redis would have sent. But a reply does not say what it answers, so
+/// this cannot know:
+/// - which nulls are `*-1` in RESP2, such as that of `BLPOP`: all become `$-1`;
+/// - which arrays of pairs are flat in RESP2, such as that of `ZRANGE` with `WITHSCORES`;
+/// - which maps are arrays of pairs in RESP2, such as that of `XREAD`;
+/// - that a subscribed client gets another reply to `PING`, and invalidations as messages.
 ///
-/// A view or a frame that was decoded with [`LinePolicy::AsSent`](crate::LinePolicy::AsSent) is refused in both protocols
-/// if it contains a line that cannot be written. Its `wire()` can still be forwarded. A push inside another value is written
-/// as it is, but decoders refuse it unless it confirms a subscription.
+/// With the command these replies are written correctly too: see [`Shaped`], which also turns RESP2 into RESP3.
+///
+/// A view or a frame that was decoded with [`LinePolicy::AsSent`](crate::LinePolicy::AsSent) is refused if a line in it
+/// cannot be written; in an attribute, only for RESP3. Its `wire()` can still be forwarded. A push inside another value is
+/// written as it is, but decoders refuse it unless it confirms a subscription.
 ///
 /// Views and frames are converted from their bytes, without a tree in between. Numbers in them keep the
 /// sender's text. Integers and doubles in a tree, and a [`ReplyRef`](crate::ReplyRef) that is itself
@@ -158,8 +173,7 @@ pub trait EncodeCommand: Writable<()> {
     /// Returns the number of bytes that [`encode`](Self::encode) writes.
     ///
     /// # Errors
-    /// Returns [`EncodeError::NoArguments`] if there is not even a name, and [`EncodeError::NoSuchPart`] if a patch
-    /// changes an argument that does not exist.
+    /// Returns [`EncodeError::NoArguments`] if there is not even a name.
     fn encoded_len(&self) -> Result<usize, EncodeError> {
         encoded_len(self, ())
     }
@@ -188,7 +202,20 @@ pub trait EncodeCommand: Writable<()> {
 impl<T: EncodeCommand + ?Sized> EncodeCommand for &T {}
 
 pub(crate) mod sealed {
-    use super::{EncodeError, Sink};
+    use crate::view::Token;
+
+    use super::{EncodeError, Protocol, Sink};
+
+    /// A reply whose tokens can be visited.
+    pub trait Tokenize: Writable<Protocol> {
+        /// Visits the tokens with their bytes, or no bytes if they are not known. For RESP2, each aggregate outside
+        /// of attributes has its length.
+        fn visit(
+            &self,
+            protocol: Protocol,
+            visit: impl FnMut(&Token<'_>, &[u8]) -> Result<(), EncodeError>,
+        ) -> Result<(), EncodeError>;
+    }
 
     /// A value that writes itself. `P` is [`Protocol`](super::Protocol) for replies, and `()` for commands.
     ///

@@ -5,19 +5,22 @@ use crate::limits::LinePolicy;
 use crate::owned::Frame;
 use crate::sink::Sink;
 use crate::tree::{AggregateForm, Reply, Step, Walk};
-use crate::view::{Decoded, ReplyRef, Token, Tokens};
+use crate::view::{Decoded, Elements, ReplyRef, Token, Tokens};
 
-use super::downgrade::{self, MOST_PER_BYTE};
+use super::downgrade::{self, MOST_PER_BYTE, OpenAttributes};
 use super::scalar::{check_scalar, write_scalar};
 use super::sealed::Writable;
 use super::{Encode, EncodeError, Protocol};
 
 /// The end of a streamed aggregate.
-const STREAM_END: &[u8] = b".\r\n";
+pub(super) const STREAM_END: &[u8] = b".\r\n";
 
-/// Refuses values with lines that cannot be written, which a decoder has accepted as they were sent.
-pub(super) fn check_lines(mut tokens: Tokens<'_>) -> Result<(), EncodeError> {
-    tokens.try_for_each(|token| match token {
+/// Refuses values with lines that cannot be written, which a decoder has accepted as they were sent. RESP2 leaves
+/// attributes out, so their lines do not matter there.
+fn check_lines(tokens: Tokens<'_>, protocol: Protocol) -> Result<(), EncodeError> {
+    let mut attributes = OpenAttributes::default();
+    let mut written = tokens.filter(|token| !attributes.hold(token) || protocol == Protocol::Resp3);
+    written.try_for_each(|token| match token {
         Token::Scalar(scalar) => check_scalar(&scalar),
         Token::Open { .. } | Token::Close(_) => Ok(()),
     })
@@ -26,24 +29,22 @@ pub(super) fn check_lines(mut tokens: Tokens<'_>) -> Result<(), EncodeError> {
 impl Encode for ReplyRef<'_> {}
 
 impl Writable<Protocol> for ReplyRef<'_> {
-    fn check(&self, _: Protocol) -> Result<(), EncodeError> {
+    fn check(&self, protocol: Protocol) -> Result<(), EncodeError> {
         match self {
             // Decoding never returns a streamed push; it can only be built by hand, from the elements of a streamed
             // array or set.
             Self::Push(items) if items.len().is_none() => {
                 Err(EncodeError::CannotStream { kind: Kind::Push })
             }
-            aggregate if aggregate.lines() == LinePolicy::AsSent => check_lines(aggregate.tokens()),
+            aggregate if aggregate.lines() == LinePolicy::AsSent => {
+                check_lines(aggregate.tokens(), protocol)
+            }
             other => check_scalar(other),
         }
     }
 
     fn write(&self, protocol: Protocol, sink: &mut impl Sink) {
-        let (elements, each) = match self {
-            Self::Array(items) | Self::Set(items) | Self::Push(items) => (*items, 1),
-            Self::Map(pairs) => (pairs.flat(), 2),
-            scalar => return write_scalar(scalar, protocol, sink),
-        };
+        let Some(elements) = elements(self) else { return write_scalar(self, protocol, sink) };
         let type_byte = self.kind().type_byte();
         match (protocol, elements.len()) {
             (Protocol::Resp2, _) => {
@@ -51,7 +52,7 @@ impl Writable<Protocol> for ReplyRef<'_> {
                 downgrade::write(elements.wire(), sink);
             }
             (Protocol::Resp3, Some(len)) => {
-                sink.header(type_byte, len / each);
+                sink.header(type_byte, len / self.kind().values_per_element());
                 sink.put(elements.wire());
             }
             (Protocol::Resp3, None) => {
@@ -68,20 +69,35 @@ impl Writable<Protocol> for ReplyRef<'_> {
     }
 }
 
+/// The values of an aggregate, with the keys and values of a map alternating.
+pub(super) fn elements<'a>(reply: &ReplyRef<'a>) -> Option<Elements<'a>> {
+    match reply {
+        ReplyRef::Array(items) | ReplyRef::Set(items) | ReplyRef::Push(items) => Some(*items),
+        ReplyRef::Map(pairs) => Some(pairs.flat()),
+        _ => None,
+    }
+}
+
 impl Encode for Decoded<'_> {}
 
 impl Writable<Protocol> for Decoded<'_> {
     fn check(&self, protocol: Protocol) -> Result<(), EncodeError> {
-        if !self.attributes().is_empty() {
-            check_lines(Tokens::of_wire(self.attributes().wire()))?;
+        // Attributes do not know under which policy they were decoded.
+        if protocol == Protocol::Resp3 && !self.attributes().is_empty() {
+            check_lines(Tokens::of_wire(self.attributes().wire()), protocol)?;
         }
         self.reply().check(protocol)
     }
 
     fn write(&self, protocol: Protocol, sink: &mut impl Sink) {
-        match protocol {
-            Protocol::Resp2 => downgrade::write(self.wire(), sink),
-            Protocol::Resp3 => sink.put(self.wire()),
+        match (protocol, elements(&self.reply())) {
+            (Protocol::Resp3, _) => sink.put(self.wire()),
+            // Only the header differs.
+            (Protocol::Resp2, Some(elements)) if self.holds_only_bulks() => {
+                sink.header(b'*', elements.total());
+                sink.put(elements.wire());
+            }
+            (Protocol::Resp2, _) => downgrade::write(self.wire(), sink),
         }
     }
 
@@ -126,46 +142,38 @@ impl Writable<Protocol> for Reply {
     }
 
     fn write(&self, protocol: Protocol, sink: &mut impl Sink) {
-        // How many open attributes are left out because the protocol is RESP2.
-        let mut dropped = 0;
+        let mut attributes = OpenAttributes::default();
         for step in Walk::new(self) {
-            match (step, protocol) {
-                (Step::Open(opening), Protocol::Resp2) if opening.kind == Kind::Attribute => {
-                    dropped += 1;
-                }
-                (Step::Close(opening), Protocol::Resp2) if opening.kind == Kind::Attribute => {
-                    dropped -= 1;
-                }
-                _ if dropped > 0 => {}
-                (Step::Scalar(Reply::Bulk(payload)), _) => {
+            let token = match step {
+                // The most frequent value, in the same form in both protocols.
+                Step::Scalar(Reply::Bulk(payload)) if !attributes.is_any() => {
                     sink.lend(payload);
                     sink.payload(b'$', payload);
+                    continue;
                 }
-                (Step::Scalar(reply), _) => {
-                    if let Some(content) = reply.content() {
-                        sink.lend(content);
-                    }
-                    if let Some(scalar) = reply.as_scalar() {
-                        write_scalar(&scalar, protocol, sink);
-                    }
+                Step::Open(head) => Token::Open { kind: head.kind, len: Some(head.len) },
+                Step::Scalar(reply) => {
+                    reply.content().into_iter().for_each(|content| sink.lend(content));
+                    Token::Scalar(reply.as_scalar().unwrap_or(ReplyRef::Null))
                 }
-                (Step::Open(opening), Protocol::Resp2) => {
-                    sink.header(b'*', opening.len * opening.kind.values_per_element());
+                Step::Close(head) => Token::Close(head.kind),
+            };
+            if protocol == Protocol::Resp2 {
+                if !attributes.hold(&token) {
+                    downgrade::write_token(&token, &[], sink);
                 }
-                (Step::Open(opening), Protocol::Resp3)
-                    if opening.form == AggregateForm::Streamed =>
-                {
-                    sink.put(&[opening.kind.type_byte(), b'?', b'\r', b'\n']);
+                continue;
+            }
+            match (step, &token) {
+                (Step::Open(head), _) if head.form == AggregateForm::Streamed => {
+                    sink.put(&[head.kind.type_byte(), b'?', b'\r', b'\n']);
                 }
-                (Step::Open(opening), Protocol::Resp3) => {
-                    sink.header(opening.kind.type_byte(), opening.len);
-                }
-                (Step::Close(opening), Protocol::Resp3)
-                    if opening.form == AggregateForm::Streamed =>
-                {
+                (Step::Open(head), _) => sink.header(head.kind.type_byte(), head.len),
+                (Step::Close(head), _) if head.form == AggregateForm::Streamed => {
                     sink.put(STREAM_END);
                 }
-                (Step::Close(_), _) => {}
+                (_, Token::Scalar(scalar)) => write_scalar(scalar, protocol, sink),
+                _ => {}
             }
         }
     }

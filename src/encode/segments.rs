@@ -75,7 +75,7 @@ const LARGE: usize = 4096;
 /// let frame = CommandDecoder::new().decode_frame(&mut buffer)?.expect("a whole command");
 /// let mut scratch = Vec::new(); // for inline commands
 /// let mut patch = CommandPatch::new(frame.command().to_array(&mut scratch));
-/// patch.prefix(1, "tenant:7:");
+/// patch.prefix(1, "tenant:7:")?;
 ///
 /// let mut upstream = Vec::new(); // or a `TcpStream`
 /// write_all(Segments::sharing_command(&patch, frame.wire())?, &mut upstream)?;
@@ -160,7 +160,7 @@ impl Segments<Bytes> {
     /// let Command::Array(command) = frame.command() else { panic!() };
     ///
     /// let mut patch = CommandPatch::new(command);
-    /// patch.prefix(1, "tenant:7:");
+    /// patch.prefix(1, "tenant:7:")?;
     /// let parts = Segments::sharing_command(&patch, frame.wire())?.into_parts();
     /// assert_eq!(parts[0], "*3\r\n$3\r\nSET\r\n$10\r\ntenant:7:k\r\n");
     /// assert_eq!((parts.len(), parts[1].len()), (2, 1_000_012)); // the value, not copied

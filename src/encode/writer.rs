@@ -1,16 +1,16 @@
 //! Replies written value by value, as a server produces them: [`ReplyWriter`].
 
-use alloc::vec::Vec;
 use core::fmt;
 
 use bytes::BytesMut;
 use smallvec::SmallVec;
 
 use crate::kind::Kind;
-use crate::sink::{ByteCount, Out, Sink};
+use crate::sink::{Out, Sink};
 use crate::tree::Reply;
 use crate::view::ReplyRef;
 
+use super::late::LateHeaders;
 use super::{Encode, EncodeError, Protocol};
 
 /// Writes replies to the end of a buffer, value by value, in either protocol.
@@ -48,8 +48,8 @@ pub struct ReplyWriter<'b> {
     /// Where in `out` the reply in progress begins.
     start: usize,
     open: SmallVec<[Unclosed; 4]>,
-    /// Headers that are still missing from `out`, in the order of their places.
-    headers: Vec<LateHeader>,
+    /// Headers that are still missing from `out`.
+    headers: LateHeaders,
     /// Whether an attribute has been closed and its value has not been written yet.
     is_annotated: bool,
     /// How many open attributes are left out because the protocol is RESP2. Inside them, nothing is written.
@@ -66,13 +66,6 @@ struct Unclosed {
     header: Option<usize>,
 }
 
-/// The header of an aggregate that was opened without a length.
-struct LateHeader {
-    at: usize,
-    type_byte: u8,
-    len: usize,
-}
-
 impl<'b> ReplyWriter<'b> {
     /// Returns a writer that appends to the buffer.
     #[must_use]
@@ -83,7 +76,7 @@ impl<'b> ReplyWriter<'b> {
             protocol,
             start,
             open: SmallVec::new(),
-            headers: Vec::new(),
+            headers: LateHeaders::default(),
             is_annotated: false,
             dropped: 0,
         }
@@ -258,8 +251,7 @@ impl<'b> ReplyWriter<'b> {
             if let (Some(values), Some(len)) = (announced, len) {
                 Out(&mut *self.out).header(type_byte, if is_array { values } else { len });
             } else {
-                header = Some(self.headers.len());
-                self.headers.push(LateHeader { at: self.out.len(), type_byte, len: 0 });
+                header = Some(self.headers.push(self.out.len(), type_byte));
             }
         }
         self.is_annotated = false;
@@ -285,9 +277,9 @@ impl<'b> ReplyWriter<'b> {
         if kind.has_pairs() && written % 2 == 1 {
             return Err(EncodeError::KeyWithoutValue);
         }
-        if let Some(header) = header.and_then(|index| self.headers.get_mut(index)) {
-            let is_map = kind.has_pairs() && header.type_byte != b'*';
-            header.len = if is_map { written / 2 } else { written };
+        if let Some(header) = header {
+            let counts_pairs = kind.has_pairs() && self.protocol == Protocol::Resp3;
+            self.headers.set_len(header, if counts_pairs { written / 2 } else { written });
         }
         self.open.pop();
         if kind == Kind::Attribute {
@@ -343,44 +335,10 @@ impl<'b> ReplyWriter<'b> {
     fn end_value(&mut self) {
         self.is_annotated = false;
         if self.open.is_empty() {
-            if !self.headers.is_empty() {
-                self.put_headers();
+            if self.headers.len() > 0 {
+                self.headers.insert(self.out);
             }
             self.start = self.out.len();
-        }
-    }
-
-    /// Inserts the missing headers.
-    ///
-    /// The buffer grows by all headers at once. Then the runs of bytes between the places of headers move
-    /// towards the end, the last run first, so that none overwrites another, and each header is written into
-    /// the gap before its run:
-    ///
-    /// ```text
-    /// abc....     the runs a, b and c; headers are missing before b and before c
-    /// ab..HHc     c has moved, with its header before it
-    /// aHHbHHc     so has b; a stays where it is
-    /// ```
-    ///
-    /// Each byte moves once, however deep the nesting is. Inserting each header when its aggregate closes would move
-    /// the innermost values once for each level.
-    fn put_headers(&mut self) {
-        let size = |header: &LateHeader| {
-            let mut count = ByteCount::default();
-            count.header(header.type_byte, header.len);
-            count.get()
-        };
-        let mut end = self.out.len();
-        let mut target = end + self.headers.iter().map(size).sum::<usize>();
-        self.out.resize(target, 0);
-        for header in self.headers.drain(..).rev() {
-            target -= end - header.at;
-            self.out.copy_within(header.at..end, target);
-            end = header.at;
-            target -= size(&header);
-            if let Some(mut gap) = self.out.get_mut(target..) {
-                Out(&mut gap).header(header.type_byte, header.len);
-            }
         }
     }
 }

@@ -18,6 +18,7 @@
 //! | read files and blocking connections | [`readers`] |
 //! | handle what goes wrong | [`errors_and_limits`] |
 //! | follow a primary | [`replication`] |
+//! | read append-only files | [`append_only_files`] |
 //!
 //! The exact grammar is in `docs/GRAMMAR.md`, the structure of the crate in `docs/ARCHITECTURE.md`.
 
@@ -54,10 +55,10 @@ pub mod writing {}
 #[doc = include_str!("protocols.md")]
 pub mod protocols {}
 
-#[doc = include_str!("cut_through.md")]
+#[cfg_attr(any(not(doctest), feature = "commands"), doc = include_str!("cut_through.md"))]
 pub mod cut_through {}
 
-#[cfg_attr(any(not(doctest), feature = "codec"), doc = include_str!("as_they_arrive.md"))]
+#[cfg_attr(any(not(doctest), feature = "std"), doc = include_str!("as_they_arrive.md"))]
 pub mod as_they_arrive {}
 
 #[cfg_attr(any(not(doctest), feature = "serde"), doc = include_str!("with_serde.md"))]
@@ -74,3 +75,6 @@ pub mod errors_and_limits {}
 
 #[doc = include_str!("replication.md")]
 pub mod replication {}
+
+#[cfg_attr(any(not(doctest), feature = "aof"), doc = include_str!("append_only_files.md"))]
+pub mod append_only_files {}

@@ -7,6 +7,7 @@ use std::io::Read;
 use crate::decode::{Direction, FrameDecoder, Replies, Requests};
 use crate::error::{Error, ErrorKind};
 use crate::limits::Limits;
+use crate::validate::Bounds;
 
 use super::StreamError;
 use super::buffer::ReadBuffer;
@@ -29,10 +30,8 @@ pub type ReplyReader<R> = FrameReader<R, Replies>;
 
 /// Reads requests, for a server: a [`FrameReader`] of [`Request`](crate::Request)s.
 ///
-/// An append-only file also consists of requests. With `aof-timestamp-enabled` it contains annotations such as
-/// `#TS:1700000000`. They are returned as inline commands; skip them. An RDB snapshot is in another format, which
-/// `CommandReader` cannot read. With `aof-use-rdb-preamble`, which is the default, the base file in
-/// `appendonlydir` is a snapshot; before Redis 7, the only file may begin with a snapshot.
+/// An append-only file also contains requests, but with snapshots and annotations between them: for these files,
+/// `zresp::aof` (feature `aof`) has a reader of its own.
 ///
 /// ```
 /// use zresp::io::CommandReader;
@@ -95,6 +94,15 @@ impl<R: Read, D: Direction> FrameReader<R, D> {
     /// byte of the frame, which is at [`position`](Self::position) in the stream. Broken input stays broken: each
     /// further call returns the same error.
     pub fn read(&mut self) -> Result<Option<D::Frame<'_>>, StreamError> {
+        let Some(frame) = self.next_bounds()? else { return Ok(None) };
+        match D::read(self.current(frame.len), frame) {
+            Some(frame) => Ok(Some(frame)),
+            None => Err(Error::new(ErrorKind::BufferChanged, 0).into()),
+        }
+    }
+
+    /// Reads the next frame, like [`read`](Self::read), and returns its bounds in [`current`](Self::current).
+    pub(crate) fn next_bounds(&mut self) -> Result<Option<Bounds>, StreamError> {
         self.release();
         let frame = loop {
             if let Some(frame) = self.decoder.bounds(self.input.unread())? {
@@ -110,10 +118,23 @@ impl<R: Read, D: Direction> FrameReader<R, D> {
             }
         };
         self.given = frame.len;
-        match D::read(self.input.unread(), frame) {
-            Some(frame) => Ok(Some(frame)),
-            None => Err(Error::new(ErrorKind::BufferChanged, 0).into()),
-        }
+        Ok(Some(frame))
+    }
+
+    /// Releases the frame that was returned last, and reads until [`buffered`](Self::buffered) has at least `size`
+    /// bytes, or the stream ends.
+    #[cfg(feature = "aof")]
+    pub(crate) fn fill_to(&mut self, size: usize) -> std::io::Result<()> {
+        self.release();
+        while self.input.unread().len() < size && self.input.fill()? > 0 {}
+        Ok(())
+    }
+
+    /// Takes the next bytes of the buffer as if they were a frame that [`read`](Self::read) returned. With size 0, takes
+    /// back the frame that was returned last.
+    #[cfg(feature = "aof")]
+    pub(crate) const fn take(&mut self, size: usize) {
+        self.given = size;
     }
 
     /// Releases the frame that was returned last.
@@ -147,6 +168,11 @@ impl<R, D> FrameReader<R, D> {
     #[must_use]
     pub const fn consumed(&self) -> u64 {
         self.position() + self.given as u64
+    }
+
+    /// Returns the first bytes of the current frame.
+    pub(crate) fn current(&self, size: usize) -> &[u8] {
+        self.input.unread().get(..size).unwrap_or_default()
     }
 
     /// Returns the bytes that have been read but not returned. They begin with the next frame, as far as it has

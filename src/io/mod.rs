@@ -2,7 +2,7 @@
 //!
 //! Available with the feature `std`.
 //!
-//! [`ReplyReader`] is for clients, [`CommandReader`] for servers and for append-only files. A [`TokenStream`] reads
+//! [`ReplyReader`] is for clients, [`CommandReader`] for servers. A [`TokenStream`] reads
 //! frames value by value, in constant memory. [`StreamError`] is also the error of the codecs for asynchronous
 //! connections.
 

@@ -28,7 +28,8 @@ pub type CommandTokenStream<R> = TokenStream<R, Requests>;
 ///
 /// [`next`](Self::next) returns each value as soon as it has arrived. It reads a payload of more than 64 KiB only as
 /// far as you ask: such a payload is a reader, and what you leave is skipped. So a reply of a million
-/// elements and a value of half a gigabyte need a buffer of a few times 64 KiB. Verdicts and limits are those
+/// elements and a value of half a gigabyte need a buffer of a few times 64 KiB. A line, such as an error message,
+/// is returned whole; only [`Limits::frame`] limits it. Verdicts and limits are those
 /// of a [`FrameReader`](super::FrameReader), but an error may come after values of the same frame.
 ///
 /// ```
@@ -75,8 +76,9 @@ pub enum StreamToken<'a, R, D: Direction> {
 
 /// The bytes of one payload, as they arrive: an [`io::Read`](Read).
 ///
-/// It reads into your buffer directly where it can. What is left when you drop it is skipped by the next call of
-/// [`TokenStream::next`]. The payload of a verbatim string begins with its format, three bytes, and a colon.
+/// It reads into your buffer directly where it can. The value has ended when a read returns 0: only this read checks the
+/// line end after the payload. What is left when you drop it is skipped by the next call of [`TokenStream::next`]. The
+/// payload of a verbatim string begins with its format, three bytes, and a colon.
 pub struct PayloadReader<'a, R, D> {
     stream: &'a mut TokenStream<R, D>,
     kind: Kind,
@@ -124,7 +126,8 @@ impl<R: Read, D: Direction> TokenStream<R, D> {
     /// Returns [`StreamError::Io`] if the reader fails, and [`StreamError::Decode`] if the input is broken or exceeds
     /// a limit, with [`ErrorKind::UnexpectedEnd`] if the stream ends inside a frame. The offset counts from the first
     /// byte of the frame, which is at [`position`](Self::position) in the stream. Broken input stays
-    /// broken: each further call returns the same error.
+    /// broken: each further call returns the same error. But after `UnexpectedEnd` you may call again, if the reader
+    /// has more bytes after its end.
     #[allow(clippy::should_implement_trait, reason = "an iterator could not lend its buffer")]
     pub fn next(&mut self) -> Result<Option<StreamToken<'_, R, D>>, StreamError> {
         self.input.release(mem::take(&mut self.given));
@@ -140,9 +143,9 @@ impl<R: Read, D: Direction> TokenStream<R, D> {
             let unread = self.input.unread();
             if let Some((token, size)) = self.tokens.next(unread)? {
                 self.given = size;
-                break D::found(token);
+                break D::form(token);
             }
-            if let Some((kind, left)) = self.tokens.begin_parts(unread, self.whole) {
+            if let Some((kind, left)) = self.tokens.long_payload(unread, self.whole) {
                 self.in_payload = true;
                 return Ok(Some(StreamToken::Payload(PayloadReader { stream: self, kind, left })));
             }
@@ -169,10 +172,11 @@ impl<R: Read, D: Direction> TokenStream<R, D> {
         if self.input.unread().is_empty() && self.input.fill()? == 0 {
             return Err(self.cut());
         }
-        if let Some((part, size)) = self.tokens.next_part(self.input.unread(), self.whole)? {
-            self.in_payload = !part.is_last;
-            self.input.release(size);
-        }
+        let part = self.tokens.next_part(self.input.unread(), self.whole)?;
+        // Without a part, the token reader was reset, and the payload is not in progress any more.
+        let (is_last, size) = part.map_or((true, 0), |(part, size)| (part.is_last, size));
+        self.in_payload = !is_last;
+        self.input.release(size);
         Ok(())
     }
 }
@@ -193,7 +197,8 @@ impl<R, D: Direction> TokenStream<R, D> {
         self.tokens.is_between_frames()
     }
 
-    /// Returns the token reader, to change its limits or its policy.
+    /// Returns the token reader, to change its limits or its policy. Do not reset it inside a frame: the stream would
+    /// take the rest of the frame for the next one.
     #[must_use]
     pub const fn token_reader_mut(&mut self) -> &mut FrameTokenReader<D> {
         &mut self.tokens
@@ -254,6 +259,7 @@ impl<R: Read, D: Direction> PayloadReader<'_, R, D> {
     /// Reads once at most, and returns how many bytes of the payload were read.
     fn read_some(&mut self, into: &mut [u8]) -> Result<usize, StreamError> {
         let TokenStream { input, tokens, whole, in_payload, .. } = &mut *self.stream;
+        tokens.begin_parts(input.unread(), *whole);
         if input.unread().is_empty() {
             // Past the buffer, if the length is known.
             let direct = self.left.unwrap_or(0).min(into.len());

@@ -84,10 +84,15 @@ fn split(input: &[u8]) -> Option<(Decimal<'_>, &[u8])> {
     Some((decimal, rest.strip_prefix(b"\r\n")?))
 }
 
-/// Checks the double that the input begins with, as [`line`] does, and returns the rest of the input.
+/// Checks the double that the input begins with, as [`line`] does, or an `inf` or `nan` as servers write
+/// them. Returns the rest of the input.
 #[inline(never)]
 pub(crate) fn pass(input: &[u8]) -> Option<&[u8]> {
-    split(input).map(|(_, rest)| rest)
+    const WORDS: [&[u8]; 4] = [b",inf\r\n", b",-inf\r\n", b",nan\r\n", b",-nan\r\n"];
+    match split(input) {
+        Some((_, rest)) => Some(rest),
+        None => WORDS.iter().find_map(|word| input.strip_prefix(*word)),
+    }
 }
 
 /// Takes one digit or more.
@@ -209,6 +214,20 @@ mod tests {
             assert_eq!(value.to_bits(), expected.to_bits(), "{text}");
             assert_eq!(size.get(), text.len() + 3, "{text}");
             assert_eq!(pass(line_of_it.as_bytes()), Some(&b"+OK\r\n"[..]), "{text}");
+        }
+    }
+
+    #[test]
+    fn the_usual_words_are_passed_and_nothing_else() {
+        for text in ["inf", "-inf", "nan", "-nan"] {
+            let input = format!(",{text}\r\n:1\r\n").into_bytes();
+            assert_eq!(pass(&input), Some(&b":1\r\n"[..]), "{text}");
+            for place in 0..text.len() + 3 {
+                assert_eq!(pass(&input[..place]), None, "{text}, cut at {place}");
+                let mut other = input.clone();
+                other[place] ^= 1;
+                assert_eq!(pass(&other), None, "{text}, changed at {place}");
+            }
         }
     }
 

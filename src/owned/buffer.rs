@@ -25,6 +25,9 @@ pub(crate) mod sealed {
 
         /// Drops the first `len` bytes, or all if there are fewer.
         fn skip(&mut self, len: usize);
+
+        /// Returns the buffer, if parts of it can be shared before they are split off.
+        fn shared(&self) -> Option<&Bytes>;
     }
 }
 
@@ -37,6 +40,11 @@ impl sealed::SealedBuffer for BytesMut {
     fn skip(&mut self, len: usize) {
         self.advance(len.min(self.len()));
     }
+
+    #[inline]
+    fn shared(&self) -> Option<&Bytes> {
+        None
+    }
 }
 
 impl sealed::SealedBuffer for Bytes {
@@ -47,6 +55,11 @@ impl sealed::SealedBuffer for Bytes {
 
     fn skip(&mut self, len: usize) {
         self.advance(len.min(self.len()));
+    }
+
+    #[inline]
+    fn shared(&self) -> Option<&Bytes> {
+        Some(self)
     }
 }
 

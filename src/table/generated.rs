@@ -1,506 +1,630 @@
-//! The commands of redis-7.0.15: made by `cargo run -p zresp-command-table`, not by hand.
+//! The commands of the built-in table: made by `cargo run -p zresp-command-table`, not by hand.
 
-#![allow(clippy::unreadable_literal, reason = "made by a program")]
+use alloc::borrow::Cow;
 
-use super::{Access, BeginSearch, Categories, CommandInfo, FindKeys, Flags, KeySpec};
+use super::builtin::{SUBCOMMANDS, commands, index, key, keynum, keyword, mark, one, range};
+use super::{BeginSearch, Categories, CommandInfo, FindKeys, Flags};
 
-/// The length of the longest name.
-pub(super) const LONGEST: usize = 29;
-
-/// The commands and subcommands by their names.
 #[rustfmt::skip]
-pub(super) static COMMANDS: phf::Map<&'static [u8], CommandInfo> = ::phf::Map {
-    key: 16287231350648472473,
-    disps: &[
-        (0, 21),
-        (0, 0),
-        (0, 5),
-        (0, 9),
-        (0, 21),
-        (0, 13),
-        (0, 37),
-        (0, 0),
-        (0, 0),
-        (0, 8),
-        (0, 15),
-        (0, 6),
-        (0, 1),
-        (0, 5),
-        (0, 112),
-        (0, 0),
-        (0, 3),
-        (0, 162),
-        (0, 23),
-        (0, 151),
-        (0, 18),
-        (0, 22),
-        (0, 28),
-        (0, 5),
-        (0, 43),
-        (0, 0),
-        (0, 31),
-        (0, 23),
-        (0, 4),
-        (0, 72),
-        (0, 5),
-        (0, 50),
-        (0, 6),
-        (0, 169),
-        (0, 115),
-        (0, 201),
-        (0, 9),
-        (0, 2),
-        (0, 19),
-        (1, 0),
-        (0, 15),
-        (0, 37),
-        (0, 19),
-        (0, 10),
-        (0, 0),
-        (0, 0),
-        (0, 1),
-        (0, 1),
-        (0, 0),
-        (0, 87),
-        (0, 121),
-        (0, 3),
-        (0, 41),
-        (0, 0),
-        (0, 5),
-        (0, 0),
-        (0, 107),
-        (1, 15),
-        (0, 61),
-        (0, 51),
-        (0, 1),
-        (0, 7),
-        (0, 14),
-        (0, 84),
-        (0, 1),
-        (0, 271),
-        (0, 1),
-        (0, 24),
-        (0, 5),
-        (1, 3),
-        (0, 0),
-        (0, 0),
-        (0, 11),
-        (0, 257),
-        (0, 0),
-        (0, 1),
-        (0, 5),
-        (0, 0),
-        (0, 253),
-        (0, 32),
-        (0, 2),
-        (0, 180),
-        (0, 63),
-        (0, 48),
-        (0, 13),
-        (0, 1),
-        (0, 160),
-        (0, 35),
-        (0, 3),
-        (0, 3),
-        (0, 35),
-        (0, 156),
-        (0, 20),
-        (0, 13),
-        (0, 199),
-        (0, 2),
-        (1, 301),
-        (0, 0),
-        (0, 106),
-        (0, 89),
-        (0, 30),
-        (0, 217),
-        (3, 117),
-        (0, 0),
-        (0, 0),
-        (0, 182),
-        (0, 111),
-        (0, 5),
-        (0, 0),
-        (0, 0),
-        (0, 0),
-        (0, 2),
-        (0, 5),
-        (0, 9),
-        (0, 23),
-        (0, 51),
-        (1, 301),
-        (0, 95),
-        (0, 47),
-        (0, 20),
-        (0, 84),
-        (0, 29),
-    ],
-    entries: &[
-        (&[109, 103, 101, 116], CommandInfo { name: "mget", arity: -2, flags: Flags::empty().union(Flags::READONLY).union(Flags::FAST), categories: Categories::empty().union(Categories::READ).union(Categories::STRING).union(Categories::FAST), key_specs: &[KeySpec { access: Access::empty().union(Access::READ).union(Access::ACCESS), begin: BeginSearch::Index(1), find: FindKeys::Range { last: -1, step: 1, limit: 0 }, is_not_key: false, is_incomplete: false }], subcommands: &[] }),
-        (&[109, 111, 100, 117, 108, 101, 124, 108, 111, 97, 100], CommandInfo { name: "module|load", arity: -3, flags: Flags::empty().union(Flags::ADMIN).union(Flags::NOSCRIPT).union(Flags::NO_ASYNC_LOADING), categories: Categories::empty().union(Categories::ADMIN).union(Categories::SLOW).union(Categories::DANGEROUS), key_specs: &[], subcommands: &[] }),
-        (&[115, 99, 114, 105, 112, 116, 124, 101, 120, 105, 115, 116, 115], CommandInfo { name: "script|exists", arity: -3, flags: Flags::empty().union(Flags::NOSCRIPT), categories: Categories::empty().union(Categories::SLOW).union(Categories::SCRIPTING), key_specs: &[], subcommands: &[] }),
-        (&[108, 97, 116, 101, 110, 99, 121, 124, 100, 111, 99, 116, 111, 114], CommandInfo { name: "latency|doctor", arity: 2, flags: Flags::empty().union(Flags::ADMIN).union(Flags::NOSCRIPT).union(Flags::LOADING).union(Flags::STALE), categories: Categories::empty().union(Categories::ADMIN).union(Categories::SLOW).union(Categories::DANGEROUS), key_specs: &[], subcommands: &[] }),
-        (&[120, 103, 114, 111, 117, 112, 124, 104, 101, 108, 112], CommandInfo { name: "xgroup|help", arity: 2, flags: Flags::empty().union(Flags::LOADING).union(Flags::STALE), categories: Categories::empty().union(Categories::STREAM).union(Categories::SLOW), key_specs: &[], subcommands: &[] }),
-        (&[99, 108, 105, 101, 110, 116, 124, 115, 101, 116, 110, 97, 109, 101], CommandInfo { name: "client|setname", arity: 3, flags: Flags::empty().union(Flags::NOSCRIPT).union(Flags::LOADING).union(Flags::STALE), categories: Categories::empty().union(Categories::SLOW).union(Categories::CONNECTION), key_specs: &[], subcommands: &[] }),
-        (&[109, 111, 110, 105, 116, 111, 114], CommandInfo { name: "monitor", arity: 1, flags: Flags::empty().union(Flags::ADMIN).union(Flags::NOSCRIPT).union(Flags::LOADING).union(Flags::STALE), categories: Categories::empty().union(Categories::ADMIN).union(Categories::SLOW).union(Categories::DANGEROUS), key_specs: &[], subcommands: &[] }),
-        (&[103, 101, 116, 100, 101, 108], CommandInfo { name: "getdel", arity: 2, flags: Flags::empty().union(Flags::WRITE).union(Flags::FAST), categories: Categories::empty().union(Categories::WRITE).union(Categories::STRING).union(Categories::FAST), key_specs: &[KeySpec { access: Access::empty().union(Access::READ).union(Access::WRITE).union(Access::ACCESS).union(Access::DELETE), begin: BeginSearch::Index(1), find: FindKeys::Range { last: 0, step: 1, limit: 0 }, is_not_key: false, is_incomplete: false }], subcommands: &[] }),
-        (&[103, 101, 111, 114, 97, 100, 105, 117, 115, 98, 121, 109, 101, 109, 98, 101, 114], CommandInfo { name: "georadiusbymember", arity: -5, flags: Flags::empty().union(Flags::WRITE).union(Flags::DENYOOM).union(Flags::MOVABLEKEYS), categories: Categories::empty().union(Categories::WRITE).union(Categories::GEO).union(Categories::SLOW), key_specs: &[KeySpec { access: Access::empty().union(Access::READ).union(Access::ACCESS), begin: BeginSearch::Index(1), find: FindKeys::Range { last: 0, step: 1, limit: 0 }, is_not_key: false, is_incomplete: false }, KeySpec { access: Access::empty().union(Access::WRITE).union(Access::UPDATE), begin: BeginSearch::Keyword { keyword: "STORE", from: 5 }, find: FindKeys::Range { last: 0, step: 1, limit: 0 }, is_not_key: false, is_incomplete: false }, KeySpec { access: Access::empty().union(Access::WRITE).union(Access::UPDATE), begin: BeginSearch::Keyword { keyword: "STOREDIST", from: 5 }, find: FindKeys::Range { last: 0, step: 1, limit: 0 }, is_not_key: false, is_incomplete: false }], subcommands: &[] }),
-        (&[97, 115, 107, 105, 110, 103], CommandInfo { name: "asking", arity: 1, flags: Flags::empty().union(Flags::FAST), categories: Categories::empty().union(Categories::FAST).union(Categories::CONNECTION), key_specs: &[], subcommands: &[] }),
-        (&[100, 105, 115, 99, 97, 114, 100], CommandInfo { name: "discard", arity: 1, flags: Flags::empty().union(Flags::NOSCRIPT).union(Flags::LOADING).union(Flags::STALE).union(Flags::FAST).union(Flags::ALLOW_BUSY), categories: Categories::empty().union(Categories::FAST).union(Categories::TRANSACTION), key_specs: &[], subcommands: &[] }),
-        (&[115, 112, 111, 112], CommandInfo { name: "spop", arity: -2, flags: Flags::empty().union(Flags::WRITE).union(Flags::FAST), categories: Categories::empty().union(Categories::WRITE).union(Categories::SET).union(Categories::FAST), key_specs: &[KeySpec { access: Access::empty().union(Access::READ).union(Access::WRITE).union(Access::ACCESS).union(Access::DELETE), begin: BeginSearch::Index(1), find: FindKeys::Range { last: 0, step: 1, limit: 0 }, is_not_key: false, is_incomplete: false }], subcommands: &[] }),
-        (&[99, 111, 110, 102, 105, 103, 124, 115, 101, 116], CommandInfo { name: "config|set", arity: -4, flags: Flags::empty().union(Flags::ADMIN).union(Flags::NOSCRIPT).union(Flags::LOADING).union(Flags::STALE), categories: Categories::empty().union(Categories::ADMIN).union(Categories::SLOW).union(Categories::DANGEROUS), key_specs: &[], subcommands: &[] }),
-        (&[100, 101, 98, 117, 103], CommandInfo { name: "debug", arity: -2, flags: Flags::empty().union(Flags::ADMIN).union(Flags::NOSCRIPT).union(Flags::LOADING).union(Flags::STALE), categories: Categories::empty().union(Categories::ADMIN).union(Categories::SLOW).union(Categories::DANGEROUS), key_specs: &[], subcommands: &[] }),
-        (&[115, 114, 101, 109], CommandInfo { name: "srem", arity: -3, flags: Flags::empty().union(Flags::WRITE).union(Flags::FAST), categories: Categories::empty().union(Categories::WRITE).union(Categories::SET).union(Categories::FAST), key_specs: &[KeySpec { access: Access::empty().union(Access::READ).union(Access::WRITE).union(Access::DELETE), begin: BeginSearch::Index(1), find: FindKeys::Range { last: 0, step: 1, limit: 0 }, is_not_key: false, is_incomplete: false }], subcommands: &[] }),
-        (&[99, 111, 110, 102, 105, 103, 124, 114, 101, 115, 101, 116, 115, 116, 97, 116], CommandInfo { name: "config|resetstat", arity: 2, flags: Flags::empty().union(Flags::ADMIN).union(Flags::NOSCRIPT).union(Flags::LOADING).union(Flags::STALE), categories: Categories::empty().union(Categories::ADMIN).union(Categories::SLOW).union(Categories::DANGEROUS), key_specs: &[], subcommands: &[] }),
-        (&[114, 111, 108, 101], CommandInfo { name: "role", arity: 1, flags: Flags::empty().union(Flags::NOSCRIPT).union(Flags::LOADING).union(Flags::STALE).union(Flags::FAST), categories: Categories::empty().union(Categories::ADMIN).union(Categories::FAST).union(Categories::DANGEROUS), key_specs: &[], subcommands: &[] }),
-        (&[109, 111, 100, 117, 108, 101, 124, 117, 110, 108, 111, 97, 100], CommandInfo { name: "module|unload", arity: 3, flags: Flags::empty().union(Flags::ADMIN).union(Flags::NOSCRIPT).union(Flags::NO_ASYNC_LOADING), categories: Categories::empty().union(Categories::ADMIN).union(Categories::SLOW).union(Categories::DANGEROUS), key_specs: &[], subcommands: &[] }),
-        (&[114, 101, 110, 97, 109, 101, 110, 120], CommandInfo { name: "renamenx", arity: 3, flags: Flags::empty().union(Flags::WRITE).union(Flags::FAST), categories: Categories::empty().union(Categories::KEYSPACE).union(Categories::WRITE).union(Categories::FAST), key_specs: &[KeySpec { access: Access::empty().union(Access::READ).union(Access::WRITE).union(Access::ACCESS).union(Access::DELETE), begin: BeginSearch::Index(1), find: FindKeys::Range { last: 0, step: 1, limit: 0 }, is_not_key: false, is_incomplete: false }, KeySpec { access: Access::empty().union(Access::WRITE).union(Access::INSERT), begin: BeginSearch::Index(2), find: FindKeys::Range { last: 0, step: 1, limit: 0 }, is_not_key: false, is_incomplete: false }], subcommands: &[] }),
-        (&[99, 108, 117, 115, 116, 101, 114], CommandInfo { name: "cluster", arity: -2, flags: Flags::empty(), categories: Categories::empty().union(Categories::SLOW), key_specs: &[], subcommands: &["cluster|addslots", "cluster|addslotsrange", "cluster|bumpepoch", "cluster|count-failure-reports", "cluster|countkeysinslot", "cluster|delslots", "cluster|delslotsrange", "cluster|failover", "cluster|flushslots", "cluster|forget", "cluster|getkeysinslot", "cluster|help", "cluster|info", "cluster|keyslot", "cluster|links", "cluster|meet", "cluster|myid", "cluster|nodes", "cluster|replicas", "cluster|replicate", "cluster|reset", "cluster|saveconfig", "cluster|set-config-epoch", "cluster|setslot", "cluster|shards", "cluster|slaves", "cluster|slots"] }),
-        (&[109, 101, 109, 111, 114, 121, 124, 115, 116, 97, 116, 115], CommandInfo { name: "memory|stats", arity: 2, flags: Flags::empty(), categories: Categories::empty().union(Categories::SLOW), key_specs: &[], subcommands: &[] }),
-        (&[99, 111, 109, 109, 97, 110, 100, 124, 100, 111, 99, 115], CommandInfo { name: "command|docs", arity: -2, flags: Flags::empty().union(Flags::LOADING).union(Flags::STALE), categories: Categories::empty().union(Categories::SLOW).union(Categories::CONNECTION), key_specs: &[], subcommands: &[] }),
-        (&[117, 110, 108, 105, 110, 107], CommandInfo { name: "unlink", arity: -2, flags: Flags::empty().union(Flags::WRITE).union(Flags::FAST), categories: Categories::empty().union(Categories::KEYSPACE).union(Categories::WRITE).union(Categories::FAST), key_specs: &[KeySpec { access: Access::empty().union(Access::WRITE).union(Access::DELETE), begin: BeginSearch::Index(1), find: FindKeys::Range { last: -1, step: 1, limit: 0 }, is_not_key: false, is_incomplete: false }], subcommands: &[] }),
-        (&[122, 99, 97, 114, 100], CommandInfo { name: "zcard", arity: 2, flags: Flags::empty().union(Flags::READONLY).union(Flags::FAST), categories: Categories::empty().union(Categories::READ).union(Categories::SORTEDSET).union(Categories::FAST), key_specs: &[KeySpec { access: Access::empty().union(Access::READ), begin: BeginSearch::Index(1), find: FindKeys::Range { last: 0, step: 1, limit: 0 }, is_not_key: false, is_incomplete: false }], subcommands: &[] }),
-        (&[122, 112, 111, 112, 109, 97, 120], CommandInfo { name: "zpopmax", arity: -2, flags: Flags::empty().union(Flags::WRITE).union(Flags::FAST), categories: Categories::empty().union(Categories::WRITE).union(Categories::SORTEDSET).union(Categories::FAST), key_specs: &[KeySpec { access: Access::empty().union(Access::READ).union(Access::WRITE).union(Access::ACCESS).union(Access::DELETE), begin: BeginSearch::Index(1), find: FindKeys::Range { last: 0, step: 1, limit: 0 }, is_not_key: false, is_incomplete: false }], subcommands: &[] }),
-        (&[104, 103, 101, 116, 97, 108, 108], CommandInfo { name: "hgetall", arity: 2, flags: Flags::empty().union(Flags::READONLY), categories: Categories::empty().union(Categories::READ).union(Categories::HASH).union(Categories::SLOW), key_specs: &[KeySpec { access: Access::empty().union(Access::READ).union(Access::ACCESS), begin: BeginSearch::Index(1), find: FindKeys::Range { last: 0, step: 1, limit: 0 }, is_not_key: false, is_incomplete: false }], subcommands: &[] }),
-        (&[104, 114, 97, 110, 100, 102, 105, 101, 108, 100], CommandInfo { name: "hrandfield", arity: -2, flags: Flags::empty().union(Flags::READONLY), categories: Categories::empty().union(Categories::READ).union(Categories::HASH).union(Categories::SLOW), key_specs: &[KeySpec { access: Access::empty().union(Access::READ).union(Access::ACCESS), begin: BeginSearch::Index(1), find: FindKeys::Range { last: 0, step: 1, limit: 0 }, is_not_key: false, is_incomplete: false }], subcommands: &[] }),
-        (&[99, 108, 117, 115, 116, 101, 114, 124, 99, 111, 117, 110, 116, 107, 101, 121, 115, 105, 110, 115, 108, 111, 116], CommandInfo { name: "cluster|countkeysinslot", arity: 3, flags: Flags::empty().union(Flags::STALE), categories: Categories::empty().union(Categories::SLOW), key_specs: &[], subcommands: &[] }),
-        (&[98, 105, 116, 102, 105, 101, 108, 100], CommandInfo { name: "bitfield", arity: -2, flags: Flags::empty().union(Flags::WRITE).union(Flags::DENYOOM), categories: Categories::empty().union(Categories::WRITE).union(Categories::BITMAP).union(Categories::SLOW), key_specs: &[KeySpec { access: Access::empty().union(Access::READ).union(Access::WRITE).union(Access::ACCESS).union(Access::UPDATE), begin: BeginSearch::Index(1), find: FindKeys::Range { last: 0, step: 1, limit: 0 }, is_not_key: false, is_incomplete: false }], subcommands: &[] }),
-        (&[98, 114, 112, 111, 112, 108, 112, 117, 115, 104], CommandInfo { name: "brpoplpush", arity: 4, flags: Flags::empty().union(Flags::WRITE).union(Flags::DENYOOM).union(Flags::NOSCRIPT).union(Flags::BLOCKING), categories: Categories::empty().union(Categories::WRITE).union(Categories::LIST).union(Categories::SLOW).union(Categories::BLOCKING), key_specs: &[KeySpec { access: Access::empty().union(Access::READ).union(Access::WRITE).union(Access::ACCESS).union(Access::DELETE), begin: BeginSearch::Index(1), find: FindKeys::Range { last: 0, step: 1, limit: 0 }, is_not_key: false, is_incomplete: false }, KeySpec { access: Access::empty().union(Access::READ).union(Access::WRITE).union(Access::INSERT), begin: BeginSearch::Index(2), find: FindKeys::Range { last: 0, step: 1, limit: 0 }, is_not_key: false, is_incomplete: false }], subcommands: &[] }),
-        (&[103, 101, 111, 112, 111, 115], CommandInfo { name: "geopos", arity: -2, flags: Flags::empty().union(Flags::READONLY), categories: Categories::empty().union(Categories::READ).union(Categories::GEO).union(Categories::SLOW), key_specs: &[KeySpec { access: Access::empty().union(Access::READ).union(Access::ACCESS), begin: BeginSearch::Index(1), find: FindKeys::Range { last: 0, step: 1, limit: 0 }, is_not_key: false, is_incomplete: false }], subcommands: &[] }),
-        (&[99, 108, 117, 115, 116, 101, 114, 124, 110, 111, 100, 101, 115], CommandInfo { name: "cluster|nodes", arity: 2, flags: Flags::empty().union(Flags::STALE), categories: Categories::empty().union(Categories::SLOW), key_specs: &[], subcommands: &[] }),
-        (&[108, 109, 111, 118, 101], CommandInfo { name: "lmove", arity: 5, flags: Flags::empty().union(Flags::WRITE).union(Flags::DENYOOM), categories: Categories::empty().union(Categories::WRITE).union(Categories::LIST).union(Categories::SLOW), key_specs: &[KeySpec { access: Access::empty().union(Access::READ).union(Access::WRITE).union(Access::ACCESS).union(Access::DELETE), begin: BeginSearch::Index(1), find: FindKeys::Range { last: 0, step: 1, limit: 0 }, is_not_key: false, is_incomplete: false }, KeySpec { access: Access::empty().union(Access::READ).union(Access::WRITE).union(Access::INSERT), begin: BeginSearch::Index(2), find: FindKeys::Range { last: 0, step: 1, limit: 0 }, is_not_key: false, is_incomplete: false }], subcommands: &[] }),
-        (&[120, 108, 101, 110], CommandInfo { name: "xlen", arity: 2, flags: Flags::empty().union(Flags::READONLY).union(Flags::FAST), categories: Categories::empty().union(Categories::READ).union(Categories::STREAM).union(Categories::FAST), key_specs: &[KeySpec { access: Access::empty().union(Access::READ), begin: BeginSearch::Index(1), find: FindKeys::Range { last: 0, step: 1, limit: 0 }, is_not_key: false, is_incomplete: false }], subcommands: &[] }),
-        (&[114, 112, 117, 115, 104], CommandInfo { name: "rpush", arity: -3, flags: Flags::empty().union(Flags::WRITE).union(Flags::DENYOOM).union(Flags::FAST), categories: Categories::empty().union(Categories::WRITE).union(Categories::LIST).union(Categories::FAST), key_specs: &[KeySpec { access: Access::empty().union(Access::READ).union(Access::WRITE).union(Access::INSERT), begin: BeginSearch::Index(1), find: FindKeys::Range { last: 0, step: 1, limit: 0 }, is_not_key: false, is_incomplete: false }], subcommands: &[] }),
-        (&[99, 108, 117, 115, 116, 101, 114, 124, 115, 101, 116, 45, 99, 111, 110, 102, 105, 103, 45, 101, 112, 111, 99, 104], CommandInfo { name: "cluster|set-config-epoch", arity: 3, flags: Flags::empty().union(Flags::ADMIN).union(Flags::STALE).union(Flags::NO_ASYNC_LOADING), categories: Categories::empty().union(Categories::ADMIN).union(Categories::SLOW).union(Categories::DANGEROUS), key_specs: &[], subcommands: &[] }),
-        (&[108, 111, 108, 119, 117, 116], CommandInfo { name: "lolwut", arity: -1, flags: Flags::empty().union(Flags::READONLY).union(Flags::FAST), categories: Categories::empty().union(Categories::READ).union(Categories::FAST), key_specs: &[], subcommands: &[] }),
-        (&[122, 100, 105, 102, 102], CommandInfo { name: "zdiff", arity: -3, flags: Flags::empty().union(Flags::READONLY).union(Flags::MOVABLEKEYS), categories: Categories::empty().union(Categories::READ).union(Categories::SORTEDSET).union(Categories::SLOW), key_specs: &[KeySpec { access: Access::empty().union(Access::READ).union(Access::ACCESS), begin: BeginSearch::Index(1), find: FindKeys::Count { index: 0, first: 1, step: 1 }, is_not_key: false, is_incomplete: false }], subcommands: &[] }),
-        (&[122, 105, 110, 116, 101, 114, 115, 116, 111, 114, 101], CommandInfo { name: "zinterstore", arity: -4, flags: Flags::empty().union(Flags::WRITE).union(Flags::DENYOOM).union(Flags::MOVABLEKEYS), categories: Categories::empty().union(Categories::WRITE).union(Categories::SORTEDSET).union(Categories::SLOW), key_specs: &[KeySpec { access: Access::empty().union(Access::WRITE).union(Access::UPDATE), begin: BeginSearch::Index(1), find: FindKeys::Range { last: 0, step: 1, limit: 0 }, is_not_key: false, is_incomplete: false }, KeySpec { access: Access::empty().union(Access::READ).union(Access::ACCESS), begin: BeginSearch::Index(2), find: FindKeys::Count { index: 0, first: 1, step: 1 }, is_not_key: false, is_incomplete: false }], subcommands: &[] }),
-        (&[115, 115, 117, 98, 115, 99, 114, 105, 98, 101], CommandInfo { name: "ssubscribe", arity: -2, flags: Flags::empty().union(Flags::PUBSUB).union(Flags::NOSCRIPT).union(Flags::LOADING).union(Flags::STALE), categories: Categories::empty().union(Categories::PUBSUB).union(Categories::SLOW), key_specs: &[KeySpec { access: Access::empty(), begin: BeginSearch::Index(1), find: FindKeys::Range { last: -1, step: 1, limit: 0 }, is_not_key: true, is_incomplete: false }], subcommands: &[] }),
-        (&[115, 117, 110, 105, 111, 110], CommandInfo { name: "sunion", arity: -2, flags: Flags::empty().union(Flags::READONLY), categories: Categories::empty().union(Categories::READ).union(Categories::SET).union(Categories::SLOW), key_specs: &[KeySpec { access: Access::empty().union(Access::READ).union(Access::ACCESS), begin: BeginSearch::Index(1), find: FindKeys::Range { last: -1, step: 1, limit: 0 }, is_not_key: false, is_incomplete: false }], subcommands: &[] }),
-        (&[102, 117, 110, 99, 116, 105, 111, 110], CommandInfo { name: "function", arity: -2, flags: Flags::empty(), categories: Categories::empty().union(Categories::SLOW), key_specs: &[], subcommands: &["function|delete", "function|dump", "function|flush", "function|help", "function|kill", "function|list", "function|load", "function|restore", "function|stats"] }),
-        (&[99, 108, 117, 115, 116, 101, 114, 124, 107, 101, 121, 115, 108, 111, 116], CommandInfo { name: "cluster|keyslot", arity: 3, flags: Flags::empty().union(Flags::STALE), categories: Categories::empty().union(Categories::SLOW), key_specs: &[], subcommands: &[] }),
-        (&[103, 101, 116, 114, 97, 110, 103, 101], CommandInfo { name: "getrange", arity: 4, flags: Flags::empty().union(Flags::READONLY), categories: Categories::empty().union(Categories::READ).union(Categories::STRING).union(Categories::SLOW), key_specs: &[KeySpec { access: Access::empty().union(Access::READ).union(Access::ACCESS), begin: BeginSearch::Index(1), find: FindKeys::Range { last: 0, step: 1, limit: 0 }, is_not_key: false, is_incomplete: false }], subcommands: &[] }),
-        (&[99, 108, 105, 101, 110, 116, 124, 103, 101, 116, 114, 101, 100, 105, 114], CommandInfo { name: "client|getredir", arity: 2, flags: Flags::empty().union(Flags::NOSCRIPT).union(Flags::LOADING).union(Flags::STALE), categories: Categories::empty().union(Categories::SLOW).union(Categories::CONNECTION), key_specs: &[], subcommands: &[] }),
-        (&[103, 101, 111, 115, 101, 97, 114, 99, 104], CommandInfo { name: "geosearch", arity: -7, flags: Flags::empty().union(Flags::READONLY), categories: Categories::empty().union(Categories::READ).union(Categories::GEO).union(Categories::SLOW), key_specs: &[KeySpec { access: Access::empty().union(Access::READ).union(Access::ACCESS), begin: BeginSearch::Index(1), find: FindKeys::Range { last: 0, step: 1, limit: 0 }, is_not_key: false, is_incomplete: false }], subcommands: &[] }),
-        (&[115, 105, 110, 116, 101, 114], CommandInfo { name: "sinter", arity: -2, flags: Flags::empty().union(Flags::READONLY), categories: Categories::empty().union(Categories::READ).union(Categories::SET).union(Categories::SLOW), key_specs: &[KeySpec { access: Access::empty().union(Access::READ).union(Access::ACCESS), begin: BeginSearch::Index(1), find: FindKeys::Range { last: -1, step: 1, limit: 0 }, is_not_key: false, is_incomplete: false }], subcommands: &[] }),
-        (&[114, 101, 112, 108, 99, 111, 110, 102], CommandInfo { name: "replconf", arity: -1, flags: Flags::empty().union(Flags::ADMIN).union(Flags::NOSCRIPT).union(Flags::LOADING).union(Flags::STALE).union(Flags::ALLOW_BUSY), categories: Categories::empty().union(Categories::ADMIN).union(Categories::SLOW).union(Categories::DANGEROUS), key_specs: &[], subcommands: &[] }),
-        (&[99, 108, 117, 115, 116, 101, 114, 124, 115, 97, 118, 101, 99, 111, 110, 102, 105, 103], CommandInfo { name: "cluster|saveconfig", arity: 2, flags: Flags::empty().union(Flags::ADMIN).union(Flags::STALE).union(Flags::NO_ASYNC_LOADING), categories: Categories::empty().union(Categories::ADMIN).union(Categories::SLOW).union(Categories::DANGEROUS), key_specs: &[], subcommands: &[] }),
-        (&[112, 102, 115, 101, 108, 102, 116, 101, 115, 116], CommandInfo { name: "pfselftest", arity: 1, flags: Flags::empty().union(Flags::ADMIN), categories: Categories::empty().union(Categories::HYPERLOGLOG).union(Categories::ADMIN).union(Categories::SLOW).union(Categories::DANGEROUS), key_specs: &[], subcommands: &[] }),
-        (&[97, 99, 108, 124, 100, 101, 108, 117, 115, 101, 114], CommandInfo { name: "acl|deluser", arity: -3, flags: Flags::empty().union(Flags::ADMIN).union(Flags::NOSCRIPT).union(Flags::LOADING).union(Flags::STALE), categories: Categories::empty().union(Categories::ADMIN).union(Categories::SLOW).union(Categories::DANGEROUS), key_specs: &[], subcommands: &[] }),
-        (&[103, 101, 111, 114, 97, 100, 105, 117, 115], CommandInfo { name: "georadius", arity: -6, flags: Flags::empty().union(Flags::WRITE).union(Flags::DENYOOM).union(Flags::MOVABLEKEYS), categories: Categories::empty().union(Categories::WRITE).union(Categories::GEO).union(Categories::SLOW), key_specs: &[KeySpec { access: Access::empty().union(Access::READ).union(Access::ACCESS), begin: BeginSearch::Index(1), find: FindKeys::Range { last: 0, step: 1, limit: 0 }, is_not_key: false, is_incomplete: false }, KeySpec { access: Access::empty().union(Access::WRITE).union(Access::UPDATE), begin: BeginSearch::Keyword { keyword: "STORE", from: 6 }, find: FindKeys::Range { last: 0, step: 1, limit: 0 }, is_not_key: false, is_incomplete: false }, KeySpec { access: Access::empty().union(Access::WRITE).union(Access::UPDATE), begin: BeginSearch::Keyword { keyword: "STOREDIST", from: 6 }, find: FindKeys::Range { last: 0, step: 1, limit: 0 }, is_not_key: false, is_incomplete: false }], subcommands: &[] }),
-        (&[104, 103, 101, 116], CommandInfo { name: "hget", arity: 3, flags: Flags::empty().union(Flags::READONLY).union(Flags::FAST), categories: Categories::empty().union(Categories::READ).union(Categories::HASH).union(Categories::FAST), key_specs: &[KeySpec { access: Access::empty().union(Access::READ).union(Access::ACCESS), begin: BeginSearch::Index(1), find: FindKeys::Range { last: 0, step: 1, limit: 0 }, is_not_key: false, is_incomplete: false }], subcommands: &[] }),
-        (&[97, 99, 108, 124, 99, 97, 116], CommandInfo { name: "acl|cat", arity: -2, flags: Flags::empty().union(Flags::NOSCRIPT).union(Flags::LOADING).union(Flags::STALE), categories: Categories::empty().union(Categories::SLOW), key_specs: &[], subcommands: &[] }),
-        (&[115, 111, 114, 116], CommandInfo { name: "sort", arity: -2, flags: Flags::empty().union(Flags::WRITE).union(Flags::DENYOOM).union(Flags::MOVABLEKEYS), categories: Categories::empty().union(Categories::WRITE).union(Categories::SET).union(Categories::SORTEDSET).union(Categories::LIST).union(Categories::SLOW).union(Categories::DANGEROUS), key_specs: &[KeySpec { access: Access::empty().union(Access::READ).union(Access::ACCESS), begin: BeginSearch::Index(1), find: FindKeys::Range { last: 0, step: 1, limit: 0 }, is_not_key: false, is_incomplete: false }, KeySpec { access: Access::empty().union(Access::READ).union(Access::ACCESS), begin: BeginSearch::Unknown, find: FindKeys::Unknown, is_not_key: false, is_incomplete: false }, KeySpec { access: Access::empty().union(Access::WRITE).union(Access::UPDATE), begin: BeginSearch::Unknown, find: FindKeys::Unknown, is_not_key: false, is_incomplete: false }], subcommands: &[] }),
-        (&[115, 105, 110, 116, 101, 114, 99, 97, 114, 100], CommandInfo { name: "sintercard", arity: -3, flags: Flags::empty().union(Flags::READONLY).union(Flags::MOVABLEKEYS), categories: Categories::empty().union(Categories::READ).union(Categories::SET).union(Categories::SLOW), key_specs: &[KeySpec { access: Access::empty().union(Access::READ).union(Access::ACCESS), begin: BeginSearch::Index(1), find: FindKeys::Count { index: 0, first: 1, step: 1 }, is_not_key: false, is_incomplete: false }], subcommands: &[] }),
-        (&[98, 108, 112, 111, 112], CommandInfo { name: "blpop", arity: -3, flags: Flags::empty().union(Flags::WRITE).union(Flags::NOSCRIPT).union(Flags::BLOCKING), categories: Categories::empty().union(Categories::WRITE).union(Categories::LIST).union(Categories::SLOW).union(Categories::BLOCKING), key_specs: &[KeySpec { access: Access::empty().union(Access::READ).union(Access::WRITE).union(Access::ACCESS).union(Access::DELETE), begin: BeginSearch::Index(1), find: FindKeys::Range { last: -2, step: 1, limit: 0 }, is_not_key: false, is_incomplete: false }], subcommands: &[] }),
-        (&[116, 116, 108], CommandInfo { name: "ttl", arity: 2, flags: Flags::empty().union(Flags::READONLY).union(Flags::FAST), categories: Categories::empty().union(Categories::KEYSPACE).union(Categories::READ).union(Categories::FAST), key_specs: &[KeySpec { access: Access::empty().union(Access::READ).union(Access::ACCESS), begin: BeginSearch::Index(1), find: FindKeys::Range { last: 0, step: 1, limit: 0 }, is_not_key: false, is_incomplete: false }], subcommands: &[] }),
-        (&[115, 117, 110, 115, 117, 98, 115, 99, 114, 105, 98, 101], CommandInfo { name: "sunsubscribe", arity: -1, flags: Flags::empty().union(Flags::PUBSUB).union(Flags::NOSCRIPT).union(Flags::LOADING).union(Flags::STALE), categories: Categories::empty().union(Categories::PUBSUB).union(Categories::SLOW), key_specs: &[KeySpec { access: Access::empty(), begin: BeginSearch::Index(1), find: FindKeys::Range { last: -1, step: 1, limit: 0 }, is_not_key: true, is_incomplete: false }], subcommands: &[] }),
-        (&[99, 108, 105, 101, 110, 116, 124, 116, 114, 97, 99, 107, 105, 110, 103, 105, 110, 102, 111], CommandInfo { name: "client|trackinginfo", arity: 2, flags: Flags::empty().union(Flags::NOSCRIPT).union(Flags::LOADING).union(Flags::STALE), categories: Categories::empty().union(Categories::SLOW).union(Categories::CONNECTION), key_specs: &[], subcommands: &[] }),
-        (&[99, 108, 117, 115, 116, 101, 114, 124, 99, 111, 117, 110, 116, 45, 102, 97, 105, 108, 117, 114, 101, 45, 114, 101, 112, 111, 114, 116, 115], CommandInfo { name: "cluster|count-failure-reports", arity: 3, flags: Flags::empty().union(Flags::ADMIN).union(Flags::STALE), categories: Categories::empty().union(Categories::ADMIN).union(Categories::SLOW).union(Categories::DANGEROUS), key_specs: &[], subcommands: &[] }),
-        (&[99, 108, 105, 101, 110, 116, 124, 107, 105, 108, 108], CommandInfo { name: "client|kill", arity: -3, flags: Flags::empty().union(Flags::ADMIN).union(Flags::NOSCRIPT).union(Flags::LOADING).union(Flags::STALE), categories: Categories::empty().union(Categories::ADMIN).union(Categories::SLOW).union(Categories::DANGEROUS).union(Categories::CONNECTION), key_specs: &[], subcommands: &[] }),
-        (&[97, 117, 116, 104], CommandInfo { name: "auth", arity: -2, flags: Flags::empty().union(Flags::NOSCRIPT).union(Flags::LOADING).union(Flags::STALE).union(Flags::FAST).union(Flags::NO_AUTH).union(Flags::ALLOW_BUSY), categories: Categories::empty().union(Categories::FAST).union(Categories::CONNECTION), key_specs: &[], subcommands: &[] }),
-        (&[115, 119, 97, 112, 100, 98], CommandInfo { name: "swapdb", arity: 3, flags: Flags::empty().union(Flags::WRITE).union(Flags::FAST), categories: Categories::empty().union(Categories::KEYSPACE).union(Categories::WRITE).union(Categories::FAST).union(Categories::DANGEROUS), key_specs: &[], subcommands: &[] }),
-        (&[115, 99, 114, 105, 112, 116, 124, 107, 105, 108, 108], CommandInfo { name: "script|kill", arity: 2, flags: Flags::empty().union(Flags::NOSCRIPT).union(Flags::ALLOW_BUSY), categories: Categories::empty().union(Categories::SLOW).union(Categories::SCRIPTING), key_specs: &[], subcommands: &[] }),
-        (&[120, 105, 110, 102, 111, 124, 104, 101, 108, 112], CommandInfo { name: "xinfo|help", arity: 2, flags: Flags::empty().union(Flags::LOADING).union(Flags::STALE), categories: Categories::empty().union(Categories::STREAM).union(Categories::SLOW), key_specs: &[], subcommands: &[] }),
-        (&[119, 97, 116, 99, 104], CommandInfo { name: "watch", arity: -2, flags: Flags::empty().union(Flags::NOSCRIPT).union(Flags::LOADING).union(Flags::STALE).union(Flags::FAST).union(Flags::ALLOW_BUSY), categories: Categories::empty().union(Categories::FAST).union(Categories::TRANSACTION), key_specs: &[KeySpec { access: Access::empty().union(Access::READ), begin: BeginSearch::Index(1), find: FindKeys::Range { last: -1, step: 1, limit: 0 }, is_not_key: false, is_incomplete: false }], subcommands: &[] }),
-        (&[112, 105, 110, 103], CommandInfo { name: "ping", arity: -1, flags: Flags::empty().union(Flags::FAST), categories: Categories::empty().union(Categories::FAST).union(Categories::CONNECTION), key_specs: &[], subcommands: &[] }),
-        (&[114, 112, 111, 112, 108, 112, 117, 115, 104], CommandInfo { name: "rpoplpush", arity: 3, flags: Flags::empty().union(Flags::WRITE).union(Flags::DENYOOM), categories: Categories::empty().union(Categories::WRITE).union(Categories::LIST).union(Categories::SLOW), key_specs: &[KeySpec { access: Access::empty().union(Access::READ).union(Access::WRITE).union(Access::ACCESS).union(Access::DELETE), begin: BeginSearch::Index(1), find: FindKeys::Range { last: 0, step: 1, limit: 0 }, is_not_key: false, is_incomplete: false }, KeySpec { access: Access::empty().union(Access::READ).union(Access::WRITE).union(Access::INSERT), begin: BeginSearch::Index(2), find: FindKeys::Range { last: 0, step: 1, limit: 0 }, is_not_key: false, is_incomplete: false }], subcommands: &[] }),
-        (&[99, 108, 105, 101, 110, 116], CommandInfo { name: "client", arity: -2, flags: Flags::empty(), categories: Categories::empty().union(Categories::SLOW), key_specs: &[], subcommands: &["client|caching", "client|getname", "client|getredir", "client|help", "client|id", "client|info", "client|kill", "client|list", "client|no-evict", "client|pause", "client|reply", "client|setname", "client|tracking", "client|trackinginfo", "client|unblock", "client|unpause"] }),
-        (&[114, 101, 115, 101, 116], CommandInfo { name: "reset", arity: 1, flags: Flags::empty().union(Flags::NOSCRIPT).union(Flags::LOADING).union(Flags::STALE).union(Flags::FAST).union(Flags::NO_AUTH).union(Flags::ALLOW_BUSY), categories: Categories::empty().union(Categories::FAST).union(Categories::CONNECTION), key_specs: &[], subcommands: &[] }),
-        (&[114, 112, 111, 112], CommandInfo { name: "rpop", arity: -2, flags: Flags::empty().union(Flags::WRITE).union(Flags::FAST), categories: Categories::empty().union(Categories::WRITE).union(Categories::LIST).union(Categories::FAST), key_specs: &[KeySpec { access: Access::empty().union(Access::READ).union(Access::WRITE).union(Access::ACCESS).union(Access::DELETE), begin: BeginSearch::Index(1), find: FindKeys::Range { last: 0, step: 1, limit: 0 }, is_not_key: false, is_incomplete: false }], subcommands: &[] }),
-        (&[122, 99, 111, 117, 110, 116], CommandInfo { name: "zcount", arity: 4, flags: Flags::empty().union(Flags::READONLY).union(Flags::FAST), categories: Categories::empty().union(Categories::READ).union(Categories::SORTEDSET).union(Categories::FAST), key_specs: &[KeySpec { access: Access::empty().union(Access::READ).union(Access::ACCESS), begin: BeginSearch::Index(1), find: FindKeys::Range { last: 0, step: 1, limit: 0 }, is_not_key: false, is_incomplete: false }], subcommands: &[] }),
-        (&[115, 112, 117, 98, 108, 105, 115, 104], CommandInfo { name: "spublish", arity: 3, flags: Flags::empty().union(Flags::PUBSUB).union(Flags::LOADING).union(Flags::STALE).union(Flags::FAST), categories: Categories::empty().union(Categories::PUBSUB).union(Categories::FAST), key_specs: &[KeySpec { access: Access::empty(), begin: BeginSearch::Index(1), find: FindKeys::Range { last: 0, step: 1, limit: 0 }, is_not_key: true, is_incomplete: false }], subcommands: &[] }),
-        (&[100, 98, 115, 105, 122, 101], CommandInfo { name: "dbsize", arity: 1, flags: Flags::empty().union(Flags::READONLY).union(Flags::FAST), categories: Categories::empty().union(Categories::KEYSPACE).union(Categories::READ).union(Categories::FAST), key_specs: &[], subcommands: &[] }),
-        (&[99, 111, 109, 109, 97, 110, 100], CommandInfo { name: "command", arity: -1, flags: Flags::empty().union(Flags::LOADING).union(Flags::STALE), categories: Categories::empty().union(Categories::SLOW).union(Categories::CONNECTION), key_specs: &[], subcommands: &["command|count", "command|docs", "command|getkeys", "command|getkeysandflags", "command|help", "command|info", "command|list"] }),
-        (&[122, 109, 112, 111, 112], CommandInfo { name: "zmpop", arity: -4, flags: Flags::empty().union(Flags::WRITE).union(Flags::MOVABLEKEYS), categories: Categories::empty().union(Categories::WRITE).union(Categories::SORTEDSET).union(Categories::SLOW), key_specs: &[KeySpec { access: Access::empty().union(Access::READ).union(Access::WRITE).union(Access::ACCESS).union(Access::DELETE), begin: BeginSearch::Index(1), find: FindKeys::Count { index: 0, first: 1, step: 1 }, is_not_key: false, is_incomplete: false }], subcommands: &[] }),
-        (&[109, 115, 101, 116, 110, 120], CommandInfo { name: "msetnx", arity: -3, flags: Flags::empty().union(Flags::WRITE).union(Flags::DENYOOM), categories: Categories::empty().union(Categories::WRITE).union(Categories::STRING).union(Categories::SLOW), key_specs: &[KeySpec { access: Access::empty().union(Access::WRITE).union(Access::INSERT), begin: BeginSearch::Index(1), find: FindKeys::Range { last: -1, step: 2, limit: 0 }, is_not_key: false, is_incomplete: false }], subcommands: &[] }),
-        (&[108, 112, 111, 115], CommandInfo { name: "lpos", arity: -3, flags: Flags::empty().union(Flags::READONLY), categories: Categories::empty().union(Categories::READ).union(Categories::LIST).union(Categories::SLOW), key_specs: &[KeySpec { access: Access::empty().union(Access::READ).union(Access::ACCESS), begin: BeginSearch::Index(1), find: FindKeys::Range { last: 0, step: 1, limit: 0 }, is_not_key: false, is_incomplete: false }], subcommands: &[] }),
-        (&[122, 114, 97, 110, 103, 101, 115, 116, 111, 114, 101], CommandInfo { name: "zrangestore", arity: -5, flags: Flags::empty().union(Flags::WRITE).union(Flags::DENYOOM), categories: Categories::empty().union(Categories::WRITE).union(Categories::SORTEDSET).union(Categories::SLOW), key_specs: &[KeySpec { access: Access::empty().union(Access::WRITE).union(Access::UPDATE), begin: BeginSearch::Index(1), find: FindKeys::Range { last: 0, step: 1, limit: 0 }, is_not_key: false, is_incomplete: false }, KeySpec { access: Access::empty().union(Access::READ).union(Access::ACCESS), begin: BeginSearch::Index(2), find: FindKeys::Range { last: 0, step: 1, limit: 0 }, is_not_key: false, is_incomplete: false }], subcommands: &[] }),
-        (&[112, 117, 98, 115, 117, 98, 124, 115, 104, 97, 114, 100, 99, 104, 97, 110, 110, 101, 108, 115], CommandInfo { name: "pubsub|shardchannels", arity: -2, flags: Flags::empty().union(Flags::PUBSUB).union(Flags::LOADING).union(Flags::STALE), categories: Categories::empty().union(Categories::PUBSUB).union(Categories::SLOW), key_specs: &[], subcommands: &[] }),
-        (&[111, 98, 106, 101, 99, 116], CommandInfo { name: "object", arity: -2, flags: Flags::empty(), categories: Categories::empty().union(Categories::SLOW), key_specs: &[], subcommands: &["object|encoding", "object|freq", "object|help", "object|idletime", "object|refcount"] }),
-        (&[99, 108, 117, 115, 116, 101, 114, 124, 115, 104, 97, 114, 100, 115], CommandInfo { name: "cluster|shards", arity: 2, flags: Flags::empty().union(Flags::STALE), categories: Categories::empty().union(Categories::SLOW), key_specs: &[], subcommands: &[] }),
-        (&[122, 114, 101, 109, 114, 97, 110, 103, 101, 98, 121, 114, 97, 110, 107], CommandInfo { name: "zremrangebyrank", arity: 4, flags: Flags::empty().union(Flags::WRITE), categories: Categories::empty().union(Categories::WRITE).union(Categories::SORTEDSET).union(Categories::SLOW), key_specs: &[KeySpec { access: Access::empty().union(Access::READ).union(Access::WRITE).union(Access::DELETE), begin: BeginSearch::Index(1), find: FindKeys::Range { last: 0, step: 1, limit: 0 }, is_not_key: false, is_incomplete: false }], subcommands: &[] }),
-        (&[100, 117, 109, 112], CommandInfo { name: "dump", arity: 2, flags: Flags::empty().union(Flags::READONLY), categories: Categories::empty().union(Categories::KEYSPACE).union(Categories::READ).union(Categories::SLOW), key_specs: &[KeySpec { access: Access::empty().union(Access::READ).union(Access::ACCESS), begin: BeginSearch::Index(1), find: FindKeys::Range { last: 0, step: 1, limit: 0 }, is_not_key: false, is_incomplete: false }], subcommands: &[] }),
-        (&[114, 101, 115, 116, 111, 114, 101, 45, 97, 115, 107, 105, 110, 103], CommandInfo { name: "restore-asking", arity: -4, flags: Flags::empty().union(Flags::WRITE).union(Flags::DENYOOM).union(Flags::ASKING), categories: Categories::empty().union(Categories::KEYSPACE).union(Categories::WRITE).union(Categories::SLOW).union(Categories::DANGEROUS), key_specs: &[KeySpec { access: Access::empty().union(Access::WRITE).union(Access::UPDATE), begin: BeginSearch::Index(1), find: FindKeys::Range { last: 0, step: 1, limit: 0 }, is_not_key: false, is_incomplete: false }], subcommands: &[] }),
-        (&[120, 114, 97, 110, 103, 101], CommandInfo { name: "xrange", arity: -4, flags: Flags::empty().union(Flags::READONLY), categories: Categories::empty().union(Categories::READ).union(Categories::STREAM).union(Categories::SLOW), key_specs: &[KeySpec { access: Access::empty().union(Access::READ).union(Access::ACCESS), begin: BeginSearch::Index(1), find: FindKeys::Range { last: 0, step: 1, limit: 0 }, is_not_key: false, is_incomplete: false }], subcommands: &[] }),
-        (&[120, 115, 101, 116, 105, 100], CommandInfo { name: "xsetid", arity: -3, flags: Flags::empty().union(Flags::WRITE).union(Flags::DENYOOM).union(Flags::FAST), categories: Categories::empty().union(Categories::WRITE).union(Categories::STREAM).union(Categories::FAST), key_specs: &[KeySpec { access: Access::empty().union(Access::READ).union(Access::WRITE).union(Access::UPDATE), begin: BeginSearch::Index(1), find: FindKeys::Range { last: 0, step: 1, limit: 0 }, is_not_key: false, is_incomplete: false }], subcommands: &[] }),
-        (&[112, 102, 97, 100, 100], CommandInfo { name: "pfadd", arity: -2, flags: Flags::empty().union(Flags::WRITE).union(Flags::DENYOOM).union(Flags::FAST), categories: Categories::empty().union(Categories::WRITE).union(Categories::HYPERLOGLOG).union(Categories::FAST), key_specs: &[KeySpec { access: Access::empty().union(Access::READ).union(Access::WRITE).union(Access::INSERT), begin: BeginSearch::Index(1), find: FindKeys::Range { last: 0, step: 1, limit: 0 }, is_not_key: false, is_incomplete: false }], subcommands: &[] }),
-        (&[109, 101, 109, 111, 114, 121], CommandInfo { name: "memory", arity: -2, flags: Flags::empty(), categories: Categories::empty().union(Categories::SLOW), key_specs: &[], subcommands: &["memory|doctor", "memory|help", "memory|malloc-stats", "memory|purge", "memory|stats", "memory|usage"] }),
-        (&[99, 111, 110, 102, 105, 103, 124, 114, 101, 119, 114, 105, 116, 101], CommandInfo { name: "config|rewrite", arity: 2, flags: Flags::empty().union(Flags::ADMIN).union(Flags::NOSCRIPT).union(Flags::LOADING).union(Flags::STALE), categories: Categories::empty().union(Categories::ADMIN).union(Categories::SLOW).union(Categories::DANGEROUS), key_specs: &[], subcommands: &[] }),
-        (&[99, 108, 117, 115, 116, 101, 114, 124, 103, 101, 116, 107, 101, 121, 115, 105, 110, 115, 108, 111, 116], CommandInfo { name: "cluster|getkeysinslot", arity: 4, flags: Flags::empty().union(Flags::STALE), categories: Categories::empty().union(Categories::SLOW), key_specs: &[], subcommands: &[] }),
-        (&[115, 105, 115, 109, 101, 109, 98, 101, 114], CommandInfo { name: "sismember", arity: 3, flags: Flags::empty().union(Flags::READONLY).union(Flags::FAST), categories: Categories::empty().union(Categories::READ).union(Categories::SET).union(Categories::FAST), key_specs: &[KeySpec { access: Access::empty().union(Access::READ), begin: BeginSearch::Index(1), find: FindKeys::Range { last: 0, step: 1, limit: 0 }, is_not_key: false, is_incomplete: false }], subcommands: &[] }),
-        (&[109, 111, 100, 117, 108, 101, 124, 104, 101, 108, 112], CommandInfo { name: "module|help", arity: 2, flags: Flags::empty().union(Flags::LOADING).union(Flags::STALE), categories: Categories::empty().union(Categories::SLOW), key_specs: &[], subcommands: &[] }),
-        (&[99, 108, 105, 101, 110, 116, 124, 104, 101, 108, 112], CommandInfo { name: "client|help", arity: 2, flags: Flags::empty().union(Flags::LOADING).union(Flags::STALE), categories: Categories::empty().union(Categories::SLOW).union(Categories::CONNECTION), key_specs: &[], subcommands: &[] }),
-        (&[108, 97, 116, 101, 110, 99, 121, 124, 108, 97, 116, 101, 115, 116], CommandInfo { name: "latency|latest", arity: 2, flags: Flags::empty().union(Flags::ADMIN).union(Flags::NOSCRIPT).union(Flags::LOADING).union(Flags::STALE), categories: Categories::empty().union(Categories::ADMIN).union(Categories::SLOW).union(Categories::DANGEROUS), key_specs: &[], subcommands: &[] }),
-        (&[108, 105, 110, 115, 101, 114, 116], CommandInfo { name: "linsert", arity: 5, flags: Flags::empty().union(Flags::WRITE).union(Flags::DENYOOM), categories: Categories::empty().union(Categories::WRITE).union(Categories::LIST).union(Categories::SLOW), key_specs: &[KeySpec { access: Access::empty().union(Access::READ).union(Access::WRITE).union(Access::INSERT), begin: BeginSearch::Index(1), find: FindKeys::Range { last: 0, step: 1, limit: 0 }, is_not_key: false, is_incomplete: false }], subcommands: &[] }),
-        (&[108, 114, 101, 109], CommandInfo { name: "lrem", arity: 4, flags: Flags::empty().union(Flags::WRITE), categories: Categories::empty().union(Categories::WRITE).union(Categories::LIST).union(Categories::SLOW), key_specs: &[KeySpec { access: Access::empty().union(Access::READ).union(Access::WRITE).union(Access::DELETE), begin: BeginSearch::Index(1), find: FindKeys::Range { last: 0, step: 1, limit: 0 }, is_not_key: false, is_incomplete: false }], subcommands: &[] }),
-        (&[115, 101, 116, 101, 120], CommandInfo { name: "setex", arity: 4, flags: Flags::empty().union(Flags::WRITE).union(Flags::DENYOOM), categories: Categories::empty().union(Categories::WRITE).union(Categories::STRING).union(Categories::SLOW), key_specs: &[KeySpec { access: Access::empty().union(Access::WRITE).union(Access::UPDATE), begin: BeginSearch::Index(1), find: FindKeys::Range { last: 0, step: 1, limit: 0 }, is_not_key: false, is_incomplete: false }], subcommands: &[] }),
-        (&[115, 101, 116, 98, 105, 116], CommandInfo { name: "setbit", arity: 4, flags: Flags::empty().union(Flags::WRITE).union(Flags::DENYOOM), categories: Categories::empty().union(Categories::WRITE).union(Categories::BITMAP).union(Categories::SLOW), key_specs: &[KeySpec { access: Access::empty().union(Access::READ).union(Access::WRITE).union(Access::ACCESS).union(Access::UPDATE), begin: BeginSearch::Index(1), find: FindKeys::Range { last: 0, step: 1, limit: 0 }, is_not_key: false, is_incomplete: false }], subcommands: &[] }),
-        (&[99, 108, 117, 115, 116, 101, 114, 124, 109, 121, 105, 100], CommandInfo { name: "cluster|myid", arity: 2, flags: Flags::empty().union(Flags::STALE), categories: Categories::empty().union(Categories::SLOW), key_specs: &[], subcommands: &[] }),
-        (&[99, 108, 117, 115, 116, 101, 114, 124, 102, 111, 114, 103, 101, 116], CommandInfo { name: "cluster|forget", arity: 3, flags: Flags::empty().union(Flags::ADMIN).union(Flags::STALE).union(Flags::NO_ASYNC_LOADING), categories: Categories::empty().union(Categories::ADMIN).union(Categories::SLOW).union(Categories::DANGEROUS), key_specs: &[], subcommands: &[] }),
-        (&[100, 101, 99, 114], CommandInfo { name: "decr", arity: 2, flags: Flags::empty().union(Flags::WRITE).union(Flags::DENYOOM).union(Flags::FAST), categories: Categories::empty().union(Categories::WRITE).union(Categories::STRING).union(Categories::FAST), key_specs: &[KeySpec { access: Access::empty().union(Access::READ).union(Access::WRITE).union(Access::ACCESS).union(Access::UPDATE), begin: BeginSearch::Index(1), find: FindKeys::Range { last: 0, step: 1, limit: 0 }, is_not_key: false, is_incomplete: false }], subcommands: &[] }),
-        (&[102, 117, 110, 99, 116, 105, 111, 110, 124, 114, 101, 115, 116, 111, 114, 101], CommandInfo { name: "function|restore", arity: -3, flags: Flags::empty().union(Flags::WRITE).union(Flags::DENYOOM).union(Flags::NOSCRIPT), categories: Categories::empty().union(Categories::WRITE).union(Categories::SLOW).union(Categories::SCRIPTING), key_specs: &[], subcommands: &[] }),
-        (&[122, 117, 110, 105, 111, 110], CommandInfo { name: "zunion", arity: -3, flags: Flags::empty().union(Flags::READONLY).union(Flags::MOVABLEKEYS), categories: Categories::empty().union(Categories::READ).union(Categories::SORTEDSET).union(Categories::SLOW), key_specs: &[KeySpec { access: Access::empty().union(Access::READ).union(Access::ACCESS), begin: BeginSearch::Index(1), find: FindKeys::Count { index: 0, first: 1, step: 1 }, is_not_key: false, is_incomplete: false }], subcommands: &[] }),
-        (&[112, 117, 98, 115, 117, 98], CommandInfo { name: "pubsub", arity: -2, flags: Flags::empty(), categories: Categories::empty().union(Categories::SLOW), key_specs: &[], subcommands: &["pubsub|channels", "pubsub|help", "pubsub|numpat", "pubsub|numsub", "pubsub|shardchannels", "pubsub|shardnumsub"] }),
-        (&[117, 110, 119, 97, 116, 99, 104], CommandInfo { name: "unwatch", arity: 1, flags: Flags::empty().union(Flags::NOSCRIPT).union(Flags::LOADING).union(Flags::STALE).union(Flags::FAST).union(Flags::ALLOW_BUSY), categories: Categories::empty().union(Categories::FAST).union(Categories::TRANSACTION), key_specs: &[], subcommands: &[] }),
-        (&[117, 110, 115, 117, 98, 115, 99, 114, 105, 98, 101], CommandInfo { name: "unsubscribe", arity: -1, flags: Flags::empty().union(Flags::PUBSUB).union(Flags::NOSCRIPT).union(Flags::LOADING).union(Flags::STALE), categories: Categories::empty().union(Categories::PUBSUB).union(Categories::SLOW), key_specs: &[], subcommands: &[] }),
-        (&[105, 110, 99, 114, 98, 121], CommandInfo { name: "incrby", arity: 3, flags: Flags::empty().union(Flags::WRITE).union(Flags::DENYOOM).union(Flags::FAST), categories: Categories::empty().union(Categories::WRITE).union(Categories::STRING).union(Categories::FAST), key_specs: &[KeySpec { access: Access::empty().union(Access::READ).union(Access::WRITE).union(Access::ACCESS).union(Access::UPDATE), begin: BeginSearch::Index(1), find: FindKeys::Range { last: 0, step: 1, limit: 0 }, is_not_key: false, is_incomplete: false }], subcommands: &[] }),
-        (&[112, 101, 120, 112, 105, 114, 101, 116, 105, 109, 101], CommandInfo { name: "pexpiretime", arity: 2, flags: Flags::empty().union(Flags::READONLY).union(Flags::FAST), categories: Categories::empty().union(Categories::KEYSPACE).union(Categories::READ).union(Categories::FAST), key_specs: &[KeySpec { access: Access::empty().union(Access::READ).union(Access::ACCESS), begin: BeginSearch::Index(1), find: FindKeys::Range { last: 0, step: 1, limit: 0 }, is_not_key: false, is_incomplete: false }], subcommands: &[] }),
-        (&[109, 111, 100, 117, 108, 101], CommandInfo { name: "module", arity: -2, flags: Flags::empty(), categories: Categories::empty().union(Categories::SLOW), key_specs: &[], subcommands: &["module|help", "module|list", "module|load", "module|loadex", "module|unload"] }),
-        (&[108, 112, 111, 112], CommandInfo { name: "lpop", arity: -2, flags: Flags::empty().union(Flags::WRITE).union(Flags::FAST), categories: Categories::empty().union(Categories::WRITE).union(Categories::LIST).union(Categories::FAST), key_specs: &[KeySpec { access: Access::empty().union(Access::READ).union(Access::WRITE).union(Access::ACCESS).union(Access::DELETE), begin: BeginSearch::Index(1), find: FindKeys::Range { last: 0, step: 1, limit: 0 }, is_not_key: false, is_incomplete: false }], subcommands: &[] }),
-        (&[100, 101, 108], CommandInfo { name: "del", arity: -2, flags: Flags::empty().union(Flags::WRITE), categories: Categories::empty().union(Categories::KEYSPACE).union(Categories::WRITE).union(Categories::SLOW), key_specs: &[KeySpec { access: Access::empty().union(Access::WRITE).union(Access::DELETE), begin: BeginSearch::Index(1), find: FindKeys::Range { last: -1, step: 1, limit: 0 }, is_not_key: false, is_incomplete: false }], subcommands: &[] }),
-        (&[115, 100, 105, 102, 102, 115, 116, 111, 114, 101], CommandInfo { name: "sdiffstore", arity: -3, flags: Flags::empty().union(Flags::WRITE).union(Flags::DENYOOM), categories: Categories::empty().union(Categories::WRITE).union(Categories::SET).union(Categories::SLOW), key_specs: &[KeySpec { access: Access::empty().union(Access::WRITE).union(Access::UPDATE), begin: BeginSearch::Index(1), find: FindKeys::Range { last: 0, step: 1, limit: 0 }, is_not_key: false, is_incomplete: false }, KeySpec { access: Access::empty().union(Access::READ).union(Access::ACCESS), begin: BeginSearch::Index(2), find: FindKeys::Range { last: -1, step: 1, limit: 0 }, is_not_key: false, is_incomplete: false }], subcommands: &[] }),
-        (&[115, 99, 114, 105, 112, 116, 124, 100, 101, 98, 117, 103], CommandInfo { name: "script|debug", arity: 3, flags: Flags::empty().union(Flags::NOSCRIPT), categories: Categories::empty().union(Categories::SLOW).union(Categories::SCRIPTING), key_specs: &[], subcommands: &[] }),
-        (&[115, 116, 114, 108, 101, 110], CommandInfo { name: "strlen", arity: 2, flags: Flags::empty().union(Flags::READONLY).union(Flags::FAST), categories: Categories::empty().union(Categories::READ).union(Categories::STRING).union(Categories::FAST), key_specs: &[KeySpec { access: Access::empty().union(Access::READ), begin: BeginSearch::Index(1), find: FindKeys::Range { last: 0, step: 1, limit: 0 }, is_not_key: false, is_incomplete: false }], subcommands: &[] }),
-        (&[102, 117, 110, 99, 116, 105, 111, 110, 124, 108, 105, 115, 116], CommandInfo { name: "function|list", arity: -2, flags: Flags::empty().union(Flags::NOSCRIPT), categories: Categories::empty().union(Categories::SLOW).union(Categories::SCRIPTING), key_specs: &[], subcommands: &[] }),
-        (&[99, 111, 109, 109, 97, 110, 100, 124, 105, 110, 102, 111], CommandInfo { name: "command|info", arity: -2, flags: Flags::empty().union(Flags::LOADING).union(Flags::STALE), categories: Categories::empty().union(Categories::SLOW).union(Categories::CONNECTION), key_specs: &[], subcommands: &[] }),
-        (&[120, 103, 114, 111, 117, 112, 124, 99, 114, 101, 97, 116, 101], CommandInfo { name: "xgroup|create", arity: -5, flags: Flags::empty().union(Flags::WRITE).union(Flags::DENYOOM), categories: Categories::empty().union(Categories::WRITE).union(Categories::STREAM).union(Categories::SLOW), key_specs: &[KeySpec { access: Access::empty().union(Access::READ).union(Access::WRITE).union(Access::INSERT), begin: BeginSearch::Index(2), find: FindKeys::Range { last: 0, step: 1, limit: 0 }, is_not_key: false, is_incomplete: false }], subcommands: &[] }),
-        (&[98, 103, 115, 97, 118, 101], CommandInfo { name: "bgsave", arity: -1, flags: Flags::empty().union(Flags::ADMIN).union(Flags::NOSCRIPT).union(Flags::NO_ASYNC_LOADING), categories: Categories::empty().union(Categories::ADMIN).union(Categories::SLOW).union(Categories::DANGEROUS), key_specs: &[], subcommands: &[] }),
-        (&[115, 114, 97, 110, 100, 109, 101, 109, 98, 101, 114], CommandInfo { name: "srandmember", arity: -2, flags: Flags::empty().union(Flags::READONLY), categories: Categories::empty().union(Categories::READ).union(Categories::SET).union(Categories::SLOW), key_specs: &[KeySpec { access: Access::empty().union(Access::READ).union(Access::ACCESS), begin: BeginSearch::Index(1), find: FindKeys::Range { last: 0, step: 1, limit: 0 }, is_not_key: false, is_incomplete: false }], subcommands: &[] }),
-        (&[122, 114, 101, 118, 114, 97, 110, 103, 101, 98, 121, 115, 99, 111, 114, 101], CommandInfo { name: "zrevrangebyscore", arity: -4, flags: Flags::empty().union(Flags::READONLY), categories: Categories::empty().union(Categories::READ).union(Categories::SORTEDSET).union(Categories::SLOW), key_specs: &[KeySpec { access: Access::empty().union(Access::READ).union(Access::ACCESS), begin: BeginSearch::Index(1), find: FindKeys::Range { last: 0, step: 1, limit: 0 }, is_not_key: false, is_incomplete: false }], subcommands: &[] }),
-        (&[115, 117, 98, 115, 99, 114, 105, 98, 101], CommandInfo { name: "subscribe", arity: -2, flags: Flags::empty().union(Flags::PUBSUB).union(Flags::NOSCRIPT).union(Flags::LOADING).union(Flags::STALE), categories: Categories::empty().union(Categories::PUBSUB).union(Categories::SLOW), key_specs: &[], subcommands: &[] }),
-        (&[109, 105, 103, 114, 97, 116, 101], CommandInfo { name: "migrate", arity: -6, flags: Flags::empty().union(Flags::WRITE).union(Flags::MOVABLEKEYS), categories: Categories::empty().union(Categories::KEYSPACE).union(Categories::WRITE).union(Categories::SLOW).union(Categories::DANGEROUS), key_specs: &[KeySpec { access: Access::empty().union(Access::READ).union(Access::WRITE).union(Access::ACCESS).union(Access::DELETE), begin: BeginSearch::Index(3), find: FindKeys::Range { last: 0, step: 1, limit: 0 }, is_not_key: false, is_incomplete: false }, KeySpec { access: Access::empty().union(Access::READ).union(Access::WRITE).union(Access::ACCESS).union(Access::DELETE), begin: BeginSearch::Keyword { keyword: "KEYS", from: -2 }, find: FindKeys::Range { last: -1, step: 1, limit: 0 }, is_not_key: false, is_incomplete: true }], subcommands: &[] }),
-        (&[102, 108, 117, 115, 104, 100, 98], CommandInfo { name: "flushdb", arity: -1, flags: Flags::empty().union(Flags::WRITE), categories: Categories::empty().union(Categories::KEYSPACE).union(Categories::WRITE).union(Categories::SLOW).union(Categories::DANGEROUS), key_specs: &[], subcommands: &[] }),
-        (&[109, 101, 109, 111, 114, 121, 124, 104, 101, 108, 112], CommandInfo { name: "memory|help", arity: 2, flags: Flags::empty().union(Flags::LOADING).union(Flags::STALE), categories: Categories::empty().union(Categories::SLOW), key_specs: &[], subcommands: &[] }),
-        (&[102, 108, 117, 115, 104, 97, 108, 108], CommandInfo { name: "flushall", arity: -1, flags: Flags::empty().union(Flags::WRITE), categories: Categories::empty().union(Categories::KEYSPACE).union(Categories::WRITE).union(Categories::SLOW).union(Categories::DANGEROUS), key_specs: &[], subcommands: &[] }),
-        (&[109, 111, 100, 117, 108, 101, 124, 108, 105, 115, 116], CommandInfo { name: "module|list", arity: 2, flags: Flags::empty().union(Flags::ADMIN).union(Flags::NOSCRIPT), categories: Categories::empty().union(Categories::ADMIN).union(Categories::SLOW).union(Categories::DANGEROUS), key_specs: &[], subcommands: &[] }),
-        (&[98, 122, 112, 111, 112, 109, 97, 120], CommandInfo { name: "bzpopmax", arity: -3, flags: Flags::empty().union(Flags::WRITE).union(Flags::NOSCRIPT).union(Flags::BLOCKING).union(Flags::FAST), categories: Categories::empty().union(Categories::WRITE).union(Categories::SORTEDSET).union(Categories::FAST).union(Categories::BLOCKING), key_specs: &[KeySpec { access: Access::empty().union(Access::READ).union(Access::WRITE).union(Access::ACCESS).union(Access::DELETE), begin: BeginSearch::Index(1), find: FindKeys::Range { last: -2, step: 1, limit: 0 }, is_not_key: false, is_incomplete: false }], subcommands: &[] }),
-        (&[112, 117, 110, 115, 117, 98, 115, 99, 114, 105, 98, 101], CommandInfo { name: "punsubscribe", arity: -1, flags: Flags::empty().union(Flags::PUBSUB).union(Flags::NOSCRIPT).union(Flags::LOADING).union(Flags::STALE), categories: Categories::empty().union(Categories::PUBSUB).union(Categories::SLOW), key_specs: &[], subcommands: &[] }),
-        (&[99, 108, 117, 115, 116, 101, 114, 124, 97, 100, 100, 115, 108, 111, 116, 115], CommandInfo { name: "cluster|addslots", arity: -3, flags: Flags::empty().union(Flags::ADMIN).union(Flags::STALE).union(Flags::NO_ASYNC_LOADING), categories: Categories::empty().union(Categories::ADMIN).union(Categories::SLOW).union(Categories::DANGEROUS), key_specs: &[], subcommands: &[] }),
-        (&[98, 122, 112, 111, 112, 109, 105, 110], CommandInfo { name: "bzpopmin", arity: -3, flags: Flags::empty().union(Flags::WRITE).union(Flags::NOSCRIPT).union(Flags::BLOCKING).union(Flags::FAST), categories: Categories::empty().union(Categories::WRITE).union(Categories::SORTEDSET).union(Categories::FAST).union(Categories::BLOCKING), key_specs: &[KeySpec { access: Access::empty().union(Access::READ).union(Access::WRITE).union(Access::ACCESS).union(Access::DELETE), begin: BeginSearch::Index(1), find: FindKeys::Range { last: -2, step: 1, limit: 0 }, is_not_key: false, is_incomplete: false }], subcommands: &[] }),
-        (&[99, 108, 105, 101, 110, 116, 124, 103, 101, 116, 110, 97, 109, 101], CommandInfo { name: "client|getname", arity: 2, flags: Flags::empty().union(Flags::NOSCRIPT).union(Flags::LOADING).union(Flags::STALE), categories: Categories::empty().union(Categories::SLOW).union(Categories::CONNECTION), key_specs: &[], subcommands: &[] }),
-        (&[99, 108, 105, 101, 110, 116, 124, 105, 100], CommandInfo { name: "client|id", arity: 2, flags: Flags::empty().union(Flags::NOSCRIPT).union(Flags::LOADING).union(Flags::STALE), categories: Categories::empty().union(Categories::SLOW).union(Categories::CONNECTION), key_specs: &[], subcommands: &[] }),
-        (&[120, 97, 100, 100], CommandInfo { name: "xadd", arity: -5, flags: Flags::empty().union(Flags::WRITE).union(Flags::DENYOOM).union(Flags::FAST), categories: Categories::empty().union(Categories::WRITE).union(Categories::STREAM).union(Categories::FAST), key_specs: &[KeySpec { access: Access::empty().union(Access::READ).union(Access::WRITE).union(Access::UPDATE), begin: BeginSearch::Index(1), find: FindKeys::Range { last: 0, step: 1, limit: 0 }, is_not_key: false, is_incomplete: false }], subcommands: &[] }),
-        (&[101, 120, 105, 115, 116, 115], CommandInfo { name: "exists", arity: -2, flags: Flags::empty().union(Flags::READONLY).union(Flags::FAST), categories: Categories::empty().union(Categories::KEYSPACE).union(Categories::READ).union(Categories::FAST), key_specs: &[KeySpec { access: Access::empty().union(Access::READ), begin: BeginSearch::Index(1), find: FindKeys::Range { last: -1, step: 1, limit: 0 }, is_not_key: false, is_incomplete: false }], subcommands: &[] }),
-        (&[120, 100, 101, 108], CommandInfo { name: "xdel", arity: -3, flags: Flags::empty().union(Flags::WRITE).union(Flags::FAST), categories: Categories::empty().union(Categories::WRITE).union(Categories::STREAM).union(Categories::FAST), key_specs: &[KeySpec { access: Access::empty().union(Access::READ).union(Access::WRITE).union(Access::DELETE), begin: BeginSearch::Index(1), find: FindKeys::Range { last: 0, step: 1, limit: 0 }, is_not_key: false, is_incomplete: false }], subcommands: &[] }),
-        (&[112, 102, 100, 101, 98, 117, 103], CommandInfo { name: "pfdebug", arity: 3, flags: Flags::empty().union(Flags::WRITE).union(Flags::DENYOOM).union(Flags::ADMIN), categories: Categories::empty().union(Categories::WRITE).union(Categories::HYPERLOGLOG).union(Categories::ADMIN).union(Categories::SLOW).union(Categories::DANGEROUS), key_specs: &[KeySpec { access: Access::empty().union(Access::READ).union(Access::WRITE).union(Access::ACCESS), begin: BeginSearch::Index(2), find: FindKeys::Range { last: 0, step: 1, limit: 0 }, is_not_key: false, is_incomplete: false }], subcommands: &[] }),
-        (&[99, 111, 110, 102, 105, 103, 124, 103, 101, 116], CommandInfo { name: "config|get", arity: -3, flags: Flags::empty().union(Flags::ADMIN).union(Flags::NOSCRIPT).union(Flags::LOADING).union(Flags::STALE), categories: Categories::empty().union(Categories::ADMIN).union(Categories::SLOW).union(Categories::DANGEROUS), key_specs: &[], subcommands: &[] }),
-        (&[122, 114, 101, 109], CommandInfo { name: "zrem", arity: -3, flags: Flags::empty().union(Flags::WRITE).union(Flags::FAST), categories: Categories::empty().union(Categories::WRITE).union(Categories::SORTEDSET).union(Categories::FAST), key_specs: &[KeySpec { access: Access::empty().union(Access::READ).union(Access::WRITE).union(Access::DELETE), begin: BeginSearch::Index(1), find: FindKeys::Range { last: 0, step: 1, limit: 0 }, is_not_key: false, is_incomplete: false }], subcommands: &[] }),
-        (&[112, 101, 120, 112, 105, 114, 101], CommandInfo { name: "pexpire", arity: -3, flags: Flags::empty().union(Flags::WRITE).union(Flags::FAST), categories: Categories::empty().union(Categories::KEYSPACE).union(Categories::WRITE).union(Categories::FAST), key_specs: &[KeySpec { access: Access::empty().union(Access::READ).union(Access::WRITE).union(Access::UPDATE), begin: BeginSearch::Index(1), find: FindKeys::Range { last: 0, step: 1, limit: 0 }, is_not_key: false, is_incomplete: false }], subcommands: &[] }),
-        (&[99, 108, 105, 101, 110, 116, 124, 114, 101, 112, 108, 121], CommandInfo { name: "client|reply", arity: 3, flags: Flags::empty().union(Flags::NOSCRIPT).union(Flags::LOADING).union(Flags::STALE), categories: Categories::empty().union(Categories::SLOW).union(Categories::CONNECTION), key_specs: &[], subcommands: &[] }),
-        (&[115, 100, 105, 102, 102], CommandInfo { name: "sdiff", arity: -2, flags: Flags::empty().union(Flags::READONLY), categories: Categories::empty().union(Categories::READ).union(Categories::SET).union(Categories::SLOW), key_specs: &[KeySpec { access: Access::empty().union(Access::READ).union(Access::ACCESS), begin: BeginSearch::Index(1), find: FindKeys::Range { last: -1, step: 1, limit: 0 }, is_not_key: false, is_incomplete: false }], subcommands: &[] }),
-        (&[122, 114, 97, 110, 103, 101, 98, 121, 115, 99, 111, 114, 101], CommandInfo { name: "zrangebyscore", arity: -4, flags: Flags::empty().union(Flags::READONLY), categories: Categories::empty().union(Categories::READ).union(Categories::SORTEDSET).union(Categories::SLOW), key_specs: &[KeySpec { access: Access::empty().union(Access::READ).union(Access::ACCESS), begin: BeginSearch::Index(1), find: FindKeys::Range { last: 0, step: 1, limit: 0 }, is_not_key: false, is_incomplete: false }], subcommands: &[] }),
-        (&[97, 99, 108, 124, 115, 101, 116, 117, 115, 101, 114], CommandInfo { name: "acl|setuser", arity: -3, flags: Flags::empty().union(Flags::ADMIN).union(Flags::NOSCRIPT).union(Flags::LOADING).union(Flags::STALE), categories: Categories::empty().union(Categories::ADMIN).union(Categories::SLOW).union(Categories::DANGEROUS), key_specs: &[], subcommands: &[] }),
-        (&[120, 99, 108, 97, 105, 109], CommandInfo { name: "xclaim", arity: -6, flags: Flags::empty().union(Flags::WRITE).union(Flags::FAST), categories: Categories::empty().union(Categories::WRITE).union(Categories::STREAM).union(Categories::FAST), key_specs: &[KeySpec { access: Access::empty().union(Access::READ).union(Access::WRITE).union(Access::UPDATE), begin: BeginSearch::Index(1), find: FindKeys::Range { last: 0, step: 1, limit: 0 }, is_not_key: false, is_incomplete: false }], subcommands: &[] }),
-        (&[107, 101, 121, 115], CommandInfo { name: "keys", arity: 2, flags: Flags::empty().union(Flags::READONLY), categories: Categories::empty().union(Categories::KEYSPACE).union(Categories::READ).union(Categories::SLOW).union(Categories::DANGEROUS), key_specs: &[], subcommands: &[] }),
-        (&[98, 105, 116, 112, 111, 115], CommandInfo { name: "bitpos", arity: -3, flags: Flags::empty().union(Flags::READONLY), categories: Categories::empty().union(Categories::READ).union(Categories::BITMAP).union(Categories::SLOW), key_specs: &[KeySpec { access: Access::empty().union(Access::READ).union(Access::ACCESS), begin: BeginSearch::Index(1), find: FindKeys::Range { last: 0, step: 1, limit: 0 }, is_not_key: false, is_incomplete: false }], subcommands: &[] }),
-        (&[111, 98, 106, 101, 99, 116, 124, 104, 101, 108, 112], CommandInfo { name: "object|help", arity: 2, flags: Flags::empty().union(Flags::LOADING).union(Flags::STALE), categories: Categories::empty().union(Categories::KEYSPACE).union(Categories::SLOW), key_specs: &[], subcommands: &[] }),
-        (&[115, 108, 111, 119, 108, 111, 103, 124, 114, 101, 115, 101, 116], CommandInfo { name: "slowlog|reset", arity: 2, flags: Flags::empty().union(Flags::ADMIN).union(Flags::LOADING).union(Flags::STALE), categories: Categories::empty().union(Categories::ADMIN).union(Categories::SLOW).union(Categories::DANGEROUS), key_specs: &[], subcommands: &[] }),
-        (&[109, 101, 109, 111, 114, 121, 124, 100, 111, 99, 116, 111, 114], CommandInfo { name: "memory|doctor", arity: 2, flags: Flags::empty(), categories: Categories::empty().union(Categories::SLOW), key_specs: &[], subcommands: &[] }),
-        (&[115, 105, 110, 116, 101, 114, 115, 116, 111, 114, 101], CommandInfo { name: "sinterstore", arity: -3, flags: Flags::empty().union(Flags::WRITE).union(Flags::DENYOOM), categories: Categories::empty().union(Categories::WRITE).union(Categories::SET).union(Categories::SLOW), key_specs: &[KeySpec { access: Access::empty().union(Access::READ).union(Access::WRITE).union(Access::UPDATE), begin: BeginSearch::Index(1), find: FindKeys::Range { last: 0, step: 1, limit: 0 }, is_not_key: false, is_incomplete: false }, KeySpec { access: Access::empty().union(Access::READ).union(Access::ACCESS), begin: BeginSearch::Index(2), find: FindKeys::Range { last: -1, step: 1, limit: 0 }, is_not_key: false, is_incomplete: false }], subcommands: &[] }),
-        (&[98, 105, 116, 111, 112], CommandInfo { name: "bitop", arity: -4, flags: Flags::empty().union(Flags::WRITE).union(Flags::DENYOOM), categories: Categories::empty().union(Categories::WRITE).union(Categories::BITMAP).union(Categories::SLOW), key_specs: &[KeySpec { access: Access::empty().union(Access::WRITE).union(Access::UPDATE), begin: BeginSearch::Index(2), find: FindKeys::Range { last: 0, step: 1, limit: 0 }, is_not_key: false, is_incomplete: false }, KeySpec { access: Access::empty().union(Access::READ).union(Access::ACCESS), begin: BeginSearch::Index(3), find: FindKeys::Range { last: -1, step: 1, limit: 0 }, is_not_key: false, is_incomplete: false }], subcommands: &[] }),
-        (&[120, 112, 101, 110, 100, 105, 110, 103], CommandInfo { name: "xpending", arity: -3, flags: Flags::empty().union(Flags::READONLY), categories: Categories::empty().union(Categories::READ).union(Categories::STREAM).union(Categories::SLOW), key_specs: &[KeySpec { access: Access::empty().union(Access::READ).union(Access::ACCESS), begin: BeginSearch::Index(1), find: FindKeys::Range { last: 0, step: 1, limit: 0 }, is_not_key: false, is_incomplete: false }], subcommands: &[] }),
-        (&[103, 101, 116], CommandInfo { name: "get", arity: 2, flags: Flags::empty().union(Flags::READONLY).union(Flags::FAST), categories: Categories::empty().union(Categories::READ).union(Categories::STRING).union(Categories::FAST), key_specs: &[KeySpec { access: Access::empty().union(Access::READ).union(Access::ACCESS), begin: BeginSearch::Index(1), find: FindKeys::Range { last: 0, step: 1, limit: 0 }, is_not_key: false, is_incomplete: false }], subcommands: &[] }),
-        (&[101, 120, 112, 105, 114, 101], CommandInfo { name: "expire", arity: -3, flags: Flags::empty().union(Flags::WRITE).union(Flags::FAST), categories: Categories::empty().union(Categories::KEYSPACE).union(Categories::WRITE).union(Categories::FAST), key_specs: &[KeySpec { access: Access::empty().union(Access::READ).union(Access::WRITE).union(Access::UPDATE), begin: BeginSearch::Index(1), find: FindKeys::Range { last: 0, step: 1, limit: 0 }, is_not_key: false, is_incomplete: false }], subcommands: &[] }),
-        (&[115, 109, 105, 115, 109, 101, 109, 98, 101, 114], CommandInfo { name: "smismember", arity: -3, flags: Flags::empty().union(Flags::READONLY).union(Flags::FAST), categories: Categories::empty().union(Categories::READ).union(Categories::SET).union(Categories::FAST), key_specs: &[KeySpec { access: Access::empty().union(Access::READ).union(Access::ACCESS), begin: BeginSearch::Index(1), find: FindKeys::Range { last: 0, step: 1, limit: 0 }, is_not_key: false, is_incomplete: false }], subcommands: &[] }),
-        (&[122, 114, 101, 109, 114, 97, 110, 103, 101, 98, 121, 108, 101, 120], CommandInfo { name: "zremrangebylex", arity: 4, flags: Flags::empty().union(Flags::WRITE), categories: Categories::empty().union(Categories::WRITE).union(Categories::SORTEDSET).union(Categories::SLOW), key_specs: &[KeySpec { access: Access::empty().union(Access::READ).union(Access::WRITE).union(Access::DELETE), begin: BeginSearch::Index(1), find: FindKeys::Range { last: 0, step: 1, limit: 0 }, is_not_key: false, is_incomplete: false }], subcommands: &[] }),
-        (&[120, 105, 110, 102, 111, 124, 103, 114, 111, 117, 112, 115], CommandInfo { name: "xinfo|groups", arity: 3, flags: Flags::empty().union(Flags::READONLY), categories: Categories::empty().union(Categories::READ).union(Categories::STREAM).union(Categories::SLOW), key_specs: &[KeySpec { access: Access::empty().union(Access::READ).union(Access::ACCESS), begin: BeginSearch::Index(2), find: FindKeys::Range { last: 0, step: 1, limit: 0 }, is_not_key: false, is_incomplete: false }], subcommands: &[] }),
-        (&[112, 117, 98, 115, 117, 98, 124, 110, 117, 109, 115, 117, 98], CommandInfo { name: "pubsub|numsub", arity: -2, flags: Flags::empty().union(Flags::PUBSUB).union(Flags::LOADING).union(Flags::STALE), categories: Categories::empty().union(Categories::PUBSUB).union(Categories::SLOW), key_specs: &[], subcommands: &[] }),
-        (&[109, 111, 118, 101], CommandInfo { name: "move", arity: 3, flags: Flags::empty().union(Flags::WRITE).union(Flags::FAST), categories: Categories::empty().union(Categories::KEYSPACE).union(Categories::WRITE).union(Categories::FAST), key_specs: &[KeySpec { access: Access::empty().union(Access::READ).union(Access::WRITE).union(Access::ACCESS).union(Access::UPDATE), begin: BeginSearch::Index(1), find: FindKeys::Range { last: 0, step: 1, limit: 0 }, is_not_key: false, is_incomplete: false }], subcommands: &[] }),
-        (&[104, 101, 108, 108, 111], CommandInfo { name: "hello", arity: -1, flags: Flags::empty().union(Flags::NOSCRIPT).union(Flags::LOADING).union(Flags::STALE).union(Flags::FAST).union(Flags::NO_AUTH).union(Flags::ALLOW_BUSY), categories: Categories::empty().union(Categories::FAST).union(Categories::CONNECTION), key_specs: &[], subcommands: &[] }),
-        (&[112, 115, 121, 110, 99], CommandInfo { name: "psync", arity: -3, flags: Flags::empty().union(Flags::ADMIN).union(Flags::NOSCRIPT).union(Flags::NO_ASYNC_LOADING).union(Flags::NO_MULTI), categories: Categories::empty().union(Categories::ADMIN).union(Categories::SLOW).union(Categories::DANGEROUS), key_specs: &[], subcommands: &[] }),
-        (&[109, 101, 109, 111, 114, 121, 124, 112, 117, 114, 103, 101], CommandInfo { name: "memory|purge", arity: 2, flags: Flags::empty(), categories: Categories::empty().union(Categories::SLOW), key_specs: &[], subcommands: &[] }),
-        (&[122, 105, 110, 99, 114, 98, 121], CommandInfo { name: "zincrby", arity: 4, flags: Flags::empty().union(Flags::WRITE).union(Flags::DENYOOM).union(Flags::FAST), categories: Categories::empty().union(Categories::WRITE).union(Categories::SORTEDSET).union(Categories::FAST), key_specs: &[KeySpec { access: Access::empty().union(Access::READ).union(Access::WRITE).union(Access::ACCESS).union(Access::UPDATE), begin: BeginSearch::Index(1), find: FindKeys::Range { last: 0, step: 1, limit: 0 }, is_not_key: false, is_incomplete: false }], subcommands: &[] }),
-        (&[122, 115, 99, 97, 110], CommandInfo { name: "zscan", arity: -3, flags: Flags::empty().union(Flags::READONLY), categories: Categories::empty().union(Categories::READ).union(Categories::SORTEDSET).union(Categories::SLOW), key_specs: &[KeySpec { access: Access::empty().union(Access::READ).union(Access::ACCESS), begin: BeginSearch::Index(1), find: FindKeys::Range { last: 0, step: 1, limit: 0 }, is_not_key: false, is_incomplete: false }], subcommands: &[] }),
-        (&[99, 108, 117, 115, 116, 101, 114, 124, 100, 101, 108, 115, 108, 111, 116, 115, 114, 97, 110, 103, 101], CommandInfo { name: "cluster|delslotsrange", arity: -4, flags: Flags::empty().union(Flags::ADMIN).union(Flags::STALE).union(Flags::NO_ASYNC_LOADING), categories: Categories::empty().union(Categories::ADMIN).union(Categories::SLOW).union(Categories::DANGEROUS), key_specs: &[], subcommands: &[] }),
-        (&[122, 100, 105, 102, 102, 115, 116, 111, 114, 101], CommandInfo { name: "zdiffstore", arity: -4, flags: Flags::empty().union(Flags::WRITE).union(Flags::DENYOOM).union(Flags::MOVABLEKEYS), categories: Categories::empty().union(Categories::WRITE).union(Categories::SORTEDSET).union(Categories::SLOW), key_specs: &[KeySpec { access: Access::empty().union(Access::WRITE).union(Access::UPDATE), begin: BeginSearch::Index(1), find: FindKeys::Range { last: 0, step: 1, limit: 0 }, is_not_key: false, is_incomplete: false }, KeySpec { access: Access::empty().union(Access::READ).union(Access::ACCESS), begin: BeginSearch::Index(2), find: FindKeys::Count { index: 0, first: 1, step: 1 }, is_not_key: false, is_incomplete: false }], subcommands: &[] }),
-        (&[122, 114, 101, 118, 114, 97, 110, 103, 101, 98, 121, 108, 101, 120], CommandInfo { name: "zrevrangebylex", arity: -4, flags: Flags::empty().union(Flags::READONLY), categories: Categories::empty().union(Categories::READ).union(Categories::SORTEDSET).union(Categories::SLOW), key_specs: &[KeySpec { access: Access::empty().union(Access::READ).union(Access::ACCESS), begin: BeginSearch::Index(1), find: FindKeys::Range { last: 0, step: 1, limit: 0 }, is_not_key: false, is_incomplete: false }], subcommands: &[] }),
-        (&[122, 114, 97, 110, 107], CommandInfo { name: "zrank", arity: 3, flags: Flags::empty().union(Flags::READONLY).union(Flags::FAST), categories: Categories::empty().union(Categories::READ).union(Categories::SORTEDSET).union(Categories::FAST), key_specs: &[KeySpec { access: Access::empty().union(Access::READ).union(Access::ACCESS), begin: BeginSearch::Index(1), find: FindKeys::Range { last: 0, step: 1, limit: 0 }, is_not_key: false, is_incomplete: false }], subcommands: &[] }),
-        (&[99, 108, 105, 101, 110, 116, 124, 99, 97, 99, 104, 105, 110, 103], CommandInfo { name: "client|caching", arity: 3, flags: Flags::empty().union(Flags::NOSCRIPT).union(Flags::LOADING).union(Flags::STALE), categories: Categories::empty().union(Categories::SLOW).union(Categories::CONNECTION), key_specs: &[], subcommands: &[] }),
-        (&[98, 105, 116, 99, 111, 117, 110, 116], CommandInfo { name: "bitcount", arity: -2, flags: Flags::empty().union(Flags::READONLY), categories: Categories::empty().union(Categories::READ).union(Categories::BITMAP).union(Categories::SLOW), key_specs: &[KeySpec { access: Access::empty().union(Access::READ).union(Access::ACCESS), begin: BeginSearch::Index(1), find: FindKeys::Range { last: 0, step: 1, limit: 0 }, is_not_key: false, is_incomplete: false }], subcommands: &[] }),
-        (&[98, 108, 109, 112, 111, 112], CommandInfo { name: "blmpop", arity: -5, flags: Flags::empty().union(Flags::WRITE).union(Flags::BLOCKING).union(Flags::MOVABLEKEYS), categories: Categories::empty().union(Categories::WRITE).union(Categories::LIST).union(Categories::SLOW).union(Categories::BLOCKING), key_specs: &[KeySpec { access: Access::empty().union(Access::READ).union(Access::WRITE).union(Access::ACCESS).union(Access::DELETE), begin: BeginSearch::Index(2), find: FindKeys::Count { index: 0, first: 1, step: 1 }, is_not_key: false, is_incomplete: false }], subcommands: &[] }),
-        (&[109, 101, 109, 111, 114, 121, 124, 109, 97, 108, 108, 111, 99, 45, 115, 116, 97, 116, 115], CommandInfo { name: "memory|malloc-stats", arity: 2, flags: Flags::empty(), categories: Categories::empty().union(Categories::SLOW), key_specs: &[], subcommands: &[] }),
-        (&[108, 97, 116, 101, 110, 99, 121], CommandInfo { name: "latency", arity: -2, flags: Flags::empty(), categories: Categories::empty().union(Categories::SLOW), key_specs: &[], subcommands: &["latency|doctor", "latency|graph", "latency|help", "latency|histogram", "latency|history", "latency|latest", "latency|reset"] }),
-        (&[108, 112, 117, 115, 104], CommandInfo { name: "lpush", arity: -3, flags: Flags::empty().union(Flags::WRITE).union(Flags::DENYOOM).union(Flags::FAST), categories: Categories::empty().union(Categories::WRITE).union(Categories::LIST).union(Categories::FAST), key_specs: &[KeySpec { access: Access::empty().union(Access::READ).union(Access::WRITE).union(Access::INSERT), begin: BeginSearch::Index(1), find: FindKeys::Range { last: 0, step: 1, limit: 0 }, is_not_key: false, is_incomplete: false }], subcommands: &[] }),
-        (&[102, 117, 110, 99, 116, 105, 111, 110, 124, 115, 116, 97, 116, 115], CommandInfo { name: "function|stats", arity: 2, flags: Flags::empty().union(Flags::NOSCRIPT).union(Flags::ALLOW_BUSY), categories: Categories::empty().union(Categories::SLOW).union(Categories::SCRIPTING), key_specs: &[], subcommands: &[] }),
-        (&[115, 99, 114, 105, 112, 116, 124, 102, 108, 117, 115, 104], CommandInfo { name: "script|flush", arity: -2, flags: Flags::empty().union(Flags::NOSCRIPT), categories: Categories::empty().union(Categories::SLOW).union(Categories::SCRIPTING), key_specs: &[], subcommands: &[] }),
-        (&[115, 121, 110, 99], CommandInfo { name: "sync", arity: 1, flags: Flags::empty().union(Flags::ADMIN).union(Flags::NOSCRIPT).union(Flags::NO_ASYNC_LOADING).union(Flags::NO_MULTI), categories: Categories::empty().union(Categories::ADMIN).union(Categories::SLOW).union(Categories::DANGEROUS), key_specs: &[], subcommands: &[] }),
-        (&[108, 108, 101, 110], CommandInfo { name: "llen", arity: 2, flags: Flags::empty().union(Flags::READONLY).union(Flags::FAST), categories: Categories::empty().union(Categories::READ).union(Categories::LIST).union(Categories::FAST), key_specs: &[KeySpec { access: Access::empty().union(Access::READ), begin: BeginSearch::Index(1), find: FindKeys::Range { last: 0, step: 1, limit: 0 }, is_not_key: false, is_incomplete: false }], subcommands: &[] }),
-        (&[108, 114, 97, 110, 103, 101], CommandInfo { name: "lrange", arity: 4, flags: Flags::empty().union(Flags::READONLY), categories: Categories::empty().union(Categories::READ).union(Categories::LIST).union(Categories::SLOW), key_specs: &[KeySpec { access: Access::empty().union(Access::READ).union(Access::ACCESS), begin: BeginSearch::Index(1), find: FindKeys::Range { last: 0, step: 1, limit: 0 }, is_not_key: false, is_incomplete: false }], subcommands: &[] }),
-        (&[109, 117, 108, 116, 105], CommandInfo { name: "multi", arity: 1, flags: Flags::empty().union(Flags::NOSCRIPT).union(Flags::LOADING).union(Flags::STALE).union(Flags::FAST).union(Flags::ALLOW_BUSY), categories: Categories::empty().union(Categories::FAST).union(Categories::TRANSACTION), key_specs: &[], subcommands: &[] }),
-        (&[112, 102, 99, 111, 117, 110, 116], CommandInfo { name: "pfcount", arity: -2, flags: Flags::empty().union(Flags::READONLY), categories: Categories::empty().union(Categories::READ).union(Categories::HYPERLOGLOG).union(Categories::SLOW), key_specs: &[KeySpec { access: Access::empty().union(Access::READ).union(Access::WRITE).union(Access::ACCESS), begin: BeginSearch::Index(1), find: FindKeys::Range { last: -1, step: 1, limit: 0 }, is_not_key: false, is_incomplete: false }], subcommands: &[] }),
-        (&[108, 109, 112, 111, 112], CommandInfo { name: "lmpop", arity: -4, flags: Flags::empty().union(Flags::WRITE).union(Flags::MOVABLEKEYS), categories: Categories::empty().union(Categories::WRITE).union(Categories::LIST).union(Categories::SLOW), key_specs: &[KeySpec { access: Access::empty().union(Access::READ).union(Access::WRITE).union(Access::ACCESS).union(Access::DELETE), begin: BeginSearch::Index(1), find: FindKeys::Count { index: 0, first: 1, step: 1 }, is_not_key: false, is_incomplete: false }], subcommands: &[] }),
-        (&[99, 108, 117, 115, 116, 101, 114, 124, 100, 101, 108, 115, 108, 111, 116, 115], CommandInfo { name: "cluster|delslots", arity: -3, flags: Flags::empty().union(Flags::ADMIN).union(Flags::STALE).union(Flags::NO_ASYNC_LOADING), categories: Categories::empty().union(Categories::ADMIN).union(Categories::SLOW).union(Categories::DANGEROUS), key_specs: &[], subcommands: &[] }),
-        (&[120, 103, 114, 111, 117, 112, 124, 100, 101, 108, 99, 111, 110, 115, 117, 109, 101, 114], CommandInfo { name: "xgroup|delconsumer", arity: 5, flags: Flags::empty().union(Flags::WRITE), categories: Categories::empty().union(Categories::WRITE).union(Categories::STREAM).union(Categories::SLOW), key_specs: &[KeySpec { access: Access::empty().union(Access::READ).union(Access::WRITE).union(Access::DELETE), begin: BeginSearch::Index(2), find: FindKeys::Range { last: 0, step: 1, limit: 0 }, is_not_key: false, is_incomplete: false }], subcommands: &[] }),
-        (&[104, 115, 99, 97, 110], CommandInfo { name: "hscan", arity: -3, flags: Flags::empty().union(Flags::READONLY), categories: Categories::empty().union(Categories::READ).union(Categories::HASH).union(Categories::SLOW), key_specs: &[KeySpec { access: Access::empty().union(Access::READ).union(Access::ACCESS), begin: BeginSearch::Index(1), find: FindKeys::Range { last: 0, step: 1, limit: 0 }, is_not_key: false, is_incomplete: false }], subcommands: &[] }),
-        (&[98, 114, 112, 111, 112], CommandInfo { name: "brpop", arity: -3, flags: Flags::empty().union(Flags::WRITE).union(Flags::NOSCRIPT).union(Flags::BLOCKING), categories: Categories::empty().union(Categories::WRITE).union(Categories::LIST).union(Categories::SLOW).union(Categories::BLOCKING), key_specs: &[KeySpec { access: Access::empty().union(Access::READ).union(Access::WRITE).union(Access::ACCESS).union(Access::DELETE), begin: BeginSearch::Index(1), find: FindKeys::Range { last: -2, step: 1, limit: 0 }, is_not_key: false, is_incomplete: false }], subcommands: &[] }),
-        (&[102, 97, 105, 108, 111, 118, 101, 114], CommandInfo { name: "failover", arity: -1, flags: Flags::empty().union(Flags::ADMIN).union(Flags::NOSCRIPT).union(Flags::STALE), categories: Categories::empty().union(Categories::ADMIN).union(Categories::SLOW).union(Categories::DANGEROUS), key_specs: &[], subcommands: &[] }),
-        (&[102, 117, 110, 99, 116, 105, 111, 110, 124, 107, 105, 108, 108], CommandInfo { name: "function|kill", arity: 2, flags: Flags::empty().union(Flags::NOSCRIPT).union(Flags::ALLOW_BUSY), categories: Categories::empty().union(Categories::SLOW).union(Categories::SCRIPTING), key_specs: &[], subcommands: &[] }),
-        (&[97, 99, 108], CommandInfo { name: "acl", arity: -2, flags: Flags::empty(), categories: Categories::empty().union(Categories::SLOW), key_specs: &[], subcommands: &["acl|cat", "acl|deluser", "acl|dryrun", "acl|genpass", "acl|getuser", "acl|help", "acl|list", "acl|load", "acl|log", "acl|save", "acl|setuser", "acl|users", "acl|whoami"] }),
-        (&[109, 101, 109, 111, 114, 121, 124, 117, 115, 97, 103, 101], CommandInfo { name: "memory|usage", arity: -3, flags: Flags::empty().union(Flags::READONLY), categories: Categories::empty().union(Categories::READ).union(Categories::SLOW), key_specs: &[KeySpec { access: Access::empty().union(Access::READ), begin: BeginSearch::Index(2), find: FindKeys::Range { last: 0, step: 1, limit: 0 }, is_not_key: false, is_incomplete: false }], subcommands: &[] }),
-        (&[120, 105, 110, 102, 111, 124, 99, 111, 110, 115, 117, 109, 101, 114, 115], CommandInfo { name: "xinfo|consumers", arity: 4, flags: Flags::empty().union(Flags::READONLY), categories: Categories::empty().union(Categories::READ).union(Categories::STREAM).union(Categories::SLOW), key_specs: &[KeySpec { access: Access::empty().union(Access::READ).union(Access::ACCESS), begin: BeginSearch::Index(2), find: FindKeys::Range { last: 0, step: 1, limit: 0 }, is_not_key: false, is_incomplete: false }], subcommands: &[] }),
-        (&[102, 117, 110, 99, 116, 105, 111, 110, 124, 100, 101, 108, 101, 116, 101], CommandInfo { name: "function|delete", arity: 3, flags: Flags::empty().union(Flags::WRITE).union(Flags::NOSCRIPT), categories: Categories::empty().union(Categories::WRITE).union(Categories::SLOW).union(Categories::SCRIPTING), key_specs: &[], subcommands: &[] }),
-        (&[122, 112, 111, 112, 109, 105, 110], CommandInfo { name: "zpopmin", arity: -2, flags: Flags::empty().union(Flags::WRITE).union(Flags::FAST), categories: Categories::empty().union(Categories::WRITE).union(Categories::SORTEDSET).union(Categories::FAST), key_specs: &[KeySpec { access: Access::empty().union(Access::READ).union(Access::WRITE).union(Access::ACCESS).union(Access::DELETE), begin: BeginSearch::Index(1), find: FindKeys::Range { last: 0, step: 1, limit: 0 }, is_not_key: false, is_incomplete: false }], subcommands: &[] }),
-        (&[115, 101, 108, 101, 99, 116], CommandInfo { name: "select", arity: 2, flags: Flags::empty().union(Flags::LOADING).union(Flags::STALE).union(Flags::FAST), categories: Categories::empty().union(Categories::FAST).union(Categories::CONNECTION), key_specs: &[], subcommands: &[] }),
-        (&[99, 111, 109, 109, 97, 110, 100, 124, 104, 101, 108, 112], CommandInfo { name: "command|help", arity: 2, flags: Flags::empty().union(Flags::LOADING).union(Flags::STALE), categories: Categories::empty().union(Categories::SLOW).union(Categories::CONNECTION), key_specs: &[], subcommands: &[] }),
-        (&[116, 111, 117, 99, 104], CommandInfo { name: "touch", arity: -2, flags: Flags::empty().union(Flags::READONLY).union(Flags::FAST), categories: Categories::empty().union(Categories::KEYSPACE).union(Categories::READ).union(Categories::FAST), key_specs: &[KeySpec { access: Access::empty().union(Access::READ), begin: BeginSearch::Index(1), find: FindKeys::Range { last: -1, step: 1, limit: 0 }, is_not_key: false, is_incomplete: false }], subcommands: &[] }),
-        (&[112, 115, 101, 116, 101, 120], CommandInfo { name: "psetex", arity: 4, flags: Flags::empty().union(Flags::WRITE).union(Flags::DENYOOM), categories: Categories::empty().union(Categories::WRITE).union(Categories::STRING).union(Categories::SLOW), key_specs: &[KeySpec { access: Access::empty().union(Access::WRITE).union(Access::UPDATE), begin: BeginSearch::Index(1), find: FindKeys::Range { last: 0, step: 1, limit: 0 }, is_not_key: false, is_incomplete: false }], subcommands: &[] }),
-        (&[112, 117, 98, 115, 117, 98, 124, 99, 104, 97, 110, 110, 101, 108, 115], CommandInfo { name: "pubsub|channels", arity: -2, flags: Flags::empty().union(Flags::PUBSUB).union(Flags::LOADING).union(Flags::STALE), categories: Categories::empty().union(Categories::PUBSUB).union(Categories::SLOW), key_specs: &[], subcommands: &[] }),
-        (&[120, 103, 114, 111, 117, 112, 124, 99, 114, 101, 97, 116, 101, 99, 111, 110, 115, 117, 109, 101, 114], CommandInfo { name: "xgroup|createconsumer", arity: 5, flags: Flags::empty().union(Flags::WRITE).union(Flags::DENYOOM), categories: Categories::empty().union(Categories::WRITE).union(Categories::STREAM).union(Categories::SLOW), key_specs: &[KeySpec { access: Access::empty().union(Access::READ).union(Access::WRITE).union(Access::INSERT), begin: BeginSearch::Index(2), find: FindKeys::Range { last: 0, step: 1, limit: 0 }, is_not_key: false, is_incomplete: false }], subcommands: &[] }),
-        (&[102, 99, 97, 108, 108], CommandInfo { name: "fcall", arity: -3, flags: Flags::empty().union(Flags::NOSCRIPT).union(Flags::STALE).union(Flags::SKIP_MONITOR).union(Flags::NO_MANDATORY_KEYS).union(Flags::MOVABLEKEYS), categories: Categories::empty().union(Categories::SLOW).union(Categories::SCRIPTING), key_specs: &[KeySpec { access: Access::empty().union(Access::READ).union(Access::WRITE).union(Access::ACCESS).union(Access::UPDATE), begin: BeginSearch::Index(2), find: FindKeys::Count { index: 0, first: 1, step: 1 }, is_not_key: false, is_incomplete: false }], subcommands: &[] }),
-        (&[112, 116, 116, 108], CommandInfo { name: "pttl", arity: 2, flags: Flags::empty().union(Flags::READONLY).union(Flags::FAST), categories: Categories::empty().union(Categories::KEYSPACE).union(Categories::READ).union(Categories::FAST), key_specs: &[KeySpec { access: Access::empty().union(Access::READ).union(Access::ACCESS), begin: BeginSearch::Index(1), find: FindKeys::Range { last: 0, step: 1, limit: 0 }, is_not_key: false, is_incomplete: false }], subcommands: &[] }),
-        (&[102, 117, 110, 99, 116, 105, 111, 110, 124, 102, 108, 117, 115, 104], CommandInfo { name: "function|flush", arity: -2, flags: Flags::empty().union(Flags::WRITE).union(Flags::NOSCRIPT), categories: Categories::empty().union(Categories::WRITE).union(Categories::SLOW).union(Categories::SCRIPTING), key_specs: &[], subcommands: &[] }),
-        (&[120, 116, 114, 105, 109], CommandInfo { name: "xtrim", arity: -4, flags: Flags::empty().union(Flags::WRITE), categories: Categories::empty().union(Categories::WRITE).union(Categories::STREAM).union(Categories::SLOW), key_specs: &[KeySpec { access: Access::empty().union(Access::READ).union(Access::WRITE).union(Access::DELETE), begin: BeginSearch::Index(1), find: FindKeys::Range { last: 0, step: 1, limit: 0 }, is_not_key: false, is_incomplete: false }], subcommands: &[] }),
-        (&[108, 97, 116, 101, 110, 99, 121, 124, 114, 101, 115, 101, 116], CommandInfo { name: "latency|reset", arity: -2, flags: Flags::empty().union(Flags::ADMIN).union(Flags::NOSCRIPT).union(Flags::LOADING).union(Flags::STALE), categories: Categories::empty().union(Categories::ADMIN).union(Categories::SLOW).union(Categories::DANGEROUS), key_specs: &[], subcommands: &[] }),
-        (&[114, 101, 97, 100, 111, 110, 108, 121], CommandInfo { name: "readonly", arity: 1, flags: Flags::empty().union(Flags::LOADING).union(Flags::STALE).union(Flags::FAST), categories: Categories::empty().union(Categories::FAST).union(Categories::CONNECTION), key_specs: &[], subcommands: &[] }),
-        (&[122, 105, 110, 116, 101, 114], CommandInfo { name: "zinter", arity: -3, flags: Flags::empty().union(Flags::READONLY).union(Flags::MOVABLEKEYS), categories: Categories::empty().union(Categories::READ).union(Categories::SORTEDSET).union(Categories::SLOW), key_specs: &[KeySpec { access: Access::empty().union(Access::READ).union(Access::ACCESS), begin: BeginSearch::Index(1), find: FindKeys::Count { index: 0, first: 1, step: 1 }, is_not_key: false, is_incomplete: false }], subcommands: &[] }),
-        (&[115, 117, 98, 115, 116, 114], CommandInfo { name: "substr", arity: 4, flags: Flags::empty().union(Flags::READONLY), categories: Categories::empty().union(Categories::READ).union(Categories::STRING).union(Categories::SLOW), key_specs: &[KeySpec { access: Access::empty().union(Access::READ).union(Access::ACCESS), begin: BeginSearch::Index(1), find: FindKeys::Range { last: 0, step: 1, limit: 0 }, is_not_key: false, is_incomplete: false }], subcommands: &[] }),
-        (&[97, 99, 108, 124, 117, 115, 101, 114, 115], CommandInfo { name: "acl|users", arity: 2, flags: Flags::empty().union(Flags::ADMIN).union(Flags::NOSCRIPT).union(Flags::LOADING).union(Flags::STALE), categories: Categories::empty().union(Categories::ADMIN).union(Categories::SLOW).union(Categories::DANGEROUS), key_specs: &[], subcommands: &[] }),
-        (&[115, 109, 101, 109, 98, 101, 114, 115], CommandInfo { name: "smembers", arity: 2, flags: Flags::empty().union(Flags::READONLY), categories: Categories::empty().union(Categories::READ).union(Categories::SET).union(Categories::SLOW), key_specs: &[KeySpec { access: Access::empty().union(Access::READ).union(Access::ACCESS), begin: BeginSearch::Index(1), find: FindKeys::Range { last: 0, step: 1, limit: 0 }, is_not_key: false, is_incomplete: false }], subcommands: &[] }),
-        (&[97, 99, 108, 124, 104, 101, 108, 112], CommandInfo { name: "acl|help", arity: 2, flags: Flags::empty().union(Flags::LOADING).union(Flags::STALE), categories: Categories::empty().union(Categories::SLOW), key_specs: &[], subcommands: &[] }),
-        (&[122, 114, 97, 110, 100, 109, 101, 109, 98, 101, 114], CommandInfo { name: "zrandmember", arity: -2, flags: Flags::empty().union(Flags::READONLY), categories: Categories::empty().union(Categories::READ).union(Categories::SORTEDSET).union(Categories::SLOW), key_specs: &[KeySpec { access: Access::empty().union(Access::READ).union(Access::ACCESS), begin: BeginSearch::Index(1), find: FindKeys::Range { last: 0, step: 1, limit: 0 }, is_not_key: false, is_incomplete: false }], subcommands: &[] }),
-        (&[103, 101, 111, 100, 105, 115, 116], CommandInfo { name: "geodist", arity: -4, flags: Flags::empty().union(Flags::READONLY), categories: Categories::empty().union(Categories::READ).union(Categories::GEO).union(Categories::SLOW), key_specs: &[KeySpec { access: Access::empty().union(Access::READ).union(Access::ACCESS), begin: BeginSearch::Index(1), find: FindKeys::Range { last: 0, step: 1, limit: 0 }, is_not_key: false, is_incomplete: false }], subcommands: &[] }),
-        (&[114, 101, 115, 116, 111, 114, 101], CommandInfo { name: "restore", arity: -4, flags: Flags::empty().union(Flags::WRITE).union(Flags::DENYOOM), categories: Categories::empty().union(Categories::KEYSPACE).union(Categories::WRITE).union(Categories::SLOW).union(Categories::DANGEROUS), key_specs: &[KeySpec { access: Access::empty().union(Access::WRITE).union(Access::UPDATE), begin: BeginSearch::Index(1), find: FindKeys::Range { last: 0, step: 1, limit: 0 }, is_not_key: false, is_incomplete: false }], subcommands: &[] }),
-        (&[116, 121, 112, 101], CommandInfo { name: "type", arity: 2, flags: Flags::empty().union(Flags::READONLY).union(Flags::FAST), categories: Categories::empty().union(Categories::KEYSPACE).union(Categories::READ).union(Categories::FAST), key_specs: &[KeySpec { access: Access::empty().union(Access::READ), begin: BeginSearch::Index(1), find: FindKeys::Range { last: 0, step: 1, limit: 0 }, is_not_key: false, is_incomplete: false }], subcommands: &[] }),
-        (&[104, 108, 101, 110], CommandInfo { name: "hlen", arity: 2, flags: Flags::empty().union(Flags::READONLY).union(Flags::FAST), categories: Categories::empty().union(Categories::READ).union(Categories::HASH).union(Categories::FAST), key_specs: &[KeySpec { access: Access::empty().union(Access::READ), begin: BeginSearch::Index(1), find: FindKeys::Range { last: 0, step: 1, limit: 0 }, is_not_key: false, is_incomplete: false }], subcommands: &[] }),
-        (&[122, 114, 101, 118, 114, 97, 110, 103, 101], CommandInfo { name: "zrevrange", arity: -4, flags: Flags::empty().union(Flags::READONLY), categories: Categories::empty().union(Categories::READ).union(Categories::SORTEDSET).union(Categories::SLOW), key_specs: &[KeySpec { access: Access::empty().union(Access::READ).union(Access::ACCESS), begin: BeginSearch::Index(1), find: FindKeys::Range { last: 0, step: 1, limit: 0 }, is_not_key: false, is_incomplete: false }], subcommands: &[] }),
-        (&[113, 117, 105, 116], CommandInfo { name: "quit", arity: -1, flags: Flags::empty().union(Flags::NOSCRIPT).union(Flags::LOADING).union(Flags::STALE).union(Flags::FAST).union(Flags::NO_AUTH).union(Flags::ALLOW_BUSY), categories: Categories::empty().union(Categories::FAST).union(Categories::CONNECTION), key_specs: &[], subcommands: &[] }),
-        (&[112, 117, 98, 108, 105, 115, 104], CommandInfo { name: "publish", arity: 3, flags: Flags::empty().union(Flags::PUBSUB).union(Flags::LOADING).union(Flags::STALE).union(Flags::FAST), categories: Categories::empty().union(Categories::PUBSUB).union(Categories::FAST), key_specs: &[], subcommands: &[] }),
-        (&[115, 117, 110, 105, 111, 110, 115, 116, 111, 114, 101], CommandInfo { name: "sunionstore", arity: -3, flags: Flags::empty().union(Flags::WRITE).union(Flags::DENYOOM), categories: Categories::empty().union(Categories::WRITE).union(Categories::SET).union(Categories::SLOW), key_specs: &[KeySpec { access: Access::empty().union(Access::WRITE).union(Access::UPDATE), begin: BeginSearch::Index(1), find: FindKeys::Range { last: 0, step: 1, limit: 0 }, is_not_key: false, is_incomplete: false }, KeySpec { access: Access::empty().union(Access::READ).union(Access::ACCESS), begin: BeginSearch::Index(2), find: FindKeys::Range { last: -1, step: 1, limit: 0 }, is_not_key: false, is_incomplete: false }], subcommands: &[] }),
-        (&[102, 99, 97, 108, 108, 95, 114, 111], CommandInfo { name: "fcall_ro", arity: -3, flags: Flags::empty().union(Flags::READONLY).union(Flags::NOSCRIPT).union(Flags::STALE).union(Flags::SKIP_MONITOR).union(Flags::NO_MANDATORY_KEYS).union(Flags::MOVABLEKEYS), categories: Categories::empty().union(Categories::SLOW).union(Categories::SCRIPTING), key_specs: &[KeySpec { access: Access::empty().union(Access::READ).union(Access::ACCESS), begin: BeginSearch::Index(2), find: FindKeys::Count { index: 0, first: 1, step: 1 }, is_not_key: false, is_incomplete: false }], subcommands: &[] }),
-        (&[108, 97, 115, 116, 115, 97, 118, 101], CommandInfo { name: "lastsave", arity: 1, flags: Flags::empty().union(Flags::LOADING).union(Flags::STALE).union(Flags::FAST), categories: Categories::empty().union(Categories::ADMIN).union(Categories::FAST).union(Categories::DANGEROUS), key_specs: &[], subcommands: &[] }),
-        (&[112, 101, 114, 115, 105, 115, 116], CommandInfo { name: "persist", arity: 2, flags: Flags::empty().union(Flags::WRITE).union(Flags::FAST), categories: Categories::empty().union(Categories::KEYSPACE).union(Categories::WRITE).union(Categories::FAST), key_specs: &[KeySpec { access: Access::empty().union(Access::READ).union(Access::WRITE).union(Access::UPDATE), begin: BeginSearch::Index(1), find: FindKeys::Range { last: 0, step: 1, limit: 0 }, is_not_key: false, is_incomplete: false }], subcommands: &[] }),
-        (&[102, 117, 110, 99, 116, 105, 111, 110, 124, 108, 111, 97, 100], CommandInfo { name: "function|load", arity: -3, flags: Flags::empty().union(Flags::WRITE).union(Flags::DENYOOM).union(Flags::NOSCRIPT), categories: Categories::empty().union(Categories::WRITE).union(Categories::SLOW).union(Categories::SCRIPTING), key_specs: &[], subcommands: &[] }),
-        (&[105, 110, 102, 111], CommandInfo { name: "info", arity: -1, flags: Flags::empty().union(Flags::LOADING).union(Flags::STALE), categories: Categories::empty().union(Categories::SLOW).union(Categories::DANGEROUS), key_specs: &[], subcommands: &[] }),
-        (&[97, 99, 108, 124, 103, 101, 116, 117, 115, 101, 114], CommandInfo { name: "acl|getuser", arity: 3, flags: Flags::empty().union(Flags::ADMIN).union(Flags::NOSCRIPT).union(Flags::LOADING).union(Flags::STALE), categories: Categories::empty().union(Categories::ADMIN).union(Categories::SLOW).union(Categories::DANGEROUS), key_specs: &[], subcommands: &[] }),
-        (&[108, 115, 101, 116], CommandInfo { name: "lset", arity: 4, flags: Flags::empty().union(Flags::WRITE).union(Flags::DENYOOM), categories: Categories::empty().union(Categories::WRITE).union(Categories::LIST).union(Categories::SLOW), key_specs: &[KeySpec { access: Access::empty().union(Access::READ).union(Access::WRITE).union(Access::UPDATE), begin: BeginSearch::Index(1), find: FindKeys::Range { last: 0, step: 1, limit: 0 }, is_not_key: false, is_incomplete: false }], subcommands: &[] }),
-        (&[122, 105, 110, 116, 101, 114, 99, 97, 114, 100], CommandInfo { name: "zintercard", arity: -3, flags: Flags::empty().union(Flags::READONLY).union(Flags::MOVABLEKEYS), categories: Categories::empty().union(Categories::READ).union(Categories::SORTEDSET).union(Categories::SLOW), key_specs: &[KeySpec { access: Access::empty().union(Access::READ).union(Access::ACCESS), begin: BeginSearch::Index(1), find: FindKeys::Count { index: 0, first: 1, step: 1 }, is_not_key: false, is_incomplete: false }], subcommands: &[] }),
-        (&[99, 108, 117, 115, 116, 101, 114, 124, 115, 108, 111, 116, 115], CommandInfo { name: "cluster|slots", arity: 2, flags: Flags::empty().union(Flags::STALE), categories: Categories::empty().union(Categories::SLOW), key_specs: &[], subcommands: &[] }),
-        (&[115, 99, 97, 110], CommandInfo { name: "scan", arity: -2, flags: Flags::empty().union(Flags::READONLY), categories: Categories::empty().union(Categories::KEYSPACE).union(Categories::READ).union(Categories::SLOW), key_specs: &[], subcommands: &[] }),
-        (&[104, 105, 110, 99, 114, 98, 121, 102, 108, 111, 97, 116], CommandInfo { name: "hincrbyfloat", arity: 4, flags: Flags::empty().union(Flags::WRITE).union(Flags::DENYOOM).union(Flags::FAST), categories: Categories::empty().union(Categories::WRITE).union(Categories::HASH).union(Categories::FAST), key_specs: &[KeySpec { access: Access::empty().union(Access::READ).union(Access::WRITE).union(Access::ACCESS).union(Access::UPDATE), begin: BeginSearch::Index(1), find: FindKeys::Range { last: 0, step: 1, limit: 0 }, is_not_key: false, is_incomplete: false }], subcommands: &[] }),
-        (&[115, 99, 114, 105, 112, 116, 124, 104, 101, 108, 112], CommandInfo { name: "script|help", arity: 2, flags: Flags::empty().union(Flags::LOADING).union(Flags::STALE), categories: Categories::empty().union(Categories::SLOW).union(Categories::SCRIPTING), key_specs: &[], subcommands: &[] }),
-        (&[112, 101, 120, 112, 105, 114, 101, 97, 116], CommandInfo { name: "pexpireat", arity: -3, flags: Flags::empty().union(Flags::WRITE).union(Flags::FAST), categories: Categories::empty().union(Categories::KEYSPACE).union(Categories::WRITE).union(Categories::FAST), key_specs: &[KeySpec { access: Access::empty().union(Access::READ).union(Access::WRITE).union(Access::UPDATE), begin: BeginSearch::Index(1), find: FindKeys::Range { last: 0, step: 1, limit: 0 }, is_not_key: false, is_incomplete: false }], subcommands: &[] }),
-        (&[114, 97, 110, 100, 111, 109, 107, 101, 121], CommandInfo { name: "randomkey", arity: 1, flags: Flags::empty().union(Flags::READONLY), categories: Categories::empty().union(Categories::KEYSPACE).union(Categories::READ).union(Categories::SLOW), key_specs: &[], subcommands: &[] }),
-        (&[97, 99, 108, 124, 115, 97, 118, 101], CommandInfo { name: "acl|save", arity: 2, flags: Flags::empty().union(Flags::ADMIN).union(Flags::NOSCRIPT).union(Flags::LOADING).union(Flags::STALE), categories: Categories::empty().union(Categories::ADMIN).union(Categories::SLOW).union(Categories::DANGEROUS), key_specs: &[], subcommands: &[] }),
-        (&[109, 115, 101, 116], CommandInfo { name: "mset", arity: -3, flags: Flags::empty().union(Flags::WRITE).union(Flags::DENYOOM), categories: Categories::empty().union(Categories::WRITE).union(Categories::STRING).union(Categories::SLOW), key_specs: &[KeySpec { access: Access::empty().union(Access::WRITE).union(Access::UPDATE), begin: BeginSearch::Index(1), find: FindKeys::Range { last: -1, step: 2, limit: 0 }, is_not_key: false, is_incomplete: false }], subcommands: &[] }),
-        (&[115, 108, 111, 119, 108, 111, 103, 124, 103, 101, 116], CommandInfo { name: "slowlog|get", arity: -2, flags: Flags::empty().union(Flags::ADMIN).union(Flags::LOADING).union(Flags::STALE), categories: Categories::empty().union(Categories::ADMIN).union(Categories::SLOW).union(Categories::DANGEROUS), key_specs: &[], subcommands: &[] }),
-        (&[99, 111, 110, 102, 105, 103, 124, 104, 101, 108, 112], CommandInfo { name: "config|help", arity: 2, flags: Flags::empty().union(Flags::LOADING).union(Flags::STALE), categories: Categories::empty().union(Categories::SLOW), key_specs: &[], subcommands: &[] }),
-        (&[108, 97, 116, 101, 110, 99, 121, 124, 104, 105, 115, 116, 111, 103, 114, 97, 109], CommandInfo { name: "latency|histogram", arity: -2, flags: Flags::empty().union(Flags::ADMIN).union(Flags::NOSCRIPT).union(Flags::LOADING).union(Flags::STALE), categories: Categories::empty().union(Categories::ADMIN).union(Categories::SLOW).union(Categories::DANGEROUS), key_specs: &[], subcommands: &[] }),
-        (&[104, 100, 101, 108], CommandInfo { name: "hdel", arity: -3, flags: Flags::empty().union(Flags::WRITE).union(Flags::FAST), categories: Categories::empty().union(Categories::WRITE).union(Categories::HASH).union(Categories::FAST), key_specs: &[KeySpec { access: Access::empty().union(Access::READ).union(Access::WRITE).union(Access::DELETE), begin: BeginSearch::Index(1), find: FindKeys::Range { last: 0, step: 1, limit: 0 }, is_not_key: false, is_incomplete: false }], subcommands: &[] }),
-        (&[108, 97, 116, 101, 110, 99, 121, 124, 104, 105, 115, 116, 111, 114, 121], CommandInfo { name: "latency|history", arity: 3, flags: Flags::empty().union(Flags::ADMIN).union(Flags::NOSCRIPT).union(Flags::LOADING).union(Flags::STALE), categories: Categories::empty().union(Categories::ADMIN).union(Categories::SLOW).union(Categories::DANGEROUS), key_specs: &[], subcommands: &[] }),
-        (&[115, 108, 111, 119, 108, 111, 103, 124, 108, 101, 110], CommandInfo { name: "slowlog|len", arity: 2, flags: Flags::empty().union(Flags::ADMIN).union(Flags::LOADING).union(Flags::STALE), categories: Categories::empty().union(Categories::ADMIN).union(Categories::SLOW).union(Categories::DANGEROUS), key_specs: &[], subcommands: &[] }),
-        (&[105, 110, 99, 114], CommandInfo { name: "incr", arity: 2, flags: Flags::empty().union(Flags::WRITE).union(Flags::DENYOOM).union(Flags::FAST), categories: Categories::empty().union(Categories::WRITE).union(Categories::STRING).union(Categories::FAST), key_specs: &[KeySpec { access: Access::empty().union(Access::READ).union(Access::WRITE).union(Access::ACCESS).union(Access::UPDATE), begin: BeginSearch::Index(1), find: FindKeys::Range { last: 0, step: 1, limit: 0 }, is_not_key: false, is_incomplete: false }], subcommands: &[] }),
-        (&[99, 108, 117, 115, 116, 101, 114, 124, 102, 97, 105, 108, 111, 118, 101, 114], CommandInfo { name: "cluster|failover", arity: -2, flags: Flags::empty().union(Flags::ADMIN).union(Flags::STALE).union(Flags::NO_ASYNC_LOADING), categories: Categories::empty().union(Categories::ADMIN).union(Categories::SLOW).union(Categories::DANGEROUS), key_specs: &[], subcommands: &[] }),
-        (&[97, 112, 112, 101, 110, 100], CommandInfo { name: "append", arity: 3, flags: Flags::empty().union(Flags::WRITE).union(Flags::DENYOOM).union(Flags::FAST), categories: Categories::empty().union(Categories::WRITE).union(Categories::STRING).union(Categories::FAST), key_specs: &[KeySpec { access: Access::empty().union(Access::READ).union(Access::WRITE).union(Access::INSERT), begin: BeginSearch::Index(1), find: FindKeys::Range { last: 0, step: 1, limit: 0 }, is_not_key: false, is_incomplete: false }], subcommands: &[] }),
-        (&[101, 120, 112, 105, 114, 101, 97, 116], CommandInfo { name: "expireat", arity: -3, flags: Flags::empty().union(Flags::WRITE).union(Flags::FAST), categories: Categories::empty().union(Categories::KEYSPACE).union(Categories::WRITE).union(Categories::FAST), key_specs: &[KeySpec { access: Access::empty().union(Access::READ).union(Access::WRITE).union(Access::UPDATE), begin: BeginSearch::Index(1), find: FindKeys::Range { last: 0, step: 1, limit: 0 }, is_not_key: false, is_incomplete: false }], subcommands: &[] }),
-        (&[115, 97, 100, 100], CommandInfo { name: "sadd", arity: -3, flags: Flags::empty().union(Flags::WRITE).union(Flags::DENYOOM).union(Flags::FAST), categories: Categories::empty().union(Categories::WRITE).union(Categories::SET).union(Categories::FAST), key_specs: &[KeySpec { access: Access::empty().union(Access::READ).union(Access::WRITE).union(Access::INSERT), begin: BeginSearch::Index(1), find: FindKeys::Range { last: 0, step: 1, limit: 0 }, is_not_key: false, is_incomplete: false }], subcommands: &[] }),
-        (&[115, 97, 118, 101], CommandInfo { name: "save", arity: 1, flags: Flags::empty().union(Flags::ADMIN).union(Flags::NOSCRIPT).union(Flags::NO_ASYNC_LOADING).union(Flags::NO_MULTI), categories: Categories::empty().union(Categories::ADMIN).union(Categories::SLOW).union(Categories::DANGEROUS), key_specs: &[], subcommands: &[] }),
-        (&[120, 97, 117, 116, 111, 99, 108, 97, 105, 109], CommandInfo { name: "xautoclaim", arity: -6, flags: Flags::empty().union(Flags::WRITE).union(Flags::FAST), categories: Categories::empty().union(Categories::WRITE).union(Categories::STREAM).union(Categories::FAST), key_specs: &[KeySpec { access: Access::empty().union(Access::READ).union(Access::WRITE).union(Access::DELETE), begin: BeginSearch::Index(1), find: FindKeys::Range { last: 0, step: 1, limit: 0 }, is_not_key: false, is_incomplete: false }], subcommands: &[] }),
-        (&[115, 99, 97, 114, 100], CommandInfo { name: "scard", arity: 2, flags: Flags::empty().union(Flags::READONLY).union(Flags::FAST), categories: Categories::empty().union(Categories::READ).union(Categories::SET).union(Categories::FAST), key_specs: &[KeySpec { access: Access::empty().union(Access::READ), begin: BeginSearch::Index(1), find: FindKeys::Range { last: 0, step: 1, limit: 0 }, is_not_key: false, is_incomplete: false }], subcommands: &[] }),
-        (&[120, 114, 101, 118, 114, 97, 110, 103, 101], CommandInfo { name: "xrevrange", arity: -4, flags: Flags::empty().union(Flags::READONLY), categories: Categories::empty().union(Categories::READ).union(Categories::STREAM).union(Categories::SLOW), key_specs: &[KeySpec { access: Access::empty().union(Access::READ).union(Access::ACCESS), begin: BeginSearch::Index(1), find: FindKeys::Range { last: 0, step: 1, limit: 0 }, is_not_key: false, is_incomplete: false }], subcommands: &[] }),
-        (&[99, 108, 117, 115, 116, 101, 114, 124, 115, 108, 97, 118, 101, 115], CommandInfo { name: "cluster|slaves", arity: 3, flags: Flags::empty().union(Flags::ADMIN).union(Flags::STALE), categories: Categories::empty().union(Categories::ADMIN).union(Categories::SLOW).union(Categories::DANGEROUS), key_specs: &[], subcommands: &[] }),
-        (&[104, 118, 97, 108, 115], CommandInfo { name: "hvals", arity: 2, flags: Flags::empty().union(Flags::READONLY), categories: Categories::empty().union(Categories::READ).union(Categories::HASH).union(Categories::SLOW), key_specs: &[KeySpec { access: Access::empty().union(Access::READ).union(Access::ACCESS), begin: BeginSearch::Index(1), find: FindKeys::Range { last: 0, step: 1, limit: 0 }, is_not_key: false, is_incomplete: false }], subcommands: &[] }),
-        (&[98, 122, 109, 112, 111, 112], CommandInfo { name: "bzmpop", arity: -5, flags: Flags::empty().union(Flags::WRITE).union(Flags::BLOCKING).union(Flags::MOVABLEKEYS), categories: Categories::empty().union(Categories::WRITE).union(Categories::SORTEDSET).union(Categories::SLOW).union(Categories::BLOCKING), key_specs: &[KeySpec { access: Access::empty().union(Access::READ).union(Access::WRITE).union(Access::ACCESS).union(Access::DELETE), begin: BeginSearch::Index(2), find: FindKeys::Count { index: 0, first: 1, step: 1 }, is_not_key: false, is_incomplete: false }], subcommands: &[] }),
-        (&[103, 101, 111, 114, 97, 100, 105, 117, 115, 98, 121, 109, 101, 109, 98, 101, 114, 95, 114, 111], CommandInfo { name: "georadiusbymember_ro", arity: -5, flags: Flags::empty().union(Flags::READONLY), categories: Categories::empty().union(Categories::READ).union(Categories::GEO).union(Categories::SLOW), key_specs: &[KeySpec { access: Access::empty().union(Access::READ).union(Access::ACCESS), begin: BeginSearch::Index(1), find: FindKeys::Range { last: 0, step: 1, limit: 0 }, is_not_key: false, is_incomplete: false }], subcommands: &[] }),
-        (&[104, 115, 101, 116], CommandInfo { name: "hset", arity: -4, flags: Flags::empty().union(Flags::WRITE).union(Flags::DENYOOM).union(Flags::FAST), categories: Categories::empty().union(Categories::WRITE).union(Categories::HASH).union(Categories::FAST), key_specs: &[KeySpec { access: Access::empty().union(Access::READ).union(Access::WRITE).union(Access::UPDATE), begin: BeginSearch::Index(1), find: FindKeys::Range { last: 0, step: 1, limit: 0 }, is_not_key: false, is_incomplete: false }], subcommands: &[] }),
-        (&[120, 103, 114, 111, 117, 112, 124, 100, 101, 115, 116, 114, 111, 121], CommandInfo { name: "xgroup|destroy", arity: 4, flags: Flags::empty().union(Flags::WRITE), categories: Categories::empty().union(Categories::WRITE).union(Categories::STREAM).union(Categories::SLOW), key_specs: &[KeySpec { access: Access::empty().union(Access::READ).union(Access::WRITE).union(Access::DELETE), begin: BeginSearch::Index(2), find: FindKeys::Range { last: 0, step: 1, limit: 0 }, is_not_key: false, is_incomplete: false }], subcommands: &[] }),
-        (&[108, 97, 116, 101, 110, 99, 121, 124, 104, 101, 108, 112], CommandInfo { name: "latency|help", arity: 2, flags: Flags::empty().union(Flags::LOADING).union(Flags::STALE), categories: Categories::empty().union(Categories::SLOW), key_specs: &[], subcommands: &[] }),
-        (&[99, 108, 117, 115, 116, 101, 114, 124, 114, 101, 115, 101, 116], CommandInfo { name: "cluster|reset", arity: -2, flags: Flags::empty().union(Flags::ADMIN).union(Flags::NOSCRIPT).union(Flags::STALE), categories: Categories::empty().union(Categories::ADMIN).union(Categories::SLOW).union(Categories::DANGEROUS), key_specs: &[], subcommands: &[] }),
-        (&[120, 103, 114, 111, 117, 112], CommandInfo { name: "xgroup", arity: -2, flags: Flags::empty(), categories: Categories::empty().union(Categories::SLOW), key_specs: &[], subcommands: &["xgroup|create", "xgroup|createconsumer", "xgroup|delconsumer", "xgroup|destroy", "xgroup|help", "xgroup|setid"] }),
-        (&[104, 107, 101, 121, 115], CommandInfo { name: "hkeys", arity: 2, flags: Flags::empty().union(Flags::READONLY), categories: Categories::empty().union(Categories::READ).union(Categories::HASH).union(Categories::SLOW), key_specs: &[KeySpec { access: Access::empty().union(Access::READ).union(Access::ACCESS), begin: BeginSearch::Index(1), find: FindKeys::Range { last: 0, step: 1, limit: 0 }, is_not_key: false, is_incomplete: false }], subcommands: &[] }),
-        (&[115, 101, 116, 114, 97, 110, 103, 101], CommandInfo { name: "setrange", arity: 4, flags: Flags::empty().union(Flags::WRITE).union(Flags::DENYOOM), categories: Categories::empty().union(Categories::WRITE).union(Categories::STRING).union(Categories::SLOW), key_specs: &[KeySpec { access: Access::empty().union(Access::READ).union(Access::WRITE).union(Access::UPDATE), begin: BeginSearch::Index(1), find: FindKeys::Range { last: 0, step: 1, limit: 0 }, is_not_key: false, is_incomplete: false }], subcommands: &[] }),
-        (&[115, 115, 99, 97, 110], CommandInfo { name: "sscan", arity: -3, flags: Flags::empty().union(Flags::READONLY), categories: Categories::empty().union(Categories::READ).union(Categories::SET).union(Categories::SLOW), key_specs: &[KeySpec { access: Access::empty().union(Access::READ).union(Access::ACCESS), begin: BeginSearch::Index(1), find: FindKeys::Range { last: 0, step: 1, limit: 0 }, is_not_key: false, is_incomplete: false }], subcommands: &[] }),
-        (&[111, 98, 106, 101, 99, 116, 124, 114, 101, 102, 99, 111, 117, 110, 116], CommandInfo { name: "object|refcount", arity: 3, flags: Flags::empty().union(Flags::READONLY), categories: Categories::empty().union(Categories::KEYSPACE).union(Categories::READ).union(Categories::SLOW), key_specs: &[KeySpec { access: Access::empty().union(Access::READ), begin: BeginSearch::Index(2), find: FindKeys::Range { last: 0, step: 1, limit: 0 }, is_not_key: false, is_incomplete: false }], subcommands: &[] }),
-        (&[99, 108, 105, 101, 110, 116, 124, 110, 111, 45, 101, 118, 105, 99, 116], CommandInfo { name: "client|no-evict", arity: 3, flags: Flags::empty().union(Flags::ADMIN).union(Flags::NOSCRIPT).union(Flags::LOADING).union(Flags::STALE), categories: Categories::empty().union(Categories::ADMIN).union(Categories::SLOW).union(Categories::DANGEROUS).union(Categories::CONNECTION), key_specs: &[], subcommands: &[] }),
-        (&[108, 99, 115], CommandInfo { name: "lcs", arity: -3, flags: Flags::empty().union(Flags::READONLY), categories: Categories::empty().union(Categories::READ).union(Categories::STRING).union(Categories::SLOW), key_specs: &[KeySpec { access: Access::empty().union(Access::READ).union(Access::ACCESS), begin: BeginSearch::Index(1), find: FindKeys::Range { last: 1, step: 1, limit: 0 }, is_not_key: false, is_incomplete: false }], subcommands: &[] }),
-        (&[122, 97, 100, 100], CommandInfo { name: "zadd", arity: -4, flags: Flags::empty().union(Flags::WRITE).union(Flags::DENYOOM).union(Flags::FAST), categories: Categories::empty().union(Categories::WRITE).union(Categories::SORTEDSET).union(Categories::FAST), key_specs: &[KeySpec { access: Access::empty().union(Access::READ).union(Access::WRITE).union(Access::UPDATE), begin: BeginSearch::Index(1), find: FindKeys::Range { last: 0, step: 1, limit: 0 }, is_not_key: false, is_incomplete: false }], subcommands: &[] }),
-        (&[108, 112, 117, 115, 104, 120], CommandInfo { name: "lpushx", arity: -3, flags: Flags::empty().union(Flags::WRITE).union(Flags::DENYOOM).union(Flags::FAST), categories: Categories::empty().union(Categories::WRITE).union(Categories::LIST).union(Categories::FAST), key_specs: &[KeySpec { access: Access::empty().union(Access::READ).union(Access::WRITE).union(Access::INSERT), begin: BeginSearch::Index(1), find: FindKeys::Range { last: 0, step: 1, limit: 0 }, is_not_key: false, is_incomplete: false }], subcommands: &[] }),
-        (&[99, 108, 105, 101, 110, 116, 124, 116, 114, 97, 99, 107, 105, 110, 103], CommandInfo { name: "client|tracking", arity: -3, flags: Flags::empty().union(Flags::NOSCRIPT).union(Flags::LOADING).union(Flags::STALE), categories: Categories::empty().union(Categories::SLOW).union(Categories::CONNECTION), key_specs: &[], subcommands: &[] }),
-        (&[102, 117, 110, 99, 116, 105, 111, 110, 124, 104, 101, 108, 112], CommandInfo { name: "function|help", arity: 2, flags: Flags::empty().union(Flags::LOADING).union(Flags::STALE), categories: Categories::empty().union(Categories::SLOW).union(Categories::SCRIPTING), key_specs: &[], subcommands: &[] }),
-        (&[98, 105, 116, 102, 105, 101, 108, 100, 95, 114, 111], CommandInfo { name: "bitfield_ro", arity: -2, flags: Flags::empty().union(Flags::READONLY).union(Flags::FAST), categories: Categories::empty().union(Categories::READ).union(Categories::BITMAP).union(Categories::FAST), key_specs: &[KeySpec { access: Access::empty().union(Access::READ).union(Access::ACCESS), begin: BeginSearch::Index(1), find: FindKeys::Range { last: 0, step: 1, limit: 0 }, is_not_key: false, is_incomplete: false }], subcommands: &[] }),
-        (&[115, 104, 117, 116, 100, 111, 119, 110], CommandInfo { name: "shutdown", arity: -1, flags: Flags::empty().union(Flags::ADMIN).union(Flags::NOSCRIPT).union(Flags::LOADING).union(Flags::STALE).union(Flags::NO_MULTI).union(Flags::ALLOW_BUSY), categories: Categories::empty().union(Categories::ADMIN).union(Categories::SLOW).union(Categories::DANGEROUS), key_specs: &[], subcommands: &[] }),
-        (&[99, 108, 117, 115, 116, 101, 114, 124, 115, 101, 116, 115, 108, 111, 116], CommandInfo { name: "cluster|setslot", arity: -4, flags: Flags::empty().union(Flags::ADMIN).union(Flags::STALE).union(Flags::NO_ASYNC_LOADING), categories: Categories::empty().union(Categories::ADMIN).union(Categories::SLOW).union(Categories::DANGEROUS), key_specs: &[], subcommands: &[] }),
-        (&[112, 102, 109, 101, 114, 103, 101], CommandInfo { name: "pfmerge", arity: -2, flags: Flags::empty().union(Flags::WRITE).union(Flags::DENYOOM), categories: Categories::empty().union(Categories::WRITE).union(Categories::HYPERLOGLOG).union(Categories::SLOW), key_specs: &[KeySpec { access: Access::empty().union(Access::READ).union(Access::WRITE).union(Access::ACCESS).union(Access::INSERT), begin: BeginSearch::Index(1), find: FindKeys::Range { last: 0, step: 1, limit: 0 }, is_not_key: false, is_incomplete: false }, KeySpec { access: Access::empty().union(Access::READ).union(Access::ACCESS), begin: BeginSearch::Index(2), find: FindKeys::Range { last: -1, step: 1, limit: 0 }, is_not_key: false, is_incomplete: false }], subcommands: &[] }),
-        (&[114, 101, 110, 97, 109, 101], CommandInfo { name: "rename", arity: 3, flags: Flags::empty().union(Flags::WRITE), categories: Categories::empty().union(Categories::KEYSPACE).union(Categories::WRITE).union(Categories::SLOW), key_specs: &[KeySpec { access: Access::empty().union(Access::READ).union(Access::WRITE).union(Access::ACCESS).union(Access::DELETE), begin: BeginSearch::Index(1), find: FindKeys::Range { last: 0, step: 1, limit: 0 }, is_not_key: false, is_incomplete: false }, KeySpec { access: Access::empty().union(Access::WRITE).union(Access::UPDATE), begin: BeginSearch::Index(2), find: FindKeys::Range { last: 0, step: 1, limit: 0 }, is_not_key: false, is_incomplete: false }], subcommands: &[] }),
-        (&[104, 115, 101, 116, 110, 120], CommandInfo { name: "hsetnx", arity: 4, flags: Flags::empty().union(Flags::WRITE).union(Flags::DENYOOM).union(Flags::FAST), categories: Categories::empty().union(Categories::WRITE).union(Categories::HASH).union(Categories::FAST), key_specs: &[KeySpec { access: Access::empty().union(Access::READ).union(Access::WRITE).union(Access::INSERT), begin: BeginSearch::Index(1), find: FindKeys::Range { last: 0, step: 1, limit: 0 }, is_not_key: false, is_incomplete: false }], subcommands: &[] }),
-        (&[103, 101, 116, 98, 105, 116], CommandInfo { name: "getbit", arity: 3, flags: Flags::empty().union(Flags::READONLY).union(Flags::FAST), categories: Categories::empty().union(Categories::READ).union(Categories::BITMAP).union(Categories::FAST), key_specs: &[KeySpec { access: Access::empty().union(Access::READ).union(Access::ACCESS), begin: BeginSearch::Index(1), find: FindKeys::Range { last: 0, step: 1, limit: 0 }, is_not_key: false, is_incomplete: false }], subcommands: &[] }),
-        (&[115, 108, 97, 118, 101, 111, 102], CommandInfo { name: "slaveof", arity: 3, flags: Flags::empty().union(Flags::ADMIN).union(Flags::NOSCRIPT).union(Flags::STALE).union(Flags::NO_ASYNC_LOADING), categories: Categories::empty().union(Categories::ADMIN).union(Categories::SLOW).union(Categories::DANGEROUS), key_specs: &[], subcommands: &[] }),
-        (&[99, 111, 109, 109, 97, 110, 100, 124, 103, 101, 116, 107, 101, 121, 115, 97, 110, 100, 102, 108, 97, 103, 115], CommandInfo { name: "command|getkeysandflags", arity: -4, flags: Flags::empty().union(Flags::LOADING).union(Flags::STALE), categories: Categories::empty().union(Categories::SLOW).union(Categories::CONNECTION), key_specs: &[], subcommands: &[] }),
-        (&[120, 105, 110, 102, 111], CommandInfo { name: "xinfo", arity: -2, flags: Flags::empty(), categories: Categories::empty().union(Categories::SLOW), key_specs: &[], subcommands: &["xinfo|consumers", "xinfo|groups", "xinfo|help", "xinfo|stream"] }),
-        (&[104, 109, 115, 101, 116], CommandInfo { name: "hmset", arity: -4, flags: Flags::empty().union(Flags::WRITE).union(Flags::DENYOOM).union(Flags::FAST), categories: Categories::empty().union(Categories::WRITE).union(Categories::HASH).union(Categories::FAST), key_specs: &[KeySpec { access: Access::empty().union(Access::READ).union(Access::WRITE).union(Access::UPDATE), begin: BeginSearch::Index(1), find: FindKeys::Range { last: 0, step: 1, limit: 0 }, is_not_key: false, is_incomplete: false }], subcommands: &[] }),
-        (&[101, 120, 112, 105, 114, 101, 116, 105, 109, 101], CommandInfo { name: "expiretime", arity: 2, flags: Flags::empty().union(Flags::READONLY).union(Flags::FAST), categories: Categories::empty().union(Categories::KEYSPACE).union(Categories::READ).union(Categories::FAST), key_specs: &[KeySpec { access: Access::empty().union(Access::READ).union(Access::ACCESS), begin: BeginSearch::Index(1), find: FindKeys::Range { last: 0, step: 1, limit: 0 }, is_not_key: false, is_incomplete: false }], subcommands: &[] }),
-        (&[111, 98, 106, 101, 99, 116, 124, 102, 114, 101, 113], CommandInfo { name: "object|freq", arity: 3, flags: Flags::empty().union(Flags::READONLY), categories: Categories::empty().union(Categories::KEYSPACE).union(Categories::READ).union(Categories::SLOW), key_specs: &[KeySpec { access: Access::empty().union(Access::READ), begin: BeginSearch::Index(2), find: FindKeys::Range { last: 0, step: 1, limit: 0 }, is_not_key: false, is_incomplete: false }], subcommands: &[] }),
-        (&[99, 111, 112, 121], CommandInfo { name: "copy", arity: -3, flags: Flags::empty().union(Flags::WRITE).union(Flags::DENYOOM), categories: Categories::empty().union(Categories::KEYSPACE).union(Categories::WRITE).union(Categories::SLOW), key_specs: &[KeySpec { access: Access::empty().union(Access::READ).union(Access::ACCESS), begin: BeginSearch::Index(1), find: FindKeys::Range { last: 0, step: 1, limit: 0 }, is_not_key: false, is_incomplete: false }, KeySpec { access: Access::empty().union(Access::WRITE).union(Access::UPDATE), begin: BeginSearch::Index(2), find: FindKeys::Range { last: 0, step: 1, limit: 0 }, is_not_key: false, is_incomplete: false }], subcommands: &[] }),
-        (&[114, 112, 117, 115, 104, 120], CommandInfo { name: "rpushx", arity: -3, flags: Flags::empty().union(Flags::WRITE).union(Flags::DENYOOM).union(Flags::FAST), categories: Categories::empty().union(Categories::WRITE).union(Categories::LIST).union(Categories::FAST), key_specs: &[KeySpec { access: Access::empty().union(Access::READ).union(Access::WRITE).union(Access::INSERT), begin: BeginSearch::Index(1), find: FindKeys::Range { last: 0, step: 1, limit: 0 }, is_not_key: false, is_incomplete: false }], subcommands: &[] }),
-        (&[104, 109, 103, 101, 116], CommandInfo { name: "hmget", arity: -3, flags: Flags::empty().union(Flags::READONLY).union(Flags::FAST), categories: Categories::empty().union(Categories::READ).union(Categories::HASH).union(Categories::FAST), key_specs: &[KeySpec { access: Access::empty().union(Access::READ).union(Access::ACCESS), begin: BeginSearch::Index(1), find: FindKeys::Range { last: 0, step: 1, limit: 0 }, is_not_key: false, is_incomplete: false }], subcommands: &[] }),
-        (&[103, 101, 111, 97, 100, 100], CommandInfo { name: "geoadd", arity: -5, flags: Flags::empty().union(Flags::WRITE).union(Flags::DENYOOM), categories: Categories::empty().union(Categories::WRITE).union(Categories::GEO).union(Categories::SLOW), key_specs: &[KeySpec { access: Access::empty().union(Access::READ).union(Access::WRITE).union(Access::UPDATE), begin: BeginSearch::Index(1), find: FindKeys::Range { last: 0, step: 1, limit: 0 }, is_not_key: false, is_incomplete: false }], subcommands: &[] }),
-        (&[112, 117, 98, 115, 117, 98, 124, 104, 101, 108, 112], CommandInfo { name: "pubsub|help", arity: 2, flags: Flags::empty().union(Flags::LOADING).union(Flags::STALE), categories: Categories::empty().union(Categories::SLOW), key_specs: &[], subcommands: &[] }),
-        (&[99, 108, 117, 115, 116, 101, 114, 124, 97, 100, 100, 115, 108, 111, 116, 115, 114, 97, 110, 103, 101], CommandInfo { name: "cluster|addslotsrange", arity: -4, flags: Flags::empty().union(Flags::ADMIN).union(Flags::STALE).union(Flags::NO_ASYNC_LOADING), categories: Categories::empty().union(Categories::ADMIN).union(Categories::SLOW).union(Categories::DANGEROUS), key_specs: &[], subcommands: &[] }),
-        (&[99, 108, 117, 115, 116, 101, 114, 124, 102, 108, 117, 115, 104, 115, 108, 111, 116, 115], CommandInfo { name: "cluster|flushslots", arity: 2, flags: Flags::empty().union(Flags::ADMIN).union(Flags::STALE).union(Flags::NO_ASYNC_LOADING), categories: Categories::empty().union(Categories::ADMIN).union(Categories::SLOW).union(Categories::DANGEROUS), key_specs: &[], subcommands: &[] }),
-        (&[122, 117, 110, 105, 111, 110, 115, 116, 111, 114, 101], CommandInfo { name: "zunionstore", arity: -4, flags: Flags::empty().union(Flags::WRITE).union(Flags::DENYOOM).union(Flags::MOVABLEKEYS), categories: Categories::empty().union(Categories::WRITE).union(Categories::SORTEDSET).union(Categories::SLOW), key_specs: &[KeySpec { access: Access::empty().union(Access::WRITE).union(Access::UPDATE), begin: BeginSearch::Index(1), find: FindKeys::Range { last: 0, step: 1, limit: 0 }, is_not_key: false, is_incomplete: false }, KeySpec { access: Access::empty().union(Access::READ).union(Access::ACCESS), begin: BeginSearch::Index(2), find: FindKeys::Count { index: 0, first: 1, step: 1 }, is_not_key: false, is_incomplete: false }], subcommands: &[] }),
-        (&[97, 99, 108, 124, 100, 114, 121, 114, 117, 110], CommandInfo { name: "acl|dryrun", arity: -4, flags: Flags::empty().union(Flags::ADMIN).union(Flags::NOSCRIPT).union(Flags::LOADING).union(Flags::STALE), categories: Categories::empty().union(Categories::ADMIN).union(Categories::SLOW).union(Categories::DANGEROUS), key_specs: &[], subcommands: &[] }),
-        (&[115, 108, 111, 119, 108, 111, 103, 124, 104, 101, 108, 112], CommandInfo { name: "slowlog|help", arity: 2, flags: Flags::empty().union(Flags::LOADING).union(Flags::STALE), categories: Categories::empty().union(Categories::SLOW), key_specs: &[], subcommands: &[] }),
-        (&[103, 101, 111, 115, 101, 97, 114, 99, 104, 115, 116, 111, 114, 101], CommandInfo { name: "geosearchstore", arity: -8, flags: Flags::empty().union(Flags::WRITE).union(Flags::DENYOOM), categories: Categories::empty().union(Categories::WRITE).union(Categories::GEO).union(Categories::SLOW), key_specs: &[KeySpec { access: Access::empty().union(Access::WRITE).union(Access::UPDATE), begin: BeginSearch::Index(1), find: FindKeys::Range { last: 0, step: 1, limit: 0 }, is_not_key: false, is_incomplete: false }, KeySpec { access: Access::empty().union(Access::READ).union(Access::ACCESS), begin: BeginSearch::Index(2), find: FindKeys::Range { last: 0, step: 1, limit: 0 }, is_not_key: false, is_incomplete: false }], subcommands: &[] }),
-        (&[97, 99, 108, 124, 103, 101, 110, 112, 97, 115, 115], CommandInfo { name: "acl|genpass", arity: -2, flags: Flags::empty().union(Flags::NOSCRIPT).union(Flags::LOADING).union(Flags::STALE), categories: Categories::empty().union(Categories::SLOW), key_specs: &[], subcommands: &[] }),
-        (&[97, 99, 108, 124, 108, 111, 103], CommandInfo { name: "acl|log", arity: -2, flags: Flags::empty().union(Flags::ADMIN).union(Flags::NOSCRIPT).union(Flags::LOADING).union(Flags::STALE), categories: Categories::empty().union(Categories::ADMIN).union(Categories::SLOW).union(Categories::DANGEROUS), key_specs: &[], subcommands: &[] }),
-        (&[101, 120, 101, 99], CommandInfo { name: "exec", arity: 1, flags: Flags::empty().union(Flags::NOSCRIPT).union(Flags::LOADING).union(Flags::STALE).union(Flags::SKIP_SLOWLOG), categories: Categories::empty().union(Categories::SLOW).union(Categories::TRANSACTION), key_specs: &[], subcommands: &[] }),
-        (&[101, 118, 97, 108, 115, 104, 97, 95, 114, 111], CommandInfo { name: "evalsha_ro", arity: -3, flags: Flags::empty().union(Flags::READONLY).union(Flags::NOSCRIPT).union(Flags::STALE).union(Flags::SKIP_MONITOR).union(Flags::NO_MANDATORY_KEYS).union(Flags::MOVABLEKEYS), categories: Categories::empty().union(Categories::SLOW).union(Categories::SCRIPTING), key_specs: &[KeySpec { access: Access::empty().union(Access::READ).union(Access::ACCESS), begin: BeginSearch::Index(2), find: FindKeys::Count { index: 0, first: 1, step: 1 }, is_not_key: false, is_incomplete: false }], subcommands: &[] }),
-        (&[103, 101, 116, 115, 101, 116], CommandInfo { name: "getset", arity: 3, flags: Flags::empty().union(Flags::WRITE).union(Flags::DENYOOM).union(Flags::FAST), categories: Categories::empty().union(Categories::WRITE).union(Categories::STRING).union(Categories::FAST), key_specs: &[KeySpec { access: Access::empty().union(Access::READ).union(Access::WRITE).union(Access::ACCESS).union(Access::UPDATE), begin: BeginSearch::Index(1), find: FindKeys::Range { last: 0, step: 1, limit: 0 }, is_not_key: false, is_incomplete: false }], subcommands: &[] }),
-        (&[99, 108, 117, 115, 116, 101, 114, 124, 114, 101, 112, 108, 105, 99, 97, 116, 101], CommandInfo { name: "cluster|replicate", arity: 3, flags: Flags::empty().union(Flags::ADMIN).union(Flags::STALE).union(Flags::NO_ASYNC_LOADING), categories: Categories::empty().union(Categories::ADMIN).union(Categories::SLOW).union(Categories::DANGEROUS), key_specs: &[], subcommands: &[] }),
-        (&[99, 108, 117, 115, 116, 101, 114, 124, 104, 101, 108, 112], CommandInfo { name: "cluster|help", arity: 2, flags: Flags::empty().union(Flags::LOADING).union(Flags::STALE), categories: Categories::empty().union(Categories::SLOW), key_specs: &[], subcommands: &[] }),
-        (&[115, 99, 114, 105, 112, 116], CommandInfo { name: "script", arity: -2, flags: Flags::empty(), categories: Categories::empty().union(Categories::SLOW), key_specs: &[], subcommands: &["script|debug", "script|exists", "script|flush", "script|help", "script|kill", "script|load"] }),
-        (&[97, 99, 108, 124, 119, 104, 111, 97, 109, 105], CommandInfo { name: "acl|whoami", arity: 2, flags: Flags::empty().union(Flags::NOSCRIPT).union(Flags::LOADING).union(Flags::STALE), categories: Categories::empty().union(Categories::SLOW), key_specs: &[], subcommands: &[] }),
-        (&[112, 117, 98, 115, 117, 98, 124, 110, 117, 109, 112, 97, 116], CommandInfo { name: "pubsub|numpat", arity: 2, flags: Flags::empty().union(Flags::PUBSUB).union(Flags::LOADING).union(Flags::STALE), categories: Categories::empty().union(Categories::PUBSUB).union(Categories::SLOW), key_specs: &[], subcommands: &[] }),
-        (&[99, 108, 105, 101, 110, 116, 124, 117, 110, 98, 108, 111, 99, 107], CommandInfo { name: "client|unblock", arity: -3, flags: Flags::empty().union(Flags::ADMIN).union(Flags::NOSCRIPT).union(Flags::LOADING).union(Flags::STALE), categories: Categories::empty().union(Categories::ADMIN).union(Categories::SLOW).union(Categories::DANGEROUS).union(Categories::CONNECTION), key_specs: &[], subcommands: &[] }),
-        (&[99, 108, 105, 101, 110, 116, 124, 108, 105, 115, 116], CommandInfo { name: "client|list", arity: -2, flags: Flags::empty().union(Flags::ADMIN).union(Flags::NOSCRIPT).union(Flags::LOADING).union(Flags::STALE), categories: Categories::empty().union(Categories::ADMIN).union(Categories::SLOW).union(Categories::DANGEROUS).union(Categories::CONNECTION), key_specs: &[], subcommands: &[] }),
-        (&[122, 114, 97, 110, 103, 101, 98, 121, 108, 101, 120], CommandInfo { name: "zrangebylex", arity: -4, flags: Flags::empty().union(Flags::READONLY), categories: Categories::empty().union(Categories::READ).union(Categories::SORTEDSET).union(Categories::SLOW), key_specs: &[KeySpec { access: Access::empty().union(Access::READ).union(Access::ACCESS), begin: BeginSearch::Index(1), find: FindKeys::Range { last: 0, step: 1, limit: 0 }, is_not_key: false, is_incomplete: false }], subcommands: &[] }),
-        (&[99, 111, 110, 102, 105, 103], CommandInfo { name: "config", arity: -2, flags: Flags::empty(), categories: Categories::empty().union(Categories::SLOW), key_specs: &[], subcommands: &["config|get", "config|help", "config|resetstat", "config|rewrite", "config|set"] }),
-        (&[108, 97, 116, 101, 110, 99, 121, 124, 103, 114, 97, 112, 104], CommandInfo { name: "latency|graph", arity: 3, flags: Flags::empty().union(Flags::ADMIN).union(Flags::NOSCRIPT).union(Flags::LOADING).union(Flags::STALE), categories: Categories::empty().union(Categories::ADMIN).union(Categories::SLOW).union(Categories::DANGEROUS), key_specs: &[], subcommands: &[] }),
-        (&[104, 105, 110, 99, 114, 98, 121], CommandInfo { name: "hincrby", arity: 4, flags: Flags::empty().union(Flags::WRITE).union(Flags::DENYOOM).union(Flags::FAST), categories: Categories::empty().union(Categories::WRITE).union(Categories::HASH).union(Categories::FAST), key_specs: &[KeySpec { access: Access::empty().union(Access::READ).union(Access::WRITE).union(Access::ACCESS).union(Access::UPDATE), begin: BeginSearch::Index(1), find: FindKeys::Range { last: 0, step: 1, limit: 0 }, is_not_key: false, is_incomplete: false }], subcommands: &[] }),
-        (&[120, 103, 114, 111, 117, 112, 124, 115, 101, 116, 105, 100], CommandInfo { name: "xgroup|setid", arity: -5, flags: Flags::empty().union(Flags::WRITE), categories: Categories::empty().union(Categories::WRITE).union(Categories::STREAM).union(Categories::SLOW), key_specs: &[KeySpec { access: Access::empty().union(Access::READ).union(Access::WRITE).union(Access::UPDATE), begin: BeginSearch::Index(2), find: FindKeys::Range { last: 0, step: 1, limit: 0 }, is_not_key: false, is_incomplete: false }], subcommands: &[] }),
-        (&[101, 99, 104, 111], CommandInfo { name: "echo", arity: 2, flags: Flags::empty().union(Flags::LOADING).union(Flags::STALE).union(Flags::FAST), categories: Categories::empty().union(Categories::FAST).union(Categories::CONNECTION), key_specs: &[], subcommands: &[] }),
-        (&[115, 111, 114, 116, 95, 114, 111], CommandInfo { name: "sort_ro", arity: -2, flags: Flags::empty().union(Flags::READONLY).union(Flags::MOVABLEKEYS), categories: Categories::empty().union(Categories::READ).union(Categories::SET).union(Categories::SORTEDSET).union(Categories::LIST).union(Categories::SLOW).union(Categories::DANGEROUS), key_specs: &[KeySpec { access: Access::empty().union(Access::READ).union(Access::ACCESS), begin: BeginSearch::Index(1), find: FindKeys::Range { last: 0, step: 1, limit: 0 }, is_not_key: false, is_incomplete: false }, KeySpec { access: Access::empty().union(Access::READ).union(Access::ACCESS), begin: BeginSearch::Unknown, find: FindKeys::Unknown, is_not_key: false, is_incomplete: false }], subcommands: &[] }),
-        (&[114, 101, 97, 100, 119, 114, 105, 116, 101], CommandInfo { name: "readwrite", arity: 1, flags: Flags::empty().union(Flags::LOADING).union(Flags::STALE).union(Flags::FAST), categories: Categories::empty().union(Categories::FAST).union(Categories::CONNECTION), key_specs: &[], subcommands: &[] }),
-        (&[99, 111, 109, 109, 97, 110, 100, 124, 108, 105, 115, 116], CommandInfo { name: "command|list", arity: -2, flags: Flags::empty().union(Flags::LOADING).union(Flags::STALE), categories: Categories::empty().union(Categories::SLOW).union(Categories::CONNECTION), key_specs: &[], subcommands: &[] }),
-        (&[120, 97, 99, 107], CommandInfo { name: "xack", arity: -4, flags: Flags::empty().union(Flags::WRITE).union(Flags::FAST), categories: Categories::empty().union(Categories::WRITE).union(Categories::STREAM).union(Categories::FAST), key_specs: &[KeySpec { access: Access::empty().union(Access::READ).union(Access::WRITE).union(Access::UPDATE), begin: BeginSearch::Index(1), find: FindKeys::Range { last: 0, step: 1, limit: 0 }, is_not_key: false, is_incomplete: false }], subcommands: &[] }),
-        (&[108, 105, 110, 100, 101, 120], CommandInfo { name: "lindex", arity: 3, flags: Flags::empty().union(Flags::READONLY), categories: Categories::empty().union(Categories::READ).union(Categories::LIST).union(Categories::SLOW), key_specs: &[KeySpec { access: Access::empty().union(Access::READ).union(Access::ACCESS), begin: BeginSearch::Index(1), find: FindKeys::Range { last: 0, step: 1, limit: 0 }, is_not_key: false, is_incomplete: false }], subcommands: &[] }),
-        (&[103, 101, 116, 101, 120], CommandInfo { name: "getex", arity: -2, flags: Flags::empty().union(Flags::WRITE).union(Flags::FAST), categories: Categories::empty().union(Categories::WRITE).union(Categories::STRING).union(Categories::FAST), key_specs: &[KeySpec { access: Access::empty().union(Access::READ).union(Access::WRITE).union(Access::ACCESS).union(Access::UPDATE), begin: BeginSearch::Index(1), find: FindKeys::Range { last: 0, step: 1, limit: 0 }, is_not_key: false, is_incomplete: false }], subcommands: &[] }),
-        (&[103, 101, 111, 114, 97, 100, 105, 117, 115, 95, 114, 111], CommandInfo { name: "georadius_ro", arity: -6, flags: Flags::empty().union(Flags::READONLY), categories: Categories::empty().union(Categories::READ).union(Categories::GEO).union(Categories::SLOW), key_specs: &[KeySpec { access: Access::empty().union(Access::READ).union(Access::ACCESS), begin: BeginSearch::Index(1), find: FindKeys::Range { last: 0, step: 1, limit: 0 }, is_not_key: false, is_incomplete: false }], subcommands: &[] }),
-        (&[99, 108, 117, 115, 116, 101, 114, 124, 98, 117, 109, 112, 101, 112, 111, 99, 104], CommandInfo { name: "cluster|bumpepoch", arity: 2, flags: Flags::empty().union(Flags::ADMIN).union(Flags::STALE).union(Flags::NO_ASYNC_LOADING), categories: Categories::empty().union(Categories::ADMIN).union(Categories::SLOW).union(Categories::DANGEROUS), key_specs: &[], subcommands: &[] }),
-        (&[120, 114, 101, 97, 100], CommandInfo { name: "xread", arity: -4, flags: Flags::empty().union(Flags::READONLY).union(Flags::BLOCKING).union(Flags::MOVABLEKEYS), categories: Categories::empty().union(Categories::READ).union(Categories::STREAM).union(Categories::SLOW).union(Categories::BLOCKING), key_specs: &[KeySpec { access: Access::empty().union(Access::READ).union(Access::ACCESS), begin: BeginSearch::Keyword { keyword: "STREAMS", from: 1 }, find: FindKeys::Range { last: -1, step: 1, limit: 2 }, is_not_key: false, is_incomplete: false }], subcommands: &[] }),
-        (&[115, 99, 114, 105, 112, 116, 124, 108, 111, 97, 100], CommandInfo { name: "script|load", arity: 3, flags: Flags::empty().union(Flags::NOSCRIPT).union(Flags::STALE), categories: Categories::empty().union(Categories::SLOW).union(Categories::SCRIPTING), key_specs: &[], subcommands: &[] }),
-        (&[100, 101, 99, 114, 98, 121], CommandInfo { name: "decrby", arity: 3, flags: Flags::empty().union(Flags::WRITE).union(Flags::DENYOOM).union(Flags::FAST), categories: Categories::empty().union(Categories::WRITE).union(Categories::STRING).union(Categories::FAST), key_specs: &[KeySpec { access: Access::empty().union(Access::READ).union(Access::WRITE).union(Access::ACCESS).union(Access::UPDATE), begin: BeginSearch::Index(1), find: FindKeys::Range { last: 0, step: 1, limit: 0 }, is_not_key: false, is_incomplete: false }], subcommands: &[] }),
-        (&[99, 108, 117, 115, 116, 101, 114, 124, 109, 101, 101, 116], CommandInfo { name: "cluster|meet", arity: -4, flags: Flags::empty().union(Flags::ADMIN).union(Flags::STALE).union(Flags::NO_ASYNC_LOADING), categories: Categories::empty().union(Categories::ADMIN).union(Categories::SLOW).union(Categories::DANGEROUS), key_specs: &[], subcommands: &[] }),
-        (&[98, 103, 114, 101, 119, 114, 105, 116, 101, 97, 111, 102], CommandInfo { name: "bgrewriteaof", arity: 1, flags: Flags::empty().union(Flags::ADMIN).union(Flags::NOSCRIPT).union(Flags::NO_ASYNC_LOADING), categories: Categories::empty().union(Categories::ADMIN).union(Categories::SLOW).union(Categories::DANGEROUS), key_specs: &[], subcommands: &[] }),
-        (&[101, 118, 97, 108, 95, 114, 111], CommandInfo { name: "eval_ro", arity: -3, flags: Flags::empty().union(Flags::READONLY).union(Flags::NOSCRIPT).union(Flags::STALE).union(Flags::SKIP_MONITOR).union(Flags::NO_MANDATORY_KEYS).union(Flags::MOVABLEKEYS), categories: Categories::empty().union(Categories::SLOW).union(Categories::SCRIPTING), key_specs: &[KeySpec { access: Access::empty().union(Access::READ).union(Access::ACCESS), begin: BeginSearch::Index(2), find: FindKeys::Count { index: 0, first: 1, step: 1 }, is_not_key: false, is_incomplete: false }], subcommands: &[] }),
-        (&[122, 109, 115, 99, 111, 114, 101], CommandInfo { name: "zmscore", arity: -3, flags: Flags::empty().union(Flags::READONLY).union(Flags::FAST), categories: Categories::empty().union(Categories::READ).union(Categories::SORTEDSET).union(Categories::FAST), key_specs: &[KeySpec { access: Access::empty().union(Access::READ).union(Access::ACCESS), begin: BeginSearch::Index(1), find: FindKeys::Range { last: 0, step: 1, limit: 0 }, is_not_key: false, is_incomplete: false }], subcommands: &[] }),
-        (&[98, 108, 109, 111, 118, 101], CommandInfo { name: "blmove", arity: 6, flags: Flags::empty().union(Flags::WRITE).union(Flags::DENYOOM).union(Flags::NOSCRIPT).union(Flags::BLOCKING), categories: Categories::empty().union(Categories::WRITE).union(Categories::LIST).union(Categories::SLOW).union(Categories::BLOCKING), key_specs: &[KeySpec { access: Access::empty().union(Access::READ).union(Access::WRITE).union(Access::ACCESS).union(Access::DELETE), begin: BeginSearch::Index(1), find: FindKeys::Range { last: 0, step: 1, limit: 0 }, is_not_key: false, is_incomplete: false }, KeySpec { access: Access::empty().union(Access::READ).union(Access::WRITE).union(Access::INSERT), begin: BeginSearch::Index(2), find: FindKeys::Range { last: 0, step: 1, limit: 0 }, is_not_key: false, is_incomplete: false }], subcommands: &[] }),
-        (&[122, 114, 101, 118, 114, 97, 110, 107], CommandInfo { name: "zrevrank", arity: 3, flags: Flags::empty().union(Flags::READONLY).union(Flags::FAST), categories: Categories::empty().union(Categories::READ).union(Categories::SORTEDSET).union(Categories::FAST), key_specs: &[KeySpec { access: Access::empty().union(Access::READ).union(Access::ACCESS), begin: BeginSearch::Index(1), find: FindKeys::Range { last: 0, step: 1, limit: 0 }, is_not_key: false, is_incomplete: false }], subcommands: &[] }),
-        (&[102, 117, 110, 99, 116, 105, 111, 110, 124, 100, 117, 109, 112], CommandInfo { name: "function|dump", arity: 2, flags: Flags::empty().union(Flags::NOSCRIPT), categories: Categories::empty().union(Categories::SLOW).union(Categories::SCRIPTING), key_specs: &[], subcommands: &[] }),
-        (&[115, 101, 116, 110, 120], CommandInfo { name: "setnx", arity: 3, flags: Flags::empty().union(Flags::WRITE).union(Flags::DENYOOM).union(Flags::FAST), categories: Categories::empty().union(Categories::WRITE).union(Categories::STRING).union(Categories::FAST), key_specs: &[KeySpec { access: Access::empty().union(Access::WRITE).union(Access::INSERT), begin: BeginSearch::Index(1), find: FindKeys::Range { last: 0, step: 1, limit: 0 }, is_not_key: false, is_incomplete: false }], subcommands: &[] }),
-        (&[115, 109, 111, 118, 101], CommandInfo { name: "smove", arity: 4, flags: Flags::empty().union(Flags::WRITE).union(Flags::FAST), categories: Categories::empty().union(Categories::WRITE).union(Categories::SET).union(Categories::FAST), key_specs: &[KeySpec { access: Access::empty().union(Access::READ).union(Access::WRITE).union(Access::ACCESS).union(Access::DELETE), begin: BeginSearch::Index(1), find: FindKeys::Range { last: 0, step: 1, limit: 0 }, is_not_key: false, is_incomplete: false }, KeySpec { access: Access::empty().union(Access::READ).union(Access::WRITE).union(Access::INSERT), begin: BeginSearch::Index(2), find: FindKeys::Range { last: 0, step: 1, limit: 0 }, is_not_key: false, is_incomplete: false }], subcommands: &[] }),
-        (&[122, 115, 99, 111, 114, 101], CommandInfo { name: "zscore", arity: 3, flags: Flags::empty().union(Flags::READONLY).union(Flags::FAST), categories: Categories::empty().union(Categories::READ).union(Categories::SORTEDSET).union(Categories::FAST), key_specs: &[KeySpec { access: Access::empty().union(Access::READ).union(Access::ACCESS), begin: BeginSearch::Index(1), find: FindKeys::Range { last: 0, step: 1, limit: 0 }, is_not_key: false, is_incomplete: false }], subcommands: &[] }),
-        (&[120, 105, 110, 102, 111, 124, 115, 116, 114, 101, 97, 109], CommandInfo { name: "xinfo|stream", arity: -3, flags: Flags::empty().union(Flags::READONLY), categories: Categories::empty().union(Categories::READ).union(Categories::STREAM).union(Categories::SLOW), key_specs: &[KeySpec { access: Access::empty().union(Access::READ).union(Access::ACCESS), begin: BeginSearch::Index(2), find: FindKeys::Range { last: 0, step: 1, limit: 0 }, is_not_key: false, is_incomplete: false }], subcommands: &[] }),
-        (&[101, 118, 97, 108], CommandInfo { name: "eval", arity: -3, flags: Flags::empty().union(Flags::NOSCRIPT).union(Flags::STALE).union(Flags::SKIP_MONITOR).union(Flags::NO_MANDATORY_KEYS).union(Flags::MOVABLEKEYS), categories: Categories::empty().union(Categories::SLOW).union(Categories::SCRIPTING), key_specs: &[KeySpec { access: Access::empty().union(Access::READ).union(Access::WRITE).union(Access::ACCESS).union(Access::UPDATE), begin: BeginSearch::Index(2), find: FindKeys::Count { index: 0, first: 1, step: 1 }, is_not_key: false, is_incomplete: false }], subcommands: &[] }),
-        (&[108, 116, 114, 105, 109], CommandInfo { name: "ltrim", arity: 4, flags: Flags::empty().union(Flags::WRITE), categories: Categories::empty().union(Categories::WRITE).union(Categories::LIST).union(Categories::SLOW), key_specs: &[KeySpec { access: Access::empty().union(Access::READ).union(Access::WRITE).union(Access::DELETE), begin: BeginSearch::Index(1), find: FindKeys::Range { last: 0, step: 1, limit: 0 }, is_not_key: false, is_incomplete: false }], subcommands: &[] }),
-        (&[97, 99, 108, 124, 108, 105, 115, 116], CommandInfo { name: "acl|list", arity: 2, flags: Flags::empty().union(Flags::ADMIN).union(Flags::NOSCRIPT).union(Flags::LOADING).union(Flags::STALE), categories: Categories::empty().union(Categories::ADMIN).union(Categories::SLOW).union(Categories::DANGEROUS), key_specs: &[], subcommands: &[] }),
-        (&[99, 108, 105, 101, 110, 116, 124, 117, 110, 112, 97, 117, 115, 101], CommandInfo { name: "client|unpause", arity: 2, flags: Flags::empty().union(Flags::ADMIN).union(Flags::NOSCRIPT).union(Flags::LOADING).union(Flags::STALE), categories: Categories::empty().union(Categories::ADMIN).union(Categories::SLOW).union(Categories::DANGEROUS).union(Categories::CONNECTION), key_specs: &[], subcommands: &[] }),
-        (&[104, 101, 120, 105, 115, 116, 115], CommandInfo { name: "hexists", arity: 3, flags: Flags::empty().union(Flags::READONLY).union(Flags::FAST), categories: Categories::empty().union(Categories::READ).union(Categories::HASH).union(Categories::FAST), key_specs: &[KeySpec { access: Access::empty().union(Access::READ), begin: BeginSearch::Index(1), find: FindKeys::Range { last: 0, step: 1, limit: 0 }, is_not_key: false, is_incomplete: false }], subcommands: &[] }),
-        (&[111, 98, 106, 101, 99, 116, 124, 101, 110, 99, 111, 100, 105, 110, 103], CommandInfo { name: "object|encoding", arity: 3, flags: Flags::empty().union(Flags::READONLY), categories: Categories::empty().union(Categories::KEYSPACE).union(Categories::READ).union(Categories::SLOW), key_specs: &[KeySpec { access: Access::empty().union(Access::READ), begin: BeginSearch::Index(2), find: FindKeys::Range { last: 0, step: 1, limit: 0 }, is_not_key: false, is_incomplete: false }], subcommands: &[] }),
-        (&[120, 114, 101, 97, 100, 103, 114, 111, 117, 112], CommandInfo { name: "xreadgroup", arity: -7, flags: Flags::empty().union(Flags::WRITE).union(Flags::BLOCKING).union(Flags::MOVABLEKEYS), categories: Categories::empty().union(Categories::WRITE).union(Categories::STREAM).union(Categories::SLOW).union(Categories::BLOCKING), key_specs: &[KeySpec { access: Access::empty().union(Access::READ).union(Access::ACCESS), begin: BeginSearch::Keyword { keyword: "STREAMS", from: 4 }, find: FindKeys::Range { last: -1, step: 1, limit: 2 }, is_not_key: false, is_incomplete: false }], subcommands: &[] }),
-        (&[99, 108, 105, 101, 110, 116, 124, 105, 110, 102, 111], CommandInfo { name: "client|info", arity: 2, flags: Flags::empty().union(Flags::NOSCRIPT).union(Flags::LOADING).union(Flags::STALE), categories: Categories::empty().union(Categories::SLOW).union(Categories::CONNECTION), key_specs: &[], subcommands: &[] }),
-        (&[105, 110, 99, 114, 98, 121, 102, 108, 111, 97, 116], CommandInfo { name: "incrbyfloat", arity: 3, flags: Flags::empty().union(Flags::WRITE).union(Flags::DENYOOM).union(Flags::FAST), categories: Categories::empty().union(Categories::WRITE).union(Categories::STRING).union(Categories::FAST), key_specs: &[KeySpec { access: Access::empty().union(Access::READ).union(Access::WRITE).union(Access::ACCESS).union(Access::UPDATE), begin: BeginSearch::Index(1), find: FindKeys::Range { last: 0, step: 1, limit: 0 }, is_not_key: false, is_incomplete: false }], subcommands: &[] }),
-        (&[104, 115, 116, 114, 108, 101, 110], CommandInfo { name: "hstrlen", arity: 3, flags: Flags::empty().union(Flags::READONLY).union(Flags::FAST), categories: Categories::empty().union(Categories::READ).union(Categories::HASH).union(Categories::FAST), key_specs: &[KeySpec { access: Access::empty().union(Access::READ), begin: BeginSearch::Index(1), find: FindKeys::Range { last: 0, step: 1, limit: 0 }, is_not_key: false, is_incomplete: false }], subcommands: &[] }),
-        (&[115, 101, 116], CommandInfo { name: "set", arity: -3, flags: Flags::empty().union(Flags::WRITE).union(Flags::DENYOOM), categories: Categories::empty().union(Categories::WRITE).union(Categories::STRING).union(Categories::SLOW), key_specs: &[KeySpec { access: Access::empty().union(Access::READ).union(Access::WRITE).union(Access::ACCESS).union(Access::UPDATE), begin: BeginSearch::Index(1), find: FindKeys::Range { last: 0, step: 1, limit: 0 }, is_not_key: false, is_incomplete: false }], subcommands: &[] }),
-        (&[115, 108, 111, 119, 108, 111, 103], CommandInfo { name: "slowlog", arity: -2, flags: Flags::empty(), categories: Categories::empty().union(Categories::SLOW), key_specs: &[], subcommands: &["slowlog|get", "slowlog|help", "slowlog|len", "slowlog|reset"] }),
-        (&[97, 99, 108, 124, 108, 111, 97, 100], CommandInfo { name: "acl|load", arity: 2, flags: Flags::empty().union(Flags::ADMIN).union(Flags::NOSCRIPT).union(Flags::LOADING).union(Flags::STALE), categories: Categories::empty().union(Categories::ADMIN).union(Categories::SLOW).union(Categories::DANGEROUS), key_specs: &[], subcommands: &[] }),
-        (&[99, 111, 109, 109, 97, 110, 100, 124, 99, 111, 117, 110, 116], CommandInfo { name: "command|count", arity: 2, flags: Flags::empty().union(Flags::LOADING).union(Flags::STALE), categories: Categories::empty().union(Categories::SLOW).union(Categories::CONNECTION), key_specs: &[], subcommands: &[] }),
-        (&[99, 108, 117, 115, 116, 101, 114, 124, 108, 105, 110, 107, 115], CommandInfo { name: "cluster|links", arity: 2, flags: Flags::empty().union(Flags::STALE), categories: Categories::empty().union(Categories::SLOW), key_specs: &[], subcommands: &[] }),
-        (&[122, 108, 101, 120, 99, 111, 117, 110, 116], CommandInfo { name: "zlexcount", arity: 4, flags: Flags::empty().union(Flags::READONLY).union(Flags::FAST), categories: Categories::empty().union(Categories::READ).union(Categories::SORTEDSET).union(Categories::FAST), key_specs: &[KeySpec { access: Access::empty().union(Access::READ).union(Access::ACCESS), begin: BeginSearch::Index(1), find: FindKeys::Range { last: 0, step: 1, limit: 0 }, is_not_key: false, is_incomplete: false }], subcommands: &[] }),
-        (&[111, 98, 106, 101, 99, 116, 124, 105, 100, 108, 101, 116, 105, 109, 101], CommandInfo { name: "object|idletime", arity: 3, flags: Flags::empty().union(Flags::READONLY), categories: Categories::empty().union(Categories::KEYSPACE).union(Categories::READ).union(Categories::SLOW), key_specs: &[KeySpec { access: Access::empty().union(Access::READ), begin: BeginSearch::Index(2), find: FindKeys::Range { last: 0, step: 1, limit: 0 }, is_not_key: false, is_incomplete: false }], subcommands: &[] }),
-        (&[116, 105, 109, 101], CommandInfo { name: "time", arity: 1, flags: Flags::empty().union(Flags::LOADING).union(Flags::STALE).union(Flags::FAST), categories: Categories::empty().union(Categories::FAST), key_specs: &[], subcommands: &[] }),
-        (&[99, 108, 105, 101, 110, 116, 124, 112, 97, 117, 115, 101], CommandInfo { name: "client|pause", arity: -3, flags: Flags::empty().union(Flags::ADMIN).union(Flags::NOSCRIPT).union(Flags::LOADING).union(Flags::STALE), categories: Categories::empty().union(Categories::ADMIN).union(Categories::SLOW).union(Categories::DANGEROUS).union(Categories::CONNECTION), key_specs: &[], subcommands: &[] }),
-        (&[122, 114, 97, 110, 103, 101], CommandInfo { name: "zrange", arity: -4, flags: Flags::empty().union(Flags::READONLY), categories: Categories::empty().union(Categories::READ).union(Categories::SORTEDSET).union(Categories::SLOW), key_specs: &[KeySpec { access: Access::empty().union(Access::READ).union(Access::ACCESS), begin: BeginSearch::Index(1), find: FindKeys::Range { last: 0, step: 1, limit: 0 }, is_not_key: false, is_incomplete: false }], subcommands: &[] }),
-        (&[109, 111, 100, 117, 108, 101, 124, 108, 111, 97, 100, 101, 120], CommandInfo { name: "module|loadex", arity: -3, flags: Flags::empty().union(Flags::ADMIN).union(Flags::NOSCRIPT).union(Flags::NO_ASYNC_LOADING), categories: Categories::empty().union(Categories::ADMIN).union(Categories::SLOW).union(Categories::DANGEROUS), key_specs: &[], subcommands: &[] }),
-        (&[122, 114, 101, 109, 114, 97, 110, 103, 101, 98, 121, 115, 99, 111, 114, 101], CommandInfo { name: "zremrangebyscore", arity: 4, flags: Flags::empty().union(Flags::WRITE), categories: Categories::empty().union(Categories::WRITE).union(Categories::SORTEDSET).union(Categories::SLOW), key_specs: &[KeySpec { access: Access::empty().union(Access::READ).union(Access::WRITE).union(Access::DELETE), begin: BeginSearch::Index(1), find: FindKeys::Range { last: 0, step: 1, limit: 0 }, is_not_key: false, is_incomplete: false }], subcommands: &[] }),
-        (&[99, 108, 117, 115, 116, 101, 114, 124, 105, 110, 102, 111], CommandInfo { name: "cluster|info", arity: 2, flags: Flags::empty().union(Flags::STALE), categories: Categories::empty().union(Categories::SLOW), key_specs: &[], subcommands: &[] }),
-        (&[103, 101, 111, 104, 97, 115, 104], CommandInfo { name: "geohash", arity: -2, flags: Flags::empty().union(Flags::READONLY), categories: Categories::empty().union(Categories::READ).union(Categories::GEO).union(Categories::SLOW), key_specs: &[KeySpec { access: Access::empty().union(Access::READ).union(Access::ACCESS), begin: BeginSearch::Index(1), find: FindKeys::Range { last: 0, step: 1, limit: 0 }, is_not_key: false, is_incomplete: false }], subcommands: &[] }),
-        (&[114, 101, 112, 108, 105, 99, 97, 111, 102], CommandInfo { name: "replicaof", arity: 3, flags: Flags::empty().union(Flags::ADMIN).union(Flags::NOSCRIPT).union(Flags::STALE).union(Flags::NO_ASYNC_LOADING), categories: Categories::empty().union(Categories::ADMIN).union(Categories::SLOW).union(Categories::DANGEROUS), key_specs: &[], subcommands: &[] }),
-        (&[101, 118, 97, 108, 115, 104, 97], CommandInfo { name: "evalsha", arity: -3, flags: Flags::empty().union(Flags::NOSCRIPT).union(Flags::STALE).union(Flags::SKIP_MONITOR).union(Flags::NO_MANDATORY_KEYS).union(Flags::MOVABLEKEYS), categories: Categories::empty().union(Categories::SLOW).union(Categories::SCRIPTING), key_specs: &[KeySpec { access: Access::empty().union(Access::READ).union(Access::WRITE).union(Access::ACCESS).union(Access::UPDATE), begin: BeginSearch::Index(2), find: FindKeys::Count { index: 0, first: 1, step: 1 }, is_not_key: false, is_incomplete: false }], subcommands: &[] }),
-        (&[112, 115, 117, 98, 115, 99, 114, 105, 98, 101], CommandInfo { name: "psubscribe", arity: -2, flags: Flags::empty().union(Flags::PUBSUB).union(Flags::NOSCRIPT).union(Flags::LOADING).union(Flags::STALE), categories: Categories::empty().union(Categories::PUBSUB).union(Categories::SLOW), key_specs: &[], subcommands: &[] }),
-        (&[112, 117, 98, 115, 117, 98, 124, 115, 104, 97, 114, 100, 110, 117, 109, 115, 117, 98], CommandInfo { name: "pubsub|shardnumsub", arity: -2, flags: Flags::empty().union(Flags::PUBSUB).union(Flags::LOADING).union(Flags::STALE), categories: Categories::empty().union(Categories::PUBSUB).union(Categories::SLOW), key_specs: &[], subcommands: &[] }),
-        (&[99, 108, 117, 115, 116, 101, 114, 124, 114, 101, 112, 108, 105, 99, 97, 115], CommandInfo { name: "cluster|replicas", arity: 3, flags: Flags::empty().union(Flags::ADMIN).union(Flags::STALE), categories: Categories::empty().union(Categories::ADMIN).union(Categories::SLOW).union(Categories::DANGEROUS), key_specs: &[], subcommands: &[] }),
-        (&[99, 111, 109, 109, 97, 110, 100, 124, 103, 101, 116, 107, 101, 121, 115], CommandInfo { name: "command|getkeys", arity: -4, flags: Flags::empty().union(Flags::LOADING).union(Flags::STALE), categories: Categories::empty().union(Categories::SLOW).union(Categories::CONNECTION), key_specs: &[], subcommands: &[] }),
-        (&[119, 97, 105, 116], CommandInfo { name: "wait", arity: 3, flags: Flags::empty().union(Flags::NOSCRIPT), categories: Categories::empty().union(Categories::SLOW).union(Categories::CONNECTION), key_specs: &[], subcommands: &[] }),
-    ],
-};
+commands! {
+    "_ft.config" with SUBCOMMANDS -2 [READONLY MODULE] [ADMIN SEARCH] [] [];
+    "_ft.config|get" -3 [READONLY MODULE] [] [] ["dont_cache"];
+    "_ft.config|help" -3 [READONLY MODULE] [] [] ["dont_cache"];
+    "_ft.config|set" -3 [WRITE MODULE] [] [] ["dont_cache"];
+    "_ft.debug" -2 [READONLY MODULE] [ADMIN SLOW DANGEROUS SEARCH] [] [];
+    "acl" with SUBCOMMANDS -2 [] [SLOW] [] [];
+    "acl|cat" -2 [NOSCRIPT LOADING STALE] [SLOW] [] [];
+    "acl|deluser" -3 [ADMIN NOSCRIPT LOADING STALE] [ADMIN SLOW DANGEROUS] [] ["request_policy:all_nodes" "response_policy:all_succeeded"];
+    "acl|dryrun" -4 [ADMIN NOSCRIPT LOADING STALE] [ADMIN SLOW DANGEROUS] [] [];
+    "acl|genpass" -2 [NOSCRIPT LOADING STALE] [SLOW] [] [];
+    "acl|getuser" 3 [ADMIN NOSCRIPT LOADING STALE] [ADMIN SLOW DANGEROUS] [] [];
+    "acl|help" 2 [LOADING STALE] [SLOW] [] [];
+    "acl|list" 2 [ADMIN NOSCRIPT LOADING STALE] [ADMIN SLOW DANGEROUS] [] [];
+    "acl|load" 2 [ADMIN NOSCRIPT LOADING STALE] [ADMIN SLOW DANGEROUS] [] [];
+    "acl|log" -2 [ADMIN NOSCRIPT LOADING STALE] [ADMIN SLOW DANGEROUS] [] [];
+    "acl|save" 2 [ADMIN NOSCRIPT LOADING STALE] [ADMIN SLOW DANGEROUS] [] ["request_policy:all_nodes" "response_policy:all_succeeded"];
+    "acl|setuser" -3 [ADMIN NOSCRIPT LOADING STALE] [ADMIN SLOW DANGEROUS] [] ["request_policy:all_nodes" "response_policy:all_succeeded"];
+    "acl|users" 2 [ADMIN NOSCRIPT LOADING STALE] [ADMIN SLOW DANGEROUS] [] [];
+    "acl|whoami" 2 [NOSCRIPT LOADING STALE] [SLOW] [] [];
+    "append" 3 [WRITE DENYOOM FAST] [WRITE STRING FAST] [(index(1), one(), READ WRITE INSERT)] [];
+    "arcount" 2 [READONLY FAST] [READ FAST ARRAY] [(index(1), one(), READ ACCESS)] [];
+    "ardel" -3 [WRITE FAST] [WRITE FAST ARRAY] [(index(1), one(), READ WRITE DELETE)] [];
+    "ardelrange" -4 [WRITE] [WRITE SLOW ARRAY] [(index(1), one(), READ WRITE DELETE)] [];
+    "arget" 3 [READONLY FAST] [READ FAST ARRAY] [(index(1), one(), READ ACCESS)] [];
+    "argetrange" 4 [READONLY] [READ SLOW ARRAY] [(index(1), one(), READ ACCESS)] [];
+    "argrep" -6 [READONLY] [READ SLOW ARRAY] [(index(1), one(), READ ACCESS)] [];
+    "arinfo" -2 [READONLY] [READ SLOW ARRAY] [(index(1), one(), READ ACCESS)] [];
+    "arinsert" -3 [WRITE DENYOOM FAST] [WRITE FAST ARRAY] [(index(1), one(), READ WRITE UPDATE)] [];
+    "arlastitems" -3 [READONLY] [READ SLOW ARRAY] [(index(1), one(), READ ACCESS)] [];
+    "arlen" 2 [READONLY FAST] [READ FAST ARRAY] [(index(1), one(), READ ACCESS)] [];
+    "armget" -3 [READONLY FAST] [READ FAST ARRAY] [(index(1), one(), READ ACCESS)] [];
+    "armset" -4 [WRITE DENYOOM FAST] [WRITE FAST ARRAY] [(index(1), one(), READ WRITE UPDATE)] [];
+    "arnext" 2 [READONLY FAST] [READ FAST ARRAY] [(index(1), one(), READ ACCESS)] [];
+    "arop" -5 [READONLY] [READ SLOW ARRAY] [(index(1), one(), READ ACCESS)] [];
+    "arring" -4 [WRITE DENYOOM] [WRITE SLOW ARRAY] [(index(1), one(), READ WRITE UPDATE)] [];
+    "arscan" -4 [READONLY] [READ SLOW ARRAY] [(index(1), one(), READ ACCESS)] [];
+    "arseek" 3 [WRITE FAST] [WRITE FAST ARRAY] [(index(1), one(), READ WRITE UPDATE)] [];
+    "arset" -4 [WRITE DENYOOM FAST] [WRITE FAST ARRAY] [(index(1), one(), READ WRITE UPDATE)] [];
+    "asking" 1 [FAST] [FAST CONNECTION] [] [];
+    "auth" -2 [NOSCRIPT LOADING STALE FAST NO_AUTH ALLOW_BUSY] [FAST CONNECTION] [] [];
+    "backup" with SUBCOMMANDS 2 [] [SLOW] [] [];
+    "backup|abort" 2 [ADMIN NOSCRIPT] [ADMIN SLOW DANGEROUS] [] [];
+    "backup|cleanup" 2 [ADMIN NOSCRIPT] [ADMIN SLOW DANGEROUS] [] [];
+    "backup|help" 2 [LOADING STALE] [SLOW] [] [];
+    "backup|list" 2 [ADMIN STALE] [ADMIN SLOW DANGEROUS] [] [];
+    "backup|seal" 2 [ADMIN NOSCRIPT] [ADMIN SLOW DANGEROUS] [] [];
+    "backup|start" 2 [ADMIN NOSCRIPT] [ADMIN SLOW DANGEROUS] [] [];
+    "backup|status" 2 [ADMIN STALE] [ADMIN SLOW DANGEROUS] [] [];
+    "bf.add" 3 [WRITE DENYOOM MODULE] [WRITE BLOOM] [(index(1), one(), READ WRITE)] [];
+    "bf.card" 2 [READONLY MODULE FAST] [READ FAST BLOOM] [(index(1), one(), READ)] [];
+    "bf.debug" 2 [READONLY MODULE FAST] [READ BLOOM] [(index(1), one(), READ)] ["dont_cache"];
+    "bf.exists" 3 [READONLY MODULE FAST] [READ BLOOM] [(index(1), one(), READ)] [];
+    "bf.info" -2 [READONLY MODULE FAST] [READ FAST BLOOM] [(index(1), one(), READ)] ["dont_cache"];
+    "bf.insert" -4 [WRITE DENYOOM MODULE] [WRITE BLOOM] [(index(1), one(), READ WRITE)] [];
+    "bf.loadchunk" 4 [WRITE DENYOOM MODULE] [WRITE BLOOM] [(index(1), one(), READ WRITE)] [];
+    "bf.madd" -3 [WRITE DENYOOM MODULE] [WRITE BLOOM] [(index(1), one(), READ WRITE)] [];
+    "bf.mexists" -3 [READONLY MODULE FAST] [READ BLOOM] [(index(1), one(), READ)] [];
+    "bf.reserve" -4 [WRITE DENYOOM MODULE] [WRITE FAST BLOOM] [(index(1), one(), READ WRITE)] [];
+    "bf.scandump" 3 [READONLY MODULE FAST] [READ BLOOM] [(index(1), one(), READ WRITE)] ["dont_cache"];
+    "bgrewriteaof" 1 [ADMIN NOSCRIPT NO_ASYNC_LOADING] [ADMIN SLOW DANGEROUS] [] [];
+    "bgsave" -1 [ADMIN NOSCRIPT NO_ASYNC_LOADING] [ADMIN SLOW DANGEROUS] [] [];
+    "bitcount" -2 [READONLY] [READ BITMAP SLOW] [(index(1), one(), READ ACCESS)] [];
+    "bitfield" -2 [WRITE DENYOOM] [WRITE BITMAP SLOW] [(index(1), one(), READ WRITE ACCESS UPDATE)] [];
+    "bitfield_ro" -2 [READONLY FAST] [READ BITMAP FAST] [(index(1), one(), READ ACCESS)] [];
+    "bitop" -4 [WRITE DENYOOM] [WRITE BITMAP SLOW] [(index(2), one(), WRITE UPDATE) (index(3), range(-1, 1, 0), READ ACCESS)] [];
+    "bitpos" -3 [READONLY] [READ BITMAP SLOW] [(index(1), one(), READ ACCESS)] [];
+    "blmove" 6 [WRITE DENYOOM NOSCRIPT BLOCKING] [WRITE LIST SLOW BLOCKING] [(index(1), one(), READ WRITE ACCESS DELETE) (index(2), one(), READ WRITE INSERT)] [];
+    "blmovem" -6 [WRITE DENYOOM BLOCKING] [WRITE LIST SLOW BLOCKING] [(index(1), one(), READ WRITE ACCESS DELETE) (index(2), one(), READ WRITE INSERT)] [];
+    "blmpop" -5 [WRITE BLOCKING MOVABLEKEYS] [WRITE LIST SLOW BLOCKING] [(index(2), keynum(0, 1, 1), READ WRITE ACCESS DELETE)] [];
+    "blpop" -3 [WRITE NOSCRIPT BLOCKING] [WRITE LIST SLOW BLOCKING] [(index(1), range(-2, 1, 0), READ WRITE ACCESS DELETE)] [];
+    "brpop" -3 [WRITE NOSCRIPT BLOCKING] [WRITE LIST SLOW BLOCKING] [(index(1), range(-2, 1, 0), READ WRITE ACCESS DELETE)] [];
+    "brpoplpush" 4 [WRITE DENYOOM NOSCRIPT BLOCKING] [WRITE LIST SLOW BLOCKING] [(index(1), one(), READ WRITE ACCESS DELETE) (index(2), one(), READ WRITE INSERT)] [];
+    "bzmpop" -5 [WRITE BLOCKING MOVABLEKEYS] [WRITE SORTEDSET SLOW BLOCKING] [(index(2), keynum(0, 1, 1), READ WRITE ACCESS DELETE)] [];
+    "bzpopmax" -3 [WRITE NOSCRIPT BLOCKING FAST] [WRITE SORTEDSET FAST BLOCKING] [(index(1), range(-2, 1, 0), READ WRITE ACCESS DELETE)] [];
+    "bzpopmin" -3 [WRITE NOSCRIPT BLOCKING FAST] [WRITE SORTEDSET FAST BLOCKING] [(index(1), range(-2, 1, 0), READ WRITE ACCESS DELETE)] [];
+    "cf.add" 3 [WRITE DENYOOM MODULE] [WRITE CUCKOO] [(index(1), one(), READ WRITE)] [];
+    "cf.addnx" 3 [WRITE DENYOOM MODULE] [WRITE CUCKOO] [(index(1), one(), READ WRITE)] [];
+    "cf.compact" -1 [READONLY MODULE FAST] [READ CUCKOO] [(index(1), one(), READ WRITE ACCESS UPDATE)] [];
+    "cf.count" 3 [READONLY MODULE FAST] [READ CUCKOO] [(index(1), one(), READ)] [];
+    "cf.debug" 2 [READONLY MODULE FAST] [READ CUCKOO] [(index(1), one(), READ)] ["dont_cache"];
+    "cf.del" 3 [WRITE MODULE FAST] [WRITE CUCKOO] [(index(1), one(), READ WRITE)] [];
+    "cf.exists" 3 [READONLY MODULE FAST] [READ CUCKOO] [(index(1), one(), READ)] [];
+    "cf.info" 2 [READONLY MODULE FAST] [READ FAST CUCKOO] [(index(1), one(), READ)] ["dont_cache"];
+    "cf.insert" -4 [WRITE DENYOOM MODULE] [WRITE CUCKOO] [(index(1), one(), READ WRITE)] [];
+    "cf.insertnx" -4 [WRITE DENYOOM MODULE] [WRITE CUCKOO] [(index(1), one(), READ WRITE)] [];
+    "cf.loadchunk" 4 [WRITE DENYOOM MODULE] [WRITE CUCKOO] [(index(1), one(), READ WRITE)] [];
+    "cf.mexists" -3 [READONLY MODULE FAST] [READ CUCKOO] [(index(1), one(), READ)] [];
+    "cf.reserve" -3 [WRITE DENYOOM MODULE] [WRITE FAST CUCKOO] [(index(1), one(), READ WRITE)] [];
+    "cf.scandump" 3 [READONLY MODULE FAST] [READ CUCKOO] [(index(1), one(), READ WRITE)] ["dont_cache"];
+    "client" with SUBCOMMANDS -2 [] [SLOW] [] [];
+    "client|caching" 3 [NOSCRIPT LOADING STALE] [SLOW CONNECTION] [] [];
+    "client|capa" -3 [NOSCRIPT LOADING STALE] [SLOW CONNECTION] [] [];
+    "client|getname" 2 [NOSCRIPT LOADING STALE] [SLOW CONNECTION] [] [];
+    "client|getredir" 2 [NOSCRIPT LOADING STALE] [SLOW CONNECTION] [] [];
+    "client|help" 2 [LOADING STALE] [SLOW CONNECTION] [] [];
+    "client|id" 2 [NOSCRIPT LOADING STALE] [SLOW CONNECTION] [] [];
+    "client|import-source" 3 [NOSCRIPT LOADING STALE] [SLOW CONNECTION] [] [];
+    "client|info" 2 [NOSCRIPT LOADING STALE] [SLOW CONNECTION] [] ["nondeterministic_output"];
+    "client|kill" -3 [ADMIN NOSCRIPT LOADING STALE] [ADMIN SLOW DANGEROUS CONNECTION] [] [];
+    "client|list" -2 [ADMIN NOSCRIPT LOADING STALE] [ADMIN SLOW DANGEROUS CONNECTION] [] ["nondeterministic_output"];
+    "client|no-evict" 3 [ADMIN NOSCRIPT LOADING STALE] [ADMIN SLOW DANGEROUS CONNECTION] [] [];
+    "client|no-touch" 3 [NOSCRIPT LOADING STALE] [SLOW CONNECTION] [] [];
+    "client|pause" -3 [ADMIN NOSCRIPT LOADING STALE] [ADMIN SLOW DANGEROUS CONNECTION] [] [];
+    "client|reply" 3 [NOSCRIPT LOADING STALE NO_MULTI] [SLOW CONNECTION] [] [];
+    "client|setinfo" 4 [NOSCRIPT LOADING STALE] [SLOW CONNECTION] [] ["request_policy:all_nodes" "response_policy:all_succeeded"];
+    "client|setname" 3 [NOSCRIPT LOADING STALE] [SLOW CONNECTION] [] ["request_policy:all_nodes" "response_policy:all_succeeded"];
+    "client|tracking" -3 [NOSCRIPT LOADING STALE] [SLOW CONNECTION] [] [];
+    "client|trackinginfo" 2 [NOSCRIPT LOADING STALE] [SLOW CONNECTION] [] [];
+    "client|unblock" -3 [ADMIN NOSCRIPT LOADING STALE] [ADMIN SLOW DANGEROUS CONNECTION] [] [];
+    "client|unpause" 2 [ADMIN NOSCRIPT LOADING STALE] [ADMIN SLOW DANGEROUS CONNECTION] [] [];
+    "cluster" with SUBCOMMANDS -2 [] [SLOW] [] [];
+    "cluster|addslots" -3 [ADMIN STALE NO_ASYNC_LOADING] [ADMIN SLOW DANGEROUS] [] [];
+    "cluster|addslotsrange" -4 [ADMIN STALE NO_ASYNC_LOADING] [ADMIN SLOW DANGEROUS] [] [];
+    "cluster|bumpepoch" 2 [ADMIN STALE NO_ASYNC_LOADING] [ADMIN SLOW DANGEROUS] [] ["nondeterministic_output"];
+    "cluster|cancelslotmigrations" 2 [ADMIN STALE NO_ASYNC_LOADING] [ADMIN SLOW DANGEROUS] [] [];
+    "cluster|count-failure-reports" 3 [ADMIN STALE] [ADMIN SLOW DANGEROUS] [] ["nondeterministic_output"];
+    "cluster|countkeysinslot" 3 [STALE] [SLOW] [] [];
+    "cluster|delslots" -3 [ADMIN STALE NO_ASYNC_LOADING] [ADMIN SLOW DANGEROUS] [] [];
+    "cluster|delslotsrange" -4 [ADMIN STALE NO_ASYNC_LOADING] [ADMIN SLOW DANGEROUS] [] [];
+    "cluster|failover" -2 [ADMIN STALE NO_ASYNC_LOADING] [ADMIN SLOW DANGEROUS] [] [];
+    "cluster|flushslot" -3 [WRITE ADMIN NO_ASYNC_LOADING] [KEYSPACE WRITE ADMIN SLOW DANGEROUS] [] [];
+    "cluster|flushslots" 2 [ADMIN STALE NO_ASYNC_LOADING] [ADMIN SLOW DANGEROUS] [] [];
+    "cluster|forget" 3 [ADMIN STALE NO_ASYNC_LOADING] [ADMIN SLOW DANGEROUS] [] [];
+    "cluster|getkeysinslot" 4 [STALE] [SLOW] [] ["nondeterministic_output"];
+    "cluster|getslotmigrations" 2 [ADMIN STALE NO_ASYNC_LOADING] [ADMIN SLOW DANGEROUS] [] [];
+    "cluster|help" 2 [LOADING STALE] [SLOW] [] [];
+    "cluster|info" 2 [STALE] [SLOW] [] ["nondeterministic_output"];
+    "cluster|keyslot" 3 [STALE] [SLOW] [] [];
+    "cluster|links" 2 [STALE] [SLOW] [] ["nondeterministic_output"];
+    "cluster|meet" -4 [ADMIN STALE NO_ASYNC_LOADING] [ADMIN SLOW DANGEROUS] [] [];
+    "cluster|migrateslots" -4 [ADMIN STALE NO_ASYNC_LOADING] [ADMIN SLOW DANGEROUS] [] [];
+    "cluster|migration" -4 [ADMIN STALE NO_ASYNC_LOADING] [ADMIN SLOW DANGEROUS] [] [];
+    "cluster|myid" 2 [STALE] [SLOW] [] [];
+    "cluster|myshardid" 2 [STALE] [SLOW] [] ["nondeterministic_output"];
+    "cluster|nodes" 2 [STALE] [SLOW] [] ["nondeterministic_output"];
+    "cluster|replicas" 3 [ADMIN STALE] [ADMIN SLOW DANGEROUS] [] ["nondeterministic_output"];
+    "cluster|replicate" -3 [ADMIN STALE NO_ASYNC_LOADING] [ADMIN SLOW DANGEROUS] [] [];
+    "cluster|reset" -2 [ADMIN NOSCRIPT STALE] [ADMIN SLOW DANGEROUS] [] [];
+    "cluster|saveconfig" 2 [ADMIN STALE NO_ASYNC_LOADING] [ADMIN SLOW DANGEROUS] [] [];
+    "cluster|set-config-epoch" 3 [ADMIN STALE NO_ASYNC_LOADING] [ADMIN SLOW DANGEROUS] [] [];
+    "cluster|setslot" -4 [ADMIN STALE NO_ASYNC_LOADING] [ADMIN SLOW DANGEROUS] [] [];
+    "cluster|shards" 2 [STALE] [SLOW] [] ["nondeterministic_output"];
+    "cluster|slaves" 3 [ADMIN STALE] [ADMIN SLOW DANGEROUS] [] ["nondeterministic_output"];
+    "cluster|slot-stats" -4 [LOADING STALE] [SLOW] [] ["nondeterministic_output" "request_policy:all_shards"];
+    "cluster|slots" 2 [STALE] [SLOW] [] ["nondeterministic_output"];
+    "cluster|syncslots" -3 [ADMIN STALE NO_ASYNC_LOADING] [ADMIN SLOW DANGEROUS] [] ["nondeterministic_output"];
+    "clusterscan" -2 [READONLY] [KEYSPACE READ SLOW] [(index(1), one(), NOT_KEY)] ["nondeterministic_output" "request_policy:special" "response_policy:special"];
+    "cms.incrby" -4 [WRITE DENYOOM MODULE] [WRITE CMS] [(index(1), one(), READ WRITE)] [];
+    "cms.info" 2 [READONLY MODULE] [READ FAST CMS] [(index(1), one(), READ)] ["dont_cache"];
+    "cms.initbydim" 4 [WRITE DENYOOM MODULE] [WRITE FAST CMS] [(index(1), one(), READ WRITE)] [];
+    "cms.initbyprob" 4 [WRITE DENYOOM MODULE] [WRITE FAST CMS] [(index(1), one(), READ WRITE)] [];
+    "cms.merge" -4 [WRITE DENYOOM MODULE] [WRITE CMS] [(index(1), one(), READ WRITE) (index(2), keynum(0, 1, 1), READ ACCESS)] [];
+    "cms.query" -3 [READONLY MODULE] [READ CMS] [(index(1), one(), READ)] [];
+    "command" with SUBCOMMANDS -1 [LOADING STALE] [SLOW CONNECTION] [] ["nondeterministic_output_order"];
+    "command|count" 2 [LOADING STALE] [SLOW CONNECTION] [] [];
+    "command|docs" -2 [LOADING STALE] [SLOW CONNECTION] [] ["nondeterministic_output_order"];
+    "command|getkeys" -3 [LOADING STALE] [SLOW CONNECTION] [] [];
+    "command|getkeysandflags" -3 [LOADING STALE] [SLOW CONNECTION] [] [];
+    "command|help" 2 [LOADING STALE] [SLOW CONNECTION] [] [];
+    "command|info" -2 [LOADING STALE] [SLOW CONNECTION] [] ["nondeterministic_output_order"];
+    "command|list" -2 [LOADING STALE] [SLOW CONNECTION] [] ["nondeterministic_output_order"];
+    "commandlog" with SUBCOMMANDS -2 [] [SLOW] [] [];
+    "commandlog|get" 4 [ADMIN LOADING STALE] [ADMIN SLOW DANGEROUS] [] ["request_policy:all_nodes" "nondeterministic_output"];
+    "commandlog|help" 2 [LOADING STALE] [SLOW] [] [];
+    "commandlog|len" 3 [ADMIN LOADING STALE] [ADMIN SLOW DANGEROUS] [] ["request_policy:all_nodes" "response_policy:agg_sum" "nondeterministic_output"];
+    "commandlog|reset" 3 [ADMIN LOADING STALE] [ADMIN SLOW DANGEROUS] [] ["request_policy:all_nodes" "response_policy:all_succeeded"];
+    "config" with SUBCOMMANDS -2 [] [SLOW] [] [];
+    "config|get" -3 [ADMIN NOSCRIPT LOADING STALE] [ADMIN SLOW DANGEROUS] [] [];
+    "config|help" 2 [LOADING STALE] [SLOW] [] [];
+    "config|resetstat" 2 [ADMIN NOSCRIPT LOADING STALE] [ADMIN SLOW DANGEROUS] [] ["request_policy:all_nodes" "response_policy:all_succeeded"];
+    "config|rewrite" 2 [ADMIN NOSCRIPT LOADING STALE] [ADMIN SLOW DANGEROUS] [] ["request_policy:all_nodes" "response_policy:all_succeeded"];
+    "config|set" -4 [ADMIN NOSCRIPT LOADING STALE] [ADMIN SLOW DANGEROUS] [] ["request_policy:all_nodes" "response_policy:all_succeeded"];
+    "copy" -3 [WRITE DENYOOM] [KEYSPACE WRITE SLOW] [(index(1), one(), READ ACCESS) (index(2), one(), WRITE UPDATE)] [];
+    "dbsize" 1 [READONLY FAST] [KEYSPACE READ FAST] [] ["request_policy:all_shards" "response_policy:agg_sum"];
+    "debug" -2 [ADMIN NOSCRIPT LOADING STALE] [ADMIN SLOW DANGEROUS] [] [];
+    "decr" 2 [WRITE DENYOOM FAST] [WRITE STRING FAST] [(index(1), one(), READ WRITE ACCESS UPDATE)] [];
+    "decrby" 3 [WRITE DENYOOM FAST] [WRITE STRING FAST] [(index(1), one(), READ WRITE ACCESS UPDATE)] [];
+    "del" -2 [WRITE] [KEYSPACE WRITE SLOW] [(index(1), range(-1, 1, 0), WRITE DELETE)] ["request_policy:multi_shard" "response_policy:agg_sum"];
+    "delex" -2 [WRITE FAST] [WRITE STRING FAST] [(index(1), one(), READ WRITE DELETE)] [];
+    "delifeq" 3 [WRITE FAST] [WRITE STRING FAST] [(index(1), one(), WRITE DELETE)] [];
+    "digest" 2 [READONLY FAST] [READ STRING FAST] [(index(1), one(), READ ACCESS)] [];
+    "discard" 1 [NOSCRIPT LOADING STALE FAST ALLOW_BUSY] [FAST TRANSACTION] [] [];
+    "dump" 2 [READONLY] [KEYSPACE READ SLOW] [(index(1), one(), READ ACCESS)] ["nondeterministic_output"];
+    "echo" 2 [LOADING STALE FAST] [FAST CONNECTION] [] [];
+    "eval" -3 [NOSCRIPT STALE SKIP_MONITOR MOVABLEKEYS NO_MANDATORY_KEYS SCRIPT_RUNNER] [SLOW SCRIPTING] [(index(2), keynum(0, 1, 1), READ WRITE ACCESS UPDATE)] [];
+    "eval_ro" -3 [READONLY NOSCRIPT STALE SKIP_MONITOR MOVABLEKEYS NO_MANDATORY_KEYS SCRIPT_RUNNER] [SLOW SCRIPTING] [(index(2), keynum(0, 1, 1), READ ACCESS)] [];
+    "evalsha" -3 [NOSCRIPT STALE SKIP_MONITOR MOVABLEKEYS NO_MANDATORY_KEYS SCRIPT_RUNNER] [SLOW SCRIPTING] [(index(2), keynum(0, 1, 1), READ WRITE ACCESS UPDATE)] [];
+    "evalsha_ro" -3 [READONLY NOSCRIPT STALE SKIP_MONITOR MOVABLEKEYS NO_MANDATORY_KEYS SCRIPT_RUNNER] [SLOW SCRIPTING] [(index(2), keynum(0, 1, 1), READ ACCESS)] [];
+    "exec" 1 [NOSCRIPT LOADING STALE SKIP_SLOWLOG SKIP_COMMANDLOG] [SLOW TRANSACTION] [] [];
+    "exists" -2 [READONLY FAST] [KEYSPACE READ FAST] [(index(1), range(-1, 1, 0), READ)] ["request_policy:multi_shard" "response_policy:agg_sum"];
+    "expire" -3 [WRITE FAST] [KEYSPACE WRITE FAST] [(index(1), one(), READ WRITE UPDATE)] [];
+    "expireat" -3 [WRITE FAST] [KEYSPACE WRITE FAST] [(index(1), one(), READ WRITE UPDATE)] [];
+    "expiretime" 2 [READONLY FAST] [KEYSPACE READ FAST] [(index(1), one(), READ ACCESS)] [];
+    "failover" -1 [ADMIN NOSCRIPT STALE] [ADMIN SLOW DANGEROUS] [] [];
+    "fcall" -3 [NOSCRIPT STALE SKIP_MONITOR MOVABLEKEYS NO_MANDATORY_KEYS SCRIPT_RUNNER] [SLOW SCRIPTING] [(index(2), keynum(0, 1, 1), READ WRITE ACCESS UPDATE)] [];
+    "fcall_ro" -3 [READONLY NOSCRIPT STALE SKIP_MONITOR MOVABLEKEYS NO_MANDATORY_KEYS SCRIPT_RUNNER] [SLOW SCRIPTING] [(index(2), keynum(0, 1, 1), READ ACCESS)] [];
+    "flushall" -1 [WRITE] [KEYSPACE WRITE SLOW DANGEROUS] [] ["request_policy:all_shards" "response_policy:all_succeeded"];
+    "flushdb" -1 [WRITE] [KEYSPACE WRITE SLOW DANGEROUS] [] ["request_policy:all_shards" "response_policy:all_succeeded"];
+    "ft._aliasaddifnx" 3 [WRITE DENYOOM MODULE] [SEARCH] [] ["dont_cache"];
+    "ft._aliasdelifx" 2 [WRITE MODULE] [SEARCH] [] ["dont_cache"];
+    "ft._alterifnx" -6 [WRITE DENYOOM MODULE] [SEARCH] [] ["dont_cache"];
+    "ft._createifnx" -5 [WRITE DENYOOM MODULE] [SEARCH] [] ["dont_cache"];
+    "ft._dropifx" -1 [WRITE MODULE] [WRITE SEARCH] [] [];
+    "ft._dropindexifx" -2 [WRITE MODULE] [WRITE SLOW DANGEROUS SEARCH] [] ["dont_cache"];
+    "ft._list" -1 [READONLY MODULE] [ADMIN SLOW SEARCH] [] ["dont_cache"];
+    "ft.add" -1 [WRITE DENYOOM MODULE] [WRITE SEARCH] [(index(2), one(), READ WRITE ACCESS UPDATE)] [];
+    "ft.aggregate" -3 [READONLY MODULE] [READ SEARCH] [] ["dont_cache"];
+    "ft.aliasadd" 3 [WRITE DENYOOM MODULE] [SEARCH] [] ["dont_cache"];
+    "ft.aliasdel" 2 [WRITE MODULE] [SEARCH] [] ["dont_cache"];
+    "ft.aliaslist" 2 [READONLY MODULE] [SEARCH] [] ["dont_cache"];
+    "ft.aliasupdate" 3 [WRITE DENYOOM MODULE] [SEARCH] [] ["dont_cache"];
+    "ft.alter" -6 [WRITE DENYOOM MODULE] [SEARCH] [] ["dont_cache"];
+    "ft.config" with SUBCOMMANDS -2 [READONLY MODULE] [ADMIN SEARCH] [] [];
+    "ft.config|get" -3 [READONLY MODULE] [] [] ["dont_cache"];
+    "ft.config|help" -3 [READONLY MODULE] [] [] ["dont_cache"];
+    "ft.config|set" -3 [WRITE MODULE] [] [] ["dont_cache"];
+    "ft.create" -5 [WRITE DENYOOM MODULE] [SEARCH] [] ["dont_cache"];
+    "ft.cursor" with SUBCOMMANDS -2 [READONLY MODULE] [READ SEARCH] [] [];
+    "ft.cursor|del" -4 [READONLY MODULE] [] [] ["request_policy:special" "dont_cache"];
+    "ft.cursor|gc" -2 [READONLY MODULE] [] [] ["dont_cache"];
+    "ft.cursor|read" -4 [READONLY MODULE] [] [] ["request_policy:special" "dont_cache"];
+    "ft.del" -1 [WRITE MODULE] [WRITE SEARCH] [(index(2), one(), READ WRITE ACCESS UPDATE)] [];
+    "ft.dictadd" -3 [WRITE DENYOOM MODULE] [SEARCH] [] ["dont_cache"];
+    "ft.dictdel" -3 [WRITE MODULE] [SEARCH] [] ["dont_cache"];
+    "ft.dictdump" 2 [READONLY MODULE] [SEARCH] [] ["dont_cache"];
+    "ft.drop" -1 [WRITE MODULE] [WRITE SLOW DANGEROUS SEARCH] [] [];
+    "ft.dropindex" -2 [WRITE MODULE] [WRITE SLOW DANGEROUS SEARCH] [] ["dont_cache"];
+    "ft.explain" -3 [READONLY MODULE] [SEARCH] [] ["dont_cache"];
+    "ft.explaincli" -3 [READONLY MODULE] [SEARCH] [] ["dont_cache"];
+    "ft.get" -1 [READONLY MODULE] [READ SEARCH] [(index(2), one(), READ WRITE ACCESS UPDATE)] ["dont_cache"];
+    "ft.hybrid" -7 [READONLY MODULE] [READ SEARCH] [] ["dont_cache"];
+    "ft.info" 2 [READONLY MODULE] [SEARCH] [] ["dont_cache"];
+    "ft.mget" -1 [READONLY MODULE] [READ SEARCH] [(index(2), range(-1, 1, 0), READ ACCESS)] ["dont_cache"];
+    "ft.profile" -5 [READONLY MODULE] [READ SEARCH] [] ["dont_cache"];
+    "ft.safeadd" -1 [WRITE DENYOOM MODULE] [WRITE SEARCH] [(index(2), one(), READ WRITE ACCESS UPDATE)] [];
+    "ft.search" -3 [READONLY MODULE] [READ SEARCH] [] ["dont_cache"];
+    "ft.spellcheck" -3 [READONLY MODULE] [SEARCH] [] ["dont_cache"];
+    "ft.sugadd" -4 [WRITE DENYOOM MODULE] [WRITE SEARCH] [(index(1), one(), READ WRITE ACCESS UPDATE)] ["dont_cache"];
+    "ft.sugdel" 3 [WRITE MODULE] [WRITE SEARCH] [(index(1), one(), READ WRITE ACCESS UPDATE)] ["dont_cache"];
+    "ft.sugget" -3 [READONLY MODULE] [READ SEARCH] [(index(1), one(), READ WRITE ACCESS UPDATE)] [];
+    "ft.suglen" 2 [READONLY MODULE] [READ SEARCH] [(index(1), one(), READ WRITE ACCESS UPDATE)] [];
+    "ft.synadd" -1 [WRITE DENYOOM MODULE] [SEARCH] [] [];
+    "ft.syndump" 2 [READONLY MODULE] [SEARCH] [] ["dont_cache"];
+    "ft.synupdate" -4 [WRITE DENYOOM MODULE] [SEARCH] [] ["dont_cache"];
+    "ft.tagvals" 3 [READONLY MODULE] [READ SLOW DANGEROUS SEARCH] [] ["dont_cache"];
+    "function" with SUBCOMMANDS -2 [] [SLOW] [] [];
+    "function|delete" 3 [WRITE NOSCRIPT] [WRITE SLOW SCRIPTING] [] ["request_policy:all_shards" "response_policy:all_succeeded"];
+    "function|dump" 2 [NOSCRIPT] [SLOW SCRIPTING] [] [];
+    "function|flush" -2 [WRITE NOSCRIPT] [WRITE SLOW SCRIPTING] [] ["request_policy:all_shards" "response_policy:all_succeeded"];
+    "function|help" 2 [LOADING STALE] [SLOW SCRIPTING] [] [];
+    "function|kill" 2 [NOSCRIPT ALLOW_BUSY] [SLOW SCRIPTING] [] ["request_policy:all_shards" "response_policy:one_succeeded"];
+    "function|list" -2 [NOSCRIPT] [SLOW SCRIPTING] [] ["nondeterministic_output_order"];
+    "function|load" -3 [WRITE DENYOOM NOSCRIPT] [WRITE SLOW SCRIPTING] [] ["request_policy:all_shards" "response_policy:all_succeeded"];
+    "function|restore" -3 [WRITE DENYOOM NOSCRIPT] [WRITE SLOW SCRIPTING] [] ["request_policy:all_shards" "response_policy:all_succeeded"];
+    "function|stats" 2 [NOSCRIPT ALLOW_BUSY] [SLOW SCRIPTING] [] ["nondeterministic_output" "request_policy:all_shards" "response_policy:special"];
+    "geoadd" -5 [WRITE DENYOOM] [WRITE GEO SLOW] [(index(1), one(), READ WRITE UPDATE)] [];
+    "geodist" -4 [READONLY] [READ GEO SLOW] [(index(1), one(), READ ACCESS)] [];
+    "geohash" -2 [READONLY] [READ GEO SLOW] [(index(1), one(), READ ACCESS)] [];
+    "geopos" -2 [READONLY] [READ GEO SLOW] [(index(1), one(), READ ACCESS)] [];
+    "georadius" -6 [WRITE DENYOOM MOVABLEKEYS] [WRITE GEO SLOW] [(index(1), one(), READ ACCESS) (keyword("STORE", 6), one(), WRITE UPDATE INCOMPLETE) (keyword("STOREDIST", 6), one(), WRITE UPDATE INCOMPLETE)] [];
+    "georadius_ro" -6 [READONLY] [READ GEO SLOW] [(index(1), one(), READ ACCESS)] [];
+    "georadiusbymember" -5 [WRITE DENYOOM MOVABLEKEYS] [WRITE GEO SLOW] [(index(1), one(), READ ACCESS) (keyword("STORE", 5), one(), WRITE UPDATE INCOMPLETE) (keyword("STOREDIST", 5), one(), WRITE UPDATE INCOMPLETE)] [];
+    "georadiusbymember_ro" -5 [READONLY] [READ GEO SLOW] [(index(1), one(), READ ACCESS)] [];
+    "geosearch" -7 [READONLY] [READ GEO SLOW] [(index(1), one(), READ ACCESS)] [];
+    "geosearchstore" -8 [WRITE DENYOOM] [WRITE GEO SLOW] [(index(1), one(), WRITE UPDATE) (index(2), one(), READ ACCESS)] [];
+    "get" 2 [READONLY FAST] [READ STRING FAST] [(index(1), one(), READ ACCESS)] [];
+    "getbit" 3 [READONLY FAST] [READ BITMAP FAST] [(index(1), one(), READ ACCESS)] [];
+    "getdel" 2 [WRITE FAST] [WRITE STRING FAST] [(index(1), one(), READ WRITE ACCESS DELETE)] [];
+    "getex" -2 [WRITE FAST] [WRITE STRING FAST] [(index(1), one(), READ WRITE ACCESS UPDATE)] [];
+    "getrange" 4 [READONLY] [READ STRING SLOW] [(index(1), one(), READ ACCESS)] [];
+    "getset" 3 [WRITE DENYOOM FAST] [WRITE STRING FAST] [(index(1), one(), READ WRITE ACCESS UPDATE)] [];
+    "hdel" -3 [WRITE FAST] [WRITE HASH FAST] [(index(1), one(), READ WRITE DELETE)] [];
+    "hello" -1 [NOSCRIPT LOADING STALE FAST NO_AUTH ALLOW_BUSY] [FAST CONNECTION] [] [];
+    "hexists" 3 [READONLY FAST] [READ HASH FAST] [(index(1), one(), READ)] [];
+    "hexpire" -6 [WRITE FAST] [WRITE HASH FAST] [(index(1), one(), READ WRITE UPDATE)] [];
+    "hexpireat" -6 [WRITE FAST] [WRITE HASH FAST] [(index(1), one(), READ WRITE UPDATE)] [];
+    "hexpiretime" -5 [READONLY FAST] [READ HASH FAST] [(index(1), one(), READ ACCESS)] [];
+    "hget" 3 [READONLY FAST] [READ HASH FAST] [(index(1), one(), READ ACCESS)] [];
+    "hgetall" 2 [READONLY] [READ HASH SLOW] [(index(1), one(), READ ACCESS)] ["nondeterministic_output_order"];
+    "hgetdel" -5 [WRITE FAST] [WRITE HASH FAST] [(index(1), one(), READ WRITE ACCESS DELETE)] [];
+    "hgetex" -5 [WRITE FAST] [WRITE HASH FAST] [(index(1), one(), READ WRITE ACCESS UPDATE)] [];
+    "himport" with SUBCOMMANDS -2 [] [HASH SLOW] [] [];
+    "himport|discard" 3 [] [HASH SLOW] [] ["request_policy:all_shards"];
+    "himport|discardall" 2 [] [HASH SLOW] [] ["request_policy:all_shards"];
+    "himport|prepare" -4 [DENYOOM] [HASH SLOW] [] ["request_policy:all_shards"];
+    "himport|set" -5 [WRITE DENYOOM] [WRITE HASH SLOW] [(index(2), one(), WRITE UPDATE)] [];
+    "hincrby" 4 [WRITE DENYOOM FAST] [WRITE HASH FAST] [(index(1), one(), READ WRITE ACCESS UPDATE)] [];
+    "hincrbyfloat" 4 [WRITE DENYOOM FAST] [WRITE HASH FAST] [(index(1), one(), READ WRITE ACCESS UPDATE)] [];
+    "hkeys" 2 [READONLY] [READ HASH SLOW] [(index(1), one(), READ ACCESS)] ["nondeterministic_output_order"];
+    "hlen" 2 [READONLY FAST] [READ HASH FAST] [(index(1), one(), READ)] [];
+    "hmget" -3 [READONLY FAST] [READ HASH FAST] [(index(1), one(), READ ACCESS)] [];
+    "hmset" -4 [WRITE DENYOOM FAST] [WRITE HASH FAST] [(index(1), one(), READ WRITE UPDATE)] [];
+    "hotkeys" with SUBCOMMANDS -2 [] [SLOW] [] [];
+    "hotkeys|get" 2 [ADMIN NOSCRIPT] [ADMIN SLOW DANGEROUS] [] ["nondeterministic_output" "request_policy:special" "response_policy:special"];
+    "hotkeys|help" 2 [LOADING STALE] [SLOW] [] [];
+    "hotkeys|reset" 2 [ADMIN NOSCRIPT] [ADMIN SLOW DANGEROUS] [] ["request_policy:special"];
+    "hotkeys|start" -2 [ADMIN NOSCRIPT] [ADMIN SLOW DANGEROUS] [] ["request_policy:special"];
+    "hotkeys|stop" 2 [ADMIN NOSCRIPT] [ADMIN SLOW DANGEROUS] [] ["request_policy:special"];
+    "hpersist" -5 [WRITE FAST] [WRITE HASH FAST] [(index(1), one(), READ WRITE UPDATE)] [];
+    "hpexpire" -6 [WRITE FAST] [WRITE HASH FAST] [(index(1), one(), READ WRITE UPDATE)] [];
+    "hpexpireat" -6 [WRITE FAST] [WRITE HASH FAST] [(index(1), one(), READ WRITE UPDATE)] [];
+    "hpexpiretime" -5 [READONLY FAST] [READ HASH FAST] [(index(1), one(), READ ACCESS)] [];
+    "hpttl" -5 [READONLY FAST] [READ HASH FAST] [(index(1), one(), READ ACCESS)] ["nondeterministic_output"];
+    "hrandfield" -2 [READONLY] [READ HASH SLOW] [(index(1), one(), READ ACCESS)] ["nondeterministic_output"];
+    "hscan" -3 [READONLY] [READ HASH SLOW] [(index(1), one(), READ ACCESS)] ["nondeterministic_output"];
+    "hset" -4 [WRITE DENYOOM FAST] [WRITE HASH FAST] [(index(1), one(), READ WRITE UPDATE)] [];
+    "hsetex" -6 [WRITE DENYOOM FAST] [WRITE HASH FAST] [(index(1), one(), READ WRITE UPDATE INSERT)] [];
+    "hsetnx" 4 [WRITE DENYOOM FAST] [WRITE HASH FAST] [(index(1), one(), READ WRITE INSERT)] [];
+    "hstrlen" 3 [READONLY FAST] [READ HASH FAST] [(index(1), one(), READ)] [];
+    "httl" -5 [READONLY FAST] [READ HASH FAST] [(index(1), one(), READ ACCESS)] ["nondeterministic_output"];
+    "hvals" 2 [READONLY] [READ HASH SLOW] [(index(1), one(), READ ACCESS)] ["nondeterministic_output_order"];
+    "incr" 2 [WRITE DENYOOM FAST] [WRITE STRING FAST] [(index(1), one(), READ WRITE ACCESS UPDATE)] [];
+    "incrby" 3 [WRITE DENYOOM FAST] [WRITE STRING FAST] [(index(1), one(), READ WRITE ACCESS UPDATE)] [];
+    "incrbyfloat" 3 [WRITE DENYOOM FAST] [WRITE STRING FAST] [(index(1), one(), READ WRITE ACCESS UPDATE)] [];
+    "increx" -2 [WRITE DENYOOM FAST] [WRITE STRING FAST] [(index(1), one(), READ WRITE ACCESS UPDATE)] [];
+    "info" -1 [LOADING STALE] [SLOW DANGEROUS] [] ["nondeterministic_output" "request_policy:all_shards" "response_policy:special"];
+    "json.arrappend" -3 [WRITE DENYOOM MODULE] [WRITE JSON] [(index(1), one(), READ WRITE)] [];
+    "json.arrindex" -4 [READONLY MODULE] [READ JSON] [(index(1), one(), READ)] [];
+    "json.arrinsert" -5 [WRITE DENYOOM MODULE] [WRITE JSON] [(index(1), one(), READ WRITE)] [];
+    "json.arrlen" -2 [READONLY MODULE] [READ JSON] [(index(1), one(), READ)] [];
+    "json.arrpop" -2 [WRITE MODULE] [WRITE JSON] [(index(1), one(), READ WRITE)] [];
+    "json.arrtrim" 5 [WRITE MODULE] [WRITE JSON] [(index(1), one(), READ WRITE)] [];
+    "json.clear" -2 [WRITE MODULE] [WRITE JSON] [(index(1), one(), READ WRITE)] [];
+    "json.debug" with SUBCOMMANDS -2 [READONLY MODULE] [READ JSON] [] ["dont_cache"];
+    "json.debug|help" -2 [READONLY MODULE] [READ JSON] [] [];
+    "json.debug|memory" -3 [READONLY MODULE] [READ JSON] [(index(2), one(), READ)] [];
+    "json.del" -2 [WRITE MODULE] [WRITE JSON] [(index(1), one(), READ WRITE)] [];
+    "json.forget" -2 [WRITE MODULE] [WRITE JSON] [(index(1), one(), READ WRITE)] [];
+    "json.get" -2 [READONLY MODULE] [READ JSON] [(index(1), one(), READ)] [];
+    "json.merge" -4 [WRITE DENYOOM MODULE] [WRITE JSON] [(index(1), one(), READ WRITE)] [];
+    "json.mget" -3 [READONLY MODULE] [READ JSON] [(index(1), range(-2, 1, 0), READ ACCESS)] [];
+    "json.mset" -4 [WRITE DENYOOM MODULE] [WRITE JSON] [(index(1), range(-1, 3, 0), READ WRITE)] [];
+    "json.numincrby" 4 [WRITE MODULE] [WRITE JSON] [(index(1), one(), READ WRITE)] [];
+    "json.nummultby" 4 [WRITE MODULE] [WRITE JSON] [(index(1), one(), READ WRITE)] [];
+    "json.numpowby" 4 [WRITE MODULE] [WRITE JSON] [(index(1), one(), READ WRITE)] [];
+    "json.objkeys" -2 [READONLY MODULE] [READ JSON] [(index(1), one(), READ)] [];
+    "json.objlen" -2 [READONLY MODULE] [READ JSON] [(index(1), one(), READ)] [];
+    "json.resp" -2 [READONLY MODULE] [READ JSON] [(index(1), one(), READ)] [];
+    "json.set" -4 [WRITE DENYOOM MODULE] [WRITE JSON] [(index(1), one(), READ WRITE)] [];
+    "json.strappend" -3 [WRITE DENYOOM MODULE] [WRITE JSON] [(index(1), one(), READ WRITE)] [];
+    "json.strlen" -2 [READONLY MODULE] [READ JSON] [(index(1), one(), READ)] [];
+    "json.toggle" 3 [WRITE MODULE] [WRITE JSON] [(index(1), one(), READ WRITE)] [];
+    "json.type" -2 [READONLY MODULE] [READ JSON] [(index(1), one(), READ)] [];
+    "keys" 2 [READONLY] [KEYSPACE READ SLOW DANGEROUS] [] ["request_policy:all_shards" "nondeterministic_output_order"];
+    "lastsave" 1 [LOADING STALE FAST] [ADMIN FAST DANGEROUS] [] ["nondeterministic_output"];
+    "latency" with SUBCOMMANDS -2 [] [SLOW] [] [];
+    "latency|doctor" 2 [ADMIN NOSCRIPT LOADING STALE] [ADMIN SLOW DANGEROUS] [] ["nondeterministic_output" "request_policy:all_nodes" "response_policy:special"];
+    "latency|graph" 3 [ADMIN NOSCRIPT LOADING STALE] [ADMIN SLOW DANGEROUS] [] ["nondeterministic_output" "request_policy:all_nodes" "response_policy:special"];
+    "latency|help" 2 [LOADING STALE] [SLOW] [] [];
+    "latency|histogram" -2 [ADMIN NOSCRIPT LOADING STALE] [ADMIN SLOW DANGEROUS] [] ["nondeterministic_output" "request_policy:all_nodes" "response_policy:special"];
+    "latency|history" 3 [ADMIN NOSCRIPT LOADING STALE] [ADMIN SLOW DANGEROUS] [] ["nondeterministic_output" "request_policy:all_nodes" "response_policy:special"];
+    "latency|latest" 2 [ADMIN NOSCRIPT LOADING STALE] [ADMIN SLOW DANGEROUS] [] ["nondeterministic_output" "request_policy:all_nodes" "response_policy:special"];
+    "latency|reset" -2 [ADMIN NOSCRIPT LOADING STALE] [ADMIN SLOW DANGEROUS] [] ["request_policy:all_nodes" "response_policy:agg_sum"];
+    "lcs" -3 [READONLY] [READ STRING SLOW] [(index(1), range(1, 1, 0), READ ACCESS)] [];
+    "lindex" 3 [READONLY] [READ LIST SLOW] [(index(1), one(), READ ACCESS)] [];
+    "linsert" 5 [WRITE DENYOOM] [WRITE LIST SLOW] [(index(1), one(), READ WRITE INSERT)] [];
+    "llen" 2 [READONLY FAST] [READ LIST FAST] [(index(1), one(), READ)] [];
+    "lmove" 5 [WRITE DENYOOM] [WRITE LIST SLOW] [(index(1), one(), READ WRITE ACCESS DELETE) (index(2), one(), READ WRITE INSERT)] [];
+    "lmovem" -5 [WRITE DENYOOM] [WRITE LIST SLOW] [(index(1), one(), READ WRITE ACCESS DELETE) (index(2), one(), READ WRITE INSERT)] [];
+    "lmpop" -4 [WRITE MOVABLEKEYS] [WRITE LIST SLOW] [(index(1), keynum(0, 1, 1), READ WRITE ACCESS DELETE)] [];
+    "lolwut" -1 [READONLY FAST] [READ FAST] [] [];
+    "lpop" -2 [WRITE FAST] [WRITE LIST FAST] [(index(1), one(), READ WRITE ACCESS DELETE)] [];
+    "lpos" -3 [READONLY] [READ LIST SLOW] [(index(1), one(), READ ACCESS)] [];
+    "lpush" -3 [WRITE DENYOOM FAST] [WRITE LIST FAST] [(index(1), one(), READ WRITE INSERT)] [];
+    "lpushx" -3 [WRITE DENYOOM FAST] [WRITE LIST FAST] [(index(1), one(), READ WRITE INSERT)] [];
+    "lrange" 4 [READONLY] [READ LIST SLOW] [(index(1), one(), READ ACCESS)] [];
+    "lrem" 4 [WRITE] [WRITE LIST SLOW] [(index(1), one(), READ WRITE DELETE)] [];
+    "lset" 4 [WRITE DENYOOM] [WRITE LIST SLOW] [(index(1), one(), READ WRITE UPDATE)] [];
+    "ltrim" 4 [WRITE] [WRITE LIST SLOW] [(index(1), one(), READ WRITE DELETE)] [];
+    "memory" with SUBCOMMANDS -2 [] [SLOW] [] [];
+    "memory|doctor" 2 [] [SLOW] [] ["nondeterministic_output" "request_policy:all_shards" "response_policy:special"];
+    "memory|help" 2 [LOADING STALE] [SLOW] [] [];
+    "memory|malloc-stats" 2 [] [SLOW] [] ["nondeterministic_output" "request_policy:all_shards" "response_policy:special"];
+    "memory|purge" 2 [] [SLOW] [] ["request_policy:all_shards" "response_policy:all_succeeded"];
+    "memory|stats" 2 [] [SLOW] [] ["nondeterministic_output" "request_policy:all_shards" "response_policy:special"];
+    "memory|usage" -3 [READONLY] [READ SLOW] [(index(2), one(), READ)] [];
+    "mget" -2 [READONLY FAST] [READ STRING FAST] [(index(1), range(-1, 1, 0), READ ACCESS)] ["request_policy:multi_shard"];
+    "migrate" -6 [WRITE MOVABLEKEYS] [KEYSPACE WRITE SLOW DANGEROUS] [(index(3), one(), READ WRITE ACCESS DELETE) (keyword("KEYS", -2), range(-1, 1, 0), READ WRITE ACCESS DELETE INCOMPLETE)] ["nondeterministic_output"];
+    "module" with SUBCOMMANDS -2 [] [SLOW] [] [];
+    "module|help" 2 [LOADING STALE] [SLOW] [] [];
+    "module|list" 2 [ADMIN NOSCRIPT] [ADMIN SLOW DANGEROUS] [] ["nondeterministic_output_order"];
+    "module|load" -3 [ADMIN NOSCRIPT NO_ASYNC_LOADING] [ADMIN SLOW DANGEROUS] [] [];
+    "module|loadex" -3 [ADMIN NOSCRIPT NO_ASYNC_LOADING] [ADMIN SLOW DANGEROUS] [] [];
+    "module|unload" 3 [ADMIN NOSCRIPT NO_ASYNC_LOADING] [ADMIN SLOW DANGEROUS] [] [];
+    "monitor" 1 [ADMIN NOSCRIPT LOADING STALE] [ADMIN SLOW DANGEROUS] [] [];
+    "move" 3 [WRITE FAST] [KEYSPACE WRITE FAST] [(index(1), one(), READ WRITE ACCESS UPDATE)] [];
+    "mset" -3 [WRITE DENYOOM] [WRITE STRING SLOW] [(index(1), range(-1, 2, 0), WRITE UPDATE)] ["request_policy:multi_shard" "response_policy:all_succeeded"];
+    "msetex" -4 [WRITE DENYOOM MOVABLEKEYS] [WRITE STRING SLOW] [(index(1), keynum(0, 1, 2), WRITE UPDATE)] ["request_policy:multi_shard" "response_policy:all_succeeded"];
+    "msetnx" -3 [WRITE DENYOOM] [WRITE STRING SLOW] [(index(1), range(-1, 2, 0), WRITE INSERT)] [];
+    "multi" 1 [NOSCRIPT LOADING STALE FAST NO_MULTI ALLOW_BUSY] [FAST TRANSACTION] [] [];
+    "object" with SUBCOMMANDS -2 [] [SLOW] [] [];
+    "object|encoding" 3 [READONLY] [KEYSPACE READ SLOW] [(index(2), one(), READ)] ["nondeterministic_output"];
+    "object|freq" 3 [READONLY] [KEYSPACE READ SLOW] [(index(2), one(), READ)] ["nondeterministic_output"];
+    "object|help" 2 [LOADING STALE] [KEYSPACE SLOW] [] [];
+    "object|idletime" 3 [READONLY] [KEYSPACE READ SLOW] [(index(2), one(), READ)] ["nondeterministic_output"];
+    "object|refcount" 3 [READONLY] [KEYSPACE READ SLOW] [(index(2), one(), READ)] ["nondeterministic_output"];
+    "persist" 2 [WRITE FAST] [KEYSPACE WRITE FAST] [(index(1), one(), READ WRITE UPDATE)] [];
+    "pexpire" -3 [WRITE FAST] [KEYSPACE WRITE FAST] [(index(1), one(), READ WRITE UPDATE)] [];
+    "pexpireat" -3 [WRITE FAST] [KEYSPACE WRITE FAST] [(index(1), one(), READ WRITE UPDATE)] [];
+    "pexpiretime" 2 [READONLY FAST] [KEYSPACE READ FAST] [(index(1), one(), READ ACCESS)] [];
+    "pfadd" -2 [WRITE DENYOOM FAST] [WRITE HYPERLOGLOG FAST] [(index(1), one(), READ WRITE INSERT)] [];
+    "pfcount" -2 [READONLY] [READ HYPERLOGLOG SLOW] [(index(1), range(-1, 1, 0), READ WRITE ACCESS)] [];
+    "pfdebug" 3 [WRITE DENYOOM ADMIN] [WRITE HYPERLOGLOG ADMIN SLOW DANGEROUS] [(index(2), one(), READ WRITE ACCESS)] [];
+    "pfmerge" -2 [WRITE DENYOOM] [WRITE HYPERLOGLOG SLOW] [(index(1), one(), READ WRITE ACCESS INSERT) (index(2), range(-1, 1, 0), READ ACCESS)] [];
+    "pfselftest" 1 [ADMIN] [HYPERLOGLOG ADMIN SLOW DANGEROUS] [] [];
+    "ping" -1 [FAST] [FAST CONNECTION] [] ["request_policy:all_shards" "response_policy:all_succeeded"];
+    "psetex" 4 [WRITE DENYOOM] [WRITE STRING SLOW] [(index(1), one(), WRITE UPDATE)] [];
+    "psubscribe" -2 [DENYOOM PUBSUB NOSCRIPT LOADING STALE] [PUBSUB SLOW] [] [];
+    "psync" -3 [ADMIN NOSCRIPT NO_ASYNC_LOADING NO_MULTI] [ADMIN SLOW DANGEROUS] [] [];
+    "pttl" 2 [READONLY FAST] [KEYSPACE READ FAST] [(index(1), one(), READ ACCESS)] ["nondeterministic_output"];
+    "publish" 3 [PUBSUB LOADING STALE FAST] [PUBSUB FAST] [] [];
+    "pubsub" with SUBCOMMANDS -2 [] [SLOW] [] [];
+    "pubsub|channels" -2 [PUBSUB LOADING STALE] [PUBSUB SLOW] [] [];
+    "pubsub|help" 2 [LOADING STALE] [SLOW] [] [];
+    "pubsub|numpat" 2 [PUBSUB LOADING STALE] [PUBSUB SLOW] [] [];
+    "pubsub|numsub" -2 [PUBSUB LOADING STALE] [PUBSUB SLOW] [] [];
+    "pubsub|shardchannels" -2 [PUBSUB LOADING STALE] [PUBSUB SLOW] [] [];
+    "pubsub|shardnumsub" -2 [PUBSUB LOADING STALE] [PUBSUB SLOW] [] [];
+    "punsubscribe" -1 [PUBSUB NOSCRIPT LOADING STALE] [PUBSUB SLOW] [] [];
+    "quit" -1 [NOSCRIPT LOADING STALE FAST NO_AUTH ALLOW_BUSY] [FAST CONNECTION] [] [];
+    "randomkey" 1 [READONLY] [KEYSPACE READ SLOW] [] ["request_policy:all_shards" "response_policy:special" "nondeterministic_output"];
+    "readonly" 1 [LOADING STALE FAST] [FAST CONNECTION] [] [];
+    "readwrite" 1 [LOADING STALE FAST] [FAST CONNECTION] [] [];
+    "rename" 3 [WRITE] [KEYSPACE WRITE SLOW] [(index(1), one(), READ WRITE ACCESS DELETE) (index(2), one(), WRITE UPDATE)] [];
+    "renamenx" 3 [WRITE FAST] [KEYSPACE WRITE FAST] [(index(1), one(), READ WRITE ACCESS DELETE) (index(2), one(), WRITE INSERT)] [];
+    "replconf" -1 [ADMIN NOSCRIPT LOADING STALE ALLOW_BUSY] [ADMIN SLOW DANGEROUS] [] [];
+    "replicaof" 3 [ADMIN NOSCRIPT STALE NO_ASYNC_LOADING] [ADMIN SLOW DANGEROUS] [] [];
+    "reset" 1 [NOSCRIPT LOADING STALE FAST NO_AUTH ALLOW_BUSY] [FAST CONNECTION] [] [];
+    "restore" -4 [WRITE DENYOOM] [KEYSPACE WRITE SLOW DANGEROUS] [(index(1), one(), WRITE UPDATE)] [];
+    "restore-asking" -4 [WRITE DENYOOM ASKING] [KEYSPACE WRITE SLOW DANGEROUS] [(index(1), one(), WRITE UPDATE)] [];
+    "role" 1 [NOSCRIPT LOADING STALE FAST] [ADMIN FAST DANGEROUS] [] [];
+    "rpop" -2 [WRITE FAST] [WRITE LIST FAST] [(index(1), one(), READ WRITE ACCESS DELETE)] [];
+    "rpoplpush" 3 [WRITE DENYOOM] [WRITE LIST SLOW] [(index(1), one(), READ WRITE ACCESS DELETE) (index(2), one(), READ WRITE INSERT)] [];
+    "rpush" -3 [WRITE DENYOOM FAST] [WRITE LIST FAST] [(index(1), one(), READ WRITE INSERT)] [];
+    "rpushx" -3 [WRITE DENYOOM FAST] [WRITE LIST FAST] [(index(1), one(), READ WRITE INSERT)] [];
+    "sadd" -3 [WRITE DENYOOM FAST] [WRITE SET FAST] [(index(1), one(), READ WRITE INSERT)] [];
+    "save" 1 [ADMIN NOSCRIPT NO_ASYNC_LOADING NO_MULTI] [ADMIN SLOW DANGEROUS] [] [];
+    "scan" -2 [READONLY] [KEYSPACE READ SLOW] [] ["nondeterministic_output" "request_policy:special" "response_policy:special"];
+    "scard" 2 [READONLY FAST] [READ SET FAST] [(index(1), one(), READ)] [];
+    "script" with SUBCOMMANDS -2 [] [SLOW] [] [];
+    "script|debug" -3 [NOSCRIPT] [SLOW SCRIPTING] [] [];
+    "script|exists" -3 [NOSCRIPT] [SLOW SCRIPTING] [] ["request_policy:all_shards" "response_policy:agg_logical_and"];
+    "script|flush" -2 [NOSCRIPT] [SLOW SCRIPTING] [] ["request_policy:all_nodes" "response_policy:all_succeeded"];
+    "script|help" 2 [LOADING STALE] [SLOW SCRIPTING] [] [];
+    "script|kill" 2 [NOSCRIPT ALLOW_BUSY] [SLOW SCRIPTING] [] ["request_policy:all_shards" "response_policy:one_succeeded"];
+    "script|load" 3 [NOSCRIPT STALE] [SLOW SCRIPTING] [] ["request_policy:all_nodes" "response_policy:all_succeeded"];
+    "script|show" 3 [NOSCRIPT] [SLOW SCRIPTING] [] [];
+    "sdiff" -2 [READONLY] [READ SET SLOW] [(index(1), range(-1, 1, 0), READ ACCESS)] ["nondeterministic_output_order"];
+    "sdiffcard" -3 [READONLY MOVABLEKEYS] [READ SET SLOW] [(index(1), keynum(0, 1, 1), READ ACCESS)] [];
+    "sdiffstore" -3 [WRITE DENYOOM] [WRITE SET SLOW] [(index(1), one(), WRITE UPDATE) (index(2), range(-1, 1, 0), READ ACCESS)] [];
+    "search.clusterinfo" -1 [READONLY MODULE NOSCRIPT LOADING] [SEARCH] [] ["dont_cache"];
+    "search.clusterrefresh" -1 [READONLY MODULE NOSCRIPT] [SEARCH] [] ["dont_cache"];
+    "search.clusterset" -1 [READONLY MODULE NOSCRIPT LOADING] [SEARCH] [] ["dont_cache"];
+    "select" 2 [LOADING STALE FAST] [FAST CONNECTION] [] [];
+    "set" -3 [WRITE DENYOOM] [WRITE STRING SLOW] [(index(1), one(), READ WRITE ACCESS UPDATE)] [];
+    "setbit" 4 [WRITE DENYOOM] [WRITE BITMAP SLOW] [(index(1), one(), READ WRITE ACCESS UPDATE)] [];
+    "setex" 4 [WRITE DENYOOM] [WRITE STRING SLOW] [(index(1), one(), WRITE UPDATE)] [];
+    "setnx" 3 [WRITE DENYOOM FAST] [WRITE STRING FAST] [(index(1), one(), WRITE INSERT)] [];
+    "setrange" 4 [WRITE DENYOOM] [WRITE STRING SLOW] [(index(1), one(), READ WRITE UPDATE)] [];
+    "shutdown" -1 [ADMIN NOSCRIPT LOADING STALE NO_MULTI ALLOW_BUSY] [ADMIN SLOW DANGEROUS] [] [];
+    "sinter" -2 [READONLY] [READ SET SLOW] [(index(1), range(-1, 1, 0), READ ACCESS)] ["nondeterministic_output_order"];
+    "sintercard" -3 [READONLY MOVABLEKEYS] [READ SET SLOW] [(index(1), keynum(0, 1, 1), READ ACCESS)] [];
+    "sinterstore" -3 [WRITE DENYOOM] [WRITE SET SLOW] [(index(1), one(), READ WRITE UPDATE) (index(2), range(-1, 1, 0), READ ACCESS)] [];
+    "sismember" 3 [READONLY FAST] [READ SET FAST] [(index(1), one(), READ)] [];
+    "slaveof" 3 [ADMIN NOSCRIPT STALE NO_ASYNC_LOADING] [ADMIN SLOW DANGEROUS] [] [];
+    "slowlog" with SUBCOMMANDS -2 [] [SLOW] [] [];
+    "slowlog|get" -2 [ADMIN LOADING STALE] [ADMIN SLOW DANGEROUS] [] ["request_policy:all_nodes" "nondeterministic_output"];
+    "slowlog|help" 2 [LOADING STALE] [SLOW] [] [];
+    "slowlog|len" 2 [ADMIN LOADING STALE] [ADMIN SLOW DANGEROUS] [] ["request_policy:all_nodes" "response_policy:agg_sum" "nondeterministic_output"];
+    "slowlog|reset" 2 [ADMIN LOADING STALE] [ADMIN SLOW DANGEROUS] [] ["request_policy:all_nodes" "response_policy:all_succeeded"];
+    "smembers" 2 [READONLY] [READ SET SLOW] [(index(1), one(), READ ACCESS)] ["nondeterministic_output_order"];
+    "smismember" -3 [READONLY FAST] [READ SET FAST] [(index(1), one(), READ ACCESS)] [];
+    "smove" 4 [WRITE FAST] [WRITE SET FAST] [(index(1), one(), READ WRITE ACCESS DELETE) (index(2), one(), READ WRITE INSERT)] [];
+    "sort" -2 [WRITE DENYOOM MOVABLEKEYS] [WRITE SET SORTEDSET LIST SLOW DANGEROUS] [(index(1), one(), READ ACCESS) (BeginSearch::Unknown, FindKeys::Unknown, READ ACCESS) (BeginSearch::Unknown, FindKeys::Unknown, WRITE UPDATE)] [];
+    "sort_ro" -2 [READONLY MOVABLEKEYS] [READ SET SORTEDSET LIST SLOW DANGEROUS] [(index(1), one(), READ ACCESS) (BeginSearch::Unknown, FindKeys::Unknown, READ ACCESS)] [];
+    "spop" -2 [WRITE FAST] [WRITE SET FAST] [(index(1), one(), READ WRITE ACCESS DELETE)] ["nondeterministic_output"];
+    "spublish" 3 [PUBSUB LOADING STALE FAST] [PUBSUB FAST] [(index(1), one(), NOT_KEY)] [];
+    "srandmember" -2 [READONLY] [READ SET SLOW] [(index(1), one(), READ ACCESS)] ["nondeterministic_output"];
+    "srem" -3 [WRITE FAST] [WRITE SET FAST] [(index(1), one(), READ WRITE DELETE)] [];
+    "sscan" -3 [READONLY] [READ SET SLOW] [(index(1), one(), READ ACCESS)] ["nondeterministic_output"];
+    "ssubscribe" -2 [DENYOOM PUBSUB NOSCRIPT LOADING STALE] [PUBSUB SLOW] [(index(1), range(-1, 1, 0), NOT_KEY)] [];
+    "strlen" 2 [READONLY FAST] [READ STRING FAST] [(index(1), one(), READ)] [];
+    "subscribe" -2 [DENYOOM PUBSUB NOSCRIPT LOADING STALE] [PUBSUB SLOW] [] [];
+    "substr" 4 [READONLY] [READ STRING SLOW] [(index(1), one(), READ ACCESS)] [];
+    "sunion" -2 [READONLY] [READ SET SLOW] [(index(1), range(-1, 1, 0), READ ACCESS)] ["nondeterministic_output_order"];
+    "sunioncard" -3 [READONLY MOVABLEKEYS] [READ SET SLOW] [(index(1), keynum(0, 1, 1), READ ACCESS)] [];
+    "sunionstore" -3 [WRITE DENYOOM] [WRITE SET SLOW] [(index(1), one(), WRITE UPDATE) (index(2), range(-1, 1, 0), READ ACCESS)] [];
+    "sunsubscribe" -1 [PUBSUB NOSCRIPT LOADING STALE] [PUBSUB SLOW] [(index(1), range(-1, 1, 0), NOT_KEY)] [];
+    "swapdb" 3 [WRITE FAST] [KEYSPACE WRITE FAST DANGEROUS] [] [];
+    "sync" 1 [ADMIN NOSCRIPT NO_ASYNC_LOADING NO_MULTI] [ADMIN SLOW DANGEROUS] [] [];
+    "tdigest.add" -3 [WRITE DENYOOM MODULE] [WRITE TDIGEST] [(index(1), one(), READ WRITE)] [];
+    "tdigest.byrank" -3 [READONLY MODULE] [READ FAST TDIGEST] [(index(1), one(), READ)] [];
+    "tdigest.byrevrank" -3 [READONLY MODULE] [READ FAST TDIGEST] [(index(1), one(), READ)] [];
+    "tdigest.cdf" -3 [READONLY MODULE] [READ FAST TDIGEST] [(index(1), one(), READ)] [];
+    "tdigest.create" -2 [WRITE DENYOOM MODULE] [WRITE FAST TDIGEST] [(index(1), one(), READ WRITE)] [];
+    "tdigest.info" 2 [READONLY MODULE] [READ FAST TDIGEST] [(index(1), one(), READ)] ["dont_cache"];
+    "tdigest.max" 2 [READONLY MODULE] [READ FAST TDIGEST] [(index(1), one(), READ)] [];
+    "tdigest.merge" -4 [WRITE DENYOOM MODULE MOVABLEKEYS] [WRITE TDIGEST] [(index(1), one(), READ WRITE) (index(2), keynum(0, 1, 1), READ)] [];
+    "tdigest.min" 2 [READONLY MODULE] [READ FAST TDIGEST] [(index(1), one(), READ)] [];
+    "tdigest.quantile" -3 [READONLY MODULE] [READ FAST TDIGEST] [(index(1), one(), READ)] [];
+    "tdigest.rank" -3 [READONLY MODULE] [READ FAST TDIGEST] [(index(1), one(), READ)] [];
+    "tdigest.reset" 2 [WRITE DENYOOM MODULE] [WRITE FAST TDIGEST] [(index(1), one(), READ WRITE)] [];
+    "tdigest.revrank" -3 [READONLY MODULE] [READ FAST TDIGEST] [(index(1), one(), READ)] [];
+    "tdigest.trimmed_mean" 4 [READONLY MODULE] [READ TDIGEST] [(index(1), one(), READ)] [];
+    "time" 1 [LOADING STALE FAST] [FAST] [] ["nondeterministic_output"];
+    "timeseries.clusterset" -1 [READONLY MODULE NOSCRIPT] [] [] [];
+    "timeseries.refreshcluster" -1 [READONLY MODULE NOSCRIPT] [] [] [];
+    "topk.add" -3 [WRITE DENYOOM MODULE] [WRITE TOPK] [(index(1), one(), READ WRITE)] [];
+    "topk.count" -3 [READONLY MODULE] [READ TOPK] [(index(1), one(), READ)] [];
+    "topk.incrby" -4 [WRITE DENYOOM MODULE] [WRITE TOPK] [(index(1), one(), READ WRITE)] [];
+    "topk.info" 2 [READONLY MODULE] [READ FAST TOPK] [(index(1), one(), READ)] [];
+    "topk.list" -2 [READONLY MODULE] [READ TOPK] [(index(1), one(), READ)] [];
+    "topk.query" -3 [READONLY MODULE] [READ TOPK] [(index(1), one(), READ)] [];
+    "topk.reserve" -3 [WRITE DENYOOM MODULE] [WRITE FAST TOPK] [(index(1), one(), READ WRITE)] [];
+    "touch" -2 [READONLY FAST] [KEYSPACE READ FAST] [(index(1), range(-1, 1, 0), READ)] ["request_policy:multi_shard" "response_policy:agg_sum"];
+    "trimslots" -5 [WRITE] [KEYSPACE WRITE SLOW DANGEROUS] [] [];
+    "ts.add" -4 [WRITE DENYOOM MODULE] [WRITE TIMESERIES] [(index(1), one(), READ WRITE INSERT)] [];
+    "ts.alter" -2 [WRITE DENYOOM MODULE] [WRITE TIMESERIES] [(index(1), one(), READ WRITE)] [];
+    "ts.create" -2 [WRITE DENYOOM MODULE] [WRITE FAST TIMESERIES] [(index(1), one(), READ WRITE INSERT)] [];
+    "ts.createrule" -5 [WRITE MODULE FAST] [WRITE TIMESERIES] [(index(1), one(), READ) (index(2), one(), READ WRITE)] [];
+    "ts.decrby" -3 [WRITE DENYOOM MODULE] [WRITE TIMESERIES] [(index(1), one(), READ WRITE)] [];
+    "ts.del" 4 [WRITE MODULE] [WRITE TIMESERIES] [(index(1), one(), READ WRITE)] [];
+    "ts.deleterule" 3 [WRITE MODULE] [WRITE FAST TIMESERIES] [(index(1), one(), READ) (index(2), one(), READ WRITE)] [];
+    "ts.get" -2 [READONLY MODULE] [READ FAST TIMESERIES] [(index(1), one(), READ)] [];
+    "ts.incrby" -3 [WRITE DENYOOM MODULE] [WRITE TIMESERIES] [(index(1), one(), READ WRITE)] [];
+    "ts.info" -2 [READONLY MODULE] [READ FAST TIMESERIES] [(index(1), one(), READ)] ["dont_cache"];
+    "ts.madd" -4 [WRITE DENYOOM MODULE] [WRITE TIMESERIES] [(index(1), range(-1, 3, 0), READ WRITE INSERT)] [];
+    "ts.mget" -3 [READONLY MODULE] [READ TIMESERIES] [] ["dont_cache"];
+    "ts.mrange" -4 [READONLY MODULE] [READ TIMESERIES] [] ["dont_cache"];
+    "ts.mrevrange" -4 [READONLY MODULE] [READ TIMESERIES] [] ["dont_cache"];
+    "ts.nrange" -5 [READONLY MODULE MOVABLEKEYS] [READ TIMESERIES] [(index(1), keynum(0, 1, 1), READ ACCESS)] [];
+    "ts.nrevrange" -5 [READONLY MODULE MOVABLEKEYS] [READ TIMESERIES] [(index(1), keynum(0, 1, 1), READ ACCESS)] [];
+    "ts.queryindex" -2 [READONLY MODULE] [READ TIMESERIES] [] ["dont_cache"];
+    "ts.querylabels" -2 [READONLY MODULE] [READ TIMESERIES] [] ["dont_cache"];
+    "ts.range" -4 [READONLY MODULE] [READ TIMESERIES] [(index(1), one(), READ)] [];
+    "ts.read" -3 [READONLY MODULE] [READ TIMESERIES] [(index(1), one(), READ)] ["dont_cache"];
+    "ts.revrange" -4 [READONLY MODULE] [READ TIMESERIES] [(index(1), one(), READ)] [];
+    "ttl" 2 [READONLY FAST] [KEYSPACE READ FAST] [(index(1), one(), READ ACCESS)] ["nondeterministic_output"];
+    "type" 2 [READONLY FAST] [KEYSPACE READ FAST] [(index(1), one(), READ)] [];
+    "unlink" -2 [WRITE FAST] [KEYSPACE WRITE FAST] [(index(1), range(-1, 1, 0), WRITE DELETE)] ["request_policy:multi_shard" "response_policy:agg_sum"];
+    "unsubscribe" -1 [PUBSUB NOSCRIPT LOADING STALE] [PUBSUB SLOW] [] [];
+    "unwatch" 1 [NOSCRIPT LOADING STALE FAST ALLOW_BUSY] [FAST TRANSACTION] [] [];
+    "vadd" -1 [WRITE DENYOOM MODULE] [] [(index(1), one(), READ WRITE ACCESS UPDATE)] [];
+    "vcard" -1 [READONLY MODULE FAST] [] [(index(1), one(), READ WRITE ACCESS UPDATE)] [];
+    "vdim" -1 [READONLY MODULE FAST] [] [(index(1), one(), READ WRITE ACCESS UPDATE)] [];
+    "vemb" -1 [READONLY MODULE FAST] [] [(index(1), one(), READ WRITE ACCESS UPDATE)] [];
+    "vgetattr" -1 [READONLY MODULE FAST] [] [(index(1), one(), READ WRITE ACCESS UPDATE)] [];
+    "vinfo" -1 [READONLY MODULE FAST] [] [(index(1), one(), READ WRITE ACCESS UPDATE)] [];
+    "vismember" -1 [READONLY MODULE] [] [(index(1), one(), READ WRITE ACCESS UPDATE)] [];
+    "vlinks" -1 [READONLY MODULE FAST] [] [(index(1), one(), READ WRITE ACCESS UPDATE)] [];
+    "vrandmember" -1 [READONLY MODULE] [] [(index(1), one(), READ WRITE ACCESS UPDATE)] [];
+    "vrange" -4 [READONLY MODULE] [] [(index(1), one(), READ WRITE ACCESS UPDATE)] [];
+    "vrem" -1 [WRITE MODULE] [] [(index(1), one(), READ WRITE ACCESS UPDATE)] [];
+    "vsetattr" -1 [WRITE MODULE FAST] [] [(index(1), one(), READ WRITE ACCESS UPDATE)] [];
+    "vsim" -1 [READONLY MODULE] [] [(index(1), one(), READ WRITE ACCESS UPDATE)] [];
+    "wait" 3 [NOSCRIPT BLOCKING] [SLOW BLOCKING CONNECTION] [] ["request_policy:all_shards" "response_policy:agg_min"];
+    "waitaof" 4 [BLOCKING] [SLOW BLOCKING CONNECTION] [] ["request_policy:all_shards" "response_policy:agg_min"];
+    "watch" -2 [NOSCRIPT LOADING STALE FAST NO_MULTI ALLOW_BUSY] [FAST TRANSACTION] [(index(1), range(-1, 1, 0), READ)] [];
+    "xack" -4 [WRITE FAST] [WRITE STREAM FAST] [(index(1), one(), READ WRITE UPDATE)] [];
+    "xackdel" -6 [WRITE FAST] [WRITE STREAM FAST] [(index(1), one(), READ WRITE UPDATE DELETE)] [];
+    "xadd" -5 [WRITE DENYOOM FAST] [WRITE STREAM FAST] [(index(1), one(), READ WRITE UPDATE)] ["nondeterministic_output"];
+    "xautoclaim" -6 [WRITE FAST] [WRITE STREAM FAST] [(index(1), one(), READ WRITE DELETE)] ["nondeterministic_output"];
+    "xcfgset" -2 [WRITE FAST] [WRITE STREAM FAST] [(index(1), one(), READ WRITE UPDATE)] [];
+    "xclaim" -6 [WRITE FAST] [WRITE STREAM FAST] [(index(1), one(), READ WRITE UPDATE)] ["nondeterministic_output"];
+    "xdel" -3 [WRITE FAST] [WRITE STREAM FAST] [(index(1), one(), READ WRITE DELETE)] [];
+    "xdelex" -5 [WRITE FAST] [WRITE STREAM FAST] [(index(1), one(), READ WRITE DELETE)] [];
+    "xgroup" with SUBCOMMANDS -2 [] [SLOW] [] [];
+    "xgroup|create" -5 [WRITE DENYOOM] [WRITE STREAM SLOW] [(index(2), one(), READ WRITE INSERT)] [];
+    "xgroup|createconsumer" 5 [WRITE DENYOOM] [WRITE STREAM SLOW] [(index(2), one(), READ WRITE INSERT)] [];
+    "xgroup|delconsumer" 5 [WRITE] [WRITE STREAM SLOW] [(index(2), one(), READ WRITE DELETE)] [];
+    "xgroup|destroy" 4 [WRITE] [WRITE STREAM SLOW] [(index(2), one(), READ WRITE DELETE)] [];
+    "xgroup|help" 2 [LOADING STALE] [STREAM SLOW] [] [];
+    "xgroup|setid" -5 [WRITE] [WRITE STREAM SLOW] [(index(2), one(), READ WRITE UPDATE)] [];
+    "xidmprecord" 5 [WRITE DENYOOM FAST] [WRITE STREAM FAST] [(index(1), one(), READ WRITE UPDATE)] [];
+    "xinfo" with SUBCOMMANDS -2 [] [SLOW] [] [];
+    "xinfo|consumers" 4 [READONLY] [READ STREAM SLOW] [(index(2), one(), READ ACCESS)] ["nondeterministic_output"];
+    "xinfo|groups" 3 [READONLY] [READ STREAM SLOW] [(index(2), one(), READ ACCESS)] [];
+    "xinfo|help" 2 [LOADING STALE] [STREAM SLOW] [] [];
+    "xinfo|stream" -3 [READONLY] [READ STREAM SLOW] [(index(2), one(), READ ACCESS)] [];
+    "xlen" 2 [READONLY FAST] [READ STREAM FAST] [(index(1), one(), READ)] [];
+    "xnack" -7 [WRITE FAST] [WRITE STREAM FAST] [(index(1), one(), READ WRITE UPDATE)] [];
+    "xpending" -3 [READONLY] [READ STREAM SLOW] [(index(1), one(), READ ACCESS)] ["nondeterministic_output"];
+    "xrange" -4 [READONLY] [READ STREAM SLOW] [(index(1), one(), READ ACCESS)] [];
+    "xread" -4 [READONLY BLOCKING MOVABLEKEYS] [READ STREAM SLOW BLOCKING] [(keyword("STREAMS", 1), range(-1, 1, 2), READ ACCESS INCOMPLETE)] [];
+    "xreadgroup" -7 [WRITE BLOCKING MOVABLEKEYS] [WRITE STREAM SLOW BLOCKING] [(keyword("STREAMS", 4), range(-1, 1, 2), READ ACCESS INCOMPLETE)] [];
+    "xrevrange" -4 [READONLY] [READ STREAM SLOW] [(index(1), one(), READ ACCESS)] [];
+    "xsetid" -3 [WRITE DENYOOM FAST] [WRITE STREAM FAST] [(index(1), one(), READ WRITE UPDATE)] [];
+    "xtrim" -4 [WRITE] [WRITE STREAM SLOW] [(index(1), one(), READ WRITE DELETE)] ["nondeterministic_output"];
+    "zadd" -4 [WRITE DENYOOM FAST] [WRITE SORTEDSET FAST] [(index(1), one(), READ WRITE UPDATE)] [];
+    "zcard" 2 [READONLY FAST] [READ SORTEDSET FAST] [(index(1), one(), READ)] [];
+    "zcount" 4 [READONLY FAST] [READ SORTEDSET FAST] [(index(1), one(), READ ACCESS)] [];
+    "zdiff" -3 [READONLY MOVABLEKEYS] [READ SORTEDSET SLOW] [(index(1), keynum(0, 1, 1), READ ACCESS)] [];
+    "zdiffstore" -4 [WRITE DENYOOM MOVABLEKEYS] [WRITE SORTEDSET SLOW] [(index(1), one(), WRITE UPDATE) (index(2), keynum(0, 1, 1), READ ACCESS)] [];
+    "zincrby" 4 [WRITE DENYOOM FAST] [WRITE SORTEDSET FAST] [(index(1), one(), READ WRITE ACCESS UPDATE)] [];
+    "zinter" -3 [READONLY MOVABLEKEYS] [READ SORTEDSET SLOW] [(index(1), keynum(0, 1, 1), READ ACCESS)] [];
+    "zintercard" -3 [READONLY MOVABLEKEYS] [READ SORTEDSET SLOW] [(index(1), keynum(0, 1, 1), READ ACCESS)] [];
+    "zinterstore" -4 [WRITE DENYOOM MOVABLEKEYS] [WRITE SORTEDSET SLOW] [(index(1), one(), WRITE UPDATE) (index(2), keynum(0, 1, 1), READ ACCESS)] [];
+    "zlexcount" 4 [READONLY FAST] [READ SORTEDSET FAST] [(index(1), one(), READ ACCESS)] [];
+    "zmpop" -4 [WRITE MOVABLEKEYS] [WRITE SORTEDSET SLOW] [(index(1), keynum(0, 1, 1), READ WRITE ACCESS DELETE)] [];
+    "zmscore" -3 [READONLY FAST] [READ SORTEDSET FAST] [(index(1), one(), READ ACCESS)] [];
+    "zpopmax" -2 [WRITE FAST] [WRITE SORTEDSET FAST] [(index(1), one(), READ WRITE ACCESS DELETE)] [];
+    "zpopmin" -2 [WRITE FAST] [WRITE SORTEDSET FAST] [(index(1), one(), READ WRITE ACCESS DELETE)] [];
+    "zrandmember" -2 [READONLY] [READ SORTEDSET SLOW] [(index(1), one(), READ ACCESS)] ["nondeterministic_output"];
+    "zrange" -4 [READONLY] [READ SORTEDSET SLOW] [(index(1), one(), READ ACCESS)] [];
+    "zrangebylex" -4 [READONLY] [READ SORTEDSET SLOW] [(index(1), one(), READ ACCESS)] [];
+    "zrangebyscore" -4 [READONLY] [READ SORTEDSET SLOW] [(index(1), one(), READ ACCESS)] [];
+    "zrangestore" -5 [WRITE DENYOOM] [WRITE SORTEDSET SLOW] [(index(1), one(), WRITE UPDATE) (index(2), one(), READ ACCESS)] [];
+    "zrank" -3 [READONLY FAST] [READ SORTEDSET FAST] [(index(1), one(), READ ACCESS)] [];
+    "zrem" -3 [WRITE FAST] [WRITE SORTEDSET FAST] [(index(1), one(), READ WRITE DELETE)] [];
+    "zremrangebylex" 4 [WRITE] [WRITE SORTEDSET SLOW] [(index(1), one(), READ WRITE DELETE)] [];
+    "zremrangebyrank" 4 [WRITE] [WRITE SORTEDSET SLOW] [(index(1), one(), READ WRITE DELETE)] [];
+    "zremrangebyscore" 4 [WRITE] [WRITE SORTEDSET SLOW] [(index(1), one(), READ WRITE DELETE)] [];
+    "zrevrange" -4 [READONLY] [READ SORTEDSET SLOW] [(index(1), one(), READ ACCESS)] [];
+    "zrevrangebylex" -4 [READONLY] [READ SORTEDSET SLOW] [(index(1), one(), READ ACCESS)] [];
+    "zrevrangebyscore" -4 [READONLY] [READ SORTEDSET SLOW] [(index(1), one(), READ ACCESS)] [];
+    "zrevrank" -3 [READONLY FAST] [READ SORTEDSET FAST] [(index(1), one(), READ ACCESS)] [];
+    "zscan" -3 [READONLY] [READ SORTEDSET SLOW] [(index(1), one(), READ ACCESS)] ["nondeterministic_output"];
+    "zscore" 3 [READONLY FAST] [READ SORTEDSET FAST] [(index(1), one(), READ ACCESS)] [];
+    "zunion" -3 [READONLY MOVABLEKEYS] [READ SORTEDSET SLOW] [(index(1), keynum(0, 1, 1), READ ACCESS)] [];
+    "zunionstore" -4 [WRITE DENYOOM MOVABLEKEYS] [WRITE SORTEDSET SLOW] [(index(1), one(), WRITE UPDATE) (index(2), keynum(0, 1, 1), READ ACCESS)] [];
+}

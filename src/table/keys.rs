@@ -1,12 +1,12 @@
-//! The keys of a command: [`keys`] and its variants.
+//! The keys of a command: [`Keys`], those known while it arrives, and the errors of finding them.
 
 use core::fmt;
 use core::iter::FusedIterator;
 
-use crate::command::{Args, CommandRef, PartialCommand};
+use crate::command::Args;
 
-use super::search::{KeyRange, Pending, Wanted};
-use super::{Access, CommandInfo, Flags, find_info, of};
+use super::Access;
+use super::search::{KeyRange, Pending, Search, Wanted};
 
 /// A key of a command.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -30,12 +30,20 @@ impl fmt::Debug for Key<'_> {
 }
 
 /// Why the keys of a command cannot be found.
+///
+/// An error does not say that a server refuses the command. A newer server may know a command or an option that the
+/// table lacks, and may accept other numbers of arguments. So a proxy that filters or rewrites keys must not forward
+/// such a command: it would act on keys that the proxy has not seen.
+///
+/// A line that servers refuse may have keys or an error. If it has keys, a server looks at no others before it refuses
+/// the line. `XREAD STREAMS a 0 1` has another number of identifiers than of streams, and gives
+/// [`Syntax`](Self::Syntax).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum KeysError {
     /// The table has no such command.
     UnknownCommand,
-    /// The command cannot have this number of arguments.
+    /// No server of the table accepts this number of arguments.
     Arity,
     /// The argument at this index should be the number of keys, but it is missing, not a number, larger than the
     /// number of arguments that follow, or zero for a command that needs a key.
@@ -43,8 +51,10 @@ pub enum KeysError {
         /// The index of the argument.
         index: usize,
     },
-    /// Arguments contradict each other, or some are missing.
+    /// Arguments contradict each other, some are missing, or an option is unknown.
     Syntax,
+    /// The table does not say where all keys are.
+    Unspecified,
 }
 
 impl fmt::Display for KeysError {
@@ -56,155 +66,75 @@ impl fmt::Display for KeysError {
                 write!(f, "argument {index} is not the number of keys that follow")
             }
             Self::Syntax => f.write_str("arguments that contradict each other"),
+            Self::Unspecified => f.write_str("keys at places that the table does not specify"),
         }
     }
 }
 
 impl core::error::Error for KeysError {}
 
-/// Returns an iterator over the keys of a command.
-///
-/// [`Command::to_array`](crate::Command::to_array) turns a command in either form into a [`CommandRef`]:
-///
-/// ```
-/// use zresp::commands::{Access, KeysError, keys};
-///
-/// let bytes = b"*4\r\n$5\r\nBITOP\r\n$3\r\nNOT\r\n$1\r\nd\r\n$1\r\ns\r\n";
-/// let request = zresp::requests(bytes).next().expect("a request")?;
-/// let mut scratch = Vec::new(); // for inline commands
-/// let command = request.command().to_array(&mut scratch);
-/// let found: Vec<_> = keys(&command).expect("two keys").collect();
-/// assert_eq!((found[0].key, found[0].index), (b"d".as_slice(), 2));
-/// assert!(found[0].access.contains(Access::WRITE) && !found[1].access.contains(Access::WRITE));
-///
-/// let request = zresp::requests(b"XREAD STREAMS a 0 1\r\n").next().expect("a request")?;
-/// let command = request.command().to_array(&mut scratch);
-/// assert_eq!(keys(&command), Err(KeysError::Syntax), "a stream without an id");
-/// # Ok::<(), zresp::Error>(())
-/// ```
-///
-/// These are the keys that `COMMAND GETKEYS` finds. The arguments between them are not checked: the keys of
-/// `MSET a 1 b`, which a server refuses, are `a` and `b`.
-///
-/// A command can reach more than these keys. Not among them are patterns (`KEYS`, `SCAN … MATCH`, and the `BY` and
-/// `GET` of `SORT`), channels, keys that a script or a function uses without declaring them, and the whole database
-/// that a command such as `FLUSHALL` affects. A proxy that keeps its clients apart by prefixing keys must refuse
-/// such commands or rewrite them itself, and must rewrite the keys in replies.
-///
-/// # Errors
-/// Returns an error if the table does not have the command, if its number of arguments is wrong, or if its arguments
-/// are inconsistent.
-#[doc(alias = "getkeys")]
-#[inline]
-pub fn keys<'a>(command: &CommandRef<'a>) -> Result<Keys<'a>, KeysError> {
-    let info = of(command).ok_or(KeysError::UnknownCommand)?;
-    Keys::of(info, command.args(), command.len(), Wanted::Keys)
-}
-
-/// Returns an iterator over the sharded channels of a command.
-///
-/// They belong to slots as keys do. `SPUBLISH`, `SSUBSCRIBE` and `SUNSUBSCRIBE` take such channels, and no keys.
-///
-/// # Errors
-/// Returns the same errors as [`keys`].
-#[doc(alias = "pubsub")]
-pub fn shard_channels<'a>(command: &CommandRef<'a>) -> Result<Keys<'a>, KeysError> {
-    let info = of(command).ok_or(KeysError::UnknownCommand)?;
-    Keys::of(info, command.args(), command.len(), Wanted::ShardChannels)
-}
-
-/// Returns an iterator over those keys of an unfinished command that have arrived.
-///
-/// A proxy can use the first one to choose an upstream. Keys that depend on missing arguments are not found.
-///
-/// ```
-/// use zresp::{CommandDecoder, commands};
-///
-/// let mut decoder = CommandDecoder::new();
-/// let buffer = b"*3\r\n$3\r\nSET\r\n$3\r\nkey\r\n$1000000\r\nxxxx";
-/// assert!(decoder.decode(buffer)?.is_none());
-/// let partial = decoder.partial(buffer).expect("a command has begun");
-/// let key = commands::partial_keys(&partial)?.next().expect("its key is there");
-/// assert_eq!(key.key, b"key");
-/// # Ok::<(), Box<dyn std::error::Error>>(())
-/// ```
-///
-/// # Errors
-/// Returns the same errors as [`keys`]. [`KeysError::UnknownCommand`] can also mean that the name
-/// has not arrived yet, and [`KeysError::Count`] that the number of keys has not.
-pub fn partial_keys<'a>(command: &PartialCommand<'a>) -> Result<Keys<'a>, KeysError> {
-    let name = command.name().ok_or(KeysError::UnknownCommand)?;
-    let info = find_info(name, || command.arg(1)).ok_or(KeysError::UnknownCommand)?;
-    Keys::of(info, command.args(), command.len(), Wanted::Keys)
-}
-
-/// An iterator over the keys of a command, in the order of its specifications: see [`keys`].
+/// An iterator over the keys of a command, in the order of its specifications: see [`keys`](super::keys()).
 #[derive(Clone)]
 pub struct Keys<'a> {
-    /// The arguments that have arrived, the name first.
-    pub(super) all: Args<'a>,
-    /// The number of arguments, including those that have not arrived.
-    pub(super) len: usize,
-    pub(super) wanted: Wanted,
-    /// Whether the command may be called without keys.
-    pub(super) allows_none: bool,
     /// The arguments after the last key that was returned.
     args: Args<'a>,
     /// The index of the first of `args`.
     at: usize,
-    pub(super) range: Option<KeyRange>,
-    pub(super) pending: Pending,
+    range: KeyRange,
+    /// What comes after the range.
+    pending: Pending<'a>,
+    search: Search<'a>,
 }
 
 impl<'a> Keys<'a> {
-    // Inlined into `keys`, so that the iterator is built in the caller's place and not copied.
+    /// Returns the keys of one range. `args` are the arguments after the name.
     #[inline(always)]
-    fn of(
-        info: &'static CommandInfo,
-        args: Args<'a>,
-        len: usize,
-        wanted: Wanted,
-    ) -> Result<Self, KeysError> {
-        if !info.accepts(len) {
-            return Err(KeysError::Arity);
-        }
-        let allows_none = info.flags.contains(Flags::NO_MANDATORY_KEYS);
-        let all = args.clone();
-        let (range, pending) = (None, Pending::Nothing);
-        let mut keys = Self { all, len, wanted, allows_none, args, at: 0, range, pending };
-        match (info.name, wanted) {
-            ("sort", Wanted::Keys) => keys.find_of_sort()?,
-            ("migrate", Wanted::Keys) => keys.find_of_migrate()?,
-            _ => keys.find(info.key_specs)?,
-        }
-        Ok(keys)
+    pub(super) fn of_range(args: Args<'a>, range: KeyRange) -> Self {
+        let search = Search::new(args.clone(), 0, Wanted::Keys);
+        Self { args, at: 1, range, pending: Pending::Nothing, search }
+    }
+
+    /// Returns the keys of a range, and those that follow.
+    pub(super) fn of_search(search: Search<'a>, range: KeyRange, pending: Pending<'a>) -> Self {
+        Self { args: search.all.clone(), at: 0, range, pending, search }
+    }
+
+    /// Returns the same keys, rebuilt field by field, so that the compiler keeps those of the fast path in
+    /// registers.
+    #[inline(always)]
+    pub(super) fn rebuilt(self) -> Self {
+        let Self { args, at, range, pending, search } = self;
+        Self { args, at, range, pending, search }
     }
 }
 
 impl<'a> Iterator for Keys<'a> {
     type Item = Key<'a>;
 
-    #[inline]
+    #[inline(always)]
     fn next(&mut self) -> Option<Key<'a>> {
-        while let Some(KeyRange { next: index, last, step, access }) = self.range {
-            // Continue after the key that was returned before, so that many keys take one pass. The
-            // next range may begin earlier.
-            if index < self.at {
-                (self.args, self.at) = (self.all.clone(), 0);
+        loop {
+            let KeyRange { next: index, last, step, access } = self.range;
+            if index > last {
+                if matches!(self.pending, Pending::Nothing | Pending::Missing) {
+                    return None;
+                }
+                // The search is copied, as a reference to it would keep all of the iterator in memory. The next
+                // range may begin earlier, so all arguments are walked again.
+                (self.args, self.at) = (self.search.all.clone(), 0);
+                (self.range, self.pending) = self.search.clone().after(self.pending);
+                continue;
             }
-            let key = self.args.nth(index - self.at);
-            self.at = index + 1;
-            // A key that has not arrived ends its range, as those after it have not arrived either.
-            if key.is_none() || index + step > last {
-                self.next_range();
-            } else {
-                self.range = Some(KeyRange { next: index + step, last, step, access });
-            }
+            // Continue after the key that was returned before, so that many keys take one pass.
+            let key = self.args.nth(index.saturating_sub(self.at));
+            self.at = index.wrapping_add(1); // at most the number of arguments
+            self.range.next = index.saturating_add(step);
             if let Some(key) = key {
                 return Some(Key { key, index, access });
             }
+            // The search ends at a key that has not arrived, so that keys come in the same order as in the end.
+            (self.range, self.pending) = (KeyRange::NONE, Pending::Missing);
         }
-        None
     }
 }
 
@@ -213,6 +143,33 @@ impl FusedIterator for Keys<'_> {}
 impl PartialEq for Keys<'_> {
     fn eq(&self, other: &Self) -> bool {
         self.clone().eq(other.clone())
+    }
+}
+
+/// The keys of a command that is still arriving: see [`partial_keys`](super::partial_keys).
+#[derive(Debug, Clone, PartialEq)]
+pub enum PartialKeys<'a> {
+    /// All keys of the command, whatever the missing arguments are. There may be none.
+    All(Keys<'a>),
+    /// The first keys of the command. There may be others, or the command may turn out to be wrong: arguments that
+    /// have not arrived decide.
+    First(Keys<'a>),
+}
+
+impl<'a> PartialKeys<'a> {
+    /// Takes the keys that are found among the arguments that have arrived.
+    pub(super) fn of(keys: Keys<'a>) -> Self {
+        let mut walked = keys.clone();
+        walked.by_ref().for_each(drop);
+        if matches!(walked.pending, Pending::Missing) { Self::First(keys) } else { Self::All(keys) }
+    }
+
+    /// Returns the keys that are known now, all or only the first ones.
+    #[must_use]
+    pub fn known(&self) -> Keys<'a> {
+        match self {
+            Self::All(keys) | Self::First(keys) => keys.clone(),
+        }
     }
 }
 

@@ -1,10 +1,12 @@
-//! Where the keys of a command are: the specifications of the table, and rules for commands that they do not cover.
+//! Where the keys of a command are: its specifications.
 
+use crate::command::Args;
 use crate::lex::integer;
 
-use super::{Access, BeginSearch, FindKeys, KeySpec, Keys, KeysError};
+use super::options::is_word;
+use super::{Access, BeginSearch, FindKeys, KeySpec, KeysError};
 
-/// Arguments that are keys: every `step`-th one from `next` to `last`.
+/// Arguments that are keys: every `step`-th one from `next` to `last`; none if `last` is smaller.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct KeyRange {
     pub(super) next: usize,
@@ -14,196 +16,208 @@ pub(super) struct KeyRange {
 }
 
 impl KeyRange {
-    const fn one(index: usize, access: Access) -> Self {
+    pub(super) const NONE: Self = Self { next: 1, last: 0, step: 1, access: Access::empty() };
+
+    pub(super) const fn one(index: usize, access: Access) -> Self {
         Self { next: index, last: index, step: 1, access }
+    }
+
+    /// Returns the range of a command with `len` arguments that [`FindKeys::Range`] describes, from `first` on.
+    #[inline(always)]
+    pub(super) fn new(
+        first: usize,
+        last: i32,
+        step: usize,
+        access: Access,
+        len: usize,
+    ) -> Result<Self, KeysError> {
+        let distance = last.unsigned_abs() as usize;
+        let last = if last < 0 {
+            len.checked_sub(distance).ok_or(KeysError::Syntax)?
+        } else {
+            first.checked_add(distance).ok_or(KeysError::Syntax)?
+        };
+        // A range may be empty, as in `PFMERGE d`, but its end cannot be missing.
+        if last >= len || last.saturating_add(1) < first {
+            return Err(KeysError::Syntax);
+        }
+        Ok(Self { next: first, last, step, access })
     }
 }
 
 /// Which arguments to find.
+///
+/// As large as a word: the compiler copies the iterator in words, and the processor stalls on a word if a part of it
+/// has just been stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(usize)]
 pub(super) enum Wanted {
+    /// The keys of a command that needs one.
     Keys,
+    /// The keys of a command that may be called without any.
+    AnyKeys,
     ShardChannels,
 }
 
 /// What to search after the current range.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Pending {
+pub(super) enum Pending<'a> {
     Nothing,
     Range(KeyRange),
     /// The ranges of these specifications, which have been checked.
-    Specs(&'static [KeySpec]),
+    Specs(&'a [KeySpec]),
+    /// Arguments that have not arrived: they are keys, or decide which others are.
+    Missing,
 }
 
-impl<'a> Keys<'a> {
-    fn arg(&self, index: usize) -> Option<&'a [u8]> {
+/// What the arguments that have arrived say of a place.
+enum Sought<T> {
+    At(T),
+    Nowhere,
+    /// An argument that has not arrived decides.
+    Missing,
+}
+
+/// A command whose keys are searched.
+#[derive(Debug, Clone)]
+pub(super) struct Search<'a> {
+    /// The arguments that have arrived, the name first.
+    pub(super) all: Args<'a>,
+    /// The number of arguments, including those that have not arrived.
+    pub(super) len: usize,
+    wanted: Wanted,
+}
+
+impl<'a> Search<'a> {
+    pub(super) const fn new(all: Args<'a>, len: usize, wanted: Wanted) -> Self {
+        Self { all, len, wanted }
+    }
+
+    /// Returns the next range, and what comes after it.
+    #[inline(never)]
+    pub(super) fn after(self, pending: Pending<'a>) -> (KeyRange, Pending<'a>) {
+        match pending {
+            Pending::Nothing | Pending::Missing => (KeyRange::NONE, pending),
+            Pending::Range(range) => (range, Pending::Nothing),
+            // Cannot fail: the first search has checked them all.
+            Pending::Specs(specs) => self.find(specs).unwrap_or((KeyRange::NONE, Pending::Nothing)),
+        }
+    }
+
+    pub(super) fn arg(&self, index: usize) -> Option<&'a [u8]> {
         self.all.clone().nth(index)
     }
 
-    /// Returns whether all arguments have arrived.
-    fn is_whole(&self) -> bool {
-        self.all.clone().count() == self.len
-    }
-
     /// Finds the first keys by the specifications, and checks all specifications.
-    pub(super) fn find(&mut self, specs: &'static [KeySpec]) -> Result<(), KeysError> {
-        for (index, spec) in specs.iter().enumerate() {
-            let range = self.range_of(spec)?;
-            if self.range.is_none() {
-                self.range = range;
-                self.pending = Pending::Specs(specs.get(index + 1..).unwrap_or_default());
+    pub(super) fn find<'t>(
+        &self,
+        specs: &'t [KeySpec],
+    ) -> Result<(KeyRange, Pending<'t>), KeysError> {
+        let mut found = None;
+        let mut rest = specs;
+        while let Some((spec, after)) = rest.split_first() {
+            rest = after;
+            let place = self.place_of(spec)?;
+            if found.is_none() {
+                found = match place {
+                    Sought::At(range) => Some((range, Pending::Specs(rest))),
+                    Sought::Nowhere => None,
+                    Sought::Missing => Some((KeyRange::NONE, Pending::Missing)),
+                };
             }
         }
-        Ok(())
+        Ok(found.unwrap_or((KeyRange::NONE, Pending::Nothing)))
     }
 
-    /// Moves to the next range.
-    pub(super) fn next_range(&mut self) {
-        self.range = None;
-        match core::mem::replace(&mut self.pending, Pending::Nothing) {
-            Pending::Nothing => {}
-            Pending::Range(range) => self.range = Some(range),
-            // Cannot fail: the first search has checked them all.
-            Pending::Specs(specs) => _ = self.find(specs),
-        }
-    }
-
-    /// Returns the range of arguments that a specification describes, if it finds any.
-    fn range_of(&self, spec: &KeySpec) -> Result<Option<KeyRange>, KeysError> {
+    /// Returns where the arguments are that a specification describes.
+    ///
+    /// An error does not depend on arguments that have not arrived.
+    fn place_of(&self, spec: &KeySpec) -> Result<Sought<KeyRange>, KeysError> {
         if spec.is_not_key != (self.wanted == Wanted::ShardChannels) {
-            return Ok(None);
+            return Ok(Sought::Nowhere);
         }
-        let begin = match spec.begin {
-            BeginSearch::Index(index) => index,
-            BeginSearch::Keyword { keyword, from } => match self.find_keyword(keyword, from) {
-                Some(index) => index + 1,
-                None => return Ok(None),
+        if spec.is_incomplete {
+            return Err(KeysError::Unspecified);
+        }
+        let begin = match &spec.begin {
+            BeginSearch::Index(index) => *index,
+            BeginSearch::Keyword { keyword, from } => match self.keyword(keyword, *from) {
+                Sought::At(index) => index.saturating_add(1),
+                Sought::Nowhere => return Ok(Sought::Nowhere),
+                Sought::Missing => return Ok(Sought::Missing),
             },
-            BeginSearch::Unknown => return Ok(None),
+            BeginSearch::Unknown => return Err(KeysError::Unspecified),
         };
-        let arguments = self.len;
-        let (first, last, step) = match spec.find {
-            FindKeys::Range { last, step, limit } => {
-                let end = usize::try_from(last.unsigned_abs()).unwrap_or(usize::MAX);
-                let last = match last {
-                    0.. => Some(begin + end),
-                    -1 if limit > 1 => {
-                        let rest = arguments.saturating_sub(begin);
-                        if rest == 0 || rest % limit != 0 {
-                            return Err(KeysError::Syntax);
-                        }
-                        Some(begin + rest / limit - 1)
-                    }
-                    _ => arguments.checked_sub(end),
-                };
-                (begin, last.ok_or(KeysError::Syntax)?, step)
+        match spec.find {
+            FindKeys::Range { last: -1, step, limit: limit @ 2.. } => {
+                let rest = self.len.saturating_sub(begin);
+                if rest == 0 || rest % limit != 0 {
+                    return Err(KeysError::Syntax);
+                }
+                let last = begin.saturating_add(rest / limit).saturating_sub(1);
+                let step = step.max(1);
+                Ok(Sought::At(KeyRange { next: begin, last, step, access: spec.access }))
+            }
+            FindKeys::Range { last, step, .. } => {
+                KeyRange::new(begin, last, step.max(1), spec.access, self.len).map(Sought::At)
             }
             FindKeys::Count { index, first, step } => {
-                let index = begin + index;
-                let error = KeysError::Count { index };
-                let count = self.arg(index).and_then(count).ok_or(error)?;
-                let first = begin + first;
-                let Some(others) = count.checked_sub(1) else {
-                    return if self.allows_none { Ok(None) } else { Err(error) };
-                };
-                // The count comes from the client, so the sum may overflow or exceed the last argument.
-                let last = others.checked_mul(step).and_then(|span| span.checked_add(first));
-                (first, last.filter(|last| *last < arguments).ok_or(error)?, step)
+                self.counted(begin, index, first, step.max(1), spec.access)
             }
-            FindKeys::Unknown => return Ok(None),
+            FindKeys::Unknown => Err(KeysError::Unspecified),
+        }
+    }
+
+    /// Returns where as many keys are as an argument says.
+    fn counted(
+        &self,
+        begin: usize,
+        index: usize,
+        first: usize,
+        step: usize,
+        access: Access,
+    ) -> Result<Sought<KeyRange>, KeysError> {
+        let index = begin.saturating_add(index);
+        let error = KeysError::Count { index };
+        let argument = match self.arg(index) {
+            Some(argument) => argument,
+            None if index < self.len => return Ok(Sought::Missing),
+            None => return Err(error),
         };
-        if last < first || last >= arguments {
-            return Err(KeysError::Syntax);
-        }
-        Ok(Some(KeyRange { next: first, last, step: step.max(1), access: spec.access }))
+        let count = count(argument).ok_or(error)?;
+        let next = begin.saturating_add(first);
+        let Some(others) = count.checked_sub(1) else {
+            return if self.wanted == Wanted::Keys { Err(error) } else { Ok(Sought::Nowhere) };
+        };
+        // The count comes from the client, so the sum may overflow or exceed the last argument.
+        let last = others.checked_mul(step).and_then(|span| span.checked_add(next));
+        let last = last.filter(|last| *last < self.len).ok_or(error)?;
+        Ok(Sought::At(KeyRange { next, last, step, access }))
     }
 
-    /// Returns the index of a keyword.
-    fn find_keyword(&self, keyword: &str, from: i32) -> Option<usize> {
-        let is_keyword = |argument: &[u8]| is_word(argument, keyword.as_bytes());
-        let distance = usize::try_from(from.unsigned_abs()).ok()?;
-        let mut arguments = self.all.clone().enumerate();
-        if from < 0 {
-            let end = self.len.checked_sub(distance)?;
-            let found = arguments.take(end + 1).filter(|(_, argument)| is_keyword(argument));
-            return Some(found.last()?.0);
-        }
-        // A match in the last argument is not the keyword, since no key could follow it.
-        let last = self.len - 1;
-        Some(
-            arguments
-                .find(|(at, argument)| (distance..last).contains(at) && is_keyword(argument))?
-                .0,
-        )
-    }
-
-    /// Finds the keys of `SORT key … [STORE destination]`: the last `STORE` counts.
-    pub(super) fn find_of_sort(&mut self) -> Result<(), KeysError> {
-        let mut destination = None;
-        let mut arguments = self.all.clone().enumerate().skip(2);
-        while let Some((index, argument)) = arguments.next() {
-            let skipped = match argument {
-                _ if is_word(argument, b"limit") => 2,
-                _ if is_word(argument, b"by") => 1,
-                _ if is_word(argument, b"get") => 1,
-                _ if is_word(argument, b"store") => {
-                    destination = Some(index + 1);
-                    0
+    /// Returns where a keyword is.
+    fn keyword(&self, keyword: &str, from: i32) -> Sought<usize> {
+        let distance = from.unsigned_abs() as usize;
+        let candidates = if from < 0 {
+            // The last one counts.
+            0..self.len.saturating_add(1).saturating_sub(distance)
+        } else {
+            // A match in the last argument is not the keyword, since no key could follow it.
+            distance..self.len.saturating_sub(1)
+        };
+        let mut arguments = self.all.clone().skip(candidates.start);
+        let mut found = Sought::Nowhere;
+        for at in candidates {
+            let Some(argument) = arguments.next() else { return Sought::Missing };
+            if is_word(argument, keyword.as_bytes()) {
+                found = Sought::At(at);
+                if from >= 0 {
+                    break;
                 }
-                _ => 0,
-            };
-            for _ in 0..skipped {
-                arguments.next();
             }
         }
-        self.range = Some(KeyRange::one(1, Access::READ | Access::ACCESS));
-        // While arguments are missing, a later `STORE` may still replace this one.
-        if let Some(destination) = destination.filter(|_| self.is_whole()) {
-            if destination == self.len {
-                return Err(KeysError::Syntax);
-            }
-            let access = Access::WRITE | Access::UPDATE;
-            self.pending = Pending::Range(KeyRange::one(destination, access));
-        }
-        Ok(())
+        found
     }
-
-    /// Finds the keys of `MIGRATE host port key …`, or of `MIGRATE host port "" … KEYS key [key …]`.
-    pub(super) fn find_of_migrate(&mut self) -> Result<(), KeysError> {
-        let access = Access::READ | Access::WRITE | Access::ACCESS | Access::DELETE;
-        let has_one = self.arg(3).is_some_and(|key| !key.is_empty());
-        let mut arguments = self.all.clone().enumerate().skip(6);
-        let mut first_listed = None;
-        while let Some((index, argument)) = arguments.next() {
-            if is_word(argument, b"keys") {
-                first_listed = Some(index + 1);
-                break;
-            }
-            let skipped = match argument {
-                _ if is_word(argument, b"auth2") => 2,
-                _ if is_word(argument, b"auth") => 1,
-                _ => 0,
-            };
-            for _ in 0..skipped {
-                arguments.next();
-            }
-        }
-        let last = self.len - 1;
-        let (next, last) = match first_listed {
-            Some(first) if !has_one && first <= last => (first, last),
-            None if has_one || self.is_whole() => (3, 3),
-            None => return Ok(()),
-            _ => return Err(KeysError::Syntax),
-        };
-        self.range = Some(KeyRange { next, last, step: 1, access });
-        Ok(())
-    }
-}
-
-/// Returns whether an argument is a word, compared as servers do: in any letter case, and up to a NUL.
-fn is_word(argument: &[u8], word: &[u8]) -> bool {
-    let begins = argument.get(..word.len()).is_some_and(|text| text.eq_ignore_ascii_case(word));
-    begins && matches!(argument.get(word.len()), None | Some(0))
 }
 
 /// Returns a number of keys, in the only form that servers accept: without a sign or leading zeros.

@@ -97,6 +97,11 @@ impl Builder {
         self.open.push(branch);
     }
 
+    /// How many aggregates and attributes are open.
+    pub(super) fn depth(&self) -> usize {
+        self.open.len()
+    }
+
     /// The innermost open aggregate or attribute.
     #[inline]
     pub(super) fn innermost(&mut self) -> Option<&mut Branch> {

@@ -87,20 +87,14 @@ impl Validator {
 
     /// Walks over up to `owed` bulk strings. Returns what follows them, and how many are still owed.
     #[inline(always)]
-    pub(super) fn pass_bulks<'a>(&mut self, mut rest: &'a [u8], mut owed: u32) -> (&'a [u8], u32) {
+    pub(super) fn pass_bulks<'a>(&self, mut rest: &'a [u8], mut owed: u32) -> (&'a [u8], u32) {
         while owed > 0 {
             let Some(word) = word::first(rest) else { break };
-            if let Some(after) = self.learned.bulks.pass(owed, word, rest) {
-                rest = after;
-            } else {
-                let Some((header, payload, after)) = word::bulk(word, rest) else { break };
-                if payload.len() > self.limits().bulk() {
-                    break;
-                }
-                self.learned.bulks.notice(owed, word, header, rest.len() - after.len());
-                rest = after;
+            let Some((_, payload, after)) = word::bulk(word, rest) else { break };
+            if payload.len() > self.limits().bulk() {
+                break;
             }
-            owed -= 1;
+            (rest, owed) = (after, owed - 1);
         }
         (rest, owed)
     }

@@ -111,10 +111,10 @@ impl Default for Levels {
 }
 
 impl Levels {
-    /// A frame that consists of `values` values.
+    /// A frame that consists of `values` values inside `depth` aggregates.
     #[inline(always)]
-    pub(super) fn new(values: u32) -> Self {
-        Self { current: Level { owed: values, ..Level::FRAME }, ..Self::default() }
+    pub(super) fn inside(depth: u32, values: u32) -> Self {
+        Self { current: Level { owed: values, depth, ..Level::FRAME }, ..Self::default() }
     }
 
     /// Sets whether a level with all its values stays until [`close`](Self::close).

@@ -1,8 +1,7 @@
 //! The one pass over the bytes of a frame. It proves that the frame is whole and well formed.
 //!
-//! The validator builds nothing and keeps none of the input, except for headers, names and short
-//! lines of recent frames in the caches of [`learned`]. It can stop after any byte and resume
-//! there. So decoders, whose callers keep an unfinished frame, and framers, whose callers need not,
+//! The validator builds nothing and keeps none of the input, except for the beginning of a recent command
+//! ([`recent_command`]). It can stop after any byte and resume there. So decoders, whose callers keep an unfinished frame, and framers, whose callers need not,
 //! run the same code.
 //!
 //! It has three speeds: [`whole_frame`] finds the end of a common frame that lies whole in the input;
@@ -17,10 +16,10 @@
 mod automaton;
 mod fast;
 mod inline;
-pub(crate) mod learned;
 mod levels;
 mod needed;
 mod nested_push;
+mod recent_command;
 mod state;
 mod token;
 mod whole_frame;
@@ -29,9 +28,9 @@ use crate::error::{Error, ErrorKind};
 use crate::lex::line;
 use crate::limits::{InlinePolicy, Limits, LinePolicy};
 
-use learned::Learned;
 use levels::{Ended, Levels};
 use nested_push::NestedPushes;
+use recent_command::RecentCommand;
 use state::{Prefix, State};
 
 pub(crate) use token::{Frequent, Payload, TokenEnd};
@@ -122,7 +121,7 @@ pub struct Validator {
     state: State,
     levels: Levels,
     nested_pushes: NestedPushes,
-    learned: Learned,
+    recent_command: RecentCommand,
 }
 
 impl Validator {
@@ -137,14 +136,21 @@ impl Validator {
             state: State::Value,
             levels: Levels::default(),
             nested_pushes: NestedPushes::NONE,
-            learned: Learned::nothing(),
+            recent_command: RecentCommand::NONE,
         }
     }
 
-    /// A validator, without limits, that treats `values` values as one frame. It takes lines as they were sent.
-    pub(crate) fn values(values: u32) -> Self {
+    /// A validator of replies that treats `values` values, at least one, inside `depth` aggregates as one frame.
+    pub(crate) fn inside(depth: u32, values: u32, limits: Limits) -> Self {
+        let validator = Self::new(Grammar::REPLIES, limits);
+        Self { levels: Levels::inside(depth, values), ..validator }
+    }
+
+    /// A validator that finds the end of `values` values, at least one, which have been validated under any policy
+    /// and any limits.
+    pub(crate) fn of_validated(values: u32) -> Self {
         let validator = Self::new(Grammar::Replies(LinePolicy::AsSent), Limits::none());
-        Self { levels: Levels::new(values), ..validator }
+        Self { levels: Levels::inside(0, values), ..validator }
     }
 
     #[inline(always)]
@@ -196,8 +202,8 @@ impl Validator {
 
     fn apply(&mut self, settings: Settings) {
         if settings.limits != self.settings.limits {
-            // What the caches hold was checked against the old limits.
-            self.learned = Learned::nothing();
+            // What the cache holds was checked against the old limits.
+            self.recent_command = RecentCommand::NONE;
         }
         self.settings = settings;
     }

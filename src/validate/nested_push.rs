@@ -43,7 +43,7 @@ pub(super) struct NestedPushes {
     /// The offset of the type byte of the innermost one.
     start: usize,
     /// The first element of the innermost one.
-    word: Word,
+    word: FirstElement,
     /// The offsets of the others, the outermost first. There are others only if the innermost is in an attribute
     /// before their first element.
     #[allow(clippy::box_collection, reason = "one word in place of three")]
@@ -52,7 +52,7 @@ pub(super) struct NestedPushes {
 
 /// How much of a first element has been read.
 #[derive(Debug, Clone, Copy)]
-struct Word {
+struct FirstElement {
     /// How many of its bytes.
     read: u8,
     is_open: bool,
@@ -60,18 +60,18 @@ struct Word {
     possible: u16,
 }
 
-impl Word {
+impl FirstElement {
     const NONE: Self = Self { read: 0, is_open: false, possible: 0 };
 }
 
 impl NestedPushes {
     // A constant: with a call, the compiler would copy the unused places of the levels into each new decoder.
-    pub(super) const NONE: Self = Self { start: 0, word: Word::NONE, outer: None };
+    pub(super) const NONE: Self = Self { start: 0, word: FirstElement::NONE, outer: None };
 
     /// Forgets them, for a new frame.
     #[inline(always)]
     pub(super) fn reset(&mut self) {
-        self.word = Word::NONE;
+        self.word = FirstElement::NONE;
         if let Some(outer) = &mut self.outer {
             outer.clear();
         }
@@ -94,7 +94,7 @@ impl NestedPushes {
 
     /// Begins the first element of the innermost push, or begins it again.
     pub(super) const fn begin_word(&mut self) {
-        self.word = Word { read: 0, is_open: true, possible: ALL };
+        self.word = FirstElement { read: 0, is_open: true, possible: ALL };
     }
 
     /// Whether a first element is being read.
@@ -105,25 +105,25 @@ impl NestedPushes {
     /// Takes the next byte of the first element. Returns whether a valid one begins like this. After the last
     /// byte, the push is not one of these any more.
     pub(super) fn take(&mut self, byte: u8) -> bool {
-        let Word { read, possible: before, .. } = self.word;
+        let FirstElement { read, possible: before, .. } = self.word;
         let mut possible = before;
         for (bit, form) in FORMS.iter().enumerate() {
             if form.get(usize::from(read)) != Some(&byte) {
                 possible &= !(1 << bit);
             }
         }
-        self.word = Word { read: read.saturating_add(1), is_open: true, possible };
+        self.word = FirstElement { read: read.saturating_add(1), is_open: true, possible };
         if self.rest() == Some(0) {
             let outer = self.outer.as_mut().and_then(|outer| outer.pop());
             self.start = outer.unwrap_or_default();
-            self.word = Word { is_open: outer.is_some(), ..Word::NONE };
+            self.word = FirstElement { is_open: outer.is_some(), ..FirstElement::NONE };
         }
         possible != 0
     }
 
     /// The fewest bytes that complete the first element that is being read.
     pub(super) fn rest(&self) -> Option<usize> {
-        let Word { read, possible, .. } = self.word;
+        let FirstElement { read, possible, .. } = self.word;
         let forms = FORMS.iter().enumerate().filter(|(bit, _)| possible >> bit & 1 == 1);
         forms.map(|(_, form)| form.len().saturating_sub(read.into())).min()
     }

@@ -152,6 +152,7 @@ impl Validator {
         let level = self.levels.current;
         let word = word::first(input)?;
         if !matches!(self.state, State::Value)
+            || !self.grammar().are_replies()
             || level.owed == 0
             || !match word::first_byte(word) {
                 b'~' => true,
@@ -165,13 +166,21 @@ impl Validator {
         self.take_opening(level, word, input)
     }
 
-    /// Takes a scalar of `size` bytes, which the caller has checked in full, if a value is due and the
-    /// frame limit allows it. Returns whether it was taken.
-    pub(crate) fn take_checked(&mut self, size: usize) -> bool {
+    /// Takes a scalar of `size` bytes, which the caller has checked in full, if it may come here and is
+    /// within the limits. `bulk` is the length of the payload of a bulk string. Returns whether it was
+    /// taken.
+    pub(crate) fn take_checked(
+        &mut self,
+        grammar: Grammar,
+        bulk: Option<usize>,
+        size: usize,
+    ) -> bool {
         let level = self.levels.current;
-        matches!(self.state, State::Value)
-            && level.owed > 0
-            && self.take_scalar(level, size).is_some()
+        let is_due = matches!(self.state, State::Value) && level.owed > 0;
+        // Outside of arrays, a `$` begins an inline command.
+        let is_known = grammar.are_replies() || bulk.is_some() && level.depth > 0;
+        let is_allowed = bulk.is_none_or(|length| length <= self.limits().bulk());
+        is_due && is_known && is_allowed && self.take_scalar(level, size).is_some()
     }
 
     /// Takes a scalar of `size` bytes in the innermost level, if it is within the frame limit.

@@ -9,7 +9,6 @@ use core::num::NonZeroUsize;
 use crate::lex::word;
 
 use super::Validator;
-use super::learned::Alike;
 use super::levels::Ended;
 use super::state::{Prefix, State};
 
@@ -28,15 +27,23 @@ pub enum Stopped {
 pub(crate) struct Aggregate {
     /// The size of the frame in bytes.
     size: NonZeroUsize,
-    /// The size of its header in the upper half, the number of its values in the lower half.
+    /// The number of its values in the lower half. In the upper half, the size of its header in one byte,
+    /// and whether all values are bulk strings in the highest bit.
     header_and_values: u64,
 }
 
 impl Aggregate {
     #[inline(always)]
-    fn new(size: usize, header: usize, values: u32) -> Option<Self> {
-        let header_and_values = (header as u64) << 32 | u64::from(values);
+    fn new(size: usize, header: usize, values: u32, only_bulks: bool) -> Option<Self> {
+        let header_and_values =
+            u64::from(only_bulks) << 63 | (header as u64) << 32 | u64::from(values);
         Some(Self { size: NonZeroUsize::new(size)?, header_and_values })
+    }
+
+    /// Whether all values are bulk strings without attributes.
+    #[inline(always)]
+    pub(crate) const fn holds_only_bulks(self) -> bool {
+        self.header_and_values >> 63 == 1
     }
 
     #[inline(always)]
@@ -45,9 +52,9 @@ impl Aggregate {
     }
 
     #[inline(always)]
-    #[allow(clippy::cast_possible_truncation, reason = "it was a `usize` and is small")]
+    #[allow(clippy::cast_possible_truncation, reason = "the byte above the lower half")]
     pub(crate) const fn header(self) -> usize {
-        (self.header_and_values >> 32) as usize
+        (self.header_and_values >> 32) as u8 as usize
     }
 
     #[inline(always)]
@@ -58,12 +65,6 @@ impl Aggregate {
 }
 
 impl Validator {
-    /// Returns the frame at the front of the input, if its layout is that of a recent frame.
-    #[inline(always)]
-    pub(crate) fn frame_alike<'a>(&self, input: &'a [u8]) -> Option<Alike<'a>> {
-        self.learned.frame_alike(input)
-    }
-
     /// Finds the end of a command that lies whole in the input and is an array.
     #[inline(always)]
     pub(crate) fn command(&mut self, visible: &[u8]) -> Result<Aggregate, Stopped> {
@@ -78,7 +79,7 @@ impl Validator {
     /// may be a reply: what counts is how the array begins.
     #[inline(always)]
     pub(crate) fn command_alike(&mut self, visible: &[u8]) -> Option<Aggregate> {
-        let (values, mut rest) = self.learned.command.pass(visible)?;
+        let (values, mut rest) = self.recent_command.pass(visible)?;
         for _ in 1..values {
             let (_, payload, after) = word::bulk(word::first(rest)?, rest)?;
             if payload.len() > self.limits().bulk() {
@@ -86,9 +87,7 @@ impl Validator {
             }
             rest = after;
         }
-        let wire = visible.get(..visible.len() - rest.len())?;
-        self.learned.notice_frame(wire);
-        Aggregate::new(wire.len(), 4, values)
+        Aggregate::new(visible.len() - rest.len(), 4, values, true)
     }
 
     /// Finds the end of an aggregate that lies whole in the input.
@@ -136,19 +135,10 @@ impl Validator {
             rest = rest.get(passed..)?;
         }
         let wire = visible.get(..visible.len() - rest.len())?;
-        if owed == 0 && values > 0 && word::first_byte(word) == b'*' {
-            self.learned.notice_frame(wire);
-            if name_end > header {
-                self.learned.command.notice(word, wire, name_end, values);
-            }
+        if owed == 0 && name_end > header {
+            self.recent_command.notice(word, wire, name_end, values);
         }
-        Aggregate::new(wire.len(), header, values)
-    }
-
-    /// Notices a validated frame that is a simple string or a bulk string.
-    #[inline(always)]
-    pub(crate) fn notice_frame(&mut self, wire: &[u8]) {
-        self.learned.notice_frame(wire);
+        Aggregate::new(wire.len(), header, values, owed == 0)
     }
 
     /// Begins a lone bulk string whose payload is incomplete, the most frequent kind of unfinished
@@ -208,17 +198,6 @@ mod tests {
         assert!(validator.command_alike(too_long).is_none());
         assert!(after_two(6).command_alike(too_long).is_some());
         assert_eq!(validator.command(b"GET key\r\n........"), Err(Stopped::NotMine));
-    }
-
-    #[test]
-    fn a_frame_is_passed_by_the_layout_of_two_before() {
-        let mut validator = Validator::new(Grammar::REPLIES, Limits::new());
-        let other = b"*2\r\n$3\r\nDEL\r\n$3\r\nyek\r\n";
-        for frame in [GET, b"*2\r\n$3\r\nGET\r\n$4\r\nkeys\r\n", GET, GET] {
-            assert!(validator.frame_alike(other).is_none());
-            assert_eq!(validator.aggregate(frame).map(told), Ok((frame.len(), 4, 2)));
-        }
-        assert_eq!(validator.frame_alike(other).map(|alike| alike.wire), Some(&other[..]));
     }
 
     #[test]

@@ -4,8 +4,9 @@
 //! decoder, the bytes are not those that were validated. Then a function returns `None` or an arbitrary
 //! value, but does not panic.
 //!
-//! [`bulk_string`] and [`line()`] also read input that has not been validated. They check the whole
-//! value, so that a decoder need not first validate a lone scalar and then read it.
+//! [`bulk_string`], [`line()`] and [`opening`] also read input that has not been validated. They check
+//! the whole value or header, so that a decoder need not first validate a lone scalar and then read it,
+//! and serde can read a frame without decoding it first.
 
 use crate::kind::Kind;
 use crate::lex::{constant, double, integer, line, word};
@@ -79,6 +80,17 @@ pub(crate) fn line(word: u64, bytes: &[u8]) -> Option<(ReplyRef<'_>, &[u8])> {
     }
 }
 
+/// Takes the bulk string or the line that the bytes begin with. Returns the value and the rest; `None` if
+/// it is of another kind, rare, incomplete or wrong. All of the value is checked.
+#[inline(always)]
+pub(crate) fn scalar(bytes: &[u8]) -> Option<(ReplyRef<'_>, &[u8])> {
+    let word = word::first(bytes)?;
+    match bulk_string(word, bytes) {
+        Some((payload, rest)) => Some((ReplyRef::Bulk(payload), rest)),
+        None => line(word, bytes),
+    }
+}
+
 /// Returns the value that the bytes begin with, and its size. The bytes must not begin with an
 /// attribute.
 #[inline(always)]
@@ -140,7 +152,7 @@ fn rare(bytes: &[u8]) -> Option<(ReplyRef<'_>, usize)> {
     Some((reply, size))
 }
 
-/// Returns the length after the type byte, and the size of the header.
+/// Returns the length after the type byte, and the size of the header. All of the header is checked.
 #[inline(always)]
 pub(crate) fn length(bytes: &[u8]) -> Option<(Length, usize)> {
     match word::number(word::first(bytes)?) {
@@ -152,14 +164,14 @@ pub(crate) fn length(bytes: &[u8]) -> Option<(Length, usize)> {
 /// Reads the lengths that [`word::number`] cannot: six or more digits, `-1` and `?`.
 #[cold]
 fn rare_length(bytes: &[u8]) -> Option<(Length, usize)> {
-    let text = bytes.get(1..)?;
-    let digits = text.get(..line::end_at(text)?)?;
-    let length = match digits {
+    let size = line::size(bytes)?.get();
+    let length = match bytes.get(1..size - 2)? {
         b"-1" => Length::Null,
         b"?" => Length::Streamed,
-        _ => Length::Known(integer::parse(digits)?),
+        digits @ ([b'0'] | [b'1'..=b'9', ..]) => Length::Known(integer::parse(digits)?),
+        _ => return None,
     };
-    Some((length, digits.len() + 3))
+    Some((length, size))
 }
 
 /// Returns the total size of the first `values` values, including their attributes.
@@ -173,7 +185,7 @@ pub(crate) fn size(bytes: &[u8], values: u32) -> Option<usize> {
     if owed == 0 {
         return Some(skipped);
     }
-    Some(skipped + Validator::values(owed).advance(rest).ok()??)
+    Some(skipped + Validator::of_validated(owed).advance(rest).ok()??)
 }
 
 /// Skips up to `owed` validated values. Returns the bytes after them, and how many values are still
@@ -300,6 +312,8 @@ impl Opening {
 }
 
 /// Returns the header of an aggregate or attribute; `None` for a scalar or a null.
+///
+/// A header with a number is checked in full. A `?` is not valid for every kind.
 #[inline(always)]
 pub(crate) fn opening(bytes: &[u8]) -> Option<Opening> {
     let kind = match bytes.first()? {

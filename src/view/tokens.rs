@@ -165,8 +165,7 @@ impl<'a> Tokens<'a> {
         if let Some(close) = self.take_close() {
             return Some(close);
         }
-        let line = word::first(self.rest).and_then(|word| header::line(word, self.rest));
-        if let Some((scalar, rest)) = line {
+        if let Some((scalar, rest)) = header::scalar(self.rest) {
             (self.rest, self.owed) = (rest, self.owed.saturating_sub(1));
             return Some(Token::Scalar(scalar));
         }

@@ -5,7 +5,7 @@ use crate::lex::word;
 use crate::limits::LinePolicy;
 
 use super::header::{self, Extent};
-use super::{Attributes, Decoded, ReplyRef};
+use super::{Decoded, ReplyRef};
 
 /// Consecutive values, from which elements and pairs are taken.
 #[derive(Clone, Copy)]
@@ -178,12 +178,11 @@ impl<'a> Values<'a> {
         if self.rest.is_empty() {
             return None;
         }
-        let (attributes, value) =
-            self.rest.split_at_checked(header::attributes_size(self.rest)?)?;
-        let (reply, size) = header::value(value, self.extent())?;
-        let (wire, rest) = self.rest.split_at_checked(attributes.len() + size)?;
+        let attributes = header::attributes_size(self.rest)?;
+        let (reply, size) = header::value(self.rest.get(attributes..)?, self.extent())?;
+        let (wire, rest) = self.rest.split_at_checked(attributes + size)?;
         self.pass(rest);
-        Some(Decoded::new(reply.with_lines(self.lines()), wire, Attributes::new(attributes)))
+        Some(Decoded::new(reply.with_lines(self.lines()), wire, attributes))
     }
 
     /// Moves past one value. `rest` is what follows it.

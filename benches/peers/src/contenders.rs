@@ -41,6 +41,7 @@ pub struct Contender {
 
 pub const DECODE: &Contender = &Contender { name: "zresp decode", pass: decode };
 pub const READ: &Contender = &Contender { name: "zresp read", pass: read };
+pub const TOKENS: &Contender = &Contender { name: "zresp tokens", pass: tokens };
 pub const WALK: &Contender = &Contender { name: "unsafe walk", pass: unsafe_walk };
 pub const RUSTIS: &Contender = &Contender { name: "rustis tape", pass: rustis };
 pub const RESP_RS: &Contender = &Contender { name: "resp-rs", pass: resp_rs };
@@ -56,6 +57,10 @@ fn decode(input: &Input) -> usize {
 
 fn read(input: &Input) -> usize {
     work::read(&input.corpus.bytes)
+}
+
+fn tokens(input: &Input) -> usize {
+    work::reader(&input.corpus.bytes)
 }
 
 fn unsafe_walk(input: &Input) -> usize {

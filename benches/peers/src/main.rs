@@ -16,6 +16,7 @@ mod work;
 mod chart;
 mod contenders;
 mod lone;
+mod one_pass;
 mod owning;
 mod rounds;
 mod tables;
@@ -49,10 +50,12 @@ fn main() -> std::io::Result<()> {
         )));
     }
     let rows = tables::corpora(rounds, &filter);
+    tables::reading(rounds, &filter);
     if filter.is_empty() {
         tables::requests(rounds);
         tables::lone_frames(rounds);
         tables::chunks(rounds);
+        tables::framer(rounds);
         tables::allocations();
     }
     owning::frames(rounds, &filter);

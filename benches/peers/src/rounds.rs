@@ -36,6 +36,11 @@ impl Times {
         median(self.0.clone())
     }
 
+    /// The least time, in nanoseconds.
+    pub fn least(&self) -> f64 {
+        self.0.iter().copied().fold(f64::INFINITY, f64::min)
+    }
+
     /// The median of the differences to other times, round by round, in nanoseconds.
     pub fn less(&self, other: &Self) -> f64 {
         median(self.0.iter().zip(&other.0).map(|(this, other)| this - other).collect())

@@ -2,10 +2,10 @@
 
 use bytes::Bytes;
 
-use crate::contenders::{Contender, DECODE, Input, OTHERS, READ, RESP_RS, RUSTIS, WALK};
+use crate::contenders::{Contender, DECODE, Input, OTHERS, READ, RESP_RS, RUSTIS, TOKENS, WALK};
 use crate::corpus::{self, Shape};
 use crate::rounds::{self, Times, geometric_mean};
-use crate::{lone, requests, work};
+use crate::{lone, one_pass, requests, work};
 
 /// The times on a corpus: nanoseconds per element, by contender.
 pub struct Row {
@@ -25,7 +25,8 @@ struct Ratios {
 
 /// Prints the table of all contenders on all corpora.
 pub fn corpora(rounds: usize, filter: &str) -> Vec<Row> {
-    let contenders: Vec<_> = [DECODE, READ, WALK, RUSTIS].into_iter().chain(OTHERS).collect();
+    let contenders: Vec<_> =
+        [DECODE, READ, TOKENS, WALK, RUSTIS].into_iter().chain(OTHERS).collect();
     println!("## Nanoseconds per element, and how many times as long others take\n");
     print!("| corpus |");
     for contender in &contenders {
@@ -67,7 +68,11 @@ fn row(input: &Input, contenders: &[&Contender], times: &[Times]) -> Row {
 }
 
 fn ratios(input: &Input, times: &[Times]) -> Ratios {
-    let [decode, read, walk, rustis, others @ ..] = times else { unreachable!("as measured") };
+    let [decode, read, tokens, walk, rustis, others @ ..] = times else {
+        unreachable!("as measured")
+    };
+    // By the faster of the two ways to read.
+    let read = if tokens.median() < read.median() { tokens } else { read };
     let next = |fast: &Times| others.iter().map(|slow| slow.over(fast)).fold(f64::MAX, f64::min);
     Ratios {
         shape: input.corpus.shape,
@@ -104,8 +109,8 @@ fn print_summary(all: &[Ratios]) {
     let every = |of: fn(&Ratios) -> f64| all.iter().map(of).collect();
     line("rustis / decode", every(|row| row.rustis), "3", "1.5");
     line("next / decode", every(|row| row.others), "10", "5");
-    line("next / read", every(|row| row.read_others), "5", "3");
-    line("rustis / read", every(|row| row.read_rustis), "", "1");
+    line("next / read", every(|row| row.read_others), "8", "4");
+    line("rustis / read", every(|row| row.read_rustis), "3", "1.2");
     for (name, shape, target) in [
         ("walk / decode, frames of several elements", Shape::Several, "0.80"),
         ("walk / decode, frames of one", Shape::Single, "0.67"),
@@ -113,6 +118,32 @@ fn print_summary(all: &[Ratios]) {
     ] {
         let of_shape = all.iter().filter(|row| row.shape == shape).map(|row| row.walk);
         line(name, of_shape.collect(), "", target);
+    }
+}
+
+/// Prints the table of ways to read every value, relative to one pass without limits and resumption.
+pub fn reading(rounds: usize, filter: &str) {
+    println!(
+        "\n## Reading every value, relative to one checked pass without limits and resumption\n"
+    );
+    println!("| corpus | one pass, ns per element | elements | `tokens()` | token reader |");
+    println!("|---|---:|---:|---:|---:|");
+    for corpus in corpus::all().into_iter().filter(|corpus| corpus.name.contains(filter)) {
+        let bytes = &corpus.bytes;
+        if one_pass::frames(bytes).0 != corpus.frames {
+            continue; // it has values of other kinds
+        }
+        let passes: [&dyn Fn(); 4] = [
+            &|| _ = std::hint::black_box(one_pass::frames(bytes)),
+            &|| assert_eq!(work::read(bytes), corpus.frames),
+            &|| assert_eq!(work::tokens(bytes), corpus.frames),
+            &|| assert_eq!(work::reader(bytes), corpus.frames),
+        ];
+        let times = rounds::take(rounds, &passes);
+        let ratio = |index: usize| times[index].over(&times[0]);
+        let per_element = times[0].median() / corpus.elements as f64;
+        let (read, tokens, reader) = (ratio(1), ratio(2), ratio(3));
+        println!("| {} | {per_element:.1} | {read:.2} | {tokens:.2} | {reader:.2} |", corpus.name);
     }
 }
 
@@ -138,25 +169,36 @@ pub fn lone_frames(rounds: usize) {
 pub fn requests(rounds: usize) {
     println!("\n## Pipelined requests: nanoseconds each\n");
     println!(
-        "| request | zresp decode | name matched, key, slot | name looked up, keys, slots | resp-rs | \
-         resp-rs / decode |\n|---|---:|---:|---:|---:|---:|"
+        "| request | zresp decode | name matched, key, slot | name looked up, keys, slots | with a loaded table | \
+         resp-rs | resp-rs / decode |\n|---|---:|---:|---:|---:|---:|---:|"
     );
+    let table = requests::loaded();
     for corpus in corpus::requests() {
         let input = Input::new(corpus);
         let bytes = &input.corpus.bytes;
         let frames = input.corpus.frames;
-        let passes: [&dyn Fn(); 4] = [
+        let passes: [&dyn Fn(); 5] = [
             &|| assert_eq!(requests::decode(bytes), frames),
             &|| assert_eq!(requests::route_known(bytes), frames),
             &|| assert_eq!(requests::route(bytes), frames),
+            &|| assert_eq!(requests::route_with(&table, bytes), frames),
             &|| assert_eq!((RESP_RS.pass)(&input), frames),
         ];
         let times = rounds::take(rounds, &passes);
         let each = |index: usize| times[index].median() / frames as f64;
         print!("| {} |", input.corpus.name);
-        (0..4).for_each(|index| print!(" {:.1} |", each(index)));
-        println!(" {:.1} |", times[3].over(&times[0]));
+        (0..5).for_each(|index| print!(" {:.1} |", each(index)));
+        println!(" {:.1} |", times[4].over(&times[0]));
     }
+    let (same, mixed) = (vec![b"GET".to_vec(); 4_000], corpus::names());
+    let passes: [&dyn Fn(); 2] = [&|| assert_eq!(requests::lookups(&same), same.len()), &|| {
+        assert_eq!(requests::lookups(&mixed), mixed.len());
+    }];
+    let times = rounds::take(rounds, &passes);
+    let [same, mixed] = [0, 1].map(|index| times[index].median() / 4_000.0);
+    println!(
+        "\nA name looked up: {same:.1} ns for `GET` again and again, {mixed:.1} for several names."
+    );
 }
 
 /// Prints the table of the same bytes in reads of different sizes.
@@ -173,6 +215,27 @@ pub fn chunks(rounds: usize) {
     for (size, time) in sizes.iter().zip(&times) {
         let per_frame = time.median() / corpus::MANY_BULKS as f64;
         println!("| {size} | {per_frame:.1} | {:.2} |", time.over(&times[0]));
+    }
+}
+
+/// Prints the table of a framer in chunks of different sizes, relative to a decoder that has all bytes.
+pub fn framer(rounds: usize) {
+    let bytes = &corpus::mixed();
+    let frames = work::decode(bytes);
+    println!(
+        "\n## A few frames of each corpus in turn: `Framer` in chunks, relative to `decode` of one piece\n"
+    );
+    println!("| chunks of | / decode |\n|---|---:|");
+    let sizes = [bytes.len(), 16_384, 1_400];
+    let decode = move || assert_eq!(work::decode(bytes), frames);
+    let passes = sizes.map(|size| move || assert_eq!(work::framed(bytes, size), frames));
+    let passes: Vec<_> = [&decode as &dyn Fn()]
+        .into_iter()
+        .chain(passes.iter().map(|pass| pass as &dyn Fn()))
+        .collect();
+    let times = rounds::take(rounds, &passes);
+    for (size, time) in sizes.iter().zip(&times[1..]) {
+        println!("| {size} | {:.2} |", time.over(&times[0]));
     }
 }
 

@@ -59,7 +59,7 @@ impl Split {
         command: &CommandRef<'_>,
         topology: &Topology,
     ) -> Result<Self, Failure> {
-        let (how, step) = match info.name {
+        let (how, step) = match &*info.name {
             "mget" => (How::Values, 1),
             "mset" if command.len() % 2 == 1 => (How::Ok, 2),
             "mset" => return Err(Failure::new("ERR wrong number of arguments for 'mset' command")),

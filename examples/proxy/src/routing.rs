@@ -8,7 +8,7 @@ use tokio::time::timeout;
 use tracing::warn;
 use zresp::cluster::{Redirect, SLOTS, key_slot};
 use zresp::command::PartialCommand;
-use zresp::commands::{self, BeginSearch, Categories, CommandInfo, FindKeys, Flags, KeySpec};
+use zresp::commands::{self, Categories, CommandInfo, Flags, PartialKeys};
 use zresp::{CommandRef, Encode, Protocol, Reply};
 
 use crate::cluster::Cluster;
@@ -144,14 +144,14 @@ pub(crate) fn route_begun(
         let is_own = concerns_connection(info, command.args());
         return Some(Ok(if is_own { own(info, upstream) } else { shared(upstream) }));
     }
-    // Only commands with exactly one key: others could have keys yet to arrive, for another upstream.
-    let [KeySpec { begin: BeginSearch::Index(_), find: FindKeys::Range { last: 0, .. }, .. }] =
-        info.key_specs
-    else {
+    if concerns_connection(info, command.args()) {
         return None;
-    };
-    let key = commands::partial_keys(command).ok()?.next()?;
-    Some(topology.of_slot(key_slot(key.key)).map(Route::Shared))
+    }
+    // Keys that have yet to arrive could be for another upstream.
+    let Ok(PartialKeys::All(keys)) = commands::partial_keys(command) else { return None };
+    let mut slots = keys.map(|key| key_slot(key.key));
+    let first = slots.next()?;
+    slots.all(|slot| slot == first).then(|| topology.of_slot(first).map(Route::Shared))
 }
 
 const OK: &[u8] = b"+OK\r\n";
@@ -165,7 +165,7 @@ fn concerns_connection<'a>(info: &CommandInfo, args: impl IntoIterator<Item = &'
         // Scripts share connections, but a command that stops a script must not wait for it.
         return info.flags.contains(Flags::ALLOW_BUSY) || info.name == "script|debug";
     }
-    match info.name {
+    match &*info.name {
         // Servers compare words up to a NUL.
         "xread" | "xreadgroup" => args.into_iter().any(|word| {
             let end = word.iter().position(|byte| *byte == 0).unwrap_or(word.len());
@@ -188,7 +188,7 @@ fn shared(upstream: &Rc<Upstream>) -> Route {
 /// Returns where a command that concerns its connection goes. `PING` and `ECHO` are among them, but need no
 /// state, so they can share one.
 fn own(info: &CommandInfo, upstream: &Rc<Upstream>) -> Route {
-    match info.name {
+    match &*info.name {
         "ping" | "echo" => shared(upstream),
         _ => Route::Own(Rc::clone(upstream)),
     }
@@ -211,7 +211,7 @@ fn unknown(name: &[u8], topology: &Topology) -> Result<Route, Failure> {
 
 /// Answers a command that needs no upstream.
 fn local(info: &CommandInfo, command: &CommandRef<'_>) -> Option<Route> {
-    Some(match (info.name, command.len()) {
+    Some(match (&*info.name, command.len()) {
         ("ping", 1) => Route::Answer(Bytes::from_static(b"+PONG\r\n")),
         ("ping" | "echo", 2) => answer(&Reply::bulk(command.arg(1)?.to_vec())),
         ("quit", _) => Route::Farewell(Bytes::from_static(OK)),
@@ -222,9 +222,9 @@ fn local(info: &CommandInfo, command: &CommandRef<'_>) -> Option<Route> {
 /// Answers a command that concerns its connection, if there are several upstreams. Most get an error, because
 /// the client does not have a connection to only one of them.
 fn stand_in(info: &CommandInfo, command: &CommandRef<'_>) -> Result<Route, Failure> {
-    let name = shown(info.name);
+    let name = shown(&info.name);
     let failure = Failure(format!("ERR {name} needs one upstream, but there are several"));
-    match (info.name, command.arg(1)) {
+    match (&*info.name, command.arg(1)) {
         ("select", Some(b"0")) => Ok(Route::Answer(Bytes::from_static(OK))),
         // The commands after it must not be executed outside a transaction.
         ("multi", _) => Ok(Route::Farewell(failure.to_reply())),
@@ -309,11 +309,11 @@ fn by_keys(
         // Without keys, some commands do the same on every upstream. For others, the proxy cannot choose.
         let suits_any_upstream = !info.key_specs.is_empty()
             || info.name.starts_with("command")
-            || matches!(info.name, "time" | "lolwut" | "publish") && topology.is_cluster();
+            || matches!(&*info.name, "time" | "lolwut" | "publish") && topology.is_cluster();
         return if suits_any_upstream {
             topology.any().map(Route::Shared)
         } else {
-            let name = shown(info.name);
+            let name = shown(&info.name);
             Err(Failure(format!("ERR {name} has no key that tells which upstream to use")))
         };
     };

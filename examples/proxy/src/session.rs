@@ -190,7 +190,7 @@ impl Session {
                 _ => commands::of(&command),
             };
             if let (Command::Array(array), Some(info)) = (request.command(), info) {
-                let is_simple = info.subcommands.is_empty() && !info.name.contains('|');
+                let is_simple = !info.is_container && !info.name.contains('|');
                 last = is_simple.then_some((array.name(), info));
             }
             let topology = &self.proxy.topology;

@@ -164,6 +164,27 @@ fn commands_that_cannot_be_split_or_routed_are_refused() {
 }
 
 #[test]
+fn a_large_last_value_is_not_buffered_if_all_keys_are_known_and_in_one_slot() {
+    const BLOCKS: usize = 96; // more than the proxy buffers of a command
+    let Some(mut spread) = Spread::start() else { return };
+    spread.client.ask(&array("GET k"));
+    let before = spread.proxy.peak_kib();
+    let size = BLOCKS * pattern::BLOCK;
+    spread.client.send(b"*5\r\n$4\r\nMSET\r\n$4\r\n{k}1\r\n$1\r\nv\r\n$4\r\n{k}2\r\n");
+    spread.client.send(format!("${size}\r\n").as_bytes());
+    for block in 0..BLOCKS {
+        spread.client.send(&pattern::bytes(block as u64, pattern::BLOCK));
+    }
+    spread.client.send(b"\r\n");
+    assert_eq!(spread.client.receive(), b"+OK\r\n");
+    let grown = spread.proxy.peak_kib() - before;
+    say(&format!("MSET of 96 MiB: {grown} KiB"));
+    assert!(grown < 32 * 1024, "{grown} KiB");
+    assert_eq!(spread.client.ask(&array("STRLEN {k}2")), format!(":{size}\r\n").as_bytes());
+    assert_eq!(spread.client.ask(&array("GET {k}1")), bulk(b"v"));
+}
+
+#[test]
 fn replies_of_several_servers_come_in_the_order_of_the_commands() {
     let Some(mut spread) = Spread::start() else { return };
     // The first server is slow, the others are not.

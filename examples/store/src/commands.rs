@@ -62,7 +62,7 @@ pub(crate) fn execute(command: &CommandRef<'_>, shared: &mut Shared, client: &mu
     let args = command.index();
     let answer = match commands::of(command) {
         None => Err(Failure::Unknown),
-        Some(info) if !info.accepts(args.len()) => Err(Failure::arity(info.name)),
+        Some(info) if !info.accepts(args.len()) => Err(Failure::arity(&info.name)),
         Some(info) => run(info, &args, shared, client),
     };
     match answer {
@@ -80,7 +80,7 @@ fn run(
     client: &mut Client,
 ) -> Answer {
     let args = args.get(1 + usize::from(info.name.contains('|'))..).unwrap_or_default();
-    let call = Call { name: info.name, args, keys, client, clients };
+    let call = Call { name: &info.name, args, keys, client, clients };
     let is_in = |category| info.categories.contains(category);
     if is_in(Categories::STRING) {
         strings::run(call)
@@ -108,7 +108,7 @@ fn unknown(args: &[&[u8]]) -> Vec<u8> {
         let end = text.iter().take(most).position(|byte| *byte == 0).unwrap_or(most);
         [b"'", &text[..end.min(text.len())], b"'"].concat()
     };
-    let is_container = commands::lookup(name).is_some_and(|info| !info.subcommands.is_empty());
+    let is_container = commands::lookup(name).is_some_and(|info| info.is_container);
     if let ([subcommand, ..], true) = (rest, is_container) {
         let (quoted, name) = (quote(subcommand, QUOTED), name.to_ascii_uppercase());
         let text = [b"ERR unknown subcommand ", &*quoted, b". Try ", &name, b" HELP."];

@@ -66,16 +66,19 @@ fn edited(
 pub fn alike() -> impl Strategy<Value = Input> {
     let word =
         prop_oneof![4 => vec(byte(), 0..4), 1 => vec(byte(), 8..12), 1 => vec(byte(), 98..102)];
-    // The same word several times in a row: lists of equal lengths.
-    let words = (word, 1..6usize).prop_map(|(word, times)| vec![word; times]);
-    let command = (vec(words, 0..5), 1..4usize).prop_map(|(words, times)| {
+    // The same word several times in a row: lists of equal lengths. A decoder looks for them only in
+    // lists of more than sixteen strings.
+    let times = prop_oneof![4 => 1..6usize, 1 => 14..40usize];
+    let words = (word, times).prop_map(|(word, times)| vec![word; times]);
+    // A decoder learns the layout of the third frame of one size in a row.
+    let command = (vec(words, 0..5), 1..6usize).prop_map(|(words, times)| {
         let words = words.concat();
         let bulks: Vec<u8> = words.iter().flat_map(|word| sized(b'$', word)).collect();
         let header = format!("*{}\r\n", words.len()).into_bytes();
         let frame = if words.len() == 1 { bulks } else { [header, bulks].concat() };
         frame.repeat(times)
     });
-    let line = (select(&["+OK", "+KO", "+QUEUE", "+QUEUED", "-OK", ":1"]), 1..4usize)
+    let line = (select(&["+OK", "+KO", "+QUEUE", "+QUEUED", "-OK", ":1"]), 1..6usize)
         .prop_map(|(text, times)| format!("{text}\r\n").into_bytes().repeat(times));
     let frames = vec(prop_oneof![3 => command, 3 => commands(), 2 => flags(), 1 => line], 1..6);
     let edits = vec((any::<Index>(), byte()), 0..3);

@@ -1,43 +1,53 @@
-//! Makes `src/table/generated.rs` from a server's answer to `COMMAND`.
+//! Makes `src/table/generated.rs` from `commands.txt`, which has a line for each command.
 //!
 //! ```sh
-//! cargo run -p zresp-command-table                              # from the recorded answer
-//! cargo run -p zresp-command-table -- --server 127.0.0.1:6379   # from the answer of another server
+//! cargo run -p zresp-command-table                                  # from the text alone
+//! cargo run -p zresp-command-table -- 127.0.0.1:6379 127.0.0.1:6380 # first adds what these servers say
 //! ```
+//!
+//! Lines of commands that no free server knows are written by hand. The line of a command that is there already keeps
+//! its tips and the places of its keys; a server that has others is reported.
 
+mod merge;
 mod source;
+mod text;
 
 use std::error::Error;
+use std::fs;
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::path::PathBuf;
-use std::{fs, str};
 
 use clap::Parser;
+use zresp::commands::CommandTable;
 
-/// Makes the command table of zresp from a server's answer to COMMAND.
+/// Makes the command table of zresp from a text, and from the answers of servers to COMMAND.
 #[derive(Parser)]
 struct Options {
-    /// The file of the recorded answer. With --server, it is recorded first.
-    #[arg(long, default_value = "tools/command-table/redis-7.0.15.reply")]
-    recording: PathBuf,
-    /// A server to ask, as HOST:PORT.
-    #[arg(long)]
-    server: Option<String>,
+    /// Servers to ask first, as HOST:PORT.
+    servers: Vec<String>,
+    /// The text.
+    #[arg(long, default_value = "tools/command-table/commands.txt")]
+    text: PathBuf,
     /// Where to write the table.
     #[arg(long, default_value = "src/table/generated.rs")]
     table: PathBuf,
 }
 
 fn main() -> Result<(), Box<dyn Error>> {
-    let Options { recording, server, table } = Options::parse();
-    if let Some(server) = server {
-        fs::write(&recording, ask(&server)?)?;
+    let Options { servers, text, table } = Options::parse();
+    let mut commands = text::parse(&fs::read_to_string(&text)?)?;
+    for server in servers {
+        let answer = ask(&server).map_err(|error| format!("{server}: {error}"))?;
+        let frame = zresp::decode(&answer)?.ok_or("the answer is cut short")?;
+        for info in CommandTable::from_reply(frame.reply())?.commands() {
+            if let Some(difference) = merge::add(&mut commands, info) {
+                eprintln!("{server}: {difference}");
+            }
+        }
     }
-    let bytes = fs::read(&recording)?;
-    let frame = zresp::decode(&bytes)?.ok_or("the recorded answer is cut short")?;
-    let name = recording.file_stem().unwrap_or_default().to_string_lossy();
-    fs::write(&table, source::of(frame.reply(), &name)?)?;
+    fs::write(&text, text::print(&commands))?;
+    fs::write(&table, source::print(&commands))?;
     Ok(())
 }
 

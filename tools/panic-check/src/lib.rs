@@ -127,7 +127,8 @@ pub fn decode_requests(decoder: &mut CommandDecoder, buffer: &[u8]) -> Result<us
     }
     at += decoder.take_skipped();
     if let Some(command) = decoder.partial(buffer.get(at..).unwrap_or_default()) {
-        black_box((command.len(), command.name(), command.arg(1)));
+        black_box((command.len(), command.name(), command.arg(1), command.arg_span(1)));
+        black_box(command.wire());
         command.args().for_each(use_up);
     }
     Ok(at + decoder.needed())

@@ -1,9 +1,11 @@
 //! Changes to the parts of a command or a reply, to compare patches with values that are built anew.
 
+use zresp::command::PartialCommand;
 use zresp::encode::{CommandPatch, ReplyPatch};
 use zresp::tree::Entries;
 use zresp::{
-    Arguments, Command, CommandRef, Decoded, Encode, EncodeCommand, EncodeError, Protocol, Reply,
+    Arguments, Command, CommandDecoder, CommandRef, Decoded, Encode, EncodeCommand, EncodeError,
+    Protocol, Reply,
 };
 
 pub const PROTOCOLS: [Protocol; 2] = [Protocol::Resp2, Protocol::Resp3];
@@ -30,35 +32,35 @@ impl<T> Edit<T> {
     }
 }
 
-/// The parts after all changes, or the error if a change names a part that does not exist.
-pub fn edited<T: Clone>(
-    parts: &[T],
-    edits: &[Edit<T>],
-    prefixed: impl Fn(&T, &T) -> T,
-) -> Result<Vec<T>, EncodeError> {
-    let len = parts.len();
+/// The parts after all changes that name one of them. The others are refused.
+pub fn edited<T: Clone>(parts: &[T], edits: &[Edit<T>], prefixed: impl Fn(&T, &T) -> T) -> Vec<T> {
     let mut changed: Vec<Option<T>> = parts.iter().cloned().map(Some).collect();
     let mut added = Vec::new();
-    let mut beyond = None;
     for edit in edits {
         match edit {
-            Edit::Replace(index, _) | Edit::Prefix(index, _) | Edit::Remove(index)
-                if *index >= len =>
-            {
-                beyond = beyond.max(Some(*index));
+            Edit::Replace(index, value) if *index < parts.len() => {
+                changed[*index] = Some(value.clone());
             }
-            Edit::Replace(index, value) => changed[*index] = Some(value.clone()),
-            Edit::Prefix(index, prefix) => {
+            Edit::Prefix(index, prefix) if *index < parts.len() => {
                 changed[*index] = changed[*index].take().map(|part| prefixed(prefix, &part));
             }
-            Edit::Remove(index) => changed[*index] = None,
+            Edit::Remove(index) if *index < parts.len() => changed[*index] = None,
             Edit::Push(value) => added.push(value.clone()),
+            _ => {}
         }
     }
-    match beyond {
-        Some(index) => Err(EncodeError::NoSuchPart { index, len }),
-        None => Ok(changed.into_iter().flatten().chain(added).collect()),
-    }
+    changed.into_iter().flatten().chain(added).collect()
+}
+
+/// Asserts that an edit is refused exactly if its index is out of range, with an error that says so.
+fn assert_in_range<T>(edit: &Edit<T>, len: usize, refused: Option<EncodeError>) {
+    let expected = match edit {
+        Edit::Replace(index, _) | Edit::Prefix(index, _) | Edit::Remove(index) if *index >= len => {
+            Some(EncodeError::NoSuchPart { index: *index, len })
+        }
+        _ => None,
+    };
+    assert_eq!(refused, expected);
 }
 
 /// Encodes a patched reply into a buffer that is not empty, and asserts that an error leaves it as it was.
@@ -136,25 +138,83 @@ pub fn assert_command_is_rebuilt(arguments: &[Vec<u8>], edits: &[Edit<Vec<u8>>])
     let wire = command_of(arguments);
     let mut patch = CommandPatch::new(command(&wire));
     for edit in edits {
-        match edit {
-            Edit::Replace(index, argument) => patch.replace(*index, argument),
-            Edit::Prefix(index, prefix) => patch.prefix(*index, prefix),
-            Edit::Remove(index) => patch.remove(*index),
-            Edit::Push(argument) => patch.push(argument),
+        let refused = match edit {
+            Edit::Replace(index, argument) => patch.replace(*index, argument).err(),
+            Edit::Prefix(index, prefix) => patch.prefix(*index, prefix).err(),
+            Edit::Remove(index) => patch.remove(*index).err(),
+            Edit::Push(argument) => {
+                patch.push(argument);
+                None
+            }
         };
+        assert_in_range(edit, arguments.len(), refused);
     }
-    let join = |prefix: &Vec<u8>, part: &Vec<u8>| [prefix.as_slice(), part].concat();
-    let expected = edited(arguments, edits, join).and_then(|arguments| {
-        if arguments.is_empty() {
-            Err(EncodeError::NoArguments)
-        } else {
-            Ok(command_of(&arguments))
-        }
-    });
+    let arguments = edited(arguments, edits, |prefix, part| joined(prefix, part));
+    let expected = if arguments.is_empty() {
+        Err(EncodeError::NoArguments)
+    } else {
+        Ok(command_of(&arguments))
+    };
     assert_eq!(encoded_command(&patch), expected, "{patch:?}");
     if let Ok(wire) = expected {
         assert_eq!(command(&wire).wire(), wire);
     }
+}
+
+fn joined(prefix: &[u8], part: &[u8]) -> Vec<u8> {
+    [prefix, part].concat()
+}
+
+/// Asserts that the patched beginning of a command and the bytes that follow it are the command of the changed
+/// arguments, wherever the command is cut.
+pub fn assert_begun_command_is_rebuilt(arguments: &[Vec<u8>], edits: &[Edit<Vec<u8>>]) {
+    let skipped = b"\r\n*0\r\n".as_slice();
+    let wire = [skipped, &command_of(arguments)].concat();
+    let mut decoder = CommandDecoder::new();
+    for cut in 0..wire.len() {
+        assert_eq!(decoder.decode(&wire[..cut]), Ok(None));
+        let Some(partial) = decoder.partial(&wire[..cut]) else { continue };
+        assert_eq!(partial.wire(), &wire[skipped.len()..cut]);
+        let mut patch = CommandPatch::new(partial);
+        // No argument can be added.
+        let edits: Vec<_> =
+            edits.iter().filter(|edit| !matches!(edit, Edit::Push(_))).cloned().collect();
+        let made: Vec<_> = edits
+            .into_iter()
+            .filter(|edit| is_made(&mut patch, edit, partial, arguments.len()))
+            .collect();
+        let head = encoded_command(&patch).expect("at least one argument");
+        let mut framer = decoder.clone().take_framer(&wire[..cut]);
+        let progress = framer.advance(&wire[cut..]).expect("the rest of a command");
+        assert_eq!((progress.taken, progress.is_complete), (wire.len() - cut, true));
+        let expected = command_of(&edited(arguments, &made, |prefix, part| joined(prefix, part)));
+        assert_eq!([&head, &wire[cut..]].concat(), expected, "{patch:?} cut at {cut}");
+    }
+}
+
+/// Makes a change, and asserts that it is refused exactly if its argument has not arrived.
+fn is_made(
+    patch: &mut CommandPatch<PartialCommand<'_>>,
+    edit: &Edit<Vec<u8>>,
+    partial: PartialCommand<'_>,
+    len: usize,
+) -> bool {
+    let (index, made) = match edit {
+        Edit::Replace(index, argument) => (*index, patch.replace(*index, argument)),
+        Edit::Prefix(index, prefix) => (*index, patch.prefix(*index, prefix)),
+        Edit::Remove(index) => (*index, patch.remove(*index)),
+        Edit::Push(_) => panic!("no argument can be added"),
+    };
+    let expected = match partial.arg_span(index) {
+        Some(span) => {
+            assert_eq!(partial.arg(index), Some(&partial.wire()[span]));
+            None
+        }
+        None if index < len => Some(EncodeError::NotArrived { index }),
+        None => Some(EncodeError::NoSuchPart { index, len }),
+    };
+    assert_eq!(made.err(), expected);
+    expected.is_none()
 }
 
 /// Asserts that a patched aggregate equals the aggregate of the changed elements. Elements have no prefixes.
@@ -170,15 +230,20 @@ pub fn assert_reply_is_rebuilt(tree: &Reply, edits: &[Edit<Reply>]) {
         edit => edit,
     };
     let edits: Vec<_> = edits.iter().map(replace).collect();
-    for edit in edits.clone() {
-        match edit {
-            Edit::Replace(index, value) | Edit::Prefix(index, value) => patch.replace(index, value),
-            Edit::Remove(index) => patch.remove(index),
-            Edit::Push(value) => patch.push(value),
+    for edit in &edits {
+        let refused = match edit.clone() {
+            Edit::Replace(index, value) | Edit::Prefix(index, value) => {
+                patch.replace(index, value).err()
+            }
+            Edit::Remove(index) => patch.remove(index).err(),
+            Edit::Push(value) => {
+                patch.push(value);
+                None
+            }
         };
+        assert_in_range(edit, values.len(), refused);
     }
-    let expected =
-        edited(&values, &edits, |_, value| value.clone()).and_then(|values| rebuilt(&tree, values));
+    let expected = rebuilt(&tree, edited(&values, &edits, |_, value| value.clone()));
     for protocol in PROTOCOLS {
         let expected = expected
             .clone()

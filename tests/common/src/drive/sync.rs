@@ -15,7 +15,7 @@ pub fn decode(stream: &[u8], cuts: &[usize]) -> Result<Sync, Error> {
         let chunk = stream[start..end].to_vec();
         let mut rest = chunk.as_slice();
         start = end;
-        while sync.commands.is_none() {
+        while sync.rest.is_none() {
             let progress = decoder.advance(rest)?;
             let used = progress.taken;
             match progress.event {
@@ -30,6 +30,26 @@ pub fn decode(stream: &[u8], cuts: &[usize]) -> Result<Sync, Error> {
                     let id = id.map_or_else(String::new, |id| id.escape_ascii().to_string());
                     sync.answer = format!("continue {id}");
                 }
+                Some(Event::DualChannelSync) => {
+                    sync.answer = String::from("dual channel");
+                    sync.rest = Some([&rest[used..], &stream[end..]].concat());
+                }
+                Some(Event::RdbChannelSync { client_id }) => {
+                    sync.answer = format!("rdb channel {client_id}");
+                }
+                Some(Event::EndOffset { offset, id, database, client_id }) => {
+                    let id = id.escape_ascii();
+                    let database = database.map_or("-1".to_owned(), |number| number.to_string());
+                    sync.answer = format!("end offset {offset} {id} {database} {client_id}");
+                }
+                Some(Event::Refusal(text)) => {
+                    assert!(!text.is_empty());
+                    sync.refusal.extend_from_slice(text);
+                }
+                Some(Event::RefusalEnd) => {
+                    sync.is_refused = true;
+                    sync.rest = Some([&rest[used..], &stream[end..]].concat());
+                }
                 Some(Event::PayloadStart { len }) => {
                     sync.announced = len.map_or(Announced::Mark, Announced::Length);
                 }
@@ -40,7 +60,7 @@ pub fn decode(stream: &[u8], cuts: &[usize]) -> Result<Sync, Error> {
                 Some(Event::PayloadEnd) => sync.ended = true,
                 Some(Event::Commands) => {
                     assert_eq!(used, 0);
-                    sync.commands = Some([rest, &stream[end..]].concat());
+                    sync.rest = Some([rest, &stream[end..]].concat());
                 }
                 Some(other) => panic!("{other:?}"),
             }

@@ -294,7 +294,9 @@ fn assert_partial(decoder: &CommandDecoder, seen: &[u8]) {
     assert!(arrived.len() < partial.len());
     for (index, argument) in arrived.iter().enumerate() {
         assert_eq!(partial.arg(index), Some(*argument));
-        assert!(seen.windows(argument.len() + 2).any(|part| part.starts_with(argument)));
+        let span = partial.arg_span(index).expect("an argument");
+        assert_eq!(&partial.wire()[span], *argument);
     }
-    assert_eq!(partial.arg(arrived.len()), None);
+    assert!(seen.ends_with(partial.wire()) && partial.wire().starts_with(b"*"));
+    assert_eq!((partial.arg(arrived.len()), partial.arg_span(arrived.len())), (None, None));
 }

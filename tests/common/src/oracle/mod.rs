@@ -2,6 +2,7 @@
 //!
 //! It uses nothing from the crate, because sharing code would mean sharing mistakes.
 
+pub mod aof;
 mod reply;
 pub mod request;
 pub mod sync;

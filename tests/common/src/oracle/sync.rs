@@ -1,15 +1,20 @@
-//! A second decoder of the answer to `PSYNC`. It has the whole stream, and reads it byte by byte.
+//! A second decoder of the answer to `PSYNC` or `SYNC`. It has the whole stream, and reads it byte by byte.
 
 /// A synchronisation, put together from its events.
 #[derive(Debug, Default, Clone, PartialEq)]
 pub struct Sync {
-    /// The line, as `full ID OFFSET` or `continue ID`.
+    /// The line: `full ID OFFSET`, `continue ID`, `dual channel`, `rdb channel CLIENT` or
+    /// `end offset OFFSET ID DATABASE CLIENT`; empty if the answer has no line.
     pub answer: String,
     pub announced: Announced,
     pub payload: Vec<u8>,
     pub ended: bool,
-    /// The bytes after the payload, once the decoder says that commands follow.
-    pub commands: Option<Vec<u8>>,
+    /// As much of an error message as has arrived.
+    pub refusal: Vec<u8>,
+    /// Whether the error message is complete.
+    pub is_refused: bool,
+    /// The bytes after the answer, once the decoder says that it is over.
+    pub rest: Option<Vec<u8>>,
 }
 
 /// The way in which the end of the payload is announced.
@@ -44,30 +49,86 @@ struct Naive<'a> {
 impl Naive<'_> {
     fn synchronise(&mut self, sync: &mut Sync) -> Result<(), Stop> {
         self.keep_alives();
-        self.literal("+")?;
-        if self.byte()? == b'C' {
-            self.literal("ONTINUE")?;
-            let mut id = String::new();
-            if self.byte()? == b' ' {
-                id = self.id()?;
-                self.literal("\r\n")?;
-            } else {
-                self.at -= 1;
-                self.literal("\r\n")?;
+        let first = self.byte()?;
+        let second = self.peek();
+        match (first, second) {
+            (b'-', _) => self.refusal(sync)?,
+            (b'$', _) => {
+                if self.stream[self.at..].starts_with(b"EN") {
+                    self.literal("ENDOFF:")?;
+                    let offset = self.number(b' ')?;
+                    let id = self.id()?;
+                    self.literal(" ")?;
+                    let database = if self.peek() == Some(b'-') {
+                        self.literal("-1 ")?;
+                        "-1".to_owned()
+                    } else {
+                        self.number(b' ')?.to_string()
+                    };
+                    let client = self.number(b'\r')?;
+                    self.literal("\n")?;
+                    sync.answer = format!("end offset {offset} {id} {database} {client}");
+                    self.header(sync)?;
+                } else {
+                    self.payload(sync)?;
+                }
             }
-            sync.answer = format!("continue {id}");
-        } else {
-            self.at -= 1;
-            self.literal("FULLRESYNC ")?;
-            let id = self.id()?;
-            self.literal(" ")?;
-            let offset = self.number()?;
-            sync.answer = format!("full {id} {offset}");
-            self.keep_alives();
-            self.literal("$")?;
-            self.payload(sync)?;
+            (b'+', None) => return Err(Stop::End),
+            (b'+', Some(b'C')) => {
+                self.literal("CONTINUE")?;
+                let mut id = String::new();
+                if self.peek() == Some(b' ') {
+                    self.at += 1;
+                    id = self.id()?;
+                }
+                self.literal("\r\n")?;
+                sync.answer = format!("continue {id}");
+            }
+            (b'+', Some(b'D')) => {
+                self.literal("DUALCHANNELSYNC\r\n")?;
+                sync.answer = String::from("dual channel");
+            }
+            (b'+', Some(b'R')) => {
+                self.literal("RDBCHANNELSYNC ")?;
+                let client = self.number(b'\r')?;
+                self.literal("\n")?;
+                sync.answer = format!("rdb channel {client}");
+            }
+            (b'+', Some(_)) => {
+                self.literal("FULLRESYNC ")?;
+                let id = self.id()?;
+                self.literal(" ")?;
+                let offset = self.number(b'\r')?;
+                self.literal("\n")?;
+                sync.answer = format!("full {id} {offset}");
+                self.header(sync)?;
+            }
+            _ => return Err(Stop::Bad(self.at - 1)),
         }
-        sync.commands = Some(self.stream[self.at..].to_vec());
+        sync.rest = Some(self.stream[self.at..].to_vec());
+        Ok(())
+    }
+
+    /// A payload or a refusal, after keep-alives.
+    fn header(&mut self, sync: &mut Sync) -> Result<(), Stop> {
+        self.keep_alives();
+        match self.byte()? {
+            b'-' => self.refusal(sync),
+            b'$' => self.payload(sync),
+            _ => Err(Stop::Bad(self.at - 1)),
+        }
+    }
+
+    fn refusal(&mut self, sync: &mut Sync) -> Result<(), Stop> {
+        loop {
+            match self.byte()? {
+                b'\r' => break,
+                b'\n' => return Err(Stop::Bad(self.at - 1)),
+                byte => sync.refusal.push(byte),
+            }
+        }
+        self.literal("\n")?;
+        sync.is_refused = true;
         Ok(())
     }
 
@@ -92,7 +153,8 @@ impl Naive<'_> {
             size
         } else {
             self.at -= 1;
-            let length = self.number()?;
+            let length = self.number(b'\r')?;
+            self.literal("\n")?;
             sync.announced = Announced::Length(length);
             start = self.at;
             let rest = self.stream.len() - start;
@@ -107,6 +169,10 @@ impl Naive<'_> {
         sync.payload = self.stream[start..start + size].to_vec();
         sync.ended = true;
         Ok(())
+    }
+
+    fn peek(&self) -> Option<u8> {
+        self.stream.get(self.at).copied()
     }
 
     fn byte(&mut self) -> Result<u8, Stop> {
@@ -134,7 +200,7 @@ impl Naive<'_> {
     }
 
     fn keep_alives(&mut self) {
-        while self.stream.get(self.at) == Some(&b'\n') {
+        while self.peek() == Some(b'\n') {
             self.at += 1;
         }
     }
@@ -148,13 +214,13 @@ impl Naive<'_> {
         (0..40).map(digit).collect()
     }
 
-    /// A number without leading zeros, and the end of its line.
-    fn number(&mut self) -> Result<u64, Stop> {
+    /// A number without leading zeros, and the byte that ends it.
+    fn number(&mut self, end: u8) -> Result<u64, Stop> {
         let mut number = None;
         loop {
             let byte = self.byte()?;
             number = match (byte, number) {
-                (b'\r', Some(number)) => return self.literal("\n").map(|()| number),
+                (byte, Some(number)) if byte == end => return Ok(number),
                 (b'0'..=b'9', None) => Some(u64::from(byte - b'0')),
                 (b'0'..=b'9', Some(1..)) => {
                     let longer = number.and_then(|number: u64| {

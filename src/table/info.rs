@@ -1,0 +1,152 @@
+//! The facts about a command: [`CommandInfo`], and where its keys are.
+
+use alloc::borrow::Cow;
+
+use super::{Access, Categories, Flags};
+
+/// The facts about a command.
+///
+/// A command of your own is made with [`new`](Self::new) and its public fields: see
+/// [`CommandTable::insert`](super::CommandTable::insert).
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct CommandInfo {
+    /// The name in lower case. That of a subcommand begins with the name of its container: `config|get`.
+    pub name: Cow<'static, str>,
+    /// The number of arguments, including the names of the command and of the subcommand. If it is negative, its
+    /// absolute value is the minimum.
+    pub arity: i32,
+    /// The flags.
+    pub flags: Flags,
+    /// The ACL categories.
+    pub categories: Categories,
+    /// Where the keys are. [`keys`](super::keys()) uses this to find them, except for seven commands with options
+    /// that such specifications cannot describe.
+    pub key_specs: Cow<'static, [KeySpec]>,
+    /// Hints for clients and proxies, such as `request_policy:all_shards`: see [`tip`](Self::tip).
+    pub tips: Cow<'static, [Cow<'static, str>]>,
+    /// Flags that this version of the crate does not know, by their names. ACL categories begin with `@`, and flags
+    /// of keys with `key:`.
+    pub unknown: Cow<'static, [Cow<'static, str>]>,
+    /// Whether it has subcommands. A table sets this when a subcommand is inserted.
+    pub is_container: bool,
+}
+
+impl CommandInfo {
+    /// Returns a command with this name and arity, without flags and keys.
+    #[must_use]
+    pub fn new(name: impl Into<Cow<'static, str>>, arity: i32) -> Self {
+        Self {
+            name: name.into(),
+            arity,
+            flags: Flags::empty(),
+            categories: Categories::empty(),
+            key_specs: Cow::Borrowed(&[]),
+            tips: Cow::Borrowed(&[]),
+            unknown: Cow::Borrowed(&[]),
+            is_container: false,
+        }
+    }
+
+    /// Returns whether the command may have this number of arguments, including the name.
+    #[must_use]
+    pub const fn accepts(&self, arguments: usize) -> bool {
+        accepts(self.arity, arguments)
+    }
+
+    /// Returns the value of a tip: `tip("request_policy")` is `all_shards` for `DBSIZE`.
+    ///
+    /// ```
+    /// let info = zresp::commands::lookup(b"DBSIZE").expect("a command");
+    /// assert_eq!(info.tip("request_policy"), Some("all_shards"));
+    /// assert_eq!(info.tip("response_policy"), Some("agg_sum"));
+    /// ```
+    #[must_use]
+    pub fn tip(&self, name: &str) -> Option<&str> {
+        self.tips.iter().find_map(|tip| tip.strip_prefix(name)?.strip_prefix(':'))
+    }
+}
+
+/// Returns whether a command with this arity may have this number of arguments.
+#[inline(always)]
+pub(super) const fn accepts(arity: i32, arguments: usize) -> bool {
+    let least = arity.unsigned_abs() as usize;
+    if arity < 0 { arguments >= least } else { arguments == least }
+}
+
+/// Where some of the keys of a command are, and what it does with them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct KeySpec {
+    /// What the command does with the keys.
+    pub access: Access,
+    /// Where the search begins.
+    pub begin: BeginSearch,
+    /// Which arguments from there on are keys.
+    pub find: FindKeys,
+    /// The arguments are not keys, but belong to slots as keys do: sharded channels, if the command has the flag
+    /// [`PUBSUB`](Flags::PUBSUB), or another kind, such as the cursor of `CLUSTERSCAN`.
+    pub is_not_key: bool,
+    /// The specification may miss some of its keys.
+    pub is_incomplete: bool,
+}
+
+impl KeySpec {
+    /// Returns a specification that is complete.
+    ///
+    /// ```
+    /// use zresp::commands::{Access, BeginSearch, FindKeys, KeySpec};
+    ///
+    /// // One key, the first argument after the name.
+    /// let find = FindKeys::Range { last: 0, step: 1, limit: 0 };
+    /// let spec = KeySpec::new(Access::READ, BeginSearch::Index(1), find);
+    /// assert!(!spec.is_not_key && !spec.is_incomplete);
+    /// ```
+    #[must_use]
+    pub const fn new(access: Access, begin: BeginSearch, find: FindKeys) -> Self {
+        Self { access, begin, find, is_not_key: false, is_incomplete: false }
+    }
+}
+
+/// Where the search for keys begins.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum BeginSearch {
+    /// At the argument with this index.
+    Index(usize),
+    /// After a keyword, in any letter case.
+    Keyword {
+        /// The keyword.
+        keyword: Cow<'static, str>,
+        /// The first argument that may be the keyword. If it is negative, it counts from the end, and the search
+        /// goes backwards.
+        from: i32,
+    },
+    /// Not specified.
+    Unknown,
+}
+
+/// Which arguments are keys.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FindKeys {
+    /// Those from the beginning of the search to another argument, `step` arguments apart.
+    Range {
+        /// The last key, counted from the first one. If it is negative, it counts from the end: −1 is the last
+        /// argument.
+        last: i32,
+        /// The distance from one key to the next, in arguments.
+        step: usize,
+        /// If it is 2 or more, only the first 1/`limit` of the remaining arguments are keys.
+        limit: usize,
+    },
+    /// As many as an argument says.
+    Count {
+        /// The position of the number, counted from the beginning of the search.
+        index: usize,
+        /// The position of the first key, counted from the beginning of the search.
+        first: usize,
+        /// The distance from one key to the next, in arguments.
+        step: usize,
+    },
+    /// Not specified.
+    Unknown,
+}

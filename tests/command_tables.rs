@@ -1,0 +1,231 @@
+//! Commands are found by their names, in the built-in table and in those of live servers.
+#![cfg(all(feature = "commands", feature = "std"))]
+
+use zresp::commands::{
+    Access, BeginSearch, CommandInfo, CommandTable, FindKeys, Flags, KeySpec, KeysError, keys,
+    lookup, of,
+};
+use zresp_testing::drive::keys::{command, encoded, loaded};
+use zresp_testing::drive::live_server::Server;
+
+#[test]
+fn the_table_covers_every_server() {
+    /// The table has these flags only if all servers have them, the others if any server has them.
+    const PERMISSIVE: Flags = Flags::READONLY
+        .union(Flags::LOADING)
+        .union(Flags::STALE)
+        .union(Flags::FAST)
+        .union(Flags::NO_AUTH)
+        .union(Flags::ALLOW_BUSY);
+    let places = |info: &CommandInfo| -> Vec<_> {
+        info.key_specs.iter().map(|spec| (spec.begin.clone(), spec.find, spec.is_not_key)).collect()
+    };
+    for server in Server::all() {
+        let table = loaded(&server, "2");
+        assert!(table.commands().eq(loaded(&server, "3").commands()), "RESP3 says the same");
+        assert!(table.commands().len() > 300, "{} commands", table.commands().len());
+        for info in table.commands() {
+            let name = &info.name;
+            let known =
+                lookup(name.as_bytes()).unwrap_or_else(|| panic!("{name} is not in the table"));
+            assert_eq!(table.lookup(name.to_uppercase().as_bytes()), Some(info), "{name}");
+            assert!(info.unknown.is_empty(), "{name} has {:?}", info.unknown);
+            assert_eq!(known.is_container, info.is_container, "{name}");
+            assert!(known.flags.contains(info.flags - PERMISSIVE), "{name}: {:?}", info.flags);
+            assert!(info.flags.contains(known.flags & PERMISSIVE), "{name}: {:?}", info.flags);
+            assert!(known.categories.contains(info.categories), "{name}: {:?}", info.categories);
+            assert_eq!(places(known), places(info), "{name}");
+            let least = info.arity.unsigned_abs() as usize;
+            let most = if info.arity < 0 { least + 100 } else { least };
+            assert!(known.accepts(least) && known.accepts(most), "{name}: {}", info.arity);
+        }
+    }
+}
+
+#[test]
+fn names_are_found_in_any_letter_case_and_subcommands_with_their_containers() {
+    for (line, name) in [
+        ("GET k", Some("get")),
+        ("gEt k", Some("get")),
+        ("CONFIG GET *", Some("config|get")),
+        ("config SET a b", Some("config|set")),
+        ("config", Some("config")),
+        ("config nothing", None),
+        ("config|get *", None),
+        ("xgroup CREATE k g 0", Some("xgroup|create")),
+        ("nothing", None),
+        ("\"\"", None),
+        ("a_name_that_is_longer_than_that_of_any_command_that_there_is x", None),
+        ("config a_name_that_is_longer_than_that_of_any_command_that_there_is", None),
+        ("\"g\\xe9t\" k", None),
+    ] {
+        let bytes = encoded(line);
+        assert_eq!(of(&command(&bytes)).map(|info| &*info.name), name, "{line}");
+    }
+    assert!(lookup(b"config").expect("a command").is_container);
+    assert!(!lookup(b"config|get").expect("a command").is_container);
+    for info in CommandTable::builtin().commands() {
+        assert_eq!(lookup(info.name.as_bytes()), Some(info));
+        assert_eq!(lookup(info.name.to_uppercase().as_bytes()), Some(info));
+        for other in
+            [format!("{} ", info.name), format!("{}\0", info.name), format!("{}x", info.name)]
+        {
+            assert!(lookup(other.as_bytes()).is_none_or(|found| found != info), "{other:?}");
+        }
+        // A byte that differs from a letter in the bit of letter case only is another byte.
+        for at in (0..info.name.len()).filter(|at| !info.name.as_bytes()[*at].is_ascii_alphabetic())
+        {
+            let mut other = info.name.as_bytes().to_vec();
+            other[at] ^= 0x20;
+            assert_eq!(lookup(&other), None, "{}", other.escape_ascii());
+        }
+    }
+    let eval = lookup(b"eval").expect("a command");
+    assert!(eval.flags.contains(Flags::MOVABLEKEYS | Flags::NOSCRIPT));
+}
+
+/// A command with keys from one index to another.
+fn ranged(name: &'static str, arity: i32, first: usize, last: i32) -> CommandInfo {
+    let mut info = CommandInfo::new(name, arity);
+    let find = FindKeys::Range { last, step: 1, limit: 0 };
+    info.key_specs = vec![KeySpec::new(Access::READ, BeginSearch::Index(first), find)].into();
+    info
+}
+
+#[test]
+fn a_command_can_be_added_and_replaced() {
+    let mut table = CommandTable::new();
+    assert_eq!(table.lookup(b"get"), None);
+    // Names of all lengths, in any letter case.
+    let names: Vec<String> = (0..40).map(|length| "Ab-9.".repeat(8)[..length].to_owned()).collect();
+    for name in &names {
+        assert_eq!(table.insert(CommandInfo::new(name.clone(), -1)), Ok(None));
+    }
+    for name in &names {
+        assert_eq!(table.lookup(name.to_uppercase().as_bytes()).unwrap().name, name.to_lowercase());
+        assert_eq!(table.lookup(name.to_lowercase().as_bytes()).unwrap().name, name.to_lowercase());
+    }
+    assert_eq!(
+        table.lookup(b"AB-9.AB-9.ab-9.ab_9."),
+        None,
+        "a long name that differs in the middle"
+    );
+
+    let mut table = CommandTable::builtin().clone();
+    let error = table.insert(CommandInfo::new("my|sub", 2)).unwrap_err();
+    assert_eq!(error.to_string(), "the container of a subcommand is missing");
+    assert_eq!(table.insert(ranged("MY", -2, 1, 0)), Ok(None));
+    let bytes = encoded("my SUB a b");
+    let found = |table: &CommandTable| -> Result<Vec<usize>, KeysError> {
+        Ok(table.keys(&command(&bytes))?.map(|key| key.index).collect())
+    };
+    assert_eq!(found(&table), Ok(vec![1]));
+    assert_eq!(table.insert(ranged("my|Sub", -3, 2, -1)), Ok(None));
+    assert_eq!(found(&table), Ok(vec![2, 3]), "it is a container now");
+    let old = table.insert(ranged("my|sub", -3, 3, 0)).unwrap().expect("the one before");
+    assert_eq!(old.key_specs[0].begin, BeginSearch::Index(2));
+    assert_eq!(found(&table), Ok(vec![3]));
+    let old = table.insert(CommandInfo::new("my", -1)).unwrap().expect("the container");
+    assert!(old.is_container && table.lookup(b"my").unwrap().is_container);
+    assert_eq!(found(&table), Ok(vec![3]), "it is still a container");
+    assert_eq!(
+        keys(&command(&bytes)),
+        Err(KeysError::UnknownCommand),
+        "the built-in table is as before"
+    );
+}
+
+#[test]
+fn a_reply_with_too_many_commands_or_specifications_is_refused_at_once() {
+    let command = b"*6\r\n+a\r\n:1\r\n*0\r\n:0\r\n:0\r\n:0\r\n";
+    let reply = [b"*4097\r\n".as_slice(), &command.repeat(4_097)].concat();
+    let frame = zresp::decode(&reply).unwrap().unwrap();
+    assert_eq!(
+        CommandTable::from_reply(frame.reply()).unwrap_err().to_string(),
+        "a list is too long"
+    );
+    let head = b"*1\r\n*10\r\n+a\r\n:1\r\n*0\r\n:0\r\n:0\r\n:0\r\n*0\r\n*0\r\n*17\r\n";
+    let reply = [head.as_slice(), &b"*0\r\n".repeat(17), b"*0\r\n"].concat();
+    let frame = zresp::decode(&reply).unwrap().unwrap();
+    let error = CommandTable::from_reply(frame.reply()).unwrap_err();
+    assert_eq!(error.to_string(), "command 0: a list is too long");
+}
+
+#[test]
+fn a_table_has_at_most_4096_commands() {
+    let mut table = CommandTable::new();
+    for number in 0..4_096 {
+        assert_eq!(table.insert(CommandInfo::new(format!("command{number}"), 1)), Ok(None));
+    }
+    let error = table.insert(CommandInfo::new("one more", 1)).unwrap_err();
+    assert_eq!(error.to_string(), "there are more than 4096 commands");
+    assert!(table.insert(CommandInfo::new("COMMAND9", 2)).unwrap().is_some(), "replaced");
+    assert_eq!(table.lookup(b"Command4095").unwrap().arity, 1);
+}
+
+/// The table in a reply that is written with `'` for CRLF.
+fn table_of(reply: &str) -> Result<CommandTable, String> {
+    let bytes = reply.replace('\'', "\r\n").into_bytes();
+    let frame = zresp::decode(&bytes).expect(reply).expect(reply);
+    CommandTable::from_reply(frame.reply()).map_err(|error| error.to_string())
+}
+
+#[test]
+fn servers_without_key_specifications_have_three_numbers() {
+    let table = table_of(
+        "*4'*6'+get':2'*1'+readonly':1':1':1'*7'+MSET':-3'*1'+write':1':-1':2'*1'+@odd'\
+         *6'+eval':-3'*1'+movablekeys':0':0':0'*6'+new':-3'*1'+movablekeys':1':1':1'",
+    )
+    .unwrap();
+    let found = |line| -> Result<Vec<usize>, KeysError> {
+        let bytes = encoded(line);
+        let command = command(&bytes);
+        Ok(table.keys(&command)?.map(|key| key.index).collect())
+    };
+    assert_eq!(found("GET k"), Ok(vec![1]));
+    assert_eq!(found("MSET a 1 b 2"), Ok(vec![1, 3]));
+    assert_eq!(found("EVAL s 2 a b c"), Ok(vec![3, 4]), "as the built-in table says");
+    assert_eq!(found("NEW a b"), Err(KeysError::Unspecified), "nothing says where the others are");
+    assert_eq!(*table.lookup(b"mset").unwrap().unknown, ["@odd"]);
+}
+
+#[test]
+fn what_a_reply_says_of_unknown_flags_is_kept() {
+    let spec = "%3'+flags'~2'+RO'+odd'+begin_search'%2'+type'+far'+spec'%0'\
+                +find_keys'%2'+type'+near'+spec'%0'";
+    let table = table_of(&format!(
+        "*1'*10'+New':-2'~2'+readonly'+quick':1':1':1'~2'+@read'+@odd'~1'+request_policy:any'\
+         ~1'{spec}*1'*10'+sub':2'~0':0':0':0'~0'~0'~0'*0'",
+    ))
+    .unwrap();
+    let info = table.lookup(b"NEW").unwrap();
+    assert_eq!(*info.unknown, ["quick", "@odd", "key:odd"]);
+    assert_eq!(info.flags, Flags::READONLY);
+    assert_eq!(info.tip("request_policy"), Some("any"));
+    assert_eq!(info.tip("request"), None);
+    assert_eq!(info.key_specs[0].begin, BeginSearch::Unknown);
+    assert_eq!(table.lookup(b"new|SUB").unwrap().arity, 2);
+    let bytes = encoded("NEW a");
+    assert_eq!(table.of(&command(&bytes)), None, "it has no such subcommand");
+}
+
+#[test]
+fn what_is_no_table_is_an_error() {
+    for (reply, message) in [
+        ("+OK'", "it is not a list"),
+        ("-NOPERM no'", "it is not a list"),
+        ("*1':1'", "command 0: it is not a list"),
+        ("*2'*6'+get':2'*0':1':1':1'*1'+get'", "command 1: it has fewer than six fields"),
+        ("*1'*6':1':2'*0':1':1':1'", "command 0: a name is not text"),
+        ("*1'*6'+g':4294967296'*0':1':1':1'", "command 0: its arity is out of range"),
+        ("*1'*6'+g'+x'*0':1':1':1'", "command 0: a number is not an integer"),
+        ("*1'*6'+g':1'*0':1':9223372036854775807':1'", "command 0: a position is out of range"),
+        ("*1'*6'+g':1'*0':1':1':-1'", "command 0: a position is out of range"),
+        ("*1'*6'+a|b':1'*0':1':1':1'", "command 0: the container of a subcommand is missing"),
+        ("*1'*9'+g':1'*0':1':1':1'*0'*0'*1'*1'+flags'", "command 0: a field has no value"),
+        ("*1'*9'+g':1'*0':1':1':1'*0'*0'*1'*0'", "command 0: a field is missing"),
+    ] {
+        assert_eq!(table_of(reply).err().as_deref(), Some(message), "{reply}");
+    }
+    assert_eq!(table_of("*0'").unwrap().commands().len(), 0);
+}
