@@ -3,7 +3,7 @@
 #![cfg(feature = "std")]
 
 use bytes::BytesMut;
-use zresp::encode::{CommandPatch, ReplyPatch, Segments};
+use zresp::encode::{CommandPatch, ReplyPatch, ReplyShape, Segments, Shaped};
 use zresp::tree::{Entries, Items, StreamedString};
 use zresp::view::Elements;
 use zresp::{
@@ -522,7 +522,10 @@ fn refusals(frame: Decoded<'_>, case: &str, refusals: &mut Vec<EncodeError>) {
     let owned = frame.to_frame();
     let tree = Reply::from(frame);
     for protocol in PROTOCOLS {
+        let shape = ReplyShape::of_words(["SMEMBERS", "key"]);
         let results = [
+            encoded(&Shaped::new(frame, shape), protocol, case),
+            encoded(&Shaped::new(frame.reply(), shape), protocol, case),
             encoded(&frame, protocol, case),
             encoded(&owned, protocol, case),
             encoded(&owned.compact(), protocol, case),

@@ -7,7 +7,7 @@
 use std::{env, fs, path::PathBuf};
 
 use serde_json::Value;
-use zresp::{CommandDecoder, Decoder, Error};
+use zresp::{CommandDecoder, Decoder, Error, LinePolicy};
 
 /// Bytes after an input, more than any fast path loads at once. They are a request, and its first byte ends no reply.
 const AFTER: &[u8] = b"*2\r\n$4\r\nECHO\r\n$21\r\nas many bytes as this\r\n";
@@ -70,8 +70,8 @@ fn cuts(input: &[u8]) -> impl Iterator<Item = usize> {
 }
 
 /// Decodes the first frame of the input as it arrives in pieces that end at the cuts.
-fn decode(input: &[u8], cuts: &[usize]) -> Result<Verdict, Error> {
-    let mut decoder = Decoder::new();
+fn decode(input: &[u8], cuts: &[usize], policy: LinePolicy) -> Result<Verdict, Error> {
+    let mut decoder = Decoder::new().with_line_policy(policy);
     for &end in cuts.iter().chain([&input.len()]) {
         if let Some(frame) = decoder.decode(&input[..end])? {
             return Ok(Verdict::Complete(frame.wire().len()));
@@ -126,18 +126,23 @@ fn every_reply_gets_the_expected_verdict_however_it_is_cut() {
     let vectors = vectors("reply");
     assert!(vectors.len() >= 40, "only {} vectors", vectors.len());
     for Vector { place, input, expected } in &vectors {
-        let whole = decode(input, &[]);
-        let verdict = whole.as_ref().unwrap_or(&Verdict::Error);
-        assert_eq!(verdict, expected, "{place}: {whole:?}: {}", input.escape_ascii());
-
-        let bytewise: Vec<usize> = (0..input.len()).collect();
-        assert_eq!(decode(input, &bytewise), whole, "{place}: byte by byte");
-        for cut in cuts(input) {
-            assert_eq!(decode(input, &[cut]), whole, "{place}: cut at {cut}");
-        }
-        if *expected != Verdict::Incomplete {
-            let longer = [input, AFTER].concat();
-            assert_eq!(decode(&longer, &[]), whole, "{place}: with more after it");
+        let strict = decode(input, &[], LinePolicy::Strict);
+        let verdict = strict.as_ref().unwrap_or(&Verdict::Error);
+        assert_eq!(verdict, expected, "{place}: {strict:?}: {}", input.escape_ascii());
+        for policy in [LinePolicy::Strict, LinePolicy::AsSent] {
+            let decode = |input, cuts: &[usize]| decode(input, cuts, policy);
+            let whole = decode(input, &[]);
+            // Lines as they were sent only add to what is valid.
+            assert!(strict.is_err() || whole == strict, "{place}: {whole:?} with {policy:?}");
+            let bytewise: Vec<usize> = (0..input.len()).collect();
+            assert_eq!(decode(input, &bytewise), whole, "{place}: byte by byte, {policy:?}");
+            for cut in cuts(input) {
+                assert_eq!(decode(input, &[cut]), whole, "{place}: cut at {cut}, {policy:?}");
+            }
+            if whole != Ok(Verdict::Incomplete) {
+                let longer = [input, AFTER].concat();
+                assert_eq!(decode(&longer, &[]), whole, "{place}: with more after it, {policy:?}");
+            }
         }
     }
 }
