@@ -89,6 +89,8 @@ fn enumerate(input: &mut Vec<u8>, left: usize, decoder: &Decoder, count: &mut us
         input.push(byte);
         *count += 1;
         assert_agree(input, &[usize::MAX], decoder);
+        // The one pass reads words of eight bytes.
+        assert_agree(&[input, &b"+after it\r\n"[..]].concat(), &[usize::MAX], decoder);
         if left > 1 && decoder.clone().decode(input).is_ok() {
             enumerate(input, left - 1, decoder, count);
         }
