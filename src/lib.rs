@@ -180,7 +180,7 @@ pub use decode::{
     replication, replies, requests,
 };
 pub use encode::{
-    Argument, Arguments, CommandBuf, Encode, EncodeCommand, EncodeError, Protocol, ReplyWriter,
+    Arguments, CommandBuf, Encode, EncodeCommand, EncodeError, Protocol, ReplyWriter, ToArguments,
 };
 pub use error::{Error, ErrorKind, Expected};
 pub use kind::Kind;

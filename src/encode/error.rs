@@ -27,6 +27,11 @@ pub enum EncodeError {
     },
     /// A command has no arguments, not even a name.
     NoArguments,
+    /// The name of a command contains a space or a control character, as in `CommandBuf::new("SET k v")`. Each argument is added on its own.
+    SpaceInName {
+        /// Offset of the first such byte in the name.
+        offset: usize,
+    },
     /// The buffer is too small and cannot grow.
     NoRoom {
         /// How many bytes the value needs.
@@ -91,6 +96,9 @@ impl fmt::Display for EncodeError {
             Self::NotABigNumber => f.write_str("big number that is not a sign and digits"),
             Self::CannotStream { kind } => write!(f, "{kind} cannot be streamed"),
             Self::NoArguments => f.write_str("command without a name"),
+            Self::SpaceInName { offset } => {
+                write!(f, "space in the name of a command at offset {offset}")
+            }
             Self::NoRoom { needed, room } => {
                 write!(f, "{needed} bytes to write, room for {room}")
             }

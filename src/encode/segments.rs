@@ -10,6 +10,7 @@ use smallvec::SmallVec;
 use crate::owned::part;
 use crate::sink::Sink;
 
+use super::command::check_name;
 use super::sealed::Writable;
 use super::{Encode, EncodeCommand, EncodeError, Protocol};
 
@@ -220,11 +221,9 @@ impl<'a> Segments<&'a [u8]> {
     /// ```
     ///
     /// # Errors
-    /// Returns [`EncodeError::NoArguments`] if there is not even a name.
+    /// Returns the errors of [`EncodeCommand::encoded_len`].
     pub fn of_arguments(arguments: &[&'a [u8]]) -> Result<Self, EncodeError> {
-        if arguments.is_empty() {
-            return Err(EncodeError::NoArguments);
-        }
+        check_name(arguments.first().copied())?;
         let mut segments = Self::new();
         Copied(&mut segments).header(b'*', arguments.len());
         for argument in arguments {
