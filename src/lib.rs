@@ -159,7 +159,7 @@ pub use encode::{
 };
 pub use error::{Error, ErrorKind, Expected};
 pub use kind::Kind;
-pub use limits::{InlinePolicy, Limits};
+pub use limits::{InlinePolicy, Limits, LinePolicy};
 pub use owned::{CommandFrame, Frame};
 pub use tree::Reply;
 pub use view::{Decoded, ReplyRef, Token};

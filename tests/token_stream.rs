@@ -11,7 +11,7 @@ use zresp::codec::{
     CommandTokenCodec, OwnTokens, OwnedCommandToken, OwnedPart, OwnedToken, ReplyTokenCodec,
     TokenCodec,
 };
-use zresp::frames::{Replies, Requests};
+use zresp::frames::{FrameDecoder, Replies, Requests};
 use zresp::io::{CommandTokenStream, ReplyTokenStream, StreamError, StreamToken, TokenStream};
 use zresp::{ErrorKind, Kind, Limits, Reply, ReplyRef, Token};
 use zresp_testing::drive::capture::Capture;
@@ -137,7 +137,7 @@ fn by_a_codec<D: Owned>(bytes: &[u8], sizes: &[usize], whole: usize) -> Told {
 }
 
 fn assert_agree<D: Owned>(bytes: &[u8], sizes: &[usize]) {
-    let mut expected = by_a_decoder::<D>(bytes, D::LIMITS);
+    let mut expected = by_a_decoder(bytes, FrameDecoder::<D>::new());
     let is_cut = expected.end.is_ok();
     for (whole, room) in [(usize::MAX, 1), (3, 1), (0, 2), (0, 1000)] {
         for (way, mut found) in [

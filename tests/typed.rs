@@ -189,7 +189,7 @@ const FRAMES: [&[u8]; 16] = [
     b"*3\r\n:1\r\n-ERR no\r\n:2\r\n",
     b"*?\r\n:1\r\n*?\r\n+x\r\n.\r\n*2\r\n:1\r\n#t\r\n.\r\n",
     b"*2\r\n*3\r\n,1\r\n,inf\r\n,-1e5\r\n*-1\r\n",
-    b"*3\r\n#t\r\n%1\r\n+a\r\n*1\r\n!3\r\nERR\r\n>1\r\n+x\r\n",
+    b"*3\r\n#t\r\n%1\r\n+a\r\n*1\r\n!3\r\nERR\r\n>1\r\n+subscribe\r\n",
     b"%2\r\n:1\r\n+OK\r\n$2\r\n22\r\n*1\r\n_\r\n",
     b"%1\r\n$1\r\nA\r\n*2\r\n*2\r\n:1\r\n:2\r\n+x\r\n",
     b"*2\r\n+B\r\n*2\r\n$?\r\n;1\r\na\r\n;2\r\nbc\r\n;0\r\n:-8\r\n",
