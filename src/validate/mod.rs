@@ -33,7 +33,7 @@ use nested_push::NestedPushes;
 use recent_command::RecentCommand;
 use state::{Prefix, State};
 
-pub(crate) use token::{Frequent, Payload, TokenEnd};
+pub(crate) use token::{Payload, TokenEnd};
 pub(crate) use whole_frame::{Aggregate, Stopped};
 
 /// Whether the frames are replies or requests.
