@@ -573,3 +573,36 @@ fn what_is_set_inside_a_skipped_line_applies_after_it() {
     let error = decoder.decode(b"\r\nPINGPING\r\n").unwrap_err();
     assert_eq!((error.kind, error.offset), (ErrorKind::FrameTooLong { limit: 5 }, 7));
 }
+
+/// A caller that never takes skipped bytes gets an error instead of a buffer that a peer can fill.
+#[test]
+fn skipped_bytes_cannot_fill_the_buffer_of_a_caller_that_forgets_them() {
+    for line in ["\r\n", "*0\r\n", "*-1\r\n"] {
+        for read in [1, 7, 1000] {
+            let piece = line.repeat(read);
+            let mut decoder = CommandDecoder::new();
+            let mut buffer = Vec::new();
+            let error = loop {
+                assert!(buffer.len() <= 65_536 + piece.len(), "{line:?} in {read}");
+                buffer.extend_from_slice(piece.as_bytes());
+                if let Err(error) = decoder.decode(&buffer) {
+                    break error;
+                }
+            };
+            assert_eq!(error.kind, ErrorKind::SkippedTooLong { limit: 65_536 });
+            assert_eq!(decoder.decode(&buffer).unwrap_err(), error);
+            assert_eq!(decoder.take_skipped(), 0, "after an error");
+        }
+    }
+    // One that takes them may read as many at once as it likes.
+    let mut decoder = CommandDecoder::new();
+    let mut buffer = "\r\n".repeat(200_000);
+    for _ in 0..3 {
+        assert!(decoder.decode(buffer.as_bytes()).unwrap().is_none());
+        buffer.drain(..decoder.take_skipped());
+        assert!(buffer.is_empty());
+        buffer.push_str(&"\r\n".repeat(200_000));
+    }
+    buffer.push_str("PING\r\n");
+    assert!(decoder.decode(buffer.as_bytes()).unwrap().is_some());
+}

@@ -185,7 +185,7 @@ fn encode_errors_have_messages() {
         (EncodeError::Unfinished, "reply ends before all of it is written"),
         (
             EncodeError::TooLongToHold { limit: 64 },
-            "streamed aggregate longer than the 64 bytes that may be held",
+            "reply longer than the 64 bytes that may be held",
         ),
         (EncodeError::NoSuchPart { index: 3, len: 2 }, "index 3 out of range: there are 2 parts"),
         (EncodeError::NotArrived { index: 2 }, "argument 2 has not arrived yet"),

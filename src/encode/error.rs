@@ -60,7 +60,8 @@ pub enum EncodeError {
     /// The writer is finished in the middle of a reply, or an aggregate or attribute is closed after an attribute
     /// that has no value yet.
     Unfinished,
-    /// A streamed aggregate exceeds what a [`Downgrader`](super::Downgrader) may hold.
+    /// A reply exceeds what a [`ReplyWriter`](super::ReplyWriter::with_limit) may hold, or a streamed aggregate what a
+    /// [`Downgrader`](super::Downgrader) may hold.
     TooLongToHold {
         /// How many bytes may be held.
         limit: usize,
@@ -113,7 +114,7 @@ impl fmt::Display for EncodeError {
             Self::NothingToClose => f.write_str("nothing open to close"),
             Self::Unfinished => f.write_str("reply ends before all of it is written"),
             Self::TooLongToHold { limit } => {
-                write!(f, "streamed aggregate longer than the {limit} bytes that may be held")
+                write!(f, "reply longer than the {limit} bytes that may be held")
             }
             Self::UnexpectedShape { kind } => {
                 write!(f, "{} that is not part of a reply to this command", kind.with_article())

@@ -76,6 +76,9 @@ pub enum Protocol {
 /// | streamed string or aggregate | bulk string or array with its length |
 /// | attribute | nothing |
 ///
+/// In RESP3, a streamed string or aggregate is written in streamed form, which most clients cannot read: neither redis-cli
+/// 7 nor redis-py 8 can.
+///
 /// For most commands the whole reply then is what Redis would have sent. But a reply does not say what it answers, so
 /// this cannot know:
 /// - which nulls are `*-1` in RESP2, such as that of `BLPOP`: all become `$-1`;

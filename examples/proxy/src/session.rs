@@ -15,7 +15,7 @@ use bytes::{Buf, BytesMut};
 use tokio::io::{AsyncRead, AsyncReadExt, ReadBuf};
 use tokio::net::tcp::OwnedReadHalf;
 use tokio::time::{Instant, timeout};
-use zresp::{Command, CommandDecoder, EncodeCommand, Error, ErrorKind, Limits, commands};
+use zresp::{Command, CommandDecoder, EncodeCommand, Error, Limits, commands};
 
 use crate::client::Client;
 use crate::proxy::Proxy;
@@ -260,16 +260,11 @@ impl Session {
 
     /// Answers broken input with an error, in the words of Redis.
     fn fail_protocol(&self, error: Error, input: &[u8]) {
-        let reason = match error.kind {
-            ErrorKind::BulkTooLong { .. } if self.is_limited() => {
-                "unauthenticated bulk length".into()
-            }
-            ErrorKind::TooManyElements { .. } if self.is_limited() => {
-                "unauthenticated multibulk length".into()
-            }
-            _ => zresp_store::reason(error, input),
-        };
-        self.fail(&Failure(format!("ERR Protocol error: {reason}")));
+        let message = error.redis_message(input);
+        self.fail(&Failure(match &message {
+            Some(message) => String::from_utf8_lossy(message).into_owned(),
+            None => format!("ERR Protocol error: {error}"),
+        }));
     }
 
     /// Returns whether the limits for unauthenticated clients apply.
