@@ -213,7 +213,7 @@ fn a_limit_of_zero_bytes_is_exceeded_by_the_first_one() {
     for (bytes, expected) in [(&b""[..], Ok(true)), (b"+", too_long)] {
         let failure = |error: zresp::Error| (error.kind, error.offset);
         let read_failure = |error| match error {
-            zresp::io::StreamError::Decode(error) => failure(error),
+            zresp::io::StreamError::Decode { error, .. } => failure(error),
             other => panic!("{other}"),
         };
         let found = [
@@ -295,7 +295,7 @@ fn the_defaults_match_the_documentation() {
         assert_eq!(verdict.map_err(|error| error.kind), expected, "{}", request.escape_ascii());
         let mut requests = CommandReader::new(request);
         let kind = match requests.read() {
-            Err(zresp::io::StreamError::Decode(error)) => error.kind,
+            Err(zresp::io::StreamError::Decode { error, .. }) => error.kind,
             other => panic!("{other:?}"),
         };
         assert_eq!(kind, expected.err().unwrap_or(ErrorKind::UnexpectedEnd));
@@ -394,7 +394,7 @@ fn a_frame_in_progress_keeps_its_limits_and_the_next_one_has_the_new_ones() {
                     assert_eq!(whole.map(|frame| frame.wire()), Some(&*frame));
                     None
                 }
-                Err(zresp::io::StreamError::Decode(error)) => Some(error.kind),
+                Err(zresp::io::StreamError::Decode { error, .. }) => Some(error.kind),
                 Err(error) => panic!("{error}"),
             };
             assert_eq!(kind, expected, "ReplyReader: {case}");
@@ -418,7 +418,7 @@ fn by_codec(begun: &[u8], rest: &[u8], first: Limits, second: Limits) -> Option<
             assert!(whole.is_some());
             None
         }
-        Err(zresp::io::StreamError::Decode(error)) => Some(error.kind),
+        Err(zresp::io::StreamError::Decode { error, .. }) => Some(error.kind),
         Err(error) => panic!("{error}"),
     }
 }

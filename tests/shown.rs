@@ -232,7 +232,7 @@ fn errors_of_readers_show_their_cause() {
     assert!(reader.read().expect("a reply").is_some());
     assert!(shown(&reader).starts_with("FrameReader { reader: "), "{reader:?}");
     let error = reader.read().unwrap_err();
-    assert_eq!(error.to_string(), "expected a type byte, found `x` at offset 0");
+    assert_eq!(error.to_string(), "expected a type byte, found `x` at offset 4");
     assert!(error.source().is_none());
     assert_eq!(io::Error::from(error).kind(), io::ErrorKind::InvalidData);
     let error = StreamError::Io(io::Error::other("gone"));
@@ -251,8 +251,8 @@ fn errors_of_codecs_show_their_cause() {
     for (error, message) in [
         (StreamError::from(io::Error::other("gone")), "gone"),
         (
-            StreamError::from(zresp::decode(b"x").unwrap_err()),
-            "expected a type byte, found `x` at offset 0",
+            StreamError::Decode { error: zresp::decode(b"x").unwrap_err(), position: 70 },
+            "expected a type byte, found `x` at offset 70",
         ),
         (StreamError::from(EncodeError::NoArguments), "command without a name"),
     ] {
