@@ -52,13 +52,6 @@ impl Error {
         let line = before.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
         let header = input.get(line..).unwrap_or_default();
         let reason = match (self.kind, header.first()) {
-            (
-                ErrorKind::HttpRequest
-                | ErrorKind::SkippedTooLong { .. }
-                | ErrorKind::UnexpectedEnd
-                | ErrorKind::BufferChanged,
-                _,
-            ) => return None,
             // An endless line of digits. Other requests that are too long get no answer.
             (ErrorKind::FrameTooLong { .. }, Some(b'*')) if is_number(header) => {
                 "too big mbulk count string"
@@ -66,7 +59,14 @@ impl Error {
             (ErrorKind::FrameTooLong { .. }, Some(b'$')) if is_number(header) => {
                 "too big bulk count string"
             }
-            (ErrorKind::FrameTooLong { .. }, _) => return None,
+            (
+                ErrorKind::FrameTooLong { .. }
+                | ErrorKind::HttpRequest
+                | ErrorKind::SkippedTooLong { .. }
+                | ErrorKind::UnexpectedEnd
+                | ErrorKind::BufferChanged,
+                _,
+            ) => return None,
             (ErrorKind::InlineTooLong { .. }, _) => "too big inline request",
             (ErrorKind::UnbalancedQuotes, _) => "unbalanced quotes in request",
             (ErrorKind::Unexpected { expected: Expected::Literal(b'$'), found }, _) => {

@@ -188,3 +188,5 @@ pub use limits::{InlinePolicy, Limits, LinePolicy};
 pub use owned::{CommandFrame, Frame};
 pub use tree::Reply;
 pub use view::{Decoded, ReplyRef, Token};
+#[cfg(feature = "derive")]
+pub use zresp_derive::FromReply;

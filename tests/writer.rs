@@ -473,11 +473,11 @@ fn a_reply_of_unknown_length_beyond_the_limit_is_an_error_that_changes_nothing()
         writer.null().expect("room for a shorter value");
         writer.close().expect("an array").bulk("next").expect("a new reply");
         writer.finish().expect("whole replies");
-        assert_eq!(zresp::replies(&out).filter(Result::is_ok).count(), 2);
+        assert_eq!(zresp::replies(&out).flatten().count(), 2);
 
         let mut writer = ReplyWriter::with_limit(&mut out, protocol, 10);
         assert!(writer.open_array(2).expect("room").bulk("too long").is_err());
         drop(writer);
-        assert_eq!(zresp::replies(&out).filter(Result::is_ok).count(), 2);
+        assert_eq!(zresp::replies(&out).flatten().count(), 2);
     }
 }

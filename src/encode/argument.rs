@@ -5,6 +5,7 @@ use alloc::boxed::Box;
 use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use alloc::rc::Rc;
 use alloc::string::String;
+#[cfg(target_has_atomic = "ptr")]
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::fmt;
@@ -181,7 +182,9 @@ macro_rules! pointers {
     )*};
 }
 
-pointers!(&T Box<T> Rc<T> Arc<T>);
+pointers!(&T Box<T> Rc<T>);
+#[cfg(target_has_atomic = "ptr")]
+pointers!(Arc<T>);
 
 impl<T: ToArguments + ToOwned + ?Sized> ToArguments for Cow<'_, T> {
     fn push_to(&self, command: &mut CommandBuf) {

@@ -331,9 +331,10 @@ impl<'b> ReplyWriter<'b> {
     /// Opens an aggregate or an attribute.
     fn open(&mut self, kind: Kind, len: Option<usize>) -> Result<&mut Self, EncodeError> {
         self.check_limit(|| {
+            let Some(len) = len else { return Ok(LateHeaders::SIZE) };
             let mut size = ByteCount::default();
-            len.iter().for_each(|len| size.header(kind.type_byte(), len.saturating_mul(2)));
-            Ok(len.map_or(LateHeaders::SIZE, |_| size.get()))
+            size.header(kind.type_byte(), len.saturating_mul(2));
+            Ok(size.get())
         })?;
         if kind == Kind::Attribute {
             self.check_room()?;
