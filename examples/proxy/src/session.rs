@@ -94,7 +94,11 @@ impl Session {
                     self.when(Client::is_idle).await?;
                     match upstream.connect(self.client.protocol.get()).await {
                         Ok(stream) => return relay::relay(self, &upstream, stream).await,
-                        Err(failure) => self.refuse_first(&failure),
+                        Err(failure) => {
+                            // The commands after it rely on the state that it would have set.
+                            self.fail(&failure);
+                            self.next = Next::Leave;
+                        }
                     }
                 }
                 Next::PassOn(upstream) => {
@@ -286,20 +290,6 @@ impl Session {
     pub(crate) fn answer(&self, reply: &[u8]) {
         self.proxy.metrics.passed(1, 0, reply.len());
         self.client.answer(reply);
-    }
-
-    /// Answers the first command of the input with an error, because no connection could be made for it.
-    fn refuse_first(&mut self, failure: &Failure) {
-        self.fail(failure);
-        match self
-            .decoder
-            .decode(&self.input)
-            .map(|request| request.map(|whole| whole.wire().len()))
-        {
-            Ok(Some(len)) => self.input.advance(len),
-            // Its end is unknown, so the next command cannot be found.
-            _ => self.next = Next::Leave,
-        }
     }
 
     /// Answers a protocol error in the middle of a large command, and ends the session.

@@ -139,6 +139,35 @@ fn commands_after_a_refused_multi_are_not_executed() {
 }
 
 #[test]
+fn commands_after_one_that_got_no_connection_are_not_executed() {
+    let Some(redis) = Server::start() else { return };
+    let proxy = proxy_of([&redis]);
+    let mut direct = Client::new(redis.connect());
+    let mut sharing = Client::new(proxy.connect());
+    assert_eq!(sharing.answer("SET n 0"), "+OK\r\n");
+    let clients = direct.answer("INFO clients");
+    let count = clients.split("connected_clients:").nth(1).and_then(|rest| rest.split('\r').next());
+    let count = count.expect("the number of clients");
+    assert_eq!(direct.answer(&format!("CONFIG SET maxclients {count}")), "+OK\r\n");
+    for first in [
+        "MULTI",
+        "WATCH n",
+        "SELECT 5",
+        "CLIENT REPLY OFF",
+        "SUBSCRIBE news",
+        "AUTH default wrong",
+        "READONLY",
+        "BLPOP list 0",
+    ] {
+        let commands = [first, "INCR n", "FLUSHDB", "EXEC"].map(array).concat();
+        let answer = answer_to(proxy.connect(), &commands);
+        assert!(answer.starts_with("-ERR upstream"), "{first}: {answer}");
+        assert_eq!(answer.matches("\r\n").count(), 1, "{first}: {answer}");
+        assert_eq!(sharing.answer("GET n"), "$1\r\n0\r\n", "{first}");
+    }
+}
+
+#[test]
 fn shared_connections_speak_resp3() {
     let (Some(first), Some(second)) = (Server::start(), Server::start()) else { return };
     for servers in [&[&first][..], &[&first, &second]] {
