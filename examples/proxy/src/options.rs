@@ -30,6 +30,16 @@ pub(crate) struct Options {
     #[arg(long, value_name = "SECONDS", default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..))]
     pub(crate) timeout: u64,
 
+    /// The most bytes of commands and replies that wait for one client, which may write many commands before it
+    /// reads; then nothing more is read, and if it takes nothing for `--timeout`, it is disconnected
+    #[arg(long, value_name = "BYTES", default_value = "256MiB", value_parser = size)]
+    pub(crate) client_buffer: usize,
+
+    /// The most such bytes for all clients together; then the one that has been still for the longest time is
+    /// disconnected
+    #[arg(long, value_name = "BYTES", default_value = "1GiB", value_parser = size)]
+    pub(crate) all_buffers: usize,
+
     /// The address to serve counters on, for Prometheus, at /metrics
     #[arg(long, value_name = "IP:PORT")]
     pub(crate) metrics: Option<SocketAddr>,
@@ -67,4 +77,18 @@ fn address(text: &str) -> Result<String, &'static str> {
         (_, name) if name.contains(':') && bare.is_none() => Err("an IPv6 address needs brackets"),
         _ => Ok(text.to_owned()),
     }
+}
+
+/// Reads a number of bytes, such as `1000000` or `256MiB`.
+fn size(text: &str) -> Result<usize, &'static str> {
+    let digits = text.trim_end_matches(|letter: char| letter.is_ascii_alphabetic());
+    let unit = match text[digits.len()..].to_ascii_lowercase().as_str() {
+        "" | "b" => 1,
+        "k" | "kb" | "kib" => 1 << 10,
+        "m" | "mb" | "mib" => 1 << 20,
+        "g" | "gb" | "gib" => 1 << 30,
+        _ => return Err("the unit must be KiB, MiB or GiB"),
+    };
+    let size = digits.parse().ok().and_then(|count: usize| count.checked_mul(unit));
+    size.filter(|size| *size > 0).ok_or("this is not a number of bytes")
 }

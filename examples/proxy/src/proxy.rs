@@ -2,16 +2,17 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
+use std::net::SocketAddr;
 use std::rc::{Rc, Weak};
 use std::time::Duration;
 
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 use tracing::{debug, warn};
 
-use crate::client::Client;
+use crate::client::{BUFFERED, Client};
 use crate::metrics::Metrics;
 use crate::options::Options;
 use crate::routing::Topology;
@@ -33,6 +34,11 @@ pub(crate) struct Proxy {
     pub(crate) scratch: RefCell<Box<[u8]>>,
     /// Whether the proxy is stopping.
     pub(crate) stopping: watch::Sender<bool>,
+    /// The most bytes of replies and commands that wait for one client.
+    pub(crate) client_buffer: usize,
+    /// The most such bytes for all clients together, and how many there are.
+    all_buffers: usize,
+    held: Cell<usize>,
     clients: RefCell<HashMap<u64, Weak<Client>>>,
     accepted: Cell<u64>,
 }
@@ -48,6 +54,9 @@ impl Proxy {
             metrics: Metrics::new(),
             scratch: RefCell::new(vec![0; SCRATCH].into()),
             stopping: watch::Sender::new(false),
+            client_buffer: options.client_buffer,
+            all_buffers: options.all_buffers,
+            held: Cell::default(),
             clients: RefCell::default(),
             accepted: Cell::default(),
         })
@@ -70,7 +79,7 @@ impl Proxy {
                     Ok((stream, peer)) => {
                         debug!(%peer, "connected");
                         let _ = stream.set_nodelay(true);
-                        sessions.spawn_local(Rc::clone(self).run_session(stream));
+                        sessions.spawn_local(Rc::clone(self).run_session(stream, peer));
                     }
                     Err(error) => {
                         warn!(%error, "cannot accept");
@@ -93,9 +102,29 @@ impl Proxy {
         }
     }
 
-    async fn run_session(self: Rc<Self>, stream: tokio::net::TcpStream) {
+    /// Notes that a client for whom `before` bytes were held has now `after` bytes.
+    pub(crate) fn count_held(&self, before: usize, after: usize) {
+        self.held.set(self.held.get() + after - before);
+        if after > before && self.held.get() > self.all_buffers {
+            self.relieve();
+        }
+    }
+
+    /// Disconnects a client, because too much is held for all together: of those for whom more than a usual
+    /// amount is held, the one that has neither sent nor taken anything for the longest time.
+    fn relieve(&self) {
+        let clients: Vec<_> = self.clients.borrow().values().filter_map(Weak::upgrade).collect();
+        let longest = clients.iter().max_by_key(|client| {
+            (client.held() > BUFFERED, client.held() > 0, client.moved.get().elapsed())
+        });
+        if let Some(client) = longest {
+            client.cut_off_because("the buffers of all clients together are full");
+        }
+    }
+
+    async fn run_session(self: Rc<Self>, stream: TcpStream, peer: SocketAddr) {
         let (reader, writer) = stream.into_split();
-        let client = Rc::new(Client::new(writer));
+        let client = Rc::new(Client::new(writer, peer, Rc::clone(&self)));
         let id = self.accepted.replace(self.accepted.get() + 1);
         self.clients.borrow_mut().insert(id, Rc::downgrade(&client));
         self.metrics.connected();

@@ -8,23 +8,29 @@ use std::future::poll_fn;
 use std::io;
 use std::pin::Pin;
 use std::rc::Rc;
-use std::task::Poll;
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::{Buf, BytesMut};
 use tokio::io::{AsyncRead, AsyncReadExt, ReadBuf};
 use tokio::net::tcp::OwnedReadHalf;
-use tokio::time::{Instant, timeout};
-use zresp::{Command, CommandDecoder, EncodeCommand, Error, ErrorKind, Limits, commands};
+use tokio::time::{Instant, Sleep, sleep, timeout};
+use zresp::commands::Categories;
+use zresp::{Command, CommandDecoder, EncodeCommand, Error, ErrorKind, Framer, Limits, commands};
 
 use crate::client::Client;
+use crate::lane::Lane;
 use crate::proxy::Proxy;
-use crate::relay::{self, LARGE};
+use crate::relay;
 use crate::routing::{Route, authenticate, route, route_begun};
 use crate::upstream::{Failure, Upstream, hello};
 
+/// Commands above this size are passed on while they arrive.
+pub(crate) const LARGE: usize = 64 * 1024;
 /// The size in bytes of the largest command that is buffered because it must be whole to be routed.
 const WHOLE: usize = 64 * 1024 * 1024;
+/// If the name has not arrived whole with this many bytes, it is longer than any that is known.
+const NAME: usize = 128;
 const AUTHENTICATED: Limits = Limits::requests();
 const UNAUTHENTICATED: Limits = Limits::unauthenticated();
 /// How long a client may take to read its last replies before the connection is closed.
@@ -40,6 +46,14 @@ pub(crate) struct Session {
     is_authenticated: bool,
     /// The cluster's count of changes when commands were last taken.
     changes: u64,
+    /// How much of `input` was there when it was last looked at.
+    seen: usize,
+    /// How much of a large command there was when its destination was last looked for.
+    judged: usize,
+    /// Whether the client has closed its side.
+    is_ended: bool,
+    /// Runs while the client takes nothing and has no more room: until when, and when it last took something.
+    stall: Option<(Pin<Box<Sleep>>, Instant)>,
     next: Next,
 }
 
@@ -69,6 +83,10 @@ impl Session {
             input,
             is_authenticated,
             changes: 0,
+            seen: 0,
+            judged: 0,
+            is_ended: false,
+            stall: None,
             next: Next::Read,
         }
     }
@@ -79,6 +97,9 @@ impl Session {
             match std::mem::replace(&mut self.next, Next::Take) {
                 Next::Read => {
                     self.when(Client::has_room).await?;
+                    if self.input.len() > self.seen {
+                        continue;
+                    }
                     let len = self.read().await?;
                     let proxy = Rc::clone(&self.proxy);
                     self.take(&proxy.scratch.borrow()[..len]);
@@ -93,6 +114,7 @@ impl Session {
                 Next::Relay(upstream) => {
                     self.when(Client::is_idle).await?;
                     match upstream.connect(self.client.protocol.get()).await {
+                        // A relay writes without a buffer.
                         Ok(stream) => return relay::relay(self, &upstream, stream).await,
                         Err(failure) => {
                             // The commands after it rely on the state that it would have set.
@@ -101,10 +123,11 @@ impl Session {
                         }
                     }
                 }
-                Next::PassOn(upstream) => {
-                    self.when(Client::is_idle).await?;
-                    relay::pass_on(&mut self, &upstream).await?;
+                Next::PassOn(upstream) if self.client.is_answered() => {
+                    self.pass_on(&upstream).await?;
                 }
+                // More of it may arrive meanwhile, so it is judged again.
+                Next::PassOn(_) => self.when(Client::is_answered).await?,
                 Next::Leave => {
                     self.when(Client::is_idle).await?;
                     return self.close().await;
@@ -113,13 +136,47 @@ impl Session {
         }
     }
 
-    /// Writes replies until the condition is true.
-    async fn when(&self, condition: impl Fn(&Client) -> bool) -> io::Result<()> {
-        let until = poll_fn(|cx| match self.client.poll_flush(cx)? {
-            _ if condition(&self.client) => Poll::Ready(Ok(())),
-            _ => Poll::Pending,
+    /// Writes replies until the condition is true. If the client does not take them, reads on meanwhile: it may
+    /// be one that writes all of its commands before it reads.
+    async fn when(&mut self, condition: impl Fn(&Client) -> bool) -> io::Result<()> {
+        let until = poll_fn(|cx| {
+            loop {
+                let is_stalled = self.client.poll_flush(cx)?.is_pending();
+                if condition(&self.client) {
+                    return Poll::Ready(Ok(()));
+                }
+                if !is_stalled || self.is_ended {
+                    return Poll::Pending;
+                }
+                if self.client.held() >= self.proxy.client_buffer {
+                    return self.poll_stall(cx);
+                }
+                let proxy = Rc::clone(&self.proxy);
+                let mut scratch = proxy.scratch.borrow_mut();
+                let mut chunk = ReadBuf::new(&mut scratch);
+                ready!(Pin::new(&mut self.reader).poll_read(cx, &mut chunk))?;
+                self.is_ended = chunk.filled().is_empty();
+                self.proxy.metrics.received(chunk.filled().len());
+                self.input.extend_from_slice(chunk.filled());
+                self.client.set_input(self.input.len());
+            }
         });
         until.await
+    }
+
+    /// Waits for a client that takes nothing, although it has no more room for what it sends.
+    fn poll_stall(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let patience = self.proxy.access.timeout;
+        let moved = self.client.moved.get();
+        let stall = self.stall.take().filter(|(_, since)| *since == moved);
+        let (mut timer, since) = stall.unwrap_or_else(|| (Box::pin(sleep(patience)), moved));
+        let is_over = timer.as_mut().poll(cx).is_ready();
+        self.stall = Some((timer, since));
+        if !is_over {
+            return Poll::Pending;
+        }
+        self.client.cut_off_because("its buffer is full, and it takes nothing");
+        Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
     }
 
     /// Reads into the scratch buffer, and writes replies meanwhile. Returns 0 at the end of the input, or if
@@ -127,6 +184,9 @@ impl Session {
     async fn read(&mut self) -> io::Result<usize> {
         let read = poll_fn(|cx| {
             let _ = self.client.poll_flush(cx)?;
+            if self.is_ended {
+                return Poll::Ready(Ok(0));
+            }
             let mut scratch = self.proxy.scratch.borrow_mut();
             let mut buffer = ReadBuf::new(&mut scratch);
             match Pin::new(&mut self.reader).poll_read(cx, &mut buffer)? {
@@ -135,6 +195,68 @@ impl Session {
             }
         });
         read.await
+    }
+
+    /// Passes on a large command while it arrives, on a lane that nobody else uses.
+    async fn pass_on(&mut self, upstream: &Rc<Upstream>) -> io::Result<()> {
+        let lane = upstream.unused_lane(&self.proxy, self.client.protocol.get());
+        let framer = self.decoder.take_framer(&self.input);
+        match &lane {
+            Ok(lane) => {
+                self.client.use_lane(lane);
+                lane.begin(&self.client, &self.input);
+            }
+            // The command is still read to its end, where the next one begins.
+            Err(failure) => self.fail(failure),
+        }
+        self.input.clear();
+        let end = self.pass_rest(framer, lane.as_deref().ok()).await;
+        let outcome = match &end {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(error)) => {
+                self.next = Next::Leave;
+                Err(self.protocol_failure(*error, &[]))
+            }
+            Err(error) => Err(upstream.failure(error)),
+        };
+        match (lane, outcome) {
+            (Ok(lane), outcome) => lane.end(outcome),
+            (Err(_), Err(failure)) => self.fail(&failure),
+            _ => {}
+        }
+        end.map(|_| ())
+    }
+
+    /// Passes on the rest of a large command; returns what is wrong with it, if anything is.
+    async fn pass_rest(
+        &mut self,
+        mut framer: Framer,
+        lane: Option<&Lane>,
+    ) -> io::Result<Result<(), Error>> {
+        let proxy = Rc::clone(&self.proxy);
+        loop {
+            self.when(|_| lane.is_none_or(Lane::has_room)).await?;
+            // It may have read a part.
+            let begun = self.input.split();
+            let len = if begun.is_empty() { self.read().await? } else { 0 };
+            let scratch = proxy.scratch.borrow();
+            let chunk = if begun.is_empty() { &scratch[..len] } else { &begun[..] };
+            if chunk.is_empty() {
+                return Err(io::ErrorKind::UnexpectedEof.into());
+            }
+            proxy.metrics.received(len);
+            let progress = match framer.advance(chunk) {
+                Ok(progress) => progress,
+                Err(error) => return Ok(Err(error)),
+            };
+            if let Some(lane) = lane {
+                lane.go_on(&chunk[..progress.taken]);
+            }
+            if progress.is_complete {
+                self.input.extend_from_slice(&chunk[progress.taken..]);
+                return Ok(Ok(()));
+            }
+        }
     }
 
     /// Returns whether the proxy is stopping: commands that have arrived by now are the last to be taken.
@@ -155,7 +277,9 @@ impl Session {
             let taken = self.take_from(&input);
             input.advance(taken);
         }
-        if !input.is_empty() {
+        if input.len() + self.seen > 0 {
+            self.seen = input.len();
+            self.client.set_input(self.seen);
             self.input = input;
         }
     }
@@ -168,6 +292,7 @@ impl Session {
             self.client.hold_back();
         }
         let (now, mut inline, mut taken) = (Instant::now(), Vec::new(), 0);
+        self.client.moved.set(now);
         let mut last = None;
         self.next = loop {
             if !self.client.has_room() {
@@ -182,10 +307,11 @@ impl Session {
                     break self.judge_begun(&input[taken..]);
                 }
                 Err(error) => {
-                    self.fail_protocol(error, &input[taken..]);
+                    self.fail(&self.protocol_failure(error, &input[taken..]));
                     break Next::Leave;
                 }
             };
+            self.judged = 0;
             let command = request.command().to_array(&mut inline);
             // Consecutive commands often have the same name, so the last lookup is used again. For a
             // container such as CLIENT that would be wrong, because the subcommand matters.
@@ -207,6 +333,12 @@ impl Session {
             let done = routed.and_then(|route| {
                 match route {
                     Route::Shared(upstream) => {
+                        let is_script = info
+                            .is_some_and(|info| info.categories.contains(Categories::SCRIPTING));
+                        if !self.client.choose_lane(is_script) {
+                            self.client.hold_back();
+                            return Ok(Some(Next::Take));
+                        }
                         let lane = self.client.lane(&upstream, &self.proxy)?;
                         lane.send(&self.client, command.wire(), now);
                     }
@@ -246,24 +378,27 @@ impl Session {
     }
 
     /// Returns what to do about a command that has not arrived whole.
-    fn judge_begun(&self, input: &[u8]) -> Next {
+    fn judge_begun(&mut self, input: &[u8]) -> Next {
         let is_large = input.len() + self.decoder.needed() > LARGE && !self.is_limited();
-        let Some(command) = self.decoder.partial(input).filter(|_| is_large) else {
+        // Looking for the keys takes as long as there are arguments, so it waits until twice as many are there.
+        if !is_large || input.len() < 2 * self.judged && input.len() <= WHOLE {
             return Next::Read;
-        };
-        match route_begun(&command, &self.proxy.topology) {
-            Some(Ok(Route::Own(upstream))) => Next::Relay(upstream),
-            Some(Ok(Route::Shared(upstream))) => Next::PassOn(upstream),
-            _ if input.len() <= WHOLE => Next::Read,
-            _ => {
-                self.fail(&Failure::new("ERR command is too large to be routed"));
-                Next::Leave
-            }
         }
+        self.judged = input.len();
+        let Some(command) = self.decoder.partial(input) else { return Next::Read };
+        let text = match route_begun(&command, &self.proxy.topology) {
+            Some(Ok(Route::Own(upstream))) => return Next::Relay(upstream),
+            Some(Ok(Route::Shared(upstream))) => return Next::PassOn(upstream),
+            None if command.name().is_none() && input.len() > NAME => "ERR unknown command",
+            _ if input.len() <= WHOLE => return Next::Read,
+            _ => "ERR command is too large to be routed",
+        };
+        self.fail(&Failure::new(text));
+        Next::Leave
     }
 
-    /// Answers broken input with an error, in the words of Redis.
-    fn fail_protocol(&self, error: Error, input: &[u8]) {
+    /// Returns the answer to broken input, in the words of Redis.
+    fn protocol_failure(&self, error: Error, input: &[u8]) -> Failure {
         let reason = match error.kind {
             ErrorKind::BulkTooLong { .. } if self.is_limited() => {
                 "unauthenticated bulk length".into()
@@ -273,7 +408,7 @@ impl Session {
             }
             _ => zresp_store::reason(error, input),
         };
-        self.fail(&Failure(format!("ERR Protocol error: {reason}")));
+        Failure(format!("ERR Protocol error: {reason}"))
     }
 
     /// Returns whether the limits for unauthenticated clients apply.
@@ -290,12 +425,6 @@ impl Session {
     pub(crate) fn answer(&self, reply: &[u8]) {
         self.proxy.metrics.passed(1, 0, reply.len());
         self.client.answer(reply);
-    }
-
-    /// Answers a protocol error in the middle of a large command, and ends the session.
-    pub(crate) fn leave(&mut self, error: Error) {
-        self.fail_protocol(error, &[]);
-        self.next = Next::Leave;
     }
 
     /// Closes the connection when the client has closed its side, or after `LINGER`. Closing it with unread

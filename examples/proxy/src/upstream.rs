@@ -7,24 +7,27 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
+use socket2::{SockRef, TcpKeepalive};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout};
 use tracing::warn;
 use zresp::{CommandBuf, Decoder, EncodeCommand, Frame, Protocol};
 
-use crate::lane::Lane;
+use crate::lane::{Kind, Lane};
 use crate::proxy::Proxy;
 
 /// How long a server may take to accept a connection.
 pub(crate) const CONNECT: Duration = Duration::from_secs(2);
+/// After this time without traffic, the system begins to ask whether the server is still there.
+const KEEPALIVE: Duration = Duration::from_secs(60);
 /// The shortest and the longest pause after a failure, before a new shared connection is attempted. It doubles
 /// with every failure.
 const BACK_OFF: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(2));
-/// The most connections that are shared, for each protocol. Usually there is one.
+/// The most lanes of each kind, for each protocol. Usually there is one.
 const LANES: usize = 32;
-/// The most connections that are kept for the next large command.
-const SPARE: usize = 64;
+/// The most connections that are kept for the next question.
+const SPARE: usize = 1;
 
 /// Why a command cannot be passed on: the text of an error reply.
 #[derive(Clone)]
@@ -61,44 +64,86 @@ pub(crate) struct Upstream {
     /// How many attempts to connect have failed since the last success.
     failures: Cell<u32>,
     retry_at: Cell<Option<Instant>>,
+    /// When it was last learned whether the server accepts connections.
+    known_at: Cell<Option<Instant>>,
 }
 
 impl Upstream {
     pub(crate) fn new(address: String, access: Access) -> Rc<Self> {
         let (wants_password, lanes, spare) = Default::default();
-        let (failures, retry_at) = Default::default();
-        Rc::new(Self { address, access, wants_password, lanes, spare, failures, retry_at })
+        let (failures, retry_at, known_at) = Default::default();
+        Rc::new(Self {
+            address,
+            access,
+            wants_password,
+            lanes,
+            spare,
+            failures,
+            retry_at,
+            known_at,
+        })
     }
 
-    /// Returns a shared connection that is not busy with a large reply, and opens one if needed. If there are
-    /// too many, returns the one with the fewest replies due.
+    /// Returns a shared connection that is not busy, and opens one if needed. If there are too many, or none
+    /// can be opened, returns the one with the fewest replies due.
     pub(crate) fn lane(
         self: &Rc<Self>,
         proxy: &Rc<Proxy>,
         protocol: Protocol,
+        kind: Kind,
+    ) -> Result<Rc<Lane>, Failure> {
+        let most = if self.is_away() { 0 } else { LANES };
+        self.free_lane(proxy, protocol, kind, most)
+    }
+
+    /// Returns a connection for a large command: one that nobody uses.
+    pub(crate) fn unused_lane(
+        self: &Rc<Self>,
+        proxy: &Rc<Proxy>,
+        protocol: Protocol,
+    ) -> Result<Rc<Lane>, Failure> {
+        self.free_lane(proxy, protocol, Kind::Slow, usize::MAX)
+    }
+
+    /// Returns a lane that is not busy. Opens one if there are fewer than `most` of its kind; otherwise
+    /// returns the one with the fewest replies due.
+    fn free_lane(
+        self: &Rc<Self>,
+        proxy: &Rc<Proxy>,
+        protocol: Protocol,
+        kind: Kind,
+        most: usize,
     ) -> Result<Rc<Lane>, Failure> {
         let mut lanes = self.lanes.borrow_mut();
         lanes.retain(|lane| lane.is_open());
-        let alike = || lanes.iter().filter(|lane| lane.protocol == protocol);
-        let free = alike().find(|lane| !lane.is_busy());
-        let is_full = alike().count() >= LANES;
-        if let Some(lane) =
-            free.or_else(|| alike().filter(|_| is_full).min_by_key(|lane| lane.len()))
-        {
+        let usable = || lanes.iter().filter(|lane| lane.protocol == protocol);
+        let alike = || usable().filter(|lane| lane.kind == kind);
+        if let Some(lane) = alike().find(|lane| !lane.is_busy()) {
             return Ok(Rc::clone(lane));
         }
-        if self.retry_at.get().is_some_and(|at| Instant::now() < at) {
-            return Err(self.failure("unavailable"));
+        if alike().count() < most {
+            let lane = Lane::open(Rc::clone(self), Rc::clone(proxy), protocol, kind);
+            lanes.push(Rc::clone(&lane));
+            return Ok(lane);
         }
-        let lane = Lane::open(Rc::clone(self), Rc::clone(proxy), protocol);
-        lanes.push(Rc::clone(&lane));
-        Ok(lane)
+        let shared = usable().filter(|lane| !lane.has_sender());
+        let least = shared.min_by_key(|lane| (lane.kind != kind, lane.len()));
+        least.cloned().ok_or_else(|| self.failure("unavailable"))
+    }
+
+    /// Returns whether it is too early to connect again after a failure.
+    fn is_away(&self) -> bool {
+        self.retry_at.get().is_some_and(|at| Instant::now() < at)
     }
 
     /// Connects, and checks whether the server is ready for commands.
     pub(crate) async fn connect(&self, protocol: Protocol) -> Result<TcpStream, Failure> {
-        match self.try_connect(protocol).await {
+        let began = Instant::now();
+        let stream = self.try_connect(protocol).await;
+        let known_at = self.known_at.get();
+        match stream {
             Ok(stream) => {
+                self.known_at.set(Some(Instant::now()));
                 if self.failures.replace(0) > 0 {
                     warn!(upstream = self.address, "available again");
                 }
@@ -106,7 +151,11 @@ impl Upstream {
                 Ok(stream)
             }
             Err(error) => {
-                self.note_failure();
+                // Attempts at the same time count once, or the pause would soon be the longest.
+                if known_at.is_none_or(|at| at < began) {
+                    self.known_at.set(Some(Instant::now()));
+                    self.note_failure();
+                }
                 Err(self.failure(error))
             }
         }
@@ -116,6 +165,7 @@ impl Upstream {
         let connected = timeout(CONNECT, TcpStream::connect(self.address.as_str()));
         let mut stream = connected.await??;
         stream.set_nodelay(true)?;
+        SockRef::from(&stream).set_tcp_keepalive(&TcpKeepalive::new().with_time(KEEPALIVE))?;
         // A busy server may need longer to reply than to accept.
         timeout(self.access.timeout, self.greet(&mut stream, protocol)).await??;
         Ok(stream)
@@ -200,7 +250,7 @@ pub(crate) async fn ask(stream: &mut TcpStream, command: &CommandBuf) -> io::Res
 }
 
 /// Reads the only reply that is due.
-pub(crate) async fn read_reply(stream: &mut TcpStream) -> io::Result<Frame> {
+async fn read_reply(stream: &mut TcpStream) -> io::Result<Frame> {
     let (mut decoder, mut input) = (Decoder::new(), BytesMut::new());
     loop {
         if let Some(frame) = decoder.decode_frame(&mut input).map_err(io::Error::other)? {
