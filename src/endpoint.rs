@@ -7,7 +7,29 @@ const LONGEST_HOST: usize = 255;
 
 /// A host and a port, from text such as `127.0.0.1:6379`.
 ///
-/// `Display` writes it as a server does: an IPv6 address has no brackets.
+/// To connect, use the two fields: `TcpStream::connect((host, port))` takes an IPv6 address as it is here. `Display` is
+/// for messages and logs only. It writes the endpoint as servers do: an IPv6 address has no brackets, so that
+/// [`SocketAddr`](core::net::SocketAddr) and many libraries do not read the text, and an unknown host is empty.
+///
+/// ```
+/// use std::net::ToSocketAddrs;
+/// # #[cfg(feature = "cluster")]
+/// use zresp::cluster::Redirect;
+///
+/// # #[cfg(feature = "cluster")] {
+/// let asked = "127.0.0.1"; // the host that sent the errors
+/// for (error, address) in [
+///     ("MOVED 1 2001:db8::3:6379", "[2001:db8::3]:6379"),
+///     ("MOVED 1 ?:6379", "127.0.0.1:6379"),
+/// ] {
+///     let endpoint = Redirect::parse(error.as_bytes()).expect("a redirection").endpoint;
+///     let host = endpoint.host.unwrap_or(asked);
+///     let mut addresses = (host, endpoint.port).to_socket_addrs()?;
+///     assert_eq!(addresses.next().map(|address| address.to_string()).as_deref(), Some(address));
+/// }
+/// # }
+/// # Ok::<(), std::io::Error>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct Endpoint<'a> {

@@ -86,6 +86,12 @@ pub enum ErrorKind {
     /// (cross-protocol scripting). Redis closes such connections, too.
     #[doc(alias = "cross-protocol scripting")]
     HttpRequest,
+    /// A push inside another value does not confirm a subscription. The offset is that of its `>`.
+    ///
+    /// Its first element is not one of `subscribe`, `unsubscribe`, `psubscribe`, `punsubscribe`, `ssubscribe` and
+    /// `sunsubscribe`, as a simple or a bulk string. Some servers count such a push as an element of the value
+    /// around it, and others do not, so nobody can tell where that value ends.
+    NestedPush,
     /// The input ends inside a frame.
     ///
     /// Only functions that know where the input ends return it: [`replies`](crate::replies()),
@@ -126,6 +132,7 @@ impl ErrorKind {
                 | Self::IntegerOverflow
                 | Self::UnbalancedQuotes
                 | Self::HttpRequest
+                | Self::NestedPush
         )
     }
 }
@@ -155,6 +162,9 @@ impl fmt::Display for ErrorKind {
             }
             Self::UnbalancedQuotes => f.write_str("unbalanced quotes in an inline command"),
             Self::HttpRequest => f.write_str("HTTP request"),
+            Self::NestedPush => {
+                f.write_str("push inside another value that does not confirm a subscription")
+            }
             Self::UnexpectedEnd => f.write_str("input ends inside a frame"),
             Self::BufferChanged => f.write_str("buffer does not continue the one before"),
         }
@@ -180,6 +190,8 @@ pub enum Expected {
     InlineText,
     /// A digit, the `-` of a null, or the `?` that opens a streamed string or array.
     Length,
+    /// The `1` of `-1`, which makes a null and is the only negative length.
+    NullLength,
     /// A digit from 1 to 9, because `-0` is not an integer.
     NonZeroDigit,
     /// A digit or CR.
@@ -244,6 +256,7 @@ impl fmt::Display for Expected {
             Self::Arguments | Self::SyncDatabase => "a digit or `-`",
             Self::InlineText => "text or a line end",
             Self::Length => "a digit, `-` or `?`",
+            Self::NullLength => "`1`, as only `-1` is a negative length",
             Self::NonZeroDigit => "a digit from 1 to 9",
             Self::DigitOrCr => "a digit or CR",
             Self::DigitOrSpace => "a digit or a space",

@@ -80,7 +80,8 @@ pub mod view;
 /// | What does the table say about this command? | [`of`](commands::of), [`lookup`](commands::lookup) by name |
 /// | Which arguments are keys, and how are they accessed? | [`keys`](commands::keys) |
 /// | Which arguments are shard channels? | [`shard_channels`](commands::shard_channels) |
-/// | What is known before the whole command has arrived? | [`partial_of`](commands::partial_of), [`partial_keys`](commands::partial_keys) |
+/// | What is known before the whole command has arrived? | [`partial_of`](commands::partial_of), [`partial_keys`](commands::partial_keys), [`partial_shard_channels`](commands::partial_shard_channels) |
+/// | Does the command reach only its keys? | [`CommandInfo::reaches_only_its_keys`](commands::CommandInfo::reaches_only_its_keys) |
 ///
 /// A [`CommandTable`](commands::CommandTable) has them as methods. It can be
 /// [read](commands::CommandTable::from_reply) from a server's answer to `COMMAND`, and
@@ -99,6 +100,30 @@ pub mod view;
 /// assert_eq!(keys, [b"a", b"b"]);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
+///
+/// # What keys do not show
+///
+/// [`keys`](commands::keys) returns the keys that are arguments. A command can reach more:
+///
+/// | what | commands |
+/// |---|---|
+/// | keys that match a pattern | `KEYS`, `SCAN`, `SORT` and `SORT_RO` with `BY` or `GET` |
+/// | whole databases | `FLUSHALL`, `FLUSHDB`, `SWAPDB`, `DBSIZE`, `RANDOMKEY` |
+/// | the same key of another database | `MOVE`, `COPY` with `DB`; `SELECT` changes what all later commands reach |
+/// | a slot, or a part of the keys | `CLUSTER GETKEYSINSLOT`, `CLUSTER FLUSHSLOT`, `CLUSTERSCAN`, `TRIMSLOTS` |
+/// | keys that a script or function uses without declaring them | `EVAL`, `EVALSHA`, `FCALL`, and their read-only forms |
+/// | series that match a filter, the documents of an index | `TS.MGET`, `TS.MRANGE`, `FT.SEARCH`, `FT.AGGREGATE` |
+/// | series that follow another one | every write to a series with a rule of `TS.CREATERULE` |
+/// | keys of other clients, as events | `MONITOR`, `CLIENT TRACKING`, subscriptions to keyspace notifications |
+/// | anything | `DEBUG`, and replication (`SYNC`, `PSYNC`) |
+///
+/// Channels are not keys either: `PUBLISH` and `SUBSCRIBE` take channels, and only those of `SPUBLISH` and `SSUBSCRIBE`
+/// belong to slots ([`shard_channels`](commands::shard_channels)).
+///
+/// A proxy that keeps its clients apart by prefixing their keys must refuse such commands or rewrite them itself.
+/// [`CommandInfo::reaches_only_its_keys`](commands::CommandInfo::reaches_only_its_keys) says which commands need no
+/// such care. The proxy must also rewrite the keys in replies, such as those of `SCAN`, `RANDOMKEY` or `BLPOP`. To
+/// choose a node by a command's keys, the list matters less: servers answer for their own part of the data.
 #[doc(alias = "command table")]
 #[cfg(feature = "commands")]
 pub mod commands {
@@ -159,7 +184,7 @@ pub use encode::{
 };
 pub use error::{Error, ErrorKind, Expected};
 pub use kind::Kind;
-pub use limits::{InlinePolicy, Limits};
+pub use limits::{InlinePolicy, Limits, LinePolicy};
 pub use owned::{CommandFrame, Frame};
 pub use tree::Reply;
 pub use view::{Decoded, ReplyRef, Token};

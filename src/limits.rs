@@ -1,4 +1,4 @@
-//! The limits of a frame, and the policy for inline commands.
+//! The limits of a frame, and the policies for inline commands and for lines.
 
 #![deny(clippy::arithmetic_side_effects)]
 
@@ -147,6 +147,34 @@ pub enum InlinePolicy {
     /// Refuses them. A request must be an array. Empty lines (LF or CRLF) and empty arrays before it are
     /// still skipped.
     Refuse,
+}
+
+/// What a decoder of replies does with lines whose text the specification forbids.
+///
+/// Some servers send such lines: a script can have Redis and Valkey send any text as a big number, and others
+/// send LF inside simple strings and errors. All clients that read them end the line at CRLF.
+///
+/// ```
+/// use zresp::{Decoder, LinePolicy, ReplyRef};
+///
+/// let reply = b"-ERR bad query at\n  line 1\r\n";
+/// assert!(Decoder::new().decode(reply).is_err());
+/// let mut decoder = Decoder::new().with_line_policy(LinePolicy::AsSent);
+/// let frame = decoder.decode(reply)?.expect("a whole frame");
+/// assert_eq!(frame.reply(), ReplyRef::Error(b"ERR bad query at\n  line 1"));
+/// # Ok::<(), zresp::Error>(())
+/// ```
+#[doc(alias = "big number")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum LinePolicy {
+    /// Refuses them: a big number has only digits after its sign, and no line contains LF.
+    #[default]
+    Strict,
+    /// Decodes them as they are: the text of `+`, `-` and `(` is any bytes except CR, up to CRLF.
+    ///
+    /// A big number whose text is not a number is returned as text, and its conversion to an integer fails. A
+    /// view of such a value cannot be encoded; its [`wire`](crate::Decoded::wire) can be forwarded.
+    AsSent,
 }
 
 impl Default for Limits {

@@ -1,17 +1,17 @@
 //! The decoder agrees with the naive one: verdict, offset, bytes consumed, bytes needed, values.
 
 use proptest::prelude::*;
-use zresp_testing::drive::verdicts::{self, in_pieces, limits, whole};
+use zresp_testing::drive::verdicts::{self, decoder, in_pieces, whole};
 use zresp_testing::generate;
 use zresp_testing::oracle::{self, Verdict};
 
 /// Asserts that both decoders give the same verdict: in one piece, cut, and byte by byte.
 fn agree(input: &[u8], cuts: &[usize], naive_limits: &oracle::Limits) -> Result<(), TestCaseError> {
     let expected = oracle::decode(input, naive_limits);
-    let limits = limits(naive_limits);
-    prop_assert_eq!(&whole(input, limits), &expected, "whole");
-    prop_assert_eq!(&in_pieces(input, cuts.iter().copied(), limits), &expected, "cut");
-    prop_assert_eq!(&in_pieces(input, 0..input.len(), limits), &expected, "byte by byte");
+    let decoder = || decoder(naive_limits);
+    prop_assert_eq!(&whole(input, decoder()), &expected, "whole");
+    prop_assert_eq!(&in_pieces(input, cuts.iter().copied(), decoder()), &expected, "cut");
+    prop_assert_eq!(&in_pieces(input, 0..input.len(), decoder()), &expected, "byte by byte");
     Ok(())
 }
 
@@ -49,7 +49,7 @@ proptest! {
         limits in generate::limits(),
     ) {
         let expected = oracle::stream(&stream.0, &limits);
-        prop_assert_eq!(verdicts::stream(&stream.0, verdicts::limits(&limits)), expected);
+        prop_assert_eq!(verdicts::stream(&stream.0, decoder(&limits)), expected);
     }
 
     #[test]

@@ -11,7 +11,7 @@ use zresp::{
 
 /// The header of each kind of aggregate, with a key if its value needs one.
 const NESTED: [&str; 5] =
-    ["*1\r\n", "~1\r\n", ">1\r\n", "%1\r\n+k\r\n", "*1\r\n|1\r\n+k\r\n+v\r\n"];
+    ["*1\r\n", "~1\r\n", ">2\r\n+subscribe\r\n", "%1\r\n+k\r\n", "*1\r\n|1\r\n+k\r\n+v\r\n"];
 
 /// Asserts that the work allocates nothing.
 fn assert_free(name: &str, work: impl FnOnce()) {
@@ -247,7 +247,7 @@ const TREES: [(&str, bool, u64); 12] = [
     ("*3\r\n:1\r\n_\r\n#t\r\n", false, 1),
     ("*3\r\n$1\r\na\r\n$1\r\nb\r\n$1\r\nc\r\n", true, 1),
     ("%2\r\n+a\r\n*2\r\n:1\r\n:2\r\n+b\r\n~0\r\n", true, 2),
-    ("*2\r\n|1\r\n+a\r\n+b\r\n:1\r\n>1\r\n_\r\n", true, 3),
+    ("*2\r\n|1\r\n+a\r\n+b\r\n:1\r\n>1\r\n+subscribe\r\n", true, 3),
     ("*1\r\n*1\r\n*1\r\n*1\r\n+a\r\n", true, 4),
 ];
 

@@ -14,10 +14,10 @@ use std::collections::BTreeSet;
 use std::fmt::Write;
 use std::{env, fs, ptr};
 
-use zresp::{Decoded, Decoder, Error, Kind, ReplyRef};
+use zresp::{Decoded, Decoder, Error, ErrorKind, Kind, ReplyRef};
 use zresp_testing::drive::capture::Capture;
 use zresp_testing::drive::pieces::{self, Pieces};
-use zresp_testing::drive::verdicts;
+use zresp_testing::drive::{verdicts, ways};
 use zresp_testing::oracle::{self, Verdict};
 use zresp_testing::show;
 
@@ -267,6 +267,22 @@ fn question(request: Decoded<'_>) -> String {
     };
     let question = arguments.map(text).collect::<Vec<_>>().join(" ");
     if question.len() <= LONGEST { question } else { format!("{question:.LONGEST$}…") }
+}
+
+#[test]
+fn a_push_that_the_array_does_not_count_is_refused() {
+    let Capture { bytes, .. } = Capture::read("resp3-push-in-exec.refused");
+    let message = b">3\r\n$7\r\nmessage\r\n";
+    let start = bytes.windows(message.len()).position(|part| part == message).expect("a message");
+    let expected = oracle::stream(&bytes, &oracle::Limits::default()).pop();
+    let refused = Verdict::Failed { failure: oracle::Failure::NestedPush, offset: 9 };
+    assert_eq!(expected, Some(refused));
+    let decoder = Decoder::new();
+    for size in [1, 3, 17, usize::MAX] {
+        let story = ways::agreed(&decoder, &bytes, &[size]);
+        assert_eq!(story.end, Err((ErrorKind::NestedPush, start)), "in pieces of {size}");
+        assert_eq!(story.frames.len(), 6);
+    }
 }
 
 #[test]

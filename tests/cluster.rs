@@ -245,7 +245,7 @@ const ENTRIES: [(&str, &str); 22] = [
     ),
     (
         "*3 :0 :1 *4 $h :1 $id *1 $ip",
-        "expected a map, found an array that is not one at element 0, element 2, element 3",
+        "expected a map, found an array with an odd number of elements (1) at element 0, element 2, element 3",
     ),
     (
         "*3 :0 :1 *4 $h :1 $id *2 $ip :1",
@@ -254,16 +254,16 @@ const ENTRIES: [(&str, &str); 22] = [
     ("*4 :0 :1 *2 $h :1 *0", "expected an element 0 at element 0, element 3"),
     ("%1 $nodes *0", "expected a field \"slots\" at element 0"),
     ("%1 $slots *0", "expected a field \"nodes\" at element 0"),
-    ("*3 $slots *0 $nodes", "expected a map, found an array that is not one at element 0"),
+    (
+        "*3 $slots *0 $nodes",
+        "expected a map, found an array with an odd number of elements (3) at element 0",
+    ),
 ];
 
 /// Ranges of `CLUSTER SHARDS` that are refused, and what the error says.
 const RANGES: [(&str, &str); 4] = [
     ("_", "expected an array, a set or a push, found null at element 0, field \"slots\""),
-    (
-        "*3 :0 :1 :2",
-        "expected an array with a multiple of 2 elements, found an array that is not one at element 0, field \"slots\"",
-    ),
+    ("*3 :0 :1 :2", "expected a multiple of 2 elements, found 3 at element 0, field \"slots\""),
     (
         "*4 :0 :1 :5 :3",
         "expected a range of slots below 16384, found 5 to 3 at element 0, field \"slots\"",
@@ -290,7 +290,7 @@ const NODES: [(&str, &str); 7] = [
     ),
     (
         "*3 $port :1 $role",
-        "expected a map, found an array that is not one at element 0, field \"nodes\", element 0",
+        "expected a map, found an array with an odd number of elements (3) at element 0, field \"nodes\", element 0",
     ),
     (
         "%1 $tls-port :-7",

@@ -142,13 +142,13 @@ fn a_reply_with_too_many_commands_or_specifications_is_refused_at_once() {
     let frame = zresp::decode(&reply).unwrap().unwrap();
     assert_eq!(
         CommandTable::from_reply(frame.reply()).unwrap_err().to_string(),
-        "a list is too long"
+        "too many elements"
     );
     let head = b"*1\r\n*10\r\n+a\r\n:1\r\n*0\r\n:0\r\n:0\r\n:0\r\n*0\r\n*0\r\n*17\r\n";
     let reply = [head.as_slice(), &b"*0\r\n".repeat(17), b"*0\r\n"].concat();
     let frame = zresp::decode(&reply).unwrap().unwrap();
     let error = CommandTable::from_reply(frame.reply()).unwrap_err();
-    assert_eq!(error.to_string(), "command 0: a list is too long");
+    assert_eq!(error.to_string(), r#"command 0 "a", key specifications: too many elements"#);
 }
 
 #[test]
@@ -212,20 +212,144 @@ fn what_a_reply_says_of_unknown_flags_is_kept() {
 #[test]
 fn what_is_no_table_is_an_error() {
     for (reply, message) in [
-        ("+OK'", "it is not a list"),
-        ("-NOPERM no'", "it is not a list"),
-        ("*1':1'", "command 0: it is not a list"),
-        ("*2'*6'+get':2'*0':1':1':1'*1'+get'", "command 1: it has fewer than six fields"),
-        ("*1'*6':1':2'*0':1':1':1'", "command 0: a name is not text"),
-        ("*1'*6'+g':4294967296'*0':1':1':1'", "command 0: its arity is out of range"),
-        ("*1'*6'+g'+x'*0':1':1':1'", "command 0: a number is not an integer"),
-        ("*1'*6'+g':1'*0':1':9223372036854775807':1'", "command 0: a position is out of range"),
-        ("*1'*6'+g':1'*0':1':1':-1'", "command 0: a position is out of range"),
-        ("*1'*6'+a|b':1'*0':1':1':1'", "command 0: the container of a subcommand is missing"),
-        ("*1'*9'+g':1'*0':1':1':1'*0'*0'*1'*1'+flags'", "command 0: a field has no value"),
-        ("*1'*9'+g':1'*0':1':1':1'*0'*0'*1'*0'", "command 0: a field is missing"),
+        ("+OK'", "not a list"),
+        ("_'", "not a list"),
+        ("-NOPERM no'", "the server answered with an error: NOPERM no"),
+        ("!10'NOPERM\nno!'", r"the server answered with an error: NOPERM\nno!"),
+        ("*1':1'", "command 0: not a list"),
+        ("*1'*0'", "command 0: no name"),
+        ("*2'*6'+get':2'*0':1':1':1'*1'+get'", r#"command 1 "get": fewer than six fields"#),
+        ("*1'*6':1':2'*0':1':1':1'", "command 0, name: not text"),
+        ("*1'*6'+g':4294967296'*0':1':1':1'", r#"command 0 "g", arity: out of range"#),
+        ("*1'*6'+g'+x'*0':1':1':1'", r#"command 0 "g", arity: not an integer"#),
+        ("*1'*6'+g':1':0':1':1':1'", r#"command 0 "g", flags: not a list"#),
+        ("*1'*6'+g':1'*1':0':1':1':1'", r#"command 0 "g", flags: not text"#),
+        ("*1'*6'+g':1'*0'+x':1':1'", r#"command 0 "g", first key: not an integer"#),
+        ("*1'*6'+g':1'*0':1':9223372036854775807':1'", r#"command 0 "g", last key: out of range"#),
+        ("*1'*6'+g':1'*0':1':1':-1'", r#"command 0 "g", step of keys: out of range"#),
+        ("*1'*7'+g':1'*0':1':1':1':1'", r#"command 0 "g", categories: not a list"#),
+        ("*1'*8'+g':1'*0':1':1':1'*0'+x'", r#"command 0 "g", tips: not a list"#),
+        (
+            "*1'*9'+g':1'*0':1':1':1'*0'*0'*1'*1'+flags'",
+            r#"command 0 "g", key specifications: a field has no value"#,
+        ),
+        (
+            "*1'*9'+g':1'*0':1':1':1'*0'*0'*1'*0'",
+            r#"command 0 "g", begin_search: the field is missing"#,
+        ),
+        ("*1'*10'+g':1'*0':1':1':1'*0'*0'*0':1'", r#"command 0 "g", subcommands: not a list"#),
+        (
+            "*1'*6'+a|b':1'*0':1':1':1'",
+            r#"command 0 "a|b": the container of a subcommand is missing"#,
+        ),
+        (
+            "*2'*6'+b':1'*0':1':1':1'*10'+a':1'*0':1':1':1'*0'*0'*0'*1'*6'+b|c':1'*0':1':1':1'",
+            r#"command 1 "b|c": a subcommand of another container"#,
+        ),
+        (
+            "*1'*10'+a':1'*0':1':1':1'*0'*0'*0'*1'*6'+c'+x'*0':1':1':1'",
+            r#"command 0 "a|c", arity: not an integer"#,
+        ),
+        (
+            "*1'*10'+a':1'*0':1':1':1'*0'*0'*0'*1'*10'+b':1'*0':1':1':1'*0'*0'*0'*1'+c'",
+            r#"command 0 "a|b", subcommands: a subcommand has some"#,
+        ),
     ] {
         assert_eq!(table_of(reply).err().as_deref(), Some(message), "{reply}");
     }
     assert_eq!(table_of("*0'").unwrap().commands().len(), 0);
+}
+
+#[test]
+fn an_error_keeps_what_the_server_answered() {
+    let frame = zresp::decode(b"-NOPERM no\r\n").unwrap().unwrap();
+    let error = CommandTable::from_reply(frame.reply()).unwrap_err();
+    assert_eq!((error.error_reply(), error.command()), (Some(&b"NOPERM no"[..]), None));
+    let frame = zresp::decode(b"*1\r\n*1\r\n+get\r\n").unwrap().unwrap();
+    let error = CommandTable::from_reply(frame.reply()).unwrap_err();
+    assert_eq!((error.error_reply(), error.command()), (None, Some(0)));
+}
+
+#[test]
+fn names_that_a_server_does_not_know_are_left_out() {
+    for null in ["*-1'", "$-1'", "_'"] {
+        let table = table_of(&format!("*3'{null}*6'+get':2'*0':1':1':1'{null}")).unwrap();
+        assert_eq!(table.commands().map(|info| &*info.name).collect::<Vec<_>>(), ["get"]);
+    }
+    for server in Server::all() {
+        let lines = ["COMMAND INFO get no-such-command config", "COMMAND INFO config|get"];
+        let replies = server.replies(&lines.map(encoded));
+        let table = CommandTable::from_reply(replies[0].reply()).unwrap();
+        let is_known = ["get", "config", "config|get"].map(|name| table.lookup(name.as_bytes()));
+        assert!(is_known.iter().all(Option::is_some), "{is_known:?}");
+        assert!(table.lookup(b"no-such-command").is_none());
+        let error = CommandTable::from_reply(replies[1].reply()).unwrap_err().to_string();
+        assert!(error.ends_with("the container of a subcommand is missing"), "{error}");
+    }
+}
+
+#[test]
+fn commands_that_reach_only_their_keys_are_those_with_complete_specifications() {
+    const OTHERS: [&str; 8] =
+        ["eval", "eval_ro", "evalsha", "evalsha_ro", "fcall", "fcall_ro", "sort", "sort_ro"];
+    let (mut reach_more, mut only_keys) = (Vec::new(), 0);
+    for info in CommandTable::builtin().commands() {
+        let has_keys = info.key_specs.iter().any(|spec| !spec.is_not_key);
+        if has_keys && !info.reaches_only_its_keys() {
+            reach_more.push(&*info.name);
+        }
+        assert!(has_keys || !info.reaches_only_its_keys(), "{}", info.name);
+        only_keys += usize::from(info.reaches_only_its_keys());
+    }
+    assert_eq!(reach_more, OTHERS);
+    assert!(only_keys > 300, "{only_keys}");
+
+    for server in Server::all() {
+        for info in loaded(&server, "2").commands() {
+            let known = lookup(info.name.as_bytes()).expect("a command");
+            assert_eq!(
+                info.reaches_only_its_keys(),
+                known.reaches_only_its_keys(),
+                "{}",
+                info.name
+            );
+        }
+    }
+
+    // As Redis 5 describes them: without categories and specifications.
+    let table = table_of(
+        "*5'*6'+eval':-3'*2'+noscript'+movablekeys':0':0':0'*6'+sort':-2'*2'+write'+movablekeys':1':1':1'\
+         *6'+xread':-4'*2'+noscript'+movablekeys':1':1':1'*6'+get':2'*1'+readonly':1':1':1'\
+         *6'+new':-3'*1'+movablekeys':1':1':1'",
+    )
+    .unwrap();
+    let found: Vec<_> = table.commands().map(CommandInfo::reaches_only_its_keys).collect();
+    assert_eq!(found, [false, false, true, true, false]);
+
+    let mut table = CommandTable::new();
+    assert_eq!(table.insert(ranged("sort", -2, 1, 0)), Ok(None));
+    assert_eq!(table.insert(ranged("mine", -2, 1, 0)), Ok(None));
+    let found: Vec<_> = table.commands().map(CommandInfo::reaches_only_its_keys).collect();
+    assert_eq!(found, [false, true], "the options of `SORT` are read in every table");
+}
+
+#[test]
+fn commands_with_options_keep_their_rules_in_every_table() {
+    for (line, expected) in [
+        ("SORT k STORE d", &[1, 3][..]),
+        ("SORT_RO k BY p", &[1]),
+        ("GEORADIUS k 1 2 3 m STORE d", &[1, 7]),
+        ("GEORADIUSBYMEMBER k 1 2 m STORE d", &[1, 6]),
+        ("XREAD STREAMS k 0", &[2]),
+        ("XREADGROUP GROUP g c STREAMS k 0", &[5]),
+        ("MIGRATE h 1 '' 0 9 KEYS a b", &[7, 8]),
+    ] {
+        let mut table = CommandTable::new();
+        let name = line.split(' ').next().expect("a name").to_owned();
+        assert_eq!(table.insert(CommandInfo::new(name, -1)), Ok(None));
+        let bytes = encoded(line);
+        let found: Vec<_> =
+            table.keys(&command(&bytes)).expect(line).map(|key| key.index).collect();
+        assert_eq!(found, expected, "{line}");
+    }
 }

@@ -3,7 +3,10 @@
 
 use std::collections::BTreeSet;
 
-use zresp::commands::{Access, KeysError, PartialKeys, keys, of, partial_keys, shard_channels};
+use zresp::command::PartialCommand;
+use zresp::commands::{
+    Access, KeysError, PartialKeys, keys, of, partial_keys, partial_shard_channels, shard_channels,
+};
 use zresp::{Arguments, CommandDecoder, CommandRef, EncodeCommand, ReplyRef};
 use zresp_testing::drive::keys;
 use zresp_testing::drive::keys::{command, encoded, loaded};
@@ -191,19 +194,63 @@ fn beginning(bytes: &[u8], there: usize) -> &[u8] {
     &bytes[..command(bytes).arg_span(there).expect("an argument").start]
 }
 
-/// Returns the indices of the keys that are known after some arguments, and whether they are all.
-fn known(bytes: &[u8], there: usize) -> Result<(bool, Vec<usize>), KeysError> {
+type Find = for<'a> fn(&PartialCommand<'a>) -> Result<PartialKeys<'a>, KeysError>;
+
+/// Returns the indices of what is found after some arguments, and whether that is all.
+fn known(find: Find, bytes: &[u8], there: usize) -> Result<(bool, Vec<usize>), KeysError> {
     let mut decoder = CommandDecoder::new();
     let begun = beginning(bytes, there);
     assert_eq!(decoder.decode(begun), Ok(None));
-    let found = partial_keys(&decoder.partial(begun).expect("a command has begun"))?;
+    let found = find(&decoder.partial(begun).expect("a command has begun"))?;
     let indices = found.known().map(|key| key.index).collect();
     Ok((matches!(found, PartialKeys::All(_)), indices))
 }
 
+/// Asserts what is known of a line, for each number of arguments that have arrived: the indices, with a dot if they
+/// are all.
+fn assert_known(find: Find, line: &str, expected: &str) {
+    let bytes = encoded(line);
+    let found: Vec<_> = (0..command(&bytes).len())
+        .map(|there| {
+            let (is_all, indices) = known(find, &bytes, there).expect(line);
+            let indices: Vec<_> = indices.iter().map(ToString::to_string).collect();
+            match (is_all, indices.join(",")) {
+                (true, indices) => indices + ".",
+                (false, indices) if indices.is_empty() => "-".to_owned(),
+                (false, indices) => indices,
+            }
+        })
+        .collect();
+    assert_eq!(found.join(" "), expected, "{line}");
+}
+
+#[test]
+fn all_channels_are_known_as_soon_as_the_rest_cannot_change_them() {
+    for (line, expected) in [
+        ("SPUBLISH c payload", "- - 1."),
+        ("SSUBSCRIBE c", "- -"),
+        ("SSUBSCRIBE a b c", "- - 1 1,2"),
+        ("SUNSUBSCRIBE a b", "- - 1"),
+        ("PUBLISH c payload", "- . ."),
+        ("CLUSTERSCAN 0", "- ."),
+        ("SET k v", "- . ."),
+        ("EVAL s 1 k x", "- . . . ."),
+        ("SORT k BY p STORE d", "- . . . . ."),
+        ("CONFIG SET a b", "- - . ."),
+    ] {
+        assert_known(partial_shard_channels, line, expected);
+    }
+    for (line, there, error) in [
+        ("SPUBLISH c", 1, KeysError::Arity),
+        ("SPUBLISH c payload more", 1, KeysError::Arity),
+        ("nothing c", 1, KeysError::UnknownCommand),
+    ] {
+        assert_eq!(known(partial_shard_channels, &encoded(line), there), Err(error), "{line}");
+    }
+}
+
 #[test]
 fn all_keys_are_known_as_soon_as_the_rest_cannot_change_them() {
-    // For each number of arguments that have arrived: the known keys, with a dot if they are all.
     for (line, expected) in [
         ("GET k", "- -"),
         ("SET k v", "- - 1."),
@@ -241,19 +288,7 @@ fn all_keys_are_known_as_soon_as_the_rest_cannot_change_them() {
         ("MIGRATE h 1 '' 0 9 KEYS a b", "- - - - - - - - 7"),
         ("MIGRATE h 1 '' 0 9 COPY KEYS a b", "- - - - - - - - - 8"),
     ] {
-        let bytes = encoded(line);
-        let found: Vec<_> = (0..command(&bytes).len())
-            .map(|there| {
-                let (is_all, indices) = known(&bytes, there).expect(line);
-                let indices: Vec<_> = indices.iter().map(ToString::to_string).collect();
-                match (is_all, indices.join(",")) {
-                    (true, indices) => indices + ".",
-                    (false, indices) if indices.is_empty() => "-".to_owned(),
-                    (false, indices) => indices,
-                }
-            })
-            .collect();
-        assert_eq!(found.join(" "), expected, "{line}");
+        assert_known(partial_keys, line, expected);
     }
 }
 
@@ -276,8 +311,8 @@ fn an_error_is_reported_as_soon_as_the_rest_cannot_change_it() {
         ("MIGRATE h 1 k 0 1 KEYS a b", 7, KeysError::Syntax),
     ] {
         let bytes = encoded(line);
-        assert_eq!(known(&bytes, there), Err(error), "{line}");
-        let (is_all, _) = known(&bytes, there - 1).expect(line);
+        assert_eq!(known(partial_keys, &bytes, there), Err(error), "{line}");
+        let (is_all, _) = known(partial_keys, &bytes, there - 1).expect(line);
         assert!(!is_all, "{line}");
         assert!(keys(&command(&bytes)).is_err(), "{line}");
     }

@@ -9,7 +9,7 @@ use std::fmt::Debug;
 
 use bytes::Bytes;
 use zresp::convert::Place;
-use zresp::{ConversionError, ErrorReply, FromReply, Reply, ReplyRef};
+use zresp::{ConversionError, Decoder, ErrorReply, FromReply, LinePolicy, Reply, ReplyRef};
 
 fn of(wire: &[u8]) -> ReplyRef<'_> {
     zresp::decode(wire).expect("a valid reply").expect("a whole reply").reply()
@@ -112,6 +112,72 @@ fn maps_come_from_maps_flat_arrays_and_arrays_of_pairs() {
 }
 
 #[test]
+fn the_first_type_decides_whether_an_array_of_tuples_is_flat() {
+    type Commands = Vec<(HashMap<String, String>, Vec<String>)>;
+    // `HGETALL` and `SMEMBERS` alternating, in the form of RESP2.
+    let list = |name: &str, count: usize| {
+        let items = (0..count).map(|item| format!("${}\r\n{name}{item}\r\n", name.len() + 1));
+        format!("*{count}\r\n{}", items.collect::<Vec<_>>().concat())
+    };
+    for (fields, members) in [(0, 0), (0, 2), (1, 0), (1, 1), (1, 2), (1, 3), (2, 2), (3, 9)] {
+        let pair = list("f", 2 * fields) + &list("m", members);
+        for times in 1..4 {
+            let wire = format!("*{}\r\n{}", 2 * times, pair.repeat(times));
+            let read = of(wire.as_bytes()).to::<Commands>();
+            let read = read.unwrap_or_else(|error| panic!("{fields}, {members}, {times}: {error}"));
+            assert_eq!(read.len(), times);
+            let sizes = read.iter().map(|(hash, set)| (hash.len(), set.len()));
+            assert!(sizes.eq([(fields, members)].repeat(times)), "{fields}, {members}, {times}");
+        }
+    }
+    let two = of(b"*2\r\n*2\r\n:1\r\n:2\r\n*2\r\n:3\r\n:4\r\n");
+    assert_eq!(two.to::<Vec<(Vec<i64>, Vec<i64>)>>(), Ok(vec![(vec![1, 2], vec![3, 4])]));
+    assert_eq!(two.to::<Vec<(i64, i64)>>(), Ok(vec![(1, 2), (3, 4)]));
+    let keys = BTreeMap::from([((1i64, 2i64), vec![3i64, 4])]);
+    assert_eq!(two.to(), Ok(keys));
+    assert_eq!(two.to(), Ok(BTreeMap::from([(1i64, 2i64), (3, 4)])));
+    // An option, and a vector of bytes, which is a string.
+    assert_eq!(two.to::<Vec<(Option<i64>, i64)>>().map(|read| read.len()), Ok(2));
+    assert_eq!(two.to::<Vec<(Option<Vec<i64>>, Vec<i64>)>>().map(|read| read.len()), Ok(1));
+    let bytes = of(b"*1\r\n*2\r\n+a\r\n+b\r\n");
+    assert_eq!(bytes.to::<Vec<(Vec<u8>, Vec<u8>)>>(), Ok(vec![(b"a".to_vec(), b"b".to_vec())]));
+    // Anything: only the counts can decide.
+    assert_eq!(two.to::<Vec<(ReplyRef<'_>, ReplyRef<'_>)>>().map(|read| read.len()), Ok(2));
+    let mixed = of(b"*2\r\n*2\r\n:1\r\n:2\r\n*1\r\n:3\r\n");
+    assert_eq!(mixed.to::<Vec<(ReplyRef<'_>, ReplyRef<'_>)>>().map(|read| read.len()), Ok(1));
+    let error = mixed.to::<Vec<(i64, i64)>>().unwrap_err();
+    assert_eq!(error.to_string(), "expected 2 elements, found 1 at element 1");
+}
+
+#[test]
+fn a_double_is_not_an_integer_even_if_it_is_whole() {
+    let whole = of(b",3\r\n");
+    assert_eq!(whole.to::<f64>(), Ok(3.0));
+    assert_eq!(whole.to::<i64>().unwrap_err().to_string(), "expected an integer, found a double");
+    #[cfg(feature = "serde")]
+    assert!(zresp::de::from_reply::<i64>(whole).is_err());
+}
+
+#[test]
+fn a_big_number_that_is_no_number_is_text() {
+    let mut decoder = Decoder::new().with_line_policy(LinePolicy::AsSent);
+    for text in ["abc", "", "1  +a", "1\n2", "+-1", "99999999999999999999"] {
+        let wire = format!("({text}\r\n");
+        let reply = decoder.decode(wire.as_bytes()).unwrap().unwrap().reply();
+        assert_eq!(reply, ReplyRef::BigNumber(text.as_bytes()));
+        assert_eq!((reply.as_str(), reply.to()), (Ok(text), Ok(text.to_owned())));
+        let message = "expected an integer, found a big number that is not one";
+        assert_eq!(reply.to::<i64>().unwrap_err().to_string(), message, "{text}");
+        assert!(reply.to::<u128>().is_err() || text.starts_with('9'), "{text}");
+        #[cfg(feature = "serde")]
+        {
+            assert!(zresp::de::from_reply::<i64>(reply).is_err(), "{text}");
+            assert_eq!(zresp::de::from_reply(reply), Ok(text.to_owned()));
+        }
+    }
+}
+
+#[test]
 fn nested_values_are_converted_at_any_depth() {
     // `XRANGE`: ids, and flat arrays of fields.
     let wire = b"*1\r\n*2\r\n$3\r\n1-0\r\n*2\r\n$1\r\nf\r\n$1\r\nv\r\n";
@@ -177,13 +243,13 @@ fn a_failure_says_what_was_expected_what_was_found_and_where() {
         ),
         (
             message::<Vec<(i64, i64)>>(b"*3\r\n:1\r\n:1\r\n:1\r\n"),
-            "expected an array with a multiple of 2 elements, found an array that is not one",
+            "expected a multiple of 2 elements, found 3",
         ),
         (message::<[i64; 3]>(b"*2\r\n:1\r\n:2\r\n"), "expected 3 elements, found 2"),
         (message::<HashMap<String, i64>>(b":1\r\n"), "expected a map, found an integer"),
         (
             message::<HashMap<String, i64>>(b"*1\r\n:1\r\n"),
-            "expected a map, found an array that is not one",
+            "expected a map, found an array with an odd number of elements (1)",
         ),
         (
             message::<HashMap<String, i64>>(b"%1\r\n+a\r\n+b\r\n"),

@@ -62,10 +62,10 @@ const SHAPES: [Shape; 9] = [
     Shape {
         name: "pushes",
         kind: Kind::Push,
-        wrap: |inner| Reply::push([inner]),
-        before: ">1\r\n",
+        wrap: |inner| Reply::push([Reply::bulk("subscribe"), inner]),
+        before: ">2\r\n$9\r\nsubscribe\r\n",
         after: "",
-        in_resp2: ("*1\r\n", ""),
+        in_resp2: ("*2\r\n$9\r\nsubscribe\r\n", ""),
     },
     Shape {
         name: "maps by value",
@@ -272,9 +272,10 @@ fn a_deep_tree_is_taken_apart_level_by_level() {
         let mut levels = 0;
         loop {
             reply = match reply {
-                Reply::Array(items) | Reply::Set(items) | Reply::Push(items) => {
+                Reply::Array(items) | Reply::Set(items) => {
                     items.into_iter().next().expect("an element")
                 }
+                Reply::Push(items) => items.into_iter().nth(1).expect("an element after the word"),
                 Reply::Map(entries) => {
                     let (key, value) = entries.into_iter().next().expect("a pair");
                     if matches!(key, Reply::Integer(1)) { value } else { key }

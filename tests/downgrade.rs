@@ -7,7 +7,9 @@ use bytes::BytesMut;
 use proptest::collection::vec;
 use proptest::prelude::*;
 use zresp::encode::Downgrader;
-use zresp::{Decoder, Encode, EncodeError, Kind, Limits, Protocol, ReplyRef, Token, TokenReader};
+use zresp::{
+    Decoder, Encode, EncodeError, Kind, Limits, LinePolicy, Protocol, ReplyRef, Token, TokenReader,
+};
 use zresp_testing::drive::capture::Capture;
 use zresp_testing::drive::verdicts;
 use zresp_testing::generate;
@@ -62,35 +64,51 @@ fn shown(bytes: &[u8]) -> String {
     bytes.escape_ascii().to_string()
 }
 
-/// The RESP2 forms of the whole frames, as the view writes them and as the naive twin does.
-fn whole(bytes: &[u8]) -> Vec<u8> {
-    let (mut decoder, mut at, mut out) = (Decoder::new(), 0, Vec::new());
+/// The RESP2 forms of the whole frames, as the view writes them and as the naive twin does; and the error of the first
+/// frame that has none.
+fn forms(bytes: &[u8], policy: LinePolicy) -> (Vec<u8>, Result<(), EncodeError>) {
+    let mut decoder = Decoder::new().with_line_policy(policy);
+    let (mut at, mut out) = (0, Vec::new());
     while let Ok(Some(frame)) = decoder.decode(&bytes[at..]) {
         let before = out.len();
-        frame.encode(Protocol::Resp2, &mut out).expect("a form on the wire");
+        if let Err(error) = frame.encode(Protocol::Resp2, &mut out) {
+            return (out, Err(error));
+        }
         let naive = writer::in_resp2(&verdicts::annotated(frame), Numbers::OfTheSender);
         assert_eq!(shown(&out[before..]), shown(&naive), "{}", shown(frame.wire()));
         at += frame.wire().len();
     }
+    (out, Ok(()))
+}
+
+/// The RESP2 forms of strict frames.
+fn whole(bytes: &[u8]) -> Vec<u8> {
+    let (out, result) = forms(bytes, LinePolicy::Strict);
+    result.expect("a form on the wire");
     out
 }
 
 /// Asserts that the frames become the same when they come in pieces of these sizes, alternating.
-fn assert_agree(bytes: &[u8], sizes: &[usize], expected: &[u8]) {
+fn assert_agree(bytes: &[u8], sizes: &[usize], policy: LinePolicy) {
+    let (expected, result) = &forms(bytes, policy);
     for whole in [usize::MAX, 3, 0] {
         let mut proxy = Proxy::new(whole, usize::MAX);
+        proxy.reader.set_line_policy(policy);
         let (mut rest, mut sizes_left) = (bytes, sizes.iter().cycle());
-        while !rest.is_empty() {
+        let mut ended = Ok(());
+        while !rest.is_empty() && ended.is_ok() {
             let (piece, after) = rest.split_at(rest.len().min(*sizes_left.next().expect("a size")));
-            proxy.take(piece).expect("no limit");
+            ended = proxy.take(piece);
             rest = after;
         }
-        // Some of a last frame that is cut or wrong may follow.
-        let is_whole = proxy.reader.is_between_frames();
+        // Some of a last frame that is cut, wrong or without a form may follow.
+        let is_whole = proxy.reader.is_between_frames() && ended.is_ok();
         let found = if is_whole { &proxy.out[..] } else { &proxy.out[..expected.len()] };
         let case = format!("{} in pieces of {sizes:?}, whole up to {whole}", shown(bytes));
         assert_eq!(shown(found), shown(expected), "{case}");
         assert!(!is_whole || proxy.downgrader.held() == 0, "{case}");
+        let is_in_the_last = result.is_ok() && !proxy.reader.is_between_frames();
+        assert!(ended == *result || is_in_the_last, "{ended:?} is not {result:?}: {case}");
     }
 }
 
@@ -106,7 +124,8 @@ proptest! {
         sizes in vec(1..24_usize, 1..6),
     ) {
         let stream = inputs.iter().flat_map(|input| input.0.clone()).collect::<Vec<_>>();
-        assert_agree(&stream, &sizes, &whole(&stream));
+        assert_agree(&stream, &sizes, LinePolicy::Strict);
+        assert_agree(&stream, &sizes, LinePolicy::AsSent);
     }
 }
 
@@ -115,9 +134,8 @@ proptest! {
 
     #[test]
     fn every_cut_of_a_reply_gives_the_same_bytes(input in generate::frame()) {
-        let expected = whole(&input.0);
         for cut in 1..input.0.len().min(200) {
-            assert_agree(&input.0, &[cut, usize::MAX], &expected);
+            assert_agree(&input.0, &[cut, usize::MAX], LinePolicy::Strict);
         }
     }
 }
@@ -125,10 +143,9 @@ proptest! {
 #[test]
 fn captures_become_the_same_in_pieces_of_any_size() {
     for Capture { name, bytes } in Capture::all(&[".replies"]) {
-        let expected = whole(&bytes);
-        assert!(!expected.is_empty(), "{name}");
+        assert!(!whole(&bytes).is_empty(), "{name}");
         for size in [1, 7, 1_400, usize::MAX] {
-            assert_agree(&bytes, &[size], &expected);
+            assert_agree(&bytes, &[size], LinePolicy::Strict);
         }
     }
 }
@@ -146,9 +163,30 @@ fn parts_of_payloads_become_strings_and_error_lines() {
             .to_vec(),
     ];
     for bytes in inputs {
-        let expected = whole(&bytes);
         for size in 1..bytes.len() {
-            assert_agree(&bytes, &[size, 1], &expected);
+            assert_agree(&bytes, &[size, 1], LinePolicy::Strict);
+        }
+    }
+}
+
+#[test]
+fn lines_as_they_were_sent_are_refused_like_those_of_a_whole_reply() {
+    let inputs: [(&str, Result<&str, EncodeError>); 6] = [
+        (":1\r\n(abc\r\n:2\r\n", Err(EncodeError::NotABigNumber)),
+        ("*2\r\n:1\r\n+a\nb\r\n", Err(EncodeError::LineBreak { kind: Kind::Simple, offset: 1 })),
+        ("%?\r\n:1\r\n-\n\r\n.\r\n", Err(EncodeError::LineBreak { kind: Kind::Error, offset: 0 })),
+        ("|1\r\n+k\r\n*1\r\n-a\nb\r\n:1\r\n", Ok(":1\r\n")),
+        ("*1\r\n|1\r\n(\r\n+\n\r\n$2\r\nab\r\n", Ok("*1\r\n$2\r\nab\r\n")),
+        ("(12\r\n", Ok("$2\r\n12\r\n")),
+    ];
+    for (wire, expected) in inputs {
+        let (out, result) = forms(wire.as_bytes(), LinePolicy::AsSent);
+        match expected {
+            Ok(form) => assert_eq!((shown(&out), result), (shown(form.as_bytes()), Ok(()))),
+            Err(error) => assert_eq!(result, Err(error), "{wire:?}"),
+        }
+        for size in 1..wire.len() {
+            assert_agree(wire.as_bytes(), &[size, 1], LinePolicy::AsSent);
         }
     }
 }

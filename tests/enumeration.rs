@@ -69,11 +69,11 @@ impl Grammar for Replies {
     }
 
     fn decoder(&self) -> Decoder {
-        Decoder::with_limits(verdicts::limits(&self.0))
+        verdicts::decoder(&self.0)
     }
 
     fn framer(&self) -> Framer {
-        Framer::replies(verdicts::limits(&self.0))
+        Framer::replies(verdicts::limits(&self.0)).with_line_policy(verdicts::lines(&self.0))
     }
 
     fn naive(&self, bytes: &[u8]) -> Verdict<oracle::Annotated> {
@@ -337,7 +337,8 @@ fn enumerate<G: Grammar>(name: &str, grammar: &G, most: usize) {
 
 /// Limits that short inputs exceed. The longest inputs exceed the frame limit by one byte.
 fn small() -> oracle::Limits {
-    oracle::Limits { depth: 1, bulk: 1, elements: 1, frame: longest() - 1 }
+    let naive = oracle::Limits::default();
+    oracle::Limits { depth: 1, bulk: 1, elements: 1, frame: longest() - 1, ..naive }
 }
 
 #[test]
@@ -348,6 +349,12 @@ fn every_short_reply() {
 #[test]
 fn every_short_reply_with_small_limits() {
     enumerate("replies with small limits", &Replies(small()), longest());
+}
+
+#[test]
+fn every_short_reply_with_lines_as_sent() {
+    let limits = oracle::Limits { lines_as_sent: true, ..oracle::Limits::default() };
+    enumerate("replies with lines as sent", &Replies(limits), longest());
 }
 
 #[test]

@@ -4,7 +4,7 @@ use proptest::prelude::*;
 use zresp::{CommandDecoder, Decoder, Error, Framer, InlinePolicy, Kind, Limits};
 use zresp_testing::drive::capture::Capture;
 use zresp_testing::drive::verdicts;
-use zresp_testing::generate;
+use zresp_testing::{generate, oracle};
 
 /// The verdicts on a stream: the sizes and kinds of its frames, and the number of bytes needed after them, or the
 /// error.
@@ -20,8 +20,7 @@ fn by_type_byte(kind: Kind) -> Option<Kind> {
     Kind::of_type_byte(kind.type_byte())
 }
 
-fn by_a_decoder(mut input: &[u8], limits: Limits) -> Verdicts {
-    let mut decoder = Decoder::with_limits(limits);
+fn by_a_decoder(mut input: &[u8], mut decoder: Decoder) -> Verdicts {
     let (mut sizes, mut kinds) = (Vec::new(), Vec::new());
     let end = loop {
         match decoder.decode(input) {
@@ -93,9 +92,10 @@ fn by_a_framer(
     Verdicts { sizes, kinds, end }
 }
 
-fn assert_replies_agree(input: &[u8], cuts: &[usize], limits: Limits) {
-    let expected = by_a_decoder(input, limits);
-    let framer = || Framer::replies(limits);
+fn assert_replies_agree(input: &[u8], cuts: &[usize], limits: &oracle::Limits) {
+    let expected = by_a_decoder(input, verdicts::decoder(limits));
+    let lines = verdicts::lines(limits);
+    let framer = || Framer::replies(verdicts::limits(limits)).with_line_policy(lines);
     let shown = input.escape_ascii();
     assert_eq!(by_a_framer(framer(), input, []), expected, "whole: {shown}");
     assert_eq!(by_a_framer(framer(), input, cuts.iter().copied()), expected, "cut: {shown}");
@@ -124,7 +124,7 @@ proptest! {
         limits in generate::limits(),
     ) {
         let input = inputs.iter().flat_map(|input| input.0.clone()).collect::<Vec<_>>();
-        assert_replies_agree(&input, &cuts, verdicts::limits(&limits));
+        assert_replies_agree(&input, &cuts, &limits);
     }
 
     #[test]
@@ -182,7 +182,7 @@ fn captures_are_framed_as_they_are_decoded() {
     for capture in Capture::all(&[".replies"]) {
         for size in [1, 7, 64, 1_400, 16_384] {
             let cuts: Vec<_> = (1..=capture.bytes.len() / size).map(|n| n * size).collect();
-            let expected = by_a_decoder(&capture.bytes, Limits::new());
+            let expected = by_a_decoder(&capture.bytes, Decoder::new());
             let framed = by_a_framer(Framer::replies(Limits::new()), &capture.bytes, cuts);
             assert!(framed == expected, "{} in pieces of {size} bytes", capture.name);
         }

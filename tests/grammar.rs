@@ -1,7 +1,10 @@
 //! Each example in `docs/GRAMMAR.md` gets the verdict next to it, whole and byte by byte.
 
 use zresp::replication::{Event, SyncDecoder};
-use zresp::{CommandDecoder, Decoder, Error, InlinePolicy, Limits};
+use zresp::{CommandDecoder, Decoder, Error, InlinePolicy, Limits, LinePolicy};
+
+/// The column of replies under `LinePolicy::AsSent`.
+const AS_SENT: &str = "reply with lines as sent";
 
 /// A row of a table: an input, and the expected verdict as the page writes it.
 struct Row {
@@ -119,8 +122,9 @@ fn check<F: FnMut(&[u8]) -> Result<Option<usize>, Error>>(
 }
 
 /// Decodes replies in a buffer that grows.
-fn reply(limits: Limits) -> impl FnMut(&[u8]) -> Result<Option<usize>, Error> {
-    let (mut decoder, mut arrived) = (Decoder::with_limits(limits), Vec::new());
+fn reply(limits: Limits, policy: LinePolicy) -> impl FnMut(&[u8]) -> Result<Option<usize>, Error> {
+    let mut decoder = Decoder::with_limits(limits).with_line_policy(policy);
+    let mut arrived = Vec::new();
     move |piece| {
         arrived.extend_from_slice(piece);
         Ok(decoder.decode(&arrived)?.map(|frame| frame.wire().len()))
@@ -159,7 +163,8 @@ fn synchronisation(_: Limits) -> impl FnMut(&[u8]) -> Result<Option<usize>, Erro
 
 #[test]
 fn every_reply_on_the_page_gets_its_verdict() {
-    check("reply", "ok", reply);
+    check("reply", "ok", |limits| reply(limits, LinePolicy::Strict));
+    check(AS_SENT, "ok", |limits| reply(limits, LinePolicy::AsSent));
 }
 
 #[test]
@@ -176,12 +181,14 @@ fn every_synchronisation_on_the_page_gets_its_verdict() {
 /// The bytes before an error could still have become a frame.
 #[test]
 fn the_bytes_before_an_error_are_incomplete() {
-    for Row { line, limits, input, verdict } in rows("reply") {
+    let strict = rows("reply").into_iter().map(|row| (row, LinePolicy::Strict));
+    let as_sent = rows(AS_SENT).into_iter().map(|row| (row, LinePolicy::AsSent));
+    for (Row { line, limits, input, verdict }, policy) in strict.chain(as_sent) {
         let Some((_, offset)) = verdict.rsplit_once(" at offset ") else { continue };
         let offset: usize = offset.parse().expect("an offset");
         // A frame that reaches its limit is too long whatever comes next.
         if offset < input.len() {
-            assert_eq!(reply(limits)(&input[..offset]), Ok(None), "line {line}");
+            assert_eq!(reply(limits, policy)(&input[..offset]), Ok(None), "line {line}");
         }
     }
 }
@@ -193,7 +200,8 @@ fn every_table_is_read() {
         let verdicts = ["ok ", "incomplete", "error: ", "ends at "];
         cells(line).last().is_some_and(|cell| verdicts.iter().any(|start| cell.starts_with(start)))
     };
-    let columns = ["reply", "request", "request without inline commands", "synchronisation"];
+    let columns =
+        ["reply", AS_SENT, "request", "request without inline commands", "synchronisation"];
     let read: usize = columns.iter().map(|column| rows(column).len()).sum();
     assert_eq!(read, page.lines().filter(rows_of_verdicts).count());
     assert!(read > 130, "only {read} rows");

@@ -3,11 +3,12 @@
 #![cfg(feature = "std")]
 
 use bytes::BytesMut;
-use zresp::encode::{CommandPatch, ReplyPatch, Segments};
+use zresp::encode::{CommandPatch, ReplyPatch, ReplyShape, Segments, Shaped};
 use zresp::tree::{Entries, Items, StreamedString};
+use zresp::view::Elements;
 use zresp::{
-    Argument, Arguments, Command, CommandBuf, Decoded, Encode, EncodeCommand, EncodeError, Kind,
-    Protocol, Reply, ReplyRef, ReplyWriter,
+    Argument, Arguments, Command, CommandBuf, Decoded, Decoder, Encode, EncodeCommand, EncodeError,
+    Kind, LinePolicy, Protocol, Reply, ReplyRef, ReplyWriter,
 };
 
 const PROTOCOLS: [Protocol; 2] = [Protocol::Resp2, Protocol::Resp3];
@@ -500,5 +501,90 @@ fn a_codec_writes_one_frame_or_nothing() {
         let mut out = BytesMut::new();
         ReplyCodec::new().encode(Arguments(&[data, data]), &mut out).expect("a name");
         assert_eq!(arguments(&out, &case), [data, data], "{case}");
+    }
+}
+
+/// Values that a decoder accepts as they were sent, and why they cannot be written.
+const AS_SENT: [(&str, EncodeError); 9] = [
+    ("-ERR a\nb\r\n", EncodeError::LineBreak { kind: Kind::Error, offset: 5 }),
+    ("+\n\r\n", EncodeError::LineBreak { kind: Kind::Simple, offset: 0 }),
+    ("(\r\n", EncodeError::NotABigNumber),
+    ("(1\n2\r\n", EncodeError::NotABigNumber),
+    ("*2\r\n:1\r\n*1\r\n+a\n:2\r\n", EncodeError::LineBreak { kind: Kind::Simple, offset: 1 }),
+    ("*?\r\n%1\r\n+k\r\n-\nb\r\n.\r\n", EncodeError::LineBreak { kind: Kind::Error, offset: 0 }),
+    ("~1\r\n>2\r\n+subscribe\r\n(x\r\n", EncodeError::NotABigNumber),
+    ("|1\r\n+k\r\n-a\nb\r\n:1\r\n", EncodeError::LineBreak { kind: Kind::Error, offset: 1 }),
+    ("|1\r\n+k\r\n*1\r\n(x\r\n*1\r\n:1\r\n", EncodeError::NotABigNumber),
+];
+
+/// What the writers say of a view and of everything in it, in both protocols.
+fn refusals(frame: Decoded<'_>, case: &str, refusals: &mut Vec<EncodeError>) {
+    let owned = frame.to_frame();
+    let tree = Reply::from(frame);
+    for protocol in PROTOCOLS {
+        let shape = ReplyShape::of_words(["SMEMBERS", "key"]);
+        let results = [
+            encoded(&Shaped::new(frame, shape), protocol, case),
+            encoded(&Shaped::new(frame.reply(), shape), protocol, case),
+            encoded(&frame, protocol, case),
+            encoded(&owned, protocol, case),
+            encoded(&owned.compact(), protocol, case),
+            encoded(&frame.reply(), protocol, case),
+            encoded(&owned.reply(), protocol, case),
+            encoded(&tree, protocol, case),
+            Segments::of(&frame, protocol).map(|parts| parts.into_parts().concat()),
+        ];
+        for result in results {
+            match result {
+                // Without a refusal, what was written is a strict frame.
+                Ok(wire) => _ = one_frame(&wire, case),
+                Err(error) => refusals.push(error),
+            }
+        }
+    }
+    let attributes = frame.attributes().annotated().flat_map(<[_; 2]>::from);
+    attributes.for_each(|value| self::refusals(value, case, refusals));
+    match frame.reply() {
+        ReplyRef::Map(pairs) => pairs
+            .annotated()
+            .flat_map(<[_; 2]>::from)
+            .for_each(|value| self::refusals(value, case, refusals)),
+        reply => {
+            let elements = reply.as_elements().into_iter().flat_map(Elements::annotated);
+            elements.for_each(|value| self::refusals(value, case, refusals));
+        }
+    }
+}
+
+#[test]
+fn a_line_that_was_taken_as_it_was_sent_is_never_written() {
+    for (wire, expected) in AS_SENT {
+        let mut decoder = Decoder::new().with_line_policy(LinePolicy::AsSent);
+        for cut in 0..wire.len() {
+            decoder.reset();
+            let part = decoder.decode(&wire.as_bytes()[..cut]);
+            assert!(matches!(part, Ok(None)), "{wire:?}, {cut}");
+            let frame = decoder.decode(wire.as_bytes()).unwrap().unwrap();
+            let mut found = Vec::new();
+            refusals(frame, wire, &mut found);
+            assert!(found.len() >= 10, "{wire:?}: {found:?}");
+            assert!(found.iter().all(|error| *error == expected), "{wire:?}: {found:?}");
+
+            let mut buffer = BytesMut::from(wire);
+            let owned = decoder.decode_frame(&mut buffer).unwrap().unwrap();
+            let frame = decoder.decode(wire.as_bytes()).unwrap().unwrap();
+            assert_eq!(owned, frame.to_frame(), "{wire:?}");
+            for protocol in PROTOCOLS {
+                // RESP2 leaves attributes out.
+                let is_left_out = wire.starts_with('|') && protocol == Protocol::Resp2;
+                let expected = (!is_left_out).then_some(expected);
+                assert_eq!(encoded(&owned, protocol, wire).err(), expected, "{wire:?}");
+                if let Some(patch) = ReplyPatch::new(frame) {
+                    assert_eq!(encoded(&patch, protocol, wire).err(), expected, "{wire:?}");
+                }
+            }
+            let strict = Decoder::new().decode(wire.as_bytes());
+            assert!(strict.is_err_and(|error| error.kind.is_malformed()), "{wire:?}");
+        }
     }
 }

@@ -2,7 +2,7 @@
 //! makes it so, and nothing overflows.
 #![cfg(feature = "std")]
 
-use zresp::{CommandDecoder, Decoder, InlinePolicy, Limits};
+use zresp::{CommandDecoder, InlinePolicy, Limits};
 use zresp_testing::drive::{sync, verdicts, ways};
 use zresp_testing::oracle;
 
@@ -48,8 +48,9 @@ fn limits() -> [oracle::Limits; 3] {
         bulk: usize::MAX / 16,
         elements: usize::try_from(u32::MAX).expect("a count"),
         frame: usize::MAX / 4,
+        ..oracle::Limits::default()
     };
-    let small = oracle::Limits { depth: 2, bulk: 10, elements: 10, frame: 40 };
+    let small = oracle::Limits { depth: 2, bulk: 10, elements: 10, frame: 40, lines_as_sent: true };
     [oracle::Limits::default(), unlimited, small]
 }
 
@@ -57,19 +58,34 @@ fn limits() -> [oracle::Limits; 3] {
 fn lengths_and_numbers_of_replies() {
     for number in numbers() {
         for before in [
-            "$", "!", "=", "*", "~", ">", "%", "|", ":", "(", ",", "$?\r\n;", "*1\r\n$", ",1e",
+            "$",
+            "!",
+            "=",
+            "*",
+            "~",
+            ">",
+            "%",
+            "|",
+            ":",
+            "(",
+            ",",
+            "$?\r\n;",
+            "*1\r\n$",
+            ",1e",
             ",1.",
+            "*1\r\n>",
+            "*1\r\n>1\r\n$",
         ] {
             for after in AFTER {
                 let input = format!("{before}{number}{after}").into_bytes();
                 for naive_limits in limits() {
-                    let limits = verdicts::limits(&naive_limits);
+                    let decoder = || verdicts::decoder(&naive_limits);
                     let expected = oracle::decode(&input, &naive_limits);
                     let case = input.escape_ascii();
-                    assert_eq!(verdicts::whole(&input, limits), expected, "{case}");
-                    let bytewise = verdicts::in_pieces(&input, 0..input.len(), limits);
+                    assert_eq!(verdicts::whole(&input, decoder()), expected, "{case}");
+                    let bytewise = verdicts::in_pieces(&input, 0..input.len(), decoder());
                     assert_eq!(bytewise, expected, "byte by byte: {case}");
-                    ways::agreed(&Decoder::with_limits(limits), &input, &[3]);
+                    ways::agreed(&decoder(), &input, &[3]);
                 }
             }
         }

@@ -4,7 +4,10 @@
 
 use zresp::frames::FrameDecoder;
 use zresp::io::{CommandReader, ReplyReader};
-use zresp::{CommandDecoder, Decoder, ErrorKind, Framer, InlinePolicy, Limits};
+use zresp::{
+    CommandDecoder, Decoder, ErrorKind, Framer, InlinePolicy, Limits, LinePolicy, ReplyRef, Token,
+    TokenReader,
+};
 use zresp_testing::drive::ways;
 
 /// The kind of error for a reply, which is the same in every way of decoding it; `None` if it is accepted.
@@ -50,7 +53,7 @@ fn sized(kind: char, payload: usize) -> Vec<u8> {
 
 #[test]
 fn depth() {
-    for header in ["*1\r\n", "~1\r\n", ">1\r\n", "%1\r\n+k\r\n"] {
+    for header in ["*1\r\n", "~1\r\n", ">2\r\n+subscribe\r\n", "%1\r\n+k\r\n"] {
         for limit in [1, 2, 15, 16, 17, 128, 300] {
             assert_edge(
                 limit,
@@ -448,6 +451,36 @@ fn a_request_in_progress_keeps_its_limits_and_its_policy() {
     decoder.set_inline_policy(InlinePolicy::Refuse);
     assert!(decoder.decode(b"PING\r\n").unwrap().is_some(), "a line that has begun");
     assert!(decoder.decode(b"PING\r\n").is_err());
+}
+
+#[test]
+fn a_reply_in_progress_keeps_its_policy_for_lines() {
+    let lines = b"-a\nb\r\n";
+    for cut in 1..lines.len() {
+        let mut decoder = Decoder::new().with_line_policy(LinePolicy::AsSent);
+        assert!(decoder.decode(&lines[..cut]).unwrap().is_none());
+        decoder.set_line_policy(LinePolicy::Strict);
+        assert_eq!(decoder.decode(lines).unwrap().unwrap().wire(), lines, "cut at {cut}");
+        assert_eq!(decoder.decode(lines).unwrap_err().offset, 2);
+
+        let mut reader = TokenReader::new();
+        reader.set_line_policy(LinePolicy::AsSent);
+        assert!(reader.next(&lines[..cut]).unwrap().is_none());
+        reader.set_line_policy(LinePolicy::Strict);
+        let token = Token::Scalar(ReplyRef::Error(b"a\nb"));
+        assert_eq!(reader.next(lines), Ok(Some((token, lines.len()))), "cut at {cut}");
+        assert_eq!(reader.next(lines).unwrap_err().offset, 2);
+    }
+    // What the caches have learned from strict lines does not change the verdict on others.
+    let mut decoder = Decoder::new();
+    for _ in 0..3 {
+        assert!(decoder.decode(b"+OK\r\n").unwrap().is_some());
+    }
+    decoder.set_line_policy(LinePolicy::AsSent);
+    assert_eq!(decoder.decode(b"+O\n\r\n").unwrap().unwrap().reply(), ReplyRef::Simple(b"O\n"));
+    assert!(decoder.decode(b"(x\r\n").unwrap().is_some());
+    decoder.set_line_policy(LinePolicy::Strict);
+    assert!(decoder.decode(b"+O\n\r\n").is_err());
 }
 
 #[test]

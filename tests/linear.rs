@@ -307,6 +307,46 @@ fn whole_requests_are_read_in_linear_time() {
     }
 }
 
+/// Asks for the keys and channels of a command that arrives byte by byte, each time that its buffer has doubled.
+#[cfg(feature = "commands")]
+#[test]
+fn keys_of_an_arriving_command_take_linear_time_if_asked_when_the_buffer_has_doubled() {
+    use zresp::commands::{partial_keys, partial_shard_channels};
+
+    let shapes: [Shape; 4] = [
+        ("MSET", 1_000, |size| {
+            format!("*{}\r\n$4\r\nMSET\r\n{}", 2 * size + 1, "$1\r\na\r\n".repeat(2 * size)).into()
+        }),
+        ("SSUBSCRIBE", 2_000, |size| {
+            format!("*{}\r\n$10\r\nSSUBSCRIBE\r\n{}", size + 1, "$1\r\na\r\n".repeat(size)).into()
+        }),
+        ("SORT", 2_000, |size| {
+            format!("*{}\r\n$4\r\nSORT\r\n$1\r\nk\r\n{}", size + 2, "$3\r\nASC\r\n".repeat(size))
+                .into()
+        }),
+        ("XREAD", 1_000, |size| {
+            let streams = "$1\r\na\r\n".repeat(2 * size);
+            format!("*{}\r\n$5\r\nXREAD\r\n$7\r\nSTREAMS\r\n{streams}", 2 * size + 2).into()
+        }),
+    ];
+    for (name, size, request) in shapes {
+        assert_linear(name, size, &request, &|request| {
+            let mut decoder = CommandDecoder::new();
+            let (mut asked, mut found) = (16, 0);
+            for end in 0..request.len() {
+                assert!(decoder.decode(&request[..end]).unwrap().is_none());
+                if end >= 2 * asked {
+                    asked = end;
+                    let partial = decoder.partial(&request[..end]).expect("a command has begun");
+                    found = partial_keys(&partial).unwrap().known().count()
+                        + partial_shard_channels(&partial).unwrap().known().count();
+                }
+            }
+            assert!(found > 0, "{name}");
+        });
+    }
+}
+
 #[test]
 fn a_reply_nested_to_the_limit_is_read_in_linear_time() {
     let nested = |breadth: usize| {

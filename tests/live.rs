@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use std::{iter, thread};
 
 use zresp::io::{ReplyReader, StreamError};
-use zresp::{Decoded, Kind, ReplyRef};
+use zresp::{Decoded, Kind, LinePolicy, ReplyRef};
 use zresp_testing::drive::capture::Capture;
 use zresp_testing::drive::live_server::{PATIENCE, Server};
 use zresp_testing::drive::pieces::{self, Pieces};
@@ -320,6 +320,53 @@ fn a_push_to_the_connection_that_causes_it_comes_next_to_the_reply() {
     frames.sort();
     assert_eq!(frames, ["Integer(1)", r#"Push[Bulk("message"), Bulk("news"), Bulk("x")]"#]);
     assert_eq!(shown(&client.ask("PING")), r#"Simple("PONG")"#);
+}
+
+#[test]
+fn text_that_a_script_sends_as_a_big_number_is_refused_or_taken_as_it_is() {
+    let Some(server) = Server::start() else { return };
+    for (text, sent) in
+        [("abc", "abc"), ("", ""), ("1  +a", "1  +a"), (r"1\n2", "1 2"), ("12", "12")]
+    {
+        let script = format!("redis.setresp(3) return {{1, {{big_number='{text}'}}}}");
+        let eval = command(&[b"EVAL", script.as_bytes(), b"0"]);
+        let mut lenient = Client::speaking(3, &server);
+        lenient.replies.decoder_mut().set_line_policy(LinePolicy::AsSent);
+        lenient.send(&eval);
+        let ReplyRef::Array(mut items) = lenient.receive().reply() else { panic!("{text}") };
+        let number = items.nth(1).expect("a second element");
+        assert_eq!(number, ReplyRef::BigNumber(sent.as_bytes()));
+        assert_eq!(number.to::<&str>().as_deref(), Ok(sent));
+        let is_number = sent == "12";
+        assert_eq!(number.as_i64().is_ok(), is_number, "{text}: {:?}", number.as_i64());
+        assert_eq!(shown(&lenient.ask("PING")), r#"Simple("PONG")"#);
+
+        let mut strict = Client::speaking(3, &server);
+        strict.send(&eval);
+        match strict.replies.read() {
+            Ok(frame) => assert!(is_number, "{text}: {frame:?}"),
+            Err(StreamError::Decode(error)) => assert!(!is_number, "{text}: {error}"),
+            Err(error) => panic!("{text}: {error}"),
+        }
+    }
+}
+
+#[test]
+fn an_error_with_a_line_break_is_refused_or_taken_as_it_is() {
+    let Some(server) = Server::start() else { return };
+    let list = command(&[b"FUNCTION", b"LIST", b"x\ny"]);
+    let mut lenient = Client::speaking(3, &server);
+    lenient.replies.decoder_mut().set_line_policy(LinePolicy::AsSent);
+    lenient.send(&list);
+    // Valkey 9.1 repeats the argument as it is. Redis writes a space in place of the line break.
+    let message = lenient.receive().reply().as_error().expect("an error").to_vec();
+    let has_break = message.ends_with(b"x\ny");
+    assert!(has_break || message.ends_with(b"x y"), "{}", message.escape_ascii());
+    assert_eq!(shown(&lenient.ask("PING")), r#"Simple("PONG")"#);
+
+    let mut strict = Client::speaking(3, &server);
+    strict.send(&list);
+    assert_eq!(strict.replies.read().is_err(), has_break);
 }
 
 /// How a socket is told not to wait for bytes.

@@ -6,9 +6,9 @@
 use std::io::Write;
 use std::net::TcpStream;
 
-use zresp::Kind;
-use zresp::io::ReplyReader;
+use zresp::io::{ReplyReader, StreamError};
 use zresp::push::Push;
+use zresp::{ErrorKind, Kind};
 use zresp_testing::drive::live_server::Server;
 
 struct Client {
@@ -125,6 +125,30 @@ fn a_transaction_has_the_first_push_of_a_command_in_its_reply() {
     client.assert_next("MULTI", &[r#"Simple("OK")"#, r#"Simple("QUEUED")"#]);
     let exec = r#"Array[Push[Bulk("subscribe"), Bulk("q"), Integer(1)]]"#;
     client.assert("PING", &[exec, r#"Ok(Subscribed(Channel "r", 2))"#, r#"Simple("PONG")"#]);
+}
+
+#[test]
+fn a_message_inside_the_reply_of_a_transaction_is_refused() {
+    let Some(server) = Server::start() else { return };
+    let mut client = Client::speaking(3, &server);
+    client.assert("SUBSCRIBE news", &[r#"Ok(Subscribed(Channel "news", 1))"#]);
+    for line in ["MULTI", "SET k v", "PUBLISH news inside", "EXEC", "PING"] {
+        client.send(line);
+    }
+    client.assert_next("MULTI", &[r#"Simple("OK")"#; 1]);
+    client.assert_next("SET", &[r#"Simple("QUEUED")"#; 2]);
+    // Redis 7.0 sends the message inside the array, which does not count it; later versions send it after the array.
+    match client.replies.read() {
+        Err(StreamError::Decode(error)) => {
+            assert_eq!((error.kind, error.offset), (ErrorKind::NestedPush, 9));
+        }
+        Ok(Some(frame)) => {
+            assert_eq!(format!("{:?}", frame.reply()), r#"Array[Simple("OK"), Integer(1)]"#);
+            let after = [r#"Ok(Message["news", "inside"])"#, r#"Simple("PONG")"#];
+            client.assert_next("PUBLISH", &after);
+        }
+        other => panic!("{other:?}"),
+    }
 }
 
 #[test]

@@ -7,7 +7,7 @@ use bytes::{Bytes, BytesMut};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use zresp::frames::FrameBuffer;
-use zresp::{Decoder, Error, Limits, Reply};
+use zresp::{Decoder, Error, Limits, LinePolicy, Reply};
 use zresp_testing::drive::capture::Capture;
 use zresp_testing::drive::verdicts;
 use zresp_testing::generate;
@@ -39,9 +39,9 @@ fn assert_same(
 }
 
 /// The bytes come in pieces of these sizes, alternating.
-fn assert_agree(stream: &[u8], sizes: &[usize], limits: Limits) {
+fn assert_agree(stream: &[u8], sizes: &[usize], decoder: &Decoder) {
     let case = format!("{} in pieces of {sizes:?}", stream.escape_ascii());
-    let decoder = || Decoder::with_limits(limits);
+    let decoder = || decoder.clone();
     let mut shared = (decoder(), Bytes::new());
     let mut growing = (decoder(), BytesMut::new());
     let mut expected = (decoder(), BytesMut::new());
@@ -72,25 +72,27 @@ proptest! {
         limits in generate::limits(),
     ) {
         let stream = inputs.iter().flat_map(|input| input.0.clone()).collect::<Vec<_>>();
-        assert_agree(&stream, &sizes, verdicts::limits(&limits));
+        assert_agree(&stream, &sizes, &verdicts::decoder(&limits));
     }
 }
 
 #[test]
 fn captures_become_the_same_trees() {
     for Capture { bytes, .. } in Capture::all(&[".replies"]) {
-        assert_agree(&bytes, &[usize::MAX], Limits::new());
+        assert_agree(&bytes, &[usize::MAX], &Decoder::new());
     }
 }
 
 /// Every input of up to `left` more bytes, except that a rejected one is not made longer.
-fn enumerate(input: &mut Vec<u8>, left: usize, limits: Limits, count: &mut usize) {
+fn enumerate(input: &mut Vec<u8>, left: usize, decoder: &Decoder, count: &mut usize) {
     for &byte in b"+-*$%~>|:,(!=_#;.?0129\r\nt" {
         input.push(byte);
         *count += 1;
-        assert_agree(input, &[usize::MAX], limits);
-        if left > 1 && zresp::decode(input).is_ok() {
-            enumerate(input, left - 1, limits, count);
+        assert_agree(input, &[usize::MAX], decoder);
+        // The one pass reads words of eight bytes.
+        assert_agree(&[input, &b"+after it\r\n"[..]].concat(), &[usize::MAX], decoder);
+        if left > 1 && decoder.clone().decode(input).is_ok() {
+            enumerate(input, left - 1, decoder, count);
         }
         input.pop();
     }
@@ -100,10 +102,25 @@ fn enumerate(input: &mut Vec<u8>, left: usize, limits: Limits, count: &mut usize
 fn every_short_ending_gets_the_verdict_of_a_decoder() {
     let tight = Limits::new().with_depth(2).with_bulk(1).with_elements(2).with_frame(20);
     let mut count = 0;
-    for begin in ["", "*2\r\n$1\r\na\r\n", "*1\r\n*1\r\n", "%1\r\n:1\r\n", "*2\r\n*0\r\n", "~9\r\n"]
-    {
+    let begins = [
+        "",
+        "*2\r\n$1\r\na\r\n",
+        "*1\r\n*1\r\n",
+        "%1\r\n:1\r\n",
+        "*2\r\n*0\r\n",
+        "~9\r\n",
+        "*1\r\n>1\r\n",
+        "%1\r\n:1\r\n>1\r\n+subscribe",
+        ">1\r\n>1\r\n",
+        "*1\r\n+a\n",
+        "(",
+    ];
+    for begin in begins {
         for limits in [Limits::new(), tight] {
-            enumerate(&mut begin.as_bytes().to_vec(), 3, limits, &mut count);
+            for policy in [LinePolicy::Strict, LinePolicy::AsSent] {
+                let decoder = Decoder::with_limits(limits).with_line_policy(policy);
+                enumerate(&mut begin.as_bytes().to_vec(), 3, &decoder, &mut count);
+            }
         }
     }
     assert!(count > 10_000, "only {count} inputs");

@@ -68,6 +68,10 @@ fn pushes_and_the_arrays_of_resp2_are_read_alike() {
             read(&with_header(header, values), |push| {
                 let push = push.unwrap_or_else(|error| panic!("{values}: {error}"));
                 assert_eq!(format!("{push:?}"), expected, "{header}: {values}");
+                let sent = values.split(' ').next().map(|word| &word.as_bytes()[1..]);
+                let is_invalidation = matches!(push, Push::Invalidation { .. });
+                let word = if is_invalidation { Some(&b"invalidate"[..]) } else { sent };
+                assert_eq!(push.word(), word, "{header}: {values}");
             });
         }
     }
@@ -115,7 +119,9 @@ fn notices_of_maintenance_are_read_with_simple_and_bulk_words() {
         for word in ['+', '$'] {
             let text = with_header('>', &format!("{word}{values}"));
             read(&text, |push| {
-                let Push::Maintenance(notice) = push.expect(&text) else { panic!("{text}") };
+                let push = push.expect(&text);
+                assert_eq!(push.word(), values.split(' ').next().map(str::as_bytes), "{text}");
+                let Push::Maintenance(notice) = push else { panic!("{text}") };
                 assert_eq!(format!("{} {:?}", notice.sequence, notice.event), expected, "{text}");
             });
         }
@@ -139,19 +145,21 @@ fn times_are_in_seconds_and_as_long_as_a_number_can_be() {
 
 #[test]
 fn unknown_pushes_are_kept_whole() {
-    for text in [
-        ">2 $tracking-redir-broken :11",
-        ">2 $server-cpu-usage :42",
-        ">1 $MESSAGE",
-        ">1 :1",
-        ">2 *1 $message $a",
-        ">0",
-        "*0",
-        "*2 $moving :1",
+    for (text, word) in [
+        (">2 $tracking-redir-broken :11", Some("tracking-redir-broken")),
+        (">2 $server-cpu-usage :42", Some("server-cpu-usage")),
+        (">1 $MESSAGE", Some("MESSAGE")),
+        (">1 =8 txt:word", Some("word")),
+        (">1 :1", None),
+        (">2 *1 $message $a", None),
+        (">0", None),
+        ("*0", None),
+        ("*2 $moving :1", Some("moving")),
     ] {
         let bytes = wire(text);
         let reply = zresp::decode(&bytes).expect(text).expect(text).reply();
         assert_eq!(reply.to::<Push<'_>>(), Ok(Push::Other(reply)), "{text}");
+        assert_eq!(Push::Other(reply).word(), word.map(str::as_bytes), "{text}");
     }
 }
 

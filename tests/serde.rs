@@ -202,7 +202,7 @@ fn a_failure_says_where() {
         (message::<(i64, i64)>(b"*1\r\n:1\r\n"), "invalid length 1, expected a tuple of size 2"),
         (
             message::<HashMap<String, i64>>(b"*3\r\n+a\r\n:1\r\n+b\r\n"),
-            "expected a map, found an array that is not one",
+            "expected a map, found an array with an odd number of elements (3)",
         ),
         (
             message::<HashMap<String, i64>>(b"*2\r\n*2\r\n+a\r\n:1\r\n+b\r\n"),

@@ -121,7 +121,7 @@ fn types_of_features_are_copy_clone_send_and_sync_as_documented() {
     shared::<commands::CommandInfo>();
     shared::<commands::CommandTable>();
     cloned::<commands::CommandTable>();
-    copy::<commands::TableError>();
+    cloned::<commands::TableError>();
 }
 
 #[test]

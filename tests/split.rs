@@ -4,7 +4,7 @@
 
 use proptest::collection::vec;
 use proptest::prelude::*;
-use zresp::{CommandDecoder, Decoder, InlinePolicy};
+use zresp::{CommandDecoder, InlinePolicy};
 use zresp_testing::drive::{verdicts, ways};
 use zresp_testing::generate;
 
@@ -26,7 +26,7 @@ proptest! {
         limits in generate::limits(),
     ) {
         let stream = inputs.iter().flat_map(|input| input.0.clone()).collect::<Vec<_>>();
-        ways::agreed(&Decoder::with_limits(verdicts::limits(&limits)), &stream, &sizes);
+        ways::agreed(&verdicts::decoder(&limits), &stream, &sizes);
     }
 
     #[test]

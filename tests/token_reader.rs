@@ -6,12 +6,13 @@ use allocation_counter::measure;
 use proptest::collection::vec;
 use proptest::prelude::*;
 use zresp::command::CommandToken;
-use zresp::frames::{FrameTokenReader, PayloadPart, Replies, Requests};
+use zresp::frames::{FrameDecoder, FrameTokenReader, PayloadPart, Replies, Requests};
 use zresp::{
-    CommandTokenReader, ErrorKind, InlinePolicy, Kind, Limits, ReplyRef, Token, TokenReader,
+    CommandTokenReader, ErrorKind, InlinePolicy, Kind, Limits, LinePolicy, ReplyRef, Token,
+    TokenReader,
 };
 use zresp_testing::drive::capture::Capture;
-use zresp_testing::drive::tokens::{Shown, assert_agree, by_a_decoder, by_a_reader};
+use zresp_testing::drive::tokens::{Both, Shown, assert_agree, by_a_decoder, by_a_reader};
 use zresp_testing::drive::verdicts;
 use zresp_testing::generate;
 
@@ -28,7 +29,8 @@ proptest! {
         limits in generate::limits(),
     ) {
         let stream = inputs.iter().flat_map(|input| input.0.clone()).collect::<Vec<_>>();
-        assert_agree::<Replies>(&stream, &sizes, verdicts::limits(&limits));
+        let both = Both::with_limits(verdicts::limits(&limits));
+        assert_agree(&stream, &sizes, &both.with_line_policy(verdicts::lines(&limits)));
     }
 
     #[test]
@@ -37,7 +39,7 @@ proptest! {
         sizes in vec(1..24_usize, 1..6),
         limits in generate::limits(),
     ) {
-        assert_agree::<Requests>(&input.0, &sizes, verdicts::limits(&limits));
+        assert_agree::<Requests>(&input.0, &sizes, &Both::with_limits(verdicts::limits(&limits)));
     }
 }
 
@@ -47,8 +49,9 @@ fn captures_are_read_in_pieces_of_any_size() {
         for Capture { name, bytes } in Capture::all(&[suffix]) {
             let bytes = &bytes[..bytes.len().min(100_000)];
             for size in [1, 2, 3, 7, 64, 1_400, usize::MAX / 2] {
-                let expected = by_a_decoder::<D>(bytes, Limits::new());
-                let mut found = by_a_reader::<D>(bytes, &[size], Limits::new(), 10);
+                let expected = by_a_decoder(bytes, FrameDecoder::<D>::with_limits(Limits::new()));
+                let mut found =
+                    by_a_reader(bytes, &[size], Both::<D>::with_limits(Limits::new()), 10);
                 found.tokens.truncate(expected.tokens.len());
                 assert!(found == expected, "{name} in pieces of {size}");
             }
@@ -61,7 +64,7 @@ fn captures_are_read_in_pieces_of_any_size() {
 
 #[test]
 fn every_short_frame_is_cut_everywhere() {
-    let frames: [&[u8]; 14] = [
+    let frames: [&[u8]; 20] = [
         b"*2\r\n$3\r\nfoo\r\n:1\r\n+OK\r\n",
         b"|1\r\n+a\r\n*1\r\n:1\r\n%1\r\n+k\r\n|0\r\n~0\r\n",
         b"*?\r\n*2\r\n:1\r\n*0\r\n.\r\n$?\r\n;3\r\nabc\r\n;0\r\n",
@@ -76,13 +79,22 @@ fn every_short_frame_is_cut_everywhere() {
         b"$10\r\n0123456789\r\n!12\r\n0123456789ab\r\n",
         b"*2\r\n$10\r\n0123456789\rX",
         b"*0\r\n%0\r\n*1\r\n*0\r\n:x",
+        b"*2\r\n>2\r\n$9\r\nsubscribe\r\n_\r\n>1\r\n+punsubscribe\r\n",
+        b"*1\r\n>1\r\n|1\r\n+a\r\n>1\r\n$10\r\nssubscribe\r\n+unsubscribe\r\n",
+        b"*1\r\n>1\r\n|1\r\n+a\r\n>1\r\n+psubscribe\r\n$10\r\ninvalidate\r\n",
+        b"*2\r\n>2\r\n$9\r\nsubscribed\r\n",
+        b"*1\r\n>0\r\n",
+        b"*2\r\n-a\nb\n\r\n(1  +a\r\n+\n\rx",
     ];
     let tight = Limits::new().with_depth(3).with_bulk(9).with_elements(3).with_frame(30);
     for frame in frames {
         for limits in [Limits::new(), tight] {
             for size in 1..frame.len() {
                 for second in 1..=3 {
-                    assert_agree::<Replies>(frame, &[size, second], limits);
+                    let both = Both::with_limits(limits);
+                    assert_agree::<Replies>(frame, &[size, second], &both);
+                    let both = both.with_line_policy(LinePolicy::AsSent);
+                    assert_agree(frame, &[size, second], &both);
                 }
             }
         }
@@ -107,7 +119,7 @@ fn every_short_request_is_cut_everywhere() {
         for limits in [Limits::requests(), tight] {
             for size in 1..=request.len() {
                 for second in 1..=3 {
-                    assert_agree::<Requests>(request, &[size, second], limits);
+                    assert_agree::<Requests>(request, &[size, second], &Both::with_limits(limits));
                 }
             }
         }
@@ -259,7 +271,7 @@ fn enumerate<D: Shown>(input: &mut Vec<u8>, left: usize, count: &mut usize) {
         input.push(byte);
         *count += 1;
         for size in [1, usize::MAX / 2] {
-            assert_agree::<D>(input, &[size], Limits::new());
+            assert_agree::<D>(input, &[size], &Both::with_limits(Limits::new()));
         }
         if left > 1 && FrameTokenReader::<D>::new().tokens(input).all(|token| token.is_ok()) {
             enumerate::<D>(input, left - 1, count);

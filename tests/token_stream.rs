@@ -11,9 +11,9 @@ use zresp::codec::{
     CommandTokenCodec, OwnTokens, OwnedCommandToken, OwnedPart, OwnedToken, ReplyTokenCodec,
     TokenCodec,
 };
-use zresp::frames::{Replies, Requests};
+use zresp::frames::{FrameDecoder, FrameTokenReader, Replies, Requests};
 use zresp::io::{CommandTokenStream, ReplyTokenStream, StreamError, StreamToken, TokenStream};
-use zresp::{ErrorKind, Kind, Limits, Reply, ReplyRef, Token};
+use zresp::{ErrorKind, Kind, Limits, LinePolicy, Reply, ReplyRef, Token};
 use zresp_testing::drive::capture::Capture;
 use zresp_testing::drive::pieces::Pieces;
 use zresp_testing::drive::tokens::{Seen, Shown, Told, by_a_decoder, payload, scalar};
@@ -30,8 +30,15 @@ fn ended(error: StreamError, frame: u64) -> Result<usize, (ErrorKind, usize)> {
 }
 
 /// What a stream tells. Payloads are read into a buffer of `room` bytes.
-fn by_a_stream<D: Shown>(bytes: &[u8], sizes: &[usize], whole: usize, room: usize) -> Told {
+fn by_a_stream<D: Owned>(
+    bytes: &[u8],
+    sizes: &[usize],
+    policy: LinePolicy,
+    whole: usize,
+    room: usize,
+) -> Told {
     let mut stream = TokenStream::<_, D>::new(Pieces::new(bytes, sizes));
+    D::set_policy(stream.token_reader_mut(), policy);
     stream.set_whole(whole);
     let mut tokens = Vec::new();
     loop {
@@ -70,6 +77,11 @@ fn by_a_stream<D: Shown>(bytes: &[u8], sizes: &[usize], whole: usize, room: usiz
 /// Shows owned tokens, and joins parts.
 trait Owned: Shown + OwnTokens {
     fn see(token: Self::Owned, parts: &mut Vec<u8>) -> Option<Seen>;
+
+    /// A decoder with this policy for lines. Requests have none.
+    fn decoder(policy: LinePolicy) -> FrameDecoder<Self>;
+
+    fn set_policy(tokens: &mut FrameTokenReader<Self>, policy: LinePolicy);
 }
 
 fn join(part: &OwnedPart, parts: &mut Vec<u8>) -> Option<Seen> {
@@ -83,6 +95,10 @@ impl Owned for Replies {
             OwnedToken::Open { kind, len } => Seen::Open(kind, len),
             OwnedToken::Close(kind) => Seen::Close(kind),
             OwnedToken::Part(part) => return join(&part, parts),
+            // These need not have a form that can be written.
+            OwnedToken::Scalar(Reply::Simple(text)) => scalar(&ReplyRef::Simple(&text)),
+            OwnedToken::Scalar(Reply::Error(text)) => scalar(&ReplyRef::Error(&text)),
+            OwnedToken::Scalar(Reply::BigNumber(text)) => scalar(&ReplyRef::BigNumber(&text)),
             OwnedToken::Scalar(reply) => {
                 // Written and read again, to be shown in the same way.
                 let mut wire = Vec::new();
@@ -93,6 +109,14 @@ impl Owned for Replies {
             }
             other => panic!("{other:?}"),
         })
+    }
+
+    fn decoder(policy: LinePolicy) -> FrameDecoder<Self> {
+        FrameDecoder::<Self>::new().with_line_policy(policy)
+    }
+
+    fn set_policy(tokens: &mut FrameTokenReader<Self>, policy: LinePolicy) {
+        tokens.set_line_policy(policy);
     }
 }
 
@@ -107,10 +131,17 @@ impl Owned for Requests {
             other => panic!("{other:?}"),
         })
     }
+
+    fn decoder(_: LinePolicy) -> FrameDecoder<Self> {
+        FrameDecoder::new()
+    }
+
+    fn set_policy(_: &mut FrameTokenReader<Self>, _: LinePolicy) {}
 }
 
-fn by_a_codec<D: Owned>(bytes: &[u8], sizes: &[usize], whole: usize) -> Told {
+fn by_a_codec<D: Owned>(bytes: &[u8], sizes: &[usize], policy: LinePolicy, whole: usize) -> Told {
     let mut codec = TokenCodec::<D>::new();
+    D::set_policy(codec.token_reader_mut(), policy);
     codec.set_whole(whole);
     let (mut pieces, mut buffer) = (Pieces::new(bytes, sizes), BytesMut::new());
     let (mut tokens, mut parts) = (Vec::new(), Vec::new());
@@ -136,13 +167,13 @@ fn by_a_codec<D: Owned>(bytes: &[u8], sizes: &[usize], whole: usize) -> Told {
     }
 }
 
-fn assert_agree<D: Owned>(bytes: &[u8], sizes: &[usize]) {
-    let mut expected = by_a_decoder::<D>(bytes, D::LIMITS);
+fn assert_agree<D: Owned>(bytes: &[u8], sizes: &[usize], policy: LinePolicy) {
+    let mut expected = by_a_decoder(bytes, D::decoder(policy));
     let is_cut = expected.end.is_ok();
     for (whole, room) in [(usize::MAX, 1), (3, 1), (0, 2), (0, 1000)] {
         for (way, mut found) in [
-            ("stream", by_a_stream::<D>(bytes, sizes, whole, room)),
-            ("codec", by_a_codec::<D>(bytes, sizes, whole)),
+            ("stream", by_a_stream::<D>(bytes, sizes, policy, whole, room)),
+            ("codec", by_a_codec::<D>(bytes, sizes, policy, whole)),
         ] {
             found.tokens.retain(|token| *token != Seen::Skipped);
             found.tokens.truncate(expected.tokens.len());
@@ -174,18 +205,22 @@ proptest! {
         sizes in vec(1..24_usize, 1..6),
     ) {
         let stream = inputs.iter().flat_map(|input| input.0.clone()).collect::<Vec<_>>();
-        assert_agree::<Replies>(&stream, &sizes);
-        assert_agree::<Requests>(&requests.0, &sizes);
+        for policy in [LinePolicy::Strict, LinePolicy::AsSent] {
+            assert_agree::<Replies>(&stream, &sizes, policy);
+        }
+        assert_agree::<Requests>(&requests.0, &sizes, LinePolicy::Strict);
     }
 }
 
 #[test]
 fn captures_are_read() {
     for Capture { bytes, .. } in Capture::all(&[".replies"]) {
-        assert_agree::<Replies>(&bytes[..bytes.len().min(50_000)], &[7, 1_400]);
+        let bytes = &bytes[..bytes.len().min(50_000)];
+        assert_agree::<Replies>(bytes, &[7, 1_400], LinePolicy::Strict);
     }
     for Capture { bytes, .. } in Capture::all(&[".requests", ".aof"]) {
-        assert_agree::<Requests>(&bytes[..bytes.len().min(50_000)], &[7, 1_400]);
+        let bytes = &bytes[..bytes.len().min(50_000)];
+        assert_agree::<Requests>(bytes, &[7, 1_400], LinePolicy::Strict);
     }
 }
 

@@ -10,7 +10,7 @@ use std::fmt::Debug;
 use proptest::prelude::*;
 use serde::Deserialize;
 use serde::de::{Deserializer, IgnoredAny, SeqAccess, Visitor};
-use zresp::{ConversionError, Decoded, Decoder, ErrorReply, FromReply, Limits, de};
+use zresp::{ConversionError, Decoded, Decoder, ErrorReply, FromReply, Limits, LinePolicy, de};
 use zresp_testing::drive::verdicts;
 use zresp_testing::generate;
 
@@ -159,8 +159,8 @@ fn ways() -> Vec<Way> {
 }
 
 /// Asserts that both ways find the same frames in bytes that arrive up to each of the cuts.
-fn assert_same(way: &Way, input: &[u8], cuts: &[usize], limits: Limits) {
-    let [mut first, mut second] = [Decoder::with_limits(limits), Decoder::with_limits(limits)];
+fn assert_same(way: &Way, input: &[u8], cuts: &[usize], decoder: &Decoder) {
+    let [mut first, mut second] = [decoder.clone(), decoder.clone()];
     let mut at = 0;
     for cut in cuts.iter().copied().filter(|cut| *cut <= input.len()) {
         loop {
@@ -168,7 +168,7 @@ fn assert_same(way: &Way, input: &[u8], cuts: &[usize], limits: Limits) {
             let found = (way.at_once)(&mut first, buf);
             let expected = (way.by_view)(&mut second, buf);
             let shown = buf.escape_ascii();
-            assert_eq!(found, expected, "{} of {shown} with {limits:?}", way.name);
+            assert_eq!(found, expected, "{} of {shown} with {decoder:?}", way.name);
             assert_eq!(first.needed(), second.needed(), "{} of {shown}", way.name);
             match found {
                 Ok(Some((_, size))) => at += size,
@@ -189,7 +189,7 @@ const FRAMES: [&[u8]; 16] = [
     b"*3\r\n:1\r\n-ERR no\r\n:2\r\n",
     b"*?\r\n:1\r\n*?\r\n+x\r\n.\r\n*2\r\n:1\r\n#t\r\n.\r\n",
     b"*2\r\n*3\r\n,1\r\n,inf\r\n,-1e5\r\n*-1\r\n",
-    b"*3\r\n#t\r\n%1\r\n+a\r\n*1\r\n!3\r\nERR\r\n>1\r\n+x\r\n",
+    b"*3\r\n#t\r\n%1\r\n+a\r\n*1\r\n!3\r\nERR\r\n>1\r\n+subscribe\r\n",
     b"%2\r\n:1\r\n+OK\r\n$2\r\n22\r\n*1\r\n_\r\n",
     b"%1\r\n$1\r\nA\r\n*2\r\n*2\r\n:1\r\n:2\r\n+x\r\n",
     b"*2\r\n+B\r\n*2\r\n$?\r\n;1\r\na\r\n;2\r\nbc\r\n;0\r\n:-8\r\n",
@@ -198,26 +198,50 @@ const FRAMES: [&[u8]; 16] = [
     b"-ERR no\r\n",
 ];
 
-#[test]
-fn every_cut_and_every_change_of_a_byte_agrees() {
-    for (way, frame) in ways().iter().flat_map(|way| FRAMES.map(|frame| (way, frame))) {
-        let all: Vec<usize> = (0..=frame.len()).collect();
-        assert_same(way, frame, &all, Limits::new());
-        let input = [frame, b"+more after it\r\n"].concat();
-        for place in 0..frame.len() {
-            assert_same(way, &input, &[place, input.len()], Limits::new());
-            for byte in *b"\r\n10-?$*%|+:x" {
-                let mut changed = input.clone();
-                changed[place] = byte;
-                assert_same(way, &changed, &[changed.len()], Limits::new());
+/// Frames that are valid only with lines as they were sent, or not at all because of a push.
+const OTHERS: [&[u8]; 8] = [
+    b"*3\r\n:1\r\n(abc\r\n:2\r\n",
+    b"%1\r\n+a\n\r\n*1\r\n-ERR a\nb\r\n",
+    b"|1\r\n+k\n\r\n(\r\n*?\r\n+\n\r\n.\r\n",
+    b"*3\r\n>2\r\n$10\r\ninvalidate\r\n*0\r\n_\r\n:3\r\n",
+    b"*2\r\n:1\r\n*1\r\n|1\r\n+k\r\n+v\r\n>1\r\n+x\r\n",
+    b"%1\r\n+b\r\n*2\r\n>3\r\n$9\r\nsubscribe\r\n+c\r\n:1\r\n>1\r\n+psubscribe\r\n",
+    b">2\r\n+b\r\n*1\r\n>0\r\n",
+    b"|1\r\n+k\r\n>1\r\n+x\r\n:1\r\n",
+];
+
+/// Each way with each frame under each policy.
+fn assert_each(check: impl Fn(&Way, &[u8], LinePolicy)) {
+    for way in ways() {
+        for frame in FRAMES.into_iter().chain(OTHERS) {
+            for policy in [LinePolicy::Strict, LinePolicy::AsSent] {
+                check(&way, frame, policy);
             }
         }
     }
 }
 
 #[test]
+fn every_cut_and_every_change_of_a_byte_agrees() {
+    assert_each(|way, frame, policy| {
+        let decoder = Decoder::new().with_line_policy(policy);
+        let all: Vec<usize> = (0..=frame.len()).collect();
+        assert_same(way, frame, &all, &decoder);
+        let input = [frame, b"+more after it\r\n"].concat();
+        for place in 0..frame.len() {
+            assert_same(way, &input, &[place, input.len()], &decoder);
+            for byte in *b"\r\n10-?$*%|+:x>(" {
+                let mut changed = input.clone();
+                changed[place] = byte;
+                assert_same(way, &changed, &[changed.len()], &decoder);
+            }
+        }
+    });
+}
+
+#[test]
 fn every_limit_agrees() {
-    for (way, frame) in ways().iter().flat_map(|way| FRAMES.map(|frame| (way, frame))) {
+    assert_each(|way, frame, policy| {
         for most in 0..=frame.len() + 1 {
             for limits in [
                 Limits::new().with_frame(most),
@@ -225,11 +249,12 @@ fn every_limit_agrees() {
                 Limits::new().with_depth(most),
                 Limits::new().with_elements(most),
             ] {
-                assert_same(way, frame, &[frame.len()], limits);
-                assert_same(way, &frame[..frame.len() - 1], &[frame.len() - 1], limits);
+                let decoder = Decoder::with_limits(limits).with_line_policy(policy);
+                assert_same(way, frame, &[frame.len()], &decoder);
+                assert_same(way, &frame[..frame.len() - 1], &[frame.len() - 1], &decoder);
             }
         }
-    }
+    });
 }
 
 /// Counts how often it is read, on this thread.
@@ -312,7 +337,7 @@ proptest! {
     fn frames_agree(frame in generate::frame(), limits in generate::limits()) {
         let twice = frame.0.repeat(2);
         for way in ways() {
-            assert_same(&way, &twice, &[twice.len()], verdicts::limits(&limits));
+            assert_same(&way, &twice, &[twice.len()], &verdicts::decoder(&limits));
         }
     }
 
@@ -322,11 +347,11 @@ proptest! {
         cuts in generate::cuts(),
         limits in generate::limits(),
     ) {
-        let limits = verdicts::limits(&limits);
+        let decoder = verdicts::decoder(&limits);
         for way in ways() {
-            assert_same(&way, &input.0, &[input.0.len()], limits);
+            assert_same(&way, &input.0, &[input.0.len()], &decoder);
             let cuts = [cuts.as_slice(), &[input.0.len()]].concat();
-            assert_same(&way, &input.0, &cuts, limits);
+            assert_same(&way, &input.0, &cuts, &decoder);
         }
     }
 }

@@ -7,11 +7,7 @@
 use std::{env, fs, path::PathBuf};
 
 use serde_json::Value;
-use zresp::{CommandDecoder, Decoder, Error};
-
-/// Inputs about which the crate still differs from shared vectors, with its own verdict: a push inside
-/// another value counts as an element. See "Known differences" in `docs/GRAMMAR.md`.
-const DIFFERENT: [(&[u8], Verdict); 1] = [(b"*1\r\n>1\r\n+x\r\n", Verdict::Complete(12))];
+use zresp::{CommandDecoder, Decoder, Error, LinePolicy};
 
 /// Bytes after an input, more than any fast path loads at once. They are a request, and its first byte ends no reply.
 const AFTER: &[u8] = b"*2\r\n$4\r\nECHO\r\n$21\r\nas many bytes as this\r\n";
@@ -56,9 +52,7 @@ fn vectors(mode: &str) -> Vec<Vector> {
 fn vector(place: String, fields: &Value) -> Vector {
     let byte = |character| u8::try_from(u32::from(character)).expect("a byte for each character");
     let input: Vec<u8> = fields["input"].as_str().expect(&place).chars().map(byte).collect();
-    let different = DIFFERENT.iter().find(|(different, _)| *different == input);
     let expected = match fields["expect"].as_str() {
-        _ if different.is_some() => different.expect(&place).1,
         Some("ok") => Verdict::Complete(
             fields["consumed"].as_u64().and_then(|bytes| bytes.try_into().ok()).expect(&place),
         ),
@@ -76,8 +70,8 @@ fn cuts(input: &[u8]) -> impl Iterator<Item = usize> {
 }
 
 /// Decodes the first frame of the input as it arrives in pieces that end at the cuts.
-fn decode(input: &[u8], cuts: &[usize]) -> Result<Verdict, Error> {
-    let mut decoder = Decoder::new();
+fn decode(input: &[u8], cuts: &[usize], policy: LinePolicy) -> Result<Verdict, Error> {
+    let mut decoder = Decoder::new().with_line_policy(policy);
     for &end in cuts.iter().chain([&input.len()]) {
         if let Some(frame) = decoder.decode(&input[..end])? {
             return Ok(Verdict::Complete(frame.wire().len()));
@@ -132,18 +126,23 @@ fn every_reply_gets_the_expected_verdict_however_it_is_cut() {
     let vectors = vectors("reply");
     assert!(vectors.len() >= 40, "only {} vectors", vectors.len());
     for Vector { place, input, expected } in &vectors {
-        let whole = decode(input, &[]);
-        let verdict = whole.as_ref().unwrap_or(&Verdict::Error);
-        assert_eq!(verdict, expected, "{place}: {whole:?}: {}", input.escape_ascii());
-
-        let bytewise: Vec<usize> = (0..input.len()).collect();
-        assert_eq!(decode(input, &bytewise), whole, "{place}: byte by byte");
-        for cut in cuts(input) {
-            assert_eq!(decode(input, &[cut]), whole, "{place}: cut at {cut}");
-        }
-        if *expected != Verdict::Incomplete {
-            let longer = [input, AFTER].concat();
-            assert_eq!(decode(&longer, &[]), whole, "{place}: with more after it");
+        let strict = decode(input, &[], LinePolicy::Strict);
+        let verdict = strict.as_ref().unwrap_or(&Verdict::Error);
+        assert_eq!(verdict, expected, "{place}: {strict:?}: {}", input.escape_ascii());
+        for policy in [LinePolicy::Strict, LinePolicy::AsSent] {
+            let decode = |input, cuts: &[usize]| decode(input, cuts, policy);
+            let whole = decode(input, &[]);
+            // Lines as they were sent only add to what is valid.
+            assert!(strict.is_err() || whole == strict, "{place}: {whole:?} with {policy:?}");
+            let bytewise: Vec<usize> = (0..input.len()).collect();
+            assert_eq!(decode(input, &bytewise), whole, "{place}: byte by byte, {policy:?}");
+            for cut in cuts(input) {
+                assert_eq!(decode(input, &[cut]), whole, "{place}: cut at {cut}, {policy:?}");
+            }
+            if whole != Ok(Verdict::Incomplete) {
+                let longer = [input, AFTER].concat();
+                assert_eq!(decode(&longer, &[]), whole, "{place}: with more after it, {policy:?}");
+            }
         }
     }
 }

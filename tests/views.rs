@@ -282,7 +282,7 @@ fn a_failed_conversion_says_what_was_expected_and_what_was_found() {
         ),
         (
             of(b"*1\r\n_\r\n").as_pairs().unwrap_err(),
-            "expected a map, found an array that is not one",
+            "expected a map, found an array with an odd number of elements (1)",
         ),
         (
             of(b"$?\r\n;1\r\na\r\n;1\r\nb\r\n;0\r\n").as_bytes().unwrap_err(),

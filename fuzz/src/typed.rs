@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde::Deserialize;
-use zresp::{Decoded, FromReply, Kind, ReplyRef, Token, de::from_bytes, de::from_reply};
+use zresp::{Decoded, Decoder, FromReply, Kind, LinePolicy, ReplyRef, Token, de::from_reply};
 
 /// A type of pairs.
 pub type Table = BTreeMap<String, (i64, u32)>;
@@ -17,8 +17,11 @@ pub fn assert_agree<'a, T: FromReply<'a> + Deserialize<'a> + PartialEq>(reply: R
 /// NaN does not equal itself.
 pub fn assert_same<'a, T: Deserialize<'a> + std::fmt::Debug>(input: &'a [u8]) {
     let read = |frame: Decoded<'a>| (from_reply::<T>(frame.reply()), frame.wire().len());
-    let expected = zresp::decode(input).map(|frame| frame.map(read));
-    assert_eq!(format!("{:?}", from_bytes::<T>(input)), format!("{expected:?}"));
+    for policy in [LinePolicy::Strict, LinePolicy::AsSent] {
+        let decoder = || Decoder::new().with_line_policy(policy);
+        let expected = decoder().decode(input).map(|frame| frame.map(read));
+        assert_eq!(format!("{:?}", decoder().decode_as::<T>(input)), format!("{expected:?}"));
+    }
 }
 
 /// Whether there is a map in a frame. For serde, a map without pairs is also an empty sequence.

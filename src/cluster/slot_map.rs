@@ -9,20 +9,28 @@ use super::{SLOTS, Shard};
 
 /// A value for each slot of a cluster, such as the connection to the node that has it. A lookup takes constant time.
 ///
-/// It has a place for each of the 16,384 slots and never grows. Choose a small `T`, such as a reference, an `Rc` or an
-/// index: 8 bytes make a map of 128 KiB.
+/// It has a place for each of the 16,384 slots and never grows. The value of a shard is cloned for each of its slots, so
+/// choose a small `T`: an index of two bytes makes a map of 64 KiB, a reference or an `Rc` one of 128 KiB.
 ///
 /// ```
-/// use zresp::cluster::{Redirect, RedirectKind, SlotMap, key_slot};
+/// use zresp::cluster::{Redirect, RedirectKind, Shard, SlotMap, key_slot};
 ///
-/// let mut map = SlotMap::default();
-/// map.assign(0..=16_383, 'a');
-/// let redirect = Redirect::parse(b"MOVED 12182 127.0.0.1:7002").expect("a redirection");
+/// let reply = b"*2\r\n*3\r\n:0\r\n:8191\r\n*2\r\n+node-1\r\n:7000\r\n\
+///     *3\r\n:8192\r\n:16383\r\n*2\r\n+node-2\r\n:7000\r\n";
+/// let frame = zresp::decode(reply)?.expect("a whole frame");
+/// let shards: Vec<Shard<'_>> = frame.reply().to()?;
+///
+/// // An index for each shard, for example into a list of connections.
+/// let mut indices = 0_u16..;
+/// let mut map = SlotMap::new(&shards, |_| indices.next())?;
+/// assert_eq!((map.get(0), map.get(key_slot(b"foo"))), (Some(&0), Some(&1)));
+///
+/// let redirect = Redirect::parse(b"MOVED 12182 node-3:7000").expect("a redirection");
 /// if let RedirectKind::Moved { slot } = redirect.kind {
-///     map.assign(slot..=slot, 'b');
+///     map.assign(slot..=slot, 2);
 /// }
-/// assert_eq!(map.get(key_slot(b"foo")), Some(&'b'));
-/// assert_eq!(map.get(0), Some(&'a'));
+/// assert_eq!(map.get(key_slot(b"foo")), Some(&2));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, PartialEq, Eq)]
 pub struct SlotMap<T> {

@@ -191,7 +191,7 @@ impl<D> Codec<D> {
         &self.decoder
     }
 
-    /// Returns the decoder, to change its limits or its policy for inline commands.
+    /// Returns the decoder, to change its limits or its policy.
     #[must_use]
     pub const fn decoder_mut(&mut self) -> &mut FrameDecoder<D> {
         &mut self.decoder

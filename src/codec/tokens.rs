@@ -204,7 +204,7 @@ impl<D: OwnTokens> TokenCodec<D> {
         self.frame_at
     }
 
-    /// Returns the token reader, to change its limits.
+    /// Returns the token reader, to change its limits or its policy.
     #[must_use]
     pub const fn token_reader_mut(&mut self) -> &mut FrameTokenReader<D> {
         &mut self.tokens

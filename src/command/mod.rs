@@ -49,9 +49,9 @@ impl<'a> Request<'a> {
     }
 
     /// Returns a view of the validated request that `buf` begins with; `None` if the bytes have changed since.
-    pub(crate) fn read(buf: &'a [u8], Bounds { len, value_at }: Bounds) -> Option<Self> {
+    pub(crate) fn read(buf: &'a [u8], Bounds { len, place }: Bounds) -> Option<Self> {
         let wire = buf.get(..len)?;
-        let command = match wire.get(value_at..)? {
+        let command = match wire.get(place.offset()..)? {
             array @ [b'*', ..] => Command::Array(CommandRef::read(array)),
             line => Command::Inline(InlineCommand::new(line)),
         };

@@ -2,7 +2,6 @@
 
 use alloc::borrow::Cow;
 
-use crate::kind::Kind;
 use crate::lex::{double, integer};
 use crate::view::{Elements, Pairs, ReplyRef};
 
@@ -62,7 +61,8 @@ impl<'a> ReplyRef<'a> {
     /// Returns an integer, or the number in the decimal text of a string or a big number: `GET` returns counters
     /// as text.
     ///
-    /// A leading `+` and leading zeros are accepted.
+    /// A leading `+` and leading zeros are accepted. A double is not an integer, even if its value is whole: for that,
+    /// use [`as_f64`](Self::as_f64).
     ///
     /// # Errors
     /// Returns an error for any other kind, for text that is not an integer, and for numbers that do not fit.
@@ -139,10 +139,10 @@ impl<'a> ReplyRef<'a> {
     pub fn as_pairs(&self) -> Result<Pairs<'a>, ConversionError> {
         match self {
             Self::Map(pairs) => Ok(*pairs),
-            Self::Array(items) => {
-                let pairs = (items.total() % 2 == 0).then_some(Pairs::of_elements(*items));
-                pairs.ok_or_else(|| ConversionError::value(PAIRS, Kind::Array))
-            }
+            Self::Array(items) => match items.total() {
+                count if count % 2 == 0 => Ok(Pairs::of_elements(*items)),
+                count => Err(ConversionError::odd(PAIRS, count, self.kind())),
+            },
             _ => Err(ConversionError::kind(PAIRS, self)),
         }
     }

@@ -8,15 +8,19 @@ use core::hash::{BuildHasher, Hash};
 use crate::view::{Elements, ReplyRef};
 
 use super::scalars::collect;
-use super::{ConversionError, FromReply, Place};
+use super::{ConversionError, FromReply, Place, TypeShape};
 
 impl<'a, T: FromReply<'a>> FromReply<'a> for Vec<T> {
+    const SHAPE: TypeShape = T::VEC_SHAPE;
+
     fn from_reply(reply: ReplyRef<'a>) -> Result<Self, ConversionError> {
         T::vec_from_reply(reply)
     }
 }
 
 impl<'a, T: FromReply<'a>, const N: usize> FromReply<'a> for [T; N] {
+    const SHAPE: TypeShape = T::VEC_SHAPE;
+
     fn from_reply(reply: ReplyRef<'a>) -> Result<Self, ConversionError> {
         let wrong = |values: Vec<T>| ConversionError::count(N, values.len(), reply.kind());
         T::vec_from_reply(reply)?.try_into().map_err(wrong)
@@ -24,12 +28,16 @@ impl<'a, T: FromReply<'a>, const N: usize> FromReply<'a> for [T; N] {
 }
 
 impl<'a, T: FromReply<'a>> FromReply<'a> for VecDeque<T> {
+    const SHAPE: TypeShape = T::VEC_SHAPE;
+
     fn from_reply(reply: ReplyRef<'a>) -> Result<Self, ConversionError> {
         T::vec_from_reply(reply).map(Self::from)
     }
 }
 
 impl<'a, T: FromReply<'a> + Ord> FromReply<'a> for BTreeSet<T> {
+    const SHAPE: TypeShape = TypeShape::Aggregate;
+
     fn from_reply(reply: ReplyRef<'a>) -> Result<Self, ConversionError> {
         collect(reply.as_elements()?)
     }
@@ -41,12 +49,16 @@ where
     T: FromReply<'a> + Eq + Hash,
     S: BuildHasher + Default,
 {
+    const SHAPE: TypeShape = TypeShape::Aggregate;
+
     fn from_reply(reply: ReplyRef<'a>) -> Result<Self, ConversionError> {
         collect(reply.as_elements()?)
     }
 }
 
 impl<'a, K: FromReply<'a> + Ord, V: FromReply<'a>> FromReply<'a> for BTreeMap<K, V> {
+    const SHAPE: TypeShape = TypeShape::Aggregate;
+
     fn from_reply(reply: ReplyRef<'a>) -> Result<Self, ConversionError> {
         let mut map = Self::new();
         for_each_pair(reply, |key, value| _ = map.insert(key, value))?;
@@ -61,6 +73,8 @@ where
     V: FromReply<'a>,
     S: BuildHasher + Default,
 {
+    const SHAPE: TypeShape = TypeShape::Aggregate;
+
     fn from_reply(reply: ReplyRef<'a>) -> Result<Self, ConversionError> {
         let mut map = Self::default();
         for_each_pair(reply, |key, value| _ = map.insert(key, value))?;
@@ -73,7 +87,7 @@ fn for_each_pair<'a, K: FromReply<'a>, V: FromReply<'a>>(
     reply: ReplyRef<'a>,
     mut take: impl FnMut(K, V),
 ) -> Result<(), ConversionError> {
-    if let Some(elements) = as_tuples(reply, 2) {
+    if let Some(elements) = as_tuples::<K>(reply, 2) {
         for (index, element) in elements.enumerate() {
             let pair = element.to::<(K, V)>();
             let (key, value) = pair.map_err(|error| error.at(Place::Element(index)))?;
@@ -88,14 +102,23 @@ fn for_each_pair<'a, K: FromReply<'a>, V: FromReply<'a>>(
     Ok(())
 }
 
-/// Returns the elements of an array or a set whose first element is an array of `len` elements.
-///
-/// Any other array is read as flat. A flat array whose first value is itself an array of `len` is mistaken for an
-/// array of tuples; servers do not send maps with such keys.
-fn as_tuples(reply: ReplyRef<'_>, len: usize) -> Option<Elements<'_>> {
+/// Returns the elements of an array or a set if they are tuples of `len` elements that begin with a `T`. `None` if the
+/// array is flat, or if the reply is something else.
+fn as_tuples<'a, T: FromReply<'a>>(reply: ReplyRef<'a>, len: usize) -> Option<Elements<'a>> {
     let (ReplyRef::Array(elements) | ReplyRef::Set(elements)) = reply else { return None };
-    let ReplyRef::Array(first) = { elements }.next()? else { return None };
-    (first.len() == Some(len)).then_some(elements)
+    let is_tuple = |element: ReplyRef<'_>| match element {
+        ReplyRef::Array(items) => items.total() == len,
+        _ => false,
+    };
+    let are_tuples = match T::SHAPE {
+        TypeShape::Scalar => match { elements }.next() {
+            Some(ReplyRef::Array(first)) => first.len().is_some(),
+            _ => false,
+        },
+        TypeShape::Aggregate => false,
+        TypeShape::Any => { elements }.all(is_tuple),
+    };
+    are_tuples.then_some(elements)
 }
 
 /// Converts the elements of a tuple one by one. The first has the index `start`.
@@ -118,6 +141,8 @@ macro_rules! take_tuple {
 macro_rules! tuples {
     ($($len:literal: $($type:ident)*;)*) => {$(
         impl<'a, $($type: FromReply<'a>),*> FromReply<'a> for ($($type,)*) {
+            const SHAPE: TypeShape = TypeShape::Aggregate;
+
             fn from_reply(reply: ReplyRef<'a>) -> Result<Self, ConversionError> {
                 let mut elements = reply.as_elements()?;
                 if elements.total() != $len {
@@ -127,8 +152,8 @@ macro_rules! tuples {
             }
 
             fn vec_from_reply(reply: ReplyRef<'a>) -> Result<Vec<Self>, ConversionError> {
-                if as_tuples(reply, $len).is_some() {
-                    return collect(reply.as_elements()?);
+                if let Some(tuples) = as_tuples::<A>(reply, $len) {
+                    return collect(tuples);
                 }
                 let mut elements = match reply {
                     ReplyRef::Map(pairs) if $len == 2 => pairs.flat(),
@@ -136,8 +161,7 @@ macro_rules! tuples {
                 };
                 let count = elements.total();
                 if count % $len != 0 {
-                    let expected = concat!("an array with a multiple of ", $len, " elements");
-                    return Err(ConversionError::value(expected, reply.kind()));
+                    return Err(ConversionError::multiple($len, count, reply.kind()));
                 }
                 let tuple = |number| take_tuple!(elements, number * $len, $($type)*);
                 (0..count / $len).map(tuple).collect()

@@ -100,6 +100,25 @@ impl ConversionError {
             .with_text(text.into_bytes().into())
     }
 
+    /// A flat array that does not divide into tuples of this many elements.
+    #[cold]
+    pub(crate) fn multiple(each: usize, found: usize, kind: Kind) -> Self {
+        let text = format!("expected a multiple of {each} elements, found {found}");
+        Self { problem: Problem::Other, ..Self::kind_only("an array of another length", kind) }
+            .with_text(text.into_bytes().into())
+    }
+
+    /// An aggregate whose keys and values are elements, and that has an odd number of them.
+    #[cold]
+    pub(crate) fn odd(expected: &'static str, found: usize, kind: Kind) -> Self {
+        let kind_text = kind.with_article();
+        let text = format!(
+            "expected {expected}, found {kind_text} with an odd number of elements ({found})"
+        );
+        Self { problem: Problem::Other, ..Self::kind_only(expected, kind) }
+            .with_text(text.into_bytes().into())
+    }
+
     /// Returns an error for your own type. The text should say what was expected and what was found.
     #[must_use]
     pub fn custom(text: impl fmt::Display, found: &ReplyRef<'_>) -> Self {

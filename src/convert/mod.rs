@@ -13,7 +13,7 @@ mod scalars;
 mod sequence;
 
 pub use error::{ConversionError, Place};
-pub use scalars::{ErrorReply, FromReply};
+pub use scalars::{ErrorReply, FromReply, TypeShape};
 pub(crate) use sequence::Sequence;
 
 /// The value of a frame, or why its conversion failed, and the size of the frame in bytes.

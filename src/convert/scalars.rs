@@ -22,7 +22,7 @@ use super::{ConversionError, Place};
 ///
 /// | type | replies |
 /// |---|---|
-/// | integers | an integer, or its text |
+/// | integers | an integer, or its text; not a double, even if its value is whole |
 /// | `f32`, `f64` | a double, an integer, or their text |
 /// | `bool` | a boolean, the integer 0 or 1, or a simple or bulk string `0`, `1`, `false` or `true` |
 /// | `&str`, `&[u8]`, `String`, `Vec<u8>`, `Bytes` and the like | a string or a big number |
@@ -36,9 +36,17 @@ use super::{ConversionError, Place};
 ///
 /// If a key occurs twice, `HashMap` and `BTreeMap` keep its last value; a `Vec` keeps all pairs in order.
 ///
-/// An array is read as an array of pairs if its first element is an array of two, otherwise as a flat one. A flat
-/// array whose first key is an array of two is therefore misread; servers do not send such keys. A `Vec` of longer
-/// tuples is read in the same two ways.
+/// # Tuples in an array
+/// A server may send a list of pairs as an array of arrays, or as one flat array: `[[a, 1], [b, 2]]` or `[a, 1, b, 2]`.
+/// Maps and a `Vec` of tuples are read from both. The first type of the tuple, or the key of the map, decides
+/// ([`SHAPE`](FromReply::SHAPE)):
+///
+/// - If it is read from a scalar, such as a string or a number, an array that begins with an array, whose length
+///   is announced, is an array of tuples.
+/// - If it is read from an aggregate, such as a map or a list, the array is flat: the replies to `HGETALL` and
+///   `SMEMBERS` in turn are a `Vec<(HashMap<String, String>, Vec<String>)>`, however many fields and members there are.
+/// - If it is read from anything, such as a `ReplyRef`, the array is an array of tuples only if each of its elements is
+///   an array with as many elements as the tuple.
 ///
 /// Unless the type accepts it, an error reply makes the conversion fail, and [`ConversionError::error_reply`] returns
 /// its message.
@@ -90,6 +98,13 @@ use super::{ConversionError, Place};
 #[doc(alias = "FromRedisValue")]
 #[doc(alias = "parse")]
 pub trait FromReply<'a>: Sized {
+    /// What values of this type are read from. It decides how an array is read as a list of tuples that begin with this
+    /// type: see [above](#tuples-in-an-array).
+    const SHAPE: TypeShape = TypeShape::Any;
+
+    /// What vectors of this type are read from: [`TypeShape::Aggregate`], except for `u8`, whose vectors are strings.
+    const VEC_SHAPE: TypeShape = TypeShape::Aggregate;
+
     /// Returns the reply as a value of this type.
     ///
     /// # Errors
@@ -107,6 +122,17 @@ pub trait FromReply<'a>: Sized {
     fn vec_from_reply(reply: ReplyRef<'a>) -> Result<Vec<Self>, ConversionError> {
         collect(reply.as_elements()?)
     }
+}
+
+/// What a type is read from: see [`FromReply::SHAPE`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TypeShape {
+    /// A string, a number or another value that holds no others.
+    Scalar,
+    /// An array, a set, a push or a map.
+    Aggregate,
+    /// Either.
+    Any,
 }
 
 impl<'a> ReplyRef<'a> {
@@ -133,8 +159,10 @@ where
 
 /// Implements `FromReply` with an expression.
 macro_rules! from_reply {
-    ($($type:ty: $reply:ident => $value:expr;)*) => {$(
+    ($($shape:ident $type:ty: $reply:ident => $value:expr;)*) => {$(
         impl<'a> FromReply<'a> for $type {
+            const SHAPE: TypeShape = TypeShape::$shape;
+
             #[inline]
             fn from_reply($reply: ReplyRef<'a>) -> Result<Self, ConversionError> {
                 $value
@@ -144,29 +172,29 @@ macro_rules! from_reply {
 }
 
 from_reply! {
-    &'a [u8]: reply => reply.as_bytes();
-    Cow<'a, [u8]>: reply => reply.to_bytes();
-    &'a str: reply => reply.as_str();
-    i64: reply => reply.as_i64();
-    f64: reply => reply.as_f64();
-    f32: reply => {
+    Scalar &'a [u8]: reply => reply.as_bytes();
+    Scalar Cow<'a, [u8]>: reply => reply.to_bytes();
+    Scalar &'a str: reply => reply.as_str();
+    Scalar i64: reply => reply.as_i64();
+    Scalar f64: reply => reply.as_f64();
+    Scalar f32: reply => {
         #[allow(clippy::cast_possible_truncation, reason = "the caller asks for the nearest `f32`")]
         reply.as_f64().map(|value| value as Self)
     };
-    bool: reply => reply.as_bool();
-    Elements<'a>: reply => reply.as_elements();
-    Pairs<'a>: reply => reply.as_pairs();
-    Cow<'a, str>: reply => match reply.to_bytes()? {
+    Scalar bool: reply => reply.as_bool();
+    Aggregate Elements<'a>: reply => reply.as_elements();
+    Aggregate Pairs<'a>: reply => reply.as_pairs();
+    Scalar Cow<'a, str>: reply => match reply.to_bytes()? {
         Cow::Borrowed(bytes) => core::str::from_utf8(bytes).ok().map(Cow::Borrowed),
         Cow::Owned(bytes) => String::from_utf8(bytes).ok().map(Cow::Owned),
     }
     .ok_or_else(|| ConversionError::value(TEXT, reply.kind()));
-    String: reply => reply.to::<Cow<'_, str>>().map(Cow::into_owned);
-    Arc<str>: reply => reply.to::<Cow<'_, str>>().map(Into::into);
-    Box<str>: reply => reply.to::<String>().map(String::into_boxed_str);
-    Box<[u8]>: reply => reply.to_bytes().map(|bytes| bytes.into_owned().into());
-    Bytes: reply => reply.to_bytes().map(|bytes| bytes.into_owned().into());
-    ErrorReply: reply => match reply.as_error() {
+    Scalar String: reply => reply.to::<Cow<'_, str>>().map(Cow::into_owned);
+    Scalar Arc<str>: reply => reply.to::<Cow<'_, str>>().map(Into::into);
+    Scalar Box<str>: reply => reply.to::<String>().map(String::into_boxed_str);
+    Scalar Box<[u8]>: reply => reply.to_bytes().map(|bytes| bytes.into_owned().into());
+    Scalar Bytes: reply => reply.to_bytes().map(|bytes| bytes.into_owned().into());
+    Scalar ErrorReply: reply => match reply.as_error() {
         Some(message) => Ok(Self(message.into())),
         None => Err(ConversionError::kind("an error", &reply)),
     };
@@ -185,6 +213,9 @@ impl<'a> FromReply<'a> for () {
 }
 
 impl<'a> FromReply<'a> for u8 {
+    const SHAPE: TypeShape = TypeShape::Scalar;
+    const VEC_SHAPE: TypeShape = TypeShape::Scalar;
+
     fn from_reply(reply: ReplyRef<'a>) -> Result<Self, ConversionError> {
         let narrow = |value| Self::try_from(value).ok();
         reply.number("an integer from 0 to 255", integer::parse, narrow)
@@ -201,7 +232,7 @@ impl<'a> FromReply<'a> for u8 {
 /// Implements `FromReply` for the other integers.
 macro_rules! from_integer {
     ($($type:ty, $expected:literal;)*) => {from_reply! {$(
-        $type: reply => {
+        Scalar $type: reply => {
             reply.number($expected, integer::parse, |value| Self::try_from(value).ok())
         };
     )*}};
@@ -221,18 +252,24 @@ from_integer! {
 }
 
 impl<'a, T: FromReply<'a>> FromReply<'a> for Option<T> {
+    const SHAPE: TypeShape = T::SHAPE;
+
     fn from_reply(reply: ReplyRef<'a>) -> Result<Self, ConversionError> {
         reply.non_null().map(|reply| reply.to()).transpose()
     }
 }
 
 impl<'a, T: FromReply<'a>> FromReply<'a> for Box<T> {
+    const SHAPE: TypeShape = T::SHAPE;
+
     fn from_reply(reply: ReplyRef<'a>) -> Result<Self, ConversionError> {
         reply.to().map(Self::new)
     }
 }
 
 impl<'a, T: FromReply<'a>> FromReply<'a> for Result<T, ErrorReply> {
+    const SHAPE: TypeShape = T::SHAPE;
+
     fn from_reply(reply: ReplyRef<'a>) -> Result<Self, ConversionError> {
         match reply.as_error() {
             Some(message) => Ok(Err(ErrorReply(message.to_owned()))),

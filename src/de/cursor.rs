@@ -196,7 +196,8 @@ impl<'de> Cursor<'de> {
     fn next_head(&mut self) -> Option<Head<'de>> {
         let rest = self.rest;
         if let Some(opening @ Opening { length: Some(_), kind, .. }) = header::opening(rest) {
-            if kind != Kind::Attribute {
+            let is_nested_push = kind == Kind::Push && self.open > 0;
+            if kind != Kind::Attribute && !is_nested_push {
                 return self.open(opening);
             }
         }
@@ -250,9 +251,7 @@ impl<'de> Cursor<'de> {
         if values == 0 {
             return Some(0);
         }
-        let depth = self.limits.depth().saturating_sub(self.open as usize);
-        let mut validator = Validator::values(values, self.limits.with_depth(depth));
-        validator.advance(self.rest).ok()?
+        Validator::inside(self.open, values, self.limits).advance(self.rest).ok()?
     }
 
     /// Returns whether the aggregate has another value. If not, moves past its end.

@@ -21,6 +21,8 @@
 //!
 //! An array is read as an array of pairs if its first element is an array of two with an announced length. The map or
 //! array of a variant with data must have an announced length, too. Servers do not stream such small aggregates.
+//! A sequence of tuples is read from an array of arrays or from a map, never from a flat array: its elements are those on
+//! the wire. [`ReplyRef::to`](crate::ReplyRef::to) reads flat arrays too.
 //!
 //! Unless the type ignores it, an error reply makes the conversion fail, and the error carries its message. Errors
 //! name the path to the value.

@@ -115,7 +115,10 @@ impl<'c, 'de> Value<'c, 'de> {
         let is_odd = open.left.is_some_and(|left| left % 2 == 1);
         match open.kind {
             Kind::Set | Kind::Push if !is_nested => return Err(open.mismatch(MAP)),
-            kind if is_odd && !is_nested => return Err(ConversionError::value(MAP, kind)),
+            kind if is_odd && !is_nested => {
+                let count = open.left.map_or(0, |left| left as usize);
+                return Err(ConversionError::odd(MAP, count, kind));
+            }
             _ => {}
         }
         self.cursor.check_depth()?;

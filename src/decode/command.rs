@@ -3,7 +3,7 @@
 use crate::command::{PartialCommand, Request};
 use crate::lex::{integer, line};
 use crate::limits::InlinePolicy;
-use crate::validate::{Stopped, Validator};
+use crate::validate::{Grammar, Stopped, Validator};
 
 use super::decoder::FrameDecoder;
 use super::direction::Requests;
@@ -48,7 +48,7 @@ impl CommandDecoder {
     /// policy that it began with; a space, or the CR of an empty line, already counts as the beginning
     /// of a request.
     pub fn set_inline_policy(&mut self, policy: InlinePolicy) {
-        self.validator.set_policy(policy);
+        self.validator.set_grammar(Grammar::Requests(policy));
     }
 
     /// Returns what has arrived of a command in progress; `None` for an inline command, and until the

@@ -7,7 +7,7 @@ use core::marker::PhantomData;
 
 use crate::error::{Error, ErrorKind};
 use crate::limits::Limits;
-use crate::validate::{Bounds, Stopped, Validator};
+use crate::validate::{Bounds, Stopped, Validator, ValuePlace};
 
 use super::direction::Direction;
 use super::direction::sealed::FrameView;
@@ -37,7 +37,8 @@ enum Seen {
 }
 
 impl<D: Direction> FrameDecoder<D> {
-    /// Returns a decoder with the default [`Limits`]. A decoder of requests accepts inline commands.
+    /// Returns a decoder with the default [`Limits`]. A decoder of requests accepts inline commands; one of replies takes
+    /// [strict](crate::LinePolicy::Strict) lines only.
     #[must_use]
     #[inline(always)]
     pub fn new() -> Self {
@@ -141,7 +142,9 @@ impl<D: Direction> FrameDecoder<D> {
             self.remember(buf);
             return Ok(None);
         }
-        let bounds = Bounds { len: self.validator.offset(), value_at: self.validator.value_at() };
+        let lines = self.validator.grammar().lines();
+        let place = ValuePlace::new(self.validator.value_at(), lines);
+        let bounds = Bounds { len: self.validator.offset(), place };
         self.validator.reset();
         Ok(Some(bounds))
     }

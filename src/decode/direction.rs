@@ -2,8 +2,8 @@
 
 use crate::command::{CommandRef, CommandToken, InlineCommand, Request};
 use crate::kind::Kind;
-use crate::limits::Limits;
-use crate::validate::{Bounds, Grammar, Stopped, TokenEnd, Validator};
+use crate::limits::{Limits, LinePolicy};
+use crate::validate::{Bounds, Grammar, Stopped, TokenEnd, Validator, ValuePlace};
 use crate::view::{Decoded, ReplyRef, Token};
 
 /// What a stream carries: [`Replies`], from a server to a client, or [`Requests`], from a client to a
@@ -37,8 +37,9 @@ pub(crate) mod sealed {
     use core::hash::Hash;
 
     use super::{
-        Bounds, CommandRef, CommandToken, Decoded, Grammar, InlineCommand, Kind, Limits, Replies,
-        ReplyRef, Request, Requests, Stopped, Token, TokenEnd, Validator,
+        Bounds, CommandRef, CommandToken, Decoded, Grammar, InlineCommand, Kind, Limits,
+        LinePolicy, Replies, ReplyRef, Request, Requests, Stopped, Token, TokenEnd, Validator,
+        ValuePlace,
     };
     use crate::decode::{command, reply};
     use crate::view::header::{self, Extent, Opening};
@@ -112,8 +113,8 @@ pub(crate) mod sealed {
         /// The bytes that an owned frame keeps: all except those that a request skips.
         fn own(&self) -> &'a [u8];
 
-        /// The offset of the value in `own`.
-        fn value_at(&self) -> usize;
+        /// Where the value begins in `own`.
+        fn place(&self) -> ValuePlace;
 
         /// The same view, rebuilt field by field: see `Decoded::rebuilt`.
         #[must_use]
@@ -124,7 +125,7 @@ pub(crate) mod sealed {
         type Frame<'a> = Decoded<'a>;
         type Token<'a> = Token<'a>;
 
-        const GRAMMAR: Grammar = Grammar::Replies;
+        const GRAMMAR: Grammar = Grammar::REPLIES;
         const LIMITS: Limits = Limits::new();
 
         #[inline(always)]
@@ -184,8 +185,8 @@ pub(crate) mod sealed {
         }
 
         #[inline(always)]
-        fn value_at(&self) -> usize {
-            self.attributes().wire().len()
+        fn place(&self) -> ValuePlace {
+            self.place()
         }
 
         #[inline(always)]
@@ -268,8 +269,8 @@ pub(crate) mod sealed {
         }
 
         #[inline(always)]
-        fn value_at(&self) -> usize {
-            0
+        fn place(&self) -> ValuePlace {
+            ValuePlace::new(0, LinePolicy::Strict)
         }
 
         #[inline(always)]

@@ -4,7 +4,7 @@ use core::fmt;
 
 use crate::error::Error;
 use crate::kind::Kind;
-use crate::limits::{InlinePolicy, Limits};
+use crate::limits::{InlinePolicy, Limits, LinePolicy};
 use crate::validate::{Grammar, Stopped, Validator};
 
 use super::decoder::FrameDecoder;
@@ -16,7 +16,7 @@ use super::{command, reply};
 /// A [`Decoder`](crate::Decoder) needs its caller to keep an unfinished frame, because it returns views
 /// of it. A framer returns only boundaries and keeps no payload: each piece of a value of half a gigabyte
 /// can be forwarded as it arrives, in constant memory. Its verdicts are those of the decoders, however
-/// the bytes are split.
+/// the bytes are split, also on a push inside another value ([`ErrorKind::NestedPush`](crate::ErrorKind::NestedPush)).
 ///
 /// ```
 /// use zresp::{Framer, Kind, Limits};
@@ -78,7 +78,7 @@ impl Framer {
     /// Returns a framer of replies.
     #[must_use]
     pub fn replies(limits: Limits) -> Self {
-        Self { validator: Validator::new(Grammar::Replies, limits), type_byte: None }
+        Self { validator: Validator::new(Grammar::REPLIES, limits), type_byte: None }
     }
 
     /// Returns a framer of requests that accepts inline commands. A request includes the empty lines and
@@ -96,8 +96,17 @@ impl Framer {
     /// Returns the framer with this policy for inline commands. It has no effect on a framer of replies.
     #[must_use]
     pub fn with_inline_policy(mut self, policy: InlinePolicy) -> Self {
-        if self.validator.grammar() != Grammar::Replies {
-            self.validator.set_policy(policy);
+        if !self.validator.grammar().are_replies() {
+            self.validator.set_grammar(Grammar::Requests(policy));
+        }
+        self
+    }
+
+    /// Returns the framer with this policy for lines. It has no effect on a framer of requests.
+    #[must_use]
+    pub fn with_line_policy(mut self, policy: LinePolicy) -> Self {
+        if self.validator.grammar().are_replies() {
+            self.validator.set_grammar(Grammar::Replies(policy));
         }
         self
     }
@@ -131,7 +140,7 @@ impl Framer {
     #[inline(always)]
     fn fast(&mut self, chunk: &[u8]) -> Result<usize, Stopped> {
         match self.validator.grammar() {
-            Grammar::Replies => {
+            Grammar::Replies(_) => {
                 reply::fast(&mut self.validator, chunk).map(|frame| frame.wire().len())
             }
             Grammar::Requests(_) => {

@@ -17,7 +17,8 @@ use super::direction::{Direction, Replies, Requests};
 /// one follows, its error. Offsets count from the first byte of `buf`. [`Frames::rest`] then returns
 /// the bytes from the incomplete or malformed frame on.
 ///
-/// Each frame is decoded when it is asked for. To cancel, drop the iterator.
+/// Each frame is decoded when it is asked for. To cancel, drop the iterator. For other limits or another policy, use
+/// [`Frames::with_decoder`].
 ///
 /// ```
 /// use zresp::ErrorKind;

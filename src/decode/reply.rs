@@ -4,8 +4,8 @@
 
 use crate::error::Error;
 use crate::lex::word;
-use crate::limits::Limits;
-use crate::validate::{Stopped, Validator};
+use crate::limits::{Limits, LinePolicy};
+use crate::validate::{Grammar, Stopped, Validator};
 use crate::view::Decoded;
 
 use super::decoder::FrameDecoder;
@@ -35,11 +35,27 @@ use super::direction::Replies;
 #[doc(alias = "redis")]
 pub type Decoder = FrameDecoder<Replies>;
 
+impl Decoder {
+    /// Returns the decoder with this policy for lines.
+    #[must_use]
+    pub fn with_line_policy(mut self, policy: LinePolicy) -> Self {
+        self.set_line_policy(policy);
+        self
+    }
+
+    /// Sets which text a line may have, from the next reply on. A reply in progress keeps the policy that it
+    /// began with.
+    pub fn set_line_policy(&mut self, policy: LinePolicy) {
+        self.validator.set_grammar(Grammar::Replies(policy));
+    }
+}
+
 /// Returns the reply that `buf` begins with, or `None` if it is incomplete.
 ///
 /// One call decodes one reply: no thread or channel is involved, and nothing outlives the call. Bytes
 /// after the frame are not examined. To resume when more bytes have arrived, use a [`Decoder`]; for
-/// all frames of a buffer, use [`replies`](crate::replies()).
+/// all frames of a buffer, use [`replies`](crate::replies()). Lines are
+/// [`Strict`](LinePolicy::Strict).
 ///
 /// ```
 /// let frame = zresp::decode(b":7\r\n")?.expect("a whole frame");

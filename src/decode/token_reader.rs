@@ -8,8 +8,8 @@ use core::marker::PhantomData;
 
 use crate::error::{Error, ErrorKind};
 use crate::kind::Kind;
-use crate::limits::{InlinePolicy, Limits};
-use crate::validate::{Frequent, Payload, TokenEnd, Validator};
+use crate::limits::{InlinePolicy, Limits, LinePolicy};
+use crate::validate::{Frequent, Grammar, Payload, TokenEnd, Validator};
 use crate::view::ReplyRef;
 use crate::view::header::{self, Length};
 
@@ -73,7 +73,8 @@ pub type CommandTokenReader = FrameTokenReader<Requests>;
 /// value as soon as it has arrived, so reading a reply of a million elements needs memory for only one of
 /// them. A payload that has not arrived whole can be returned in parts, by [`next_part`](Self::next_part).
 /// Verdicts, offsets, limits and [`needed`](Self::needed) are those of the decoder, wherever the bytes are
-/// cut; an error may come after tokens of the same frame.
+/// cut; an error may come after tokens of the same frame, and its offset may be in them
+/// ([`NestedPush`](ErrorKind::NestedPush)).
 ///
 /// The caller keeps the token in progress in its buffer, and drops what each token takes. Up to sixteen
 /// levels of nesting need no allocation.
@@ -377,10 +378,17 @@ impl<D: Direction> FrameTokenReader<D> {
     }
 }
 
+impl TokenReader {
+    /// Sets which text a line may have, from the next reply on.
+    pub fn set_line_policy(&mut self, policy: LinePolicy) {
+        self.validator.set_grammar(Grammar::Replies(policy));
+    }
+}
+
 impl CommandTokenReader {
     /// Sets what happens to inline commands, from the next request on.
     pub fn set_inline_policy(&mut self, policy: InlinePolicy) {
-        self.validator.set_policy(policy);
+        self.validator.set_grammar(Grammar::Requests(policy));
     }
 }
 

@@ -96,7 +96,8 @@ impl CommandBuf {
         Self { arguments: Vec::with_capacity(256), len: 0 }.arg(name)
     }
 
-    /// Returns the command with one more argument.
+    /// Returns the command with one more argument. To add arguments in a loop, use [`push`](Self::push) or
+    /// [`args`](Self::args).
     #[must_use]
     pub fn arg(mut self, argument: impl Argument) -> Self {
         self.push(argument);

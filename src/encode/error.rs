@@ -10,7 +10,8 @@ use crate::kind::Kind;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum EncodeError {
-    /// A simple string or an error contains a CR or LF, which would end it.
+    /// A simple string or an error contains a CR or LF, which would end it. It was built by hand, or decoded with
+    /// [`LinePolicy::AsSent`](crate::LinePolicy::AsSent).
     LineBreak {
         /// A simple string, or an error.
         kind: Kind,

@@ -84,6 +84,10 @@ pub enum Protocol {
 ///
 /// With the command these replies are written correctly too: see [`Shaped`], which also turns RESP2 into RESP3.
 ///
+/// A view or a frame that was decoded with [`LinePolicy::AsSent`](crate::LinePolicy::AsSent) is refused if a line in it
+/// cannot be written; in an attribute, only for RESP3. Its `wire()` can still be forwarded. A push inside another value is
+/// written as it is, but decoders refuse it unless it confirms a subscription.
+///
 /// Views and frames are converted from their bytes, without a tree in between. Numbers in them keep the
 /// sender's text. Integers and doubles in a tree, and a [`ReplyRef`](crate::ReplyRef) that is itself
 /// one of the two, are written from their values: doubles with the shortest digits that read back to

@@ -1,10 +1,11 @@
 //! Replies on the wire.
 
 use crate::kind::Kind;
+use crate::limits::LinePolicy;
 use crate::owned::Frame;
 use crate::sink::Sink;
 use crate::tree::{AggregateForm, Reply, Step, Walk};
-use crate::view::{Decoded, Elements, ReplyRef, Token};
+use crate::view::{Decoded, Elements, ReplyRef, Token, Tokens};
 
 use super::downgrade::{self, MOST_PER_BYTE, OpenAttributes};
 use super::scalar::{check_scalar, write_scalar};
@@ -14,15 +15,29 @@ use super::{Encode, EncodeError, Protocol};
 /// The end of a streamed aggregate.
 pub(super) const STREAM_END: &[u8] = b".\r\n";
 
+/// Refuses values with lines that cannot be written, which a decoder has accepted as they were sent. RESP2 leaves
+/// attributes out, so their lines do not matter there.
+fn check_lines(tokens: Tokens<'_>, protocol: Protocol) -> Result<(), EncodeError> {
+    let mut attributes = OpenAttributes::default();
+    let mut written = tokens.filter(|token| !attributes.hold(token) || protocol == Protocol::Resp3);
+    written.try_for_each(|token| match token {
+        Token::Scalar(scalar) => check_scalar(&scalar),
+        Token::Open { .. } | Token::Close(_) => Ok(()),
+    })
+}
+
 impl Encode for ReplyRef<'_> {}
 
 impl Writable<Protocol> for ReplyRef<'_> {
-    fn check(&self, _: Protocol) -> Result<(), EncodeError> {
+    fn check(&self, protocol: Protocol) -> Result<(), EncodeError> {
         match self {
             // Decoding never returns a streamed push; it can only be built by hand, from the elements of a streamed
             // array or set.
             Self::Push(items) if items.len().is_none() => {
                 Err(EncodeError::CannotStream { kind: Kind::Push })
+            }
+            aggregate if aggregate.lines() == LinePolicy::AsSent => {
+                check_lines(aggregate.tokens(), protocol)
             }
             other => check_scalar(other),
         }
@@ -66,6 +81,14 @@ pub(super) fn elements<'a>(reply: &ReplyRef<'a>) -> Option<Elements<'a>> {
 impl Encode for Decoded<'_> {}
 
 impl Writable<Protocol> for Decoded<'_> {
+    fn check(&self, protocol: Protocol) -> Result<(), EncodeError> {
+        // Attributes do not know under which policy they were decoded.
+        if protocol == Protocol::Resp3 && !self.attributes().is_empty() {
+            check_lines(Tokens::of_wire(self.attributes().wire()), protocol)?;
+        }
+        self.reply().check(protocol)
+    }
+
     fn write(&self, protocol: Protocol, sink: &mut impl Sink) {
         match (protocol, elements(&self.reply())) {
             (Protocol::Resp3, _) => sink.put(self.wire()),
@@ -86,6 +109,10 @@ impl Writable<Protocol> for Decoded<'_> {
 impl Encode for Frame {}
 
 impl Writable<Protocol> for Frame {
+    fn check(&self, protocol: Protocol) -> Result<(), EncodeError> {
+        self.view().check(protocol)
+    }
+
     fn write(&self, protocol: Protocol, sink: &mut impl Sink) {
         sink.lend(self.wire());
         match protocol {

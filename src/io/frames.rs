@@ -186,7 +186,7 @@ impl<R, D> FrameReader<R, D> {
         self.input.unread().get(self.given..).unwrap_or_default()
     }
 
-    /// Returns the decoder, to change its limits.
+    /// Returns the decoder, to change its limits or its policy.
     #[must_use]
     pub const fn decoder_mut(&mut self) -> &mut FrameDecoder<D> {
         &mut self.decoder

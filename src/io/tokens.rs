@@ -197,8 +197,8 @@ impl<R, D: Direction> TokenStream<R, D> {
         self.tokens.is_between_frames()
     }
 
-    /// Returns the token reader, to change its limits. Do not reset it inside a frame: the stream would take the rest
-    /// of the frame for the next one.
+    /// Returns the token reader, to change its limits or its policy. Do not reset it inside a frame: the stream would
+    /// take the rest of the frame for the next one.
     #[must_use]
     pub const fn token_reader_mut(&mut self) -> &mut FrameTokenReader<D> {
         &mut self.tokens

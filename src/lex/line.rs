@@ -2,7 +2,7 @@
 
 use core::num::NonZeroUsize;
 
-use memchr::memchr2;
+use memchr::{memchr, memchr2};
 
 use super::word;
 
@@ -53,6 +53,19 @@ pub(crate) fn break_at(text: &[u8]) -> Option<usize> {
     }
 }
 
+/// Returns the index, in `text`, of the first CR. This is where a validated line ends, whatever the
+/// policy for lines: no policy allows CR in the text.
+#[inline]
+pub(crate) fn end_at(text: &[u8]) -> Option<usize> {
+    match word::first(text) {
+        Some(head) => match first_cr(head) {
+            Some(index) => Some(index),
+            None => Some(memchr(b'\r', text.get(8..)?)? + 8),
+        },
+        None => text.iter().position(|&byte| byte == b'\r'),
+    }
+}
+
 /// The index of the first CR or LF among the eight bytes of a word.
 ///
 /// Most lines end within a word, and for those a call of `memchr` costs more than it saves.
@@ -60,6 +73,13 @@ pub(crate) fn break_at(text: &[u8]) -> Option<usize> {
 fn first_break(word: u64) -> Option<usize> {
     let breaks = zero_bytes(word ^ repeat(b'\r')) | zero_bytes(word ^ repeat(b'\n'));
     (breaks != 0).then(|| (breaks.trailing_zeros() / 8) as usize)
+}
+
+/// The index of the first CR among the eight bytes of a word.
+#[inline]
+fn first_cr(word: u64) -> Option<usize> {
+    let ends = zero_bytes(word ^ repeat(b'\r'));
+    (ends != 0).then(|| (ends.trailing_zeros() / 8) as usize)
 }
 
 /// The top bit of each byte that is zero. Only the lowest set bit is certain: a borrow can set false
@@ -110,6 +130,8 @@ mod tests {
                         text[(place + 1) % length] = second;
                         let naive = text.iter().position(|byte| b"\r\n".contains(byte));
                         assert_eq!(break_at(&text), naive, "{text:?}");
+                        let naive = text.iter().position(|byte| *byte == b'\r');
+                        assert_eq!(end_at(&text), naive, "{text:?}");
                     }
                 }
             }

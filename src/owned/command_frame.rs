@@ -6,6 +6,8 @@ use bytes::Bytes;
 
 use crate::command::{Command, CommandRef, Request};
 use crate::decode::Requests;
+use crate::limits::LinePolicy;
+use crate::validate::ValuePlace;
 
 use super::frame::OwnedFrame;
 
@@ -32,7 +34,7 @@ pub type CommandFrame = OwnedFrame<Requests>;
 impl CommandFrame {
     /// A command with this validated wire form.
     pub(crate) const fn of_command(wire: Bytes) -> Self {
-        Self::of_wire(wire, 0)
+        Self::of_wire(wire, ValuePlace::new(0, LinePolicy::Strict))
     }
 
     /// Returns the command.

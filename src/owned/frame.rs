@@ -1,13 +1,14 @@
 //! A whole frame that owns its bytes.
 
 use core::fmt;
+use core::hash::{Hash, Hasher};
 use core::marker::PhantomData;
 
 use bytes::Bytes;
 
 use crate::decode::{Direction, FrameDecoder, FrameView, Replies};
 use crate::error::Error;
-use crate::validate::Bounds;
+use crate::validate::{Bounds, ValuePlace};
 use crate::view::{Attributes, Decoded, ReplyRef};
 
 use super::buffer::{self, FrameBuffer};
@@ -17,11 +18,10 @@ use super::buffer::{self, FrameBuffer};
 ///
 /// It holds the bytes and the offset of the value, and rebuilds the decoder's view from the header
 /// alone. Cloning it only increments a reference count. Two frames are equal if their bytes are.
-#[derive(Clone, PartialEq, Eq, Hash)]
+#[derive(Clone)]
 pub struct OwnedFrame<D> {
     wire: Bytes,
-    /// The offset of the value, after its attributes.
-    value_at: usize,
+    place: ValuePlace,
     direction: PhantomData<fn() -> D>,
 }
 
@@ -54,12 +54,12 @@ pub type Frame = OwnedFrame<Replies>;
 
 impl<D> OwnedFrame<D> {
     /// A frame of validated bytes.
-    pub(super) const fn of_wire(wire: Bytes, value_at: usize) -> Self {
-        Self { wire, value_at, direction: PhantomData }
+    pub(super) const fn of_wire(wire: Bytes, place: ValuePlace) -> Self {
+        Self { wire, place, direction: PhantomData }
     }
 
-    pub(super) fn bounds(&self) -> Bounds {
-        Bounds { len: self.wire.len(), value_at: self.value_at }
+    pub(super) const fn bounds(&self) -> Bounds {
+        Bounds { len: self.wire.len(), place: self.place }
     }
 
     /// Returns the exact bytes of the frame, ready to forward. Those of a command do not include what was
@@ -89,7 +89,21 @@ impl<D> OwnedFrame<D> {
     /// buffer alive.
     #[must_use]
     pub fn compact(&self) -> Self {
-        Self::of_wire(Bytes::copy_from_slice(&self.wire), self.value_at)
+        Self::of_wire(Bytes::copy_from_slice(&self.wire), self.place)
+    }
+}
+
+impl<D> PartialEq for OwnedFrame<D> {
+    fn eq(&self, other: &Self) -> bool {
+        self.wire == other.wire
+    }
+}
+
+impl<D> Eq for OwnedFrame<D> {}
+
+impl<D> Hash for OwnedFrame<D> {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.wire.hash(state);
     }
 }
 
@@ -110,15 +124,15 @@ impl<D: Direction> FrameDecoder<D> {
     ) -> Result<Option<OwnedFrame<D>>, Error> {
         // Keep only sizes, since the view would keep the buffer borrowed.
         let sizes =
-            self.decode(buffer)?.map(|view| (view.wire().len(), view.own().len(), view.value_at()));
-        let Some((wire, own, value_at)) = sizes else {
+            self.decode(buffer)?.map(|view| (view.wire().len(), view.own().len(), view.place()));
+        let Some((wire, own, place)) = sizes else {
             buffer.skip(self.take_skipped());
             return Ok(None);
         };
         if own < wire {
             buffer.skip(wire - own);
         }
-        Ok(Some(OwnedFrame::of_wire(buffer.take(own), value_at)))
+        Ok(Some(OwnedFrame::of_wire(buffer.take(own), place)))
     }
 }
 
@@ -149,7 +163,7 @@ impl Decoded<'_> {
     /// Copies the frame into an allocation of its exact size.
     #[must_use]
     pub fn to_frame(&self) -> Frame {
-        Frame::of_wire(Bytes::copy_from_slice(self.wire()), self.attributes().wire().len())
+        Frame::of_wire(Bytes::copy_from_slice(self.wire()), self.place())
     }
 }
 

@@ -97,6 +97,20 @@ pub struct SlotMove<'a> {
     pub slots: Vec<RangeInclusive<u16>>,
 }
 
+impl MaintenanceEvent<'_> {
+    pub(super) const fn word(&self) -> &'static str {
+        match self {
+            Self::Moving { .. } => "MOVING",
+            Self::Migrating { .. } => "MIGRATING",
+            Self::Migrated { .. } => "MIGRATED",
+            Self::FailingOver { .. } => "FAILING_OVER",
+            Self::FailedOver { .. } => "FAILED_OVER",
+            Self::SlotsMigrating { .. } => "SMIGRATING",
+            Self::SlotsMigrated { .. } => "SMIGRATED",
+        }
+    }
+}
+
 /// Reads the elements after the word; `None` if the word is another.
 pub(super) fn read<'a>(
     word: &[u8],

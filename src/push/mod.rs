@@ -16,9 +16,10 @@
 //! | `pong` | `PING` on a RESP2 connection that has subscriptions; in RESP3, and without any, the reply is `+PONG` |
 //! | all others | nothing |
 //!
-//! If the server refuses such a command, it answers with one error reply. `RESET` ends all subscriptions without a push.
-//! In a transaction, the first push for the command is an element of the reply to `EXEC`, and the others follow that
-//! reply; read such an element with [`Push`] too.
+//! If the server refuses a command, it answers with one error reply, however many names the command has. `RESET` ends all
+//! subscriptions without a push. In a transaction, the first push for the command is an element of the reply to `EXEC`,
+//! and the others follow that reply; read such an element with [`Push`] too. Elsewhere, a confirmation whose
+//! [`word`](Confirmation::word) is not the name of the oldest command that waits for an answer was not asked for.
 //!
 //! ```
 //! use zresp::push::{Change, Push};
@@ -122,6 +123,21 @@ pub struct Confirmation<'a> {
     pub count: u64,
 }
 
+impl Confirmation<'_> {
+    /// Returns the word that the server sent. For a confirmation that answers a command, it is the command's name.
+    #[must_use]
+    pub const fn word(&self) -> &'static str {
+        match (self.change, self.topic) {
+            (Change::Subscribed, Topic::Channel) => "subscribe",
+            (Change::Subscribed, Topic::Pattern) => "psubscribe",
+            (Change::Subscribed, Topic::ShardChannel) => "ssubscribe",
+            (Change::Unsubscribed, Topic::Channel) => "unsubscribe",
+            (Change::Unsubscribed, Topic::Pattern) => "punsubscribe",
+            (Change::Unsubscribed, Topic::ShardChannel) => "sunsubscribe",
+        }
+    }
+}
+
 /// Whether a subscription has begun or ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Change {
@@ -183,6 +199,35 @@ impl<'a> FromReply<'a> for Push<'a> {
 }
 
 impl<'a> Push<'a> {
+    /// Returns the word that names the kind of push, such as `message`; `None` for a push that begins with something
+    /// else than a string.
+    ///
+    /// It is the word that the server sent, except that it is `invalidate` for an invalidation in the form of RESP2,
+    /// which is sent as a `message`.
+    ///
+    /// ```
+    /// use zresp::push::Push;
+    ///
+    /// let frame = zresp::decode(b">2\r\n+server-cpu-usage\r\n:42\r\n")?.expect("a whole frame");
+    /// let push: Push<'_> = frame.reply().to()?;
+    /// assert_eq!(push.word(), Some(&b"server-cpu-usage"[..]));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn word(&self) -> Option<&'a [u8]> {
+        let word = match self {
+            Self::Message { .. } => "message",
+            Self::PatternMessage { .. } => "pmessage",
+            Self::ShardMessage { .. } => "smessage",
+            Self::Confirmation(confirmation) => confirmation.word(),
+            Self::Pong(_) => "pong",
+            Self::Invalidation { .. } => "invalidate",
+            Self::Maintenance(notice) => notice.event.word(),
+            Self::Other(reply) => return reply.as_elements().ok()?.next()?.as_bytes().ok(),
+        };
+        Some(word.as_bytes())
+    }
+
     fn message(channel: &'a [u8], payload: ReplyRef<'a>) -> Result<Self, ConversionError> {
         if channel == INVALIDATIONS && (payload.is_null() || payload.as_elements().is_ok()) {
             return Ok(Self::Invalidation { keys: payload.to()? });

@@ -73,6 +73,10 @@ impl CommandTable {
     ///
     /// The name of a subcommand is `container|subcommand`.
     ///
+    /// `SORT`, `SORT_RO`, `GEORADIUS`, `GEORADIUSBYMEMBER`, `XREAD`, `XREADGROUP` and `MIGRATE` keep their own rules
+    /// for keys: a command with one of these names is read option by option, whatever its
+    /// [`key_specs`](CommandInfo::key_specs) are.
+    ///
     /// # Errors
     /// Returns an error if the container of a subcommand is not in the table, or if the table is full: it holds up
     /// to 4096 commands.
@@ -84,7 +88,7 @@ impl CommandTable {
             Some((container, subcommand)) => {
                 let container = self.position(container.as_bytes(), NONE);
                 let number = container.and_then(|index| u16::try_from(index).ok());
-                (subcommand, number.ok_or(TableError::CONTAINER)?)
+                (subcommand, number.ok_or_else(TableError::container)?)
             }
             None => (&*info.name, NONE),
         };
@@ -103,7 +107,7 @@ impl CommandTable {
                 .map(|old| core::mem::replace(old, info)));
         }
         if self.commands.len() >= MOST {
-            return Err(TableError::FULL);
+            return Err(TableError::full());
         }
         self.commands.to_mut().push(info);
         self.entries.to_mut().push(entry);
@@ -248,6 +252,18 @@ impl CommandTable {
         command: &PartialCommand<'a>,
     ) -> Result<PartialKeys<'a>, KeysError> {
         self.search(command.args(), command.len(), Wanted::Keys).map(PartialKeys::of)
+    }
+
+    /// Returns the sharded channels of a command that is still arriving, as far as they are known: see
+    /// [`partial_shard_channels`](super::partial_shard_channels).
+    ///
+    /// # Errors
+    /// Returns the same errors as [`partial_keys`](super::partial_keys).
+    pub fn partial_shard_channels<'a>(
+        &'a self,
+        command: &PartialCommand<'a>,
+    ) -> Result<PartialKeys<'a>, KeysError> {
+        self.search(command.args(), command.len(), Wanted::ShardChannels).map(PartialKeys::of)
     }
 
     /// Finds keys of all kinds. `all` are the arguments that have arrived, of `len`.

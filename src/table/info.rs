@@ -2,6 +2,7 @@
 
 use alloc::borrow::Cow;
 
+use super::options::Options;
 use super::{Access, Categories, Flags};
 
 /// The facts about a command.
@@ -20,8 +21,9 @@ pub struct CommandInfo {
     pub flags: Flags,
     /// The ACL categories.
     pub categories: Categories,
-    /// Where the keys are. [`keys`](super::keys()) uses this to find them, except for seven commands with options
-    /// that such specifications cannot describe.
+    /// Where the keys are. [`keys`](super::keys()) uses this to find them, with these exceptions: `SORT`, `SORT_RO`,
+    /// `GEORADIUS`, `GEORADIUSBYMEMBER`, `XREAD`, `XREADGROUP` and `MIGRATE` are read option by option in every table,
+    /// whatever their specifications are, as no specification can describe them.
     pub key_specs: Cow<'static, [KeySpec]>,
     /// Hints for clients and proxies, such as `request_policy:all_shards`: see [`tip`](Self::tip).
     pub tips: Cow<'static, [Cow<'static, str>]>,
@@ -52,6 +54,49 @@ impl CommandInfo {
     #[must_use]
     pub const fn accepts(&self, arguments: usize) -> bool {
         accepts(self.arity, arguments)
+    }
+
+    /// Returns whether the command has keys, and reaches no other data than those that [`keys`](super::keys()) returns.
+    ///
+    /// It says `true` of `GET`, `MSET` and `XREAD`, and `false` of
+    ///
+    /// - `SORT` and `SORT_RO`, which read keys that match a pattern, and other commands whose specifications say that
+    ///   they are incomplete;
+    /// - commands that run scripts and functions, which may use keys that they do not declare;
+    /// - all commands without keys, whether they reach data (`FLUSHALL`, `SCAN`, `TS.MGET`) or not (`PING`). The facts
+    ///   do not tell these two kinds apart, so decide by their names.
+    ///
+    /// See [what keys do not show](crate::commands#what-keys-do-not-show). If it is `true`, three things remain: `MOVE` and `COPY`
+    /// can write to the same key of another database, commands such as `FT.GET` and `FT.ADD` also name an index, and a
+    /// write to a time series also changes the series that follow it by a rule. The answer for a command that you have
+    /// inserted, or that a server has described, is only as true as these facts.
+    ///
+    /// ```
+    /// use zresp::commands::lookup;
+    ///
+    /// let is_safe = |name| lookup(name).is_some_and(|info| info.reaches_only_its_keys());
+    /// assert!(is_safe(b"SET") && is_safe(b"XREAD"));
+    /// assert!(!is_safe(b"SORT") && !is_safe(b"EVAL") && !is_safe(b"SWAPDB") && !is_safe(b"PING"));
+    /// ```
+    #[must_use]
+    pub fn reaches_only_its_keys(&self) -> bool {
+        if let Some(options) = Options::of(self.name.as_bytes()) {
+            return !self.is_container && !options.have_patterns();
+        }
+        let is_key = |spec: &KeySpec| !spec.is_not_key;
+        let is_complete = |spec: &KeySpec| {
+            !spec.is_incomplete
+                && spec.begin != BeginSearch::Unknown
+                && spec.find != FindKeys::Unknown
+        };
+        // Servers before Redis 6 send no categories. Their commands with both flags run scripts.
+        let runs_scripts = self.categories.contains(Categories::SCRIPTING)
+            || self.flags.contains(Flags::SCRIPT_RUNNER)
+            || self.flags.contains(Flags::NOSCRIPT | Flags::MOVABLEKEYS);
+        !self.is_container
+            && !runs_scripts
+            && self.key_specs.iter().any(is_key)
+            && self.key_specs.iter().all(is_complete)
     }
 
     /// Returns the value of a tip: `tip("request_policy")` is `all_shards` for `DBSIZE`.

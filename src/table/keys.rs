@@ -146,13 +146,13 @@ impl PartialEq for Keys<'_> {
     }
 }
 
-/// The keys of a command that is still arriving: see [`partial_keys`](super::partial_keys).
+/// The keys or sharded channels of a command that is still arriving: see [`partial_keys`](super::partial_keys).
 #[derive(Debug, Clone, PartialEq)]
 pub enum PartialKeys<'a> {
     /// All keys of the command, whatever the missing arguments are. There may be none.
     All(Keys<'a>),
     /// The first keys of the command. There may be others, or the command may turn out to be wrong: arguments that
-    /// have not arrived decide.
+    /// have not arrived decide. Ask again when the buffer has doubled.
     First(Keys<'a>),
 }
 

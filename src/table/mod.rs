@@ -106,11 +106,7 @@ pub fn partial_of(command: &PartialCommand<'_>) -> Option<&'static CommandInfo> 
 /// about them, and finds a key where an argument only looks like an option. The arguments between keys are not
 /// checked otherwise: the keys of `MSET a 1 b`, which a server refuses, are `a` and `b`.
 ///
-/// A command can reach more than these keys. Not among them are patterns (`KEYS`, `SCAN … MATCH`, and the `BY` and
-/// `GET` of `SORT`), filters (`TS.MGET`) and the documents of an index (`FT.SEARCH`), channels, keys that a script or
-/// a function uses without declaring them, keys of `DEBUG`, and the whole database that a command such as `FLUSHALL`
-/// affects. A proxy that keeps its clients apart by prefixing keys must refuse such commands or rewrite them itself,
-/// and must rewrite the keys in replies.
+/// A command can reach more than these keys: see [what keys do not show](crate::commands#what-keys-do-not-show).
 ///
 /// # Errors
 /// Returns an error if the table does not have the command, if its number of arguments is wrong, or if its arguments
@@ -132,6 +128,32 @@ pub fn shard_channels<'a>(command: &CommandRef<'a>) -> Result<Keys<'a>, KeysErro
     CommandTable::builtin().shard_channels(command)
 }
 
+/// Returns the sharded channels of a command that is still arriving, as far as they are known.
+///
+/// They are found as [`partial_keys`] finds keys. A proxy can so forward a large `SPUBLISH` as it arrives.
+///
+/// ```
+/// use zresp::CommandDecoder;
+/// use zresp::commands::{PartialKeys, partial_keys, partial_shard_channels};
+///
+/// let mut decoder = CommandDecoder::new();
+/// let buffer = b"*3\r\n$8\r\nSPUBLISH\r\n$4\r\nnews\r\n$1000000\r\nxxxx";
+/// assert!(decoder.decode(buffer)?.is_none());
+/// let partial = decoder.partial(buffer).expect("a command has begun");
+/// let PartialKeys::All(mut channels) = partial_shard_channels(&partial)? else { panic!("one channel") };
+/// assert_eq!(channels.next().map(|channel| channel.key), Some(b"news".as_slice()));
+/// assert_eq!(partial_keys(&partial)?.known().count(), 0, "a channel is not a key");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
+/// # Errors
+/// Returns an error if [`shard_channels`] will return one for the whole command, whatever the missing arguments are.
+pub fn partial_shard_channels<'a>(
+    command: &PartialCommand<'a>,
+) -> Result<PartialKeys<'a>, KeysError> {
+    CommandTable::builtin().partial_shard_channels(command)
+}
+
 /// Returns the keys of a command that is still arriving, as far as they are known.
 ///
 /// A proxy can use them to choose an upstream, and to forward a long value as it arrives. [`PartialKeys::All`] says
@@ -139,8 +161,9 @@ pub fn shard_channels<'a>(command: &CommandRef<'a>) -> Result<Keys<'a>, KeysErro
 /// others may follow, as in `MSET k1 v1 k2 v2`. The keys come in the same order as from [`keys`](keys()) for the whole
 /// command. Each call returns at least the keys that an earlier one returned.
 ///
-/// The call takes time linear in the number of arguments that have arrived. So do not repeat it after each read: after
-/// [`PartialKeys::First`], ask again when the buffer has doubled.
+/// Each call starts again at the name, and takes time linear in the number of arguments that have arrived. So do not
+/// repeat it after each read: after [`PartialKeys::First`], ask again when the buffer has doubled, and all calls
+/// together take time linear in the command.
 ///
 /// ```
 /// use zresp::commands::{PartialKeys, partial_keys};

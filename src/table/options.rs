@@ -134,6 +134,11 @@ impl Options {
         })
     }
 
+    /// Returns whether an option reads keys that match a pattern.
+    pub(super) fn have_patterns(&self) -> bool {
+        self.words.iter().any(|Choice(word, _)| *word == "by")
+    }
+
     /// Returns where the keys of a command are.
     pub(super) fn find(
         &self,

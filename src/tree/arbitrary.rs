@@ -1,4 +1,4 @@
-//! Arbitrary trees for fuzzers and property tests. Each of them can be encoded.
+//! Arbitrary trees for fuzzers and property tests. Each of them can be encoded, and then decoded.
 
 use alloc::vec::Vec;
 
@@ -11,7 +11,7 @@ use super::{Annotated, Entries, Items, Reply, StreamedString};
 const DEPTH: usize = 16;
 
 impl<'a> Arbitrary<'a> for Reply {
-    /// Returns a reply that can be encoded, nested up to sixteen levels deep.
+    /// Returns a reply that can be encoded and decoded again, nested up to sixteen levels deep.
     fn arbitrary(u: &mut Unstructured<'a>) -> Result<Self> {
         reply(u, DEPTH)
     }
@@ -38,7 +38,7 @@ fn reply(u: &mut Unstructured<'_>, depth: usize) -> Result<Reply> {
         12 => Reply::Verbatim { format: u.arbitrary()?, text: bytes(u)? },
         13 => Reply::Array(items(u, depth)?),
         14 => Reply::Set(items(u, depth)?),
-        15 => Reply::Push(items(u, depth)?),
+        15 => Reply::Push(push(u, depth)?),
         16 => Reply::Map(entries(u, depth)?),
         17 => Reply::Array(items(u, depth)?.streamed()),
         18 => Reply::Set(items(u, depth)?.streamed()),
@@ -64,6 +64,16 @@ fn items(u: &mut Unstructured<'_>, depth: usize) -> Result<Items> {
         values.push(reply(u, depth - 1)?);
     }
     Ok(values.into())
+}
+
+/// The elements of a push that a decoder accepts inside another value.
+fn push(u: &mut Unstructured<'_>, depth: usize) -> Result<Items> {
+    let words =
+        ["subscribe", "unsubscribe", "psubscribe", "punsubscribe", "ssubscribe", "sunsubscribe"];
+    let word = *u.choose(&words)?;
+    let word = if u.arbitrary()? { Reply::simple(word) } else { Reply::bulk(word) };
+    let rest = items(u, depth)?;
+    Ok([word].into_iter().chain(rest).collect())
 }
 
 fn entries(u: &mut Unstructured<'_>, depth: usize) -> Result<Entries> {

@@ -181,7 +181,11 @@ impl<const BATCH: usize> Source<'_, BATCH> {
     #[inline(always)]
     fn opening(self, bytes: &[u8], depth: usize, needed: usize) -> Option<Opening> {
         let Some(limits) = self.limits else { return header::opening(bytes) };
-        let opening = header::opening(bytes).filter(|opening| opening.kind != Kind::Attribute)?;
+        let opening = header::opening(bytes)?;
+        // Only the validator knows which pushes may be inside another value.
+        if opening.kind == Kind::Attribute || opening.kind == Kind::Push && depth > 0 {
+            return None;
+        }
         let values = opening.values()? as usize;
         // If the bytes cannot hold all values, no room may be reserved for them.
         let is_whole = values.saturating_add(needed) <= bytes.len() / SHORTEST;

@@ -9,6 +9,7 @@
 #![deny(clippy::arithmetic_side_effects)]
 
 use crate::error::{ErrorKind, Expected, unexpected};
+use crate::limits::LinePolicy;
 
 use super::levels::{Ended, Level, Shape};
 use super::state::{BigNumberStage, DoubleStage, IntegerStage, LengthStage, Prefix, State, Then};
@@ -19,10 +20,18 @@ pub(super) type Stepped<T> = Result<T, ErrorKind>;
 impl Validator {
     /// Takes the byte at `offset` in the frame. Returns what it has ended.
     pub(super) fn step(&mut self, byte: u8, offset: usize) -> Stepped<Ended> {
+        let ended = self.take(byte, offset)?;
+        if self.nested_pushes.is_in_word() && !self.nested_pushes.take(byte) {
+            return Err(ErrorKind::NestedPush);
+        }
+        Ok(ended)
+    }
+
+    fn take(&mut self, byte: u8, offset: usize) -> Stepped<Ended> {
         self.state = match self.state {
             State::Value => match (self.grammar(), byte) {
-                (Grammar::Replies, b'.') => return self.end_streamed(),
-                (Grammar::Replies, _) => self.type_byte(byte)?,
+                (Grammar::Replies(_), b'.') => return self.end_streamed(),
+                (Grammar::Replies(_), _) => self.type_byte(byte, offset)?,
                 (Grammar::Requests(policy), _) if self.levels.depth() == 0 => {
                     return self.request(policy, byte, offset);
                 }
@@ -32,15 +41,16 @@ impl Validator {
                 }
             },
             State::Inline(inline) => return self.inline(inline, byte, offset),
-            State::Annotated => self.type_byte(byte)?,
+            State::Awaited => self.type_byte(byte, offset)?,
             State::Chunk { total } => {
                 expect(b';', byte, Expected::Literal(b';'))?;
                 start(Prefix::Chunk { total })
             }
-            State::Text => {
-                expect(b'\r', byte, Expected::TextOrCr)?;
-                State::Lf(Then::Value)
-            }
+            State::Text => match (self.grammar().lines(), byte) {
+                (_, b'\r') => State::Lf(Then::Value),
+                (LinePolicy::Strict, b'\n') => return unexpected(byte, Expected::TextOrCr),
+                _ => State::Text,
+            },
             State::Length { prefix, stage } => self.length(prefix, stage, byte, offset)?,
             State::Integer(stage) => integer(stage, byte)?,
             State::Double(stage) => double(stage, byte)?,
@@ -70,13 +80,14 @@ impl Validator {
     }
 
     /// Takes the type byte of a value or an attribute.
-    fn type_byte(&self, byte: u8) -> Stepped<State> {
+    fn type_byte(&mut self, byte: u8, offset: usize) -> Stepped<State> {
         let level = self.levels.current;
         let full = level.owed == 0;
         let state = match byte {
             b'+' | b'-' => State::Text,
             b':' => State::Integer(IntegerStage::Start),
             b',' => State::Double(DoubleStage::Start),
+            b'(' if self.grammar().lines() == LinePolicy::AsSent => State::Text,
             b'(' => State::BigNumber(BigNumberStage::Start),
             b'#' => State::Boolean,
             b'_' => State::Cr(Then::Value),
@@ -86,6 +97,7 @@ impl Validator {
             b'*' => start(Prefix::Array),
             b'~' => start(Prefix::Set),
             b'%' => start(Prefix::Map),
+            b'>' if level.depth > 0 => start(Prefix::NestedPush),
             b'>' => start(Prefix::Push),
             b'|' => start(Prefix::Attribute),
             _ if self.may_end() => return unexpected(byte, Expected::TypeOrEnd),
@@ -98,6 +110,13 @@ impl Validator {
         // nothing.
         if matches!(byte, b'~' | b'%' | b'>' | b'|') {
             self.check_depth()?;
+        }
+        if level.shape == Shape::UnnamedPush && byte != b'|' {
+            self.levels.current.shape = Shape::Counted;
+            self.nested_pushes.begin_word();
+        }
+        if byte == b'>' && level.depth > 0 && !self.nested_pushes.is_in_word() {
+            self.nested_pushes.open(offset);
         }
         Ok(state)
     }
@@ -148,7 +167,7 @@ impl Validator {
                 integer(IntegerStage::Sign { negative: true }, byte)
             }
             (LengthStage::Minus, _) => {
-                expect(b'1', byte, Expected::Literal(b'1'))?;
+                expect(b'1', byte, Expected::NullLength)?;
                 Ok(State::Cr(Then::Value))
             }
             (LengthStage::Digits(0), _) => {
@@ -169,8 +188,10 @@ impl Validator {
         let value = usize::from(byte.wrapping_sub(b'0'));
         let length = before.checked_mul(10).and_then(|tens| tens.checked_add(value));
         let Some(length) = length else { return Err(self.too_long(prefix)) };
-        if length == 0 && prefix.least() > 0 {
-            return unexpected(byte, Expected::VerbatimLength);
+        match prefix {
+            Prefix::Verbatim if length == 0 => return unexpected(byte, Expected::VerbatimLength),
+            Prefix::NestedPush if length == 0 => return Err(ErrorKind::NestedPush),
+            _ => {}
         }
         if prefix.is_payload() {
             self.check_payload(prefix, length, offset)?;
@@ -267,12 +288,11 @@ impl Validator {
 
     /// Continues after a value or an attribute that ends at `offset`.
     pub(super) fn settle(&mut self, ended: Ended, offset: usize) -> Ended {
-        self.state = State::Value;
-        if ended == Ended::Attribute {
-            self.state = State::Annotated;
-            if self.levels.depth() == 0 {
-                self.value_at = offset;
-            }
+        let is_annotated = ended == Ended::Attribute;
+        let is_awaited = is_annotated || self.levels.current.shape == Shape::UnnamedPush;
+        self.state = if is_awaited { State::Awaited } else { State::Value };
+        if is_annotated && self.levels.depth() == 0 {
+            self.value_at = offset;
         }
         ended
     }

@@ -15,7 +15,7 @@ impl Validator {
     #[inline]
     pub(super) fn pass_values(&mut self, input: &[u8]) -> (usize, Ended) {
         match self.grammar() {
-            Grammar::Replies => self.pass_reply_values(input),
+            Grammar::Replies(_) => self.pass_reply_values(input),
             Grammar::Requests(_) => self.pass_arguments(input),
         }
     }
@@ -179,7 +179,7 @@ impl Validator {
                 (_, left) if left == owed => constant(),
                 (rest, left) => Passed::Values(rest, left),
             },
-            b'*' | b'%' | b'~' | b'>' => {
+            b'*' | b'%' | b'~' => {
                 let Some((elements, header)) = self.short_aggregate(word, depth) else {
                     return constant();
                 };

@@ -43,6 +43,8 @@ pub(super) struct Level {
 pub(super) enum Shape {
     /// Ends with its last value, and is a value of its parent.
     Counted,
+    /// A push inside another value whose first element has not begun. It becomes `Counted` with that element.
+    UnnamedPush,
     /// Ends with its last value, and is not a value of its parent.
     Attribute,
     /// Ends with `.`, and is a value of its parent.
@@ -56,7 +58,11 @@ impl Level {
 
     /// An aggregate or attribute with `length` elements or pairs, which are within the limits.
     pub(super) fn counted(prefix: Prefix, length: usize) -> Self {
-        let shape = if prefix == Prefix::Attribute { Shape::Attribute } else { Shape::Counted };
+        let shape = match prefix {
+            Prefix::Attribute => Shape::Attribute,
+            Prefix::NestedPush => Shape::UnnamedPush,
+            _ => Shape::Counted,
+        };
         let owed = u32::try_from(prefix.values(length)).unwrap_or(u32::MAX);
         Self { owed, shape, kind: prefix.kind(), ..Self::FRAME }
     }
@@ -105,10 +111,10 @@ impl Default for Levels {
 }
 
 impl Levels {
-    /// A frame that consists of `values` values.
+    /// A frame that consists of `values` values inside `depth` aggregates.
     #[inline(always)]
-    pub(super) fn new(values: u32) -> Self {
-        Self { current: Level { owed: values, ..Level::FRAME }, ..Self::default() }
+    pub(super) fn inside(depth: u32, values: u32) -> Self {
+        Self { current: Level { owed: values, depth, ..Level::FRAME }, ..Self::default() }
     }
 
     /// Sets whether a level with all its values stays until [`close`](Self::close).
@@ -232,7 +238,7 @@ impl Levels {
         while self.current.owed == 0 {
             let ended = match self.current.shape {
                 Shape::Streamed | Shape::StreamedMap => return Ended::Value,
-                Shape::Counted => Ended::Value,
+                Shape::Counted | Shape::UnnamedPush => Ended::Value,
                 Shape::Attribute => Ended::Attribute,
             };
             let Some(outer) = self.outer.pop() else { return Ended::Frame };

@@ -18,6 +18,7 @@ mod fast;
 mod inline;
 mod levels;
 mod needed;
+mod nested_push;
 mod recent_command;
 mod state;
 mod token;
@@ -25,9 +26,10 @@ mod whole_frame;
 
 use crate::error::{Error, ErrorKind};
 use crate::lex::line;
-use crate::limits::{InlinePolicy, Limits};
+use crate::limits::{InlinePolicy, Limits, LinePolicy};
 
 use levels::{Ended, Levels};
+use nested_push::NestedPushes;
 use recent_command::RecentCommand;
 use state::{Prefix, State};
 
@@ -37,14 +39,29 @@ pub(crate) use whole_frame::{Aggregate, Stopped};
 /// Whether the frames are replies or requests.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Grammar {
-    Replies,
+    Replies(LinePolicy),
     /// Commands, with the empty lines and empty arrays that are skipped before each.
     Requests(InlinePolicy),
 }
 
 impl Grammar {
+    /// Replies whose lines are those of the specification.
+    pub(crate) const REPLIES: Self = Self::Replies(LinePolicy::Strict);
+
     /// Requests that may be inline commands.
     pub(crate) const REQUESTS: Self = Self::Requests(InlinePolicy::Accept);
+
+    #[inline(always)]
+    pub(crate) const fn are_replies(self) -> bool {
+        matches!(self, Self::Replies(_))
+    }
+
+    pub(crate) const fn lines(self) -> LinePolicy {
+        match self {
+            Self::Replies(lines) => lines,
+            Self::Requests(_) => LinePolicy::Strict,
+        }
+    }
 }
 
 /// Where a whole frame ends, and where its value or command begins.
@@ -52,8 +69,36 @@ impl Grammar {
 pub struct Bounds {
     /// The size of the frame in bytes, including what precedes its value or command.
     pub(crate) len: usize,
+    pub(crate) place: ValuePlace,
+}
+
+/// Where the value or the command of a frame begins, and the policy for its lines. One number, because owned frames
+/// have one and a second one takes more instructions.
+#[derive(Debug, Clone, Copy)]
+pub struct ValuePlace(usize);
+
+impl ValuePlace {
+    /// The highest bit of an offset. No slice is that long.
+    const AS_SENT: usize = 1 << (usize::BITS - 1);
+
+    #[inline(always)]
+    pub(crate) const fn new(value_at: usize, lines: LinePolicy) -> Self {
+        match lines {
+            LinePolicy::Strict => Self(value_at),
+            LinePolicy::AsSent => Self(value_at | Self::AS_SENT),
+        }
+    }
+
     /// The offset of the value, after its attributes; of the command, after what was skipped.
-    pub(crate) value_at: usize,
+    #[inline(always)]
+    pub(crate) const fn offset(self) -> usize {
+        self.0 & !Self::AS_SENT
+    }
+
+    #[inline(always)]
+    pub(crate) const fn lines(self) -> LinePolicy {
+        if self.0 & Self::AS_SENT == 0 { LinePolicy::Strict } else { LinePolicy::AsSent }
+    }
 }
 
 /// The settings of a validator. They do not change within a frame.
@@ -75,6 +120,7 @@ pub struct Validator {
     value_at: usize,
     state: State,
     levels: Levels,
+    nested_pushes: NestedPushes,
     recent_command: RecentCommand,
 }
 
@@ -89,14 +135,22 @@ impl Validator {
             value_at: 0,
             state: State::Value,
             levels: Levels::default(),
+            nested_pushes: NestedPushes::NONE,
             recent_command: RecentCommand::NONE,
         }
     }
 
-    /// A validator of replies that treats `values` values, at least one, as one frame.
-    pub(crate) fn values(values: u32, limits: Limits) -> Self {
-        let validator = Self::new(Grammar::Replies, limits);
-        Self { levels: Levels::new(values), ..validator }
+    /// A validator of replies that treats `values` values, at least one, inside `depth` aggregates as one frame.
+    pub(crate) fn inside(depth: u32, values: u32, limits: Limits) -> Self {
+        let validator = Self::new(Grammar::REPLIES, limits);
+        Self { levels: Levels::inside(depth, values), ..validator }
+    }
+
+    /// A validator that finds the end of `values` values, at least one, which have been validated under any policy
+    /// and any limits.
+    pub(crate) fn of_validated(values: u32) -> Self {
+        let validator = Self::new(Grammar::Replies(LinePolicy::AsSent), Limits::none());
+        Self { levels: Levels::inside(0, values), ..validator }
     }
 
     #[inline(always)]
@@ -127,9 +181,9 @@ impl Validator {
         self.set(Settings { limits, ..self.latest() });
     }
 
-    /// Sets what happens to inline commands, from the next request on.
-    pub(crate) fn set_policy(&mut self, policy: InlinePolicy) {
-        self.set(Settings { grammar: Grammar::Requests(policy), ..self.latest() });
+    /// Sets the policy for inline commands or for lines, from the next frame on.
+    pub(crate) fn set_grammar(&mut self, grammar: Grammar) {
+        self.set(Settings { grammar, ..self.latest() });
     }
 
     /// A frame keeps the settings that it began with: a count that was checked against one limit is
@@ -173,6 +227,7 @@ impl Validator {
         self.value_at = 0;
         self.state = State::Value;
         self.levels.reset();
+        self.nested_pushes.reset();
         self.apply_next();
     }
 
@@ -186,7 +241,7 @@ impl Validator {
     /// that a request skips.
     pub(crate) const fn start(&self) -> usize {
         match self.grammar() {
-            Grammar::Replies => 0,
+            Grammar::Replies(_) => 0,
             Grammar::Requests(_) => self.value_at,
         }
     }
@@ -257,10 +312,15 @@ impl Validator {
         self.limits().frame().saturating_sub(self.offset - self.start())
     }
 
-    /// Ends the frame with an error at the byte that would be examined next.
+    /// Ends the frame with an error at the byte that would be examined next, or at that of a push inside another
+    /// value.
     #[cold]
     pub(crate) fn fail(&mut self, kind: ErrorKind) -> Error {
-        let error = self.failure().unwrap_or(Error::new(kind, self.offset));
+        let offset = match kind {
+            ErrorKind::NestedPush => self.nested_pushes.start(),
+            _ => self.offset,
+        };
+        let error = self.failure().unwrap_or(Error::new(kind, offset));
         self.state = State::Failed(error);
         // An offset of 0 would mean that the frame has not begun.
         self.offset = self.offset.max(1);
@@ -276,16 +336,17 @@ impl Validator {
                 let tail = input.get(at..).unwrap_or_default();
                 let (passed, ended) = self.pass_values(tail);
                 at += passed;
-                if ended != Ended::Value {
+                if ended == Ended::Value {
+                    let tail = input.get(at..).unwrap_or_default();
+                    if let Some(left) = self.missing_payload(tail, self.offset + at) {
+                        self.state = State::Payload { prefix: Prefix::Bulk, left };
+                        return (input.len(), Ok(ended));
+                    }
+                } else {
                     self.settle(ended, self.offset + at);
-                }
-                if ended == Ended::Frame {
-                    return (at, Ok(ended));
-                }
-                let tail = input.get(at..).unwrap_or_default();
-                if let Some(left) = self.missing_payload(tail, self.offset + at) {
-                    self.state = State::Payload { prefix: Prefix::Bulk, left };
-                    return (input.len(), Ok(Ended::Value));
+                    if ended == Ended::Frame {
+                        return (at, Ok(ended));
+                    }
                 }
             }
             at += self.run(input.get(at..).unwrap_or_default());
@@ -301,7 +362,14 @@ impl Validator {
     /// Steps past the payload or the text of a line at the front of `tail`. Returns its size.
     fn run(&mut self, tail: &[u8]) -> usize {
         match self.state {
-            State::Text => line::break_at(tail).unwrap_or(tail.len()),
+            _ if self.nested_pushes.is_in_word() => 0,
+            State::Text => {
+                let end = match self.grammar().lines() {
+                    LinePolicy::AsSent => line::end_at(tail),
+                    LinePolicy::Strict => line::break_at(tail),
+                };
+                end.unwrap_or(tail.len())
+            }
             State::Payload { prefix, left } => {
                 let passed = left.min(tail.len());
                 self.state = Self::payload(prefix, left - passed);

@@ -1,6 +1,7 @@
 //! The smallest number of bytes that can complete a frame.
 
 use super::levels::{Level, Shape};
+use super::nested_push;
 use super::state::{BigNumberStage, DoubleStage, IntegerStage, LengthStage, Prefix, State, Then};
 use super::{Grammar, InlinePolicy, Validator};
 
@@ -15,6 +16,8 @@ const ARGUMENT: Sum = 6;
 /// longer.
 const END: Sum = 3;
 const CRLF: Sum = 2;
+/// By how much the shortest first element of a push inside another value is longer than the shortest value.
+const FOR_THE_WORD: Sum = nested_push::SHORTEST as Sum - VALUE;
 
 /// What the validator is in the middle of, seen from a level.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -39,7 +42,7 @@ impl Validator {
             return 0;
         }
         let least = match self.grammar() {
-            Grammar::Replies => VALUE,
+            Grammar::Replies(_) => VALUE,
             Grammar::Requests(policy) if self.is_outside_arrays() => {
                 return usize::try_from(self.rest_of_request(policy)).unwrap_or(usize::MAX);
             }
@@ -67,10 +70,13 @@ impl Validator {
 
     /// The bytes that can end the value in progress.
     fn rest_of_value(&self) -> (Sum, Inside) {
+        if let Some(rest) = self.nested_pushes.rest() {
+            return (rest as Sum, Inside::Value);
+        }
         let bytes = match self.state {
             State::Failed(_) | State::Inline(_) => 0,
             State::Value => return (0, Inside::Gap),
-            State::Annotated => return (0, Inside::Attribute),
+            State::Awaited => return (0, Inside::Attribute),
             State::Chunk { .. } => END + 1,
             State::Length { prefix, stage } => self.rest_of_length(prefix, stage),
             State::Text
@@ -147,10 +153,9 @@ fn after_line(then: Then) -> Sum {
 
 /// The bytes that must follow the line end of a length prefix.
 fn after_length(prefix: Prefix, length: usize) -> Sum {
-    if !prefix.is_payload() {
-        return VALUE * prefix.values(length) as Sum;
-    }
     match prefix {
+        Prefix::NestedPush => VALUE * length as Sum + FOR_THE_WORD,
+        _ if !prefix.is_payload() => VALUE * prefix.values(length) as Sum,
         Prefix::Chunk { .. } if length == 0 => 0,
         _ => length as Sum + CRLF + after_payload(prefix),
     }
@@ -166,6 +171,7 @@ fn after_payload(prefix: Prefix) -> Sum {
 fn rest_of_level(Level { owed, shape, .. }: Level, inside: Inside, least: Sum) -> Sum {
     match shape {
         Shape::Counted | Shape::Attribute => least * Sum::from(owed),
+        Shape::UnnamedPush => least * Sum::from(owed) + FOR_THE_WORD,
         Shape::StreamedMap if owed % 2 == 1 => VALUE + END,
         Shape::StreamedMap if inside == Inside::Attribute => 2 * VALUE + END,
         Shape::Streamed if inside == Inside::Attribute => VALUE + END,

@@ -10,8 +10,9 @@ use crate::kind::Kind;
 pub(super) enum State {
     /// A value, an attribute, or the end of a streamed aggregate; in requests, a request or an argument.
     Value,
-    /// A value or a further attribute, after an attribute that waits for its value.
-    Annotated,
+    /// A value or an attribute, but not the end of an aggregate: after an attribute that waits for its value, or as the
+    /// first element of a push inside another value. The fast walk does not begin here.
+    Awaited,
     /// A chunk of a streamed string, at its `;`. The chunks before it have `total` bytes.
     Chunk { total: usize },
     /// The text of a line, or the CR after it.
@@ -113,6 +114,8 @@ pub(super) enum Prefix {
     Set,
     Map,
     Push,
+    /// A push inside another value.
+    NestedPush,
     Attribute,
     /// The arguments of a command.
     Command,
@@ -185,9 +188,14 @@ impl Prefix {
         )
     }
 
-    /// The smallest valid length: a verbatim string has a format and a `:`.
+    /// The smallest valid length: a verbatim string has a format and a `:`, and a push inside another value a first
+    /// element.
     pub(super) const fn least(self) -> usize {
-        if matches!(self, Self::Verbatim) { 4 } else { 0 }
+        match self {
+            Self::Verbatim => 4,
+            Self::NestedPush => 1,
+            _ => 0,
+        }
     }
 
     /// The kind of the value, or of the value that a chunk belongs to.
@@ -200,7 +208,7 @@ impl Prefix {
             Self::Array | Self::Command => Kind::Array,
             Self::Set => Kind::Set,
             Self::Map => Kind::Map,
-            Self::Push => Kind::Push,
+            Self::Push | Self::NestedPush => Kind::Push,
             Self::Attribute => Kind::Attribute,
         }
     }

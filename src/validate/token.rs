@@ -92,7 +92,7 @@ impl Validator {
             }
             return Some((Frequent::Close(kind), input));
         }
-        let are_requests = grammar != Grammar::Replies;
+        let are_requests = !grammar.are_replies();
         let word = u64::from_le_bytes(*input.first_chunk()?);
         match word::first_byte(word) {
             b'$' if !are_requests || level.depth > 0 => {
@@ -152,9 +152,14 @@ impl Validator {
         let level = self.levels.current;
         let word = word::first(input)?;
         if !matches!(self.state, State::Value)
-            || self.grammar() != Grammar::Replies
+            || !self.grammar().are_replies()
             || level.owed == 0
-            || !matches!(word::first_byte(word), b'~' | b'>')
+            || !match word::first_byte(word) {
+                b'~' => true,
+                // The automaton reads a push inside another value.
+                b'>' => level.depth == 0,
+                _ => false,
+            }
         {
             return None;
         }
@@ -173,7 +178,7 @@ impl Validator {
         let level = self.levels.current;
         let is_due = matches!(self.state, State::Value) && level.owed > 0;
         // Outside of arrays, a `$` begins an inline command.
-        let is_known = grammar == Grammar::Replies || bulk.is_some() && level.depth > 0;
+        let is_known = grammar.are_replies() || bulk.is_some() && level.depth > 0;
         let is_allowed = bulk.is_none_or(|length| length <= self.limits().bulk());
         is_due && is_known && is_allowed && self.take_scalar(level, size).is_some()
     }
@@ -267,7 +272,7 @@ impl Validator {
             let end = match ended {
                 Ended::Frame => TokenEnd::Frame,
                 Ended::Skipped => TokenEnd::Skipped,
-                _ if matches!(self.state, State::Value | State::Annotated) => TokenEnd::Within,
+                _ if matches!(self.state, State::Value | State::Awaited) => TokenEnd::Within,
                 _ => continue,
             };
             if end != TokenEnd::Within {
@@ -316,6 +321,9 @@ impl Validator {
     pub(crate) fn begin_scalar_again(&mut self, examined: usize) {
         self.state = State::Value;
         self.offset = self.offset.saturating_sub(examined);
+        if self.nested_pushes.is_in_word() {
+            self.nested_pushes.begin_word();
+        }
     }
 
     /// Examines the scalar in progress up to the end of the first piece of its payload in the input, and

@@ -8,9 +8,9 @@ use core::num::NonZeroUsize;
 
 use crate::lex::word;
 
+use super::Validator;
 use super::levels::Ended;
 use super::state::{Prefix, State};
-use super::{Grammar, Validator};
 
 /// Why a fast path did not return a whole frame.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -117,7 +117,7 @@ impl Validator {
         } else {
             (values, header) = self.short_aggregate(word, 0)?;
             // Requests skip an array without elements; it is not a frame.
-            if values == 0 && self.grammar() != Grammar::Replies {
+            if values == 0 && !self.grammar().are_replies() {
                 return None;
             }
             (after, owed) = (visible.get(header..)?, values);
@@ -160,6 +160,7 @@ impl Validator {
 #[cfg(test)]
 mod tests {
     use crate::limits::Limits;
+    use crate::validate::Grammar;
 
     use super::*;
 
@@ -201,7 +202,7 @@ mod tests {
 
     #[test]
     fn a_bulk_string_that_is_cut_in_its_payload_is_begun() {
-        let mut validator = Validator::new(Grammar::Replies, Limits::new());
+        let mut validator = Validator::new(Grammar::REPLIES, Limits::new());
         for input in [&b"$10\r\n"[..3], b"+OK\r\n", b"$3\r\nabc\r\n", b"*1\r\n$3\r\nabc"] {
             assert!(!validator.begin_bulk(input), "{}", input.escape_ascii());
             assert!(validator.is_fresh());
@@ -212,7 +213,7 @@ mod tests {
 
     #[test]
     fn an_aggregate_that_is_cut_is_begun_and_one_that_is_not_mine_is_untouched() {
-        let mut validator = Validator::new(Grammar::Replies, Limits::new());
+        let mut validator = Validator::new(Grammar::REPLIES, Limits::new());
         assert_eq!(validator.aggregate(b"*?\r\n:1\r\n.\r\n"), Err(Stopped::NotMine));
         assert_eq!(validator.aggregate(b"*2\r\n"), Err(Stopped::Begun));
         assert_eq!(validator.offset(), 4);

@@ -103,7 +103,10 @@ impl<'a> Iterator for AnnotatedAttributePairs<'a> {
             let values = opening.values()?;
             let body = self.rest.get(opening.size..)?;
             let (pairs, rest) = body.split_at_checked(header::size(body, values)?)?;
-            self.pairs = Pairs::new(Values::new(pairs, Some(values))).annotated();
+            // The policy for their lines is not known here. This one is right for all: the lines are looked at
+            // before they are written.
+            let values = Values::new(pairs, Some(values)).as_sent();
+            self.pairs = Pairs::new(values).annotated();
             self.rest = rest;
         }
         self.pairs.next()

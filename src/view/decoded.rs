@@ -1,7 +1,7 @@
 //! A value with its exact bytes and its attributes.
 
 use crate::limits::Limits;
-use crate::validate::{Aggregate, Bounds};
+use crate::validate::{Aggregate, Bounds, ValuePlace};
 
 use super::header::{self, Extent};
 use super::values::Values;
@@ -76,6 +76,12 @@ impl<'a> Decoded<'a> {
         self.only_bulks
     }
 
+    /// Where the value begins in its bytes.
+    #[inline(always)]
+    pub(crate) const fn place(&self) -> ValuePlace {
+        ValuePlace::new(self.attributes, self.reply.lines())
+    }
+
     /// The same value, rebuilt field by field.
     ///
     /// A decoder does this with the result of its slow path, so that LLVM keeps the result of the fast
@@ -88,11 +94,12 @@ impl<'a> Decoded<'a> {
 
     /// Returns a view of the validated frame that `buf` begins with; `None` if the header of its value
     /// no longer agrees with the bounds, because the bytes have changed.
-    pub(crate) fn read(buf: &'a [u8], Bounds { len, value_at }: Bounds) -> Option<Self> {
+    pub(crate) fn read(buf: &'a [u8], Bounds { len, place }: Bounds) -> Option<Self> {
         let wire = buf.get(..len)?;
-        let value = wire.get(value_at..)?;
+        let value = wire.get(place.offset()..)?;
         let (reply, size) = header::value(value, Extent::Exact)?;
-        (size == value.len()).then_some(Self::new(reply, wire, value_at))
+        let reply = reply.with_lines(place.lines());
+        (size == value.len()).then_some(Self::new(reply, wire, place.offset()))
     }
 
     /// Returns a view of the validated aggregate that the bytes begin with; it has no attributes.

@@ -27,6 +27,11 @@ impl<'a> Elements<'a> {
         self.0
     }
 
+    /// The same elements, decoded with lines as they were sent.
+    pub(super) const fn as_sent(self) -> Self {
+        Self(self.0.as_sent())
+    }
+
     /// Returns how many elements are left; `None` in a streamed aggregate, which does not announce
     /// its length.
     #[must_use]

@@ -10,7 +10,6 @@
 
 use crate::kind::Kind;
 use crate::lex::{constant, double, integer, line, word};
-use crate::limits::Limits;
 use crate::validate::Validator;
 
 use super::values::Values;
@@ -136,7 +135,7 @@ fn rare(bytes: &[u8]) -> Option<(ReplyRef<'_>, usize)> {
             return Some((ReplyRef::Verbatim { format, text: text.get(1..)? }, size));
         }
         _ => {
-            let text = rest.get(..line::break_at(rest)?)?;
+            let text = rest.get(..line::end_at(rest)?)?;
             let reply = match first {
                 b'+' => ReplyRef::Simple(text),
                 b'-' => ReplyRef::Error(text),
@@ -186,7 +185,7 @@ pub(crate) fn size(bytes: &[u8], values: u32) -> Option<usize> {
     if owed == 0 {
         return Some(skipped);
     }
-    Some(skipped + Validator::values(owed, Limits::none()).advance(rest).ok()??)
+    Some(skipped + Validator::of_validated(owed).advance(rest).ok()??)
 }
 
 /// Skips up to `owed` validated values. Returns the bytes after them, and how many values are still
@@ -209,7 +208,7 @@ fn skip(mut bytes: &[u8], mut owed: u32) -> (&[u8], u32) {
             (b'*' | b'~' | b'>', Some((length, header))) => (header, length),
             (b'%', Some((length, header))) => (header, 2 * length),
             (b':', Some((_, header))) => (header, 0),
-            (b'+' | b'-' | b':' | b',' | b'(' | b'_' | b'#', _) => match line::break_at(bytes) {
+            (b'+' | b'-' | b':' | b',' | b'(' | b'_' | b'#', _) => match line::end_at(bytes) {
                 Some(length) => (length + 2, 0),
                 None => break,
             },

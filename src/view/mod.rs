@@ -65,6 +65,7 @@ pub(crate) use debug::flat;
 
 use crate::kind::Kind;
 use crate::lex::constant::Constant;
+use crate::limits::LinePolicy;
 use values::Values;
 
 /// A validated reply, borrowed from the buffer that was decoded.
@@ -93,11 +94,13 @@ use values::Values;
 #[non_exhaustive]
 #[repr(u64)]
 pub enum ReplyRef<'a> {
-    /// `+`: a line of text, without its CRLF. It need not be UTF-8.
+    /// `+`: a line of text, without its CRLF. It need not be UTF-8. Under
+    /// [`LinePolicy::AsSent`] it may contain LF.
     #[doc(alias = "simple string")]
     #[doc(alias = "status")]
     Simple(&'a [u8]),
-    /// `-`: an error message on one line. The first word is its code.
+    /// `-`: an error message on one line. The first word is its code. Under
+    /// [`LinePolicy::AsSent`] it may contain LF.
     Error(&'a [u8]),
     /// `:`: an integer.
     Integer(i64),
@@ -120,7 +123,8 @@ pub enum ReplyRef<'a> {
     Boolean(bool),
     /// `,`: a double. It may be infinite or NaN.
     Double(f64),
-    /// `(`: an integer of any size, as text: an optional sign and digits.
+    /// `(`: an integer of any size, as text: an optional sign and digits. Under
+    /// [`LinePolicy::AsSent`] it may be any text.
     BigNumber(&'a [u8]),
     /// `!`: an error message of any bytes. The first word is its code.
     BulkError(&'a [u8]),
@@ -178,6 +182,28 @@ impl<'a> ReplyRef<'a> {
             b'~' => Self::Set(Elements::new(values)),
             b'>' => Self::Push(Elements::new(values)),
             _ => Self::Array(Elements::new(values)),
+        }
+    }
+
+    /// The same reply, if its lines were decoded under this policy.
+    #[inline]
+    fn with_lines(self, lines: LinePolicy) -> Self {
+        match (lines, self) {
+            (LinePolicy::AsSent, Self::Array(items)) => Self::Array(items.as_sent()),
+            (LinePolicy::AsSent, Self::Set(items)) => Self::Set(items.as_sent()),
+            (LinePolicy::AsSent, Self::Push(items)) => Self::Push(items.as_sent()),
+            (LinePolicy::AsSent, Self::Map(pairs)) => Self::Map(pairs.as_sent()),
+            _ => self,
+        }
+    }
+
+    /// The policy under which the lines in an aggregate were decoded. Under another policy than `Strict`, its bytes may
+    /// contain lines that cannot be written. The text of a scalar must be looked at.
+    pub(crate) const fn lines(&self) -> LinePolicy {
+        match self {
+            Self::Array(items) | Self::Set(items) | Self::Push(items) => items.values().lines(),
+            Self::Map(pairs) => pairs.values().lines(),
+            _ => LinePolicy::Strict,
         }
     }
 

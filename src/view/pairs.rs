@@ -26,6 +26,11 @@ impl<'a> Pairs<'a> {
         self.0
     }
 
+    /// The same pairs, decoded with lines as they were sent.
+    pub(super) const fn as_sent(self) -> Self {
+        Self(self.0.as_sent())
+    }
+
     /// Reads elements as alternating keys and values. The caller has checked that their number is
     /// even.
     pub(crate) const fn of_elements(elements: Elements<'a>) -> Self {

@@ -2,6 +2,7 @@
 
 use crate::kind::Kind;
 use crate::lex::word;
+use crate::limits::LinePolicy;
 
 use super::header::{self, Extent};
 use super::{Decoded, ReplyRef};
@@ -11,14 +12,44 @@ use super::{Decoded, ReplyRef};
 pub(super) struct Values<'a> {
     /// The bytes of the values that have not been taken, and nothing after them.
     rest: &'a [u8],
-    /// How many values have not been taken; `None` in a streamed aggregate.
-    left: Option<u32>,
+    /// How many values have not been taken; 0 in a streamed aggregate.
+    left: u32,
+    form: ValuesForm,
+}
+
+/// Whether the values are counted, and the policy under which the lines in their bytes were decoded.
+#[derive(Clone, Copy)]
+#[repr(u32)]
+enum ValuesForm {
+    Counted,
+    Streamed,
+    CountedAsSent,
+    StreamedAsSent,
 }
 
 impl<'a> Values<'a> {
     #[inline]
     pub(super) const fn new(bytes: &'a [u8], count: Option<u32>) -> Self {
-        Self { rest: bytes, left: count }
+        let (left, form) = match count {
+            Some(count) => (count, ValuesForm::Counted),
+            None => (0, ValuesForm::Streamed),
+        };
+        Self { rest: bytes, left, form }
+    }
+
+    pub(super) const fn as_sent(mut self) -> Self {
+        self.form = match self.form {
+            ValuesForm::Counted | ValuesForm::CountedAsSent => ValuesForm::CountedAsSent,
+            ValuesForm::Streamed | ValuesForm::StreamedAsSent => ValuesForm::StreamedAsSent,
+        };
+        self
+    }
+
+    pub(super) const fn lines(&self) -> LinePolicy {
+        match self.form {
+            ValuesForm::Counted | ValuesForm::Streamed => LinePolicy::Strict,
+            ValuesForm::CountedAsSent | ValuesForm::StreamedAsSent => LinePolicy::AsSent,
+        }
     }
 
     pub(super) const fn bytes(&self) -> &'a [u8] {
@@ -26,14 +57,17 @@ impl<'a> Values<'a> {
     }
 
     pub(super) const fn left(&self) -> Option<u32> {
-        self.left
+        match self.form {
+            ValuesForm::Counted | ValuesForm::CountedAsSent => Some(self.left),
+            ValuesForm::Streamed | ValuesForm::StreamedAsSent => None,
+        }
     }
 
     /// The bounds on the number of items that are left, if each item takes `each` values.
     pub(super) fn size_hint(&self, each: usize) -> (usize, Option<usize>) {
         // The shortest value has three bytes.
         let most = self.rest.len() / 3 / each;
-        match self.left {
+        match self.left() {
             Some(left) => {
                 let exact = most.min(left as usize / each);
                 (exact, Some(exact))
@@ -112,7 +146,8 @@ impl<'a> Values<'a> {
             }
             let (values, size) = opening.content(self.rest, self.extent())?;
             self.pass(self.rest.get(size..)?);
-            return Some((ReplyRef::aggregate(opening.kind.type_byte(), values), self));
+            let reply = ReplyRef::aggregate(opening.kind.type_byte(), values);
+            return Some((reply.with_lines(self.lines()), self));
         }
         let line = word::first(self.rest).and_then(|word| header::line(word, self.rest));
         match line {
@@ -129,13 +164,13 @@ impl<'a> Values<'a> {
     fn take_rare(mut self) -> Option<(ReplyRef<'a>, Self)> {
         let (reply, size) = header::value(self.rest, self.extent())?;
         self.pass(self.rest.get(size..)?);
-        Some((reply, self))
+        Some((reply.with_lines(self.lines()), self))
     }
 
     /// Where the next value ends. The last value of a counted aggregate ends with the bytes, so its
     /// end need not be searched for.
     fn extent(&self) -> Extent {
-        if self.left == Some(1) { Extent::Exact } else { Extent::Within }
+        if self.left == 1 { Extent::Exact } else { Extent::Within }
     }
 
     /// Takes the next value with its attributes and its exact bytes.
@@ -147,13 +182,13 @@ impl<'a> Values<'a> {
         let (reply, size) = header::value(self.rest.get(attributes..)?, self.extent())?;
         let (wire, rest) = self.rest.split_at_checked(attributes + size)?;
         self.pass(rest);
-        Some(Decoded::new(reply, wire, attributes))
+        Some(Decoded::new(reply.with_lines(self.lines()), wire, attributes))
     }
 
     /// Moves past one value. `rest` is what follows it.
     #[inline]
     fn pass(&mut self, rest: &'a [u8]) {
         self.rest = rest;
-        self.left = self.left.map(|left| left.saturating_sub(1));
+        self.left = self.left.saturating_sub(1);
     }
 }

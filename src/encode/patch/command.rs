@@ -13,7 +13,8 @@ use crate::sink::Sink;
 use super::{Edits, Piece, in_range, shown};
 
 /// A command with some arguments replaced, removed or added, for example by a proxy that prefixes each client's
-/// keys.
+/// keys. With the feature `commands`, `commands::keys` says which arguments these are. Read in the documentation of
+/// `commands` what keys do not show.
 ///
 /// The patch borrows the original. Writing it with [`EncodeCommand`] copies the unchanged bytes in runs;
 /// [`Segments::sharing_command`](crate::encode::Segments::sharing_command) shares the runs of 4 KiB and more.

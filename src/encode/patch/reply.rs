@@ -8,7 +8,7 @@ use crate::encode::sealed::Writable;
 use crate::encode::{Encode, EncodeError, Protocol, downgrade};
 use crate::sink::Sink;
 use crate::tree::Reply;
-use crate::view::{AnnotatedElements, Attributes, Decoded, ReplyRef};
+use crate::view::{AnnotatedElements, Decoded, ReplyRef};
 
 use super::{Edits, Piece, in_range, shown};
 
@@ -35,8 +35,7 @@ use super::{Edits, Piece, in_range, shown};
 /// ```
 #[derive(Clone)]
 pub struct ReplyPatch<'a> {
-    reply: ReplyRef<'a>,
-    attributes: Attributes<'a>,
+    original: Decoded<'a>,
     elements: AnnotatedElements<'a>,
     /// The number of elements of the original.
     len: usize,
@@ -51,15 +50,13 @@ impl<'a> ReplyPatch<'a> {
     /// A streamed aggregate is written with its length, so its elements are counted here.
     #[must_use]
     pub fn new(frame: Decoded<'a>) -> Option<Self> {
-        let (reply, attributes) = (frame.reply(), frame.attributes());
-        let elements = match reply {
+        let elements = match frame.reply() {
             ReplyRef::Array(items) | ReplyRef::Set(items) | ReplyRef::Push(items) => items,
             ReplyRef::Map(pairs) => pairs.flat(),
             _ => return None,
         };
         Some(Self {
-            reply,
-            attributes,
+            original: frame,
             elements: elements.annotated(),
             len: elements.total(),
             edits: Edits(BTreeMap::new()),
@@ -108,7 +105,8 @@ impl Encode for ReplyPatch<'_> {}
 
 impl Writable<Protocol> for ReplyPatch<'_> {
     fn check(&self, protocol: Protocol) -> Result<(), EncodeError> {
-        if self.reply.kind().has_pairs() && self.len() % 2 == 1 {
+        self.original.check(protocol)?;
+        if self.original.reply().kind().has_pairs() && self.len() % 2 == 1 {
             return Err(EncodeError::KeyWithoutValue);
         }
         let replaced = self.edits.0.values().flatten();
@@ -116,9 +114,9 @@ impl Writable<Protocol> for ReplyPatch<'_> {
     }
 
     fn write(&self, protocol: Protocol, sink: &mut impl Sink) {
-        let kind = self.reply.kind();
+        let kind = self.original.reply().kind();
         if protocol == Protocol::Resp3 {
-            sink.put(self.attributes.wire());
+            sink.put(self.original.attributes().wire());
         }
         match protocol {
             Protocol::Resp2 => sink.header(b'*', self.len()),
@@ -126,7 +124,7 @@ impl Writable<Protocol> for ReplyPatch<'_> {
             Protocol::Resp3 => sink.header(kind.type_byte(), self.len()),
         }
         let sizes = self.elements.clone().map(|element| element.wire().len());
-        self.edits.apply(self.reply.content(), sizes, |piece| match (piece, protocol) {
+        self.edits.apply(self.original.reply().content(), sizes, |piece| match (piece, protocol) {
             (Piece::Run(run), Protocol::Resp2) => downgrade::write(run, sink),
             (Piece::Run(run), Protocol::Resp3) => sink.put(run),
             (Piece::Part(_, edit), _) => edit.iter().for_each(|one| one.write(protocol, sink)),
@@ -137,6 +135,6 @@ impl Writable<Protocol> for ReplyPatch<'_> {
 
 impl fmt::Debug for ReplyPatch<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        shown("ReplyPatch", &self.reply, &self.edits, self.added.len(), f)
+        shown("ReplyPatch", &self.original.reply(), &self.edits, self.added.len(), f)
     }
 }

@@ -28,7 +28,10 @@ pub fn frame() -> impl Strategy<Value = Input> {
 
 fn frames() -> Bytes {
     let leaf = annotated(scalar());
-    leaf.prop_recursive(6, 64, 6, |value| annotated(aggregate(value.boxed()))).boxed()
+    let values = leaf.prop_recursive(6, 64, 6, |value| annotated(aggregate(value.boxed()))).boxed();
+    // Only a push that is the frame's value may begin with anything.
+    let push = annotated(vec(values.clone(), 0..6).prop_map(|elements| counted(b'>', &elements)));
+    prop_oneof![6 => values, 1 => push].boxed()
 }
 
 /// Valid frames in which a few bytes have been changed, removed or added, or which are cut.
@@ -133,11 +136,20 @@ pub fn cuts() -> impl Strategy<Value = Vec<usize>> {
     })
 }
 
-/// The default limits, mostly, or limits that small frames exceed.
+/// The default limits, mostly, or limits that small frames exceed; lines as sent, or strict ones.
 pub fn limits() -> impl Strategy<Value = oracle::Limits> {
-    let tight = (0..6usize, 0..70usize, 0..8usize, 0..200usize)
-        .prop_map(|(depth, bulk, elements, frame)| oracle::Limits { depth, bulk, elements, frame });
-    prop_oneof![2 => Just(oracle::Limits::default()), 1 => tight]
+    let tight = (0..6usize, 0..70usize, 0..8usize, 0..200usize).prop_map(
+        |(depth, bulk, elements, frame)| oracle::Limits {
+            depth,
+            bulk,
+            elements,
+            frame,
+            lines_as_sent: false,
+        },
+    );
+    let limits = prop_oneof![2 => Just(oracle::Limits::default()), 1 => tight];
+    (limits, any::<bool>())
+        .prop_map(|(limits, lines_as_sent)| oracle::Limits { lines_as_sent, ..limits })
 }
 
 const PIECES: &[&[u8]] = &[
@@ -162,6 +174,11 @@ const PIECES: &[&[u8]] = &[
     b"|1\r\n",
     b"|0\r\n",
     b">1\r\n",
+    b"*1\r\n>2\r\n",
+    b"+subscribe\r\n",
+    b"$12\r\npunsubscribe\r\n",
+    b"+a\nb\r\n",
+    b"(1  +a\r\n",
     b"~1\r\n",
     b"=4\r\ntxt:\r\n",
     b"=15\r\n",
@@ -204,18 +221,34 @@ fn aggregate(value: Bytes) -> Bytes {
     let elements = vec(value.clone(), 0..6);
     let pairs = vec((value.clone(), value), 0..4);
     prop_oneof![
-        (select(b"*~>".as_slice()), elements.clone()).prop_map(|(kind, elements)| {
-            [format!("{}{}\r\n", char::from(kind), elements.len()).into_bytes(), elements.concat()]
-                .concat()
-        }),
-        (select(b"*~".as_slice()), elements)
+        2 => (select(b"*~".as_slice()), elements.clone())
+            .prop_map(|(kind, elements)| counted(kind, &elements)),
+        1 => (annotated(confirming_word()), elements.clone())
+            .prop_map(|(word, elements)| counted(b'>', &[vec![word], elements].concat())),
+        2 => (select(b"*~".as_slice()), elements)
             .prop_map(|(kind, elements)| streamed(kind, &elements.concat())),
-        pairs.clone().prop_map(|pairs| {
+        2 => pairs.clone().prop_map(|pairs| {
             [format!("%{}\r\n", pairs.len()).into_bytes(), flat(pairs)].concat()
         }),
-        pairs.prop_map(|pairs| streamed(b'%', &flat(pairs))),
+        2 => pairs.prop_map(|pairs| streamed(b'%', &flat(pairs))),
     ]
     .boxed()
+}
+
+/// The first element of a push that may be inside another value.
+fn confirming_word() -> Bytes {
+    const WORDS: &[&str] =
+        &["subscribe", "unsubscribe", "psubscribe", "punsubscribe", "ssubscribe", "sunsubscribe"];
+    (select(WORDS), any::<bool>())
+        .prop_map(|(word, is_simple)| {
+            if is_simple { lined(b'+', word.as_bytes()) } else { sized(b'$', word.as_bytes()) }
+        })
+        .boxed()
+}
+
+fn counted(kind: u8, elements: &[Vec<u8>]) -> Vec<u8> {
+    let header = format!("{}{}\r\n", char::from(kind), elements.len()).into_bytes();
+    [header, elements.concat()].concat()
 }
 
 fn flat(pairs: Vec<(Vec<u8>, Vec<u8>)>) -> Vec<u8> {

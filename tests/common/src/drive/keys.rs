@@ -1,5 +1,6 @@
 //! Properties of the keys of every command.
 
+use zresp::command::PartialCommand;
 use zresp::commands::{
     Access, BeginSearch, CommandInfo, CommandTable, FindKeys, Flags, Key, KeySpec, Keys, KeysError,
     PartialKeys,
@@ -31,8 +32,9 @@ pub fn loaded(server: &Server, protocol: &str) -> CommandTable {
     CommandTable::from_reply(replies[1].reply()).expect("a table")
 }
 
-/// Asserts that the keys of a request are some of its arguments, each of them once, and that what is known of them
-/// while the request arrives holds for the whole request. Returns after how many cuts all keys are known.
+/// Asserts that the keys and sharded channels of a request are some of its arguments, each of them once, and that what
+/// is known of them while the request arrives holds for the whole request. Returns after how many cuts all keys are
+/// known.
 pub fn assert_agree(request: Request<'_>) -> usize {
     let table = CommandTable::builtin();
     let mut scratch = Vec::new();
@@ -50,12 +52,23 @@ pub fn assert_agree(request: Request<'_>) -> usize {
 pub fn assert_agree_in(table: &CommandTable, request: Request<'_>) -> usize {
     let mut scratch = Vec::new();
     let command = request.command().to_array(&mut scratch);
-    let is_unknown = table.keys(&command) == Err(KeysError::UnknownCommand);
-    assert_eq!(is_unknown, table.of(&command).is_none());
-    for found in [table.keys(&command), table.shard_channels(&command)].into_iter().flatten() {
-        assert_are_arguments(command, found);
+    let (keys, channels) = (table.keys(&command), table.shard_channels(&command));
+    assert_eq!(keys == Err(KeysError::UnknownCommand), table.of(&command).is_none());
+    for found in [&keys, &channels].into_iter().flatten() {
+        assert_are_arguments(command, found.clone());
     }
-    let whole = table.keys(&command).map(Iterator::collect::<Vec<_>>);
+    assert_hold_while_arriving(command, &channels, |command| table.partial_shard_channels(command));
+    assert_hold_while_arriving(command, &keys, |command| table.partial_keys(command))
+}
+
+/// Asserts that what is known of a command's keys, or of its channels, while it arrives holds for the whole command.
+/// Returns after how many cuts all are known.
+fn assert_hold_while_arriving<'a>(
+    command: CommandRef<'a>,
+    whole: &Result<Keys<'a>, KeysError>,
+    known: impl Fn(&PartialCommand<'a>) -> Result<PartialKeys<'a>, KeysError>,
+) -> usize {
+    let whole = whole.clone().map(Iterator::collect::<Vec<_>>);
     let mut decoder = CommandDecoder::new();
     let (mut before, mut all) = (0, 0);
     for there in 0..command.len() {
@@ -64,7 +77,7 @@ pub fn assert_agree_in(table: &CommandTable, request: Request<'_>) -> usize {
         let partial = decoder.partial(seen).expect("a command has begun");
         assert_eq!(partial.args().count(), there);
         let context = || format!("{whole:?} after {there} arguments of {command:?}");
-        match table.partial_keys(&partial) {
+        match known(&partial) {
             Err(error) => assert!(whole.is_err(), "{error} but {}", context()),
             Ok(PartialKeys::All(found)) => {
                 assert_eq!(Ok(found.collect()), whole, "{}", context());

@@ -3,7 +3,9 @@
 use zresp::command::CommandToken;
 use zresp::frames::{Direction, FrameDecoder, FrameTokenReader, PayloadPart};
 use zresp::frames::{FrameView, Replies, Requests};
-use zresp::{Command, Decoded, Error, ErrorKind, Kind, Limits, ReplyRef, Request, Token};
+use zresp::{
+    Command, Decoded, Error, ErrorKind, Kind, Limits, LinePolicy, ReplyRef, Request, Token,
+};
 
 /// A token that owns what it shows; parts of a payload are joined to the value that they are.
 #[derive(Debug, Clone, PartialEq)]
@@ -99,9 +101,31 @@ pub fn payload(kind: Kind, payload: &[u8]) -> Seen {
     scalar(&whole)
 }
 
+/// A decoder and a token reader with the same settings.
+#[derive(Clone)]
+pub struct Both<D> {
+    decoder: FrameDecoder<D>,
+    reader: FrameTokenReader<D>,
+}
+
+impl<D: Shown> Both<D> {
+    pub fn with_limits(limits: Limits) -> Self {
+        let decoder = FrameDecoder::with_limits(limits);
+        Self { decoder, reader: FrameTokenReader::with_limits(limits) }
+    }
+}
+
+impl Both<Replies> {
+    #[must_use]
+    pub fn with_line_policy(mut self, policy: LinePolicy) -> Self {
+        self.decoder.set_line_policy(policy);
+        self.reader.set_line_policy(policy);
+        self
+    }
+}
+
 /// What a decoder tells of a stream, whole; and the tokens of its last frame are unknown.
-pub fn by_a_decoder<D: Shown>(bytes: &[u8], limits: Limits) -> Told {
-    let mut decoder = FrameDecoder::<D>::with_limits(limits);
+pub fn by_a_decoder<D: Shown>(bytes: &[u8], mut decoder: FrameDecoder<D>) -> Told {
     let (mut tokens, mut at) = (Vec::new(), 0);
     loop {
         match decoder.decode(&bytes[at..]) {
@@ -117,9 +141,8 @@ pub fn by_a_decoder<D: Shown>(bytes: &[u8], limits: Limits) -> Told {
 
 /// What a reader tells of a stream that comes in pieces of these sizes, alternating; `whole` is the size up
 /// to which payloads come whole. At each end of a piece it needs what a decoder needs.
-pub fn by_a_reader<D: Shown>(bytes: &[u8], sizes: &[usize], limits: Limits, whole: usize) -> Told {
-    let mut reader = FrameTokenReader::<D>::with_limits(limits);
-    let mut decoder = FrameDecoder::<D>::with_limits(limits);
+pub fn by_a_reader<D: Shown>(bytes: &[u8], sizes: &[usize], both: Both<D>, whole: usize) -> Told {
+    let Both { mut reader, mut decoder } = both;
     let (mut tokens, mut parts) = (Vec::new(), Vec::new());
     // Where the next token, the frame in progress and the decoder's frame begin, and what has arrived.
     let (mut at, mut frame, mut whole_to, mut arrived) = (0, 0, 0, 0);
@@ -209,10 +232,10 @@ fn assert_rest_is_framed<D: Shown>(reader: &FrameTokenReader<D>, buffer: &[u8], 
 }
 
 /// The tokens of the whole frames are the same, and the end.
-pub fn assert_agree<D: Shown>(bytes: &[u8], sizes: &[usize], limits: Limits) {
-    let expected = by_a_decoder::<D>(bytes, limits);
+pub fn assert_agree<D: Shown>(bytes: &[u8], sizes: &[usize], both: &Both<D>) {
+    let expected = by_a_decoder(bytes, both.decoder.clone());
     for whole in [usize::MAX, 3, 0] {
-        let mut found = by_a_reader::<D>(bytes, sizes, limits, whole);
+        let mut found = by_a_reader(bytes, sizes, both.clone(), whole);
         // A decoder does not tell of what a request skips.
         found.tokens.retain(|token| *token != Seen::Skipped);
         // Those of the last frame, which is not whole, come on top.

@@ -3,7 +3,7 @@
 use zresp::view::Elements;
 use zresp::{
     Command, CommandDecoder, CommandRef, Decoded, Decoder, Error, ErrorKind, InlinePolicy, Kind,
-    Limits, ReplyRef, Request, Token,
+    Limits, LinePolicy, ReplyRef, Request, Token,
 };
 
 use crate::oracle::{self, Annotated, Double, Failure, Value, Verdict, request};
@@ -17,16 +17,24 @@ pub fn limits(limits: &oracle::Limits) -> Limits {
         .with_frame(limits.frame)
 }
 
-/// The verdict of one call of a new decoder.
-pub fn whole(input: &[u8], limits: Limits) -> Verdict {
-    let mut decoder = Decoder::with_limits(limits);
+/// The same policy for the crate.
+pub fn lines(limits: &oracle::Limits) -> LinePolicy {
+    if limits.lines_as_sent { LinePolicy::AsSent } else { LinePolicy::Strict }
+}
+
+/// A decoder with the same limits and the same policy.
+pub fn decoder(naive: &oracle::Limits) -> Decoder {
+    Decoder::with_limits(limits(naive)).with_line_policy(lines(naive))
+}
+
+/// The verdict of one call of a decoder.
+pub fn whole(input: &[u8], mut decoder: Decoder) -> Verdict {
     let result = decoder.decode(input);
     verdict(result, decoder.needed())
 }
 
 /// The verdicts of one decoder on the frames of the input, up to the first that is not whole.
-pub fn stream(mut input: &[u8], limits: Limits) -> Vec<Verdict> {
-    let mut decoder = Decoder::with_limits(limits);
+pub fn stream(mut input: &[u8], mut decoder: Decoder) -> Vec<Verdict> {
     let mut verdicts = Vec::new();
     loop {
         let result = decoder.decode(input);
@@ -40,8 +48,11 @@ pub fn stream(mut input: &[u8], limits: Limits) -> Vec<Verdict> {
 }
 
 /// The verdict of a decoder that is shown the input up to each of the cuts, then all of it.
-pub fn in_pieces(input: &[u8], cuts: impl IntoIterator<Item = usize>, limits: Limits) -> Verdict {
-    let mut decoder = Decoder::with_limits(limits);
+pub fn in_pieces(
+    input: &[u8],
+    cuts: impl IntoIterator<Item = usize>,
+    mut decoder: Decoder,
+) -> Verdict {
     let mut seen = 0;
     for cut in cuts {
         seen = cut.clamp(seen, input.len());
@@ -71,6 +82,7 @@ pub fn verdict(result: Result<Option<Decoded<'_>>, Error>, needed: usize) -> Ver
 fn failure(kind: ErrorKind) -> Failure {
     match kind {
         ErrorKind::Unexpected { .. } | ErrorKind::IntegerOverflow => Failure::Malformed,
+        ErrorKind::NestedPush => Failure::NestedPush,
         ErrorKind::TooDeep { .. } => Failure::TooDeep,
         ErrorKind::BulkTooLong { .. } => Failure::BulkTooLong,
         ErrorKind::TooManyElements { .. } => Failure::TooManyElements,

@@ -10,7 +10,7 @@ use zresp::frames::{Direction, FrameDecoder, FrameView, Frames, OwnedFrame, Repl
 use zresp::io::{FrameReader, StreamError};
 use zresp::{
     CommandDecoder, CommandFrame, Decoded, Decoder, Error, ErrorKind, Frame, Framer, InlinePolicy,
-    Limits, Request,
+    Limits, LinePolicy, Request,
 };
 
 use super::pieces::Pieces;
@@ -371,9 +371,11 @@ fn assert_iterated<T: Debug + PartialEq>(
     }
 }
 
-/// Asserts the same for both grammars, and for requests with inline commands and without.
+/// Asserts the same for both grammars, and for each policy.
 pub fn assert_all_agree(bytes: &[u8], sizes: &[usize], limits: Limits) {
-    agreed(&Decoder::with_limits(limits), bytes, sizes);
+    for policy in [LinePolicy::Strict, LinePolicy::AsSent] {
+        agreed(&Decoder::with_limits(limits).with_line_policy(policy), bytes, sizes);
+    }
     for policy in [InlinePolicy::Accept, InlinePolicy::Refuse] {
         agreed(&CommandDecoder::with_limits(limits).with_inline_policy(policy), bytes, sizes);
     }

@@ -22,12 +22,20 @@ pub struct Limits {
     pub elements: usize,
     /// Bytes in one frame, from its first attribute on.
     pub frame: usize,
+    /// Not a limit, but it belongs to the same settings: whether the text of `+`, `-` and `(` is any bytes except CR.
+    pub lines_as_sent: bool,
 }
 
 impl Default for Limits {
     /// The defaults of the grammar for replies.
     fn default() -> Self {
-        Self { depth: 128, bulk: 1 << 30, elements: (1 << 31) - 1, frame: 1 << 30 }
+        Self {
+            depth: 128,
+            bulk: 1 << 30,
+            elements: (1 << 31) - 1,
+            frame: 1 << 30,
+            lines_as_sent: false,
+        }
     }
 }
 
@@ -46,6 +54,7 @@ pub enum Verdict {
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Failure {
     Malformed,
+    NestedPush,
     TooDeep,
     BulkTooLong,
     TooManyElements,
@@ -152,6 +161,20 @@ const TYPES: &[u8] = b"+-:$*~%>|_#,(!=";
 /// The size of the smallest value, such as `_\r\n`.
 const SMALLEST: usize = 3;
 
+/// The words with which a push inside another value may begin.
+const WORDS: [&str; 6] =
+    ["subscribe", "unsubscribe", "psubscribe", "punsubscribe", "ssubscribe", "sunsubscribe"];
+
+/// The words on the wire.
+fn words() -> Vec<Vec<u8>> {
+    let simple = WORDS.map(|word| format!("+{word}\r\n").into_bytes());
+    let bulk = WORDS.map(|word| format!("${}\r\n{word}\r\n", word.len()).into_bytes());
+    [simple, bulk].concat()
+}
+
+/// The size of the smallest of them.
+const SMALLEST_WORD: usize = b"+subscribe\r\n".len();
+
 /// Why there is no result: the end of the input, with the fewest bytes that are missing, or a failure at
 /// an offset.
 #[derive(Debug)]
@@ -179,6 +202,8 @@ enum Announced {
     Verbatim,
     /// `;`: the same, after `earlier` bytes in other chunks; or, if 0, the end of the string.
     Chunk { earlier: usize },
+    /// `>` inside another value: this number of values, of which the first is one of the words.
+    NestedPush,
     /// The others: this number of groups of `group` values.
     Values { group: usize },
 }
@@ -190,6 +215,7 @@ impl Announced {
             Self::Chunk { .. } if length == 0 => 0,
             Self::Chunk { .. } => length.saturating_add(2 + b";0\r\n".len()),
             Self::Bulk | Self::Verbatim => length.saturating_add(2),
+            Self::NestedPush => (length - 1).saturating_mul(SMALLEST).saturating_add(SMALLEST_WORD),
             Self::Values { group } => length.saturating_mul(group).saturating_mul(SMALLEST),
         }
     }
@@ -198,6 +224,7 @@ impl Announced {
     fn fewest_after_digits(self, digits: Option<usize>) -> usize {
         match (self, digits) {
             (Self::Verbatim, None) => 1 + 2 + self.fewest(4),
+            (Self::NestedPush, None) => 1 + 2 + self.fewest(1),
             (Self::Verbatim, Some(length @ 1..=3)) => 1 + 2 + self.fewest(length * 10),
             (_, None) => 1 + 2 + self.fewest(0),
             (_, Some(length)) => self.fewest(length).saturating_add(2),
@@ -248,10 +275,12 @@ impl Reader<'_> {
                 let pairs = pairs(elements);
                 Ok(Value::Map { streamed, pairs })
             }
+            b'>' if open > 0 => self.nested_push(open).map(Value::Push),
             b'>' => self.counted(open, 1).map(Value::Push),
             b'_' => self.crlf().map(|()| Value::Null),
             b'#' => self.boolean().map(Value::Boolean),
             b',' => self.double().map(|double| Value::Double(Double(double))),
+            b'(' if self.limits.lines_as_sent => self.line().map(Value::BigNumber),
             b'(' => self.big_number().map(Value::BigNumber),
             _ => self.malformed(),
         }
@@ -311,7 +340,7 @@ impl Reader<'_> {
         loop {
             match self.byte(2)? {
                 b'\r' => return self.literal(b"\n").map(|()| text),
-                b'\n' => return self.malformed(),
+                b'\n' if !self.limits.lines_as_sent => return self.malformed(),
                 byte => text.push(byte),
             }
         }
@@ -404,6 +433,10 @@ impl Reader<'_> {
         loop {
             let byte = self.byte(announced.fewest_after_digits(digits))?;
             match (announced, digits, byte) {
+                (Announced::NestedPush, None, b'0') => {
+                    // The `>` before it.
+                    return Err(Stop::Failed(Failure::NestedPush, self.at - 2));
+                }
                 (Announced::Verbatim, None, b'0') | (Announced::Verbatim, Some(1..=3), b'\r') => {
                     return self.malformed();
                 }
@@ -429,6 +462,7 @@ impl Reader<'_> {
             Announced::Verbatim if length < 4 => (length * 10, bulk, Failure::BulkTooLong),
             Announced::Verbatim | Announced::Bulk => (length, bulk, Failure::BulkTooLong),
             Announced::Chunk { earlier } => (earlier as u128 + length, bulk, Failure::BulkTooLong),
+            Announced::NestedPush => (length, elements, Failure::TooManyElements),
             Announced::Values { group } => {
                 (length * group as u128, elements, Failure::TooManyElements)
             }
@@ -439,7 +473,7 @@ impl Reader<'_> {
         let has_payload = match announced {
             Announced::Bulk | Announced::Verbatim => true,
             Announced::Chunk { .. } => length > 0,
-            Announced::Values { .. } => false,
+            Announced::NestedPush | Announced::Values { .. } => false,
         };
         if has_payload && self.at as u128 + 2 + length + 2 > frame as u128 {
             return self.impossible(Failure::FrameTooLong);
@@ -551,6 +585,65 @@ impl Reader<'_> {
             elements.push(self.value(open).map_err(owing(owed))?);
         }
         Ok(elements)
+    }
+
+    /// After the `>` of a push inside another value: its elements.
+    fn nested_push(&mut self, open: usize) -> Step<Vec<Annotated>> {
+        let push = self.at - 1;
+        let open = self.opened(open)?;
+        let count = self.length(Announced::NestedPush)?;
+        let owed = (count - 1).saturating_mul(SMALLEST);
+        let mut elements = vec![self.word(open, push).map_err(owing(owed))?];
+        for later in (0..count - 1).rev() {
+            let owed = later.saturating_mul(SMALLEST);
+            elements.push(self.value(open).map_err(owing(owed))?);
+        }
+        Ok(elements)
+    }
+
+    /// The first element of the push at `push`. A byte that cannot be there in any value fails as it does elsewhere; one
+    /// with which the value is none of the words is the failure of the push.
+    fn word(&mut self, open: usize, push: usize) -> Step<Annotated> {
+        let start = self.at;
+        let mut attributes = Vec::new();
+        let kind = loop {
+            match self.byte(SMALLEST_WORD)? {
+                b'|' => {
+                    let elements = self.counted(open, 2).map_err(owing(SMALLEST_WORD))?;
+                    attributes.extend(pairs(elements));
+                }
+                kind => break kind,
+            }
+        };
+        let first = self.at - 1;
+        let value = self.after(kind, open);
+        let common = |word: &Vec<u8>| {
+            let bytes = &self.input[first..];
+            bytes.iter().zip(word).take_while(|(byte, expected)| byte == expected).count()
+        };
+        let end = match value {
+            Ok(_) => self.at,
+            _ => self.input.len(),
+        };
+        // The first byte with which no word begins like this.
+        let longest = words().iter().map(common).max().expect("some words");
+        let other = Some(first + longest).filter(|&other| other < end);
+        match (value, other) {
+            (Err(Stop::Failed(failure, offset)), Some(other))
+                if offset <= other && failure != Failure::NestedPush =>
+            {
+                Err(Stop::Failed(failure, offset))
+            }
+            (_, Some(_)) => Err(Stop::Failed(Failure::NestedPush, push)),
+            (Err(Stop::Incomplete(_)), None) => {
+                let read = self.input.len() - first;
+                let possible = words().into_iter().filter(|word| common(word) == read);
+                let needed = possible.map(|word| word.len() - read).min();
+                Err(Stop::Incomplete(needed.expect("a word begins like this")))
+            }
+            (Err(failed), None) => Err(failed),
+            (Ok(value), None) => Ok(Annotated { attributes, value, wire: self.since(start) }),
+        }
     }
 
     /// A `?`, and whole groups up to a `.`.
