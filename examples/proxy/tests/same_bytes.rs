@@ -124,7 +124,7 @@ struct Recording {
 impl Recording {
     fn read(folder: &Path, name: &str) -> Self {
         let read = |end: &str| fs::read(folder.join(format!("{name}.{end}"))).expect("a recording");
-        let (requests, replies) = (read("requests"), read("replies"));
+        let requests = read("requests");
         let command = |request: Result<zresp::Request<'_>, _>| {
             let words = request.expect("a command").command();
             let array = words.to_array(&mut Vec::new()).wire().to_vec();
@@ -134,8 +134,17 @@ impl Recording {
             String::from_utf8_lossy(&strings.join(&b' ')).into_owned()
         };
         let commands = zresp::requests(&requests).map(command).collect();
-        let wires = zresp::replies(&replies).map(|frame| frame.expect("a reply").wire().to_vec());
-        Self { name: name.to_owned(), commands, replies: wires.collect() }
+        let wires = |bytes: &[u8]| {
+            let frames = zresp::replies(bytes);
+            frames.map(|frame| frame.expect("a reply").wire().to_vec()).collect()
+        };
+        // Replies that no decoder takes are compared as one.
+        let replies = if folder.join(format!("{name}.refused")).exists() {
+            vec![read("refused")]
+        } else {
+            wires(&read("replies"))
+        };
+        Self { name: name.to_owned(), commands, replies }
     }
 
     /// Returns a line for each reply: its command, if that is known, and the part that is compared.
