@@ -234,7 +234,7 @@ impl Lane {
     }
 
     async fn run(self: Rc<Self>) {
-        let failure = match self.upstream.connect(self.protocol).await {
+        let failure = match self.upstream.borrow(self.protocol).await {
             Ok(stream) => self.serve(stream).await,
             Err(failure) => failure,
         };

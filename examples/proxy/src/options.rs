@@ -1,12 +1,14 @@
 //! The options of the command line.
 
 use std::net::SocketAddr;
+use std::num::NonZeroUsize;
+use std::thread::available_parallelism;
 
 use clap::Parser;
 use tracing::Level;
 
 /// A proxy for the Redis protocol. Without an upstream it starts its own in-memory server.
-#[derive(Debug, Parser)]
+#[derive(Clone, Debug, Parser)]
 #[command(name = "zresp-proxy", version)]
 pub(crate) struct Options {
     /// The address to listen on, such as `127.0.0.1:6380` or `[::1]:6380`; port 0 means any free port
@@ -40,6 +42,11 @@ pub(crate) struct Options {
     #[arg(long, value_name = "BYTES", default_value = "1GiB", value_parser = size)]
     pub(crate) all_buffers: usize,
 
+    /// How many threads serve clients, each with connections of its own to the upstreams; by default one for each
+    /// core
+    #[arg(long, value_name = "N")]
+    threads: Option<NonZeroUsize>,
+
     /// The address to serve counters on, for Prometheus, at /metrics
     #[arg(long, value_name = "IP:PORT")]
     pub(crate) metrics: Option<SocketAddr>,
@@ -57,6 +64,10 @@ pub(crate) struct Options {
 impl Options {
     pub(crate) fn password(&self) -> Option<String> {
         self.password.clone().filter(|password| !password.is_empty())
+    }
+
+    pub(crate) fn threads(&self) -> usize {
+        self.threads.map_or_else(|| available_parallelism().map_or(1, usize::from), usize::from)
     }
 
     pub(crate) fn has_no_upstream(&self) -> bool {

@@ -1,9 +1,10 @@
-//! The state that all connections share; accepts clients, and drains them at the end.
+//! The state that all connections of a thread share; accepts clients, and drains them at the end.
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::rc::{Rc, Weak};
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::net::{TcpListener, TcpStream};
@@ -29,7 +30,7 @@ pub(crate) const PAUSE: Duration = Duration::from_millis(100);
 pub(crate) struct Proxy {
     pub(crate) topology: Topology,
     pub(crate) access: Access,
-    pub(crate) metrics: Metrics,
+    pub(crate) metrics: Arc<Metrics>,
     /// The buffer for reading. It must not be borrowed across an `await`.
     pub(crate) scratch: RefCell<Box<[u8]>>,
     /// Whether the proxy is stopping.
@@ -45,17 +46,17 @@ pub(crate) struct Proxy {
 
 impl Proxy {
     /// Returns a proxy, after a first attempt to reach its upstreams.
-    pub(crate) async fn new(options: &Options) -> Rc<Self> {
+    pub(crate) async fn new(options: &Options, metrics: Arc<Metrics>) -> Rc<Self> {
         let timeout = Duration::from_secs(options.timeout);
         let access = Access { password: options.password(), timeout };
         Rc::new(Self {
             topology: Topology::new(options, &access).await,
             access,
-            metrics: Metrics::new(),
+            metrics,
             scratch: RefCell::new(vec![0; SCRATCH].into()),
             stopping: watch::Sender::new(false),
             client_buffer: options.client_buffer,
-            all_buffers: options.all_buffers,
+            all_buffers: options.all_buffers / options.threads(),
             held: Cell::default(),
             clients: RefCell::default(),
             accepted: Cell::default(),
@@ -128,7 +129,7 @@ impl Proxy {
         let id = self.accepted.replace(self.accepted.get() + 1);
         self.clients.borrow_mut().insert(id, Rc::downgrade(&client));
         self.metrics.connected();
-        let session = Session::new(Rc::clone(&self), Rc::clone(&client), reader);
+        let session = Box::new(Session::new(Rc::clone(&self), Rc::clone(&client), reader));
         if let Err(error) = session.run().await {
             debug!(id, %error, "disconnected");
         }

@@ -10,7 +10,7 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep, timeout};
-use zresp::{Framer, Limits};
+use zresp::{Framer, Limits, LinePolicy};
 
 use crate::proxy::Proxy;
 use crate::session::Session;
@@ -110,7 +110,7 @@ impl Balance {
         let side = |framer| Side { framer, count: 0, head: Vec::new(), is_lost: false };
         Self {
             requests: side(Framer::requests(trusting())),
-            replies: side(Framer::replies(trusting())),
+            replies: side(Framer::replies(trusting()).with_line_policy(LinePolicy::AsSent)),
         }
     }
 

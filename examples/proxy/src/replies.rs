@@ -13,7 +13,7 @@ use bytes::BytesMut;
 use tokio::io::{AsyncRead, ReadBuf};
 use tokio::net::tcp::OwnedReadHalf;
 use tokio::time::{Instant, Sleep, sleep};
-use zresp::Framer;
+use zresp::{Framer, LinePolicy};
 
 use crate::lane::{Due, Lane, Recipient};
 use crate::relay::trusting;
@@ -47,7 +47,8 @@ impl<'a> Reader<'a> {
     pub(crate) fn new(lane: &'a Lane, socket: OwnedReadHalf) -> Self {
         let silence = Box::pin(sleep(lane.proxy.access.timeout));
         let (partial, is_push, patience) = Default::default();
-        let framer = Framer::replies(trusting());
+        // A script may return lines that the grammar refuses; other clients must not suffer from that.
+        let framer = Framer::replies(trusting()).with_line_policy(LinePolicy::AsSent);
         Self { lane, socket, framer, partial, is_push, silence, patience }
     }
 

@@ -92,7 +92,7 @@ impl Session {
     }
 
     /// Serves the client until it leaves or is cut off.
-    pub(crate) async fn run(mut self) -> io::Result<()> {
+    pub(crate) async fn run(mut self: Box<Self>) -> io::Result<()> {
         loop {
             match std::mem::replace(&mut self.next, Next::Take) {
                 Next::Read => {
@@ -111,11 +111,13 @@ impl Session {
                     self.when(Client::has_room).await?;
                     self.take(&[]);
                 }
+                // What idle clients do not need is on the heap.
                 Next::Relay(upstream) => {
                     self.when(Client::is_idle).await?;
-                    match upstream.connect(self.client.protocol.get()).await {
-                        // A relay writes without a buffer.
-                        Ok(stream) => return relay::relay(self, &upstream, stream).await,
+                    match Box::pin(upstream.connect(self.client.protocol.get())).await {
+                        Ok(stream) => {
+                            return Box::pin(relay::relay(*self, &upstream, stream)).await;
+                        }
                         Err(failure) => {
                             // The commands after it rely on the state that it would have set.
                             self.fail(&failure);
@@ -124,7 +126,7 @@ impl Session {
                     }
                 }
                 Next::PassOn(upstream) if self.client.is_answered() => {
-                    self.pass_on(&upstream).await?;
+                    Box::pin(self.pass_on(&upstream)).await?;
                 }
                 // More of it may arrive meanwhile, so it is judged again.
                 Next::PassOn(_) => self.when(Client::is_answered).await?,
@@ -429,7 +431,7 @@ impl Session {
 
     /// Closes the connection when the client has closed its side, or after `LINGER`. Closing it with unread
     /// input would reset it, and the client could lose its last replies.
-    async fn close(mut self) -> io::Result<()> {
+    async fn close(&mut self) -> io::Result<()> {
         // This shuts down the proxy's side.
         drop(self.client.writer.take());
         let closed = async {

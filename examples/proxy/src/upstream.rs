@@ -26,8 +26,6 @@ const KEEPALIVE: Duration = Duration::from_secs(60);
 const BACK_OFF: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(2));
 /// The most lanes of each kind, for each protocol. Usually there is one.
 const LANES: usize = 32;
-/// The most connections that are kept for the next question.
-const SPARE: usize = 1;
 
 /// Why a command cannot be passed on: the text of an error reply.
 #[derive(Clone)]
@@ -59,8 +57,8 @@ pub(crate) struct Upstream {
     /// Whether it has asked for a password that the proxy does not have.
     pub(crate) wants_password: Cell<bool>,
     lanes: RefCell<Vec<Rc<Lane>>>,
-    /// Connections without state, on which no reply is due.
-    spare: RefCell<Vec<TcpStream>>,
+    /// A connection without state, on which no reply is due.
+    spare: Cell<Option<TcpStream>>,
     /// How many attempts to connect have failed since the last success.
     failures: Cell<u32>,
     retry_at: Cell<Option<Instant>>,
@@ -118,9 +116,17 @@ impl Upstream {
         lanes.retain(|lane| lane.is_open());
         let usable = || lanes.iter().filter(|lane| lane.protocol == protocol);
         let alike = || usable().filter(|lane| lane.kind == kind);
-        if let Some(lane) = alike().find(|lane| !lane.is_busy()) {
+        // A new client uses the lane of most clients if nobody else does.
+        let is_idle = |lane: &&Rc<Lane>| lane.kind == Kind::Usual && lane.len() == 0;
+        let idle = usable().filter(|_| kind == Kind::New).find(is_idle);
+        if let Some(lane) = idle.or_else(|| alike().find(|lane| !lane.is_busy())) {
             return Ok(Rc::clone(lane));
         }
+        let kind = if kind == Kind::New && usable().all(|lane| lane.kind != Kind::Usual) {
+            Kind::Usual
+        } else {
+            kind
+        };
         if alike().count() < most {
             let lane = Lane::open(Rc::clone(self), Rc::clone(proxy), protocol, kind);
             lanes.push(Rc::clone(&lane));
@@ -180,10 +186,7 @@ impl Upstream {
             let answer = ask(stream, &CommandBuf::new("AUTH").arg(password)).await?;
             answer.to::<()>().map_err(io::Error::other)?;
         }
-        if protocol == Protocol::Resp3 {
-            // An error is ignored: the client's own HELLO gets it too.
-            ask(stream, &hello(protocol)).await?;
-        }
+        self.switch(stream, protocol).await?;
         let answer = ask(stream, &CommandBuf::new("PING")).await?;
         self.wants_password.set(answer.wire().starts_with(b"-NOAUTH"));
         if answer.wire().starts_with(b"-ERR") || answer.wire().starts_with(b"-DENIED") {
@@ -192,16 +195,22 @@ impl Upstream {
         Ok(())
     }
 
+    /// Selects the protocol on a connection that speaks RESP2.
+    async fn switch(&self, stream: &mut TcpStream, protocol: Protocol) -> io::Result<()> {
+        if protocol == Protocol::Resp3 {
+            // An error is ignored: the client's own HELLO gets it too.
+            timeout(self.access.timeout, ask(stream, &hello(protocol))).await??;
+        }
+        Ok(())
+    }
+
     /// Returns a connection that is not shared. It may be one that was given back.
     pub(crate) async fn borrow(&self, protocol: Protocol) -> Result<TcpStream, Failure> {
-        loop {
-            let is_usable = protocol == Protocol::Resp2;
-            let Some(stream) = is_usable.then(|| self.spare.borrow_mut().pop()).flatten() else {
-                break;
-            };
+        if let Some(mut stream) = self.spare.take() {
             // It must still be open, and have nothing to read.
             let read = stream.try_read(&mut [0]);
-            if read.is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock) {
+            let is_usable = read.is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock);
+            if is_usable && self.switch(&mut stream, protocol).await.is_ok() {
                 return Ok(stream);
             }
         }
@@ -211,9 +220,8 @@ impl Upstream {
     /// Keeps a connection to be borrowed again. No reply may be due on it, and its state must be that of a new
     /// one.
     pub(crate) fn give_back(&self, stream: TcpStream, protocol: Protocol) {
-        let mut spare = self.spare.borrow_mut();
-        if spare.len() < SPARE && protocol == Protocol::Resp2 {
-            spare.push(stream);
+        if protocol == Protocol::Resp2 {
+            self.spare.set(Some(stream));
         }
     }
 
