@@ -2,6 +2,8 @@
 
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::Duration;
 
@@ -21,16 +23,25 @@ pub(crate) enum Bad {
     NeverCloses,
 }
 
-/// Starts the upstream; returns its address. It runs until the test program ends.
-pub(crate) fn start(bad: Bad) -> SocketAddr {
+pub(crate) struct Fake {
+    pub(crate) address: SocketAddr,
+    /// How many connections it has accepted.
+    pub(crate) accepted: Arc<AtomicUsize>,
+}
+
+/// Starts the upstream. It runs until the test program ends.
+pub(crate) fn start(bad: Bad) -> Fake {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
     let address = listener.local_addr().expect("its address");
+    let accepted = Arc::new(AtomicUsize::new(0));
+    let counter = Arc::clone(&accepted);
     thread::spawn(move || {
         for stream in listener.incoming().flatten() {
+            counter.fetch_add(1, Ordering::Relaxed);
             thread::spawn(move || serve(stream, bad));
         }
     });
-    address
+    Fake { address, accepted }
 }
 
 /// Serves a connection until it fails.
