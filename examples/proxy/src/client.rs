@@ -182,7 +182,7 @@ impl Client {
         let before = self.replies.borrow().out.len();
         let flushed = self.poll_out(writer, cx);
         if self.replies.borrow().out.len() < before {
-            self.moved.set(Instant::now());
+            self.moved.set(self.proxy.clock.get());
             self.count();
         }
         flushed

@@ -179,7 +179,9 @@ impl Lane {
         if self.len() == 0 {
             return self.has_sender();
         }
-        self.kind == Kind::Slow || self.has_large_reply.get() || self.heard.get().elapsed() > STUCK
+        self.kind == Kind::Slow
+            || self.has_large_reply.get()
+            || self.proxy.clock.get() - self.heard.get() > STUCK
     }
 
     /// Returns the number of entries in the queue of replies that are due.

@@ -10,7 +10,7 @@ use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout};
 use tracing::{debug, warn};
 
 use crate::client::{BUFFERED, Client};
@@ -31,6 +31,8 @@ pub(crate) struct Proxy {
     pub(crate) topology: Topology,
     pub(crate) access: Access,
     pub(crate) metrics: Arc<Metrics>,
+    /// The time when something last arrived: exact enough for most purposes, and cheaper than the time now.
+    pub(crate) clock: Cell<Instant>,
     /// The buffer for reading. It must not be borrowed across an `await`.
     pub(crate) scratch: RefCell<Box<[u8]>>,
     /// Whether the proxy is stopping.
@@ -53,6 +55,7 @@ impl Proxy {
             topology: Topology::new(options, &access).await,
             access,
             metrics,
+            clock: Cell::new(Instant::now()),
             scratch: RefCell::new(vec![0; SCRATCH].into()),
             stopping: watch::Sender::new(false),
             client_buffer: options.client_buffer,

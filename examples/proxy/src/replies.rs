@@ -123,6 +123,7 @@ impl<'a> Reader<'a> {
         let (lane, framer) = (self.lane, &mut self.framer);
         let now = Instant::now();
         lane.heard.set(now);
+        lane.proxy.clock.set(now);
         let (mut rest, mut seen) = (chunk, Ok(()));
         while !rest.is_empty() && seen.is_ok() {
             if self.is_push || rest[0] == b'>' && framer.is_between_frames() {

@@ -295,6 +295,7 @@ impl Session {
         }
         let (now, mut inline, mut taken) = (Instant::now(), Vec::new(), 0);
         self.client.moved.set(now);
+        self.proxy.clock.set(now);
         let mut last = None;
         self.next = loop {
             if !self.client.has_room() {
