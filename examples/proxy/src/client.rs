@@ -16,6 +16,7 @@ use tokio::io::AsyncWrite;
 use tokio::net::tcp::OwnedWriteHalf;
 use zresp::Protocol;
 
+use crate::identity::Identity;
 use crate::lane::Lane;
 use crate::proxy::Proxy;
 use crate::relay::LARGE;
@@ -41,6 +42,7 @@ pub(crate) struct Client {
     lanes: RefCell<Vec<Rc<Lane>>>,
     /// The protocol that it has chosen with `HELLO`.
     pub(crate) protocol: Cell<Protocol>,
+    pub(crate) identity: RefCell<Identity>,
     /// Wakes the session.
     session: Cell<Option<Waker>>,
     /// Wakes the lane that waits until the client has room for more of a reply.
@@ -77,7 +79,8 @@ impl Client {
         let (replies, lanes) = Default::default();
         let (session, waiting_lane) = Default::default();
         let protocol = Cell::new(Protocol::Resp2);
-        Self { writer, replies, lanes, protocol, session, waiting_lane }
+        let identity = RefCell::default();
+        Self { writer, replies, lanes, protocol, identity, session, waiting_lane }
     }
 
     /// Returns a lane to an upstream: the same one as before, while replies are due.

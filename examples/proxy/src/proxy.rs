@@ -14,8 +14,9 @@ use tracing::{debug, warn};
 use crate::client::Client;
 use crate::metrics::Metrics;
 use crate::options::Options;
-use crate::routing::Topology;
 use crate::session::Session;
+use crate::table::Table;
+use crate::topology::Topology;
 use crate::upstream::Access;
 
 /// How many bytes are read at once. All connections read into the same buffer, one after another.
@@ -26,7 +27,7 @@ const GRACE: Duration = Duration::from_secs(10);
 pub(crate) const PAUSE: Duration = Duration::from_millis(100);
 
 pub(crate) struct Proxy {
-    pub(crate) topology: Topology,
+    pub(crate) topology: Rc<Topology>,
     pub(crate) access: Access,
     pub(crate) metrics: Metrics,
     /// The buffer for reading. It must not be borrowed across an `await`.
@@ -41,7 +42,7 @@ impl Proxy {
     /// Returns a proxy, after a first attempt to reach its upstreams.
     pub(crate) async fn new(options: &Options) -> Rc<Self> {
         let timeout = Duration::from_secs(options.timeout);
-        let access = Access { password: options.password(), timeout };
+        let access = Access { password: options.password(), timeout, table: Table::builtin() };
         Rc::new(Self {
             topology: Topology::new(options, &access).await,
             access,
@@ -97,6 +98,7 @@ impl Proxy {
         let (reader, writer) = stream.into_split();
         let client = Rc::new(Client::new(writer));
         let id = self.accepted.replace(self.accepted.get() + 1);
+        client.identity.borrow_mut().number(id);
         self.clients.borrow_mut().insert(id, Rc::downgrade(&client));
         self.metrics.connected();
         let session = Session::new(Rc::clone(&self), Rc::clone(&client), reader);

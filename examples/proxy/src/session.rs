@@ -11,17 +11,21 @@ use std::rc::Rc;
 use std::task::Poll;
 use std::time::Duration;
 
-use bytes::{Buf, BytesMut};
+use bytes::{Buf, Bytes, BytesMut};
 use tokio::io::{AsyncRead, AsyncReadExt, ReadBuf};
+use tokio::net::TcpStream;
 use tokio::net::tcp::OwnedReadHalf;
 use tokio::time::{Instant, timeout};
-use zresp::{Command, CommandDecoder, EncodeCommand, Error, ErrorKind, Limits, commands};
+use zresp::commands::CommandInfo;
+use zresp::{Command, CommandDecoder, CommandRef, Error, ErrorKind, Limits, Protocol, Reply};
 
 use crate::client::Client;
+use crate::feed::Feeds;
 use crate::proxy::Proxy;
 use crate::relay::{self, LARGE};
-use crate::routing::{Route, authenticate, route, route_begun};
-use crate::upstream::{Failure, Upstream, hello};
+use crate::routing::{Route, answer, authenticate, route, route_begun};
+use crate::transaction::Transaction;
+use crate::upstream::{Failure, Upstream};
 
 /// The size in bytes of the largest command that is buffered because it must be whole to be routed.
 const WHOLE: usize = 64 * 1024 * 1024;
@@ -41,6 +45,10 @@ pub(crate) struct Session {
     /// The cluster's count of changes when commands were last taken.
     changes: u64,
     next: Next,
+    /// With several upstreams.
+    pub(crate) transaction: Transaction,
+    /// With several upstreams.
+    pub(crate) feeds: Feeds,
 }
 
 /// What the session does next.
@@ -53,6 +61,8 @@ enum Next {
     Relay(Rc<Upstream>),
     /// Passes on a large command while it is still arriving, once every reply is written.
     PassOn(Rc<Upstream>),
+    /// Does something else with a command, once every earlier one is answered.
+    Other(Route, Bytes),
     /// Ends, once every reply is written.
     Leave,
 }
@@ -70,6 +80,8 @@ impl Session {
             is_authenticated,
             changes: 0,
             next: Next::Read,
+            transaction: Transaction::default(),
+            feeds: Feeds::default(),
         }
     }
 
@@ -92,7 +104,7 @@ impl Session {
                 }
                 Next::Relay(upstream) => {
                     self.when(Client::is_idle).await?;
-                    match upstream.connect(self.client.protocol.get()).await {
+                    match self.own_connection(&upstream).await {
                         Ok(stream) => return relay::relay(self, &upstream, stream).await,
                         Err(failure) => self.refuse_first(&failure),
                     }
@@ -100,6 +112,15 @@ impl Session {
                 Next::PassOn(upstream) => {
                     self.when(Client::is_idle).await?;
                     relay::pass_on(&mut self, &upstream).await?;
+                }
+                Next::Other(route, command) => {
+                    self.when(Client::is_answered).await?;
+                    match route {
+                        Route::Alone(alone) => self.ask_alone(alone, command).await?,
+                        Route::Unknown(upstream) => self.ask_unknown(&upstream, command).await,
+                        Route::Subscribe => self.subscribe(&command).await?,
+                        _ => self.step(command).await,
+                    }
                 }
                 Next::Leave => {
                     self.when(Client::is_idle).await?;
@@ -109,8 +130,17 @@ impl Session {
         }
     }
 
+    /// Returns a new connection on which the client has been presented.
+    async fn own_connection(&self, upstream: &Upstream) -> Result<TcpStream, Failure> {
+        let mut stream = upstream.connect(self.client.protocol.get()).await?;
+        let identity = self.client.identity.take();
+        let presented = timeout(self.proxy.access.timeout, identity.present(&mut stream)).await;
+        let presented = presented.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()));
+        presented.map(|()| stream).map_err(|error| upstream.failure(error))
+    }
+
     /// Writes replies until the condition is true.
-    async fn when(&self, condition: impl Fn(&Client) -> bool) -> io::Result<()> {
+    pub(crate) async fn when(&self, condition: impl Fn(&Client) -> bool) -> io::Result<()> {
         let until = poll_fn(|cx| match self.client.poll_flush(cx)? {
             _ if condition(&self.client) => Poll::Ready(Ok(())),
             _ => Poll::Pending,
@@ -164,6 +194,7 @@ impl Session {
             self.client.hold_back();
         }
         let (now, mut inline, mut taken) = (Instant::now(), Vec::new(), 0);
+        let table = self.proxy.topology.commands();
         let mut last = None;
         self.next = loop {
             if !self.client.has_room() {
@@ -187,7 +218,7 @@ impl Session {
             // container such as CLIENT that would be wrong, because the subcommand matters.
             let info = match (request.command(), last) {
                 (Command::Array(array), Some((name, info))) if array.name() == name => Some(info),
-                _ => commands::of(&command),
+                _ => table.of(&command),
             };
             if let (Command::Array(array), Some(info)) = (request.command(), info) {
                 let is_simple = !info.is_container && !info.name.contains('|');
@@ -195,10 +226,16 @@ impl Session {
             }
             let topology = &self.proxy.topology;
             let routed = match &self.proxy.access.password {
-                Some(password) if !self.is_authenticated || command.is("auth") => {
-                    authenticate(&command, password, topology, &mut self.is_authenticated)
+                Some(password)
+                    if !self.is_authenticated
+                        || info.is_some_and(|info| matches!(&*info.name, "auth" | "hello")) =>
+                {
+                    let is_authenticated = &mut self.is_authenticated;
+                    authenticate(&command, password, &self.client, topology, is_authenticated)
                 }
-                _ => route(info, &command, topology),
+                _ if self.transaction.is_open && !command.is("quit") => Ok(Route::Step),
+                _ if self.is_subscriber() => self.route_subscriber(info, &command),
+                _ => route(info, &command, &self.client, topology),
             };
             let done = routed.and_then(|route| {
                 match route {
@@ -208,7 +245,7 @@ impl Session {
                     }
                     // These wait until every earlier command is answered. So they cannot overtake, and at
                     // most one split reply is in memory.
-                    Route::Split(_) | Route::Hello(..) if !self.client.is_answered() => {
+                    Route::Split(_) if !self.client.is_answered() => {
                         self.client.hold_back();
                         return Ok(Some(Next::Take));
                     }
@@ -216,14 +253,15 @@ impl Session {
                         split.send(&self.client, &self.proxy);
                         self.client.hold_back();
                     }
-                    Route::Hello(upstream, protocol) => {
-                        self.client.protocol.set(protocol);
-                        let lane = self.client.lane(&upstream, &self.proxy)?;
-                        let command = hello(protocol).to_wire().unwrap_or_default();
-                        lane.send(&self.client, &command, now);
-                    }
                     Route::Answer(reply) => self.answer(&reply),
                     Route::Own(upstream) => return Ok(Some(Next::Relay(upstream))),
+                    route @ (Route::Alone(_)
+                    | Route::Unknown(_)
+                    | Route::Step
+                    | Route::Subscribe) => {
+                        let command = Bytes::copy_from_slice(command.wire());
+                        return Ok(Some(Next::Other(route, command)));
+                    }
                     Route::Farewell(reply) => {
                         self.answer(&reply);
                         return Ok(Some(Next::Leave));
@@ -233,12 +271,42 @@ impl Session {
             });
             match done {
                 Ok(None) => {}
-                Ok(Some(next)) => break next,
+                Ok(Some(next)) => {
+                    if matches!(next, Next::Other(..)) {
+                        taken += request.wire().len();
+                    }
+                    break next;
+                }
                 Err(failure) => self.fail(&failure),
             }
             taken += request.wire().len();
         };
         taken
+    }
+
+    /// Returns whether only some commands are allowed, because messages of RESP2 look like replies.
+    fn is_subscriber(&self) -> bool {
+        !self.feeds.is_empty() && self.client.protocol.get() == Protocol::Resp2
+    }
+
+    fn route_subscriber(
+        &self,
+        info: Option<&CommandInfo>,
+        command: &CommandRef<'_>,
+    ) -> Result<Route, Failure> {
+        let name = info.map_or("", |info| &*info.name);
+        if name == "ping" {
+            let payload = command.arg(1).unwrap_or_default();
+            let pong = [&b"pong"[..], payload].map(|word| Reply::bulk(word.to_vec()));
+            return Ok(answer(&Reply::array(pong), Protocol::Resp2));
+        }
+        if name.ends_with("subscribe") || name == "quit" {
+            return route(info, command, &self.client, &self.proxy.topology);
+        }
+        let name = command.name().escape_ascii().to_string().to_lowercase();
+        Err(Failure(format!(
+            "ERR Can't execute '{name}': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are allowed in this context"
+        )))
     }
 
     /// Returns what to do about a command that has not arrived whole.
@@ -248,6 +316,7 @@ impl Session {
             return Next::Read;
         };
         match route_begun(&command, &self.proxy.topology) {
+            _ if self.transaction.is_open && input.len() <= WHOLE => Next::Read,
             Some(Ok(Route::Own(upstream))) => Next::Relay(upstream),
             Some(Ok(Route::Shared(upstream))) => Next::PassOn(upstream),
             _ if input.len() <= WHOLE => Next::Read,

@@ -15,6 +15,7 @@ use zresp::{CommandBuf, Decoder, EncodeCommand, Frame, Protocol};
 
 use crate::lane::Lane;
 use crate::proxy::Proxy;
+use crate::table::Table;
 
 /// How long a server may take to accept a connection.
 pub(crate) const CONNECT: Duration = Duration::from_secs(2);
@@ -35,6 +36,14 @@ impl Failure {
         Self(text.into())
     }
 
+    pub(crate) fn arity(name: &str) -> Self {
+        Self(format!("ERR wrong number of arguments for '{name}' command"))
+    }
+
+    pub(crate) fn crossing() -> Self {
+        Self::new("CROSSSLOT Keys in request don't hash to the same slot")
+    }
+
     /// Returns the error reply. Line breaks, which would end it, become spaces.
     pub(crate) fn to_reply(&self) -> Bytes {
         format!("-{}\r\n", self.0.replace(['\r', '\n'], " ")).into()
@@ -48,6 +57,7 @@ pub(crate) struct Access {
     pub(crate) password: Option<String>,
     /// How long they may be silent while a reply is due.
     pub(crate) timeout: Duration,
+    pub(crate) table: Rc<Table>,
 }
 
 pub(crate) struct Upstream {
@@ -139,7 +149,7 @@ impl Upstream {
         if answer.wire().starts_with(b"-ERR") || answer.wire().starts_with(b"-DENIED") {
             answer.to::<()>().map_err(io::Error::other)?;
         }
-        Ok(())
+        self.access.table.refresh(stream).await
     }
 
     /// Returns a connection that is not shared. It may be one that was given back.

@@ -4,6 +4,7 @@
 
 pub(crate) mod checker;
 pub(crate) mod cluster;
+pub(crate) mod fake;
 mod known;
 pub(crate) mod pattern;
 pub(crate) mod refusal;
