@@ -87,13 +87,13 @@ impl Client {
     pub(crate) fn lane(
         &self,
         upstream: &Rc<Upstream>,
+        protocol: Protocol,
         proxy: &Rc<Proxy>,
     ) -> Result<Rc<Lane>, Failure> {
         let mut lanes = self.lanes.borrow_mut();
         // A busy lane is left only if no reply is due: on another one, a command could overtake.
         let is_free = self.replies.borrow().slots.is_empty();
         let is_usable = |lane: &Lane| lane.is_open() && !(is_free && lane.is_busy());
-        let protocol = self.protocol.get();
         let fits = |lane: &&Rc<Lane>| {
             Rc::ptr_eq(&lane.upstream, upstream) && lane.protocol == protocol && is_usable(lane)
         };

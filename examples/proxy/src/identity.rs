@@ -9,7 +9,7 @@ use bytes::Bytes;
 use tokio::net::TcpStream;
 use zresp::{CommandBuf, CommandRef, Encode, Protocol, Reply};
 
-use crate::upstream::{Failure, ask};
+use crate::upstream::{Failure, ask, number};
 
 /// The number of the first client. Servers do not get this far, so no command confuses their clients with ours.
 const FIRST: i64 = 1 << 52;
@@ -70,7 +70,7 @@ impl Identity {
         }
         let [name, library, version] =
             [&self.name, &self.library, &self.version].map(|text| String::from_utf8_lossy(text));
-        let (id, resp) = (self.id, if protocol == Protocol::Resp3 { 3 } else { 2 });
+        let (id, resp) = (self.id, number(protocol));
         let line =
             format!("id={id} name={name} db=0 resp={resp} lib-name={library} lib-ver={version}\n");
         let is_info = subcommand.eq_ignore_ascii_case(b"info");

@@ -7,14 +7,16 @@ use std::rc::Rc;
 use bytes::{Bytes, BytesMut};
 use zresp::cluster::key_slot;
 use zresp::commands::{BeginSearch, CommandInfo, FindKeys, lookup};
+use zresp::encode::{ReplyShape, Shaped};
 use zresp::{
-    CommandBuf, CommandRef, EncodeCommand, EncodeError, Protocol, ReplyRef, ReplyWriter, decode,
+    CommandBuf, CommandRef, Encode, EncodeCommand, EncodeError, Protocol, ReplyRef, ReplyWriter,
+    decode,
 };
 
 use crate::client::Client;
 use crate::proxy::Proxy;
 use crate::topology::Topology;
-use crate::upstream::{Failure, Upstream, hello};
+use crate::upstream::{Failure, Upstream, hello, number};
 
 /// How replies are joined. Except for [`Best`](Self::Best), an error among them is the result.
 pub(crate) enum How {
@@ -30,6 +32,8 @@ pub(crate) enum How {
     Best,
     /// They are one reply to `HELLO`: unless it is an error, the client has this protocol and this name from now on.
     Hello(Protocol, Option<Bytes>),
+    /// They are one reply in another protocol than the client's.
+    Translated(ReplyShape),
 }
 
 impl How {
@@ -55,8 +59,8 @@ impl How {
         };
         let chosen = match self {
             Self::Best => replies.iter().find(is_good).or(replies.first()),
-            Self::Succeeded | Self::Hello(..) => replies.iter().find(is_error).or(replies.first()),
-            _ if replies.len() == 1 && !matches!(self, Self::Values(_)) => replies.first(),
+            Self::Succeeded => replies.iter().find(is_error).or(replies.first()),
+            Self::Concat | Self::Integers(_) if replies.len() == 1 => replies.first(),
             _ => replies.iter().find(is_error),
         };
         let joined = chosen.cloned().or_else(|| self.joined(replies, protocol));
@@ -99,6 +103,22 @@ impl How {
                     write_array(&mut writer, &joined).ok()?;
                 }
             }
+            Self::Hello(protocol, _) => {
+                let pairs = views.first()?.as_pairs().ok()?;
+                writer.open_map(pairs.clone().count()).ok()?;
+                for (key, value) in pairs {
+                    writer.value(&key).ok()?;
+                    match key.as_bytes() {
+                        Ok(b"proto") => writer.integer(number(*protocol)).ok()?,
+                        _ => writer.value(&value).ok()?,
+                    };
+                }
+                writer.close().ok()?;
+            }
+            Self::Translated(shape) => {
+                let frame = decode(replies.first()?).ok()??;
+                return Shaped::new(frame, *shape).to_wire(protocol).ok();
+            }
             _ => match lists() {
                 Some(lists) => {
                     let values: Vec<_> = lists.into_iter().flatten().collect();
@@ -128,7 +148,7 @@ pub(crate) fn tip<'a>(info: &'a CommandInfo, name: &str) -> Option<&'a str> {
 pub(crate) struct Split {
     how: How,
     /// The upstream of each part, and what to send there.
-    parts: Vec<(Rc<Upstream>, CommandBuf)>,
+    parts: Vec<(Rc<Upstream>, Bytes)>,
 }
 
 /// The replies to the parts of a command.
@@ -173,7 +193,10 @@ impl Split {
             part.1.extend(arguments.iter().copied());
             positions.push(position);
         }
-        let (parts, positions) = parts.into_values().unzip();
+        let wire = |((upstream, command), positions): ((_, CommandBuf), _)| {
+            ((upstream, command.to_wire().unwrap_or_default()), positions)
+        };
+        let (parts, positions) = parts.into_values().map(wire).unzip();
         let how = match How::of(info) {
             How::Concat => How::Values(positions),
             how => how,
@@ -183,7 +206,17 @@ impl Split {
 
     /// `HELLO` with a protocol and a name, for any upstream.
     pub(crate) fn hello(upstream: Rc<Upstream>, protocol: Protocol, name: Option<Bytes>) -> Self {
-        Self { how: How::Hello(protocol, name), parts: vec![(upstream, hello(protocol))] }
+        Self { how: How::Hello(protocol, name), parts: vec![(upstream, Bytes::new())] }
+    }
+
+    /// A command whose reply has to be translated.
+    pub(crate) fn translated(
+        upstream: Rc<Upstream>,
+        command: &CommandRef<'_>,
+        shape: ReplyShape,
+    ) -> Self {
+        let parts = vec![(upstream, Bytes::copy_from_slice(command.wire()))];
+        Self { how: How::Translated(shape), parts }
     }
 
     /// Sends every part to its upstream.
@@ -197,12 +230,15 @@ impl Split {
             received: Cell::default(),
         });
         for (index, (upstream, command)) in self.parts.into_iter().enumerate() {
-            let lane = match join.how {
-                How::Hello(protocol, _) => upstream.lane(proxy, protocol),
-                _ => client.lane(&upstream, proxy),
+            let (protocol, command) = match join.how {
+                How::Hello(protocol, _) => {
+                    let protocol = proxy.access.protocol.unwrap_or(protocol);
+                    (protocol, hello(protocol).to_wire().unwrap_or_default())
+                }
+                _ => (proxy.shared_protocol(client), command),
             };
-            match lane {
-                Ok(lane) => lane.send_part(&join, index, command.to_wire().unwrap_or_default()),
+            match client.lane(&upstream, protocol, proxy) {
+                Ok(lane) => lane.send_part(&join, index, command),
                 Err(failure) => join.take(index, &failure.to_reply()),
             }
         }
@@ -223,7 +259,11 @@ impl Join {
         if self.missing.get() > 0 {
             return;
         }
-        let reply = self.how.join(&self.replies.borrow(), self.client.protocol.get());
+        let protocol = match self.how {
+            How::Hello(protocol, _) => protocol,
+            _ => self.client.protocol.get(),
+        };
+        let reply = self.how.join(&self.replies.borrow(), protocol);
         if let (How::Hello(protocol, name), false) = (&self.how, reply.starts_with(b"-")) {
             self.client.protocol.set(*protocol);
             if let Some(name) = name {

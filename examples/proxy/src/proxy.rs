@@ -10,6 +10,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 use tracing::{debug, warn};
+use zresp::Protocol;
 
 use crate::client::Client;
 use crate::metrics::Metrics;
@@ -42,7 +43,8 @@ impl Proxy {
     /// Returns a proxy, after a first attempt to reach its upstreams.
     pub(crate) async fn new(options: &Options) -> Rc<Self> {
         let timeout = Duration::from_secs(options.timeout);
-        let access = Access { password: options.password(), timeout, table: Table::builtin() };
+        let (password, protocol) = (options.password(), options.protocol);
+        let access = Access { password, timeout, protocol, table: Table::builtin() };
         Rc::new(Self {
             topology: Topology::new(options, &access).await,
             access,
@@ -52,6 +54,11 @@ impl Proxy {
             clients: RefCell::default(),
             accepted: Cell::default(),
         })
+    }
+
+    /// Returns the protocol of the shared connections of a client.
+    pub(crate) fn shared_protocol(&self, client: &Client) -> Protocol {
+        self.access.protocol.unwrap_or(client.protocol.get())
     }
 
     /// Serves clients until `stop` completes. Then delivers the replies that are due, until `GRACE` is over or

@@ -80,7 +80,7 @@ impl Retry {
 
     fn send_now(self, due: Due, proxy: &Rc<Proxy>, protocol: Protocol) {
         let lane = match due.to.client() {
-            Some(client) => client.lane(&self.upstream, proxy),
+            Some(client) => client.lane(&self.upstream, protocol, proxy),
             None => self.upstream.lane(proxy, protocol),
         };
         match lane {

@@ -17,10 +17,12 @@ use tokio::net::TcpStream;
 use tokio::net::tcp::OwnedReadHalf;
 use tokio::time::{Instant, timeout};
 use zresp::commands::CommandInfo;
+use zresp::encode::ReplyShape;
 use zresp::{Command, CommandDecoder, CommandRef, Error, ErrorKind, Limits, Protocol, Reply};
 
 use crate::client::Client;
 use crate::feed::Feeds;
+use crate::join::Split;
 use crate::proxy::Proxy;
 use crate::relay::{self, LARGE};
 use crate::routing::{Route, answer, authenticate, route, route_begun};
@@ -240,8 +242,25 @@ impl Session {
             let done = routed.and_then(|route| {
                 match route {
                     Route::Shared(upstream) => {
-                        let lane = self.client.lane(&upstream, &self.proxy)?;
+                        let own = self.client.protocol.get();
+                        if self.proxy.shared_protocol(&self.client) != own {
+                            let shape = ReplyShape::of(request.command());
+                            if shape.is_translatable() {
+                                let split = Split::translated(upstream, &command, shape);
+                                split.send(&self.client, &self.proxy);
+                                return Ok(None);
+                            }
+                            // It uses another connection, so it must not be overtaken.
+                            if !self.client.is_answered() {
+                                self.client.hold_back();
+                                return Ok(Some(Next::Take));
+                            }
+                        }
+                        let lane = self.client.lane(&upstream, own, &self.proxy)?;
                         lane.send(&self.client, command.wire(), now);
+                        if lane.protocol != self.proxy.shared_protocol(&self.client) {
+                            self.client.hold_back();
+                        }
                     }
                     // These wait until every earlier command is answered. So they cannot overtake, and at
                     // most one split reply is in memory.

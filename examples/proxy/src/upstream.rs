@@ -57,6 +57,8 @@ pub(crate) struct Access {
     pub(crate) password: Option<String>,
     /// How long they may be silent while a reply is due.
     pub(crate) timeout: Duration,
+    /// The protocol of shared connections, if it is not that of their clients.
+    pub(crate) protocol: Option<Protocol>,
     pub(crate) table: Rc<Table>,
 }
 
@@ -199,7 +201,12 @@ impl Upstream {
 
 /// Returns the command that selects a protocol.
 pub(crate) fn hello(protocol: Protocol) -> CommandBuf {
-    CommandBuf::new("HELLO").arg(if protocol == Protocol::Resp3 { 3 } else { 2 })
+    CommandBuf::new("HELLO").arg(number(protocol))
+}
+
+/// Returns the number of a protocol.
+pub(crate) fn number(protocol: Protocol) -> i64 {
+    if protocol == Protocol::Resp3 { 3 } else { 2 }
 }
 
 /// Sends a command on a connection where no reply is due, and returns the reply.

@@ -5,7 +5,7 @@ mod support;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use support::{Client, PATIENCE, Server, array, command, fake, proxy, proxy_of, until};
+use support::{Client, PATIENCE, Server, array, command, proxy, proxy_of, scripted, until};
 
 /// What libraries send on a new connection with their default settings.
 const OPENINGS: [&[&str]; 7] = [
@@ -115,7 +115,7 @@ fn a_refused_hello_does_not_change_the_protocol() {
 #[test]
 fn an_error_that_repeats_line_breaks_reaches_only_its_own_client() {
     // Like Valkey 9.1.2, which repeats an argument of `FUNCTION LIST`.
-    let faulty = fake::start(|command| match command.name().to_ascii_lowercase().as_slice() {
+    let faulty = scripted::start(|command| match command.name().to_ascii_lowercase().as_slice() {
         b"ping" => b"+PONG\r\n".to_vec(),
         b"get" => b"$5\r\nright\r\n".to_vec(),
         b"command" if command.len() > 1 => b"*1\r\n*-1\r\n".to_vec(),
@@ -148,7 +148,7 @@ fn the_table_of_commands_is_that_of_the_upstream() {
     let is_loaded = Arc::new(AtomicBool::new(false));
     let server = |name: &'static str, is_loaded: &Arc<AtomicBool>| {
         let is_loaded = Arc::clone(is_loaded);
-        fake::start(move |command| match command.name().to_ascii_lowercase().as_slice() {
+        scripted::start(move |command| match command.name().to_ascii_lowercase().as_slice() {
             b"ping" => b"+PONG\r\n".to_vec(),
             b"command" if !is_loaded.load(Ordering::Relaxed) => b"*0\r\n".to_vec(),
             b"command" => TABLE.to_vec(),
@@ -165,4 +165,38 @@ fn the_table_of_commands_is_that_of_the_upstream() {
     assert_eq!(client.answer("MY.GET foo"), "+second\r\n");
     assert_eq!(client.answer("MY.GET bar"), "+first\r\n");
     assert_eq!(client.answer("MY.GET"), "-ERR wrong number of arguments for 'my.get' command\r\n");
+}
+
+#[test]
+fn connections_of_one_protocol_serve_clients_of_the_other() {
+    let Some(redis) = Server::start() else { return };
+    let mut direct = Client::new(redis.connect());
+    for (shared, own) in [("2", "3"), ("3", "2")] {
+        let address = redis.address().to_string();
+        let proxy = proxy(&["--upstream", &address, "--protocol", shared]);
+        let mut client = Client::new(proxy.connect());
+        let hello = format!("HELLO {own}");
+        assert_eq!(client.answer(&hello)[..2], direct.answer(&hello)[..2]);
+        for line in ["FLUSHALL", "HSET h a 1 b 2", "ZADD z 1.5 a 2 b", "XADD s 1-1 f v"] {
+            client.answer(line);
+        }
+        for line in [
+            "HGETALL h",
+            "ZRANGE z 0 -1 WITHSCORES",
+            "ZSCORE z a",
+            "MGET nothing h",
+            "LPOP nothing 2",
+            "LPOP nothing",
+            "SPOP h",
+            "CONFIG GET maxmemory",
+            "EVAL 'return {1, false}' 0",
+            "XREAD STREAMS s 0",
+        ] {
+            assert_eq!(client.answer(line), direct.answer(line), "{line} with --protocol {shared}");
+        }
+        let shares = |line: &String| {
+            line.contains("cmd=xread ") && line.contains(&format!(" resp={shared} "))
+        };
+        assert!(connections(&redis).iter().any(shares), "{:?}", connections(&redis));
+    }
 }
