@@ -105,7 +105,7 @@ impl How {
             }
             Self::Hello(protocol, _) => {
                 let pairs = views.first()?.as_pairs().ok()?;
-                writer.open_map(pairs.clone().count()).ok()?;
+                writer.open_map(pairs.count()).ok()?;
                 for (key, value) in pairs {
                     writer.value(&key).ok()?;
                     match key.as_bytes() {

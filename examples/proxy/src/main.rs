@@ -7,7 +7,7 @@
 //! ```
 //!
 //! Everything runs on one thread. Each client has a [session](session): a task that cuts its input into
-//! commands, [routes](routing) them by a [table], and adds them to the output of a [lane](lane), a connection to an
+//! commands, [routes](routing) them by a [table], and [adds](dispatch) them to the output of a [lane](lane), a connection to an
 //! [upstream] that many clients share. The lane cuts its input into replies, and gives each to the [client]
 //! whose turn it is. Commands for several upstreams are split, and the replies [joined](join). The [topology] knows
 //! which upstream has which slots; refused commands are [sent again](redirect).
@@ -20,6 +20,7 @@
 mod alone;
 mod client;
 mod demo;
+mod dispatch;
 mod feed;
 mod identity;
 mod join;

@@ -13,19 +13,15 @@ use std::time::Duration;
 
 use bytes::{Buf, Bytes, BytesMut};
 use tokio::io::{AsyncRead, AsyncReadExt, ReadBuf};
-use tokio::net::TcpStream;
 use tokio::net::tcp::OwnedReadHalf;
 use tokio::time::{Instant, timeout};
-use zresp::commands::CommandInfo;
-use zresp::encode::ReplyShape;
-use zresp::{Command, CommandDecoder, CommandRef, Error, ErrorKind, Limits, Protocol, Reply};
+use zresp::{Command, CommandDecoder, Error, ErrorKind, Limits};
 
 use crate::client::Client;
 use crate::feed::Feeds;
-use crate::join::Split;
 use crate::proxy::Proxy;
 use crate::relay::{self, LARGE};
-use crate::routing::{Route, answer, authenticate, route, route_begun};
+use crate::routing::{Route, route_begun};
 use crate::transaction::Transaction;
 use crate::upstream::{Failure, Upstream};
 
@@ -43,7 +39,7 @@ pub(crate) struct Session {
     pub(crate) decoder: CommandDecoder,
     /// Bytes that were read but not yet taken, such as the beginning of a command; usually empty.
     pub(crate) input: BytesMut,
-    is_authenticated: bool,
+    pub(crate) is_authenticated: bool,
     /// The cluster's count of changes when commands were last taken.
     changes: u64,
     next: Next,
@@ -54,7 +50,7 @@ pub(crate) struct Session {
 }
 
 /// What the session does next.
-enum Next {
+pub(crate) enum Next {
     /// Reads, and takes commands.
     Read,
     /// Takes more of the commands that have been read, once there is room for their replies.
@@ -117,12 +113,7 @@ impl Session {
                 }
                 Next::Other(route, command) => {
                     self.when(Client::is_answered).await?;
-                    match route {
-                        Route::Alone(alone) => self.ask_alone(alone, command).await?,
-                        Route::Unknown(upstream) => self.ask_unknown(&upstream, command).await,
-                        Route::Subscribe => self.subscribe(&command).await?,
-                        _ => self.step(command).await,
-                    }
+                    self.do_other(route, command).await?;
                 }
                 Next::Leave => {
                     self.when(Client::is_idle).await?;
@@ -130,15 +121,6 @@ impl Session {
                 }
             }
         }
-    }
-
-    /// Returns a new connection on which the client has been presented.
-    async fn own_connection(&self, upstream: &Upstream) -> Result<TcpStream, Failure> {
-        let mut stream = upstream.connect(self.client.protocol.get()).await?;
-        let identity = self.client.identity.take();
-        let presented = timeout(self.proxy.access.timeout, identity.present(&mut stream)).await;
-        let presented = presented.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()));
-        presented.map(|()| stream).map_err(|error| upstream.failure(error))
     }
 
     /// Writes replies until the condition is true.
@@ -226,68 +208,8 @@ impl Session {
                 let is_simple = !info.is_container && !info.name.contains('|');
                 last = is_simple.then_some((array.name(), info));
             }
-            let topology = &self.proxy.topology;
-            let routed = match &self.proxy.access.password {
-                Some(password)
-                    if !self.is_authenticated
-                        || info.is_some_and(|info| matches!(&*info.name, "auth" | "hello")) =>
-                {
-                    let is_authenticated = &mut self.is_authenticated;
-                    authenticate(&command, password, &self.client, topology, is_authenticated)
-                }
-                _ if self.transaction.is_open && !command.is("quit") => Ok(Route::Step),
-                _ if self.is_subscriber() => self.route_subscriber(info, &command),
-                _ => route(info, &command, &self.client, topology),
-            };
-            let done = routed.and_then(|route| {
-                match route {
-                    Route::Shared(upstream) => {
-                        let own = self.client.protocol.get();
-                        if self.proxy.shared_protocol(&self.client) != own {
-                            let shape = ReplyShape::of(request.command());
-                            if shape.is_translatable() {
-                                let split = Split::translated(upstream, &command, shape);
-                                split.send(&self.client, &self.proxy);
-                                return Ok(None);
-                            }
-                            // It uses another connection, so it must not be overtaken.
-                            if !self.client.is_answered() {
-                                self.client.hold_back();
-                                return Ok(Some(Next::Take));
-                            }
-                        }
-                        let lane = self.client.lane(&upstream, own, &self.proxy)?;
-                        lane.send(&self.client, command.wire(), now);
-                        if lane.protocol != self.proxy.shared_protocol(&self.client) {
-                            self.client.hold_back();
-                        }
-                    }
-                    // These wait until every earlier command is answered. So they cannot overtake, and at
-                    // most one split reply is in memory.
-                    Route::Split(_) if !self.client.is_answered() => {
-                        self.client.hold_back();
-                        return Ok(Some(Next::Take));
-                    }
-                    Route::Split(split) => {
-                        split.send(&self.client, &self.proxy);
-                        self.client.hold_back();
-                    }
-                    Route::Answer(reply) => self.answer(&reply),
-                    Route::Own(upstream) => return Ok(Some(Next::Relay(upstream))),
-                    route @ (Route::Alone(_)
-                    | Route::Unknown(_)
-                    | Route::Step
-                    | Route::Subscribe) => {
-                        let command = Bytes::copy_from_slice(command.wire());
-                        return Ok(Some(Next::Other(route, command)));
-                    }
-                    Route::Farewell(reply) => {
-                        self.answer(&reply);
-                        return Ok(Some(Next::Leave));
-                    }
-                }
-                Ok(None)
-            });
+            let routed = self.route(info, &command);
+            let done = routed.and_then(|route| self.dispatch(route, &command, now));
             match done {
                 Ok(None) => {}
                 Ok(Some(next)) => {
@@ -301,31 +223,6 @@ impl Session {
             taken += request.wire().len();
         };
         taken
-    }
-
-    /// Returns whether only some commands are allowed, because messages of RESP2 look like replies.
-    fn is_subscriber(&self) -> bool {
-        !self.feeds.is_empty() && self.client.protocol.get() == Protocol::Resp2
-    }
-
-    fn route_subscriber(
-        &self,
-        info: Option<&CommandInfo>,
-        command: &CommandRef<'_>,
-    ) -> Result<Route, Failure> {
-        let name = info.map_or("", |info| &*info.name);
-        if name == "ping" {
-            let payload = command.arg(1).unwrap_or_default();
-            let pong = [&b"pong"[..], payload].map(|word| Reply::bulk(word.to_vec()));
-            return Ok(answer(&Reply::array(pong), Protocol::Resp2));
-        }
-        if name.ends_with("subscribe") || name == "quit" {
-            return route(info, command, &self.client, &self.proxy.topology);
-        }
-        let name = command.name().escape_ascii().to_string().to_lowercase();
-        Err(Failure(format!(
-            "ERR Can't execute '{name}': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are allowed in this context"
-        )))
     }
 
     /// Returns what to do about a command that has not arrived whole.
