@@ -13,6 +13,7 @@ use tokio::time::Instant;
 use tracing::warn;
 use zresp::Protocol;
 
+use crate::identity::Identity;
 use crate::lane::{Kind, Lane};
 use crate::output::Replies;
 use crate::proxy::Proxy;
@@ -41,6 +42,7 @@ pub(crate) struct Client {
     kind: Cell<Kind>,
     /// The protocol that it has chosen with `HELLO`.
     pub(crate) protocol: Cell<Protocol>,
+    pub(crate) identity: RefCell<Identity>,
     /// Wakes the session.
     session: Cell<Option<Waker>>,
     /// Wakes the lane that waits until the client has room for more of a reply.
@@ -59,7 +61,7 @@ pub(crate) struct Client {
 impl Client {
     pub(crate) fn new(writer: OwnedWriteHalf, peer: SocketAddr, proxy: Rc<Proxy>) -> Self {
         let (replies, lanes, session, waiting_lane) = Default::default();
-        let kind = Cell::new(Kind::New);
+        let (kind, identity) = (Cell::new(Kind::New), RefCell::default());
         let (size, input, counted) = Default::default();
         let (protocol, window) = (Cell::new(Protocol::Resp2), Cell::new(1));
         let (writer, moved) = (RefCell::new(Some(writer)), Cell::new(Instant::now()));
@@ -71,6 +73,7 @@ impl Client {
             lanes,
             kind,
             protocol,
+            identity,
             session,
             waiting_lane,
             size,
@@ -85,12 +88,13 @@ impl Client {
     pub(crate) fn lane(
         &self,
         upstream: &Rc<Upstream>,
+        protocol: Protocol,
         proxy: &Rc<Proxy>,
     ) -> Result<Rc<Lane>, Failure> {
         let mut lanes = self.lanes.borrow_mut();
         // A busy lane is left only if no reply is due: on another one, a command could overtake.
         let is_free = self.is_answered();
-        let (protocol, kind) = (self.protocol.get(), self.kind.get());
+        let kind = self.kind.get();
         let is_usable = |lane: &Lane| {
             let is_better_left = is_free && (lane.is_busy() || lane.kind != kind);
             lane.is_open() && !lane.has_sender() && !is_better_left

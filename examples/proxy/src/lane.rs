@@ -23,11 +23,11 @@ use tokio::net::tcp::OwnedWriteHalf;
 use tokio::time::Instant;
 use tracing::debug;
 use zresp::Protocol;
-use zresp::cluster::{Redirect, RedirectKind};
 
 use crate::client::Client;
 use crate::join::Join;
 use crate::proxy::Proxy;
+use crate::redirect::Retry;
 use crate::replies::Reader;
 use crate::session::LARGE;
 use crate::upstream::{Failure, Upstream};
@@ -36,12 +36,8 @@ use crate::upstream::{Failure, Upstream};
 const STUCK: Duration = Duration::from_millis(100);
 /// A buffer for commands with more capacity than this is freed once it is empty.
 const KEPT: usize = 256 * 1024;
-/// Answers a large command that was redirected: the proxy has not kept it, so it cannot send it again.
+/// Answers a large command that was redirected.
 const MOVED: &[u8] = b"-TRYAGAIN the slot was moved while a large command was on its way\r\n";
-/// Makes a node accept the next command although its slot is still being moved to that node.
-const ASKING: &[u8] = b"*1\r\n$6\r\nASKING\r\n";
-/// How often a command may be redirected.
-const REDIRECTS: u8 = 5;
 
 /// One or more consecutive replies that the upstream owes to the same recipient.
 pub(crate) struct Due {
@@ -50,7 +46,8 @@ pub(crate) struct Due {
     pub(crate) since: Instant,
     /// The command, kept if a cluster may redirect it; empty for a large one.
     pub(crate) command: Option<Bytes>,
-    redirects: u8,
+    /// How often it was sent again.
+    pub(crate) tries: u8,
 }
 
 /// Where a reply goes.
@@ -151,7 +148,7 @@ impl Lane {
     }
 
     /// Sends a redirected command. Its entry comes from another lane's queue.
-    fn resend(&self, due: Due) {
+    pub(crate) fn resend(&self, due: Due) {
         self.write(due.command.as_deref().unwrap_or_default());
         self.due.borrow_mut().push_back(due);
     }
@@ -290,53 +287,20 @@ impl Lane {
         }
     }
 
-    /// Gives a collected reply to its recipient; if it is a redirection, sends the command again instead.
-    pub(crate) fn settle(&self, mut due: Due, reply: &[u8]) {
-        let text = reply.strip_prefix(b"-").and_then(|line| line.strip_suffix(b"\r\n"));
-        if let Some(text) = text.filter(|_| due.command.is_some()) {
-            if let Some(redirect) = Redirect::parse(text) {
-                due.redirects += 1;
-                // The redirection itself was counted, but the command has yet to get its reply.
-                due.count = 1;
-                if due.redirects <= REDIRECTS {
-                    let upstream = self.proxy.topology.redirected(&redirect, &self.upstream);
-                    if due.command.as_ref().is_some_and(Bytes::is_empty) {
-                        return due.to.give(MOVED, 1);
-                    }
-                    if let Some(upstream) = upstream {
-                        return self.redirect(due, redirect.kind, &upstream);
-                    }
-                }
-            } else if text.starts_with(b"CLUSTERDOWN") {
-                self.proxy.topology.refresh();
+    /// Gives a collected reply to its recipient, or sends the command again if the reply asks for that.
+    pub(crate) fn settle(&self, due: Due, reply: &[u8]) {
+        let again = due
+            .command
+            .as_ref()
+            .and_then(|_| Retry::after(reply, &self.upstream, due.tries, &self.proxy.topology));
+        match again {
+            // The proxy has not kept a large command.
+            Some(_) if due.command.as_ref().is_some_and(Bytes::is_empty) => {
+                let is_redirected = reply.starts_with(b"-MOVED") || reply.starts_with(b"-ASK");
+                due.to.give(if is_redirected { MOVED } else { reply }, 1);
             }
-        }
-        due.to.give(reply, 1);
-    }
-
-    /// Sends a command again, to the node that the redirection names.
-    fn redirect(&self, due: Due, kind: RedirectKind, upstream: &Rc<Upstream>) {
-        let client = match &due.to {
-            Recipient::Client(client, _) => Some(client),
-            Recipient::Part(join, _) => Some(&join.client),
-            Recipient::Proxy => None,
-        };
-        let lane = client.map_or_else(
-            || upstream.lane(&self.proxy, self.protocol, self.kind),
-            |client| {
-                client.hold_back();
-                client.lane(upstream, &self.proxy)
-            },
-        );
-        match lane {
-            Ok(lane) => {
-                if matches!(kind, RedirectKind::Ask { .. }) {
-                    let asking = Some(Bytes::from_static(ASKING));
-                    lane.resend(Due::new(Recipient::Proxy, asking, due.since));
-                }
-                lane.resend(due);
-            }
-            Err(failure) => due.to.give(&failure.to_reply(), 1),
+            Some(retry) => retry.send(due, &self.proxy, self.protocol),
+            None => due.to.give(reply, 1),
         }
     }
 
@@ -358,13 +322,22 @@ impl Lane {
 }
 
 impl Due {
-    const fn new(to: Recipient, command: Option<Bytes>, since: Instant) -> Self {
-        Self { to, count: 1, since, command, redirects: 0 }
+    pub(crate) const fn new(to: Recipient, command: Option<Bytes>, since: Instant) -> Self {
+        Self { to, count: 1, since, command, tries: 0 }
     }
 }
 
 impl Recipient {
-    fn give(&self, replies: &[u8], count: usize) {
+    /// Returns the client that the reply is for in the end.
+    pub(crate) fn client(&self) -> Option<&Rc<Client>> {
+        match self {
+            Self::Client(client, _) => Some(client),
+            Self::Part(join, _) => Some(&join.client),
+            Self::Proxy => None,
+        }
+    }
+
+    pub(crate) fn give(&self, replies: &[u8], count: usize) {
         match self {
             Self::Client(client, slot) => client.deliver(*slot, replies, count),
             Self::Part(join, part) => join.take(*part, replies),

@@ -7,27 +7,38 @@
 //! ```
 //!
 //! Each thread serves the clients that it accepts, and shares nothing with the others. Each client has a
-//! [session](session): a task that cuts its input into commands, [routes](routing) them, and adds them to the output of a [lane](lane), a connection to an
+//! [session](session): a task that cuts its input into commands, [routes](routing) them by a [table], and
+//! [adds](dispatch) them to the output of a [lane](lane), a connection to an
 //! [upstream] that many clients share. The lane cuts its input into replies, and gives each to the [client]
-//! whose turn it is. A client whose commands need a connection of their own gets one; from then on its bytes
-//! are [relayed](relay). Commands for several upstreams are split, and the replies [joined](join). A
-//! [cluster] knows which node has which slots. The rest is [options], [metrics], a built-in [store], and a
-//! [demo].
+//! whose turn it is. Commands for several upstreams are split, and the replies [joined](join). The [topology] knows
+//! which upstream has which slots; refused commands are [sent again](redirect).
+//!
+//! Some commands do not share a connection, but go [alone]. With one upstream, a client with state gets a connection
+//! of its own: from then on its bytes are [relayed](relay). With several, it gets connections for its
+//! [transaction] and its [subscriptions](feed). What it says about its [identity] needs none. The rest is
+//! [options], [metrics], a built-in [store], and a [demo].
 
+mod alone;
 mod client;
-mod cluster;
 mod demo;
+mod dispatch;
+mod feed;
+mod identity;
 mod join;
 mod lane;
 mod metrics;
 mod options;
 mod output;
 mod proxy;
+mod redirect;
 mod relay;
 mod replies;
 mod routing;
 mod session;
 mod store;
+mod table;
+mod topology;
+mod transaction;
 mod upstream;
 
 use std::io::{self, IsTerminal, Write};

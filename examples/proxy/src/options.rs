@@ -6,6 +6,7 @@ use std::thread::available_parallelism;
 
 use clap::Parser;
 use tracing::Level;
+use zresp::Protocol;
 
 /// A proxy for the Redis protocol. Without an upstream it starts its own in-memory server.
 #[derive(Clone, Debug, Parser)]
@@ -27,6 +28,11 @@ pub(crate) struct Options {
     /// environment
     #[arg(long, value_name = "PASSWORD", env = "ZRESP_PROXY_PASSWORD", hide_env_values = true)]
     pub(crate) password: Option<String>,
+
+    /// The protocol of all shared connections, 2 or 3; replies are translated for clients with the other one. Without
+    /// this option, each protocol has its own connections
+    #[arg(long, value_name = "2|3", value_parser = protocol)]
+    pub(crate) protocol: Option<Protocol>,
 
     /// How long an upstream may be silent while a reply is due, in seconds; blocking commands may take longer
     #[arg(long, value_name = "SECONDS", default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..))]
@@ -72,6 +78,14 @@ impl Options {
 
     pub(crate) fn has_no_upstream(&self) -> bool {
         self.upstream.is_empty() && self.cluster.is_empty()
+    }
+}
+
+fn protocol(text: &str) -> Result<Protocol, &'static str> {
+    match text {
+        "2" => Ok(Protocol::Resp2),
+        "3" => Ok(Protocol::Resp3),
+        _ => Err("the protocols are 2 and 3"),
     }
 }
 

@@ -5,6 +5,8 @@ use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::rc::{Rc, Weak};
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 use tokio::net::{TcpListener, TcpStream};
@@ -12,14 +14,18 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, timeout};
 use tracing::{debug, warn};
+use zresp::Protocol;
 
 use crate::client::{BUFFERED, Client};
 use crate::metrics::Metrics;
 use crate::options::Options;
-use crate::routing::Topology;
 use crate::session::Session;
+use crate::table::Table;
+use crate::topology::Topology;
 use crate::upstream::Access;
 
+/// How many clients all threads have accepted.
+static ACCEPTED: AtomicU64 = AtomicU64::new(0);
 /// How many bytes are read at once. All connections read into the same buffer, one after another.
 const SCRATCH: usize = 256 * 1024;
 /// How long replies that are due may take when the proxy stops.
@@ -28,7 +34,7 @@ const GRACE: Duration = Duration::from_secs(10);
 pub(crate) const PAUSE: Duration = Duration::from_millis(100);
 
 pub(crate) struct Proxy {
-    pub(crate) topology: Topology,
+    pub(crate) topology: Rc<Topology>,
     pub(crate) access: Access,
     pub(crate) metrics: Arc<Metrics>,
     /// The time when something last arrived: exact enough for most purposes, and cheaper than the time now.
@@ -43,14 +49,14 @@ pub(crate) struct Proxy {
     all_buffers: usize,
     held: Cell<usize>,
     clients: RefCell<HashMap<u64, Weak<Client>>>,
-    accepted: Cell<u64>,
 }
 
 impl Proxy {
     /// Returns a proxy, after a first attempt to reach its upstreams.
     pub(crate) async fn new(options: &Options, metrics: Arc<Metrics>) -> Rc<Self> {
         let timeout = Duration::from_secs(options.timeout);
-        let access = Access { password: options.password(), timeout };
+        let (password, protocol) = (options.password(), options.protocol);
+        let access = Access { password, timeout, protocol, table: Table::builtin() };
         Rc::new(Self {
             topology: Topology::new(options, &access).await,
             access,
@@ -62,8 +68,12 @@ impl Proxy {
             all_buffers: options.all_buffers / options.threads(),
             held: Cell::default(),
             clients: RefCell::default(),
-            accepted: Cell::default(),
         })
+    }
+
+    /// Returns the protocol of the shared connections of a client.
+    pub(crate) fn shared_protocol(&self, client: &Client) -> Protocol {
+        self.access.protocol.unwrap_or(client.protocol.get())
     }
 
     /// Serves clients until `stop` completes. Then delivers the replies that are due, until `GRACE` is over or
@@ -129,7 +139,8 @@ impl Proxy {
     async fn run_session(self: Rc<Self>, stream: TcpStream, peer: SocketAddr) {
         let (reader, writer) = stream.into_split();
         let client = Rc::new(Client::new(writer, peer, Rc::clone(&self)));
-        let id = self.accepted.replace(self.accepted.get() + 1);
+        let id = ACCEPTED.fetch_add(1, Relaxed);
+        client.identity.borrow_mut().number(id);
         self.clients.borrow_mut().insert(id, Rc::downgrade(&client));
         self.metrics.connected();
         let session = Box::new(Session::new(Rc::clone(&self), Rc::clone(&client), reader));

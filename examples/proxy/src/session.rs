@@ -11,19 +11,20 @@ use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use bytes::{Buf, BytesMut};
+use bytes::{Buf, Bytes, BytesMut};
 use tokio::io::{AsyncRead, AsyncReadExt, ReadBuf};
 use tokio::net::tcp::OwnedReadHalf;
 use tokio::time::{Instant, Sleep, sleep, timeout};
-use zresp::commands::Categories;
-use zresp::{Command, CommandDecoder, EncodeCommand, Error, ErrorKind, Framer, Limits, commands};
+use zresp::{Command, CommandDecoder, Error, ErrorKind, Framer, Limits};
 
 use crate::client::Client;
+use crate::feed::Feeds;
 use crate::lane::Lane;
 use crate::proxy::Proxy;
 use crate::relay;
-use crate::routing::{Route, authenticate, route, route_begun};
-use crate::upstream::{Failure, Upstream, hello};
+use crate::routing::{Route, route_begun};
+use crate::transaction::Transaction;
+use crate::upstream::{Failure, Upstream};
 
 /// Commands above this size are passed on while they arrive.
 pub(crate) const LARGE: usize = 64 * 1024;
@@ -43,7 +44,7 @@ pub(crate) struct Session {
     pub(crate) decoder: CommandDecoder,
     /// Bytes that were read but not yet taken, such as the beginning of a command; usually empty.
     pub(crate) input: BytesMut,
-    is_authenticated: bool,
+    pub(crate) is_authenticated: bool,
     /// The cluster's count of changes when commands were last taken.
     changes: u64,
     /// How much of `input` was there when it was last looked at.
@@ -55,10 +56,14 @@ pub(crate) struct Session {
     /// Runs while the client takes nothing and has no more room: until when, and when it last took something.
     stall: Option<(Pin<Box<Sleep>>, Instant)>,
     next: Next,
+    /// With several upstreams.
+    pub(crate) transaction: Transaction,
+    /// With several upstreams.
+    pub(crate) feeds: Feeds,
 }
 
 /// What the session does next.
-enum Next {
+pub(crate) enum Next {
     /// Reads, and takes commands.
     Read,
     /// Takes more of the commands that have been read, once there is room for their replies.
@@ -67,6 +72,8 @@ enum Next {
     Relay(Rc<Upstream>),
     /// Passes on a large command while it is still arriving, once every reply is written.
     PassOn(Rc<Upstream>),
+    /// Does something else with a command, once every earlier one is answered.
+    Other(Route, Bytes),
     /// Ends, once every reply is written.
     Leave,
 }
@@ -88,6 +95,8 @@ impl Session {
             is_ended: false,
             stall: None,
             next: Next::Read,
+            transaction: Transaction::default(),
+            feeds: Feeds::default(),
         }
     }
 
@@ -114,7 +123,7 @@ impl Session {
                 // What idle clients do not need is on the heap.
                 Next::Relay(upstream) => {
                     self.when(Client::is_idle).await?;
-                    match Box::pin(upstream.connect(self.client.protocol.get())).await {
+                    match Box::pin(self.own_connection(&upstream)).await {
                         Ok(stream) => {
                             return Box::pin(relay::relay(*self, &upstream, stream)).await;
                         }
@@ -130,6 +139,10 @@ impl Session {
                 }
                 // More of it may arrive meanwhile, so it is judged again.
                 Next::PassOn(_) => self.when(Client::is_answered).await?,
+                Next::Other(route, command) => {
+                    self.when(Client::is_answered).await?;
+                    Box::pin(self.do_other(route, command)).await?;
+                }
                 Next::Leave => {
                     self.when(Client::is_idle).await?;
                     return self.close().await;
@@ -140,7 +153,7 @@ impl Session {
 
     /// Writes replies until the condition is true. If the client does not take them, reads on meanwhile: it may
     /// be one that writes all of its commands before it reads.
-    async fn when(&mut self, condition: impl Fn(&Client) -> bool) -> io::Result<()> {
+    pub(crate) async fn when(&mut self, condition: impl Fn(&Client) -> bool) -> io::Result<()> {
         let until = poll_fn(|cx| {
             loop {
                 let is_stalled = self.client.poll_flush(cx)?.is_pending();
@@ -296,6 +309,7 @@ impl Session {
         let (now, mut inline, mut taken) = (Instant::now(), Vec::new(), 0);
         self.client.moved.set(now);
         self.proxy.clock.set(now);
+        let table = self.proxy.topology.commands();
         let mut last = None;
         self.next = loop {
             if !self.client.has_room() {
@@ -320,59 +334,22 @@ impl Session {
             // container such as CLIENT that would be wrong, because the subcommand matters.
             let info = match (request.command(), last) {
                 (Command::Array(array), Some((name, info))) if array.name() == name => Some(info),
-                _ => commands::of(&command),
+                _ => table.of(&command),
             };
             if let (Command::Array(array), Some(info)) = (request.command(), info) {
                 let is_simple = !info.is_container && !info.name.contains('|');
                 last = is_simple.then_some((array.name(), info));
             }
-            let topology = &self.proxy.topology;
-            let routed = match &self.proxy.access.password {
-                Some(password) if !self.is_authenticated || command.is("auth") => {
-                    authenticate(&command, password, topology, &mut self.is_authenticated)
-                }
-                _ => route(info, &command, topology),
-            };
-            let done = routed.and_then(|route| {
-                match route {
-                    Route::Shared(upstream) => {
-                        let is_script = info
-                            .is_some_and(|info| info.categories.contains(Categories::SCRIPTING));
-                        if !self.client.choose_lane(is_script) {
-                            self.client.hold_back();
-                            return Ok(Some(Next::Take));
-                        }
-                        let lane = self.client.lane(&upstream, &self.proxy)?;
-                        lane.send(&self.client, command.wire(), now);
-                    }
-                    // These wait until every earlier command is answered. So they cannot overtake, and at
-                    // most one split reply is in memory.
-                    Route::Split(_) | Route::Hello(..) if !self.client.is_answered() => {
-                        self.client.hold_back();
-                        return Ok(Some(Next::Take));
-                    }
-                    Route::Split(split) => {
-                        split.send(&self.client, &self.proxy);
-                        self.client.hold_back();
-                    }
-                    Route::Hello(upstream, protocol) => {
-                        self.client.protocol.set(protocol);
-                        let lane = self.client.lane(&upstream, &self.proxy)?;
-                        let command = hello(protocol).to_wire().unwrap_or_default();
-                        lane.send(&self.client, &command, now);
-                    }
-                    Route::Answer(reply) => self.answer(&reply),
-                    Route::Own(upstream) => return Ok(Some(Next::Relay(upstream))),
-                    Route::Farewell(reply) => {
-                        self.answer(&reply);
-                        return Ok(Some(Next::Leave));
-                    }
-                }
-                Ok(None)
-            });
+            let routed = self.route(info, &command);
+            let done = routed.and_then(|route| self.dispatch(route, info, &command, now));
             match done {
                 Ok(None) => {}
-                Ok(Some(next)) => break next,
+                Ok(Some(next)) => {
+                    if matches!(next, Next::Other(..)) {
+                        taken += request.wire().len();
+                    }
+                    break next;
+                }
                 Err(failure) => self.fail(&failure),
             }
             taken += request.wire().len();
@@ -390,6 +367,7 @@ impl Session {
         self.judged = input.len();
         let Some(command) = self.decoder.partial(input) else { return Next::Read };
         let text = match route_begun(&command, &self.proxy.topology) {
+            _ if self.transaction.is_open && input.len() <= WHOLE => return Next::Read,
             Some(Ok(Route::Own(upstream))) => return Next::Relay(upstream),
             Some(Ok(Route::Shared(upstream))) => return Next::PassOn(upstream),
             None if command.name().is_none() && input.len() > NAME => "ERR unknown command",

@@ -16,6 +16,7 @@ use zresp::{CommandBuf, Decoder, EncodeCommand, Frame, Protocol};
 
 use crate::lane::{Kind, Lane};
 use crate::proxy::Proxy;
+use crate::table::Table;
 
 /// How long a server may take to accept a connection.
 pub(crate) const CONNECT: Duration = Duration::from_secs(2);
@@ -36,6 +37,14 @@ impl Failure {
         Self(text.into())
     }
 
+    pub(crate) fn arity(name: &str) -> Self {
+        Self(format!("ERR wrong number of arguments for '{name}' command"))
+    }
+
+    pub(crate) fn crossing() -> Self {
+        Self::new("CROSSSLOT Keys in request don't hash to the same slot")
+    }
+
     /// Returns the error reply. Line breaks, which would end it, become spaces.
     pub(crate) fn to_reply(&self) -> Bytes {
         format!("-{}\r\n", self.0.replace(['\r', '\n'], " ")).into()
@@ -49,6 +58,9 @@ pub(crate) struct Access {
     pub(crate) password: Option<String>,
     /// How long they may be silent while a reply is due.
     pub(crate) timeout: Duration,
+    /// The protocol of shared connections, if it is not that of their clients.
+    pub(crate) protocol: Option<Protocol>,
+    pub(crate) table: Rc<Table>,
 }
 
 pub(crate) struct Upstream {
@@ -192,7 +204,7 @@ impl Upstream {
         if answer.wire().starts_with(b"-ERR") || answer.wire().starts_with(b"-DENIED") {
             answer.to::<()>().map_err(io::Error::other)?;
         }
-        Ok(())
+        self.access.table.refresh(stream).await
     }
 
     /// Selects the protocol on a connection that speaks RESP2.
@@ -247,7 +259,12 @@ impl Upstream {
 
 /// Returns the command that selects a protocol.
 pub(crate) fn hello(protocol: Protocol) -> CommandBuf {
-    CommandBuf::new("HELLO").arg(if protocol == Protocol::Resp3 { 3 } else { 2 })
+    CommandBuf::new("HELLO").arg(number(protocol))
+}
+
+/// Returns the number of a protocol.
+pub(crate) fn number(protocol: Protocol) -> i64 {
+    if protocol == Protocol::Resp3 { 3 } else { 2 }
 }
 
 /// Sends a command on a connection where no reply is due, and returns the reply.
@@ -258,7 +275,7 @@ pub(crate) async fn ask(stream: &mut TcpStream, command: &CommandBuf) -> io::Res
 }
 
 /// Reads the only reply that is due.
-async fn read_reply(stream: &mut TcpStream) -> io::Result<Frame> {
+pub(crate) async fn read_reply(stream: &mut TcpStream) -> io::Result<Frame> {
     let (mut decoder, mut input) = (Decoder::new(), BytesMut::new());
     loop {
         if let Some(frame) = decoder.decode_frame(&mut input).map_err(io::Error::other)? {

@@ -8,6 +8,7 @@ pub(crate) mod fake;
 mod known;
 pub(crate) mod pattern;
 pub(crate) mod refusal;
+pub(crate) mod scripted;
 #[path = "../../../store/tests/support/mod.rs"]
 mod shared;
 
