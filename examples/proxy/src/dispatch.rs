@@ -30,6 +30,9 @@ impl Session {
                 authenticate(command, password, &self.client, topology, is_authenticated)
             }
             _ if self.transaction.is_open && !command.is("quit") => Ok(Route::Step),
+            _ if !self.feeds.is_empty() && command.is("hello") => {
+                Err(Failure::new("ERR a client with subscriptions cannot change its protocol"))
+            }
             // Messages of RESP2 look like replies, so only some commands are allowed.
             _ if !self.feeds.is_empty() && self.client.protocol.get() == Protocol::Resp2 => {
                 self.route_subscriber(info, command)

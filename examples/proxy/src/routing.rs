@@ -104,7 +104,7 @@ pub(crate) fn route_begun(
     let Some(info) = table.partial_of(command) else {
         // If only the subcommand is missing, it has yet to arrive.
         let is_unknown = command.arg(1).is_some() || table.lookup(name).is_none();
-        return is_unknown.then(|| topology.any().map(Route::Own));
+        return topology.only().filter(|_| is_unknown).map(|upstream| Ok(Route::Own(upstream)));
     };
     let is_own = concerns_connection(info, command.args());
     if let Some(upstream) = topology.only() {
@@ -341,7 +341,8 @@ pub(crate) fn place(
     let keys = table.keys(command).and_then(|keys| Ok((keys, table.shard_channels(command)?)));
     let (keys, channels) = keys.map_err(|error| match error {
         KeysError::Arity => Failure::arity(&info.name),
-        _ => Failure::new("ERR syntax error"),
+        KeysError::Syntax => Failure::new("ERR syntax error"),
+        _ => Failure(format!("ERR {error}")),
     })?;
     let mut slots = keys.chain(channels).map(|key| key_slot(key.key));
     Ok(match slots.next() {

@@ -34,8 +34,8 @@ pub(crate) struct Topology {
     slots: RefCell<SlotMap<Rc<Upstream>>>,
     /// How often `slots` was updated.
     changes: Cell<u64>,
-    /// The upstreams with slots, as of an update. See [`all`](Self::all).
-    all: RefCell<(u64, Shares)>,
+    /// See [`all`](Self::all). It is empty after an update.
+    all: RefCell<Shares>,
     /// Asks for the slots to be read again.
     outdated: Notify,
 }
@@ -64,8 +64,8 @@ impl Topology {
             configured: configured.clone(),
             nodes: RefCell::default(),
             slots: RefCell::default(),
-            changes: Cell::new(1),
-            all: RefCell::default(),
+            changes: Cell::default(),
+            all: RefCell::new([].into()),
             outdated: Notify::new(),
         });
         for (index, address) in configured.iter().enumerate() {
@@ -131,17 +131,17 @@ impl Topology {
 
     /// Returns all upstreams with slots.
     pub(crate) fn all(&self) -> Shares {
-        let (mut all, changes) = (self.all.borrow_mut(), self.changes.get());
-        if all.0 != changes {
+        let mut all = self.all.borrow_mut();
+        if all.is_empty() {
             let mut found = Vec::<(u16, Rc<Upstream>)>::new();
             for (slot, upstream) in self.slots.borrow().iter() {
                 if !found.iter().rev().any(|(_, known)| Rc::ptr_eq(known, upstream)) {
                     found.push((slot, Rc::clone(upstream)));
                 }
             }
-            *all = (changes, found.into());
+            *all = found.into();
         }
-        Rc::clone(&all.1)
+        Rc::clone(&all)
     }
 
     /// Returns how often the map from slots to upstreams has been updated.
@@ -163,7 +163,7 @@ impl Topology {
         let node = self.node(address(host, redirect.endpoint.port));
         if let RedirectKind::Moved { slot } = redirect.kind {
             self.slots.borrow_mut().assign(slot..=slot, Rc::clone(&node));
-            self.changes.set(self.changes.get() + 1);
+            self.note_change();
             self.refresh();
         }
         Some(node)
@@ -174,6 +174,11 @@ impl Topology {
     pub(crate) fn refresh(&self) {
         self.access.table.is_outdated.set(true);
         self.outdated.notify_one();
+    }
+
+    fn note_change(&self) {
+        self.changes.set(self.changes.get() + 1);
+        *self.all.borrow_mut() = [].into();
     }
 
     fn node(&self, address: String) -> Rc<Upstream> {
@@ -235,7 +240,7 @@ impl Topology {
             return Err(node.failure("serves no slots"));
         }
         *self.slots.borrow_mut() = slots;
-        self.changes.set(self.changes.get() + 1);
+        self.note_change();
         Ok(())
     }
 }
