@@ -18,12 +18,11 @@ use zresp::{Framer, LinePolicy};
 use crate::lane::{Due, Lane, Recipient};
 use crate::relay::trusting;
 use crate::session::LARGE;
+use crate::upstream::WHOLE;
 
 /// How long a client whose buffer is full may keep other clients waiting with one reply. Then it is
 /// disconnected.
 const PATIENCE: Duration = Duration::from_secs(2);
-/// The most bytes of a reply that are collected; if it has to be joined, of all its parts together.
-const WHOLE: usize = 64 * 1024 * 1024;
 /// A longer error is not a redirection.
 const REDIRECTION: usize = 1024;
 /// Replaces a larger reply.

@@ -236,7 +236,8 @@ impl<'a> Hello<'a> {
         match topology.only() {
             Some(upstream) if self.login.is_some() => return Ok(Route::Own(upstream)),
             None if self.login.is_some() => {
-                return Err(Failure::new("ERR AUTH needs one upstream, but there are several"));
+                let failure = Failure::new("ERR AUTH needs one upstream, but there are several");
+                return Ok(Route::Farewell(failure.to_reply()));
             }
             _ => {}
         }
@@ -318,7 +319,10 @@ fn by_keys(
         _ if is_for_all => Ok(Route::Alone(Alone::all(topology, How::of(info), with)?)),
         name if is_special && !HARMLESS.contains(&name) => {
             let name = name.to_uppercase().replace('|', " ");
-            Err(Failure(format!("ERR {name} needs one upstream, but there are several")))
+            let failure = Failure(format!("ERR {name} needs one upstream, but there are several"));
+            // The commands after it rely on the state that it would have set.
+            let sets_state = matches!(&*name, "SELECT" | "AUTH" | "CLIENT REPLY");
+            if sets_state { Ok(Route::Farewell(failure.to_reply())) } else { Err(failure) }
         }
         _ => topology.any().map(to),
     }

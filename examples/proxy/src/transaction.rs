@@ -52,7 +52,8 @@ impl Session {
         });
         let reply = taken.unwrap_or_else(|failure| failure.to_reply());
         let transaction = &mut self.transaction;
-        if reply.starts_with(b"-") && (transaction.is_open || transaction.is_watching) {
+        let is_part = transaction.is_open || transaction.is_watching || command.is("watch");
+        if reply.starts_with(b"-") && is_part {
             let reason = || String::from_utf8_lossy(reply.trim_ascii()).into_owned();
             transaction.failed.get_or_insert_with(reason);
         }

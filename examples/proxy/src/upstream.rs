@@ -12,12 +12,14 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout};
 use tracing::warn;
-use zresp::{CommandBuf, Decoder, EncodeCommand, Frame, Protocol};
+use zresp::{CommandBuf, Decoder, EncodeCommand, Frame, Limits, Protocol};
 
 use crate::lane::{Kind, Lane};
 use crate::proxy::Proxy;
 use crate::table::Table;
 
+/// The most bytes of a reply that is held whole.
+pub(crate) const WHOLE: usize = 64 * 1024 * 1024;
 /// How long a server may take to accept a connection.
 pub(crate) const CONNECT: Duration = Duration::from_secs(2);
 /// After this time without traffic, the system begins to ask whether the server is still there.
@@ -276,7 +278,8 @@ pub(crate) async fn ask(stream: &mut TcpStream, command: &CommandBuf) -> io::Res
 
 /// Reads the only reply that is due.
 pub(crate) async fn read_reply(stream: &mut TcpStream) -> io::Result<Frame> {
-    let (mut decoder, mut input) = (Decoder::new(), BytesMut::new());
+    let limits = Limits::new().with_frame(WHOLE).with_bulk(WHOLE);
+    let (mut decoder, mut input) = (Decoder::with_limits(limits), BytesMut::new());
     loop {
         if let Some(frame) = decoder.decode_frame(&mut input).map_err(io::Error::other)? {
             return Ok(frame);
