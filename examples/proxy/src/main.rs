@@ -22,6 +22,7 @@ mod lane;
 mod metrics;
 mod options;
 mod output;
+mod passing;
 mod proxy;
 mod relay;
 mod replies;
