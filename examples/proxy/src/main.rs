@@ -29,6 +29,7 @@ mod lane;
 mod metrics;
 mod options;
 mod output;
+mod passing;
 mod proxy;
 mod redirect;
 mod relay;

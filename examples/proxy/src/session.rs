@@ -15,11 +15,10 @@ use bytes::{Buf, Bytes, BytesMut};
 use tokio::io::{AsyncRead, AsyncReadExt, ReadBuf};
 use tokio::net::tcp::OwnedReadHalf;
 use tokio::time::{Instant, Sleep, sleep, timeout};
-use zresp::{Command, CommandDecoder, Error, ErrorKind, Framer, Limits};
+use zresp::{Command, CommandDecoder, Error, ErrorKind, Limits};
 
 use crate::client::Client;
 use crate::feed::Feeds;
-use crate::lane::Lane;
 use crate::proxy::Proxy;
 use crate::relay;
 use crate::routing::{Route, route_begun};
@@ -196,7 +195,7 @@ impl Session {
 
     /// Reads into the scratch buffer, and writes replies meanwhile. Returns 0 at the end of the input, or if
     /// the proxy is stopping and nothing has arrived.
-    async fn read(&mut self) -> io::Result<usize> {
+    pub(crate) async fn read(&mut self) -> io::Result<usize> {
         let read = poll_fn(|cx| {
             let _ = self.client.poll_flush(cx)?;
             if self.is_ended {
@@ -210,68 +209,6 @@ impl Session {
             }
         });
         read.await
-    }
-
-    /// Passes on a large command while it arrives, on a lane that nobody else uses.
-    async fn pass_on(&mut self, upstream: &Rc<Upstream>) -> io::Result<()> {
-        let lane = upstream.unused_lane(&self.proxy, self.client.protocol.get());
-        let framer = self.decoder.take_framer(&self.input);
-        match &lane {
-            Ok(lane) => {
-                self.client.use_lane(lane);
-                lane.begin(&self.client, &self.input);
-            }
-            // The command is still read to its end, where the next one begins.
-            Err(failure) => self.fail(failure),
-        }
-        self.input.clear();
-        let end = self.pass_rest(framer, lane.as_deref().ok()).await;
-        let outcome = match &end {
-            Ok(Ok(())) => Ok(()),
-            Ok(Err(error)) => {
-                self.next = Next::Leave;
-                Err(self.protocol_failure(*error, &[]))
-            }
-            Err(error) => Err(upstream.failure(error)),
-        };
-        match (lane, outcome) {
-            (Ok(lane), outcome) => lane.end(outcome),
-            (Err(_), Err(failure)) => self.fail(&failure),
-            _ => {}
-        }
-        end.map(|_| ())
-    }
-
-    /// Passes on the rest of a large command; returns what is wrong with it, if anything is.
-    async fn pass_rest(
-        &mut self,
-        mut framer: Framer,
-        lane: Option<&Lane>,
-    ) -> io::Result<Result<(), Error>> {
-        let proxy = Rc::clone(&self.proxy);
-        loop {
-            self.when(|_| lane.is_none_or(Lane::has_room)).await?;
-            // It may have read a part.
-            let begun = self.input.split();
-            let len = if begun.is_empty() { self.read().await? } else { 0 };
-            let scratch = proxy.scratch.borrow();
-            let chunk = if begun.is_empty() { &scratch[..len] } else { &begun[..] };
-            if chunk.is_empty() {
-                return Err(io::ErrorKind::UnexpectedEof.into());
-            }
-            proxy.metrics.received(len);
-            let progress = match framer.advance(chunk) {
-                Ok(progress) => progress,
-                Err(error) => return Ok(Err(error)),
-            };
-            if let Some(lane) = lane {
-                lane.go_on(&chunk[..progress.taken]);
-            }
-            if progress.is_complete {
-                self.input.extend_from_slice(&chunk[progress.taken..]);
-                return Ok(Ok(()));
-            }
-        }
     }
 
     /// Returns whether the proxy is stopping: commands that have arrived by now are the last to be taken.
@@ -379,7 +316,7 @@ impl Session {
     }
 
     /// Returns the answer to broken input, in the words of Redis.
-    fn protocol_failure(&self, error: Error, input: &[u8]) -> Failure {
+    pub(crate) fn protocol_failure(&self, error: Error, input: &[u8]) -> Failure {
         let reason = match error.kind {
             ErrorKind::BulkTooLong { .. } if self.is_limited() => {
                 "unauthenticated bulk length".into()
@@ -395,6 +332,11 @@ impl Session {
     /// Returns whether the limits for unauthenticated clients apply.
     fn is_limited(&self) -> bool {
         !self.is_authenticated || self.proxy.topology.wants_password()
+    }
+
+    /// Ends the session once every reply is written.
+    pub(crate) fn leave(&mut self) {
+        self.next = Next::Leave;
     }
 
     pub(crate) fn fail(&self, failure: &Failure) {
