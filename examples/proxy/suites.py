@@ -5,12 +5,14 @@
     tools/servers.sh target/servers
     python3 examples/proxy/suites.py target/servers [SUITE...]
 
-A suite is valkey, redis (their Tcl suites, on a server that runs already), redis-py or hiredis, each with `-resp3` after
-it for the other protocol; by default all run. The sources come from Debian and from PyPI, and are unpacked in the
-folder of the servers. It takes about ten minutes for each Tcl suite. Needs tclsh, and a C compiler for hiredis.
+A suite is valkey, redis (their Tcl suites, on a server that runs already), redis-py, redis-rs or hiredis, with `-resp3`
+after it for the other protocol (not hiredis); by default all run. The sources come from Debian, PyPI and crates.io, and
+stay in the folder of the servers. A Tcl suite takes about ten minutes. Needs tclsh, and a C compiler for hiredis.
 """
+import json
 import os
 import pathlib
+import random
 import re
 import shutil
 import socket
@@ -141,11 +143,13 @@ def tcl(servers, sources, name, resp3, through):
         path.write_text(program(servers, name, tool))
         path.chmod(0o755)
     tests = subprocess.run(["./runtest", "--list-tests"], cwd=folder, capture_output=True, text=True).stdout.split()
+    # The suite takes ports from here on, below those that the system gives to others.
+    base = str(random.randrange(12000, 22000))
     results = {}
     # Each file has its own server: one that fails would otherwise end the run.
     for test in tests:
         with Scene(servers, name, through) as scene:
-            options = ["--host", "127.0.0.1", "--port", str(scene.port), "--baseport", str(free_port())]
+            options = ["--host", "127.0.0.1", "--port", str(scene.port), "--baseport", base, "--skiptest", "/IPv6"]
             protocol = ["--force-resp3"] if resp3 else []
             text = output(["./runtest", *options, *protocol, "--single", test], cwd=folder)
         text = re.sub(r"\x1b\[[0-9;]*m", "", text)
@@ -190,6 +194,60 @@ def hiredis(servers, sources, _, __, through):
     return {title: words[verdict] for title, verdict in re.findall(r"^(#\d+ .*?): (PASSED|FAILED)", text, re.M)}
 
 
+# Stands in for `redis-server`: starts it on another port, and the proxy on the one that was asked for. The server ends
+# with the proxy.
+STAND_IN = """#!/usr/bin/env python3
+import ctypes, os, signal, socket, subprocess, sys, time
+args = sys.argv[1:]
+if "--port" not in args:
+    os.execv("{server}", ["redis-server", *args])
+at = args.index("--port") + 1
+with socket.socket() as listener:
+    listener.bind(("127.0.0.1", 0))
+    port, args[at] = args[at], str(listener.getsockname()[1])
+subprocess.Popen(["{server}", *args], preexec_fn=lambda: ctypes.CDLL(None).prctl(1, signal.SIGKILL))
+for _ in range(100):
+    try:
+        socket.create_connection(("127.0.0.1", int(args[at]))).close()
+        break
+    except OSError:
+        time.sleep(0.02)
+addresses = ["--listen", "127.0.0.1:" + port, "--upstream", "127.0.0.1:" + args[at]]
+os.execv("{proxy}", ["zresp-proxy", *addresses, "--log", "error"])
+"""
+
+
+def redis_rs(servers, sources, _, resp3, through):
+    """The published sources lack a crate that the asynchronous tests need, so only the others are run."""
+    metadata = subprocess.run(["cargo", "metadata", "--format-version", "1"], cwd=ROOT, capture_output=True, check=True)
+    package = next(package for package in json.loads(metadata.stdout)["packages"] if package["name"] == "redis")
+    folder = sources / "redis-rs"
+    if not folder.exists():
+        shutil.copytree(pathlib.Path(package["manifest_path"]).parent, folder)
+        for test in (folder / "tests").glob("*.rs"):
+            text = test.read_text()
+            if "async_test" in text or "cluster" in test.name or "module" in test.name or "tls" in test.name:
+                test.unlink()
+        manifest = re.split(r"(?m)^(?=\[)", (folder / "Cargo.toml").read_text())
+        path = r'path = "([^"]*)"'
+        kept = [table for table in manifest if not table.startswith(("[[test]]", "[[bench]]"))
+                or table.startswith("[[test]]") and (folder / re.search(path, table)[1]).exists()]
+        added = '[dev-dependencies.redis-test]\nversion = "1"\n[patch.crates-io]\nredis = { path = "." }\n[workspace]\n'
+        (folder / "Cargo.toml").write_text("".join(kept) + added)
+        (folder / "Cargo.lock").unlink(missing_ok=True)
+    server = servers / SERVERS["redis"] / "redis-server"
+    if through:
+        stand_in = sources / "redis-server"
+        stand_in.write_text(STAND_IN.format(server=server, proxy=PROXY))
+        stand_in.chmod(0o755)
+        server = stand_in
+    settings = {"REDISRS_SERVER_BIN": str(server), "PROTOCOL": "RESP3" if resp3 else "RESP2"}
+    command = ["cargo", "test", "--no-fail-fast", "--tests", "--", "--test-threads=2"]
+    text = output(command, cwd=folder, env={**os.environ, **settings})
+    found = re.findall(r"^test (\S+)(?: - \S+)? \.\.\. (ok|FAILED)", text, re.M)
+    return {title: "ok" if verdict == "ok" else "err" for title, verdict in found}
+
+
 SUITES = {
     "valkey": tcl,
     "valkey-resp3": tcl,
@@ -197,6 +255,8 @@ SUITES = {
     "redis-resp3": tcl,
     "redis-py": redis_py,
     "redis-py-resp3": redis_py,
+    "redis-rs": redis_rs,
+    "redis-rs-resp3": redis_rs,
     "hiredis": hiredis,
 }
 

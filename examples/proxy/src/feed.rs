@@ -3,6 +3,7 @@
 //! elsewhere; it gets the confirmations only once.
 
 use std::cell::{Cell, RefCell};
+use std::collections::HashSet;
 use std::io;
 use std::rc::Rc;
 use std::time::Duration;
@@ -42,7 +43,7 @@ struct Feed {
     client: Rc<Client>,
     /// The slot of its channels, if they are shard channels.
     slot: Option<u16>,
-    topics: RefCell<Vec<(Topic, Bytes)>>,
+    topics: RefCell<HashSet<(Topic, Bytes)>>,
     pending: RefCell<Option<Pending>>,
     shards: Rc<Cell<usize>>,
     changed: Notify,
@@ -140,8 +141,10 @@ impl Drop for Feeds {
 impl Feed {
     fn send(&self, command: &CommandRef<'_>) {
         let kind = kind(command);
-        let all = self.topics.borrow().iter().filter(|(topic, _)| *topic == kind.0).count();
-        let missing = if command.len() > 1 { command.len() - 1 } else { all.max(1) };
+        let missing = match command.len() {
+            1 => self.topics.borrow().iter().filter(|(topic, _)| *topic == kind.0).count().max(1),
+            len => len - 1,
+        };
         let wire = Bytes::copy_from_slice(command.wire());
         *self.pending.borrow_mut() = Some(Pending { wire, kind, missing, is_sent: false });
         self.changed.notify_one();
@@ -205,6 +208,8 @@ impl Feed {
                 if !self.take(&frame, &mut repeated, protocol) {
                     return Ok(None);
                 }
+                // Thousands of confirmations may have arrived, but others wait too.
+                tokio::task::consume_budget().await;
                 continue;
             }
             while !self.client.has_room() {
@@ -270,9 +275,12 @@ impl Feed {
         let Confirmation { change, topic, name, .. } = *confirmation;
         let mut topics = self.topics.borrow_mut();
         let before = topics.len();
-        topics.retain(|(other, known)| *other != topic || Some(&**known) != name);
-        if let (Change::Subscribed, Some(name)) = (change, name) {
-            topics.push((topic, Bytes::copy_from_slice(name)));
+        if let Some(name) = name {
+            let entry = (topic, Bytes::copy_from_slice(name));
+            match change {
+                Change::Subscribed => topics.insert(entry),
+                Change::Unsubscribed => topics.remove(&entry),
+            };
         }
         if topic != Topic::ShardChannel {
             return None;
