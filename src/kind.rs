@@ -9,8 +9,12 @@ macro_rules! kinds {
         $($(#[$doc:meta])* $kind:ident, $type_byte:literal, $article:literal $name:literal;)*
     ) => {
         /// The kind of a value, as determined by the first bytes of its wire form.
+        // `repr(u64)`, because a token keeps its kind where another has the length of a payload. With one byte, the
+        // compiler reads the whole word just after the byte was written, and the processor stalls: 5.4 instead of
+        // 4.1 ns for each token of `GET key`.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
         #[non_exhaustive]
+        #[repr(u64)]
         pub enum Kind {
             $($(#[$doc])* $kind,)*
         }
@@ -122,6 +126,41 @@ impl Kind {
     /// Returns how many values make up an element: two if the elements are pairs.
     pub(crate) const fn values_per_element(self) -> usize {
         if self.has_pairs() { 2 } else { 1 }
+    }
+}
+
+/// The kind of an aggregate or attribute, in one byte: a level of nesting then has few words.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum LevelKind {
+    Array,
+    Map,
+    Set,
+    Push,
+    Attribute,
+}
+
+impl LevelKind {
+    /// The same kind; that of an array for a kind that is not an aggregate.
+    #[inline(always)]
+    pub(crate) const fn of(kind: Kind) -> Self {
+        match kind {
+            Kind::Map => Self::Map,
+            Kind::Set => Self::Set,
+            Kind::Push => Self::Push,
+            Kind::Attribute => Self::Attribute,
+            _ => Self::Array,
+        }
+    }
+
+    #[inline(always)]
+    pub(crate) const fn kind(self) -> Kind {
+        match self {
+            Self::Array => Kind::Array,
+            Self::Map => Kind::Map,
+            Self::Set => Kind::Set,
+            Self::Push => Kind::Push,
+            Self::Attribute => Kind::Attribute,
+        }
     }
 }
 

@@ -9,9 +9,9 @@ use core::marker::PhantomData;
 use crate::error::{Error, ErrorKind};
 use crate::kind::Kind;
 use crate::limits::{InlinePolicy, Limits, LinePolicy};
-use crate::validate::{Frequent, Grammar, Payload, TokenEnd, Validator};
+use crate::validate::{Grammar, Payload, TokenEnd, Validator};
 use crate::view::ReplyRef;
-use crate::view::header::{self, Length};
+use crate::view::header::{self, Front, Length};
 
 use super::Framer;
 use super::decoder::head;
@@ -160,20 +160,6 @@ impl<D: Direction> FrameTokenReader<D> {
         }
         if let Some(kind) = self.validator.close() {
             return Ok(Some((D::close(kind), 0)));
-        }
-        if self.seen == 0 {
-            if let Some((scalar, rest)) = header::scalar(buf) {
-                let size = buf.len().saturating_sub(rest.len());
-                let bulk =
-                    if let ReplyRef::Bulk(payload) = scalar { Some(payload.len()) } else { None };
-                if self.validator.take_checked(D::GRAMMAR, bulk, size) {
-                    return Ok(Some((D::scalar(scalar), size)));
-                }
-            } else if let Some((Frequent::Open(kind, len), rest)) =
-                self.validator.take_set_or_push(buf)
-            {
-                return Ok(Some((D::open(kind, len), buf.len().saturating_sub(rest.len()))));
-            }
         }
         self.next_by_byte(buf)
     }
@@ -423,28 +409,62 @@ impl<'a, D> TokenIter<'_, 'a, D> {
     }
 }
 
+impl<'a, D: Direction> TokenIter<'_, 'a, D> {
+    /// Takes a scalar that `rest` follows, if it may come here and is within the limits. Returns whether it was taken.
+    #[inline(always)]
+    fn take_scalar(&mut self, bulk: Option<usize>, rest: &'a [u8]) -> bool {
+        let size = self.rest.len().checked_sub(rest.len());
+        let is_taken = self.reader.validator.take_scalar(D::GRAMMAR, bulk, size);
+        if is_taken {
+            self.rest = rest;
+        }
+        is_taken
+    }
+}
+
 impl<'a, D: Direction> Iterator for TokenIter<'_, 'a, D> {
     type Item = Result<D::Token<'a>, Error>;
 
+    #[allow(
+        clippy::collapsible_match,
+        reason = "after a guard that fails, the later arms are tried, and each would check the token again"
+    )]
     #[inline(always)]
     fn next(&mut self) -> Option<Self::Item> {
-        // One arm for each frequent token, so that it is made in its own branch of the caller's loop.
-        match self.reader.validator.take_frequent(D::GRAMMAR, self.rest) {
-            Some((Frequent::Bulk(payload), rest)) => {
-                self.rest = rest;
-                return Some(Ok(D::scalar(ReplyRef::Bulk(payload))));
+        if self.reader.validator.is_between_tokens() {
+            if !self.reader.validator.is_level_full() {
+                // One arm for each frequent token, so that it is made in its own branch of the caller's loop.
+                match header::front(self.rest) {
+                    Some((Front::Scalar(ReplyRef::Bulk(payload)), rest)) => {
+                        if self.take_scalar(Some(payload.len()), rest) {
+                            return Some(Ok(D::scalar(ReplyRef::Bulk(payload))));
+                        }
+                    }
+                    Some((Front::Scalar(ReplyRef::Integer(value)), rest)) => {
+                        if self.take_scalar(None, rest) {
+                            return Some(Ok(D::scalar(ReplyRef::Integer(value))));
+                        }
+                    }
+                    Some((Front::Scalar(scalar), rest)) => {
+                        if self.take_scalar(None, rest) {
+                            return Some(Ok(D::scalar(scalar)));
+                        }
+                    }
+                    Some((Front::Open(kind, len), rest)) => {
+                        let size = self.rest.len().checked_sub(rest.len());
+                        if self.reader.validator.take_opening(D::GRAMMAR, (kind, len), size) {
+                            self.rest = rest;
+                            return Some(Ok(D::open(kind, len as usize)));
+                        }
+                    }
+                    None => {}
+                }
+            } else if let Some(kind) = self.reader.validator.take_end() {
+                return Some(Ok(D::close(kind)));
             }
-            Some((Frequent::Integer(value), rest)) => {
-                self.rest = rest;
-                return Some(Ok(D::scalar(ReplyRef::Integer(value))));
-            }
-            Some((Frequent::Open(kind, len), rest)) => {
-                self.rest = rest;
-                return Some(Ok(D::open(kind, len)));
-            }
-            Some((Frequent::Close(kind), _)) => return Some(Ok(D::close(kind))),
-            None if self.is_over => return None,
-            None => {}
+        }
+        if self.is_over {
+            return None;
         }
         // The rest is passed by value, so that the compiler can keep it in registers.
         match self.reader.next_slow(self.rest) {

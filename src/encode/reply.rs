@@ -15,8 +15,18 @@ use super::{Encode, EncodeError, Protocol};
 /// The end of a streamed aggregate.
 pub(super) const STREAM_END: &[u8] = b".\r\n";
 
+/// Refuses a decoded reply with a line that cannot be written.
+#[inline]
+fn check_decoded(reply: &ReplyRef<'_>, protocol: Protocol) -> Result<(), EncodeError> {
+    match reply.lines() {
+        LinePolicy::Strict => check_scalar(reply),
+        LinePolicy::AsSent => check_lines(reply.tokens(), protocol),
+    }
+}
+
 /// Refuses values with lines that cannot be written, which a decoder has accepted as they were sent. RESP2 leaves
 /// attributes out, so their lines do not matter there.
+#[cold]
 fn check_lines(tokens: Tokens<'_>, protocol: Protocol) -> Result<(), EncodeError> {
     let mut attributes = OpenAttributes::default();
     let mut written = tokens.filter(|token| !attributes.hold(token) || protocol == Protocol::Resp3);
@@ -36,10 +46,7 @@ impl Writable<Protocol> for ReplyRef<'_> {
             Self::Push(items) if items.len().is_none() => {
                 Err(EncodeError::CannotStream { kind: Kind::Push })
             }
-            aggregate if aggregate.lines() == LinePolicy::AsSent => {
-                check_lines(aggregate.tokens(), protocol)
-            }
-            other => check_scalar(other),
+            reply => check_decoded(reply, protocol),
         }
     }
 
@@ -81,12 +88,13 @@ pub(super) fn elements<'a>(reply: &ReplyRef<'a>) -> Option<Elements<'a>> {
 impl Encode for Decoded<'_> {}
 
 impl Writable<Protocol> for Decoded<'_> {
+    #[inline]
     fn check(&self, protocol: Protocol) -> Result<(), EncodeError> {
-        // Attributes do not know under which policy they were decoded.
+        // Attributes do not tell under which policy they were decoded.
         if protocol == Protocol::Resp3 && !self.attributes().is_empty() {
             check_lines(Tokens::of_wire(self.attributes().wire()), protocol)?;
         }
-        self.reply().check(protocol)
+        check_decoded(&self.reply(), protocol)
     }
 
     fn write(&self, protocol: Protocol, sink: &mut impl Sink) {

@@ -17,7 +17,7 @@ pub(crate) fn line(word: u64, input: &[u8]) -> Option<(i64, &[u8])> {
     let start = 1 + usize::from(is_negative);
     let unsigned = input.get(start..)?;
     match digits::up_to_sixteen(unsigned) {
-        Some(digits @ Digits { count: 1..16, .. }) => {
+        digits @ Digits { count: 1..16, .. } => {
             let has_needless_zero = unsigned.first() == Some(&b'0') && start + digits.count > 2;
             let rest = unsigned.get(digits.count..)?.strip_prefix(b"\r\n")?;
             if has_needless_zero {
@@ -53,7 +53,7 @@ pub(crate) const fn are_single_digits(word: u64) -> bool {
     (digits | digits.wrapping_add(ABOVE_NINE)) & !DIGITS == 0
 }
 
-/// Reads an integer that has a `+`, has more than fifteen digits, or is close to the end of the input.
+/// Reads an integer that has a `+` or more than fifteen digits.
 /// Out of line, so that the common case is small enough for callers' loops.
 #[inline(never)]
 fn rare_line(input: &[u8]) -> Option<(i64, &[u8])> {

@@ -127,7 +127,7 @@ impl Validator {
 
     /// Whether an aggregate of `values` values may be opened inside `depth` others.
     #[inline(always)]
-    fn allows(&self, values: u32, depth: u32) -> bool {
+    pub(super) fn allows(&self, values: u32, depth: u32) -> bool {
         values as usize <= self.limits().elements() && (depth as usize) < self.limits().depth()
     }
 

@@ -4,7 +4,7 @@
 
 use smallvec::SmallVec;
 
-use crate::kind::Kind;
+use crate::kind::{Kind, LevelKind};
 
 use super::state::Prefix;
 
@@ -35,7 +35,7 @@ pub(super) struct Level {
     pub(super) depth: u32,
     pub(super) shape: Shape,
     /// Only told where each end is told. The fast path, which does not, calls all levels arrays.
-    pub(super) kind: Kind,
+    pub(super) kind: LevelKind,
 }
 
 /// How a level ends, and whether it is a value of its parent.
@@ -54,7 +54,7 @@ pub(super) enum Shape {
 }
 
 impl Level {
-    const FRAME: Self = Self { owed: 1, depth: 0, shape: Shape::Counted, kind: Kind::Array };
+    const FRAME: Self = Self { owed: 1, depth: 0, shape: Shape::Counted, kind: LevelKind::Array };
 
     /// An aggregate or attribute with `length` elements or pairs, which are within the limits.
     pub(super) fn counted(prefix: Prefix, length: usize) -> Self {
@@ -64,13 +64,13 @@ impl Level {
             _ => Shape::Counted,
         };
         let owed = u32::try_from(prefix.values(length)).unwrap_or(u32::MAX);
-        Self { owed, shape, kind: prefix.kind(), ..Self::FRAME }
+        Self { owed, shape, kind: LevelKind::of(prefix.kind()), ..Self::FRAME }
     }
 
     /// A streamed aggregate with at most `most` elements.
     pub(super) fn streamed(prefix: Prefix, most: usize) -> Self {
         let most = u32::try_from(most).unwrap_or(u32::MAX);
-        let kind = prefix.kind();
+        let kind = LevelKind::of(prefix.kind());
         match prefix {
             // The initial number is even, so an odd one means that a key waits for its value.
             Prefix::Map => Self { owed: most & !1, shape: Shape::StreamedMap, kind, ..Self::FRAME },
@@ -189,7 +189,7 @@ impl Levels {
         if self.current.depth > 0 {
             self.outer.push(self.current);
         }
-        self.current = Level { kind, ..self.current.inner(values) };
+        self.current = Level { kind: LevelKind::of(kind), ..self.current.inner(values) };
     }
 
     /// [`close`](Self::close) without attributes, for a caller's loop.
@@ -211,10 +211,10 @@ impl Levels {
             return None;
         }
         // Without a level around it, it has replaced the frame.
-        let Some(outer) = self.outer.pop() else { return Some((kind, Ended::Frame)) };
+        let Some(outer) = self.outer.pop() else { return Some((kind.kind(), Ended::Frame)) };
         self.current = outer;
         let ended = if shape == Shape::Attribute { Ended::Attribute } else { Ended::Value };
-        Some((kind, ended))
+        Some((kind.kind(), ended))
     }
 
     /// Counts a value that has ended, and the aggregates that end with it.

@@ -33,7 +33,7 @@ use nested_push::NestedPushes;
 use recent_command::RecentCommand;
 use state::{Prefix, State};
 
-pub(crate) use token::{Frequent, Payload, TokenEnd};
+pub(crate) use token::{Payload, TokenEnd};
 pub(crate) use whole_frame::{Aggregate, Stopped};
 
 /// Whether the frames are replies or requests.
@@ -141,6 +141,7 @@ impl Validator {
     }
 
     /// A validator of replies that treats `values` values, at least one, inside `depth` aggregates as one frame.
+    #[cfg(feature = "serde")]
     pub(crate) fn inside(depth: u32, values: u32, limits: Limits) -> Self {
         let validator = Self::new(Grammar::REPLIES, limits);
         Self { levels: Levels::inside(depth, values), ..validator }

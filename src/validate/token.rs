@@ -6,21 +6,10 @@ use core::ops::Range;
 
 use crate::error::{Error, ErrorKind};
 use crate::kind::Kind;
-use crate::lex::{integer, word};
 
 use super::levels::{Ended, Level};
 use super::state::{Prefix, State, Then};
 use super::{Grammar, Validator};
-
-/// A token of a frequent kind.
-pub(crate) enum Frequent<'a> {
-    Bulk(&'a [u8]),
-    Integer(i64),
-    /// The header of an aggregate with this many elements or pairs, at least one.
-    Open(Kind, usize),
-    /// The end of a counted aggregate. It has no bytes.
-    Close(Kind),
-}
 
 /// What the end of a token led to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -68,134 +57,91 @@ impl Validator {
         ended == Ended::Frame
     }
 
-    /// Takes the next token, if it lies whole in the input and is a bulk string, an integer of one
-    /// digit, the header of an array or a map, or the end of a counted aggregate. Returns the token and
-    /// the input after it.
+    /// Whether a token may begin here, or an aggregate end.
+    #[inline(always)]
+    pub(crate) const fn is_between_tokens(&self) -> bool {
+        matches!(self.state, State::Value)
+    }
+
+    /// Whether the innermost level has all its values.
+    #[inline(always)]
+    pub(crate) const fn is_level_full(&self) -> bool {
+        self.levels.current.owed == 0
+    }
+
+    /// Takes the end of the innermost aggregate, if it is counted and has all its values. Returns its kind.
     ///
-    /// All of the token is checked, also against the limits. `None` if it is incomplete, rare or wrong;
-    /// [`close`](Self::close) and [`advance_token`](Self::advance_token) then find out which. `grammar`
-    /// is that of the validator, known to the compiler.
+    /// This is [`close`](Self::close) without attributes, for a caller's loop.
     #[inline(always)]
-    pub(crate) fn take_frequent<'a>(
-        &mut self,
-        grammar: Grammar,
-        input: &'a [u8],
-    ) -> Option<(Frequent<'a>, &'a [u8])> {
-        if !matches!(self.state, State::Value) {
-            return None;
+    pub(crate) fn take_end(&mut self) -> Option<Kind> {
+        let (kind, ended) = self.levels.close_counted()?;
+        if ended == Ended::Frame {
+            self.end_frame();
         }
-        let level = self.levels.current;
-        if level.owed == 0 {
-            let (kind, ended) = self.levels.close_counted()?;
-            if ended == Ended::Frame {
-                self.end_frame();
-            }
-            return Some((Frequent::Close(kind), input));
-        }
-        let are_requests = !grammar.are_replies();
-        let word = u64::from_le_bytes(*input.first_chunk()?);
-        match word::first_byte(word) {
-            b'$' if !are_requests || level.depth > 0 => {
-                let (_, payload, rest) = word::bulk(word, input)?;
-                if payload.len() > self.limits().bulk() {
-                    return None;
-                }
-                self.take_scalar(level, input.len().checked_sub(rest.len())?)?;
-                Some((Frequent::Bulk(payload), rest))
-            }
-            b':' if !are_requests => {
-                let (line, rest) = input.split_first_chunk()?;
-                if !integer::is_single_digit(u32::from_le_bytes(*line)) {
-                    return None;
-                }
-                self.take_scalar(level, line.len())?;
-                Some((Frequent::Integer(i64::from(line[1] & 0xf)), rest))
-            }
-            b'*' | b'%' if !are_requests || level.depth == 0 && word::first_byte(word) == b'*' => {
-                self.take_opening(level, word, input)
-            }
-            _ => None,
-        }
+        Some(kind)
     }
 
-    /// Takes the header of a counted aggregate with at least one value.
+    /// Takes a scalar of `size` bytes, if it may come here and is within the limits. `bulk` is the length of the payload
+    /// of a bulk string. Returns whether it was taken; if not, [`advance_token`](Self::advance_token) finds out why.
+    ///
+    /// A value must be due. `grammar` is that of the validator, known to the compiler.
     #[inline(always)]
-    fn take_opening<'a>(
-        &mut self,
-        level: Level,
-        word: u64,
-        input: &'a [u8],
-    ) -> Option<(Frequent<'a>, &'a [u8])> {
-        let (values, header) = self.short_aggregate(word, level.depth)?;
-        let end = self.offset.checked_add(header)?;
-        let rest = input.get(header..)?;
-        if values == 0 || end > self.limits().frame() {
-            return None;
-        }
-        self.offset = end;
-        let (kind, len) = match word::first_byte(word) {
-            b'*' => (Kind::Array, values as usize),
-            b'%' => (Kind::Map, values as usize / 2),
-            b'~' => (Kind::Set, values as usize),
-            _ => (Kind::Push, values as usize),
-        };
-        self.levels.descend(kind, values);
-        Some((Frequent::Open(kind, len), rest))
-    }
-
-    /// Takes the header of a set or a push that lies whole in the input, as
-    /// [`take_frequent`](Self::take_frequent) takes that of an array. Out of line.
-    pub(crate) fn take_set_or_push<'a>(
-        &mut self,
-        input: &'a [u8],
-    ) -> Option<(Frequent<'a>, &'a [u8])> {
-        let level = self.levels.current;
-        let word = word::first(input)?;
-        if !matches!(self.state, State::Value)
-            || !self.grammar().are_replies()
-            || level.owed == 0
-            || !match word::first_byte(word) {
-                b'~' => true,
-                // The automaton reads a push inside another value.
-                b'>' => level.depth == 0,
-                _ => false,
-            }
-        {
-            return None;
-        }
-        self.take_opening(level, word, input)
-    }
-
-    /// Takes a scalar of `size` bytes, which the caller has checked in full, if it may come here and is
-    /// within the limits. `bulk` is the length of the payload of a bulk string. Returns whether it was
-    /// taken.
-    pub(crate) fn take_checked(
+    pub(crate) fn take_scalar(
         &mut self,
         grammar: Grammar,
         bulk: Option<usize>,
-        size: usize,
+        size: Option<usize>,
     ) -> bool {
-        let level = self.levels.current;
-        let is_due = matches!(self.state, State::Value) && level.owed > 0;
-        // Outside of arrays, a `$` begins an inline command.
-        let is_known = grammar.are_replies() || bulk.is_some() && level.depth > 0;
-        let is_allowed = bulk.is_none_or(|length| length <= self.limits().bulk());
-        is_due && is_known && is_allowed && self.take_scalar(level, size).is_some()
-    }
-
-    /// Takes a scalar of `size` bytes in the innermost level, if it is within the frame limit.
-    #[inline(always)]
-    fn take_scalar(&mut self, level: Level, size: usize) -> Option<()> {
-        let end = self.offset.checked_add(size)?;
-        if end > self.limits().frame() {
-            return None;
+        let Level { owed, depth, .. } = self.levels.current;
+        let Some(end) = self.end_of(size) else { return false };
+        match bulk {
+            // Outside of arrays, a `$` begins an inline command.
+            Some(length) if grammar.are_replies() || depth > 0 => {
+                if length > self.limits().bulk() {
+                    return false;
+                }
+            }
+            None if grammar.are_replies() => {}
+            _ => return false,
         }
         self.offset = end;
-        self.levels.current.owed = level.owed.saturating_sub(1);
-        if level.owed == 1 && level.depth == 0 {
+        self.levels.current.owed = owed.saturating_sub(1);
+        if owed == 1 && depth == 0 {
             self.end_frame();
         }
-        Some(())
+        true
+    }
+
+    /// Takes the header of an aggregate, as [`take_scalar`](Self::take_scalar) takes a scalar.
+    #[inline(always)]
+    pub(crate) fn take_opening(
+        &mut self,
+        grammar: Grammar,
+        (kind, len): (Kind, u32),
+        size: Option<usize>,
+    ) -> bool {
+        let depth = self.levels.current.depth;
+        let Some(end) = self.end_of(size) else { return false };
+        let may_begin = match kind {
+            Kind::Array => grammar.are_replies() || depth == 0,
+            // The automaton reads a push inside another value.
+            Kind::Push => grammar.are_replies() && depth == 0,
+            _ => grammar.are_replies(),
+        };
+        let values = if kind.has_pairs() { len.saturating_mul(2) } else { len };
+        if !may_begin || values == 0 || !self.allows(values, depth) {
+            return false;
+        }
+        self.offset = end;
+        self.levels.descend(kind, values);
+        true
+    }
+
+    /// Returns where a token of this size ends, if that is within the frame limit.
+    #[inline(always)]
+    fn end_of(&self, size: Option<usize>) -> Option<usize> {
+        let end = self.offset.checked_add(size?)?;
+        (end <= self.limits().frame()).then_some(end)
     }
 
     /// Forgets a frame that is whole: [`reset`](Self::reset) for a caller's loop.
@@ -305,7 +251,7 @@ impl Validator {
 
     /// The kind of the outermost open aggregate or attribute.
     pub(crate) fn outermost(&self) -> Option<Kind> {
-        self.levels.outermost().map(|level| level.kind)
+        self.levels.outermost().map(|level| level.kind.kind())
     }
 
     /// How many bytes of the payload in progress are still to come; 0 outside of payloads.

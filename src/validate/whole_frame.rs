@@ -13,7 +13,10 @@ use super::levels::Ended;
 use super::state::{Prefix, State};
 
 /// Why a fast path did not return a whole frame.
+// `repr(u64)`, because a `Result` keeps this where the address of a payload is otherwise. With one byte, the compiler
+// writes the address in pieces, and the processor stalls when a caller reads it: 6.6 instead of 2.9 ns for `+OK`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u64)]
 pub enum Stopped {
     /// Some of it has been examined. Validation resumes at the validator's offset.
     Begun,

@@ -4,7 +4,7 @@
 //! decoder, the bytes are not those that were validated. Then a function returns `None` or an arbitrary
 //! value, but does not panic.
 //!
-//! [`bulk_string`], [`line()`] and [`opening`] also read input that has not been validated. They check
+//! [`bulk_string`], [`line()`], [`front`] and [`opening`] also read input that has not been validated. They check
 //! the whole value or header, so that a decoder need not first validate a lone scalar and then read it,
 //! and serde can read a frame without decoding it first.
 
@@ -80,15 +80,42 @@ pub(crate) fn line(word: u64, bytes: &[u8]) -> Option<(ReplyRef<'_>, &[u8])> {
     }
 }
 
-/// Takes the bulk string or the line that the bytes begin with. Returns the value and the rest; `None` if
-/// it is of another kind, rare, incomplete or wrong. All of the value is checked.
+/// A whole scalar, or the header of an aggregate.
+pub(crate) enum Front<'a> {
+    Scalar(ReplyRef<'a>),
+    /// An aggregate of this many elements or pairs.
+    Open(Kind, u32),
+}
+
+/// Takes the token that the bytes begin with. Returns it and the rest; `None` if it is rare, incomplete or wrong. All of
+/// it is checked, except against limits.
+///
+/// Rare are attributes, streamed forms, big numbers, bulk errors, verbatim strings, the doubles `inf` and `nan`, and
+/// headers of aggregates with more than five digits.
 #[inline(always)]
-pub(crate) fn scalar(bytes: &[u8]) -> Option<(ReplyRef<'_>, &[u8])> {
+pub(crate) fn front(bytes: &[u8]) -> Option<(Front<'_>, &[u8])> {
     let word = word::first(bytes)?;
-    match bulk_string(word, bytes) {
-        Some((payload, rest)) => Some((ReplyRef::Bulk(payload), rest)),
-        None => line(word, bytes),
+    match word::first_byte(word) {
+        b'$' => {
+            if let Some((payload, rest)) = bulk_string(word, bytes) {
+                return Some((Front::Scalar(ReplyRef::Bulk(payload)), rest));
+            }
+        }
+        type_byte @ (b'*' | b'%' | b'~' | b'>') => {
+            if let Some((len, size)) = word::number(word) {
+                let kind = match type_byte {
+                    b'*' => Kind::Array,
+                    b'%' => Kind::Map,
+                    b'~' => Kind::Set,
+                    _ => Kind::Push,
+                };
+                return Some((Front::Open(kind, len), bytes.get(size..)?));
+            }
+        }
+        _ => {}
     }
+    let (scalar, rest) = line(word, bytes)?;
+    Some((Front::Scalar(scalar), rest))
 }
 
 /// Returns the value that the bytes begin with, and its size. The bytes must not begin with an

@@ -5,11 +5,10 @@ use core::mem;
 
 use smallvec::SmallVec;
 
-use crate::kind::Kind;
-use crate::lex::word;
+use crate::kind::{Kind, LevelKind};
 
 use super::ReplyRef;
-use super::header::{self, Extent};
+use super::header::{self, Extent, Front};
 
 /// One step of [`Tokens`]: a scalar, or the beginning or end of an aggregate.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -69,7 +68,7 @@ pub struct Tokens<'a> {
 /// An aggregate or attribute that has begun and not ended.
 #[derive(Clone, Copy)]
 struct TokenLevel {
-    kind: Kind,
+    kind: LevelKind,
     is_streamed: bool,
     /// How many values the level around it still owes.
     outer: u32,
@@ -118,38 +117,9 @@ impl<'a> Tokens<'a> {
         };
         let mut tokens = Self { owed: 0, ..Self::of_wire(values.bytes()) };
         let left = values.left();
-        let level = TokenLevel { kind, is_streamed: left.is_none(), outer: 0 };
+        let level = TokenLevel { kind: LevelKind::of(kind), is_streamed: left.is_none(), outer: 0 };
         tokens.first = Some((Token::Open { kind, len }, Some((level, left.unwrap_or(0)))));
         tokens
-    }
-
-    /// Takes the next token if it is a bulk string, an integer of one digit, or an array or a map with a
-    /// short header. `owed` must not be 0.
-    #[inline(always)]
-    fn take_frequent(&mut self) -> Option<Token<'a>> {
-        let word = u64::from_le_bytes(*self.rest.first_chunk()?);
-        match word::first_byte(word) {
-            b'$' => {
-                let (payload, rest) = header::bulk_string(word, self.rest)?;
-                (self.rest, self.owed) = (rest, self.owed - 1);
-                Some(Token::Scalar(ReplyRef::Bulk(payload)))
-            }
-            b':' => {
-                let (value, rest) = header::single_digit(self.rest)?;
-                (self.rest, self.owed) = (rest, self.owed - 1);
-                Some(Token::Scalar(ReplyRef::Integer(value)))
-            }
-            type_byte @ (b'*' | b'%') => {
-                let (len, header) = word::number(word)?;
-                self.rest = self.rest.get(header..)?;
-                let (kind, values) =
-                    if type_byte == b'*' { (Kind::Array, len) } else { (Kind::Map, 2 * len) };
-                let outer = mem::replace(&mut self.owed, values) - 1;
-                self.open.push(TokenLevel { kind, is_streamed: false, outer });
-                Some(Token::Open { kind, len: Some(len as usize) })
-            }
-            _ => None,
-        }
     }
 
     /// Takes the next token, of any kind.
@@ -165,16 +135,16 @@ impl<'a> Tokens<'a> {
         if let Some(close) = self.take_close() {
             return Some(close);
         }
-        if let Some((scalar, rest)) = header::scalar(self.rest) {
-            (self.rest, self.owed) = (rest, self.owed.saturating_sub(1));
-            return Some(Token::Scalar(scalar));
-        }
         if let Some(opening) = header::opening(self.rest) {
             let (kind, len) = (opening.kind, opening.length);
             self.rest = self.rest.get(opening.size..)?;
             // The value that an attribute annotates is still owed after it.
             let outer = self.owed.saturating_sub(u32::from(kind != Kind::Attribute));
-            self.open.push(TokenLevel { kind, is_streamed: len.is_none(), outer });
+            self.open.push(TokenLevel {
+                kind: LevelKind::of(kind),
+                is_streamed: len.is_none(),
+                outer,
+            });
             self.owed = opening.values().unwrap_or(0);
             return Some(Token::Open { kind, len });
         }
@@ -199,7 +169,7 @@ impl<'a> Tokens<'a> {
         }
         let TokenLevel { kind, outer, .. } = self.open.pop()?;
         self.owed = outer;
-        Some(Token::Close(kind))
+        Some(Token::Close(kind.kind()))
     }
 }
 
@@ -210,13 +180,30 @@ impl<'a> Iterator for Tokens<'a> {
     fn next(&mut self) -> Option<Token<'a>> {
         // The frequent tokens are built in the caller's loop, all others out of line.
         if self.owed > 0 {
-            if let Some(token) = self.take_frequent() {
-                return Some(token);
+            // One arm for each frequent token, so that it is made in its own branch of the caller's loop.
+            match header::front(self.rest) {
+                Some((Front::Scalar(ReplyRef::Bulk(payload)), rest)) => {
+                    (self.rest, self.owed) = (rest, self.owed - 1);
+                    return Some(Token::Scalar(ReplyRef::Bulk(payload)));
+                }
+                Some((Front::Open(kind, len), rest)) => {
+                    self.rest = rest;
+                    let values = if kind == Kind::Map { 2 * len } else { len };
+                    let outer = mem::replace(&mut self.owed, values) - 1;
+                    let level_kind = LevelKind::of(kind);
+                    self.open.push(TokenLevel { kind: level_kind, is_streamed: false, outer });
+                    return Some(Token::Open { kind, len: Some(len as usize) });
+                }
+                Some((Front::Scalar(scalar), rest)) => {
+                    (self.rest, self.owed) = (rest, self.owed - 1);
+                    return Some(Token::Scalar(scalar));
+                }
+                None => {}
             }
         } else if let Some(&TokenLevel { kind, is_streamed: false, outer }) = self.open.last() {
             self.open.pop();
             self.owed = outer;
-            return Some(Token::Close(kind));
+            return Some(Token::Close(kind.kind()));
         } else if self.rest.is_empty() && self.open.is_empty() && self.first.is_none() {
             return None;
         }
