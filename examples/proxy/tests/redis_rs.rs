@@ -213,6 +213,11 @@ fn messages_reach_the_subscribers() -> RedisResult<()> {
         subscriber.set_read_timeout(Some(PATIENCE))?;
         subscriber.subscribe(&["news", "other"])?;
         subscriber.psubscribe("n*")?;
+        // In RESP3 the client returns before all subscriptions are confirmed.
+        let mut server = support::Client::new(scene.redis.connect());
+        while !server.answer("PUBSUB NUMPAT").starts_with(":1") {
+            thread::yield_now();
+        }
         let mut publisher = scene.connect(protocol);
         assert_eq!(ask::<i64>(&mut publisher, "PUBLISH news hello")?, 2);
         let messages = [subscriber.get_message()?, subscriber.get_message()?];

@@ -21,7 +21,7 @@ enum Rule {
 }
 
 /// Commands whose replies differ from run to run, by their first words.
-const RULES: [(&str, Rule); 34] = [
+const RULES: [(&str, Rule); 36] = [
     ("ACL CAT", Rule::WordsInAnyOrder),
     ("ACL GENPASS", Rule::Kind),
     ("ACL LOG", Rule::Words),
@@ -39,6 +39,8 @@ const RULES: [(&str, Rule); 34] = [
     ("INFO", Rule::Kind),
     ("KEYS", Rule::WordsInAnyOrder),
     ("LASTSAVE", Rule::Words),
+    ("LATENCY DOCTOR", Rule::Kind),
+    ("LATENCY GRAPH", Rule::Kind),
     ("LATENCY HISTOGRAM", Rule::Kind),
     ("LATENCY HISTORY", Rule::Words),
     ("LATENCY LATEST", Rule::Words),
