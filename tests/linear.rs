@@ -358,6 +358,39 @@ fn a_reply_nested_to_the_limit_is_read_in_linear_time() {
     });
 }
 
+/// Lists in lists. Whether each one is flat is found by looking through it.
+#[cfg(feature = "serde")]
+#[derive(serde::Deserialize)]
+struct Lists(#[allow(dead_code, reason = "only read")] Vec<(serde::de::IgnoredAny, Lists)>);
+
+#[cfg(feature = "serde")]
+#[test]
+fn lists_of_tuples_are_read_in_linear_time() {
+    use serde::de::IgnoredAny;
+
+    fn read<T: serde::de::DeserializeOwned>(wire: &[u8]) {
+        let frame = zresp::decode(wire).unwrap().unwrap();
+        assert!(zresp::de::from_reply::<T>(frame.reply()).is_ok());
+        let (value, size) = zresp::de::from_bytes::<T>(wire).unwrap().unwrap();
+        assert!(value.is_ok() && size == wire.len());
+    }
+    let values = |count: usize| ":1\r\n".repeat(count);
+    let flat = |size: usize| format!("*{}\r\n{}", 2 * size, values(2 * size)).into_bytes();
+    let streamed = |size: usize| format!("*?\r\n{}.\r\n", values(2 * size)).into_bytes();
+    let nested =
+        |size: usize| format!("*{size}\r\n{}", "*2\r\n:1\r\n:1\r\n".repeat(size)).into_bytes();
+    // All of the bytes are at the bottom.
+    let deep = |size: usize| {
+        let innermost = format!("*1\r\n*2\r\n*{size}\r\n{}*0\r\n", values(size));
+        format!("{}{innermost}", "*1\r\n*2\r\n:1\r\n".repeat(40)).into_bytes()
+    };
+    assert_linear("flat", 50_000, &flat, &read::<Vec<(i64, i64)>>);
+    assert_linear("streamed", 50_000, &streamed, &read::<Vec<(i64, i64)>>);
+    assert_linear("nested", 50_000, &nested, &read::<Vec<(i64, i64)>>);
+    assert_linear("looked through", 50_000, &nested, &read::<Vec<(IgnoredAny, IgnoredAny)>>);
+    assert_linear("looked through at each level", 20_000, &deep, &read::<Lists>);
+}
+
 /// Integers, nested as deep as the reply.
 struct Nested;
 

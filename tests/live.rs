@@ -101,10 +101,9 @@ fn replay(capture: &str, pace: Pace) {
     let Some(server) = Server::start() else { return };
     let requests = Capture::read(&format!("{capture}.requests"));
     let commands = requests.frames();
-    let batches = match pace {
-        Pace::OneByOne => commands.chunks(1),
-        Pace::AllAtOnce => commands.chunks(commands.len()),
-    };
+    // Redis 8 and Valkey 8 do not answer a refused AUTH that comes in one read with commands before it.
+    let is_auth = |next: &Decoded<'_>| next.wire().windows(8).any(|bytes| bytes == b"\r\nAUTH\r\n");
+    let batches = commands.chunk_by(|_, next| matches!(pace, Pace::AllAtOnce) && !is_auth(next));
     let mut client = Client::new(server.connect());
     let mut frames = Vec::new();
     for batch in batches {
@@ -218,7 +217,9 @@ fn every_type_of_debug_protocol_has_its_kind() {
     for (name, in_resp2, in_resp3) in TYPES {
         for (client, expected) in [(&mut resp2, in_resp2), (&mut resp3, in_resp3)] {
             client.send(format!("DEBUG PROTOCOL {name}\r\n").as_bytes());
-            let frames: Vec<_> = expected.iter().map(|_| shown(&client.receive())).collect();
+            let mut frames: Vec<_> = expected.iter().map(|_| shown(&client.receive())).collect();
+            // Some servers send a push before the reply, and some after it.
+            frames.sort_by_key(|frame| !frame.starts_with("Push"));
             assert_eq!(frames, expected, "DEBUG PROTOCOL {name}");
         }
     }

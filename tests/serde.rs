@@ -170,6 +170,72 @@ fn strings_in_pieces_are_owned() {
 }
 
 #[test]
+fn the_first_type_decides_whether_a_list_of_tuples_is_flat() {
+    #[derive(Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+    #[serde(rename_all = "lowercase")]
+    enum Side {
+        Left,
+        Right,
+    }
+    #[derive(Debug, PartialEq, Deserialize)]
+    struct Name(String);
+    #[derive(Debug, PartialEq, Deserialize)]
+    struct Score(Name, f64);
+    #[derive(Debug, PartialEq, Deserialize)]
+    struct Pair((Option<char>, u8));
+    type Commands = Vec<(HashMap<String, String>, Vec<String>)>;
+    // `HGETALL` and `SMEMBERS` alternating, in the form of RESP2.
+    let list = |name: &str, count: usize| {
+        let items = (0..count).map(|item| format!("+{name}{item}\r\n"));
+        format!("*{count}\r\n{}", items.collect::<String>())
+    };
+    for (fields, members) in [(0, 0), (0, 2), (1, 0), (1, 1), (1, 2), (1, 3), (2, 2), (3, 9)] {
+        let pair = list("f", 2 * fields) + &list("m", members);
+        for times in 1..4 {
+            let wire = format!("*{}\r\n{}", 2 * times, pair.repeat(times));
+            let found: Commands = read(wire.as_bytes()).unwrap();
+            let sizes = found.iter().map(|(hash, set)| (hash.len(), set.len()));
+            assert!(sizes.eq([(fields, members)].repeat(times)), "{fields}, {members}, {times}");
+        }
+    }
+    let flat = b"*4\r\n+left\r\n:1\r\n+right\r\n:2\r\n".as_slice();
+    let nested = b"*2\r\n*2\r\n+left\r\n:1\r\n*2\r\n+right\r\n:2\r\n".as_slice();
+    for wire in [flat, nested] {
+        let score = |name: &str, score| Score(Name(name.to_owned()), score);
+        assert_eq!(read(wire), Ok(vec![score("left", 1.0), score("right", 2.0)]));
+        assert_eq!(read(wire), Ok(vec![(Side::Left, 1), (Side::Right, 2)]));
+        assert_eq!(read(wire), Ok(BTreeMap::from([(Side::Left, 1), (Side::Right, 2)])));
+        let pairs: Vec<(serde_json::Value, serde_json::Value)> = read(wire).unwrap();
+        assert_eq!(pairs, [("left".into(), 1.into()), ("right".into(), 2.into())]);
+    }
+    let null = b"*2\r\n*2\r\n_\r\n:1\r\n*2\r\n+x\r\n:2\r\n";
+    assert_eq!(read(null), Ok(vec![Pair((None, 1)), Pair((Some('x'), 2))]));
+    let null = b"*4\r\n_\r\n:1\r\n+x\r\n:2\r\n";
+    assert_eq!(read(null), Ok(vec![Pair((None, 1)), Pair((Some('x'), 2))]));
+    // In a longer tuple, and in another list.
+    let three = b"*2\r\n*6\r\n:1\r\n:2\r\n:3\r\n:4\r\n:5\r\n:6\r\n*1\r\n*3\r\n:7\r\n:8\r\n:9\r\n";
+    let expected = vec![vec![(1, 2, 3), (4, 5, 6)], vec![(7, 8, 9)]];
+    assert_eq!(read(three), Ok(expected));
+    assert_eq!(
+        read::<Vec<(i64, i64)>>(b"*3\r\n:1\r\n:2\r\n:3\r\n"),
+        Err("expected a multiple of 2 elements, found 3".to_owned())
+    );
+    assert_eq!(
+        read::<Vec<(i64, i64)>>(b"*?\r\n:1\r\n.\r\n"),
+        Err("expected a multiple of 2 elements, found 1".to_owned())
+    );
+    assert_eq!(
+        read::<Vec<(i64, i64)>>(b"*4\r\n:1\r\n:2\r\n:3\r\n+x\r\n"),
+        Err("expected an integer, found a simple string that is not one at element 1, element 1"
+            .to_owned())
+    );
+    assert_eq!(
+        read::<Vec<(i64, i64)>>(b"*2\r\n*2\r\n:1\r\n:2\r\n*1\r\n:3\r\n"),
+        Err("invalid length 1, expected a tuple of size 2 at element 1".to_owned())
+    );
+}
+
+#[test]
 fn the_kind_of_a_value_decides_its_type() {
     let wire = b"%6\r\n+a\r\n:1\r\n+b\r\n,1.5\r\n+c\r\n#t\r\n+d\r\n_\r\n+e\r\n*1\r\n$1\r\nx\r\n+f\r\n$-1\r\n";
     let expected =

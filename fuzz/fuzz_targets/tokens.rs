@@ -1,8 +1,8 @@
 //! A token reader gives the tokens, verdicts, offsets and needs of a decoder, however the bytes are cut.
 #![no_main]
 
-use zresp::{LinePolicy, Limits};
 use zresp::frames::{Replies, Requests};
+use zresp::{Limits, LinePolicy};
 use zresp_fuzz::sizes_and_bytes;
 use zresp_testing::drive::tokens::{Both, assert_agree};
 

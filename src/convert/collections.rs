@@ -116,7 +116,7 @@ fn as_tuples<'a, T: FromReply<'a>>(reply: ReplyRef<'a>, len: usize) -> Option<El
             _ => false,
         },
         TypeShape::Aggregate => false,
-        TypeShape::Any => { elements }.all(is_tuple),
+        TypeShape::Any => !elements.is_empty() && { elements }.all(is_tuple),
     };
     are_tuples.then_some(elements)
 }

@@ -6,18 +6,33 @@ use crate::convert::{ConversionError, Place};
 use crate::kind::Kind;
 
 use super::cursor::{Cursor, Head, Opened, Spot};
+use super::list::{Decided, FlatTuple, List, ListForm, Of};
 use super::value::{MAP, Value};
 
 /// Reads the elements of an array, a set or a push, or the pairs of a map.
 pub(super) struct ElementReader<'c, 'de> {
     pub(super) cursor: &'c mut Cursor<'de>,
     pub(super) open: Opened,
+    pub(super) form: ElementForm,
     pub(super) index: usize,
     /// An element that a type has failed in: where it began, and how many wire values it has.
     pub(super) failed: Option<(Spot, u32)>,
 }
 
-impl ElementReader<'_, '_> {
+/// What the next element is made of.
+#[derive(Clone, Copy)]
+pub(super) enum ElementForm {
+    /// One value.
+    Value,
+    /// As many values, which are read as an array that has no header.
+    Flat(u32),
+    /// One value, unless it is read as a tuple of a flat list.
+    First,
+    /// One value, which decides whether this is the first tuple of a flat list.
+    FirstOfTuple(List),
+}
+
+impl<'de> ElementReader<'_, 'de> {
     /// Returns whether another element follows. If a type has failed inside the previous one, that
     /// one is skipped first.
     ///
@@ -29,6 +44,93 @@ impl ElementReader<'_, '_> {
             self.cursor.end_value(start, values);
         }
         self.cursor.has_more(&mut self.open)
+    }
+
+    /// Takes the form of the list from its first element. Returns the error if it is flat and does not divide into
+    /// tuples.
+    #[inline]
+    fn take_form(&mut self, start: Spot) -> Option<ConversionError> {
+        let Some(FlatTuple { len, refused }) = self.cursor.flat.take() else {
+            self.form = ElementForm::Value;
+            return None;
+        };
+        self.form = ElementForm::Flat(len);
+        let count = refused?;
+        // Nothing has been read of it.
+        self.failed = Some((start, count));
+        self.open.left = self.open.left.and(Some(0));
+        Some(ConversionError::multiple(len as usize, count as usize, self.open.kind))
+    }
+
+    /// Takes the form of the first tuple from its first value. Returns where that value begins; `None` if nothing has
+    /// been read.
+    fn take_tuple(&mut self) -> Result<Option<Spot>, ConversionError> {
+        self.form = ElementForm::Value;
+        let Decided { form, start } = self.cursor.decided()?;
+        match form {
+            ListForm::Flat => {}
+            ListForm::Nested(open) => self.open = open,
+            // The list is refused when its first element has been read.
+            ListForm::Refused(_) => self.open.left = Some(0),
+        }
+        Ok((self.open.left != Some(0)).then_some(start))
+    }
+
+    /// Reads a tuple without a header, or a first element, which may decide on the form of all.
+    // Apart, so that the loop over other elements stays as short as possible.
+    #[inline(never)]
+    fn other_element<T: DeserializeSeed<'de>>(
+        &mut self,
+        seed: T,
+    ) -> Result<Option<T::Value>, ConversionError> {
+        let mut start = self.cursor.spot();
+        let value = match self.form {
+            ElementForm::Value => Value::next(self.cursor),
+            ElementForm::Flat(len) => Value::headless(self.cursor, len),
+            ElementForm::FirstOfTuple(list) => Value::first(self.cursor, list),
+            ElementForm::First => {
+                Value::first(self.cursor, List { open: self.open, of: Of::Elements })
+            }
+        };
+        let result = seed.deserialize(value);
+        match self.form {
+            ElementForm::Value | ElementForm::Flat(_) => {}
+            ElementForm::FirstOfTuple(_) => match self.take_tuple()? {
+                Some(begin) => start = begin,
+                None => return Ok(None),
+            },
+            ElementForm::First => {
+                if let Some(refusal) = self.take_form(start) {
+                    return Err(refusal);
+                }
+            }
+        }
+        let values = if let ElementForm::Flat(len) = self.form { len } else { 1 };
+        self.end_element(result, start, values)
+    }
+
+    #[inline(always)]
+    fn end_element<T>(
+        &mut self,
+        result: Result<T, ConversionError>,
+        start: Spot,
+        values: u32,
+    ) -> Result<Option<T>, ConversionError> {
+        if let Some(left) = &mut self.open.left {
+            *left = left.saturating_sub(values);
+        }
+        let index = self.index;
+        self.index += 1;
+        match result {
+            Ok(value) => {
+                self.cursor.end_value(start, values);
+                Ok(Some(value))
+            }
+            Err(error) => {
+                self.failed = Some((start, values));
+                Err(error.at(Place::Element(index)))
+            }
+        }
     }
 }
 
@@ -43,33 +145,15 @@ impl<'de> SeqAccess<'de> for ElementReader<'_, 'de> {
         if !self.has_more() {
             return Ok(None);
         }
+        let ElementForm::Value = self.form else { return self.other_element(seed) };
         let start = self.cursor.spot();
-        let (value, values) = if self.open.kind == Kind::Map {
-            // A pair is read as an array of two values. It has no header to consume.
-            let pair = self.cursor.begin_pair();
-            (Value::given(self.cursor, pair), 2)
-        } else {
-            (Value::next(self.cursor), 1)
-        };
-        if let Some(left) = &mut self.open.left {
-            *left = left.saturating_sub(values);
-        }
-        let index = self.index;
-        self.index += 1;
-        match seed.deserialize(value) {
-            Ok(value) => {
-                self.cursor.end_value(start, values);
-                Ok(Some(value))
-            }
-            Err(error) => {
-                self.failed = Some((start, values));
-                Err(error.at(Place::Element(index)))
-            }
-        }
+        let result = seed.deserialize(Value::next(self.cursor));
+        self.end_element(result, start, 1)
     }
 
     fn size_hint(&self) -> Option<usize> {
-        self.open.left.map(|left| left as usize / self.open.kind.values_per_element())
+        let each = if let ElementForm::Flat(len) = self.form { len } else { 1 };
+        self.open.left?.checked_div(each).map(|left| left as usize)
     }
 }
 
@@ -88,22 +172,15 @@ pub(super) struct PairReader<'c, 'de> {
 /// What may be read next from a map.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Turn {
+    /// The first key, which decides whether the pairs are arrays.
+    First,
     Key,
     Value,
-    /// A key or a value has failed, so the next bytes may be either.
+    /// A key or a value is being read, or has failed, so the next bytes may be either.
     Nothing,
 }
 
-impl PairReader<'_, '_> {
-    /// Begins to read a key or a value. Until it has been read, it counts as failed.
-    #[inline(always)]
-    fn begin(&mut self, turn: Turn) -> Result<(), ConversionError> {
-        if core::mem::replace(&mut self.turn, Turn::Nothing) == turn {
-            return Ok(());
-        }
-        Err(out_of_turn())
-    }
-
+impl<'de> PairReader<'_, 'de> {
     /// Counts a key or a value that is about to be read.
     #[inline(always)]
     fn count(&mut self) -> Result<(), ConversionError> {
@@ -129,12 +206,59 @@ impl PairReader<'_, '_> {
     }
 
     /// Closes the array of a pair, and refuses one that holds more than a key and a value.
-    fn close_pair(&mut self) -> Result<(), ConversionError> {
-        if self.pair.as_mut().is_some_and(|pair| self.cursor.has_more(pair)) {
+    fn close_pair(&mut self, mut pair: Opened) -> Result<(), ConversionError> {
+        if self.cursor.has_more(&mut pair) {
             return Err(ConversionError::value(MAP, self.open.kind));
         }
         self.cursor.finish();
         Ok(())
+    }
+
+    /// Reads the first key, which decides whether the pairs are arrays.
+    #[cold]
+    fn first_key<K: DeserializeSeed<'de>>(
+        &mut self,
+        turn: Turn,
+        seed: K,
+    ) -> Result<Option<K::Value>, ConversionError> {
+        if turn != Turn::First {
+            return Err(out_of_turn());
+        }
+        let list = List { open: self.open, of: Of::Pairs };
+        let outer = self.cursor.decided.take();
+        let key = seed.deserialize(Value::first(self.cursor, list));
+        let decided = self.cursor.decided();
+        self.cursor.decided = outer;
+        let Decided { form, start } = decided?;
+        match form {
+            ListForm::Flat => {}
+            ListForm::Nested(pair) => {
+                self.count()?;
+                self.pair = Some(pair);
+            }
+            ListForm::Refused(_) => return Err(list.refusal().unwrap_or_else(out_of_turn)),
+        }
+        self.count()?;
+        self.key = start;
+        self.end_key(key)
+    }
+
+    #[inline(always)]
+    fn end_key<K>(
+        &mut self,
+        key: Result<K, ConversionError>,
+    ) -> Result<Option<K>, ConversionError> {
+        let index = self.index;
+        self.index += 1;
+        // After a failure, nothing more is read of the map: what follows need not be found.
+        match key {
+            Ok(key) => {
+                self.cursor.end_value(self.key, 1);
+                self.turn = Turn::Value;
+                Ok(Some(key))
+            }
+            Err(error) => Err(error.at(Place::Key(index))),
+        }
     }
 }
 
@@ -154,23 +278,17 @@ impl<'de> MapAccess<'de> for PairReader<'_, 'de> {
         if self.turn == Turn::Key && !self.cursor.has_more(&mut self.open) {
             return Ok(None);
         }
-        self.begin(Turn::Key)?;
+        let turn = core::mem::replace(&mut self.turn, Turn::Nothing);
+        if turn != Turn::Key {
+            return self.first_key(turn, seed);
+        }
         if self.pair.is_some() {
             self.open_pair()?;
         }
         self.count()?;
         self.key = self.cursor.spot();
-        let index = self.index;
-        self.index += 1;
-        // After a failure, nothing more is read of the map: what follows need not be found.
-        match seed.deserialize(Value::next(self.cursor)) {
-            Ok(key) => {
-                self.cursor.end_value(self.key, 1);
-                self.turn = Turn::Value;
-                Ok(Some(key))
-            }
-            Err(error) => Err(error.at(Place::Key(index))),
-        }
+        let key = seed.deserialize(Value::next(self.cursor));
+        self.end_key(key)
     }
 
     #[inline]
@@ -178,14 +296,16 @@ impl<'de> MapAccess<'de> for PairReader<'_, 'de> {
         &mut self,
         seed: V,
     ) -> Result<V::Value, ConversionError> {
-        self.begin(Turn::Value)?;
+        if core::mem::replace(&mut self.turn, Turn::Nothing) != Turn::Value {
+            return Err(out_of_turn());
+        }
         self.count()?;
         let start = self.cursor.spot();
         match seed.deserialize(Value::next(self.cursor)) {
             Ok(value) => {
                 self.cursor.end_value(start, 1);
-                if self.pair.is_some() {
-                    self.close_pair()?;
+                if let Some(pair) = self.pair {
+                    self.close_pair(pair)?;
                 }
                 self.turn = Turn::Key;
                 Ok(value)
@@ -195,7 +315,9 @@ impl<'de> MapAccess<'de> for PairReader<'_, 'de> {
     }
 
     fn size_hint(&self) -> Option<usize> {
-        let each = if self.pair.is_some() { 1 } else { 2 };
+        // An array first is most often a pair.
+        let is_nested = self.pair.is_some() || self.turn == Turn::First;
+        let each = if is_nested { 1 } else { 2 };
         self.open.left.map(|left| left as usize / each)
     }
 }

@@ -10,6 +10,8 @@ use crate::validate::Validator;
 use crate::view::header::{self, Opening};
 use crate::view::{Decoded, ReplyRef};
 
+use super::list::{Decided, FlatTuple, List};
+
 /// The maximum nesting depth, since serde reads nested values recursively.
 pub(super) const DEPTH: u32 = 128;
 
@@ -33,6 +35,12 @@ pub(super) struct Cursor<'de> {
     limits: Limits,
     /// The head of the value that is being read, if it was consumed early.
     pub(super) given: Option<Head<'de>>,
+    /// The list whose first value is about to be read.
+    pub(super) list: List,
+    /// What the first value of the innermost list of tuples has decided.
+    pub(super) decided: Option<Decided>,
+    /// The tuple that was read last as the first element of a flat list. The list takes it.
+    pub(super) flat: Option<FlatTuple>,
 }
 
 /// A place in the bytes, to which a cursor can go back.
@@ -81,6 +89,9 @@ impl<'de> Cursor<'de> {
             is_broken: false,
             limits: Limits::none(),
             given: None,
+            list: List::NONE,
+            decided: None,
+            flat: None,
         }
     }
 
@@ -184,16 +195,23 @@ impl<'de> Cursor<'de> {
     }
 
     /// Returns the head at a place without moving there.
-    fn peek(&mut self, spot: Spot) -> Option<Head<'de>> {
-        let (here, room) = (self.spot(), self.room);
-        self.go_back(spot);
-        let head = self.next_head();
-        self.go_back(here);
-        self.room = room;
-        head
+    pub(super) fn peek(&mut self, spot: Spot) -> Option<Head<'de>> {
+        self.look(|cursor| {
+            cursor.go_back(spot);
+            cursor.next_head()
+        })
     }
 
-    fn next_head(&mut self) -> Option<Head<'de>> {
+    /// Returns what a function finds, and goes back to where it began.
+    pub(super) fn look<T>(&mut self, find: impl FnOnce(&mut Self) -> T) -> T {
+        let (here, room) = (self.spot(), self.room);
+        let found = find(self);
+        self.go_back(here);
+        self.room = room;
+        found
+    }
+
+    pub(super) fn next_head(&mut self) -> Option<Head<'de>> {
         let rest = self.rest;
         if let Some(opening @ Opening { length: Some(_), kind, .. }) = header::opening(rest) {
             let is_nested_push = kind == Kind::Push && self.open > 0;
@@ -274,12 +292,6 @@ impl<'de> Cursor<'de> {
         matches!(self.rest, [b'_' | b'|', ..] | [b'$' | b'*', b'-', ..])
     }
 
-    /// Returns whether the next value is an array of two.
-    pub(super) fn is_at_pair(&mut self) -> bool {
-        let head = self.peek(self.spot());
-        matches!(head, Some(Head::Open(Opened { kind: Kind::Array, left: Some(2) })))
-    }
-
     /// Moves past the rest of an aggregate, and finishes it.
     pub(super) fn skip(&mut self, mut open: Opened) {
         match open.left {
@@ -294,7 +306,7 @@ impl<'de> Cursor<'de> {
     }
 
     /// Moves past this many values by their headers.
-    fn skip_values(&mut self, values: u32) {
+    pub(super) fn skip_values(&mut self, values: u32) {
         let is_validated = self.unchecked == 0;
         let size = if is_validated {
             header::size(self.rest, values)
@@ -315,10 +327,9 @@ impl<'de> Cursor<'de> {
         Ok(())
     }
 
-    /// Opens a pair of a map as if it were an array.
-    pub(super) fn begin_pair(&mut self) -> Head<'de> {
+    /// Opens a tuple that has no header as if it were an array.
+    pub(super) fn begin_tuple(&mut self) {
         self.open = self.open.saturating_add(1);
-        Head::Open(Opened { kind: Kind::Array, left: Some(2) })
     }
 
     /// Leaves an aggregate whose values have all been read or skipped.

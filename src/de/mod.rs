@@ -10,6 +10,7 @@
 //! |---|---|
 //! | structs, maps | a map, an array of alternating keys and values, or an array of pairs |
 //! | sequences, tuples | an array, a set or a push; a map as a sequence of pairs |
+//! | sequences of tuples | the same, or a [flat array](#flat-or-nested) |
 //! | options | null as `None`, anything else as `Some` |
 //! | numbers, booleans | what [`FromReply`](crate::FromReply) accepts |
 //! | enums | a string for a variant without data; otherwise a map or an array of the name and the data |
@@ -19,10 +20,7 @@
 //! A type that accepts any value, such as `serde_json::Value`, gets a value according to the kind of each reply:
 //! text where a RESP2 server sent numbers as text, and a sequence where it sent a map as an array.
 //!
-//! An array is read as an array of pairs if its first element is an array of two with an announced length. The map or
-//! array of a variant with data must have an announced length, too. Servers do not stream such small aggregates.
-//! A sequence of tuples is read from an array of arrays or from a map, never from a flat array: its elements are those on
-//! the wire. [`ReplyRef::to`](crate::ReplyRef::to) reads flat arrays too.
+//! The map or array of a variant with data must have an announced length. Servers do not stream such small aggregates.
 //!
 //! Unless the type ignores it, an error reply makes the conversion fail, and the error carries its message. Errors
 //! name the path to the value.
@@ -54,9 +52,41 @@
 //! );
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
+//!
+//! # Flat or nested
+//!
+//! Servers send a list of tuples as a flat array, `[a, 1, b, 2]`, or as an array of arrays, `[[a, 1], [b, 2]]`. The type
+//! decides which of the two is read, together with the number of elements:
+//!
+//! | type | an array or a set is read as |
+//! |---|---|
+//! | structs | arrays of a name and a value if it begins with an array, otherwise flat |
+//! | maps | pairs, flat or nested: the type of the key decides |
+//! | sequences of tuples, of tuple structs or of `[T; N]`, with two values or more | tuples, flat or nested: the type of the first value decides |
+//! | other sequences, and tuples that are not in a sequence | one value for each element |
+//!
+//! | the key or the first value is | the list is |
+//! |---|---|
+//! | a scalar, such as a string, a number or a `bool` | nested if it begins with an array whose length is announced, otherwise flat |
+//! | a sequence, a tuple, a map or a struct | flat |
+//! | anything, such as an enum, `()` or `serde_json::Value` | nested if each of its elements is an array with as many elements as a tuple has values, otherwise flat. The list is looked through once to find out |
+//! | an option or a newtype | as for the type in it |
+//!
+//! These are the rules of [`ReplyRef::to`](crate::FromReply#tuples-in-an-array). The results differ only where serde does
+//! not tell the types apart:
+//!
+//! - A `[T; N]`, a `Box` of a tuple, and a set of tuples are read like a tuple and a vector of tuples. `to` reads none of
+//!   them from a flat array.
+//! - `[(A, B); N]` is a tuple to serde, and is not read from a flat array.
+//! - `Vec<u8>` is a sequence of numbers to serde, unless the type asks for bytes.
+//! - Any sequence is read from a map. With `to`, only a `Vec` of pairs is.
+//! - If the first value is an option, and the first array begins with null, the list is read as if the option could hold
+//!   anything.
+//! - An empty set is not a map, whatever the keys are.
 
 mod access;
 mod cursor;
+mod list;
 mod value;
 
 use core::fmt;

@@ -5,12 +5,13 @@ use alloc::borrow::Cow;
 use serde::Deserializer;
 use serde::de::{IntoDeserializer, Visitor};
 
-use crate::convert::ConversionError;
+use crate::convert::{ConversionError, TypeShape};
 use crate::kind::Kind;
 use crate::view::ReplyRef;
 
-use super::access::{ElementReader, PairReader, Turn, VariantReader};
+use super::access::{ElementForm, ElementReader, PairReader, Turn, VariantReader};
 use super::cursor::{Cursor, DEPTH, Head, Opened, too_deep};
+use super::list::{FlatTuple, List, ListForm, Of};
 
 pub(super) const MAP: &str = "a map";
 const SEQUENCE: &str = "an array, a set or a push";
@@ -20,10 +21,23 @@ const VARIANT: &str = "a variant of an enum";
 /// A value that is about to be read. It fits in two registers.
 pub(super) struct Value<'c, 'de> {
     cursor: &'c mut Cursor<'de>,
-    /// Whether its head has been consumed. The cursor keeps the head.
-    is_given: bool,
+    start: Start,
     /// How many options and newtypes it is wrapped in.
     wrappers: u32,
+}
+
+/// Where a value is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Start {
+    /// At the cursor.
+    Next,
+    /// After its head, which the cursor keeps.
+    Given,
+    /// At the cursor, as the first element of the cursor's list, or as the first value of its first tuple.
+    ///
+    /// As an element, it differs from `Next` only if a tuple is read.
+    Element,
+    FirstOfTuple,
 }
 
 impl<'c, 'de> Value<'c, 'de> {
@@ -32,13 +46,30 @@ impl<'c, 'de> Value<'c, 'de> {
     // Inlined, so that the compiler sees that no head is given and drops the other half of each method.
     #[inline(always)]
     pub(super) fn next(cursor: &'c mut Cursor<'de>) -> Self {
-        Self { cursor, is_given: false, wrappers: 0 }
+        Self { cursor, start: Start::Next, wrappers: 0 }
+    }
+
+    /// Returns the first value of a list.
+    #[inline(always)]
+    pub(super) fn first(cursor: &'c mut Cursor<'de>, list: List) -> Self {
+        let start = match list.of {
+            Of::Elements => Start::Element,
+            Of::Tuples(_) | Of::Pairs => Start::FirstOfTuple,
+        };
+        (cursor.list, cursor.flat) = (list, None);
+        Self { cursor, start, wrappers: 0 }
+    }
+
+    /// Returns a tuple of this many values that has no header.
+    pub(super) fn headless(cursor: &'c mut Cursor<'de>, len: u32) -> Self {
+        cursor.begin_tuple();
+        Self::given(cursor, Head::Open(Opened { kind: Kind::Array, left: Some(len) }))
     }
 
     /// Returns a value whose head has been consumed.
     pub(super) fn given(cursor: &'c mut Cursor<'de>, head: Head<'de>) -> Self {
         cursor.given = Some(head);
-        Self { cursor, is_given: true, wrappers: 0 }
+        Self { cursor, start: Start::Given, wrappers: 0 }
     }
 
     /// Returns the same value for the type inside an option or a newtype.
@@ -50,9 +81,25 @@ impl<'c, 'de> Value<'c, 'de> {
         if wrappers > DEPTH { Err(too_deep()) } else { Ok(Self { wrappers, ..self }) }
     }
 
-    /// Consumes the head of the value.
+    /// Decides how the list is read that begins with the value, if that is not known yet.
+    fn decide(&mut self, first: TypeShape) -> Result<(), ConversionError> {
+        match core::mem::replace(&mut self.start, Start::Next) {
+            Start::FirstOfTuple => self.cursor.decide(first),
+            start => {
+                self.start = start;
+                Ok(())
+            }
+        }
+    }
+
+    /// Consumes the head of the value, which may be anything.
     fn head(&mut self) -> Result<Head<'de>, ConversionError> {
-        if core::mem::take(&mut self.is_given) {
+        self.head_of(TypeShape::Any)
+    }
+
+    fn head_of(&mut self, first: TypeShape) -> Result<Head<'de>, ConversionError> {
+        self.decide(first)?;
+        if core::mem::replace(&mut self.start, Start::Next) == Start::Given {
             if let Some(head) = self.cursor.given.take() {
                 return Ok(head);
             }
@@ -62,7 +109,7 @@ impl<'c, 'de> Value<'c, 'de> {
 
     /// Consumes the value if it is a scalar.
     fn scalar(&mut self, expected: &'static str) -> Result<ReplyRef<'de>, ConversionError> {
-        match self.head()? {
+        match self.head_of(TypeShape::Scalar)? {
             Head::Scalar(scalar) => Ok(scalar),
             Head::Open(open) => Err(open.mismatch(expected)),
         }
@@ -70,7 +117,7 @@ impl<'c, 'de> Value<'c, 'de> {
 
     /// Consumes the head of the value if it is an aggregate.
     fn open(&mut self, expected: &'static str) -> Result<Opened, ConversionError> {
-        match self.head()? {
+        match self.head_of(TypeShape::Aggregate)? {
             Head::Open(open) => Ok(open),
             Head::Scalar(scalar) => Err(ConversionError::kind(expected, &scalar)),
         }
@@ -80,17 +127,26 @@ impl<'c, 'de> Value<'c, 'de> {
     // Inlined for the same reason as `next`.
     #[inline(always)]
     fn at_value(&mut self) -> Option<&mut Cursor<'de>> {
-        if self.is_given { None } else { Some(self.cursor) }
+        match self.start {
+            Start::Next | Start::Element => Some(self.cursor),
+            Start::Given | Start::FirstOfTuple => None,
+        }
     }
 
     /// Visits the elements of an aggregate. The visitor must read all of them.
+    ///
+    /// If the aggregate is a list, its elements may be tuples without headers.
     fn visit_elements<V: Visitor<'de>>(
         self,
         open: Opened,
+        form: ElementForm,
         visitor: V,
     ) -> Result<V::Value, ConversionError> {
         self.cursor.check_depth()?;
-        let mut elements = ElementReader { cursor: self.cursor, open, index: 0, failed: None };
+        // A pair of a map has no header.
+        let form = if open.kind == Kind::Map { ElementForm::Flat(2) } else { form };
+        let mut elements =
+            ElementReader { cursor: self.cursor, open, form, index: 0, failed: None };
         let value = visitor.visit_seq(&mut elements)?;
         if elements.has_more() {
             let taken = elements.index;
@@ -102,31 +158,45 @@ impl<'c, 'de> Value<'c, 'de> {
         Ok(value)
     }
 
+    /// Visits the first tuple of the cursor's list.
+    fn visit_first_tuple<V: Visitor<'de>>(
+        self,
+        len: u32,
+        visitor: V,
+    ) -> Result<V::Value, ConversionError> {
+        let cursor = self.cursor;
+        let outer = cursor.decided.take();
+        let list = List { of: Of::Tuples(len), ..cursor.list };
+        let open = Opened { kind: Kind::Array, left: Some(len) };
+        let tuple =
+            Value::next(cursor).visit_elements(open, ElementForm::FirstOfTuple(list), visitor);
+        let decided = core::mem::replace(&mut cursor.decided, outer);
+        cursor.flat = match decided.map(|decided| decided.form) {
+            Some(ListForm::Flat) => Some(FlatTuple { len, refused: None }),
+            Some(ListForm::Refused(count)) => Some(FlatTuple { len, refused: Some(count) }),
+            Some(ListForm::Nested(_)) | None => None,
+        };
+        tuple
+    }
+
     /// Visits the pairs of an aggregate. The visitor must read all of them.
     fn visit_pairs<V: Visitor<'de>>(
         self,
-        open: Opened,
+        mut open: Opened,
         visitor: V,
     ) -> Result<V::Value, ConversionError> {
         // Do not peek into an empty array: the next value belongs to the parent.
-        let is_nested = matches!(open.kind, Kind::Array | Kind::Set)
-            && open.left != Some(0)
-            && self.cursor.is_at_pair();
-        let is_odd = open.left.is_some_and(|left| left % 2 == 1);
-        match open.kind {
-            Kind::Set | Kind::Push if !is_nested => return Err(open.mismatch(MAP)),
-            kind if is_odd && !is_nested => {
-                let count = open.left.map_or(0, |left| left as usize);
-                return Err(ConversionError::odd(MAP, count, kind));
-            }
-            _ => {}
-        }
+        let is_undecided = matches!(open.kind, Kind::Array | Kind::Set)
+            && self.cursor.has_more(&mut open)
+            && self.cursor.array_ahead().is_some();
+        let turn = match (List { open, of: Of::Pairs }).refusal() {
+            _ if is_undecided => Turn::First,
+            Some(refusal) => return Err(refusal),
+            None => Turn::Key,
+        };
         self.cursor.check_depth()?;
         let key = self.cursor.spot();
-        // A placeholder; `open_pair` replaces it with the first pair.
-        let pair = is_nested.then_some(Opened { left: Some(0), ..open });
-        let turn = Turn::Key;
-        let mut pairs = PairReader { cursor: self.cursor, open, pair, index: 0, key, turn };
+        let mut pairs = PairReader { cursor: self.cursor, open, pair: None, index: 0, key, turn };
         let value = visitor.visit_map(&mut pairs)?;
         if pairs.turn != Turn::Key || pairs.cursor.has_more(&mut pairs.open) {
             return Err(serde::de::Error::custom("a map with more pairs than expected"));
@@ -139,7 +209,7 @@ impl<'c, 'de> Value<'c, 'de> {
 impl Opened {
     /// Returns the error for an aggregate that is not what was expected.
     #[cold]
-    fn mismatch(self, expected: &'static str) -> ConversionError {
+    pub(super) fn mismatch(self, expected: &'static str) -> ConversionError {
         ConversionError::kind_only(expected, self.kind)
     }
 }
@@ -191,7 +261,7 @@ impl<'de> Deserializer<'de> for Value<'_, 'de> {
     fn deserialize_any<V: Visitor<'de>>(mut self, visitor: V) -> Result<V::Value, ConversionError> {
         match self.head()? {
             Head::Open(open @ Opened { kind: Kind::Map, .. }) => self.visit_pairs(open, visitor),
-            Head::Open(open) => self.visit_elements(open, visitor),
+            Head::Open(open) => self.visit_elements(open, ElementForm::First, visitor),
             Head::Scalar(ReplyRef::Integer(value)) => visitor.visit_i64(value),
             Head::Scalar(ReplyRef::Double(value)) => visitor.visit_f64(value),
             Head::Scalar(ReplyRef::Boolean(value)) => visitor.visit_bool(value),
@@ -257,10 +327,19 @@ impl<'de> Deserializer<'de> for Value<'_, 'de> {
         mut self,
         visitor: V,
     ) -> Result<V::Value, ConversionError> {
-        if self.is_given || self.cursor.may_be_at_null() {
+        match self.start {
+            Start::FirstOfTuple if !self.cursor.is_at_null_first() => {
+                return visitor.visit_some(self.inside()?);
+            }
+            // The type in the option cannot be asked before it is known whether there is a value.
+            Start::FirstOfTuple => self.decide(TypeShape::Any)?,
+            Start::Element => self.start = Start::Next,
+            Start::Next | Start::Given => {}
+        }
+        if self.start == Start::Given || self.cursor.may_be_at_null() {
             match self.head()? {
                 Head::Scalar(scalar) if scalar.is_null() => return visitor.visit_none(),
-                head => (self.cursor.given, self.is_given) = (Some(head), true),
+                head => (self.cursor.given, self.start) = (Some(head), Start::Given),
             }
         }
         visitor.visit_some(self.inside()?)
@@ -295,24 +374,28 @@ impl<'de> Deserializer<'de> for Value<'_, 'de> {
 
     fn deserialize_seq<V: Visitor<'de>>(mut self, visitor: V) -> Result<V::Value, ConversionError> {
         let open = self.open(SEQUENCE)?;
-        self.visit_elements(open, visitor)
+        self.visit_elements(open, ElementForm::First, visitor)
     }
 
     fn deserialize_tuple<V: Visitor<'de>>(
-        self,
-        _: usize,
+        mut self,
+        len: usize,
         visitor: V,
     ) -> Result<V::Value, ConversionError> {
-        self.deserialize_seq(visitor)
+        if let (Start::Element, Ok(len @ 2..)) = (self.start, u32::try_from(len)) {
+            return self.visit_first_tuple(len, visitor);
+        }
+        let open = self.open(SEQUENCE)?;
+        self.visit_elements(open, ElementForm::Value, visitor)
     }
 
     fn deserialize_tuple_struct<V: Visitor<'de>>(
         self,
         _: &'static str,
-        _: usize,
+        len: usize,
         visitor: V,
     ) -> Result<V::Value, ConversionError> {
-        self.deserialize_seq(visitor)
+        self.deserialize_tuple(len, visitor)
     }
 
     fn deserialize_map<V: Visitor<'de>>(mut self, visitor: V) -> Result<V::Value, ConversionError> {

@@ -4,54 +4,50 @@
 //! entry for each command that it has sent, and the next reply belongs to the first entry. Consecutive
 //! commands of one client share an entry, with a count.
 //!
-//! Most replies are passed to their clients in the pieces in which they arrive. Two kinds are collected
-//! first: parts of a reply that has to be joined, and errors in a cluster, which may be redirections.
+//! A client does not wait for another one's slow work: that has its own [kind](Kind) of lane. The
+//! [replies](crate::replies) are read in another file.
 
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::future::poll_fn;
 use std::io;
-use std::pin::{Pin, pin};
+use std::pin::Pin;
 use std::rc::Rc;
-use std::task::{Context, Poll, Waker, ready};
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use bytes::{Bytes, BytesMut};
-use tokio::io::{AsyncRead, AsyncWriteExt, ReadBuf};
+use bytes::{Buf, Bytes, BytesMut};
+use tokio::io::AsyncWrite;
 use tokio::net::TcpStream;
-use tokio::net::tcp::{ReadHalf, WriteHalf};
-use tokio::time::{Instant, Sleep, sleep};
+use tokio::net::tcp::OwnedWriteHalf;
+use tokio::time::Instant;
 use tracing::debug;
-use zresp::cluster::{Redirect, RedirectKind};
-use zresp::{Framer, Protocol};
+use zresp::Protocol;
 
 use crate::client::Client;
 use crate::join::Join;
 use crate::proxy::Proxy;
-use crate::relay::{LARGE, trusting};
+use crate::redirect::Retry;
+use crate::replies::Reader;
+use crate::session::LARGE;
 use crate::upstream::{Failure, Upstream};
 
-/// How many bytes of a large reply are buffered for a slow client while other replies are due after it.
-const HELD: usize = 4 * 1024 * 1024;
-/// How long that client may keep the other replies waiting once the buffer is full. Then it is disconnected.
-const PATIENCE: Duration = Duration::from_secs(2);
-/// The most bytes of a reply that are collected; if it has to be joined, of all its parts together.
-const WHOLE: usize = 64 * 1024 * 1024;
-/// Replaces a larger reply.
-const TOO_LARGE: &[u8] = b"-ERR the reply is too large to be joined with others\r\n";
-/// Makes a node accept the next command although its slot is still being moved to that node.
-const ASKING: &[u8] = b"*1\r\n$6\r\nASKING\r\n";
-/// How often a command may be redirected.
-const REDIRECTS: u8 = 5;
+/// Nobody begins to use a lane that has been silent for this long while a reply is due.
+const STUCK: Duration = Duration::from_millis(100);
+/// A buffer for commands with more capacity than this is freed once it is empty.
+const KEPT: usize = 256 * 1024;
+/// Answers a large command that was redirected.
+const MOVED: &[u8] = b"-TRYAGAIN the slot was moved while a large command was on its way\r\n";
 
 /// One or more consecutive replies that the upstream owes to the same recipient.
 pub(crate) struct Due {
     pub(crate) to: Recipient,
-    count: usize,
-    since: Instant,
-    /// The command, kept if a cluster may redirect it.
-    command: Option<Bytes>,
-    redirects: u8,
+    pub(crate) count: usize,
+    pub(crate) since: Instant,
+    /// The command, kept if a cluster may redirect it; empty for a large one.
+    pub(crate) command: Option<Bytes>,
+    /// How often it was sent again.
+    pub(crate) tries: u8,
 }
 
 /// Where a reply goes.
@@ -64,39 +60,60 @@ pub(crate) enum Recipient {
     Proxy,
 }
 
+/// Who uses a lane.
+#[derive(Clone, Copy, PartialEq)]
+pub(crate) enum Kind {
+    /// Clients whose first reply is due: it may be large.
+    New,
+    /// Most clients.
+    Usual,
+    /// A script, a large command, or a client with large replies: only one client at a time, as long as there
+    /// are enough lanes.
+    Slow,
+}
+
 pub(crate) struct Lane {
     pub(crate) upstream: Rc<Upstream>,
     pub(crate) protocol: Protocol,
-    proxy: Rc<Proxy>,
+    pub(crate) kind: Kind,
+    pub(crate) proxy: Rc<Proxy>,
+    writer: RefCell<Option<OwnedWriteHalf>>,
     /// Commands that have yet to be written.
     out: RefCell<BytesMut>,
-    due: RefCell<VecDeque<Due>>,
-    /// The beginning of a reply that is collected whole.
-    partial: RefCell<BytesMut>,
+    pub(crate) due: RefCell<VecDeque<Due>>,
     /// Wakes the lane's task, which both reads and writes.
     waker: Cell<Option<Waker>>,
     /// When the upstream last sent something, or the lane last stopped reading.
-    heard: Cell<Instant>,
+    pub(crate) heard: Cell<Instant>,
     /// Whether the first client in `due` has been given a part of a reply, but not all of it.
-    is_begun: Cell<bool>,
+    pub(crate) is_begun: Cell<bool>,
     /// Whether much of a large reply has yet to arrive.
-    is_busy: Cell<bool>,
+    pub(crate) has_large_reply: Cell<bool>,
+    /// The client that is sending a large command on it.
+    sender: RefCell<Option<Rc<Client>>>,
     is_closed: Cell<bool>,
 }
 
 impl Lane {
-    pub(crate) fn open(upstream: Rc<Upstream>, proxy: Rc<Proxy>, protocol: Protocol) -> Rc<Self> {
+    pub(crate) fn open(
+        upstream: Rc<Upstream>,
+        proxy: Rc<Proxy>,
+        protocol: Protocol,
+        kind: Kind,
+    ) -> Rc<Self> {
         let lane = Rc::new(Self {
             upstream,
             proxy,
             protocol,
+            kind,
+            writer: RefCell::default(),
             out: RefCell::default(),
             due: RefCell::default(),
-            partial: RefCell::default(),
             waker: Cell::default(),
             heard: Cell::new(Instant::now()),
             is_begun: Cell::default(),
-            is_busy: Cell::default(),
+            has_large_reply: Cell::default(),
+            sender: RefCell::default(),
             is_closed: Cell::default(),
         });
         tokio::task::spawn_local(Rc::clone(&lane).run());
@@ -131,7 +148,7 @@ impl Lane {
     }
 
     /// Sends a redirected command. Its entry comes from another lane's queue.
-    fn resend(&self, due: Due) {
+    pub(crate) fn resend(&self, due: Due) {
         self.write(due.command.as_deref().unwrap_or_default());
         self.due.borrow_mut().push_back(due);
     }
@@ -154,9 +171,14 @@ impl Lane {
         !self.is_closed.get()
     }
 
-    /// Returns whether a large reply is arriving, so that other clients should use another lane.
+    /// Returns whether clients without a reply due should use another lane.
     pub(crate) fn is_busy(&self) -> bool {
-        self.is_busy.get()
+        if self.len() == 0 {
+            return self.has_sender();
+        }
+        self.kind == Kind::Slow
+            || self.has_large_reply.get()
+            || self.proxy.clock.get() - self.heard.get() > STUCK
     }
 
     /// Returns the number of entries in the queue of replies that are due.
@@ -164,8 +186,54 @@ impl Lane {
         self.due.borrow().len()
     }
 
+    /// Returns whether a large command is being sent, so that no other command may be.
+    pub(crate) fn has_sender(&self) -> bool {
+        self.sender.borrow().is_some()
+    }
+
+    /// Begins to send a large command, which nobody else may interrupt.
+    pub(crate) fn begin(&self, client: &Rc<Client>, command: &[u8]) {
+        self.send(client, command, Instant::now());
+        if let Some(due) = self.due.borrow_mut().back_mut() {
+            due.command = due.command.take().map(|_| Bytes::new());
+        }
+        *self.sender.borrow_mut() = Some(Rc::clone(client));
+    }
+
+    /// Sends the next bytes of a large command.
+    pub(crate) fn go_on(&self, mut bytes: &[u8]) {
+        if let Some(writer) = self.writer.borrow().as_ref().filter(|_| self.out.borrow().is_empty())
+            && let Ok(written) = writer.try_write(bytes)
+        {
+            self.heard.set(Instant::now());
+            bytes = &bytes[written..];
+        }
+        if !bytes.is_empty() && self.is_open() {
+            self.write(bytes);
+        }
+    }
+
+    /// Returns whether to read more of a large command. If not, its client is woken later.
+    pub(crate) fn has_room(&self) -> bool {
+        self.out.borrow().len() < LARGE || !self.is_open()
+    }
+
+    /// Ends a large command; with a failure, only a part of it was sent, and the lane is of no more use.
+    pub(crate) fn end(&self, outcome: Result<(), Failure>) {
+        *self.sender.borrow_mut() = None;
+        if let Err(failure) = outcome {
+            self.close(&failure);
+            self.wake();
+        }
+    }
+
+    /// Returns whether the upstream cannot answer, because it is the client's turn to send or to take bytes.
+    pub(crate) fn waits_for_client(&self) -> bool {
+        self.has_sender() && self.out.borrow().is_empty()
+    }
+
     async fn run(self: Rc<Self>) {
-        let failure = match self.upstream.connect(self.protocol).await {
+        let failure = match self.upstream.borrow(self.protocol).await {
             Ok(stream) => self.serve(stream).await,
             Err(failure) => failure,
         };
@@ -174,225 +242,75 @@ impl Lane {
     }
 
     /// Passes commands and replies until the connection fails; returns why it failed.
-    async fn serve(&self, mut stream: TcpStream) -> Failure {
-        let (mut reader, mut writer) = stream.split();
-        let end = tokio::select! {
-            end = self.pass_commands(&mut writer) => end,
-            end = self.pass_replies(&mut reader) => end,
-        };
-        // A client in the middle of a reply cannot be given an error: it would be taken for data.
-        if self.is_begun.get() {
-            self.give_up_first();
-        }
-        self.upstream.failure(end.err().unwrap_or_else(|| io::ErrorKind::Other.into()))
-    }
-
-    async fn pass_commands(&self, writer: &mut WriteHalf<'_>) -> io::Result<()> {
-        loop {
-            let some = poll_fn(|cx| {
-                self.waker.set(Some(cx.waker().clone()));
-                if self.out.borrow().is_empty() { Poll::Pending } else { Poll::Ready(()) }
-            });
-            some.await;
-            let mut commands = self.out.take();
-            writer.write_all_buf(&mut commands).await?;
-        }
-    }
-
-    async fn pass_replies(&self, reader: &mut ReadHalf<'_>) -> io::Result<()> {
-        let mut framer = Framer::replies(trusting());
-        let mut patience = pin!(sleep(PATIENCE));
-        let mut silence = pin!(sleep(self.proxy.access.timeout));
-        let mut is_stalled = false;
+    async fn serve(&self, stream: TcpStream) -> Failure {
+        let (reader, writer) = stream.into_split();
+        *self.writer.borrow_mut() = Some(writer);
+        let mut reader = Reader::new(self, reader);
         let end = poll_fn(|cx| {
             self.waker.set(Some(cx.waker().clone()));
-            // The upstream is not silent as long as the lane does not read.
-            if !self.takes_more(cx) {
-                self.heard.set(Instant::now());
-            }
-            // Setting the timer for every reply would be slow, so it is set again only when it fires.
-            while silence.as_mut().poll(cx).is_ready() {
-                silence.as_mut().reset(self.silent_until()?);
-            }
-            loop {
-                if !self.takes_more(cx) {
-                    return self.poll_patience(cx, patience.as_mut(), &mut is_stalled);
-                }
-                let mut scratch = self.proxy.scratch.borrow_mut();
-                let mut chunk = ReadBuf::new(&mut scratch);
-                ready!(Pin::new(&mut *reader).poll_read(cx, &mut chunk))?;
-                if chunk.filled().is_empty() {
-                    return Poll::Ready(Err(io::Error::other("the connection was closed")));
-                }
-                self.receive(chunk.filled(), &mut framer)?;
-                // A little progress does not end a stall, or a slow client could delay the others for ever.
-                is_stalled &= self.is_begun.get() && self.len() > 1;
-                self.is_busy.set(!framer.is_between_frames() && framer.needed() > LARGE);
-            }
+            self.poll_write(cx)?;
+            reader.poll(cx)
         });
-        end.await
-    }
-
-    /// Returns the time until which the upstream may be silent.
-    ///
-    /// # Errors
-    /// If that time has passed.
-    fn silent_until(&self) -> io::Result<Instant> {
-        let due = self.due.borrow();
-        let since = due.front().map_or_else(Instant::now, |due| due.since.max(self.heard.get()));
-        let until = since + self.proxy.access.timeout;
-        if until > Instant::now() { Ok(until) } else { Err(io::Error::other("no reply in time")) }
-    }
-
-    /// Returns whether to read more. If not, the client whose reply has begun has no room for more of it.
-    fn takes_more(&self, cx: &Context<'_>) -> bool {
-        let due = self.due.borrow();
-        let held = if due.len() > 1 { HELD } else { 0 };
-        match due.front() {
-            Some(Due { to: Recipient::Client(client, slot), .. }) if self.is_begun.get() => {
-                client.takes_more(*slot, held, cx.waker())
-            }
-            _ => true,
+        let Err(error) = end.await;
+        // A client in the middle of a reply cannot be given an error: it would be taken for data.
+        if self.is_begun.get() {
+            self.give_up_first("the upstream did not finish a reply");
         }
+        self.upstream.failure(error)
     }
 
-    /// Waits for a client that has no room, but no longer than `PATIENCE` if other replies are due after its
-    /// own.
-    fn poll_patience(
-        &self,
-        cx: &mut Context<'_>,
-        mut patience: Pin<&mut Sleep>,
-        is_stalled: &mut bool,
-    ) -> Poll<io::Result<()>> {
-        if self.len() > 1 {
-            if !std::mem::replace(is_stalled, true) {
-                patience.as_mut().reset(Instant::now() + PATIENCE);
-            }
-            if patience.poll(cx).is_ready() {
-                self.give_up_first();
-                cx.waker().wake_by_ref();
+    /// Writes as many commands as the socket takes.
+    fn poll_write(&self, cx: &mut Context<'_>) -> io::Result<()> {
+        let (mut out, mut writer) = (self.out.borrow_mut(), self.writer.borrow_mut());
+        let writer = writer.as_mut().filter(|_| self.is_open()).ok_or(io::ErrorKind::BrokenPipe)?;
+        while !out.is_empty() {
+            let Poll::Ready(written) = Pin::new(&mut *writer).poll_write(cx, &out) else { break };
+            out.advance(written?);
+            if let Some(sender) = &*self.sender.borrow() {
+                self.heard.set(Instant::now());
+                sender.wake();
             }
         }
-        Poll::Pending
+        if out.is_empty() {
+            out.clear();
+            if out.capacity() > KEPT {
+                *out = BytesMut::new();
+            }
+        }
+        Ok(())
     }
 
     /// Disconnects the client that has been given a part of a reply.
-    fn give_up_first(&self) {
+    pub(crate) fn give_up_first(&self, reason: &str) {
         if let Some(Due { to: Recipient::Client(client, _), .. }) = self.due.borrow().front() {
-            client.cut_off();
+            client.cut_off_because(reason);
         }
     }
 
-    /// Gives the replies in a chunk to their recipients. The last one may be incomplete.
-    fn receive(&self, chunk: &[u8], framer: &mut Framer) -> io::Result<()> {
-        let now = Instant::now();
-        self.heard.set(now);
-        let (mut rest, mut seen) = (chunk, Ok(()));
-        while !rest.is_empty() && seen.is_ok() {
-            let mut queue = self.due.borrow_mut();
-            let Some(due) = queue.front_mut() else {
-                return Err(io::Error::other("a reply without a command"));
-            };
-            // Whether this reply may be a redirection.
-            let may_move = due.command.is_some() && rest[0] == b'-' && framer.is_between_frames();
-            let (mut taken, mut complete, mut errors) = (0, 0, 0);
-            // Takes the replies that belong to the first entry. The last one may be incomplete.
-            while complete < due.count && taken < rest.len() && seen.is_ok() {
-                seen = framer.advance(&rest[taken..]).map_err(io::Error::other).map(|progress| {
-                    taken += progress.taken;
-                    complete += usize::from(progress.is_complete);
-                    errors += usize::from(progress.is_complete && progress.type_byte == Some(b'-'));
-                });
+    /// Gives a collected reply to its recipient, or sends the command again if the reply asks for that.
+    pub(crate) fn settle(&self, due: Due, reply: &[u8]) {
+        let again = due
+            .command
+            .as_ref()
+            .and_then(|_| Retry::after(reply, &self.upstream, due.tries, &self.proxy.topology));
+        match again {
+            // The proxy has not kept a large command.
+            Some(_) if due.command.as_ref().is_some_and(Bytes::is_empty) => {
+                let is_redirected = reply.starts_with(b"-MOVED") || reply.starts_with(b"-ASK");
+                due.to.give(if is_redirected { MOVED } else { reply }, 1);
             }
-            let bytes;
-            (bytes, rest) = rest.split_at(taken);
-            due.count -= complete;
-            self.proxy.metrics.passed(complete, errors, bytes.len());
-            self.proxy.metrics.waited(complete, now - due.since);
-            let mut partial = self.partial.borrow_mut();
-            match &due.to {
-                Recipient::Client(client, slot) if !may_move && partial.is_empty() => {
-                    client.deliver(*slot, bytes, complete);
-                    self.is_begun.set(seen.is_ok() && !framer.is_between_frames());
-                    if due.count == 0 {
-                        queue.pop_front();
-                    }
-                }
-                // Everything else is collected until it is complete.
-                to => {
-                    let is_too_large = match to {
-                        Recipient::Part(join, _) => join.count_received(bytes.len()) > WHOLE,
-                        _ => partial.len() > WHOLE,
-                    };
-                    if is_too_large {
-                        *partial = BytesMut::from(TOO_LARGE);
-                    } else {
-                        partial.extend_from_slice(bytes);
-                    }
-                    if complete > 0 {
-                        let reply = partial.split().freeze();
-                        let due = queue.pop_front();
-                        drop((queue, partial));
-                        if let Some(due) = due {
-                            self.settle(due, &reply);
-                        }
-                    }
-                }
-            }
-        }
-        seen
-    }
-
-    /// Gives a collected reply to its recipient; if it is a redirection, sends the command again instead.
-    fn settle(&self, mut due: Due, reply: &[u8]) {
-        let text = reply.strip_prefix(b"-").and_then(|line| line.strip_suffix(b"\r\n"));
-        if let Some(text) = text.filter(|_| due.command.is_some()) {
-            if let Some(redirect) = Redirect::parse(text) {
-                due.redirects += 1;
-                // The redirection itself was counted, but the command has yet to get its reply.
-                due.count = 1;
-                if due.redirects <= REDIRECTS {
-                    let upstream = self.proxy.topology.redirected(&redirect, &self.upstream);
-                    if let Some(upstream) = upstream {
-                        return self.redirect(due, redirect.kind, &upstream);
-                    }
-                }
-            } else if text.starts_with(b"CLUSTERDOWN") {
-                self.proxy.topology.refresh();
-            }
-        }
-        due.to.give(reply, 1);
-    }
-
-    /// Sends a command again, to the node that the redirection names.
-    fn redirect(&self, due: Due, kind: RedirectKind, upstream: &Rc<Upstream>) {
-        let client = match &due.to {
-            Recipient::Client(client, _) => Some(client),
-            Recipient::Part(join, _) => Some(&join.client),
-            Recipient::Proxy => None,
-        };
-        let lane = client.map_or_else(
-            || upstream.lane(&self.proxy, self.protocol),
-            |client| {
-                client.hold_back();
-                client.lane(upstream, &self.proxy)
-            },
-        );
-        match lane {
-            Ok(lane) => {
-                if matches!(kind, RedirectKind::Ask { .. }) {
-                    let asking = Some(Bytes::from_static(ASKING));
-                    lane.resend(Due::new(Recipient::Proxy, asking, due.since));
-                }
-                lane.resend(due);
-            }
-            Err(failure) => due.to.give(&failure.to_reply(), 1),
+            Some(retry) => retry.send(due, &self.proxy, self.protocol),
+            None => due.to.give(reply, 1),
         }
     }
 
     /// Gives an error to every recipient in the queue. No command is sent again: it may have been executed.
     fn close(&self, failure: &Failure) {
         self.is_closed.set(true);
+        self.writer.take();
+        if let Some(sender) = &*self.sender.borrow() {
+            sender.wake();
+        }
         let reply = failure.to_reply();
         let due = std::mem::take(&mut *self.due.borrow_mut());
         for Due { to, count, .. } in due {
@@ -404,13 +322,22 @@ impl Lane {
 }
 
 impl Due {
-    const fn new(to: Recipient, command: Option<Bytes>, since: Instant) -> Self {
-        Self { to, count: 1, since, command, redirects: 0 }
+    pub(crate) const fn new(to: Recipient, command: Option<Bytes>, since: Instant) -> Self {
+        Self { to, count: 1, since, command, tries: 0 }
     }
 }
 
 impl Recipient {
-    fn give(&self, replies: &[u8], count: usize) {
+    /// Returns the client that the reply is for in the end.
+    pub(crate) fn client(&self) -> Option<&Rc<Client>> {
+        match self {
+            Self::Client(client, _) => Some(client),
+            Self::Part(join, _) => Some(&join.client),
+            Self::Proxy => None,
+        }
+    }
+
+    pub(crate) fn give(&self, replies: &[u8], count: usize) {
         match self {
             Self::Client(client, slot) => client.deliver(*slot, replies, count),
             Self::Part(join, part) => join.take(*part, replies),

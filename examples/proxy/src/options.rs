@@ -1,12 +1,15 @@
 //! The options of the command line.
 
 use std::net::SocketAddr;
+use std::num::NonZeroUsize;
+use std::thread::available_parallelism;
 
 use clap::Parser;
 use tracing::Level;
+use zresp::Protocol;
 
 /// A proxy for the Redis protocol. Without an upstream it starts its own in-memory server.
-#[derive(Debug, Parser)]
+#[derive(Clone, Debug, Parser)]
 #[command(name = "zresp-proxy", version)]
 pub(crate) struct Options {
     /// The address to listen on, such as `127.0.0.1:6380` or `[::1]:6380`; port 0 means any free port
@@ -26,9 +29,29 @@ pub(crate) struct Options {
     #[arg(long, value_name = "PASSWORD", env = "ZRESP_PROXY_PASSWORD", hide_env_values = true)]
     pub(crate) password: Option<String>,
 
+    /// The protocol of all shared connections, 2 or 3; replies are translated for clients with the other one. Without
+    /// this option, each protocol has its own connections
+    #[arg(long, value_name = "2|3", value_parser = protocol)]
+    pub(crate) protocol: Option<Protocol>,
+
     /// How long an upstream may be silent while a reply is due, in seconds; blocking commands may take longer
     #[arg(long, value_name = "SECONDS", default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..))]
     pub(crate) timeout: u64,
+
+    /// The most bytes of commands and replies that wait for one client, which may write many commands before it
+    /// reads; then nothing more is read, and if it takes nothing for `--timeout`, it is disconnected
+    #[arg(long, value_name = "BYTES", default_value = "256MiB", value_parser = size)]
+    pub(crate) client_buffer: usize,
+
+    /// The most such bytes for all clients together; then the one that has been still for the longest time is
+    /// disconnected
+    #[arg(long, value_name = "BYTES", default_value = "1GiB", value_parser = size)]
+    pub(crate) all_buffers: usize,
+
+    /// How many threads serve clients, each with connections of its own to the upstreams; by default one for each
+    /// core
+    #[arg(long, value_name = "N")]
+    threads: Option<NonZeroUsize>,
 
     /// The address to serve counters on, for Prometheus, at /metrics
     #[arg(long, value_name = "IP:PORT")]
@@ -49,8 +72,20 @@ impl Options {
         self.password.clone().filter(|password| !password.is_empty())
     }
 
+    pub(crate) fn threads(&self) -> usize {
+        self.threads.map_or_else(|| available_parallelism().map_or(1, usize::from), usize::from)
+    }
+
     pub(crate) fn has_no_upstream(&self) -> bool {
         self.upstream.is_empty() && self.cluster.is_empty()
+    }
+}
+
+fn protocol(text: &str) -> Result<Protocol, &'static str> {
+    match text {
+        "2" => Ok(Protocol::Resp2),
+        "3" => Ok(Protocol::Resp3),
+        _ => Err("the protocols are 2 and 3"),
     }
 }
 
@@ -67,4 +102,18 @@ fn address(text: &str) -> Result<String, &'static str> {
         (_, name) if name.contains(':') && bare.is_none() => Err("an IPv6 address needs brackets"),
         _ => Ok(text.to_owned()),
     }
+}
+
+/// Reads a number of bytes, such as `1000000` or `256MiB`.
+fn size(text: &str) -> Result<usize, &'static str> {
+    let digits = text.trim_end_matches(|letter: char| letter.is_ascii_alphabetic());
+    let unit = match text[digits.len()..].to_ascii_lowercase().as_str() {
+        "" | "b" => 1,
+        "k" | "kb" | "kib" => 1 << 10,
+        "m" | "mb" | "mib" => 1 << 20,
+        "g" | "gb" | "gib" => 1 << 30,
+        _ => return Err("the unit must be KiB, MiB or GiB"),
+    };
+    let size = digits.parse().ok().and_then(|count: usize| count.checked_mul(unit));
+    size.filter(|size| *size > 0).ok_or("this is not a number of bytes")
 }

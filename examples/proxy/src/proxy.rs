@@ -1,23 +1,31 @@
-//! The state that all connections share; accepts clients, and drains them at the end.
+//! The state that all connections of a thread share; accepts clients, and drains them at the end.
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
+use std::net::SocketAddr;
 use std::rc::{Rc, Weak};
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout};
 use tracing::{debug, warn};
+use zresp::Protocol;
 
-use crate::client::Client;
+use crate::client::{BUFFERED, Client};
 use crate::metrics::Metrics;
 use crate::options::Options;
-use crate::routing::Topology;
 use crate::session::Session;
+use crate::table::Table;
+use crate::topology::Topology;
 use crate::upstream::Access;
 
+/// How many clients all threads have accepted.
+static ACCEPTED: AtomicU64 = AtomicU64::new(0);
 /// How many bytes are read at once. All connections read into the same buffer, one after another.
 const SCRATCH: usize = 256 * 1024;
 /// How long replies that are due may take when the proxy stops.
@@ -26,31 +34,46 @@ const GRACE: Duration = Duration::from_secs(10);
 pub(crate) const PAUSE: Duration = Duration::from_millis(100);
 
 pub(crate) struct Proxy {
-    pub(crate) topology: Topology,
+    pub(crate) topology: Rc<Topology>,
     pub(crate) access: Access,
-    pub(crate) metrics: Metrics,
+    pub(crate) metrics: Arc<Metrics>,
+    /// The time when something last arrived: exact enough for most purposes, and cheaper than the time now.
+    pub(crate) clock: Cell<Instant>,
     /// The buffer for reading. It must not be borrowed across an `await`.
     pub(crate) scratch: RefCell<Box<[u8]>>,
     /// Whether the proxy is stopping.
     pub(crate) stopping: watch::Sender<bool>,
+    /// The most bytes of replies and commands that wait for one client.
+    pub(crate) client_buffer: usize,
+    /// The most such bytes for all clients together, and how many there are.
+    all_buffers: usize,
+    held: Cell<usize>,
     clients: RefCell<HashMap<u64, Weak<Client>>>,
-    accepted: Cell<u64>,
 }
 
 impl Proxy {
     /// Returns a proxy, after a first attempt to reach its upstreams.
-    pub(crate) async fn new(options: &Options) -> Rc<Self> {
+    pub(crate) async fn new(options: &Options, metrics: Arc<Metrics>) -> Rc<Self> {
         let timeout = Duration::from_secs(options.timeout);
-        let access = Access { password: options.password(), timeout };
+        let (password, protocol) = (options.password(), options.protocol);
+        let access = Access { password, timeout, protocol, table: Table::builtin() };
         Rc::new(Self {
             topology: Topology::new(options, &access).await,
             access,
-            metrics: Metrics::new(),
+            metrics,
+            clock: Cell::new(Instant::now()),
             scratch: RefCell::new(vec![0; SCRATCH].into()),
             stopping: watch::Sender::new(false),
+            client_buffer: options.client_buffer,
+            all_buffers: options.all_buffers / options.threads(),
+            held: Cell::default(),
             clients: RefCell::default(),
-            accepted: Cell::default(),
         })
+    }
+
+    /// Returns the protocol of the shared connections of a client.
+    pub(crate) fn shared_protocol(&self, client: &Client) -> Protocol {
+        self.access.protocol.unwrap_or(client.protocol.get())
     }
 
     /// Serves clients until `stop` completes. Then delivers the replies that are due, until `GRACE` is over or
@@ -70,7 +93,7 @@ impl Proxy {
                     Ok((stream, peer)) => {
                         debug!(%peer, "connected");
                         let _ = stream.set_nodelay(true);
-                        sessions.spawn_local(Rc::clone(self).run_session(stream));
+                        sessions.spawn_local(Rc::clone(self).run_session(stream, peer));
                     }
                     Err(error) => {
                         warn!(%error, "cannot accept");
@@ -93,13 +116,34 @@ impl Proxy {
         }
     }
 
-    async fn run_session(self: Rc<Self>, stream: tokio::net::TcpStream) {
+    /// Notes that a client for whom `before` bytes were held has now `after` bytes.
+    pub(crate) fn count_held(&self, before: usize, after: usize) {
+        self.held.set(self.held.get() + after - before);
+        if after > before && self.held.get() > self.all_buffers {
+            self.relieve();
+        }
+    }
+
+    /// Disconnects a client, because too much is held for all together: of those for whom more than a usual
+    /// amount is held, the one that has neither sent nor taken anything for the longest time.
+    fn relieve(&self) {
+        let clients: Vec<_> = self.clients.borrow().values().filter_map(Weak::upgrade).collect();
+        let longest = clients.iter().max_by_key(|client| {
+            (client.held() > BUFFERED, client.held() > 0, client.moved.get().elapsed())
+        });
+        if let Some(client) = longest {
+            client.cut_off_because("the buffers of all clients together are full");
+        }
+    }
+
+    async fn run_session(self: Rc<Self>, stream: TcpStream, peer: SocketAddr) {
         let (reader, writer) = stream.into_split();
-        let client = Rc::new(Client::new(writer));
-        let id = self.accepted.replace(self.accepted.get() + 1);
+        let client = Rc::new(Client::new(writer, peer, Rc::clone(&self)));
+        let id = ACCEPTED.fetch_add(1, Relaxed);
+        client.identity.borrow_mut().number(id);
         self.clients.borrow_mut().insert(id, Rc::downgrade(&client));
         self.metrics.connected();
-        let session = Session::new(Rc::clone(&self), Rc::clone(&client), reader);
+        let session = Box::new(Session::new(Rc::clone(&self), Rc::clone(&client), reader));
         if let Err(error) = session.run().await {
             debug!(id, %error, "disconnected");
         }

@@ -1,20 +1,20 @@
-//! Where a command goes. That depends on its name, and with several upstreams on the slots of its keys.
+//! Where a command goes. That depends on its name, and with several upstreams on the slots of its keys and on the
+//! policies in the table of commands.
 
-use std::borrow::Cow;
 use std::rc::Rc;
 
 use bytes::Bytes;
-use tokio::time::timeout;
-use tracing::warn;
-use zresp::cluster::{Redirect, SLOTS, key_slot};
+use zresp::cluster::key_slot;
 use zresp::command::PartialCommand;
-use zresp::commands::{self, Categories, CommandInfo, Flags, PartialKeys};
+use zresp::commands::{Categories, CommandInfo, CommandTable, Flags, KeysError, PartialKeys};
 use zresp::{CommandRef, Encode, Protocol, Reply};
 
-use crate::cluster::Cluster;
-use crate::join::Split;
-use crate::options::Options;
-use crate::upstream::{Access, CONNECT, Failure, Upstream};
+use crate::alone::{Alone, Connection};
+use crate::client::Client;
+use crate::identity::check;
+use crate::join::{How, Split, tip};
+use crate::topology::Topology;
+use crate::upstream::{Failure, Upstream};
 
 /// Where a command goes.
 pub(crate) enum Route {
@@ -23,109 +23,74 @@ pub(crate) enum Route {
     /// It changes the state of its connection, blocks it, or does not have exactly one reply. So the client
     /// gets its own connection, for this command and all later ones.
     Own(Rc<Upstream>),
-    /// It changes the client's protocol. This upstream answers, but any other could.
-    Hello(Rc<Upstream>, Protocol),
-    /// It goes to several upstreams, and the replies are joined.
+    /// It goes to upstreams on shared connections, and the replies are joined.
     Split(Split),
+    /// It goes to upstreams on connections that are not shared, but which the client does not keep.
+    Alone(Alone),
+    /// The table does not know it, but the upstream may.
+    Unknown(Rc<Upstream>),
+    /// It belongs to a transaction, and there are several upstreams.
+    Step,
+    /// It concerns subscriptions, and there are several upstreams.
+    Subscribe,
     /// The proxy answers it.
     Answer(Bytes),
     /// The proxy answers it and closes the connection.
     Farewell(Bytes),
 }
 
-/// The upstreams.
-pub(crate) enum Topology {
-    One(Rc<Upstream>),
-    /// Each has an equal part of the slots.
-    Spread(Vec<Rc<Upstream>>),
-    Cluster(Rc<Cluster>),
-}
+pub(crate) const OK: &[u8] = b"+OK\r\n";
 
-impl Topology {
-    /// Returns the upstreams that the options name, after a first attempt to connect.
-    pub(crate) async fn new(options: &Options, access: &Access) -> Self {
-        if !options.cluster.is_empty() {
-            return Self::Cluster(Cluster::new(&options.cluster, access.clone()).await);
-        }
-        let upstream = |address: &String| Upstream::new(address.clone(), access.clone());
-        let mut upstreams: Vec<_> = options.upstream.iter().map(upstream).collect();
-        for upstream in &upstreams {
-            match timeout(CONNECT, upstream.connect(Protocol::Resp2)).await {
-                Ok(Ok(stream)) => upstream.give_back(stream, Protocol::Resp2),
-                Ok(Err(failure)) => warn!(reason = failure.0, "not available yet"),
-                Err(_) => warn!(upstream = upstream.address, "does not answer yet"),
-            }
-        }
-        if upstreams.len() == 1 { Self::One(upstreams.remove(0)) } else { Self::Spread(upstreams) }
-    }
+/// The flags of commands that concern their connection: scripts may not call them, or they may block.
+const CONNECTION_FLAGS: Flags = Flags::NOSCRIPT.union(Flags::BLOCKING);
 
-    pub(crate) const fn is_cluster(&self) -> bool {
-        matches!(self, Self::Cluster(_))
-    }
-
-    /// Returns how often the map from slots to upstreams has been updated.
-    pub(crate) fn changes(&self) -> u64 {
-        if let Self::Cluster(cluster) = self { cluster.changes() } else { 0 }
-    }
-
-    /// Returns whether clients have to authenticate with the upstream itself.
-    pub(crate) fn wants_password(&self) -> bool {
-        matches!(self, Self::One(upstream) if upstream.wants_password.get())
-    }
-
-    /// Returns the upstream of the keys of a slot.
-    pub(crate) fn of_slot(&self, slot: u16) -> Result<Rc<Upstream>, Failure> {
-        match self {
-            Self::One(upstream) => Ok(Rc::clone(upstream)),
-            Self::Spread(all) => {
-                Ok(Rc::clone(&all[usize::from(slot) * all.len() / usize::from(SLOTS)]))
-            }
-            Self::Cluster(cluster) => cluster.of_slot(slot),
-        }
-    }
-
-    /// Returns any upstream: the one of the first slot.
-    fn any(&self) -> Result<Rc<Upstream>, Failure> {
-        self.of_slot(0)
-    }
-
-    /// Returns the upstream that a redirection names; if the slot has moved for good, the map of slots is
-    /// updated. Returns `None` without a cluster, and for a redirection that no cluster sends.
-    pub(crate) fn redirected(
-        &self,
-        redirect: &Redirect<'_>,
-        from: &Upstream,
-    ) -> Option<Rc<Upstream>> {
-        match self {
-            Self::Cluster(cluster) => cluster.redirected(redirect, from),
-            _ => None,
-        }
-    }
-
-    /// Asks a cluster for its slots again, soon, because they seem to have moved.
-    pub(crate) fn refresh(&self) {
-        if let Self::Cluster(cluster) = self {
-            cluster.refresh();
-        }
-    }
-}
+/// Commands without keys and policies, for administrators, that any upstream may answer.
+const HARMLESS: [&str; 3] = ["config|get", "lastsave", "role"];
 
 /// Returns where a command goes.
 pub(crate) fn route(
-    info: Option<&'static CommandInfo>,
+    info: Option<&CommandInfo>,
     command: &CommandRef<'_>,
+    client: &Client,
     topology: &Topology,
 ) -> Result<Route, Failure> {
-    let Some(info) = info else { return unknown(command.name(), topology) };
-    match topology {
-        _ if info.name == "hello" => hello(command, command.len() > 2, topology),
-        Topology::One(upstream) if !concerns_connection(info, command.args()) => {
-            Ok(shared(upstream))
+    let Some(info) = info else {
+        // Not every server knows each of these.
+        let is_ours = command.is("client") && !topology.wants_password();
+        let answer =
+            is_ours.then(|| client.identity.borrow_mut().answer(command, client.protocol.get()));
+        return match answer.flatten() {
+            Some(answer) => answer.map(Route::Answer),
+            None => unknown(command.name(), topology),
+        };
+    };
+    if info.name == "hello" {
+        match (Hello::of(&command.index()[1..]), topology.only()) {
+            (Some(hello), _) => return hello.route(client, topology),
+            (None, None) => return refused(topology),
+            (None, Some(_)) => {}
         }
-        Topology::One(upstream) if upstream.wants_password.get() => Ok(own(info, upstream)),
-        Topology::One(upstream) => Ok(local(info, command).unwrap_or_else(|| own(info, upstream))),
-        _ if !concerns_connection(info, command.args()) => by_keys(info, command, topology),
-        _ => local(info, command).map_or_else(|| stand_in(info, command), Ok),
+    }
+    let concerns_connection = concerns_connection(info, command.args());
+    if concerns_connection
+        && !topology.wants_password()
+        && let Some(route) = local(info, command, client, topology)
+    {
+        return route;
+    }
+    let is_one = topology.only().is_some();
+    match &*info.name {
+        "multi" | "exec" | "discard" | "watch" | "unwatch" if !is_one => return Ok(Route::Step),
+        name if !is_one && name.ends_with("subscribe") => return Ok(Route::Subscribe),
+        _ => {}
+    }
+    match topology.only() {
+        Some(upstream) if is_private(info) => {
+            Ok(Route::Alone(Alone::one(upstream, Connection::New)))
+        }
+        Some(upstream) if concerns_connection => Ok(Route::Own(upstream)),
+        Some(upstream) => Ok(Route::Shared(upstream)),
+        None => by_keys(info, command, concerns_connection, topology),
     }
 }
 
@@ -135,35 +100,35 @@ pub(crate) fn route_begun(
     topology: &Topology,
 ) -> Option<Result<Route, Failure>> {
     let name = command.name()?;
-    let Some(info) = commands::partial_of(command) else {
+    let table = topology.commands();
+    let Some(info) = table.partial_of(command) else {
         // If only the subcommand is missing, it has yet to arrive.
-        let is_unknown = command.arg(1).is_some() || commands::lookup(name).is_none();
-        return is_unknown.then(|| unknown(name, topology));
+        let is_unknown = command.arg(1).is_some() || table.lookup(name).is_none();
+        return topology.only().filter(|_| is_unknown).map(|upstream| Ok(Route::Own(upstream)));
     };
-    if let Topology::One(upstream) = topology {
-        let is_own = concerns_connection(info, command.args());
-        return Some(Ok(if is_own { own(info, upstream) } else { shared(upstream) }));
+    let is_own = concerns_connection(info, command.args());
+    if let Some(upstream) = topology.only() {
+        let is_own = is_own || is_private(info);
+        return Some(Ok(if is_own { Route::Own(upstream) } else { Route::Shared(upstream) }));
     }
-    if concerns_connection(info, command.args()) {
+    if is_own || is_private(info) {
         return None;
     }
     // Keys that have yet to arrive could be for another upstream.
-    let Ok(PartialKeys::All(keys)) = commands::partial_keys(command) else { return None };
+    let Ok(PartialKeys::All(keys)) = table.partial_keys(command) else { return None };
     let mut slots = keys.map(|key| key_slot(key.key));
     let first = slots.next()?;
     slots.all(|slot| slot == first).then(|| topology.of_slot(first).map(Route::Shared))
 }
 
-const OK: &[u8] = b"+OK\r\n";
-
-/// The flags of commands that concern their connection: scripts may not call them, or they may block.
-const CONNECTION_FLAGS: Flags = Flags::NOSCRIPT.union(Flags::BLOCKING);
-
 /// Returns whether a command changes, blocks or describes the connection that it arrives on.
-fn concerns_connection<'a>(info: &CommandInfo, args: impl IntoIterator<Item = &'a [u8]>) -> bool {
+pub(crate) fn concerns_connection<'a>(
+    info: &CommandInfo,
+    args: impl IntoIterator<Item = &'a [u8]>,
+) -> bool {
     if info.categories.contains(Categories::SCRIPTING) {
-        // Scripts share connections, but a command that stops a script must not wait for it.
-        return info.flags.contains(Flags::ALLOW_BUSY) || info.name == "script|debug";
+        // Scripts share connections.
+        return info.name == "script|debug";
     }
     match &*info.name {
         // Servers compare words up to a NUL.
@@ -181,17 +146,12 @@ fn concerns_connection<'a>(info: &CommandInfo, args: impl IntoIterator<Item = &'
     }
 }
 
-fn shared(upstream: &Rc<Upstream>) -> Route {
-    Route::Shared(Rc::clone(upstream))
-}
-
-/// Returns where a command that concerns its connection goes. `PING` and `ECHO` are among them, but need no
-/// state, so they can share one.
-fn own(info: &CommandInfo, upstream: &Rc<Upstream>) -> Route {
-    match &*info.name {
-        "ping" | "echo" => shared(upstream),
-        _ => Route::Own(Rc::clone(upstream)),
-    }
+/// Returns whether a command must not use a shared connection although it does not change it: a command that manages
+/// scripts. Some must not wait for a script. And some servers repeat the arguments of others in errors, line breaks
+/// included: one client could forge the replies to another.
+fn is_private(info: &CommandInfo) -> bool {
+    let name = info.name.split_once('|').map_or(&*info.name, |(name, _)| name);
+    matches!(name, "script" | "function")
 }
 
 fn unknown(name: &[u8], topology: &Topology) -> Result<Route, Failure> {
@@ -201,90 +161,125 @@ fn unknown(name: &[u8], topology: &Topology) -> Result<Route, Failure> {
             b"-ERR Protocol error: this is not an HTTP server\r\n",
         )));
     }
-    if let Topology::One(upstream) = topology {
-        // It may change the connection in any way.
-        return Ok(Route::Own(Rc::clone(upstream)));
-    }
-    let name = &name[..name.len().min(128)];
-    Err(Failure(format!("ERR unknown command '{}'", name.escape_ascii())))
+    topology.any().map(Route::Unknown)
 }
 
-/// Answers a command that needs no upstream.
-fn local(info: &CommandInfo, command: &CommandRef<'_>) -> Option<Route> {
-    Some(match (&*info.name, command.len()) {
-        ("ping", 1) => Route::Answer(Bytes::from_static(b"+PONG\r\n")),
-        ("ping" | "echo", 2) => answer(&Reply::bulk(command.arg(1)?.to_vec())),
-        ("quit", _) => Route::Farewell(Bytes::from_static(OK)),
-        _ => return None,
-    })
-}
-
-/// Answers a command that concerns its connection, if there are several upstreams. Most get an error, because
-/// the client does not have a connection to only one of them.
-fn stand_in(info: &CommandInfo, command: &CommandRef<'_>) -> Result<Route, Failure> {
-    let name = shown(&info.name);
-    let failure = Failure(format!("ERR {name} needs one upstream, but there are several"));
-    match (&*info.name, command.arg(1)) {
-        ("select", Some(b"0")) => Ok(Route::Answer(Bytes::from_static(OK))),
-        // The commands after it must not be executed outside a transaction.
-        ("multi", _) => Ok(Route::Farewell(failure.to_reply())),
-        _ => Err(failure),
-    }
-}
-
-/// Returns where `HELLO` goes. Its options, if any, concern the connection.
-fn hello(
+/// Answers a command that concerns its connection, but needs no upstream.
+fn local(
+    info: &CommandInfo,
     command: &CommandRef<'_>,
-    has_options: bool,
+    client: &Client,
     topology: &Topology,
-) -> Result<Route, Failure> {
-    let protocol = match command.arg(1) {
-        Some(b"2") => Protocol::Resp2,
-        Some(b"3") => Protocol::Resp3,
-        // Without a valid version, it changes nothing.
-        _ => return topology.any().map(Route::Shared),
-    };
-    match topology {
-        _ if !has_options => Ok(Route::Hello(topology.any()?, protocol)),
-        Topology::One(upstream) => Ok(Route::Own(Rc::clone(upstream))),
-        _ => Err(Failure::new("ERR HELLO with options needs one upstream, but there are several")),
+) -> Option<Result<Route, Failure>> {
+    let is_one = topology.only().is_some();
+    let ok = || Route::Answer(Bytes::from_static(OK));
+    let name = info.name.split_once('|').map_or(&*info.name, |(name, _)| name);
+    Some(Ok(match (name, command.len()) {
+        ("ping", 1) => Route::Answer(Bytes::from_static(b"+PONG\r\n")),
+        ("ping" | "echo", 2) => answer(&Reply::bulk(command.arg(1)?.to_vec()), Protocol::Resp2),
+        // Any upstream complains about the wrong number of arguments.
+        ("ping" | "echo", _) => return Some(topology.any().map(Route::Shared)),
+        ("quit", _) => Route::Farewell(Bytes::from_static(OK)),
+        ("select", 2) if command.arg(1) == Some(b"0") => ok(),
+        ("readonly" | "readwrite", 1) if !is_one => ok(),
+        ("client", len) => {
+            let (mut identity, protocol) = (client.identity.borrow_mut(), client.protocol.get());
+            match identity.answer(command, protocol) {
+                Some(reply) => return Some(reply.map(Route::Answer)),
+                // With one upstream, its connection to the client tells more.
+                None if is_one || len != 2 => return None,
+                None => answer(&identity.describe(command.arg(1)?, protocol)?, protocol),
+            }
+        }
+        _ => return None,
+    }))
+}
+
+/// The arguments of `HELLO`.
+#[derive(Default)]
+struct Hello<'a> {
+    protocol: Option<Protocol>,
+    /// The user and the password.
+    login: Option<(&'a [u8], &'a [u8])>,
+    name: Option<&'a [u8]>,
+}
+
+impl<'a> Hello<'a> {
+    /// Returns `None` if they are malformed.
+    fn of(args: &[&'a [u8]]) -> Option<Self> {
+        let Some((version, mut options)) = args.split_first() else { return Some(Self::default()) };
+        let protocol = match *version {
+            b"2" => Protocol::Resp2,
+            b"3" => Protocol::Resp3,
+            _ => return None,
+        };
+        let mut hello = Self { protocol: Some(protocol), ..Self::default() };
+        loop {
+            options = match options {
+                [] => return Some(hello),
+                [word, user, password, rest @ ..] if word.eq_ignore_ascii_case(b"auth") => {
+                    hello.login = Some((user, password));
+                    rest
+                }
+                [word, name, rest @ ..] if word.eq_ignore_ascii_case(b"setname") => {
+                    hello.name = Some(name);
+                    rest
+                }
+                _ => return None,
+            }
+        }
+    }
+
+    /// Returns where it goes. The proxy keeps the name, but not a password.
+    fn route(self, client: &Client, topology: &Topology) -> Result<Route, Failure> {
+        let upstream = topology.any()?;
+        match topology.only() {
+            Some(upstream) if self.login.is_some() => return Ok(Route::Own(upstream)),
+            None if self.login.is_some() => {
+                let failure = Failure::new("ERR AUTH needs one upstream, but there are several");
+                return Ok(Route::Farewell(failure.to_reply()));
+            }
+            _ => {}
+        }
+        self.name.map_or(Ok(()), |name| check("Client names", name))?;
+        let protocol = self.protocol.unwrap_or(client.protocol.get());
+        Ok(Route::Split(Split::hello(upstream, protocol, self.name.map(Bytes::copy_from_slice))))
     }
 }
 
-/// Checks a command of a client that has not authenticated, or any `AUTH`, for the right password. Without it,
-/// the command is refused.
+/// Checks a command of a client that has not authenticated, or any `AUTH` and `HELLO`, for the right password.
+/// Without it, the command is refused.
 pub(crate) fn authenticate(
     command: &CommandRef<'_>,
     password: &str,
+    client: &Client,
     topology: &Topology,
     is_authenticated: &mut bool,
 ) -> Result<Route, Failure> {
     let args = command.index();
-    let is = |index: usize, word: &str| {
-        args.get(index).is_some_and(|arg| arg.eq_ignore_ascii_case(word.as_bytes()))
+    let hello = command.is("hello").then(|| Hello::of(&args[1..])).flatten();
+    let login = match (&args[1..], &hello) {
+        ([given], _) if command.is("auth") => Some((&b"default"[..], *given)),
+        ([user, given], _) if command.is("auth") => Some((*user, *given)),
+        (_, Some(hello)) => hello.login,
+        _ => None,
     };
-    // The index of the user or the password: after the name, or after the option AUTH of HELLO, which may
-    // itself follow SETNAME.
-    let mut at = 1;
-    if is(0, "hello") {
-        at = if is(2, "setname") { 5 } else { 3 };
-        at = if is(at - 1, "auth") { at } else { args.len() };
-    }
-    let (user, given) = match args.get(at..).unwrap_or_default() {
-        [given] if is(0, "auth") => (&b"default"[..], given),
-        [user, given] if is(0, "auth") => (*user, given),
-        [user, given, ..] if is(0, "hello") => (*user, given),
-        _ if is(0, "quit") => return Ok(Route::Farewell(Bytes::from_static(OK))),
-        _ => return Err(Failure::new("NOAUTH Authentication required.")),
+    let Some((user, given)) = login else {
+        return match hello {
+            _ if command.is("quit") => Ok(Route::Farewell(Bytes::from_static(OK))),
+            Some(hello) if *is_authenticated => hello.route(client, topology),
+            _ if *is_authenticated => refused(topology),
+            _ => Err(Failure::new("NOAUTH Authentication required.")),
+        };
     };
     if user != b"default" || !is_same(given, password.as_bytes()) {
         return Err(Failure::new("WRONGPASS invalid username-password pair or user is disabled."));
     }
     *is_authenticated = true;
-    if is(0, "auth") {
-        return Ok(Route::Answer(Bytes::from_static(OK)));
+    match hello {
+        Some(hello) => Hello { login: None, ..hello }.route(client, topology),
+        None => Ok(Route::Answer(Bytes::from_static(OK))),
     }
-    hello(command, args.len() > 5, topology)
 }
 
 /// Compares without stopping at the first difference, so that the time does not tell where that is.
@@ -293,42 +288,80 @@ fn is_same(given: &[u8], password: &[u8]) -> bool {
     given.len() == password.len() && differences == 0
 }
 
-/// Routes a command by its keys.
+/// Routes a command by its keys; without keys, by its policy.
 fn by_keys(
-    info: &'static CommandInfo,
+    info: &CommandInfo,
     command: &CommandRef<'_>,
+    concerns_connection: bool,
     topology: &Topology,
 ) -> Result<Route, Failure> {
-    let (Ok(keys), Ok(channels)) = (commands::keys(command), commands::shard_channels(command))
-    else {
-        // It is malformed. Any server can report that, in its own words.
-        return topology.any().map(Route::Shared);
+    let table = topology.commands();
+    let place = place(info, command, &table)?;
+    let with = match () {
+        () if concerns_connection => Connection::Blocking,
+        () if is_private(info) => Connection::New,
+        () => Connection::Borrowed,
     };
-    let mut slots = keys.chain(channels).map(|key| key_slot(key.key));
-    let Some(first) = slots.next() else {
-        // Without keys, some commands do the same on every upstream. For others, the proxy cannot choose.
-        let suits_any_upstream = !info.key_specs.is_empty()
-            || info.name.starts_with("command")
-            || matches!(&*info.name, "time" | "lolwut" | "publish") && topology.is_cluster();
-        return if suits_any_upstream {
-            topology.any().map(Route::Shared)
-        } else {
-            let name = shown(&info.name);
-            Err(Failure(format!("ERR {name} has no key that tells which upstream to use")))
-        };
+    let to = |upstream| match with {
+        Connection::Borrowed => Route::Shared(upstream),
+        _ => Route::Alone(Alone::one(upstream, with)),
     };
-    if slots.all(|slot| slot == first) {
-        return topology.of_slot(first).map(Route::Shared);
+    match place {
+        Place::Slot(slot) => return topology.of_slot(slot).map(to),
+        Place::Several => return Split::of(info, command, topology).map(Route::Split),
+        Place::Anywhere => {}
     }
-    Split::of(info, command, topology).map(Route::Split)
+    let is_for_all = matches!(tip(info, "request_policy"), Some("all_shards" | "all_nodes"));
+    let is_special = info.categories.intersects(Categories::ADMIN | Categories::CONNECTION)
+        || info.flags.intersects(Flags::ADMIN | Flags::NO_MULTI);
+    match &*info.name {
+        "scan" => Alone::scan(command, topology).map(Route::Alone),
+        _ if is_for_all => Ok(Route::Alone(Alone::all(topology, How::of(info), with)?)),
+        name if is_special && !HARMLESS.contains(&name) => {
+            let name = name.to_uppercase().replace('|', " ");
+            let failure = Failure(format!("ERR {name} needs one upstream, but there are several"));
+            // The commands after it rely on the state that it would have set.
+            let sets_state = matches!(&*name, "SELECT" | "AUTH" | "CLIENT REPLY");
+            if sets_state { Ok(Route::Farewell(failure.to_reply())) } else { Err(failure) }
+        }
+        _ => topology.any().map(to),
+    }
 }
 
-fn answer(reply: &Reply) -> Route {
-    let wire = reply.to_wire(Protocol::Resp2);
+/// Which slots the keys and the shard channels of a command have.
+pub(crate) enum Place {
+    Anywhere,
+    Slot(u16),
+    Several,
+}
+
+/// Returns the place of a command, or the error for a malformed one. No upstream could be trusted to refuse that, and
+/// it may have a key of another one.
+pub(crate) fn place(
+    info: &CommandInfo,
+    command: &CommandRef<'_>,
+    table: &CommandTable,
+) -> Result<Place, Failure> {
+    let keys = table.keys(command).and_then(|keys| Ok((keys, table.shard_channels(command)?)));
+    let (keys, channels) = keys.map_err(|error| match error {
+        KeysError::Arity => Failure::arity(&info.name),
+        KeysError::Syntax => Failure::new("ERR syntax error"),
+        _ => Failure(format!("ERR {error}")),
+    })?;
+    let mut slots = keys.chain(channels).map(|key| key_slot(key.key));
+    Ok(match slots.next() {
+        None => Place::Anywhere,
+        Some(first) if slots.all(|slot| slot == first) => Place::Slot(first),
+        Some(_) => Place::Several,
+    })
+}
+
+/// Lets any upstream complain about a malformed command, on a connection that is not used again.
+fn refused(topology: &Topology) -> Result<Route, Failure> {
+    topology.any().map(|upstream| Route::Alone(Alone::one(upstream, Connection::New)))
+}
+
+pub(crate) fn answer(reply: &Reply, protocol: Protocol) -> Route {
+    let wire = reply.to_wire(protocol);
     Route::Answer(wire.unwrap_or_else(|reason| Failure(format!("ERR {reason}")).to_reply()))
-}
-
-/// Returns a command's name as people write it: `CLIENT ID` for `client|id`.
-fn shown(name: &str) -> Cow<'_, str> {
-    name.to_uppercase().replace('|', " ").into()
 }

@@ -8,23 +8,29 @@ use std::future::poll_fn;
 use std::io;
 use std::pin::Pin;
 use std::rc::Rc;
-use std::task::Poll;
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use bytes::{Buf, BytesMut};
+use bytes::{Buf, Bytes, BytesMut};
 use tokio::io::{AsyncRead, AsyncReadExt, ReadBuf};
 use tokio::net::tcp::OwnedReadHalf;
-use tokio::time::{Instant, timeout};
-use zresp::{Command, CommandDecoder, EncodeCommand, Error, Limits, commands};
+use tokio::time::{Instant, Sleep, sleep, timeout};
+use zresp::{Command, CommandDecoder, Error, Limits};
 
 use crate::client::Client;
+use crate::feed::Feeds;
 use crate::proxy::Proxy;
-use crate::relay::{self, LARGE};
-use crate::routing::{Route, authenticate, route, route_begun};
-use crate::upstream::{Failure, Upstream, hello};
+use crate::relay;
+use crate::routing::{Route, route_begun};
+use crate::transaction::Transaction;
+use crate::upstream::{Failure, Upstream};
 
+/// Commands above this size are passed on while they arrive.
+pub(crate) const LARGE: usize = 64 * 1024;
 /// The size in bytes of the largest command that is buffered because it must be whole to be routed.
 const WHOLE: usize = 64 * 1024 * 1024;
+/// If the name has not arrived whole with this many bytes, it is longer than any that is known.
+const NAME: usize = 128;
 const AUTHENTICATED: Limits = Limits::requests();
 const UNAUTHENTICATED: Limits = Limits::unauthenticated();
 /// How long a client may take to read its last replies before the connection is closed.
@@ -37,14 +43,26 @@ pub(crate) struct Session {
     pub(crate) decoder: CommandDecoder,
     /// Bytes that were read but not yet taken, such as the beginning of a command; usually empty.
     pub(crate) input: BytesMut,
-    is_authenticated: bool,
+    pub(crate) is_authenticated: bool,
     /// The cluster's count of changes when commands were last taken.
     changes: u64,
+    /// How much of `input` was there when it was last looked at.
+    seen: usize,
+    /// How much of a large command there was when its destination was last looked for.
+    judged: usize,
+    /// Whether the client has closed its side.
+    is_ended: bool,
+    /// Runs while the client takes nothing and has no more room: until when, and when it last took something.
+    stall: Option<(Pin<Box<Sleep>>, Instant)>,
     next: Next,
+    /// With several upstreams.
+    pub(crate) transaction: Transaction,
+    /// With several upstreams.
+    pub(crate) feeds: Feeds,
 }
 
 /// What the session does next.
-enum Next {
+pub(crate) enum Next {
     /// Reads, and takes commands.
     Read,
     /// Takes more of the commands that have been read, once there is room for their replies.
@@ -53,6 +71,8 @@ enum Next {
     Relay(Rc<Upstream>),
     /// Passes on a large command while it is still arriving, once every reply is written.
     PassOn(Rc<Upstream>),
+    /// Does something else with a command, once every earlier one is answered.
+    Other(Route, Bytes),
     /// Ends, once every reply is written.
     Leave,
 }
@@ -69,16 +89,25 @@ impl Session {
             input,
             is_authenticated,
             changes: 0,
+            seen: 0,
+            judged: 0,
+            is_ended: false,
+            stall: None,
             next: Next::Read,
+            transaction: Transaction::default(),
+            feeds: Feeds::default(),
         }
     }
 
     /// Serves the client until it leaves or is cut off.
-    pub(crate) async fn run(mut self) -> io::Result<()> {
+    pub(crate) async fn run(mut self: Box<Self>) -> io::Result<()> {
         loop {
             match std::mem::replace(&mut self.next, Next::Take) {
                 Next::Read => {
                     self.when(Client::has_room).await?;
+                    if self.input.len() > self.seen {
+                        continue;
+                    }
                     let len = self.read().await?;
                     let proxy = Rc::clone(&self.proxy);
                     self.take(&proxy.scratch.borrow()[..len]);
@@ -90,16 +119,28 @@ impl Session {
                     self.when(Client::has_room).await?;
                     self.take(&[]);
                 }
+                // What idle clients do not need is on the heap.
                 Next::Relay(upstream) => {
                     self.when(Client::is_idle).await?;
-                    match upstream.connect(self.client.protocol.get()).await {
-                        Ok(stream) => return relay::relay(self, &upstream, stream).await,
-                        Err(failure) => self.refuse_first(&failure),
+                    match Box::pin(self.own_connection(&upstream)).await {
+                        Ok(stream) => {
+                            return Box::pin(relay::relay(*self, &upstream, stream)).await;
+                        }
+                        Err(failure) => {
+                            // The commands after it rely on the state that it would have set.
+                            self.fail(&failure);
+                            self.next = Next::Leave;
+                        }
                     }
                 }
-                Next::PassOn(upstream) => {
-                    self.when(Client::is_idle).await?;
-                    relay::pass_on(&mut self, &upstream).await?;
+                Next::PassOn(upstream) if self.client.is_answered() => {
+                    Box::pin(self.pass_on(&upstream)).await?;
+                }
+                // More of it may arrive meanwhile, so it is judged again.
+                Next::PassOn(_) => self.when(Client::is_answered).await?,
+                Next::Other(route, command) => {
+                    self.when(Client::is_answered).await?;
+                    Box::pin(self.do_other(route, command)).await?;
                 }
                 Next::Leave => {
                     self.when(Client::is_idle).await?;
@@ -109,20 +150,57 @@ impl Session {
         }
     }
 
-    /// Writes replies until the condition is true.
-    async fn when(&self, condition: impl Fn(&Client) -> bool) -> io::Result<()> {
-        let until = poll_fn(|cx| match self.client.poll_flush(cx)? {
-            _ if condition(&self.client) => Poll::Ready(Ok(())),
-            _ => Poll::Pending,
+    /// Writes replies until the condition is true. If the client does not take them, reads on meanwhile: it may
+    /// be one that writes all of its commands before it reads.
+    pub(crate) async fn when(&mut self, condition: impl Fn(&Client) -> bool) -> io::Result<()> {
+        let until = poll_fn(|cx| {
+            loop {
+                let is_stalled = self.client.poll_flush(cx)?.is_pending();
+                if condition(&self.client) {
+                    return Poll::Ready(Ok(()));
+                }
+                if !is_stalled || self.is_ended {
+                    return Poll::Pending;
+                }
+                if self.client.held() >= self.proxy.client_buffer {
+                    return self.poll_stall(cx);
+                }
+                let proxy = Rc::clone(&self.proxy);
+                let mut scratch = proxy.scratch.borrow_mut();
+                let mut chunk = ReadBuf::new(&mut scratch);
+                ready!(Pin::new(&mut self.reader).poll_read(cx, &mut chunk))?;
+                self.is_ended = chunk.filled().is_empty();
+                self.proxy.metrics.received(chunk.filled().len());
+                self.input.extend_from_slice(chunk.filled());
+                self.client.set_input(self.input.len());
+            }
         });
         until.await
     }
 
+    /// Waits for a client that takes nothing, although it has no more room for what it sends.
+    fn poll_stall(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let patience = self.proxy.access.timeout;
+        let moved = self.client.moved.get();
+        let stall = self.stall.take().filter(|(_, since)| *since == moved);
+        let (mut timer, since) = stall.unwrap_or_else(|| (Box::pin(sleep(patience)), moved));
+        let is_over = timer.as_mut().poll(cx).is_ready();
+        self.stall = Some((timer, since));
+        if !is_over {
+            return Poll::Pending;
+        }
+        self.client.cut_off_because("its buffer is full, and it takes nothing");
+        Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
+    }
+
     /// Reads into the scratch buffer, and writes replies meanwhile. Returns 0 at the end of the input, or if
     /// the proxy is stopping and nothing has arrived.
-    async fn read(&mut self) -> io::Result<usize> {
+    pub(crate) async fn read(&mut self) -> io::Result<usize> {
         let read = poll_fn(|cx| {
             let _ = self.client.poll_flush(cx)?;
+            if self.is_ended {
+                return Poll::Ready(Ok(0));
+            }
             let mut scratch = self.proxy.scratch.borrow_mut();
             let mut buffer = ReadBuf::new(&mut scratch);
             match Pin::new(&mut self.reader).poll_read(cx, &mut buffer)? {
@@ -151,7 +229,9 @@ impl Session {
             let taken = self.take_from(&input);
             input.advance(taken);
         }
-        if !input.is_empty() {
+        if input.len() + self.seen > 0 {
+            self.seen = input.len();
+            self.client.set_input(self.seen);
             self.input = input;
         }
     }
@@ -164,6 +244,9 @@ impl Session {
             self.client.hold_back();
         }
         let (now, mut inline, mut taken) = (Instant::now(), Vec::new(), 0);
+        self.client.moved.set(now);
+        self.proxy.clock.set(now);
+        let table = self.proxy.topology.commands();
         let mut last = None;
         self.next = loop {
             if !self.client.has_room() {
@@ -178,62 +261,32 @@ impl Session {
                     break self.judge_begun(&input[taken..]);
                 }
                 Err(error) => {
-                    self.fail_protocol(error, &input[taken..]);
+                    self.fail(&Self::protocol_failure(error, &input[taken..]));
                     break Next::Leave;
                 }
             };
+            self.judged = 0;
             let command = request.command().to_array(&mut inline);
             // Consecutive commands often have the same name, so the last lookup is used again. For a
             // container such as CLIENT that would be wrong, because the subcommand matters.
             let info = match (request.command(), last) {
                 (Command::Array(array), Some((name, info))) if array.name() == name => Some(info),
-                _ => commands::of(&command),
+                _ => table.of(&command),
             };
             if let (Command::Array(array), Some(info)) = (request.command(), info) {
                 let is_simple = !info.is_container && !info.name.contains('|');
                 last = is_simple.then_some((array.name(), info));
             }
-            let topology = &self.proxy.topology;
-            let routed = match &self.proxy.access.password {
-                Some(password) if !self.is_authenticated || command.is("auth") => {
-                    authenticate(&command, password, topology, &mut self.is_authenticated)
-                }
-                _ => route(info, &command, topology),
-            };
-            let done = routed.and_then(|route| {
-                match route {
-                    Route::Shared(upstream) => {
-                        let lane = self.client.lane(&upstream, &self.proxy)?;
-                        lane.send(&self.client, command.wire(), now);
-                    }
-                    // These wait until every earlier command is answered. So they cannot overtake, and at
-                    // most one split reply is in memory.
-                    Route::Split(_) | Route::Hello(..) if !self.client.is_answered() => {
-                        self.client.hold_back();
-                        return Ok(Some(Next::Take));
-                    }
-                    Route::Split(split) => {
-                        split.send(&self.client, &self.proxy);
-                        self.client.hold_back();
-                    }
-                    Route::Hello(upstream, protocol) => {
-                        self.client.protocol.set(protocol);
-                        let lane = self.client.lane(&upstream, &self.proxy)?;
-                        let command = hello(protocol).to_wire().unwrap_or_default();
-                        lane.send(&self.client, &command, now);
-                    }
-                    Route::Answer(reply) => self.answer(&reply),
-                    Route::Own(upstream) => return Ok(Some(Next::Relay(upstream))),
-                    Route::Farewell(reply) => {
-                        self.answer(&reply);
-                        return Ok(Some(Next::Leave));
-                    }
-                }
-                Ok(None)
-            });
+            let routed = self.route(info, &command);
+            let done = routed.and_then(|route| self.dispatch(route, info, &command, now));
             match done {
                 Ok(None) => {}
-                Ok(Some(next)) => break next,
+                Ok(Some(next)) => {
+                    if matches!(next, Next::Other(..)) {
+                        taken += request.wire().len();
+                    }
+                    break next;
+                }
                 Err(failure) => self.fail(&failure),
             }
             taken += request.wire().len();
@@ -242,34 +295,42 @@ impl Session {
     }
 
     /// Returns what to do about a command that has not arrived whole.
-    fn judge_begun(&self, input: &[u8]) -> Next {
+    fn judge_begun(&mut self, input: &[u8]) -> Next {
         let is_large = input.len() + self.decoder.needed() > LARGE && !self.is_limited();
-        let Some(command) = self.decoder.partial(input).filter(|_| is_large) else {
+        // Looking for the keys takes as long as there are arguments, so it waits until twice as many are there.
+        if !is_large || input.len() < 2 * self.judged && input.len() <= WHOLE {
             return Next::Read;
-        };
-        match route_begun(&command, &self.proxy.topology) {
-            Some(Ok(Route::Own(upstream))) => Next::Relay(upstream),
-            Some(Ok(Route::Shared(upstream))) => Next::PassOn(upstream),
-            _ if input.len() <= WHOLE => Next::Read,
-            _ => {
-                self.fail(&Failure::new("ERR command is too large to be routed"));
-                Next::Leave
-            }
         }
+        self.judged = input.len();
+        let Some(command) = self.decoder.partial(input) else { return Next::Read };
+        let text = match route_begun(&command, &self.proxy.topology) {
+            _ if self.transaction.is_open && input.len() <= WHOLE => return Next::Read,
+            Some(Ok(Route::Own(upstream))) => return Next::Relay(upstream),
+            Some(Ok(Route::Shared(upstream))) => return Next::PassOn(upstream),
+            None if command.name().is_none() && input.len() > NAME => "ERR unknown command",
+            _ if input.len() <= WHOLE => return Next::Read,
+            _ => "ERR command is too large to be routed",
+        };
+        self.fail(&Failure::new(text));
+        Next::Leave
     }
 
-    /// Answers broken input with an error, in the words of Redis.
-    fn fail_protocol(&self, error: Error, input: &[u8]) {
-        let message = error.redis_message(input);
-        self.fail(&Failure(match &message {
-            Some(message) => String::from_utf8_lossy(message).into_owned(),
-            None => format!("ERR Protocol error: {error}"),
-        }));
+    /// Returns the answer to broken input, in the words of Redis.
+    pub(crate) fn protocol_failure(error: Error, input: &[u8]) -> Failure {
+        match error.redis_message(input) {
+            Some(message) => Failure(String::from_utf8_lossy(&message).into_owned()),
+            None => Failure(format!("ERR Protocol error: {error}")),
+        }
     }
 
     /// Returns whether the limits for unauthenticated clients apply.
     fn is_limited(&self) -> bool {
         !self.is_authenticated || self.proxy.topology.wants_password()
+    }
+
+    /// Ends the session once every reply is written.
+    pub(crate) fn leave(&mut self) {
+        self.next = Next::Leave;
     }
 
     pub(crate) fn fail(&self, failure: &Failure) {
@@ -283,29 +344,9 @@ impl Session {
         self.client.answer(reply);
     }
 
-    /// Answers the first command of the input with an error, because no connection could be made for it.
-    fn refuse_first(&mut self, failure: &Failure) {
-        self.fail(failure);
-        match self
-            .decoder
-            .decode(&self.input)
-            .map(|request| request.map(|whole| whole.wire().len()))
-        {
-            Ok(Some(len)) => self.input.advance(len),
-            // Its end is unknown, so the next command cannot be found.
-            _ => self.next = Next::Leave,
-        }
-    }
-
-    /// Answers a protocol error in the middle of a large command, and ends the session.
-    pub(crate) fn leave(&mut self, error: Error) {
-        self.fail_protocol(error, &[]);
-        self.next = Next::Leave;
-    }
-
     /// Closes the connection when the client has closed its side, or after `LINGER`. Closing it with unread
     /// input would reset it, and the client could lose its last replies.
-    async fn close(mut self) -> io::Result<()> {
+    async fn close(&mut self) -> io::Result<()> {
         // This shuts down the proxy's side.
         drop(self.client.writer.take());
         let closed = async {

@@ -7,24 +7,28 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
+use socket2::{SockRef, TcpKeepalive};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout};
 use tracing::warn;
-use zresp::{CommandBuf, Decoder, EncodeCommand, Frame, Protocol};
+use zresp::{CommandBuf, Decoder, EncodeCommand, Frame, Limits, Protocol};
 
-use crate::lane::Lane;
+use crate::lane::{Kind, Lane};
 use crate::proxy::Proxy;
+use crate::table::Table;
 
+/// The most bytes of a reply that is held whole.
+pub(crate) const WHOLE: usize = 64 * 1024 * 1024;
 /// How long a server may take to accept a connection.
 pub(crate) const CONNECT: Duration = Duration::from_secs(2);
+/// After this time without traffic, the system begins to ask whether the server is still there.
+const KEEPALIVE: Duration = Duration::from_secs(60);
 /// The shortest and the longest pause after a failure, before a new shared connection is attempted. It doubles
 /// with every failure.
 const BACK_OFF: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(2));
-/// The most connections that are shared, for each protocol. Usually there is one.
+/// The most lanes of each kind, for each protocol. Usually there is one.
 const LANES: usize = 32;
-/// The most connections that are kept for the next large command.
-const SPARE: usize = 64;
 
 /// Why a command cannot be passed on: the text of an error reply.
 #[derive(Clone)]
@@ -33,6 +37,14 @@ pub(crate) struct Failure(pub(crate) String);
 impl Failure {
     pub(crate) fn new(text: impl Into<String>) -> Self {
         Self(text.into())
+    }
+
+    pub(crate) fn arity(name: &str) -> Self {
+        Self(format!("ERR wrong number of arguments for '{name}' command"))
+    }
+
+    pub(crate) fn crossing() -> Self {
+        Self::new("CROSSSLOT Keys in request don't hash to the same slot")
     }
 
     /// Returns the error reply. Line breaks, which would end it, become spaces.
@@ -48,6 +60,9 @@ pub(crate) struct Access {
     pub(crate) password: Option<String>,
     /// How long they may be silent while a reply is due.
     pub(crate) timeout: Duration,
+    /// The protocol of shared connections, if it is not that of their clients.
+    pub(crate) protocol: Option<Protocol>,
+    pub(crate) table: Rc<Table>,
 }
 
 pub(crate) struct Upstream {
@@ -56,49 +71,99 @@ pub(crate) struct Upstream {
     /// Whether it has asked for a password that the proxy does not have.
     pub(crate) wants_password: Cell<bool>,
     lanes: RefCell<Vec<Rc<Lane>>>,
-    /// Connections without state, on which no reply is due.
-    spare: RefCell<Vec<TcpStream>>,
+    /// A connection without state, on which no reply is due.
+    spare: Cell<Option<TcpStream>>,
     /// How many attempts to connect have failed since the last success.
     failures: Cell<u32>,
     retry_at: Cell<Option<Instant>>,
+    /// When it was last learned whether the server accepts connections.
+    known_at: Cell<Option<Instant>>,
 }
 
 impl Upstream {
     pub(crate) fn new(address: String, access: Access) -> Rc<Self> {
         let (wants_password, lanes, spare) = Default::default();
-        let (failures, retry_at) = Default::default();
-        Rc::new(Self { address, access, wants_password, lanes, spare, failures, retry_at })
+        let (failures, retry_at, known_at) = Default::default();
+        Rc::new(Self {
+            address,
+            access,
+            wants_password,
+            lanes,
+            spare,
+            failures,
+            retry_at,
+            known_at,
+        })
     }
 
-    /// Returns a shared connection that is not busy with a large reply, and opens one if needed. If there are
-    /// too many, returns the one with the fewest replies due.
+    /// Returns a shared connection that is not busy, and opens one if needed. If there are too many, or none
+    /// can be opened, returns the one with the fewest replies due.
     pub(crate) fn lane(
         self: &Rc<Self>,
         proxy: &Rc<Proxy>,
         protocol: Protocol,
+        kind: Kind,
+    ) -> Result<Rc<Lane>, Failure> {
+        let most = if self.is_away() { 0 } else { LANES };
+        self.free_lane(proxy, protocol, kind, most)
+    }
+
+    /// Returns a connection for a large command: one that nobody uses.
+    pub(crate) fn unused_lane(
+        self: &Rc<Self>,
+        proxy: &Rc<Proxy>,
+        protocol: Protocol,
+    ) -> Result<Rc<Lane>, Failure> {
+        self.free_lane(proxy, protocol, Kind::Slow, usize::MAX)
+    }
+
+    /// Returns a lane that is not busy. Opens one if there are fewer than `most` of its kind; otherwise
+    /// returns the one with the fewest replies due.
+    fn free_lane(
+        self: &Rc<Self>,
+        proxy: &Rc<Proxy>,
+        protocol: Protocol,
+        kind: Kind,
+        most: usize,
     ) -> Result<Rc<Lane>, Failure> {
         let mut lanes = self.lanes.borrow_mut();
         lanes.retain(|lane| lane.is_open());
-        let alike = || lanes.iter().filter(|lane| lane.protocol == protocol);
-        let free = alike().find(|lane| !lane.is_busy());
-        let is_full = alike().count() >= LANES;
-        if let Some(lane) =
-            free.or_else(|| alike().filter(|_| is_full).min_by_key(|lane| lane.len()))
-        {
+        let usable = || lanes.iter().filter(|lane| lane.protocol == protocol);
+        let alike = || usable().filter(|lane| lane.kind == kind);
+        // A new client uses the lane of most clients if nobody else does.
+        let is_idle = |lane: &&Rc<Lane>| lane.kind == Kind::Usual && lane.len() == 0;
+        let idle = usable().filter(|_| kind == Kind::New).find(is_idle);
+        if let Some(lane) = idle.or_else(|| alike().find(|lane| !lane.is_busy())) {
             return Ok(Rc::clone(lane));
         }
-        if self.retry_at.get().is_some_and(|at| Instant::now() < at) {
-            return Err(self.failure("unavailable"));
+        let kind = if kind == Kind::New && usable().all(|lane| lane.kind != Kind::Usual) {
+            Kind::Usual
+        } else {
+            kind
+        };
+        if alike().count() < most {
+            let lane = Lane::open(Rc::clone(self), Rc::clone(proxy), protocol, kind);
+            lanes.push(Rc::clone(&lane));
+            return Ok(lane);
         }
-        let lane = Lane::open(Rc::clone(self), Rc::clone(proxy), protocol);
-        lanes.push(Rc::clone(&lane));
-        Ok(lane)
+        let shared = usable().filter(|lane| !lane.has_sender());
+        let least = shared.min_by_key(|lane| (lane.kind != kind, lane.len()));
+        least.cloned().ok_or_else(|| self.failure("unavailable"))
+    }
+
+    /// Returns whether it is too early to connect again after a failure.
+    fn is_away(&self) -> bool {
+        self.retry_at.get().is_some_and(|at| Instant::now() < at)
     }
 
     /// Connects, and checks whether the server is ready for commands.
     pub(crate) async fn connect(&self, protocol: Protocol) -> Result<TcpStream, Failure> {
-        match self.try_connect(protocol).await {
+        let began = Instant::now();
+        let stream = self.try_connect(protocol).await;
+        let known_at = self.known_at.get();
+        match stream {
             Ok(stream) => {
+                self.known_at.set(Some(Instant::now()));
                 if self.failures.replace(0) > 0 {
                     warn!(upstream = self.address, "available again");
                 }
@@ -106,7 +171,11 @@ impl Upstream {
                 Ok(stream)
             }
             Err(error) => {
-                self.note_failure();
+                // Attempts at the same time count once, or the pause would soon be the longest.
+                if known_at.is_none_or(|at| at < began) {
+                    self.known_at.set(Some(Instant::now()));
+                    self.note_failure();
+                }
                 Err(self.failure(error))
             }
         }
@@ -116,6 +185,7 @@ impl Upstream {
         let connected = timeout(CONNECT, TcpStream::connect(self.address.as_str()));
         let mut stream = connected.await??;
         stream.set_nodelay(true)?;
+        SockRef::from(&stream).set_tcp_keepalive(&TcpKeepalive::new().with_time(KEEPALIVE))?;
         // A busy server may need longer to reply than to accept.
         timeout(self.access.timeout, self.greet(&mut stream, protocol)).await??;
         Ok(stream)
@@ -130,28 +200,31 @@ impl Upstream {
             let answer = ask(stream, &CommandBuf::new("AUTH").arg(password)).await?;
             answer.to::<()>().map_err(io::Error::other)?;
         }
-        if protocol == Protocol::Resp3 {
-            // An error is ignored: the client's own HELLO gets it too.
-            ask(stream, &hello(protocol)).await?;
-        }
+        self.switch(stream, protocol).await?;
         let answer = ask(stream, &CommandBuf::new("PING")).await?;
         self.wants_password.set(answer.wire().starts_with(b"-NOAUTH"));
         if answer.wire().starts_with(b"-ERR") || answer.wire().starts_with(b"-DENIED") {
             answer.to::<()>().map_err(io::Error::other)?;
+        }
+        self.access.table.refresh(stream).await
+    }
+
+    /// Selects the protocol on a connection that speaks RESP2.
+    async fn switch(&self, stream: &mut TcpStream, protocol: Protocol) -> io::Result<()> {
+        if protocol == Protocol::Resp3 {
+            // An error is ignored: the client's own HELLO gets it too.
+            timeout(self.access.timeout, ask(stream, &hello(protocol))).await??;
         }
         Ok(())
     }
 
     /// Returns a connection that is not shared. It may be one that was given back.
     pub(crate) async fn borrow(&self, protocol: Protocol) -> Result<TcpStream, Failure> {
-        loop {
-            let is_usable = protocol == Protocol::Resp2;
-            let Some(stream) = is_usable.then(|| self.spare.borrow_mut().pop()).flatten() else {
-                break;
-            };
+        if let Some(mut stream) = self.spare.take() {
             // It must still be open, and have nothing to read.
             let read = stream.try_read(&mut [0]);
-            if read.is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock) {
+            let is_usable = read.is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock);
+            if is_usable && self.switch(&mut stream, protocol).await.is_ok() {
                 return Ok(stream);
             }
         }
@@ -161,9 +234,8 @@ impl Upstream {
     /// Keeps a connection to be borrowed again. No reply may be due on it, and its state must be that of a new
     /// one.
     pub(crate) fn give_back(&self, stream: TcpStream, protocol: Protocol) {
-        let mut spare = self.spare.borrow_mut();
-        if spare.len() < SPARE && protocol == Protocol::Resp2 {
-            spare.push(stream);
+        if protocol == Protocol::Resp2 {
+            self.spare.set(Some(stream));
         }
     }
 
@@ -189,7 +261,12 @@ impl Upstream {
 
 /// Returns the command that selects a protocol.
 pub(crate) fn hello(protocol: Protocol) -> CommandBuf {
-    CommandBuf::new("HELLO").arg(if protocol == Protocol::Resp3 { 3 } else { 2 })
+    CommandBuf::new("HELLO").arg(number(protocol))
+}
+
+/// Returns the number of a protocol.
+pub(crate) fn number(protocol: Protocol) -> i64 {
+    if protocol == Protocol::Resp3 { 3 } else { 2 }
 }
 
 /// Sends a command on a connection where no reply is due, and returns the reply.
@@ -201,7 +278,8 @@ pub(crate) async fn ask(stream: &mut TcpStream, command: &CommandBuf) -> io::Res
 
 /// Reads the only reply that is due.
 pub(crate) async fn read_reply(stream: &mut TcpStream) -> io::Result<Frame> {
-    let (mut decoder, mut input) = (Decoder::new(), BytesMut::new());
+    let limits = Limits::new().with_frame(WHOLE).with_bulk(WHOLE);
+    let (mut decoder, mut input) = (Decoder::with_limits(limits), BytesMut::new());
     loop {
         if let Some(frame) = decoder.decode_frame(&mut input).map_err(io::Error::other)? {
             return Ok(frame);

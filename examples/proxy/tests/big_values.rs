@@ -14,6 +14,8 @@ use support::{Client, PATIENCE, Server, alone, array, bulk, command, proxy_of, s
 const LARGEST: usize = 512 << 20;
 /// The memory that the proxy may take for it.
 const MEMORY_KIB: usize = 32 * 1024;
+/// The memory that it may take more if other clients wait for the same connection.
+const SPILLED_KIB: usize = 256 * 1024;
 
 /// Sends a `SET` of a value, block by block.
 fn send_value(mut stream: &TcpStream, key: &str, size: usize) {
@@ -47,6 +49,13 @@ fn half_a_gibibyte_passes_in_both_directions_without_being_buffered() {
     let _alone = alone();
     let Some(redis) = Server::start() else { return };
     let proxy = proxy_of([&redis]);
+    let alone = proxy.connect();
+    send_value(&alone, "large", LARGEST);
+    let mut client = Client::new(alone.try_clone().expect("a second handle"));
+    assert_eq!(client.receive(), b"+OK\r\n");
+    client.send(&array("GET large"));
+    assert_value(&alone, LARGEST);
+    assert!(proxy.peak_kib() < MEMORY_KIB, "{} KiB", proxy.peak_kib());
     // While the server copies the value, it answers nobody.
     let load = Load { clients: 4, patience: 3 * PATIENCE, ..Load::MIXED };
     let mut checker = Checker::start(proxy.address(), load);
@@ -69,7 +78,7 @@ fn half_a_gibibyte_passes_in_both_directions_without_being_buffered() {
     let report = checker.finish();
     say(&format!("512 MiB: {after_set} KiB for SET, {after_get} KiB with GET; others: {report:?}"));
     report.assert_flawless();
-    assert!(after_get < MEMORY_KIB, "{after_get} KiB");
+    assert!(after_get < SPILLED_KIB + MEMORY_KIB, "{after_get} KiB");
 }
 
 #[test]

@@ -58,7 +58,7 @@ fn a_cluster_looks_like_one_server() {
         let answer = client.answer(line);
         assert!(answer.starts_with("-CROSSSLOT "), "{line}: {answer:?}");
     }
-    for line in ["MULTI", "SUBSCRIBE news", "BLPOP l 0"] {
+    for line in ["MONITOR", "SELECT 1", "CLUSTER FORGET x"] {
         let answer = Client::new(proxy.connect()).answer(line);
         assert!(answer.starts_with("-ERR ") && answer.len() > 20, "{line}: {answer:?}");
     }
@@ -156,6 +156,86 @@ fn redirections_are_followed() {
     assert!(client.ask(&array("GET {moving}:large")) == bulk(&large));
     let keys = (0..20).map(key).collect::<Vec<_>>().join(" ");
     assert!(client.answer(&format!("MGET {keys} elsewhere")).starts_with("*21\r\n$2\r\n0+\r\n"));
+}
+
+#[test]
+fn while_two_nodes_name_each_other_a_command_waits() {
+    let _alone = alone();
+    let Some(cluster) = Cluster::start() else { return };
+    let proxy = proxy_of(&cluster);
+    let mut client = Client::new(proxy.connect());
+    let slot = key_slot(b"{moving}");
+    let from = cluster.primary_of(slot);
+    let to = cluster.primary_of(slot.wrapping_add(16384 / 3) % 16384);
+    assert_eq!(client.answer("GET {moving}"), "$-1\r\n");
+    for (from, to) in [(from, to), (to, from)] {
+        let take = format!("CLUSTER SETSLOT {slot} NODE {}", cluster.id(to));
+        assert_eq!(Client::new(cluster.nodes[from].connect()).answer(&take), "+OK\r\n");
+        let mut target = Client::new(cluster.nodes[to].connect());
+        client.send(&array("GET {moving}"));
+        client.send(&array("GET {moving}"));
+        std::thread::sleep(Duration::from_millis(20));
+        assert_eq!(target.answer(&take), "+OK\r\n");
+        assert_eq!(client.receive(), b"$-1\r\n");
+        assert_eq!(client.receive(), b"$-1\r\n");
+    }
+}
+
+#[test]
+fn transactions_and_subscriptions_follow_their_slot() {
+    let _alone = alone();
+    let Some(mut cluster) = Cluster::start() else { return };
+    let proxy = proxy_of(&cluster);
+    let (mut client, mut subscriber) = (Client::new(proxy.connect()), Client::new(proxy.connect()));
+    let slot = key_slot(b"{moving}");
+    let from = cluster.primary_of(slot);
+    let to = cluster.primary_of(slot.wrapping_add(16384 / 3) % 16384);
+    let transaction = |client: &mut Client, count: u32| {
+        for (line, expected) in [
+            ("MULTI", "+OK\r\n"),
+            ("INCR {moving}1", "+QUEUED\r\n"),
+            ("INCR elsewhere", "-CROSSSLOT Keys in request don't hash to the same slot\r\n"),
+        ] {
+            assert_eq!(client.answer(line), expected, "{line}");
+        }
+        assert!(client.answer("EXEC").starts_with("-EXECABORT "));
+        for (line, expected) in [
+            ("WATCH {moving}1", "+OK\r\n"),
+            ("MULTI", "+OK\r\n"),
+            ("INCR {moving}1", "+QUEUED\r\n"),
+            ("EXEC", &format!("*1\r\n:{count}\r\n")),
+        ] {
+            assert_eq!(client.answer(line), expected, "{line}");
+        }
+    };
+    let mut hears = |subscriber: &mut Client, text: &str| {
+        support::until("the subscription", FAILOVER, || {
+            let answer = client.answer(&format!("SPUBLISH {{moving}}2 {text}"));
+            std::thread::sleep(Duration::from_millis(20));
+            (answer == ":1\r\n").then_some(())
+        });
+        let expected =
+            [b"*3\r\n".to_vec(), bulk(b"smessage"), bulk(b"{moving}2"), bulk(text.as_bytes())];
+        assert_eq!(subscriber.receive(), expected.concat());
+    };
+    assert!(subscriber.answer("SSUBSCRIBE {moving}2").starts_with("*3\r\n$10\r\nssubscribe\r\n"));
+    hears(&mut subscriber, "first");
+    let mut other = Client::new(proxy.connect());
+    transaction(&mut other, 1);
+    // In the middle of a transaction its slot moves.
+    assert_eq!(other.answer("MULTI"), "+OK\r\n");
+    assert_eq!(other.answer("INCR {moving}1"), "+QUEUED\r\n");
+    cluster.open(slot, from, to);
+    while cluster.move_keys(slot, from, to, 100) > 0 {}
+    cluster.close(slot, from, to);
+    assert_eq!(other.answer("INCR {moving}1"), "+QUEUED\r\n");
+    assert_eq!(other.answer("EXEC"), "*2\r\n:2\r\n:3\r\n");
+    transaction(&mut other, 4);
+    hears(&mut subscriber, "moved");
+    // Its new node dies, and is replaced by the replica.
+    cluster.nodes[to].kill();
+    cluster.wait_for_another_primary(slot, to);
+    hears(&mut subscriber, "replaced");
 }
 
 #[test]

@@ -234,3 +234,28 @@ fn clients_that_are_gone_leave_no_files_open() {
     // Connections to the upstream are closed a moment later.
     support::until("files to be closed", PATIENCE, || (files() <= before + 8).then_some(()));
 }
+
+#[test]
+fn several_threads_share_an_address_and_count_together() {
+    let Some(redis) = Server::start() else { return };
+    let mut proxy = proxy_with([&redis], &["--threads", "3", "--metrics", "127.0.0.1:0"]);
+    let metrics = proxy.next_address();
+    let mut clients: Vec<_> = (0..40).map(|_| Client::new(proxy.connect())).collect();
+    for (number, client) in clients.iter_mut().enumerate() {
+        assert_eq!(client.answer("INCR n"), format!(":{}\r\n", number + 1));
+    }
+    let info = Client::new(redis.connect()).answer("INFO clients");
+    let count = info.lines().find_map(|line| line.strip_prefix("connected_clients:"));
+    let count: usize = count.and_then(|count| count.parse().ok()).expect("a number");
+    // One for each thread, and the one that asks.
+    assert!((3..=4).contains(&count), "{count} connections");
+    let (_, body) = http(metrics, "/metrics");
+    for line in ["zresp_proxy_connections 40", "zresp_proxy_commands_total 40"] {
+        assert!(body.contains(&format!("{line}\n")), "{body}");
+    }
+    proxy.terminate();
+    assert!(proxy.wait().success());
+    for mut client in clients {
+        assert_eq!(client.stream().read(&mut [0]).expect("the end"), 0);
+    }
+}

@@ -70,10 +70,11 @@ impl Endless {
         Self { child, output }
     }
 
-    /// Returns the next lines of its output. Waits for them without a timeout.
+    /// Returns the next lines of its output, without the `PING` with which the proxy tries each of its
+    /// connections. Waits for them without a timeout.
     fn lines(&mut self, count: usize) -> Vec<String> {
-        let lines = (&mut self.output).lines().take(count);
-        lines.map(|line| line.expect("a line")).collect()
+        let lines = (&mut self.output).lines().map(|line| line.expect("a line"));
+        lines.filter(|line| !line.ends_with("\"PING\"")).take(count).collect()
     }
 }
 

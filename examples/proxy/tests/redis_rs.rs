@@ -18,13 +18,13 @@ const PROTOCOLS: [&str; 2] = ["resp2", "resp3"];
 /// A server, and a proxy that connects to it.
 struct Scene {
     proxy: Daemon,
-    _redis: Server,
+    redis: Server,
 }
 
 impl Scene {
     fn start() -> Option<Self> {
         let redis = Server::start()?;
-        Some(Self { proxy: proxy_of([&redis]), _redis: redis })
+        Some(Self { proxy: proxy_of([&redis]), redis })
     }
 
     fn client(&self, protocol: &str) -> Client {
@@ -46,6 +46,22 @@ fn ask<T: redis::FromRedisValue>(connection: &mut Connection, line: &str) -> Red
     let mut command = cmd(words.next().unwrap_or_default());
     words.for_each(|word| _ = command.arg(word));
     command.query(connection)
+}
+
+#[test]
+fn idle_clients_share_connections() -> RedisResult<()> {
+    for protocol in PROTOCOLS {
+        let Some(scene) = Scene::start() else { return Ok(()) };
+        let mut clients: Vec<_> = (0..20).map(|_| scene.connect(protocol)).collect();
+        for client in &mut clients {
+            assert_eq!(ask::<Option<String>>(client, "GET nokey")?, None);
+        }
+        let list = support::Client::new(scene.redis.connect()).answer("CLIENT LIST");
+        // One is the client that asks.
+        let count = list.matches("id=").count() - 1;
+        assert!(count <= 2, "{protocol}: {list}");
+    }
+    Ok(())
 }
 
 #[test]
@@ -197,6 +213,11 @@ fn messages_reach_the_subscribers() -> RedisResult<()> {
         subscriber.set_read_timeout(Some(PATIENCE))?;
         subscriber.subscribe(&["news", "other"])?;
         subscriber.psubscribe("n*")?;
+        // In RESP3 the client returns before all subscriptions are confirmed.
+        let mut server = support::Client::new(scene.redis.connect());
+        while !server.answer("PUBSUB NUMPAT").starts_with(":1") {
+            thread::yield_now();
+        }
         let mut publisher = scene.connect(protocol);
         assert_eq!(ask::<i64>(&mut publisher, "PUBLISH news hello")?, 2);
         let messages = [subscriber.get_message()?, subscriber.get_message()?];

@@ -21,7 +21,7 @@ enum Rule {
 }
 
 /// Commands whose replies differ from run to run, by their first words.
-const RULES: [(&str, Rule); 34] = [
+const RULES: [(&str, Rule); 36] = [
     ("ACL CAT", Rule::WordsInAnyOrder),
     ("ACL GENPASS", Rule::Kind),
     ("ACL LOG", Rule::Words),
@@ -39,6 +39,8 @@ const RULES: [(&str, Rule); 34] = [
     ("INFO", Rule::Kind),
     ("KEYS", Rule::WordsInAnyOrder),
     ("LASTSAVE", Rule::Words),
+    ("LATENCY DOCTOR", Rule::Kind),
+    ("LATENCY GRAPH", Rule::Kind),
     ("LATENCY HISTOGRAM", Rule::Kind),
     ("LATENCY HISTORY", Rule::Words),
     ("LATENCY LATEST", Rule::Words),
@@ -124,7 +126,7 @@ struct Recording {
 impl Recording {
     fn read(folder: &Path, name: &str) -> Self {
         let read = |end: &str| fs::read(folder.join(format!("{name}.{end}"))).expect("a recording");
-        let (requests, replies) = (read("requests"), read("replies"));
+        let requests = read("requests");
         let command = |request: Result<zresp::Request<'_>, _>| {
             let words = request.expect("a command").command();
             let array = words.to_array(&mut Vec::new()).wire().to_vec();
@@ -134,8 +136,17 @@ impl Recording {
             String::from_utf8_lossy(&strings.join(&b' ')).into_owned()
         };
         let commands = zresp::requests(&requests).map(command).collect();
-        let wires = zresp::replies(&replies).map(|frame| frame.expect("a reply").wire().to_vec());
-        Self { name: name.to_owned(), commands, replies: wires.collect() }
+        let wires = |bytes: &[u8]| {
+            let frames = zresp::replies(bytes);
+            frames.map(|frame| frame.expect("a reply").wire().to_vec()).collect()
+        };
+        // Replies that no decoder takes are compared as one.
+        let replies = if folder.join(format!("{name}.refused")).exists() {
+            vec![read("refused")]
+        } else {
+            wires(&read("replies"))
+        };
+        Self { name: name.to_owned(), commands, replies }
     }
 
     /// Returns a line for each reply: its command, if that is known, and the part that is compared.

@@ -146,6 +146,9 @@ impl fmt::Debug for ReplyShape {
 /// that came in RESP3, and in RESP3 a reply that came in RESP2. If it already has the form of the protocol, it stays as
 /// it is. In RESP3, attributes are kept, and nulls of RESP2 become `_`.
 ///
+/// The reply must be whole. While a reply arrives, only RESP3 can be turned into RESP2, by
+/// [`Downgrader`](super::Downgrader).
+///
 /// Some replies cannot be made equal:
 /// - `HELLO` says which protocol the connection speaks.
 /// - RESP2 does not say which null a script returned, or which kind of number or list: the reply to `EVAL` and `FCALL`

@@ -4,9 +4,11 @@
 
 pub(crate) mod checker;
 pub(crate) mod cluster;
+pub(crate) mod fake;
 mod known;
 pub(crate) mod pattern;
 pub(crate) mod refusal;
+pub(crate) mod scripted;
 #[path = "../../../store/tests/support/mod.rs"]
 mod shared;
 

@@ -1,0 +1,97 @@
+//! Commands that a cluster refused for now: where and when to send them again.
+
+use std::rc::Rc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use tokio::time::sleep;
+use zresp::Protocol;
+use zresp::cluster::{Redirect, RedirectKind};
+
+use crate::lane::{Due, Kind, Recipient};
+use crate::proxy::Proxy;
+use crate::topology::Topology;
+use crate::upstream::Upstream;
+
+/// How often a command may be sent again.
+const TRIES: u8 = 7;
+/// The pause before a command is sent again for the second time. It doubles with each further time. While a slot
+/// moves as a whole, both its nodes redirect to the other one for a moment.
+const PAUSE: Duration = Duration::from_millis(2);
+/// Makes a node accept the next command although its slot is still being moved to that node.
+pub(crate) const ASKING: &[u8] = b"*1\r\n$6\r\nASKING\r\n";
+
+/// Where and when to send a command again.
+pub(crate) struct Retry {
+    pub(crate) upstream: Rc<Upstream>,
+    /// Whether `ASKING` must come before it.
+    pub(crate) is_asking: bool,
+    pub(crate) pause: Duration,
+}
+
+impl Retry {
+    /// Returns what to do after a reply; `None` if it is not from a cluster, or says something else, or if the
+    /// command has been sent again too often.
+    pub(crate) fn after(
+        reply: &[u8],
+        from: &Rc<Upstream>,
+        tries: u8,
+        topology: &Topology,
+    ) -> Option<Self> {
+        let text = reply.strip_prefix(b"-")?.strip_suffix(b"\r\n")?;
+        if !topology.is_cluster() || tries >= TRIES {
+            return None;
+        }
+        let mut pause = PAUSE.saturating_mul(1 << tries) / 2;
+        let Some(redirect) = Redirect::parse(text) else {
+            let is_down = text.starts_with(b"CLUSTERDOWN ");
+            if is_down {
+                topology.refresh();
+            }
+            let upstream = Rc::clone(from);
+            let is_passing = is_down || text.starts_with(b"TRYAGAIN ");
+            return is_passing.then_some(Self { upstream, is_asking: false, pause });
+        };
+        if tries == 0 {
+            pause = Duration::ZERO;
+        }
+        let upstream = topology.redirected(&redirect, from)?;
+        let is_asking = matches!(redirect.kind, RedirectKind::Ask { .. });
+        Some(Self { upstream, is_asking, pause })
+    }
+
+    /// Sends a command of a shared connection again.
+    pub(crate) fn send(self, mut due: Due, proxy: &Rc<Proxy>, protocol: Protocol) {
+        due.tries += 1;
+        // The refusal was counted, but the command has yet to get its reply.
+        due.count = 1;
+        if let Some(client) = due.to.client() {
+            client.hold_back();
+        }
+        if self.pause.is_zero() {
+            return self.send_now(due, proxy, protocol);
+        }
+        let proxy = Rc::clone(proxy);
+        tokio::task::spawn_local(async move {
+            sleep(self.pause).await;
+            self.send_now(due, &proxy, protocol);
+        });
+    }
+
+    fn send_now(self, due: Due, proxy: &Rc<Proxy>, protocol: Protocol) {
+        let lane = match due.to.client() {
+            Some(client) => client.lane(&self.upstream, protocol, proxy),
+            None => self.upstream.lane(proxy, protocol, Kind::Usual),
+        };
+        match lane {
+            Ok(lane) => {
+                if self.is_asking {
+                    let asking = Some(Bytes::from_static(ASKING));
+                    lane.resend(Due::new(Recipient::Proxy, asking, due.since));
+                }
+                lane.resend(due);
+            }
+            Err(failure) => due.to.give(&failure.to_reply(), 1),
+        }
+    }
+}

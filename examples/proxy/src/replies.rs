@@ -1,0 +1,198 @@
+//! The replies on a [lane](Lane): cuts them apart, and gives each to the recipient whose turn it is.
+//!
+//! Most replies are passed to their clients in the pieces in which they arrive. Two kinds are collected
+//! first: parts of a reply that has to be joined, and errors in a cluster, which may be redirections.
+
+use std::convert::Infallible;
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use bytes::BytesMut;
+use tokio::io::{AsyncRead, ReadBuf};
+use tokio::net::tcp::OwnedReadHalf;
+use tokio::time::{Instant, Sleep, sleep};
+use zresp::{Framer, LinePolicy};
+
+use crate::lane::{Due, Lane, Recipient};
+use crate::relay::trusting;
+use crate::session::LARGE;
+use crate::upstream::WHOLE;
+
+/// How long a client whose buffer is full may keep other clients waiting with one reply. Then it is
+/// disconnected.
+const PATIENCE: Duration = Duration::from_secs(2);
+/// A longer error is not a redirection.
+const REDIRECTION: usize = 1024;
+/// Replaces a larger reply.
+const TOO_LARGE: &[u8] = b"-ERR the reply is too large to be joined with others\r\n";
+
+pub(crate) struct Reader<'a> {
+    lane: &'a Lane,
+    socket: OwnedReadHalf,
+    framer: Framer,
+    /// The beginning of a reply that is collected whole.
+    partial: BytesMut,
+    /// Whether the frame that is arriving is a push, which no command has asked for.
+    is_push: bool,
+    /// Ends when the upstream has been silent for too long.
+    silence: Pin<Box<Sleep>>,
+    /// Runs while a client keeps others waiting.
+    patience: Option<Pin<Box<Sleep>>>,
+}
+
+impl<'a> Reader<'a> {
+    pub(crate) fn new(lane: &'a Lane, socket: OwnedReadHalf) -> Self {
+        let silence = Box::pin(sleep(lane.proxy.access.timeout));
+        let (partial, is_push, patience) = Default::default();
+        // A script may return lines that the grammar refuses; other clients must not suffer from that.
+        let framer = Framer::replies(trusting()).with_line_policy(LinePolicy::AsSent);
+        Self { lane, socket, framer, partial, is_push, silence, patience }
+    }
+
+    /// Reads until the connection fails.
+    pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Infallible>> {
+        let lane = self.lane;
+        // The upstream is not silent while it is a client's turn to send or to take bytes.
+        if lane.waits_for_client() || !self.takes_more(cx) {
+            lane.heard.set(Instant::now());
+        }
+        // Setting the timer for every reply would be slow, so it is set again only when it fires.
+        while self.silence.as_mut().poll(cx).is_ready() {
+            let until = self.silent_until()?;
+            self.silence.as_mut().reset(until);
+        }
+        loop {
+            if !self.takes_more(cx) {
+                return self.poll_patience(cx);
+            }
+            let mut scratch = lane.proxy.scratch.borrow_mut();
+            let mut chunk = ReadBuf::new(&mut scratch);
+            ready!(Pin::new(&mut self.socket).poll_read(cx, &mut chunk))?;
+            if chunk.filled().is_empty() {
+                return Poll::Ready(Err(io::Error::other("the connection was closed")));
+            }
+            self.receive(chunk.filled())?;
+            let has_large_reply = !self.framer.is_between_frames() && self.framer.needed() > LARGE;
+            lane.has_large_reply.set(has_large_reply);
+        }
+    }
+
+    /// Returns the time until which the upstream may be silent.
+    ///
+    /// # Errors
+    /// If that time has passed. That includes a lane that nobody has used for so long.
+    fn silent_until(&self) -> io::Result<Instant> {
+        let lane = self.lane;
+        let since = match lane.due.borrow().front() {
+            Some(due) => due.since.max(lane.heard.get()),
+            None => lane.heard.get(),
+        };
+        let until = since + lane.proxy.access.timeout;
+        if until > Instant::now() { Ok(until) } else { Err(io::Error::other("no reply in time")) }
+    }
+
+    /// Returns whether to read more. If not, the client whose reply has begun has no room for more of it.
+    fn takes_more(&self, cx: &Context<'_>) -> bool {
+        let due = self.lane.due.borrow();
+        match due.front() {
+            Some(Due { to: Recipient::Client(client, slot), .. }) if self.lane.is_begun.get() => {
+                client.takes_more(*slot, due.len() > 1, cx.waker())
+            }
+            _ => true,
+        }
+    }
+
+    /// Waits for a client that has no room, but no longer than `PATIENCE` if other replies are due after its
+    /// own.
+    fn poll_patience(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Infallible>> {
+        if self.lane.len() > 1 {
+            let patience = self.patience.get_or_insert_with(|| Box::pin(sleep(PATIENCE)));
+            ready!(patience.as_mut().poll(cx));
+            self.patience = None;
+            self.lane.give_up_first("it did not take a reply that others waited for");
+            cx.waker().wake_by_ref();
+        }
+        Poll::Pending
+    }
+
+    /// Gives the replies in a chunk to their recipients. The last one may be incomplete.
+    fn receive(&mut self, chunk: &[u8]) -> io::Result<()> {
+        let (lane, framer) = (self.lane, &mut self.framer);
+        let now = Instant::now();
+        lane.heard.set(now);
+        lane.proxy.clock.set(now);
+        let (mut rest, mut seen) = (chunk, Ok(()));
+        while !rest.is_empty() && seen.is_ok() {
+            if self.is_push || rest[0] == b'>' && framer.is_between_frames() {
+                let progress = framer.advance(rest).map_err(io::Error::other)?;
+                self.is_push = !progress.is_complete;
+                rest = &rest[progress.taken..];
+                continue;
+            }
+            let mut queue = lane.due.borrow_mut();
+            let Some(due) = queue.front_mut() else {
+                return Err(io::Error::other("a reply without a command"));
+            };
+            // Whether this reply may be a redirection.
+            let may_move = due.command.is_some() && rest[0] == b'-' && framer.is_between_frames();
+            let (mut taken, mut complete, mut errors) = (0, 0, 0);
+            // Takes the replies that belong to the first entry. The last one may be incomplete.
+            while complete < due.count && taken < rest.len() && seen.is_ok() {
+                if complete > 0 && rest[taken] == b'>' {
+                    break;
+                }
+                seen = framer.advance(&rest[taken..]).map_err(io::Error::other).map(|progress| {
+                    taken += progress.taken;
+                    complete += usize::from(progress.is_complete);
+                    errors += usize::from(progress.is_complete && progress.type_byte == Some(b'-'));
+                });
+            }
+            let bytes;
+            (bytes, rest) = rest.split_at(taken);
+            due.count -= complete;
+            lane.proxy.metrics.passed(complete, errors, bytes.len());
+            lane.proxy.metrics.waited(complete, now - due.since);
+            if complete > 0 {
+                // Patience is counted for each reply.
+                self.patience = None;
+            }
+            match &due.to {
+                Recipient::Client(client, slot) if !may_move && self.partial.is_empty() => {
+                    client.deliver(*slot, bytes, complete);
+                    lane.is_begun.set(seen.is_ok() && !framer.is_between_frames());
+                    if due.count == 0 {
+                        queue.pop_front();
+                    }
+                }
+                // Everything else is collected until it is complete.
+                to => {
+                    let received = match to {
+                        Recipient::Part(join, _) => join.count_received(bytes.len()),
+                        _ => self.partial.len(),
+                    };
+                    if received > WHOLE {
+                        self.partial = BytesMut::from(TOO_LARGE);
+                    } else {
+                        self.partial.extend_from_slice(bytes);
+                    }
+                    if complete > 0 {
+                        let reply = self.partial.split().freeze();
+                        let due = queue.pop_front();
+                        drop(queue);
+                        if let Some(due) = due {
+                            lane.settle(due, &reply);
+                        }
+                    } else if let Recipient::Client(client, slot) = to
+                        && self.partial.len() > REDIRECTION
+                    {
+                        client.deliver(*slot, &self.partial.split(), 0);
+                        lane.is_begun.set(true);
+                    }
+                }
+            }
+        }
+        seen
+    }
+}
