@@ -53,7 +53,7 @@ fn one_value_is_one_argument() {
         (arguments(1.5f32), "1.5"),
         (arguments(1e100), "1e+100"),
         (arguments(f64::NEG_INFINITY), "-inf"),
-        (arguments(&&String::from("text")), "text"),
+        (arguments(Some(&&"text")), "text"),
         (arguments(&"text" as &dyn ToArguments), "text"),
     ];
     for (found, expected) in cases {
