@@ -1,6 +1,10 @@
 //! The error of decoding, with its kind and its offset.
 
+use alloc::format;
+use alloc::vec::Vec;
 use core::fmt;
+
+use crate::limits::Limits;
 
 /// Why the input was refused, and at which offset.
 ///
@@ -26,6 +30,93 @@ impl Error {
     pub(crate) const fn new(kind: ErrorKind, offset: usize) -> Self {
         Self { kind, offset }
     }
+
+    /// Returns the error message with which Redis answers such a request before it closes the connection, or `None` if it
+    /// closes the connection without an answer. Write it with
+    /// [`ReplyWriter::error_lossy`](crate::ReplyWriter::error_lossy).
+    ///
+    /// `input` is what was passed to the decoder of requests. With the limits of [`Limits::unauthenticated`] the message is
+    /// that for clients that have not authenticated. What Redis does not check, such as the line end after an argument,
+    /// has a message in the same form.
+    ///
+    /// ```
+    /// use zresp::CommandDecoder;
+    ///
+    /// let input = b"*1\r\n:1\r\n";
+    /// let error = CommandDecoder::new().decode(input).unwrap_err();
+    /// assert_eq!(error.redis_message(input).unwrap(), b"ERR Protocol error: expected '$', got ':'");
+    /// ```
+    #[must_use]
+    pub fn redis_message(&self, input: &[u8]) -> Option<Vec<u8>> {
+        let before = input.get(..self.offset).unwrap_or_default();
+        let line = before.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
+        let header = input.get(line..).unwrap_or_default();
+        let reason = match (self.kind, header.first()) {
+            // An endless line of digits. Other requests that are too long get no answer.
+            (ErrorKind::FrameTooLong { .. }, Some(b'*')) if is_number(header) => {
+                "too big mbulk count string"
+            }
+            (ErrorKind::FrameTooLong { .. }, Some(b'$')) if is_number(header) => {
+                "too big bulk count string"
+            }
+            (
+                ErrorKind::FrameTooLong { .. }
+                | ErrorKind::HttpRequest
+                | ErrorKind::SkippedTooLong { .. }
+                | ErrorKind::UnexpectedEnd
+                | ErrorKind::BufferChanged,
+                _,
+            ) => return None,
+            (ErrorKind::InlineTooLong { .. }, _) => "too big inline request",
+            (ErrorKind::UnbalancedQuotes, _) => "unbalanced quotes in request",
+            (ErrorKind::Unexpected { expected: Expected::Literal(b'$'), found }, _) => {
+                return Some(
+                    [b"ERR Protocol error: expected '$', got '", &[found][..], b"'"].concat(),
+                );
+            }
+            (ErrorKind::TooManyElements { limit }, _) => {
+                let known = Limits::unauthenticated().elements();
+                if limit == known && announces_at_most(header, i32::MAX as usize) {
+                    "unauthenticated multibulk length"
+                } else {
+                    "invalid multibulk length"
+                }
+            }
+            (ErrorKind::BulkTooLong { limit }, _) => {
+                let known = Limits::unauthenticated().bulk();
+                if limit == known && announces_at_most(header, Limits::requests().bulk()) {
+                    "unauthenticated bulk length"
+                } else {
+                    "invalid bulk length"
+                }
+            }
+            (ErrorKind::IntegerOverflow, Some(b'*')) => "invalid multibulk length",
+            (ErrorKind::IntegerOverflow, Some(b'$')) => "invalid bulk length",
+            (ErrorKind::Unexpected { expected, .. }, Some(type_byte)) if expected.is_digit() => {
+                if *type_byte == b'*' {
+                    "invalid multibulk length"
+                } else {
+                    "invalid bulk length"
+                }
+            }
+            _ => return Some(format!("ERR Protocol error: {self}").into_bytes()),
+        };
+        Some(format!("ERR Protocol error: {reason}").into_bytes())
+    }
+}
+
+/// Whether everything after the type byte is a digit.
+fn is_number(header: &[u8]) -> bool {
+    header.iter().skip(1).all(u8::is_ascii_digit)
+}
+
+/// Whether the number in a header, as far as it has arrived, is one that Redis accepts.
+fn announces_at_most(header: &[u8], most: usize) -> bool {
+    let line = header.split(|byte| *byte == b'\r').next().unwrap_or_default();
+    let digits = line.get(1..).and_then(|digits| core::str::from_utf8(digits).ok());
+    digits.is_some_and(|digits| {
+        digits.parse().is_ok_and(|number: usize| number <= most && !digits.starts_with(['0', '+']))
+    })
 }
 
 impl fmt::Display for Error {
@@ -71,6 +162,13 @@ pub enum ErrorKind {
         /// The limit, in bytes.
         limit: usize,
     },
+    /// Over 64 KiB of empty lines and empty arrays, which a decoder of requests skips, are still in the buffer. Drop them
+    /// after each call that returns `None`: see [`take_skipped`](crate::CommandDecoder::take_skipped). Readers, codecs and
+    /// [`decode_frame`](crate::CommandDecoder::decode_frame) do that.
+    SkippedTooLong {
+        /// The limit, in bytes.
+        limit: usize,
+    },
     /// An inline command is longer than 64 KiB, or cannot end within 64 KiB because, for example, a
     /// quote is open.
     InlineTooLong {
@@ -110,7 +208,7 @@ pub enum ErrorKind {
 
 impl ErrorKind {
     /// Returns whether the input is well formed so far but exceeds a limit: one of
-    /// [`Limits`](crate::Limits), or the 64 KiB of an inline command.
+    /// [`Limits`](crate::Limits), or the 64 KiB of an inline command or of what is skipped before a command.
     #[must_use]
     pub const fn is_limit(&self) -> bool {
         matches!(
@@ -119,6 +217,7 @@ impl ErrorKind {
                 | Self::BulkTooLong { .. }
                 | Self::TooManyElements { .. }
                 | Self::FrameTooLong { .. }
+                | Self::SkippedTooLong { .. }
                 | Self::InlineTooLong { .. }
         )
     }
@@ -157,6 +256,9 @@ impl fmt::Display for ErrorKind {
                 write!(f, "aggregate of more than {limit} elements")
             }
             Self::FrameTooLong { limit } => write!(f, "frame longer than {limit} bytes"),
+            Self::SkippedTooLong { limit } => {
+                write!(f, "more than {limit} bytes of empty lines and arrays before a command")
+            }
             Self::InlineTooLong { limit } => {
                 write!(f, "inline command longer than {limit} bytes")
             }
@@ -244,6 +346,16 @@ pub enum Expected {
     HexDigit,
     /// A space or CR.
     SpaceOrCr,
+}
+
+impl Expected {
+    /// Whether the header of a request has a digit there.
+    const fn is_digit(self) -> bool {
+        matches!(
+            self,
+            Self::Digit | Self::Arguments | Self::NonZeroDigit | Self::DigitOrCr | Self::Length
+        )
+    }
 }
 
 impl fmt::Display for Expected {

@@ -180,7 +180,7 @@ pub use decode::{
     replication, replies, requests,
 };
 pub use encode::{
-    Argument, Arguments, CommandBuf, Encode, EncodeCommand, EncodeError, Protocol, ReplyWriter,
+    Arguments, CommandBuf, Encode, EncodeCommand, EncodeError, Protocol, ReplyWriter, ToArguments,
 };
 pub use error::{Error, ErrorKind, Expected};
 pub use kind::Kind;
@@ -188,3 +188,5 @@ pub use limits::{InlinePolicy, Limits, LinePolicy};
 pub use owned::{CommandFrame, Frame};
 pub use tree::Reply;
 pub use view::{Decoded, ReplyRef, Token};
+#[cfg(feature = "derive")]
+pub use zresp_derive::FromReply;

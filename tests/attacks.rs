@@ -79,8 +79,10 @@ fn by_reading<D: Direction>(
     let place = |offset: u64| usize::try_from(offset).expect("a place in memory");
     match is_whole {
         Ok(is_whole) => Ok(is_whole.then(|| place(reader.consumed()))),
-        Err(StreamError::Decode(error)) if error.kind == ErrorKind::UnexpectedEnd => Ok(None),
-        Err(StreamError::Decode(error)) => {
+        Err(StreamError::Decode { error, .. }) if error.kind == ErrorKind::UnexpectedEnd => {
+            Ok(None)
+        }
+        Err(StreamError::Decode { error, .. }) => {
             Err((error.kind, place(reader.position()) + error.offset))
         }
         Err(error) => panic!("{error}: pieces do not fail"),
@@ -101,7 +103,7 @@ fn by_codec<D: Direction>(
         match codec.decode(&mut buffer) {
             Ok(Some(_)) => return Ok(Some(usize::try_from(codec.position()).expect("in memory"))),
             Ok(None) => {}
-            Err(zresp::io::StreamError::Decode(error)) => {
+            Err(zresp::io::StreamError::Decode { error, .. }) => {
                 let taken = usize::try_from(codec.position()).expect("a place in memory");
                 return Err((error.kind, taken + error.offset));
             }

@@ -60,7 +60,7 @@ impl Expected for CommandFrame {
 }
 
 fn decode_error(error: &StreamError) -> Error {
-    let StreamError::Decode(error) = error else { panic!("{error:?}") };
+    let StreamError::Decode { error, .. } = error else { panic!("{error:?}") };
     *error
 }
 
@@ -401,9 +401,9 @@ fn an_end_inside_a_frame_is_reported_again_until_more_arrives() {
     let mut codec = ReplyCodec::new();
     let mut buffer = BytesMut::from(&b"$3\r\nfo"[..]);
     for _ in 0..2 {
-        let error = decode_error(&codec.decode_eof(&mut buffer).unwrap_err());
+        let error = codec.decode_eof(&mut buffer).unwrap_err();
         assert_eq!(error.to_string(), "input ends inside a frame at offset 6");
-        let error = std::io::Error::from(StreamError::from(error));
+        let error = std::io::Error::from(error);
         assert_eq!(error.kind(), std::io::ErrorKind::UnexpectedEof);
     }
     buffer.extend_from_slice(b"o\r\n");
@@ -576,4 +576,22 @@ async fn a_live_server_returns_a_large_value() {
     assert!(frame.reply() == ReplyRef::Bulk(&value));
     assert_eq!(client.ask(&["STRLEN", "large"]).await.reply(), ReplyRef::Integer(8 * 1024 * 1024));
     assert!(client.framed.read_buffer().capacity() <= 2 * AHEAD);
+}
+
+#[tokio::test]
+async fn codecs_of_tokens_write_whole_values() {
+    use zresp::codec::{CommandTokenCodec, OwnedCommandToken, OwnedToken, ReplyTokenCodec};
+
+    let (client, server) = tokio::io::duplex(1024);
+    let mut client = Framed::new(client, ReplyTokenCodec::new());
+    let mut server = Framed::new(server, CommandTokenCodec::new());
+    client.send(CommandBuf::new("PING")).await.expect("room");
+    while !matches!(server.next().await, Some(Ok(OwnedCommandToken::Close))) {
+        assert!(!server.codec().is_between_frames());
+    }
+    assert!(server.codec().is_between_frames());
+    server.codec_mut().set_protocol(zresp::Protocol::Resp3);
+    server.send(zresp::Reply::from(true)).await.expect("room");
+    let answer = client.next().await.expect("a token").expect("a valid one");
+    assert_eq!(answer, OwnedToken::Scalar(zresp::Reply::from(true)));
 }

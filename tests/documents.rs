@@ -227,6 +227,19 @@ fn the_readme_is_short() {
     assert!(words <= README_WORDS, "{words} words, {README_WORDS} are allowed");
 }
 
+/// Each of these pages of the guide is one program.
+#[test]
+fn the_programs_of_the_guide_are_short() {
+    for page in ["a_client", "a_server", "a_proxy", "a_replica", "a_tool", "without_std"] {
+        let path = format!("src/guide/{page}.md");
+        let text = fs::read_to_string(&path).expect(&path);
+        let program = text.lines().skip_while(|line| *line != "```rust").skip(1);
+        let count = program.take_while(|line| *line != "```").count();
+        assert!((50..=120).contains(&count), "{path}: a program of {count} lines");
+        assert_eq!(text.matches("```rust").count(), 1, "{path}");
+    }
+}
+
 #[test]
 fn words_are_plain() {
     let mut problems = Vec::new();

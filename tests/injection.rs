@@ -7,8 +7,8 @@ use zresp::encode::{CommandPatch, ReplyPatch, ReplyShape, Segments, Shaped};
 use zresp::tree::{Entries, Items, StreamedString};
 use zresp::view::Elements;
 use zresp::{
-    Argument, Arguments, Command, CommandBuf, Decoded, Decoder, Encode, EncodeCommand, EncodeError,
-    Kind, LinePolicy, Protocol, Reply, ReplyRef, ReplyWriter,
+    Arguments, Command, CommandBuf, Decoded, Decoder, Encode, EncodeCommand, EncodeError, Kind,
+    LinePolicy, Protocol, Reply, ReplyRef, ReplyWriter, cmd,
 };
 
 const PROTOCOLS: [Protocol; 2] = [Protocol::Resp2, Protocol::Resp3];
@@ -381,28 +381,24 @@ fn arguments(wire: &[u8], case: &str) -> Vec<Vec<u8>> {
 }
 
 #[test]
-fn arguments_and_names_stay_whole() {
+fn arguments_stay_whole() {
     for data in HOSTILE {
-        let expected = vec![data.to_vec(), b"key".to_vec(), data.to_vec()];
-        let owned = data.to_vec();
-        let mixed: [&dyn Argument; 3] = [&data, &"key", &owned];
-        let segments = Segments::of_arguments(&[data, b"key", data]).expect("a name");
-        let mut buf = CommandBuf::new(data).arg("key");
+        let expected = vec![b"SET".to_vec(), data.to_vec(), data.to_vec()];
+        let segments = Segments::of_arguments(&[b"SET", data, data]).expect("a name");
+        let mut buf = CommandBuf::new("SET").arg(data);
         buf.extend([data]);
         let original = b"*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$1\r\nv\r\n";
         let request = zresp::requests(original).next().expect("a command").expect("a valid one");
         let Command::Array(command) = request.command() else { panic!() };
         let mut replaced = CommandPatch::new(command);
-        for (index, argument) in [data, b"key", data].into_iter().enumerate() {
-            replaced.replace(index, argument).expect("an argument");
-        }
+        (1..3).for_each(|index| _ = replaced.replace(index, data).expect("an argument"));
         let mut pushed = CommandPatch::new(command);
-        (0..3).for_each(|index| _ = pushed.remove(index).expect("an argument"));
-        pushed.push(data).push(b"key").push(data);
+        (1..3).for_each(|index| _ = pushed.remove(index).expect("an argument"));
+        pushed.push([data]).push(Some(data));
         let ways = [
-            ("Arguments", encoded_command(&Arguments(&[data, b"key", data]), "slices")),
-            ("dyn Arguments", encoded_command(&Arguments(&mixed), "mixed")),
+            ("Arguments", encoded_command(&Arguments(&[b"SET", data, data]), "slices")),
             ("CommandBuf", encoded_command(&buf, "buf")),
+            ("cmd", encoded_command(&cmd!("SET", (data, data)), "cmd")),
             ("Segments", Ok(segments.slices().collect::<Vec<_>>().concat())),
             ("replace", encoded_command(&replaced, "replace")),
             ("push", encoded_command(&pushed, "push")),
@@ -433,12 +429,39 @@ fn arguments_of_an_inline_command_stay_whole_as_an_array() {
     }
 }
 
+/// A name that an attacker chooses is one name, or an error.
+#[test]
+fn names_stay_whole_or_are_refused() {
+    for data in HOSTILE.into_iter().chain([b"SET k v".as_slice(), b" ", b"a\tb", b"PING "]) {
+        let case = data.escape_ascii().to_string();
+        let expected = match data.iter().position(|byte| *byte <= 0x20) {
+            Some(offset) => Err(EncodeError::SpaceInName { offset }),
+            None => Ok(vec![data.to_vec(), b"key".to_vec()]),
+        };
+        let segments = Segments::of_arguments(&[data, b"key"]);
+        let ways = [
+            ("Arguments", encoded_command(&Arguments(&[data, b"key"]), &case)),
+            ("CommandBuf", encoded_command(&CommandBuf::new(data).arg("key"), &case)),
+            (
+                "no name first",
+                encoded_command(&CommandBuf::new(None::<&str>).arg(data).arg("key"), &case),
+            ),
+            ("Segments", segments.map(|segments| segments.slices().collect::<Vec<_>>().concat())),
+        ];
+        for (name, wire) in ways {
+            assert_eq!(wire.map(|wire| arguments(&wire, &case)), expected, "{name} of {case}");
+        }
+    }
+}
+
 #[test]
 fn a_command_without_a_name_is_an_error() {
     let none: [&[u8]; 0] = [];
     assert_eq!(encoded_command(&Arguments(&none), "none"), Err(EncodeError::NoArguments));
     let parts = Segments::of_command(&Arguments(&none));
     assert_eq!(parts.err(), Some(EncodeError::NoArguments));
+    let nothing = CommandBuf::new(None::<&str>);
+    assert_eq!(encoded_command(&nothing, "nothing"), Err(EncodeError::NoArguments));
 }
 
 /// An attacker may choose keys and values.
@@ -461,12 +484,12 @@ fn data_that_serde_writes_stays_whole() {
                 zresp::de::from_reply(frame.reply()).expect("what was written");
             assert_eq!(read, value, "{case}");
         }
-        let mut command = CommandBuf::new(data);
+        let mut command = CommandBuf::new("SET");
         let pairs = BTreeMap::from([(text.clone(), text.clone())]);
         ser::push_arguments(&mut command, &(&text, pairs)).expect("arguments");
         let wire = encoded_command(&command, &case).expect("a name");
         let text = text.as_bytes();
-        assert_eq!(arguments(&wire, &case), [data, text, text, text], "{case}");
+        assert_eq!(arguments(&wire, &case), [b"SET", text, text, text], "{case}");
     }
 }
 
@@ -499,8 +522,8 @@ fn a_codec_writes_one_frame_or_nothing() {
             }
         }
         let mut out = BytesMut::new();
-        ReplyCodec::new().encode(Arguments(&[data, data]), &mut out).expect("a name");
-        assert_eq!(arguments(&out, &case), [data, data], "{case}");
+        ReplyCodec::new().encode(Arguments(&[b"GET", data]), &mut out).expect("a name");
+        assert_eq!(arguments(&out, &case), [b"GET", data], "{case}");
     }
 }
 

@@ -213,7 +213,7 @@ fn a_limit_of_zero_bytes_is_exceeded_by_the_first_one() {
     for (bytes, expected) in [(&b""[..], Ok(true)), (b"+", too_long)] {
         let failure = |error: zresp::Error| (error.kind, error.offset);
         let read_failure = |error| match error {
-            zresp::io::StreamError::Decode(error) => failure(error),
+            zresp::io::StreamError::Decode { error, .. } => failure(error),
             other => panic!("{other}"),
         };
         let found = [
@@ -295,7 +295,7 @@ fn the_defaults_match_the_documentation() {
         assert_eq!(verdict.map_err(|error| error.kind), expected, "{}", request.escape_ascii());
         let mut requests = CommandReader::new(request);
         let kind = match requests.read() {
-            Err(zresp::io::StreamError::Decode(error)) => error.kind,
+            Err(zresp::io::StreamError::Decode { error, .. }) => error.kind,
             other => panic!("{other:?}"),
         };
         assert_eq!(kind, expected.err().unwrap_or(ErrorKind::UnexpectedEnd));
@@ -394,7 +394,7 @@ fn a_frame_in_progress_keeps_its_limits_and_the_next_one_has_the_new_ones() {
                     assert_eq!(whole.map(|frame| frame.wire()), Some(&*frame));
                     None
                 }
-                Err(zresp::io::StreamError::Decode(error)) => Some(error.kind),
+                Err(zresp::io::StreamError::Decode { error, .. }) => Some(error.kind),
                 Err(error) => panic!("{error}"),
             };
             assert_eq!(kind, expected, "ReplyReader: {case}");
@@ -418,7 +418,7 @@ fn by_codec(begun: &[u8], rest: &[u8], first: Limits, second: Limits) -> Option<
             assert!(whole.is_some());
             None
         }
-        Err(zresp::io::StreamError::Decode(error)) => Some(error.kind),
+        Err(zresp::io::StreamError::Decode { error, .. }) => Some(error.kind),
         Err(error) => panic!("{error}"),
     }
 }
@@ -572,4 +572,37 @@ fn what_is_set_inside_a_skipped_line_applies_after_it() {
     decoder.set_limits(Limits::requests().with_frame(5));
     let error = decoder.decode(b"\r\nPINGPING\r\n").unwrap_err();
     assert_eq!((error.kind, error.offset), (ErrorKind::FrameTooLong { limit: 5 }, 7));
+}
+
+/// A caller that never takes skipped bytes gets an error instead of a buffer that a peer can fill.
+#[test]
+fn skipped_bytes_cannot_fill_the_buffer_of_a_caller_that_forgets_them() {
+    for line in ["\r\n", "*0\r\n", "*-1\r\n"] {
+        for read in [1, 7, 1000] {
+            let piece = line.repeat(read);
+            let mut decoder = CommandDecoder::new();
+            let mut buffer = Vec::new();
+            let error = loop {
+                assert!(buffer.len() <= 65_536 + piece.len(), "{line:?} in {read}");
+                buffer.extend_from_slice(piece.as_bytes());
+                if let Err(error) = decoder.decode(&buffer) {
+                    break error;
+                }
+            };
+            assert_eq!(error.kind, ErrorKind::SkippedTooLong { limit: 65_536 });
+            assert_eq!(decoder.decode(&buffer).unwrap_err(), error);
+            assert_eq!(decoder.take_skipped(), 0, "after an error");
+        }
+    }
+    // One that takes them may read as many at once as it likes.
+    let mut decoder = CommandDecoder::new();
+    let mut buffer = "\r\n".repeat(200_000);
+    for _ in 0..3 {
+        assert!(decoder.decode(buffer.as_bytes()).unwrap().is_none());
+        buffer.drain(..decoder.take_skipped());
+        assert!(buffer.is_empty());
+        buffer.push_str(&"\r\n".repeat(200_000));
+    }
+    buffer.push_str("PING\r\n");
+    assert!(decoder.decode(buffer.as_bytes()).unwrap().is_some());
 }

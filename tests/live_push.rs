@@ -139,7 +139,7 @@ fn a_message_inside_the_reply_of_a_transaction_is_refused() {
     client.assert_next("SET", &[r#"Simple("QUEUED")"#; 2]);
     // Redis 7.0 sends the message inside the array, which does not count it; later versions send it after the array.
     match client.replies.read() {
-        Err(StreamError::Decode(error)) => {
+        Err(StreamError::Decode { error, .. }) => {
             assert_eq!((error.kind, error.offset), (ErrorKind::NestedPush, 9));
         }
         Ok(Some(frame)) => {

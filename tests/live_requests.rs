@@ -8,7 +8,8 @@ use std::io::{Read, Write};
 use std::net::Shutdown;
 
 use zresp::{
-    Command, EncodeCommand, Error, ErrorKind, Expected, ReplyRef, Request, replies, requests,
+    Command, EncodeCommand, Error, ErrorKind, Expected, Limits, ReplyRef, Request, replies,
+    requests,
 };
 use zresp_testing::drive::live_server::Server;
 
@@ -214,4 +215,100 @@ fn accepted_requests_are_the_same_commands_when_encoded_again() {
     }
     println!("{sent} commands, {seen} answers");
     assert!(sent > 10_000 && seen > 10_000, "{sent} commands, {seen} answers");
+}
+
+/// Broken requests, and the message with which Redis answers a client that has authenticated, and one that has not.
+/// `None` if there is no answer.
+fn broken_requests() -> Vec<(Vec<u8>, Option<&'static str>, Option<&'static str>)> {
+    let count = Some("invalid multibulk length");
+    let many = Some("unauthenticated multibulk length");
+    let length = Some("invalid bulk length");
+    let long = Some("unauthenticated bulk length");
+    let inline = Some("too big inline request");
+    let quotes = Some("unbalanced quotes in request");
+    let cases: [(&[u8], _, _); 24] = [
+        (b"*x\r\n", count, count),
+        (b"*1x\r\n", count, count),
+        (b"*2147483648\r\n", count, count),
+        (b"*99999999999\r\n", count, count),
+        (b"*99999999999999999999\r\n", count, count),
+        (b"*99x\r\n", count, count),
+        (b"*11\r\n$4\r\nPING\r\n", None, many),
+        (b"*1000000\r\n", None, many),
+        (b"*-x\r\n", count, count),
+        (b"*1\r\n:1\r\n", Some("expected '$', got ':'"), Some("expected '$', got ':'")),
+        (b"*1\r\n\r\n", Some("expected '$', got ' '"), Some("expected '$', got ' '")),
+        (
+            b"*1\r\n\xff\r\n",
+            Some("expected '$', got '\u{fffd}'"),
+            Some("expected '$', got '\u{fffd}'"),
+        ),
+        (b"*1\r\n*1\r\n", Some("expected '$', got '*'"), Some("expected '$', got '*'")),
+        (b"*1\r\n$x\r\n", length, length),
+        (b"*1\r\n$4x\r\n", length, length),
+        (b"*1\r\n$-1\r\n", length, length),
+        (b"*1\r\n$\r\n", length, length),
+        (b"*1\r\n$536870913\r\n", length, length),
+        (b"*1\r\n$16385\r\n", None, long),
+        (b"*1\r\n$99999999999999999999\r\n", length, length),
+        (b"*2\r\n$4\r\n\n$\n*\r\n$1x\r\n", length, length),
+        (b"SET 'a\r\n", quotes, quotes),
+        (b"SET \"a\"b\r\n", quotes, quotes),
+        (b"POST / HTTP/1.1\r\nHost: x\r\n\r\n", None, None),
+    ];
+    let mut cases: Vec<_> = cases.map(|(input, all, new)| (input.to_vec(), all, new)).into();
+    cases.push((vec![b'x'; 70_000], inline, inline));
+    cases
+}
+
+#[test]
+fn broken_requests_are_answered_in_the_words_of_redis() {
+    let server = Server::start();
+    for is_authenticated in [true, false] {
+        if let (Some(server), false) = (&server, is_authenticated) {
+            server.ask("CONFIG SET requirepass secret");
+        }
+        let limits = if is_authenticated { Limits::requests() } else { Limits::unauthenticated() };
+        for (input, authenticated, unauthenticated) in broken_requests() {
+            let shown = input[..input.len().min(40)].escape_ascii();
+            let case = format!("{shown}, authenticated: {is_authenticated}");
+            let expected = if is_authenticated { authenticated } else { unauthenticated };
+            let expected = expected.map(|reason| format!("ERR Protocol error: {reason}"));
+            let found = match zresp::CommandDecoder::with_limits(limits).decode(&input) {
+                Ok(_) => None,
+                Err(error) => error.redis_message(&input),
+            };
+            let found =
+                found.map(|message| String::from_utf8_lossy(&message).replace(['\r', '\n'], " "));
+            assert_eq!(found, expected, "{case}");
+
+            let Some(server) = &server else { continue };
+            let mut stream = server.connect();
+            let sent = stream.write_all(&input).and_then(|()| stream.shutdown(Shutdown::Write));
+            let mut answer = Vec::new();
+            let read = stream.read_to_end(&mut answer);
+            let answer = String::from_utf8_lossy(&answer);
+            let expected = expected.map_or(String::new(), |message| format!("-{message}\r\n"));
+            assert_eq!(answer, expected, "{case}: sent {sent:?}, read {read:?}");
+        }
+    }
+}
+
+/// Whatever the input and the offset, there is a message or none.
+#[test]
+fn a_message_is_made_for_any_error_and_input() {
+    let mut rng = fastrand::Rng::with_seed(5);
+    for _ in 0..20_000 {
+        let bytes: Vec<u8> =
+            (0..rng.usize(..12)).map(|_| *rng.choice(b"*$-1 9\r\nx'\"\0\xff").unwrap()).collect();
+        for limits in [Limits::requests(), Limits::unauthenticated().with_frame(6)] {
+            let Err(error) = zresp::CommandDecoder::with_limits(limits).decode(&bytes) else {
+                continue;
+            };
+            for input in [&bytes[..], b"", &bytes[..bytes.len() / 2]] {
+                let message = error.redis_message(input);
+                assert!(message.is_none_or(|text| text.starts_with(b"ERR Protocol error: ")));
+            }
+        }
+    }
 }

@@ -439,7 +439,7 @@ fn what_is_not_compared_answers_with_no_reply() {
                     // The stream after `PSYNC` begins with a line that is like a reply.
                     Ok(Some(frame)) => assert!(shown(frame.wire()).starts_with("+FULLRESYNC ")),
                     Ok(None) => break "closes the connection",
-                    Err(StreamError::Decode(_)) => {
+                    Err(StreamError::Decode { .. }) => {
                         break "answers with a stream";
                     }
                     Err(error) => panic!("{program:?}: {name}: {error}"),

@@ -92,7 +92,10 @@ fn an_end_inside_a_frame_is_an_error_that_says_so() {
             assert!(end.is_ok(), "cut at {cut}: {end:?}");
             continue;
         }
-        let Err(StreamError::Decode(error)) = end else { panic!("cut at {cut}: {end:?}") };
+        let Err(StreamError::Decode { error, position }) = end else {
+            panic!("cut at {cut}: {end:?}")
+        };
+        assert_eq!(position, cut as u64);
         assert_eq!((error.kind, error.offset), (ErrorKind::UnexpectedEnd, cut - whole));
         let text = format!("input ends inside a frame at offset {}", cut - whole);
         assert_eq!(error.to_string(), text);
@@ -141,10 +144,14 @@ fn whole_replies_before_broken_bytes_come_first() {
     let mut reader = ReplyReader::new(&b"+OK\r\n:1\r\n*1\r\nx"[..]);
     let (frames, end) = drain(&mut reader);
     assert_eq!(frames, [b"+OK\r\n".as_slice(), b":1\r\n"]);
-    let Err(StreamError::Decode(error)) = end else { panic!("{end:?}") };
+    let Err(end) = end else { panic!("broken bytes") };
+    assert_eq!(end.to_string(), "expected a type byte, found `x` at offset 13");
+    let StreamError::Decode { error, position: 13 } = end else { panic!("{end:?}") };
     assert_eq!(error.to_string(), "expected a type byte, found `x` at offset 4");
     assert_eq!(reader.position(), 9, "the broken frame's place in the stream");
-    assert!(matches!(reader.read(), Err(StreamError::Decode(again)) if again == error));
+    assert!(
+        matches!(reader.read(), Err(StreamError::Decode { error: again, .. }) if again == error)
+    );
 }
 
 #[test]
@@ -153,7 +160,7 @@ fn limits_hold() {
     let mut reader = ReplyReader::with_limits(&b"$3\r\nfoo\r\n$4\r\n"[..], limits);
     let (frames, end) = drain(&mut reader);
     assert_eq!(frames.len(), 1);
-    let Err(StreamError::Decode(error)) = end else { panic!("{end:?}") };
+    let Err(StreamError::Decode { error, .. }) = end else { panic!("{end:?}") };
     assert_eq!(error.kind, ErrorKind::BulkTooLong { limit: 3 });
 }
 
@@ -191,6 +198,6 @@ fn a_reader_that_claims_more_bytes_than_it_had_room_for_does_no_harm() {
     let mut reader = ReplyReader::with_limits(Liar, limits);
     let error = reader.read().unwrap_err();
     assert!(
-        matches!(error, StreamError::Decode(e) if e.kind == ErrorKind::FrameTooLong { limit: 100_000 })
+        matches!(error, StreamError::Decode { error: e, .. } if e.kind == ErrorKind::FrameTooLong { limit: 100_000 })
     );
 }

@@ -222,7 +222,7 @@ fn a_reader_that_is_reset_decodes_the_same_bytes_again() {
     let mut reader = ReplyReader::new(&b"+OK\r\n*1\r\nx\r\n+OK\r\n"[..]);
     assert!(reader.read().unwrap().is_some());
     for _ in 0..3 {
-        let Err(StreamError::Decode(error)) = reader.read() else { panic!("it is broken") };
+        let Err(StreamError::Decode { error, .. }) = reader.read() else { panic!("it is broken") };
         assert_eq!(error.offset, 4);
         assert_eq!((reader.position(), reader.buffered()), (5, &b"*1\r\nx\r\n+OK\r\n"[..]));
         reader.decoder_mut().reset();
@@ -278,7 +278,9 @@ fn a_codec_notices_a_buffer_that_shrank_and_continues_after_a_reset() {
             let mut buffer = BytesMut::from(&frame[..cut]);
             assert!(codec.decode(&mut buffer).unwrap().is_none());
             buffer.truncate(cut - 1);
-            let Err(StreamError::Decode(error)) = codec.decode(&mut buffer) else { panic!() };
+            let Err(StreamError::Decode { error, .. }) = codec.decode(&mut buffer) else {
+                panic!()
+            };
             assert_eq!(error.kind, ErrorKind::BufferChanged);
             codec.decoder_mut().reset();
             buffer.extend_from_slice(&frame[cut - 1..]);
@@ -289,7 +291,7 @@ fn a_codec_notices_a_buffer_that_shrank_and_continues_after_a_reset() {
     let mut buffer = BytesMut::from(&b"*2\r\n$3\r\nGE"[..]);
     assert!(codec.decode(&mut buffer).unwrap().is_none());
     let mut other = BytesMut::from(&b"PING\r\n"[..]);
-    let Err(StreamError::Decode(error)) = codec.decode(&mut other) else { panic!() };
+    let Err(StreamError::Decode { error, .. }) = codec.decode(&mut other) else { panic!() };
     assert_eq!((error.kind, &other[..]), (ErrorKind::BufferChanged, &b"PING\r\n"[..]));
 }
 

@@ -271,3 +271,48 @@ fn a_value_that_cannot_be_encoded_has_no_parts() {
         assert!(matches!(segments.err(), Some(EncodeError::LineBreak { offset: 1, .. })));
     }
 }
+
+/// A writer that takes a few bytes at a time, and now and then fails.
+#[cfg(feature = "std")]
+struct Slow {
+    written: Vec<u8>,
+    calls: usize,
+}
+
+#[cfg(feature = "std")]
+impl std::io::Write for Slow {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.calls += 1;
+        match self.calls % 4 {
+            0 => Err(std::io::ErrorKind::Interrupted.into()),
+            1 => Err(std::io::ErrorKind::WouldBlock.into()),
+            _ => {
+                let taken = bytes.len().min(1000 + self.calls);
+                self.written.extend_from_slice(&bytes[..taken]);
+                Ok(taken)
+            }
+        }
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+#[cfg(feature = "std")]
+#[test]
+fn a_slow_writer_gets_all_parts_once() {
+    let value = vec![b'x'; 3 * LARGE];
+    let arguments: [&[u8]; 4] = [b"SET", b"key", &value, b"EX"];
+    let mut segments = Segments::of_arguments(&arguments).expect("a name");
+    let mut writer = Slow { written: Vec::new(), calls: 0 };
+    while let Err(error) = segments.write_to(&mut writer) {
+        assert_eq!(error.kind(), std::io::ErrorKind::WouldBlock);
+    }
+    assert_eq!(writer.written, Arguments(&arguments).to_wire().expect("a name"));
+
+    let mut segments = Segments::of_arguments(&arguments).expect("a name");
+    let mut full = [0; 10];
+    let error = segments.write_to(&mut full.as_mut_slice()).unwrap_err();
+    assert_eq!(error.kind(), std::io::ErrorKind::WriteZero);
+}

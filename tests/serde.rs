@@ -259,7 +259,7 @@ fn a_failure_says_where() {
         (message::<i64>(b"*0\r\n"), "expected an integer, found an array"),
         (
             message::<Vec<i64>>(b"$1\r\nx\r\n"),
-            "expected an array, a set or a push, found a bulk string",
+            "expected an array, a set or a push (for bytes, use `serde_bytes`), found a bulk string",
         ),
         (
             message::<(i64, i64)>(b"*3\r\n:1\r\n:1\r\n:1\r\n"),
@@ -598,4 +598,119 @@ fn an_unfinished_value_is_an_error() {
         assert!(ser::push_arguments(&mut command, &forgetful).is_err(), "{forgetful:?}");
         assert_eq!(command, CommandBuf::new("X"), "{forgetful:?}");
     }
+}
+
+/// Replies, and what they are in JSON; `None` if JSON has no form.
+#[test]
+fn replies_become_serde_values() {
+    let deep = format!("{}:1\r\n", "*1\r\n".repeat(128));
+    let deep_json = format!("{}1{}", "[".repeat(128), "]".repeat(128));
+    for (wire, json) in [
+        ("+OK\r\n".as_bytes(), Some(r#""OK""#)),
+        (b"$4\r\na\r\nb\r\n", Some(r#""a\r\nb""#)),
+        (b"$2\r\n\xff\x00\r\n", Some("[255,0]")),
+        (b"=7\r\ntxt:abc\r\n", Some(r#""abc""#)),
+        (b"$?\r\n;1\r\na\r\n;1\r\nb\r\n;0\r\n", Some(r#""ab""#)),
+        (b"(12345678901234567890\r\n", Some(r#""12345678901234567890""#)),
+        (b":-7\r\n", Some("-7")),
+        (b",0.5\r\n", Some("0.5")),
+        (b",inf\r\n", Some("null")),
+        (b"#t\r\n", Some("true")),
+        (b"_\r\n", Some("null")),
+        (b"$-1\r\n", Some("null")),
+        (b"*-1\r\n", Some("null")),
+        (b"-ERR no\r\n", Some(r#"{"error":"ERR no"}"#)),
+        (b"!4\r\nE \xffa\r\n", Some("{\"error\":\"E \u{fffd}a\"}")),
+        (b"*2\r\n:1\r\n-ERR no\r\n", Some(r#"[1,{"error":"ERR no"}]"#)),
+        (b"~?\r\n:1\r\n*0\r\n.\r\n", Some("[1,[]]")),
+        (b">2\r\n+message\r\n:1\r\n", Some(r#"["message",1]"#)),
+        (b"%2\r\n:1\r\n+a\r\n:1\r\n%0\r\n", Some(r#"{"1":"a","1":{}}"#)),
+        (b"|1\r\n+ttl\r\n:1\r\n*1\r\n|1\r\n+a\r\n+b\r\n:1\r\n", Some("[1]")),
+        (b"%1\r\n*0\r\n+a\r\n", None),
+        (b"%1\r\n$1\r\n\xff\r\n+a\r\n", None),
+        (deep.as_bytes(), Some(&deep_json)),
+    ] {
+        let case = wire.escape_ascii();
+        let frame = zresp::decode(wire).expect("valid").expect("a whole frame");
+        let ways = [
+            serde_json::to_string(&frame.reply()),
+            serde_json::to_string(&frame),
+            serde_json::to_string(&frame.to_frame()),
+            serde_json::to_string(&zresp::Reply::from(frame)),
+        ];
+        for found in ways {
+            assert_eq!(found.as_deref().ok(), json, "{case}");
+        }
+    }
+    let limits = Limits::new().with_depth(1000);
+    let deeper = format!("*1\r\n{deep}");
+    let mut decoder = Decoder::with_limits(limits);
+    let frame = decoder.decode(deeper.as_bytes()).expect("valid").expect("a whole frame");
+    for found in [serde_json::to_string(&frame), serde_json::to_string(&zresp::Reply::from(frame))]
+    {
+        assert_eq!(found.unwrap_err().to_string(), "nested deeper than 128 levels");
+    }
+}
+
+#[test]
+fn a_type_that_accepts_any_value_reads_errors_inside_others() {
+    use serde_json::json;
+
+    let read = |wire: &[u8]| -> Result<serde_json::Value, String> {
+        let frame = zresp::decode(wire).expect("valid").expect("a whole frame");
+        let found = de::from_reply::<serde_json::Value>(frame.reply());
+        let (in_one_pass, size) = de::from_bytes(wire).expect("valid").expect("a whole frame");
+        assert_eq!((&in_one_pass, size), (&found, wire.len()));
+        found.map_err(|error| error.to_string())
+    };
+    let error = json!({"error": "ERR no"});
+    assert_eq!(read(b"*2\r\n:1\r\n-ERR no\r\n"), Ok(json!([1, error])));
+    assert_eq!(read(b"*1\r\n*1\r\n!6\r\nERR no\r\n"), Ok(json!([[error]])));
+    assert_eq!(read(b"%1\r\n+a\r\n-ERR no\r\n"), Ok(json!({"a": error})));
+    assert_eq!(read(b"-ERR no\r\n"), Err("error reply: ERR no".to_owned()));
+    // JSON has no bytes, and its keys are text.
+    for (wire, path) in [
+        (b"*2\r\n:1\r\n$1\r\n\xff\r\n".as_slice(), " at element 1"),
+        (b"%1\r\n+a\r\n*1\r\n$1\r\n\xff\r\n", " at field \"a\", element 0"),
+        (b"%1\r\n:1\r\n+a\r\n", " at key 0"),
+    ] {
+        let error = read(wire).unwrap_err();
+        assert!(error.ends_with(path), "{error}");
+    }
+}
+
+#[test]
+fn a_public_deserializer_reads_what_from_reply_reads() {
+    use zresp::de::ReplyDeserializer;
+
+    #[derive(Deserialize, Debug, PartialEq)]
+    enum Shape {
+        Unit,
+        Circle(f64),
+        Tuple(u8, String),
+    }
+
+    fn check<'de, T: Deserialize<'de> + PartialEq + std::fmt::Debug>(wire: &'de str) {
+        let frame = zresp::decode(wire.as_bytes()).expect("valid").expect("a whole frame");
+        let expected = de::from_reply::<T>(frame.reply());
+        assert!(expected.is_ok(), "{wire:?}: {expected:?}");
+        assert_eq!(T::deserialize(ReplyDeserializer::new(frame.reply())), expected, "{wire:?}");
+        let bytes = ReplyDeserializer::from_bytes(wire.as_bytes());
+        let (deserializer, size) = bytes.expect("valid").expect("a whole frame");
+        assert_eq!((T::deserialize(deserializer), size), (expected, wire.len()), "{wire:?}");
+    }
+    check::<(u8, i16, u32, i64, u64, f32, f64, bool, char)>(
+        "*9\r\n:1\r\n:2\r\n:3\r\n:4\r\n:5\r\n,1\r\n,2\r\n#t\r\n+x\r\n",
+    );
+    check::<&str>("$3\r\nfoo\r\n");
+    check::<serde_bytes::ByteBuf>("$3\r\nfoo\r\n");
+    check::<Option<Vec<(String, u8)>>>("%1\r\n+a\r\n:1\r\n");
+    check::<BTreeMap<String, Option<u8>>>("*2\r\n+a\r\n_\r\n");
+    check::<Vec<Shape>>(
+        "*3\r\n+Unit\r\n%1\r\n+Circle\r\n,1.5\r\n%1\r\n+Tuple\r\n*2\r\n:1\r\n+a\r\n",
+    );
+    check::<()>("+OK\r\n");
+    check::<serde_json::Value>("*2\r\n:1\r\n-ERR no\r\n");
+    assert_eq!(ReplyDeserializer::from_bytes(b"*1\r\n").map(|found| found.is_none()), Ok(true));
+    assert!(ReplyDeserializer::from_bytes(b"x").is_err());
 }

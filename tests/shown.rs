@@ -173,6 +173,7 @@ fn encode_errors_have_messages() {
         (EncodeError::NotABigNumber, "big number that is not a sign and digits"),
         (EncodeError::CannotStream { kind: Kind::Push }, "push cannot be streamed"),
         (EncodeError::NoArguments, "command without a name"),
+        (EncodeError::SpaceInName { offset: 3 }, "space in the name of a command at offset 3"),
         (EncodeError::NoRoom { needed: 5, room: 4 }, "5 bytes to write, room for 4"),
         (
             EncodeError::TooManyValues { kind: array, announced: 2 },
@@ -184,7 +185,7 @@ fn encode_errors_have_messages() {
         (EncodeError::Unfinished, "reply ends before all of it is written"),
         (
             EncodeError::TooLongToHold { limit: 64 },
-            "streamed aggregate longer than the 64 bytes that may be held",
+            "reply longer than the 64 bytes that may be held",
         ),
         (EncodeError::NoSuchPart { index: 3, len: 2 }, "index 3 out of range: there are 2 parts"),
         (EncodeError::NotArrived { index: 2 }, "argument 2 has not arrived yet"),
@@ -231,7 +232,7 @@ fn errors_of_readers_show_their_cause() {
     assert!(reader.read().expect("a reply").is_some());
     assert!(shown(&reader).starts_with("FrameReader { reader: "), "{reader:?}");
     let error = reader.read().unwrap_err();
-    assert_eq!(error.to_string(), "expected a type byte, found `x` at offset 0");
+    assert_eq!(error.to_string(), "expected a type byte, found `x` at offset 4");
     assert!(error.source().is_none());
     assert_eq!(io::Error::from(error).kind(), io::ErrorKind::InvalidData);
     let error = StreamError::Io(io::Error::other("gone"));
@@ -250,8 +251,8 @@ fn errors_of_codecs_show_their_cause() {
     for (error, message) in [
         (StreamError::from(io::Error::other("gone")), "gone"),
         (
-            StreamError::from(zresp::decode(b"x").unwrap_err()),
-            "expected a type byte, found `x` at offset 0",
+            StreamError::Decode { error: zresp::decode(b"x").unwrap_err(), position: 70 },
+            "expected a type byte, found `x` at offset 70",
         ),
         (StreamError::from(EncodeError::NoArguments), "command without a name"),
     ] {

@@ -161,7 +161,11 @@ fn parts(bytes: &[u8], size: usize) -> Vec<(Kind, Vec<u8>, Option<usize>, bool)>
         buffer.extend_from_slice(piece);
         assert_eq!(reader.next(&buffer), Ok(None));
         if let Some((part, size)) = reader.next_part(&buffer, 3).unwrap() {
-            let PayloadPart { kind, bytes, left, is_last, .. } = part;
+            let PayloadPart { kind, bytes, offset, left, is_last, .. } = part;
+            assert_eq!(
+                offset,
+                parts.iter().map(|(_, bytes, ..): &(_, Vec<u8>, _, _)| bytes.len()).sum()
+            );
             parts.push((kind, bytes.to_vec(), left, is_last));
             buffer.drain(..size);
         }

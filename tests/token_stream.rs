@@ -22,8 +22,9 @@ use zresp_testing::generate;
 /// A way to end: like a decoder's, with the place in the stream, but a cut frame is an error.
 fn ended(error: StreamError, frame: u64) -> Result<usize, (ErrorKind, usize)> {
     match error {
-        StreamError::Decode(error) => {
-            Err((error.kind, usize::try_from(frame).expect("short") + error.offset))
+        StreamError::Decode { error, position } => {
+            assert_eq!(position, frame + error.offset as u64);
+            Err((error.kind, usize::try_from(position).expect("short")))
         }
         other => panic!("{other}"),
     }
@@ -323,4 +324,36 @@ fn the_names_of_both_directions_exist() {
     assert!(matches!(stream.next(), Ok(Some(StreamToken::Token(_)))));
     assert!(stream.is_between_frames() && stream.next().unwrap().is_none());
     let (_, _) = (ReplyTokenCodec::default(), CommandTokenCodec::default());
+}
+
+/// Whatever was read of a frame, the next frame follows what is skipped.
+#[test]
+fn the_rest_of_a_frame_can_be_skipped_after_each_token() {
+    let frame =
+        b"*4\r\n%1\r\n+k\r\n$9\r\nlong text\r\n$?\r\n;5\r\nparts\r\n;0\r\n*?\r\n.\r\n:1\r\n";
+    let bytes = [frame.as_slice(), b"+next\r\n"].concat();
+    for size in [1, 7, bytes.len()] {
+        for taken in 0..14 {
+            let sizes = [size];
+            let mut stream = ReplyTokenStream::new(Pieces::new(&bytes, &sizes));
+            stream.set_whole(4);
+            let mut is_over = false;
+            for _ in 0..taken {
+                stream.next().expect("a token");
+                is_over = is_over || stream.is_between_frames();
+            }
+            stream.skip_frame().expect("the rest of the frame");
+            if taken == 0 || (is_over && taken > 0) {
+                continue; // nothing was in progress
+            }
+            let Some(StreamToken::Token(Token::Scalar(next))) = stream.next().expect("a token")
+            else {
+                panic!("{taken} in pieces of {size}")
+            };
+            assert_eq!(next, ReplyRef::Simple(b"next"), "{taken} in pieces of {size}");
+        }
+    }
+    let mut stream = ReplyTokenStream::new(&b"*2\r\n:1\r\n"[..]);
+    stream.next().expect("a token");
+    assert!(matches!(stream.skip_frame(), Err(StreamError::Decode { position: 8, .. })));
 }

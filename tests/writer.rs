@@ -426,3 +426,58 @@ fn an_impossible_length_leaves_nothing_written() {
         assert_eq!(out, "before", "{protocol:?}");
     }
 }
+
+/// Writing with a limit, and taking what is written, gives the same bytes, and the buffer stays within the limit.
+#[test]
+fn a_long_reply_is_written_in_pieces_of_a_bounded_size() {
+    const LIMIT: usize = 200;
+    let elements = |names: usize| {
+        let lists = (0..20).map(|list| Reply::array((0..names).map(|_| Reply::from(list))));
+        Reply::array(lists)
+    };
+    for (protocol, names) in
+        PROTOCOLS.into_iter().flat_map(|protocol| [0, 1, 9, 10, 25].map(|names| (protocol, names)))
+    {
+        let (mut out, mut sent) = (BytesMut::from("before"), BytesMut::new());
+        let mut writer = ReplyWriter::with_limit(&mut out, protocol, LIMIT);
+        writer.integer(1).expect("room").open_array(20).expect("room");
+        for list in 0..20 {
+            writer.open_array(None).expect("room");
+            for _ in 0..names {
+                writer.integer(list).expect("room");
+                sent.unsplit(writer.take_written());
+                assert!(writer.held() <= LIMIT, "{names} names");
+            }
+            writer.close().expect("a list");
+        }
+        writer.close().expect("all lists");
+        assert!(writer.is_between_replies() && writer.held() == 0);
+        writer.finish().expect("a whole reply");
+        sent.unsplit(out);
+        let expected = [b"before:1\r\n", &elements(names).to_wire(protocol).expect("a form")[..]];
+        assert_eq!(sent, expected.concat(), "{names} names");
+    }
+}
+
+#[test]
+fn a_reply_of_unknown_length_beyond_the_limit_is_an_error_that_changes_nothing() {
+    for protocol in PROTOCOLS {
+        let mut out = BytesMut::from("before");
+        let mut writer = ReplyWriter::with_limit(&mut out, protocol, 100);
+        writer.open_array(None).expect("room");
+        let error = (0..).find_map(|_| writer.bulk("element").err());
+        assert_eq!(error, Some(EncodeError::TooLongToHold { limit: 100 }));
+        let held = writer.held();
+        assert!(writer.open_map(None).is_err() && writer.bulk([b'x'; 100]).is_err());
+        assert_eq!((writer.held(), writer.take_written().as_ref()), (held, b"before".as_slice()));
+        writer.null().expect("room for a shorter value");
+        writer.close().expect("an array").bulk("next").expect("a new reply");
+        writer.finish().expect("whole replies");
+        assert_eq!(zresp::replies(&out).flatten().count(), 2);
+
+        let mut writer = ReplyWriter::with_limit(&mut out, protocol, 10);
+        assert!(writer.open_array(2).expect("room").bulk("too long").is_err());
+        drop(writer);
+        assert_eq!(zresp::replies(&out).flatten().count(), 2);
+    }
+}

@@ -255,7 +255,7 @@ impl<R: Read> AofReader<R> {
         let size = match self.frames.next_bounds() {
             Ok(Some(bounds)) => bounds.len,
             Err(StreamError::Io(error)) => return Err(self.error_after(AofErrorKind::Io(error), 0)),
-            Err(StreamError::Decode(Error { kind, offset })) => {
+            Err(StreamError::Decode { error: Error { kind, offset }, .. }) => {
                 let kind = match kind {
                     ErrorKind::UnexpectedEnd => AofErrorKind::Truncated,
                     kind => AofErrorKind::Malformed(kind),

@@ -154,7 +154,8 @@ impl<D: Direction> Codec<D> {
     /// Splits off the frame that the buffer begins with.
     fn take(&mut self, buffer: &mut BytesMut) -> Result<Option<OwnedFrame<D>>, StreamError> {
         let unread = buffer.len();
-        let frame = self.decoder.decode_frame(buffer)?;
+        let frame = self.decoder.decode_frame(buffer);
+        let frame = frame.map_err(|error| StreamError::decode(error, self.position))?;
         let taken = unread - buffer.len();
         self.position += taken as u64;
         // A buffer that has grown for one frame is not kept for the next ones. At most as many bytes move as the
@@ -177,8 +178,6 @@ impl<D> Codec<D> {
     }
 
     /// Returns how many bytes of the stream have been removed from the read buffer.
-    ///
-    /// Add the offset of a decoding error to find its place in the stream.
     #[must_use]
     pub const fn position(&self) -> u64 {
         self.position
@@ -228,8 +227,7 @@ impl<D: Direction> tokio_util::codec::Decoder for Codec<D> {
     /// Between two calls, only append to the buffer.
     ///
     /// # Errors
-    /// Returns [`StreamError::Decode`] if the input is broken or exceeds a limit; the buffer stays as it is. The offset
-    /// counts from the first byte of the buffer, which is at [`position`](Codec::position) in the stream. Broken
+    /// Returns [`StreamError::Decode`] if the input is broken or exceeds a limit; the buffer stays as it is. Broken
     /// input stays broken: each further call returns the same error. The streams of `tokio_util` end after the
     /// first error.
     fn decode(&mut self, buffer: &mut BytesMut) -> Result<Option<OwnedFrame<D>>, StreamError> {
@@ -250,7 +248,8 @@ impl<D: Direction> tokio_util::codec::Decoder for Codec<D> {
     fn decode_eof(&mut self, buffer: &mut BytesMut) -> Result<Option<OwnedFrame<D>>, StreamError> {
         let frame = self.take(buffer)?;
         if frame.is_none() && !buffer.is_empty() {
-            return Err(Error::new(ErrorKind::UnexpectedEnd, buffer.len()).into());
+            let error = Error::new(ErrorKind::UnexpectedEnd, buffer.len());
+            return Err(StreamError::decode(error, self.position));
         }
         Ok(frame)
     }

@@ -4,6 +4,7 @@ use bytes::{Bytes, BytesMut};
 
 use crate::command::CommandToken;
 use crate::decode::{Direction, FrameTokenReader, Replies, Requests};
+use crate::encode::{Encode, EncodeCommand, Protocol};
 use crate::error::{Error, ErrorKind};
 use crate::io::StreamError;
 use crate::kind::Kind;
@@ -27,9 +28,8 @@ pub type CommandTokenCodec = TokenCodec<Requests>;
 
 /// Decodes frames value by value, in constant memory: a [`ReplyTokenCodec`] or a [`CommandTokenCodec`].
 ///
-/// Use it with [`FramedRead`](tokio_util::codec::FramedRead). It only decodes: to write to the same connection, split
-/// the connection, and use a [`Codec`](super::Codec) with [`FramedWrite`](tokio_util::codec::FramedWrite) for the other
-/// half. Each value is returned as soon as it has arrived. A line, such as an error message, is always whole. A
+/// Use it with [`Framed`](tokio_util::codec::Framed) or [`FramedRead`](tokio_util::codec::FramedRead). What it writes is
+/// whole: a [`ReplyTokenCodec`] writes commands, a [`CommandTokenCodec`] replies. Each value is returned as soon as it has arrived. A line, such as an error message, is always whole. A
 /// payload of more than 64 KiB that has not arrived whole is returned in parts. Payloads share the bytes of the read
 /// buffer.
 ///
@@ -61,6 +61,8 @@ pub struct TokenCodec<D> {
     tokens: FrameTokenReader<D>,
     /// The size up to which payloads are returned whole.
     whole: usize,
+    /// The protocol in which replies are written.
+    protocol: Protocol,
     /// How many bytes of the stream have been removed from the buffer, and how many before the current frame.
     removed: u64,
     frame_at: u64,
@@ -113,6 +115,8 @@ pub struct OwnedPart {
     pub kind: Kind,
     /// The bytes of this part. A part may have none.
     pub bytes: Bytes,
+    /// How many bytes of the payload come before this part.
+    pub offset: usize,
     /// How many bytes of the payload come after this part; `None` in a streamed string.
     pub left: Option<usize>,
     /// Whether the value ends with this part.
@@ -188,7 +192,7 @@ impl<D: OwnTokens> TokenCodec<D> {
     /// Returns a codec that uses this token reader, which must not be inside a frame.
     #[must_use]
     pub const fn with_token_reader(tokens: FrameTokenReader<D>) -> Self {
-        Self { tokens, whole: WHOLE, removed: 0, frame_at: 0 }
+        Self { tokens, whole: WHOLE, protocol: Protocol::Resp2, removed: 0, frame_at: 0 }
     }
 
     /// Sets the size in bytes up to which payloads are returned whole. The default is 64 KiB.
@@ -197,11 +201,16 @@ impl<D: OwnTokens> TokenCodec<D> {
     }
 
     /// Returns how many bytes of the stream precede the current frame: the one that the last token belongs to, or
-    /// the one that is in progress or broken. Add the offset of a decoding error to find its place in
-    /// the stream.
+    /// the one that is in progress or broken.
     #[must_use]
     pub const fn position(&self) -> u64 {
         self.frame_at
+    }
+
+    /// Returns whether the last token was the last one of its frame.
+    #[must_use]
+    pub const fn is_between_frames(&self) -> bool {
+        self.tokens.is_between_frames()
     }
 
     /// Returns the token reader, to change its limits or its policy.
@@ -214,6 +223,19 @@ impl<D: OwnTokens> TokenCodec<D> {
     fn split(&mut self, buffer: &mut BytesMut, size: usize) -> Bytes {
         self.removed += size as u64;
         buffer.split_to(size).freeze()
+    }
+}
+
+impl CommandTokenCodec {
+    /// Returns the protocol in which replies are written: RESP2, unless it was set.
+    #[must_use]
+    pub const fn protocol(&self) -> Protocol {
+        self.protocol
+    }
+
+    /// Sets the protocol in which replies are written from now on.
+    pub const fn set_protocol(&mut self, protocol: Protocol) {
+        self.protocol = protocol;
     }
 }
 
@@ -232,33 +254,36 @@ impl<D: OwnTokens> tokio_util::codec::Decoder for TokenCodec<D> {
     /// Between two calls, only append to the buffer.
     ///
     /// # Errors
-    /// Returns [`StreamError::Decode`] if the input is broken or exceeds a limit. The offset counts from the first
-    /// byte of the frame, which is at [`position`](TokenCodec::position) in the stream.
+    /// Returns [`StreamError::Decode`] if the input is broken or exceeds a limit.
     fn decode(&mut self, buffer: &mut BytesMut) -> Result<Option<D::Owned>, StreamError> {
         loop {
             if self.tokens.is_between_frames() {
                 self.frame_at = self.removed;
             }
-            if let Some((token, size)) = self.tokens.next(buffer)? {
+            let failed = |error| StreamError::decode(error, self.frame_at);
+            let next = self.tokens.next(buffer).map_err(failed)?;
+            if let Some((token, size)) = next {
                 let found = D::form(token);
                 let bytes = self.split(buffer, size);
                 let token = D::read_again(&bytes, found);
-                let token = token.ok_or(Error::new(ErrorKind::BufferChanged, 0))?;
+                let changed = Error::new(ErrorKind::BufferChanged, 0);
+                let token = token.ok_or(StreamError::decode(changed, self.frame_at))?;
                 match D::own(token, &bytes) {
                     Some(token) => return Ok(Some(token)),
                     None => continue,
                 }
             }
-            let Some((payload, size)) = self.tokens.next_part(buffer, self.whole)? else {
+            let payload = self.tokens.next_part(buffer, self.whole).map_err(failed)?;
+            let Some((payload, size)) = payload else {
                 buffer.reserve(self.tokens.needed().min(AHEAD));
                 return Ok(None);
             };
             // The payload is found again by its place, after the bytes have been split off.
             let start = payload.bytes.as_ptr().addr() - buffer.as_ptr().addr();
             let (kind, length) = (payload.kind, payload.bytes.len());
-            let (left, is_last) = (payload.left, payload.is_last);
+            let (offset, left, is_last) = (payload.offset, payload.left, payload.is_last);
             let bytes = self.split(buffer, size).slice(start..start + length);
-            return Ok(Some(D::own_part(OwnedPart { kind, bytes, left, is_last })));
+            return Ok(Some(D::own_part(OwnedPart { kind, bytes, offset, left, is_last })));
         }
     }
 
@@ -271,8 +296,33 @@ impl<D: OwnTokens> tokio_util::codec::Decoder for TokenCodec<D> {
         if token.is_none() && !self.tokens.is_between_frames() {
             let in_frame = usize::try_from(self.removed - self.frame_at).unwrap_or(usize::MAX);
             let offset = in_frame.saturating_add(buffer.len());
-            return Err(Error::new(ErrorKind::UnexpectedEnd, offset).into());
+            let error = Error::new(ErrorKind::UnexpectedEnd, offset);
+            return Err(StreamError::decode(error, self.frame_at));
         }
         Ok(token)
+    }
+}
+
+impl<T: EncodeCommand> tokio_util::codec::Encoder<T> for ReplyTokenCodec {
+    type Error = StreamError;
+
+    /// Writes a command to the end of the buffer.
+    ///
+    /// # Errors
+    /// Returns [`StreamError::Encode`] if the command has no form on the wire. The buffer stays as it is.
+    fn encode(&mut self, command: T, buffer: &mut BytesMut) -> Result<(), StreamError> {
+        Ok(command.encode(buffer)?)
+    }
+}
+
+impl<T: Encode> tokio_util::codec::Encoder<T> for CommandTokenCodec {
+    type Error = StreamError;
+
+    /// Writes a reply to the end of the buffer, in the protocol that was set.
+    ///
+    /// # Errors
+    /// Returns [`StreamError::Encode`] if the reply has no form on the wire. The buffer stays as it is.
+    fn encode(&mut self, reply: T, buffer: &mut BytesMut) -> Result<(), StreamError> {
+        Ok(reply.encode(self.protocol, buffer)?)
     }
 }

@@ -83,7 +83,7 @@ where
 }
 
 /// Converts each pair of a map, of an array of alternating keys and values, or of an array of pairs.
-fn for_each_pair<'a, K: FromReply<'a>, V: FromReply<'a>>(
+pub(super) fn for_each_pair<'a, K: FromReply<'a>, V: FromReply<'a>>(
     reply: ReplyRef<'a>,
     mut take: impl FnMut(K, V),
 ) -> Result<(), ConversionError> {

@@ -4,15 +4,20 @@
 //! options, tuples, collections, and your own types. The `as_*` methods of [`ReplyRef`](crate::ReplyRef) return what
 //! a reply holds, if it is of the expected kind. A [`ConversionError`] says what was expected, what was found, and the
 //! path to it, as [`Place`]s. `zresp::de` reads serde types.
+//!
+//! Structs and enums of your own can derive [`FromReply`] (feature `derive`).
 
 mod accessors;
 mod collections;
 mod error;
+mod fields;
 mod owned;
 mod scalars;
 mod sequence;
 
 pub use error::{ConversionError, Place};
+#[doc(hidden)]
+pub use fields::FieldValues;
 pub use scalars::{ErrorReply, FromReply, TypeShape};
 pub(crate) use sequence::Sequence;
 

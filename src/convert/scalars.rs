@@ -3,6 +3,7 @@
 use alloc::borrow::{Cow, ToOwned};
 use alloc::boxed::Box;
 use alloc::string::String;
+#[cfg(target_has_atomic = "ptr")]
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::fmt;
@@ -51,7 +52,51 @@ use super::{ConversionError, Place};
 /// Unless the type accepts it, an error reply makes the conversion fail, and [`ConversionError::error_reply`] returns
 /// its message.
 ///
-/// To implement the trait for your own type, convert to one of these first:
+/// # Your own types
+/// With the feature `derive`, `#[derive(FromReply)]` implements the trait:
+///
+/// - A struct is read from a map, an array of alternating keys and values, or an array of pairs. Unknown fields are ignored,
+///   a missing `Option` is `None`, and any other missing field is an error that names it. If a name occurs twice, its last
+///   value counts.
+/// - A struct of one field without a name is read as that field, and one of several fields as a tuple of them.
+/// - An enum without data is read from the name of a variant.
+///
+/// A type that borrows from the reply has one lifetime. The attribute `#[resp(…)]` changes names and defaults:
+///
+/// | on | option | meaning |
+/// |---|---|---|
+/// | a type | `rename_all = "kebab-case"` | all names in `lowercase`, `UPPERCASE`, `camelCase`, `snake_case` or `kebab-case` |
+/// | a field, a variant | `rename = "tcp_port"` | another name |
+/// | a field | `default` | if it is missing, its type's `Default` |
+/// | a field | `default = "function"` | if it is missing, what the function returns |
+///
+/// ```
+/// # #[cfg(feature = "derive")] {
+/// use zresp::FromReply;
+///
+/// #[derive(FromReply, Debug, PartialEq)]
+/// #[resp(rename_all = "kebab-case")]
+/// struct Stream<'a> {
+///     length: u64,
+///     last_generated_id: &'a str,
+///     #[resp(default)]
+///     groups: u64,
+///     recorded_first_entry_id: Option<&'a str>,
+/// }
+///
+/// let wire = b"%2\r\n+length\r\n:3\r\n+last-generated-id\r\n$3\r\n7-0\r\n";
+/// let frame = zresp::decode(wire).unwrap().expect("a whole frame");
+/// let stream = Stream { length: 3, last_generated_id: "7-0", groups: 0, recorded_first_entry_id: None };
+/// assert_eq!(frame.reply().to(), Ok(stream));
+///
+/// let frame = zresp::decode(b"%1\r\n+length\r\n:3\r\n").unwrap().expect("a whole frame");
+/// let error = frame.reply().to::<Stream>().unwrap_err();
+/// assert_eq!(error.to_string(), "missing field `last-generated-id`");
+/// # }
+/// ```
+///
+/// A type that implements `serde::Deserialize` needs no second description: implement `from_reply` by
+/// `zresp::de::from_reply(reply)`. To implement the trait by hand, convert to one of the types above first:
 ///
 /// ```
 /// use zresp::{ConversionError, FromReply, ReplyRef};
@@ -122,6 +167,13 @@ pub trait FromReply<'a>: Sized {
     fn vec_from_reply(reply: ReplyRef<'a>) -> Result<Vec<Self>, ConversionError> {
         collect(reply.as_elements()?)
     }
+
+    /// Returns the value of a field that is missing, if that is not an error.
+    #[doc(hidden)]
+    #[must_use]
+    fn if_missing() -> Option<Self> {
+        None
+    }
 }
 
 /// What a type is read from: see [`FromReply::SHAPE`].
@@ -190,7 +242,6 @@ from_reply! {
     }
     .ok_or_else(|| ConversionError::value(TEXT, reply.kind()));
     Scalar String: reply => reply.to::<Cow<'_, str>>().map(Cow::into_owned);
-    Scalar Arc<str>: reply => reply.to::<Cow<'_, str>>().map(Into::into);
     Scalar Box<str>: reply => reply.to::<String>().map(String::into_boxed_str);
     Scalar Box<[u8]>: reply => reply.to_bytes().map(|bytes| bytes.into_owned().into());
     Scalar Bytes: reply => reply.to_bytes().map(|bytes| bytes.into_owned().into());
@@ -198,6 +249,11 @@ from_reply! {
         Some(message) => Ok(Self(message.into())),
         None => Err(ConversionError::kind("an error", &reply)),
     };
+}
+
+#[cfg(target_has_atomic = "ptr")]
+from_reply! {
+    Scalar Arc<str>: reply => reply.to::<Cow<'_, str>>().map(Into::into);
 }
 
 impl<'a> FromReply<'a> for ReplyRef<'a> {
@@ -256,6 +312,10 @@ impl<'a, T: FromReply<'a>> FromReply<'a> for Option<T> {
 
     fn from_reply(reply: ReplyRef<'a>) -> Result<Self, ConversionError> {
         reply.non_null().map(|reply| reply.to()).transpose()
+    }
+
+    fn if_missing() -> Option<Self> {
+        Some(None)
     }
 }
 

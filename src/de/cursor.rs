@@ -113,6 +113,11 @@ impl<'de> Cursor<'de> {
         Spot { left: self.rest.len(), open: self.open }
     }
 
+    /// Whether the value that was read last is inside another one.
+    pub(super) const fn is_inside(&self) -> bool {
+        self.open > 0
+    }
+
     /// Returns how many bytes have been read; `None` if the cursor is broken.
     pub(super) const fn size_read(&self) -> Option<usize> {
         if self.is_broken { None } else { self.bytes.len().checked_sub(self.rest.len()) }

@@ -18,12 +18,16 @@
 //! | unit | anything except an error |
 //!
 //! A type that accepts any value, such as `serde_json::Value`, gets a value according to the kind of each reply:
-//! text where a RESP2 server sent numbers as text, and a sequence where it sent a map as an array.
+//! text where a RESP2 server sent numbers as text, and a sequence where it sent a map as an array. An error inside another
+//! reply, as `EXEC` sends, is a map of one pair: `error` and the message. Text that is not UTF-8 is given as bytes, and keys
+//! of maps have any kind. `serde_json::Value` accepts neither bytes nor keys that are not text, and the error has the path
+//! to them: to make JSON of any reply, [serialize the reply](crate::ser#replies-as-serde-values) instead, as
+//! `serde_json::to_value(frame.reply())` does.
 //!
 //! The map or array of a variant with data must have an announced length. Servers do not stream such small aggregates.
 //!
-//! Unless the type ignores it, an error reply makes the conversion fail, and the error carries its message. Errors
-//! name the path to the value.
+//! Unless the type ignores it or accepts any value, an error reply makes the conversion fail, and the error carries its
+//! message. Errors name the path to the value.
 //!
 //! ```
 //! #[derive(serde::Deserialize)]
@@ -86,6 +90,7 @@
 
 mod access;
 mod cursor;
+mod deserializer;
 mod list;
 mod value;
 
@@ -98,6 +103,8 @@ use crate::decode::{Decoder, FrameDecoder, Replies};
 use crate::error::Error;
 use crate::limits::Limits;
 use crate::view::ReplyRef;
+
+pub use deserializer::ReplyDeserializer;
 
 use cursor::Cursor;
 use value::Value;

@@ -1,12 +1,15 @@
 //! The deserializer: one value, and everything that it can be read as.
 
 use alloc::borrow::Cow;
+use alloc::string::String;
 
 use serde::Deserializer;
+use serde::de::value::MapDeserializer;
 use serde::de::{IntoDeserializer, Visitor};
 
 use crate::convert::{ConversionError, TypeShape};
 use crate::kind::Kind;
+use crate::ser::ERROR;
 use crate::view::ReplyRef;
 
 use super::access::{ElementForm, ElementReader, PairReader, Turn, VariantReader};
@@ -15,6 +18,8 @@ use super::list::{FlatTuple, List, ListForm, Of};
 
 pub(super) const MAP: &str = "a map";
 const SEQUENCE: &str = "an array, a set or a push";
+/// A `Vec<u8>` asks for a sequence, too.
+const SEQUENCE_NOT_BYTES: &str = "an array, a set or a push (for bytes, use `serde_bytes`)";
 const TEXT: &str = "a string in UTF-8";
 const VARIANT: &str = "a variant of an enum";
 
@@ -266,12 +271,17 @@ impl<'de> Deserializer<'de> for Value<'_, 'de> {
             Head::Scalar(ReplyRef::Double(value)) => visitor.visit_f64(value),
             Head::Scalar(ReplyRef::Boolean(value)) => visitor.visit_bool(value),
             Head::Scalar(scalar) if scalar.is_null() => visitor.visit_unit(),
+            // One that is the whole reply makes the conversion fail.
+            Head::Scalar(scalar) if scalar.is_error() && self.cursor.is_inside() => {
+                let message = String::from_utf8_lossy(scalar.as_error().unwrap_or_default());
+                visitor.visit_map(MapDeserializer::new(core::iter::once((ERROR, message))))
+            }
             Head::Scalar(scalar) => match scalar.to_bytes()? {
                 Cow::Borrowed(bytes) => match core::str::from_utf8(bytes) {
                     Ok(text) => visitor.visit_borrowed_str(text),
                     Err(_) => visitor.visit_borrowed_bytes(bytes),
                 },
-                Cow::Owned(bytes) => match alloc::string::String::from_utf8(bytes) {
+                Cow::Owned(bytes) => match String::from_utf8(bytes) {
                     Ok(text) => visitor.visit_string(text),
                     Err(error) => visitor.visit_byte_buf(error.into_bytes()),
                 },
@@ -373,8 +383,14 @@ impl<'de> Deserializer<'de> for Value<'_, 'de> {
     }
 
     fn deserialize_seq<V: Visitor<'de>>(mut self, visitor: V) -> Result<V::Value, ConversionError> {
-        let open = self.open(SEQUENCE)?;
-        self.visit_elements(open, ElementForm::First, visitor)
+        match self.head_of(TypeShape::Aggregate)? {
+            Head::Open(open) => self.visit_elements(open, ElementForm::First, visitor),
+            Head::Scalar(scalar) => {
+                let is_text = scalar.to_bytes().is_ok();
+                let expected = if is_text { SEQUENCE_NOT_BYTES } else { SEQUENCE };
+                Err(ConversionError::kind(expected, &scalar))
+            }
+        }
     }
 
     fn deserialize_tuple<V: Visitor<'de>>(

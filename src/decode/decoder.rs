@@ -12,6 +12,9 @@ use crate::validate::{Bounds, Stopped, Validator, ValuePlace};
 use super::direction::Direction;
 use super::direction::sealed::FrameView;
 
+/// How many skipped bytes may stay in the buffer: as many as an inline command may have.
+const SKIPPED: usize = 64 * 1024;
+
 /// A resumable decoder: [`Decoder`](crate::Decoder) for replies, [`CommandDecoder`](crate::CommandDecoder)
 /// for requests.
 ///
@@ -64,7 +67,8 @@ impl<D: Direction> FrameDecoder<D> {
     /// advance the buffer by the length of the frame's `wire()`.
     ///
     /// Like a server, a decoder of requests skips empty lines and empty arrays before a command. They
-    /// are part of the request that follows them.
+    /// are part of the request that follows them. While none follows, drop them with
+    /// [`take_skipped`](Self::take_skipped).
     ///
     /// # Errors
     /// Returns an error if no frame could begin with the input, or if it exceeds a limit. The offset
@@ -155,8 +159,11 @@ impl<D: Direction> FrameDecoder<D> {
     }
 
     /// Refuses a buffer that is shorter than in the previous call, or does not begin with the same
-    /// bytes.
+    /// bytes, and one that keeps too many skipped bytes.
     fn check(&mut self, buf: &[u8]) -> Result<(), Error> {
+        if self.validator.start() > SKIPPED {
+            return Err(self.validator.fail(ErrorKind::SkippedTooLong { limit: SKIPPED }));
+        }
         let seen = buf.get(self.validator.start()..self.validator.offset());
         if seen.is_some_and(|seen| head(seen) == self.head) {
             return Ok(());
@@ -174,8 +181,10 @@ impl<D: Direction> FrameDecoder<D> {
     /// skips, and returns their size: drop that many bytes from the buffer before the next call. For
     /// replies it is 0.
     ///
-    /// Call it after [`decode`](Self::decode) has returned `None`. Otherwise a peer that sends nothing
-    /// but empty lines can fill the buffer: skipped bytes do not count towards [`Limits::frame`].
+    /// Call it after [`decode`](Self::decode) has returned `None`. Skipped bytes do not count towards
+    /// [`Limits::frame`]. If more than 64 KiB of them are still in the buffer when `decode` is called again, it returns
+    /// [`ErrorKind::SkippedTooLong`], so a peer that sends nothing but empty lines cannot fill the buffer.
+    /// [`decode_frame`](Self::decode_frame), readers and codecs drop skipped bytes themselves.
     #[must_use = "drop this many bytes from the buffer"]
     pub fn take_skipped(&mut self) -> usize {
         self.validator.forget_skipped()

@@ -87,6 +87,8 @@ pub struct FrameTokenReader<D> {
     head: u64,
     /// The kind of the payload that is being returned in parts.
     parts: Option<Kind>,
+    /// How many bytes of that payload have been returned.
+    returned: usize,
     direction: PhantomData<fn() -> D>,
 }
 
@@ -100,6 +102,8 @@ pub struct PayloadPart<'a> {
     /// The bytes of this part. A part may have none. The payload of a verbatim string begins with its
     /// format, three bytes, and a colon.
     pub bytes: &'a [u8],
+    /// How many bytes of the payload come before this part.
+    pub offset: usize,
     /// How many bytes of the payload come after this part; `None` in a streamed string.
     pub left: Option<usize>,
     /// Whether the value ends with this part. The next token follows.
@@ -123,6 +127,7 @@ impl<D: Direction> FrameTokenReader<D> {
             seen: 0,
             head: 0,
             parts: None,
+            returned: 0,
             direction: PhantomData,
         }
     }
@@ -238,7 +243,9 @@ impl<D: Direction> FrameTokenReader<D> {
             self.parts = None;
         }
         let bytes = buf.get(text).unwrap_or_default();
-        Ok(Some((PayloadPart { kind, bytes, left, is_last: end.is_some() }, size)))
+        let offset = self.returned;
+        self.returned = offset.saturating_add(bytes.len());
+        Ok(Some((PayloadPart { kind, bytes, offset, left, is_last: end.is_some() }, size)))
     }
 
     /// Begins to return the scalar in progress in parts, if it is a [`long_payload`](Self::long_payload).
@@ -248,7 +255,7 @@ impl<D: Direction> FrameTokenReader<D> {
         }
         if let Some((kind, _)) = self.long_payload(buf, whole) {
             self.validator.begin_scalar_again(self.seen);
-            (self.seen, self.parts) = (0, Some(kind));
+            (self.seen, self.returned, self.parts) = (0, 0, Some(kind));
         }
     }
 

@@ -1,129 +1,232 @@
-//! Arguments of commands: [`Argument`].
+//! What a command is made of: [`ToArguments`].
 
-use alloc::borrow::Cow;
+use alloc::borrow::{Cow, ToOwned};
 use alloc::boxed::Box;
+use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
+use alloc::rc::Rc;
 use alloc::string::String;
+#[cfg(target_has_atomic = "ptr")]
+use alloc::sync::Arc;
 use alloc::vec::Vec;
+use core::fmt;
+#[cfg(feature = "std")]
+use std::collections::{HashMap, HashSet};
 
 use bytes::{Bytes, BytesMut};
 
+use super::CommandBuf;
 use super::double::DoubleText;
 
-/// Values that can be arguments of a command: bytes and text as they are, numbers as decimal text.
+/// Values that can be added to a command, as any number of arguments.
 ///
-/// References to arguments are arguments, including `&dyn Argument`: use that if the arguments of a command differ
-/// in type. Doubles are written with the shortest digits that read back to the same value.
+/// | type | arguments |
+/// |---|---|
+/// | bytes and text: `[u8]`, `str`, `Vec<u8>`, `String`, `Bytes`, … | one: the bytes as they are |
+/// | integers | one: decimal text |
+/// | `f32`, `f64` | one: the shortest digits that read back to the same value |
+/// | `bool` | one: `1` or `0` |
+/// | [`fmt::Arguments`], which `format_args!` makes | one: the text |
+/// | `Option` | those of the value, or none |
+/// | slices, arrays, tuples, sets, `Vec`, `VecDeque` | those of each element |
+/// | maps | those of each key and its value |
+/// | references, `Box`, `Rc`, `Arc`, `Cow` | those of the value |
 ///
-/// The trait is sealed: turn your own type into one of these. Serde types are appended to a
-/// [`CommandBuf`](super::CommandBuf) with `zresp::ser::push_arguments`.
+/// Serde types are added with `zresp::ser::push_arguments`.
+///
+/// Implement it for your own type by adding other values. The command measures and counts what it is given, so an
+/// implementation cannot write a command that servers read differently:
 ///
 /// ```
-/// use zresp::{Argument, Arguments, EncodeCommand};
+/// use zresp::{CommandBuf, EncodeCommand, ToArguments, cmd};
 ///
-/// let mixed: [&dyn Argument; 3] = [&"EXPIRE", &b"key\r\n", &30];
-/// assert_eq!(Arguments(&mixed).to_wire()?, "*3\r\n$6\r\nEXPIRE\r\n$5\r\nkey\r\n\r\n$2\r\n30\r\n");
+/// struct UserKey(u64);
+///
+/// impl ToArguments for UserKey {
+///     fn push_to(&self, command: &mut CommandBuf) {
+///         command.push(format_args!("user:{}", self.0));
+///     }
+/// }
+///
+/// let keys = [UserKey(7), UserKey(8)];
+/// assert_eq!(cmd!("DEL", keys).to_wire()?, "*3\r\n$3\r\nDEL\r\n$6\r\nuser:7\r\n$6\r\nuser:8\r\n");
 /// # Ok::<(), zresp::EncodeError>(())
 /// ```
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` cannot be an argument of a command",
-    note = "bytes, text, integers and floating-point numbers can, and references to them",
-    note = "for arguments of mixed types, use `&[&dyn Argument]` or add them to a `CommandBuf`",
-    note = "a type that implements `serde::Serialize` goes through `zresp::ser::push_arguments`"
+    message = "`{Self}` cannot be added to a command",
+    note = "bytes, text, numbers, booleans, and collections, options and tuples of them can",
+    note = "implement `ToArguments` for your own type, or `serde::Serialize` and use `zresp::ser::push_arguments`"
 )]
 #[doc(alias = "ToRedisArgs")]
-pub trait Argument: ArgumentBytes {}
+pub trait ToArguments {
+    /// Adds the arguments to the command.
+    fn push_to(&self, command: &mut CommandBuf);
 
-/// Gives access to the bytes of an argument.
-#[diagnostic::on_unimplemented(
-    message = "`{Self}` cannot be an argument of a command",
-    note = "`Argument` cannot be implemented outside of zresp: pass bytes or text in its place"
-)]
-pub trait ArgumentBytes {
-    /// Returns the bytes, which may lie in the scratch space.
-    fn bytes<'a>(&'a self, scratch: &'a mut Scratch) -> &'a [u8];
-}
-
-/// Room for the text of a number.
-#[derive(Default)]
-#[allow(missing_debug_implementations, reason = "no caller sees it")]
-pub struct Scratch(Text);
-
-#[derive(Default)]
-enum Text {
-    #[default]
-    None,
-    Integer(itoa::Buffer),
-    Double(DoubleText),
-}
-
-impl<T: Argument + ?Sized> Argument for &T {}
-
-impl<T: ArgumentBytes + ?Sized> ArgumentBytes for &T {
-    fn bytes<'a>(&'a self, scratch: &'a mut Scratch) -> &'a [u8] {
-        (**self).bytes(scratch)
+    /// Adds the arguments of each item. A slice of `u8` is one argument.
+    #[doc(hidden)]
+    fn push_slice(items: &[Self], command: &mut CommandBuf)
+    where
+        Self: Sized,
+    {
+        push_each(items, command);
     }
 }
 
-impl<const N: usize> Argument for [u8; N] {}
-
-impl<const N: usize> ArgumentBytes for [u8; N] {
-    #[inline]
-    fn bytes<'a>(&'a self, _: &'a mut Scratch) -> &'a [u8] {
-        self
+fn push_each(items: impl IntoIterator<Item = impl ToArguments>, command: &mut CommandBuf) {
+    for item in items {
+        item.push_to(command);
     }
 }
 
-/// Implements `Argument` for types with a method of this name that returns the bytes.
-macro_rules! slices {
-    ($bytes:ident: $($type:ty)*) => {$(
-        impl Argument for $type {}
-
-        impl ArgumentBytes for $type {
+/// Implements the trait for types whose bytes one method returns.
+macro_rules! texts {
+    ($($type:ty: $bytes:ident)*) => {$(
+        impl ToArguments for $type {
             #[inline]
-            fn bytes<'a>(&'a self, _: &'a mut Scratch) -> &'a [u8] {
-                self.$bytes()
+            fn push_to(&self, command: &mut CommandBuf) {
+                command.push_argument(self.$bytes());
             }
         }
     )*};
 }
 
-slices!(as_ref: [u8] Vec<u8> Bytes BytesMut Box<[u8]> Cow<'_, [u8]>);
-slices!(as_bytes: str String Box<str> Cow<'_, str>);
+texts!(str: as_bytes String: as_bytes Bytes: as_ref BytesMut: as_ref);
 
-/// Implements `Argument` for integers.
+impl ToArguments for fmt::Arguments<'_> {
+    fn push_to(&self, command: &mut CommandBuf) {
+        match self.as_str() {
+            Some(text) => text.push_to(command),
+            None => alloc::fmt::format(*self).push_to(command),
+        }
+    }
+}
+
+impl ToArguments for u8 {
+    fn push_to(&self, command: &mut CommandBuf) {
+        u32::from(*self).push_to(command);
+    }
+
+    #[inline]
+    fn push_slice(items: &[Self], command: &mut CommandBuf) {
+        command.push_argument(items);
+    }
+}
+
+/// Implements the trait for integers.
 macro_rules! integers {
     ($($type:ty)*) => {$(
-        impl Argument for $type {}
-
-        impl ArgumentBytes for $type {
-            fn bytes<'a>(&'a self, scratch: &'a mut Scratch) -> &'a [u8] {
-                scratch.0 = Text::Integer(itoa::Buffer::new());
-                match &mut scratch.0 {
-                    Text::Integer(buffer) => buffer.format(*self).as_bytes(),
-                    _ => &[],
-                }
+        impl ToArguments for $type {
+            fn push_to(&self, command: &mut CommandBuf) {
+                command.push_argument(itoa::Buffer::new().format(*self).as_bytes());
             }
         }
     )*};
 }
 
-integers!(i8 i16 i32 i64 i128 isize u8 u16 u32 u64 u128 usize);
+integers!(i8 i16 i32 i64 i128 isize u16 u32 u64 u128 usize);
 
-/// Implements `Argument` for doubles.
+/// Implements the trait for doubles.
 macro_rules! doubles {
     ($($type:ty)*) => {$(
-        impl Argument for $type {}
-
-        impl ArgumentBytes for $type {
-            fn bytes<'a>(&'a self, scratch: &'a mut Scratch) -> &'a [u8] {
-                scratch.0 = Text::Double(DoubleText::new(*self));
-                match &scratch.0 {
-                    Text::Double(text) => text.as_bytes(),
-                    _ => &[],
-                }
+        impl ToArguments for $type {
+            fn push_to(&self, command: &mut CommandBuf) {
+                command.push_argument(DoubleText::new(*self).as_bytes());
             }
         }
     )*};
 }
 
 doubles!(f32 f64);
+
+impl ToArguments for bool {
+    fn push_to(&self, command: &mut CommandBuf) {
+        command.push_argument(if *self { b"1" } else { b"0" });
+    }
+}
+
+impl<T: ToArguments> ToArguments for Option<T> {
+    fn push_to(&self, command: &mut CommandBuf) {
+        push_each(self, command);
+    }
+}
+
+impl<T: ToArguments> ToArguments for [T] {
+    #[inline]
+    fn push_to(&self, command: &mut CommandBuf) {
+        T::push_slice(self, command);
+    }
+}
+
+impl<T: ToArguments, const N: usize> ToArguments for [T; N] {
+    #[inline]
+    fn push_to(&self, command: &mut CommandBuf) {
+        T::push_slice(self, command);
+    }
+}
+
+impl<T: ToArguments> ToArguments for Vec<T> {
+    #[inline]
+    fn push_to(&self, command: &mut CommandBuf) {
+        T::push_slice(self, command);
+    }
+}
+
+/// Implements the trait for pointers to values.
+macro_rules! pointers {
+    ($($type:ty)*) => {$(
+        impl<T: ToArguments + ?Sized> ToArguments for $type {
+            #[inline]
+            fn push_to(&self, command: &mut CommandBuf) {
+                (**self).push_to(command);
+            }
+        }
+    )*};
+}
+
+pointers!(&T Box<T> Rc<T>);
+#[cfg(target_has_atomic = "ptr")]
+pointers!(Arc<T>);
+
+impl<T: ToArguments + ToOwned + ?Sized> ToArguments for Cow<'_, T> {
+    fn push_to(&self, command: &mut CommandBuf) {
+        (**self).push_to(command);
+    }
+}
+
+/// Implements the trait for collections that cannot be seen as one slice.
+macro_rules! collections {
+    ($($type:ident<$($item:ident),+ $(; $hasher:ident)?>)*) => {$(
+        impl<$($item: ToArguments,)+ $($hasher)?> ToArguments for $type<$($item,)+ $($hasher)?> {
+            fn push_to(&self, command: &mut CommandBuf) {
+                push_each(self, command);
+            }
+        }
+    )*};
+}
+
+collections!(VecDeque<T> BTreeSet<T> BTreeMap<K, V>);
+#[cfg(feature = "std")]
+collections!(HashSet<T; S> HashMap<K, V; S>);
+
+/// Implements the trait for tuples.
+macro_rules! tuples {
+    ($($($name:ident)+;)*) => {$(
+        #[allow(non_snake_case, reason = "a field is named like its type")]
+        impl<$($name: ToArguments),+> ToArguments for ($($name,)+) {
+            fn push_to(&self, command: &mut CommandBuf) {
+                let ($($name,)+) = self;
+                $($name.push_to(command);)+
+            }
+        }
+    )*};
+}
+
+tuples! {
+    A;
+    A B;
+    A B C;
+    A B C D;
+    A B C D E;
+    A B C D E F;
+    A B C D E F G;
+    A B C D E F G H;
+}

@@ -8,33 +8,23 @@ use crate::escape;
 use crate::owned::CommandFrame;
 use crate::sink::{Out, Sink};
 
-use super::argument::{Argument, Scratch};
 use super::sealed::Writable;
-use super::{EncodeCommand, EncodeError};
+use super::{EncodeCommand, EncodeError, ToArguments};
 
 /// The most bytes that an argument adds to its payload: a type byte, twenty digits and two line ends.
 const HEADER: usize = 1 + 20 + 2 + 2;
 
-/// A command made of borrowed arguments, its name first.
+/// A command made of borrowed bytes or text, its name first. It is written without another copy.
 ///
-/// The elements of a slice have one type, so a plain `&["EXPIRE", "k", 30]` does not compile. Pass references to
-/// `dyn Argument` instead:
+/// To mix types, use [`cmd!`](crate::cmd) or a [`CommandBuf`].
 ///
 /// ```
-/// use zresp::{Argument, Arguments, EncodeCommand};
+/// use zresp::{Arguments, EncodeCommand};
 ///
-/// let expire: &[&dyn Argument] = &[&"EXPIRE", &"k", &30];
-/// let mut out = Vec::new();
-/// Arguments(expire).encode(&mut out)?;
-/// assert_eq!(out, b"*3\r\n$6\r\nEXPIRE\r\n$1\r\nk\r\n$2\r\n30\r\n");
-///
-/// // Arguments of one type need no `dyn`.
 /// let set = Arguments(&["SET", "key", "value"]);
 /// assert_eq!(set.to_wire()?, "*3\r\n$3\r\nSET\r\n$3\r\nkey\r\n$5\r\nvalue\r\n");
 /// # Ok::<(), zresp::EncodeError>(())
 /// ```
-///
-/// To add arguments one by one, use [`CommandBuf`].
 #[derive(Debug)]
 pub struct Arguments<'a, A>(pub &'a [A]);
 
@@ -46,23 +36,58 @@ impl<A> Clone for Arguments<'_, A> {
 
 impl<A> Copy for Arguments<'_, A> {}
 
-impl<A: Argument> EncodeCommand for Arguments<'_, A> {}
+impl<A: AsRef<[u8]>> EncodeCommand for Arguments<'_, A> {}
 
-impl<A: Argument> Writable<()> for Arguments<'_, A> {
+impl<A: AsRef<[u8]>> Writable<()> for Arguments<'_, A> {
+    /// The `AsRef` of a user may return other bytes the next time.
+    const IS_REPEATABLE: bool = false;
+
     fn check(&self, (): ()) -> Result<(), EncodeError> {
-        if self.0.is_empty() { Err(EncodeError::NoArguments) } else { Ok(()) }
+        check_name(self.0.first().map(AsRef::as_ref))
     }
 
     #[inline]
     fn write(&self, (): (), sink: &mut impl Sink) {
         sink.header(b'*', self.0.len());
         for argument in self.0 {
-            sink.payload(b'$', argument.bytes(&mut Scratch::default()));
+            sink.payload(b'$', argument.as_ref());
         }
     }
 }
 
-/// A command that is built argument by argument.
+/// Refuses a command without a name, and one whose name contains a space or a control character, such as `SET key value`:
+/// servers would look for a command of that name.
+pub(super) fn check_name(name: Option<&[u8]>) -> Result<(), EncodeError> {
+    let name = name.ok_or(EncodeError::NoArguments)?;
+    match name.iter().position(|byte| *byte <= b' ') {
+        Some(offset) => Err(EncodeError::SpaceInName { offset }),
+        None => Ok(()),
+    }
+}
+
+/// Returns a [`CommandBuf`] with a name and any arguments that implement [`ToArguments`]. They are borrowed.
+///
+/// ```
+/// use zresp::{EncodeCommand, cmd};
+///
+/// let (key, value) = ("key", b"a\r\nvalue".to_vec());
+/// let expiry = Some(("EX", 30));
+/// let wire = cmd!("SET", key, value, expiry).to_wire()?;
+/// assert_eq!(wire, "*5\r\n$3\r\nSET\r\n$3\r\nkey\r\n$8\r\na\r\nvalue\r\n$2\r\nEX\r\n$2\r\n30\r\n");
+/// # Ok::<(), zresp::EncodeError>(())
+/// ```
+#[macro_export]
+macro_rules! cmd {
+    ($name:expr $(, $argument:expr)* $(,)?) => {
+        $crate::encode::CommandBuf::new(&$name)$(.arg(&$argument))*
+    };
+}
+
+/// A command that is built argument by argument. [`cmd!`](crate::cmd) makes one in one line.
+///
+/// The name is the first argument. It must not contain spaces or control characters, or the command cannot be written: use
+/// `CommandBuf::new("SET").arg("k")`, or `CommandBuf::new(("CONFIG", "GET"))`, and not `CommandBuf::new("SET k")`. Other
+/// arguments may contain any bytes.
 ///
 /// It holds the arguments in their wire form: each is copied when it is added, and writing the command copies them
 /// all at once.
@@ -89,43 +114,56 @@ pub struct CommandBuf {
 }
 
 impl CommandBuf {
-    /// Returns a command with this name.
+    /// Returns a command with this name. A name of several words, such as `CONFIG GET`, is a tuple of them.
     #[must_use]
-    pub fn new(name: impl Argument) -> Self {
+    pub fn new(name: impl ToArguments) -> Self {
         // Enough for most commands: growing once costs as much as everything else.
         Self { arguments: Vec::with_capacity(256), len: 0 }.arg(name)
     }
 
-    /// Returns the command with one more argument. To add arguments in a loop, use [`push`](Self::push) or
-    /// [`args`](Self::args).
+    /// Returns a command without a name.
+    pub(super) const fn empty() -> Self {
+        Self { arguments: Vec::new(), len: 0 }
+    }
+
+    /// Returns the arguments in their wire form.
+    pub(super) fn arguments(&self) -> &[u8] {
+        &self.arguments
+    }
+
+    /// Returns the command with one more value: one argument, or as many as its [`ToArguments`] adds. To add values in
+    /// a loop, use [`push`](Self::push) or [`args`](Self::args).
     #[must_use]
-    pub fn arg(mut self, argument: impl Argument) -> Self {
-        self.push(argument);
+    pub fn arg(mut self, value: impl ToArguments) -> Self {
+        self.push(value);
         self
     }
 
-    /// Returns the command with more arguments.
+    /// Returns the command with the values of an iterator.
     #[must_use]
-    pub fn args<A: Argument>(mut self, arguments: impl IntoIterator<Item = A>) -> Self {
+    pub fn args<A: ToArguments>(mut self, arguments: impl IntoIterator<Item = A>) -> Self {
         self.extend(arguments);
         self
     }
 
-    /// Adds an argument.
-    pub fn push(&mut self, argument: impl Argument) -> &mut Self {
-        let mut scratch = Scratch::default();
-        let argument = argument.bytes(&mut scratch);
+    /// Adds a value: one argument, or as many as its [`ToArguments`] adds.
+    pub fn push(&mut self, value: impl ToArguments) -> &mut Self {
+        value.push_to(self);
+        self
+    }
+
+    /// Adds one argument.
+    pub(super) fn push_argument(&mut self, argument: &[u8]) {
         // Reserved in one step: with one reservation for each part, a short argument could move the vector several
         // times.
         self.arguments.reserve(argument.len() + HEADER);
         Out(&mut self.arguments).payload(b'$', argument);
         self.len += 1;
-        self
     }
 
     /// Returns the number of arguments. The name is one of them.
     #[must_use]
-    #[allow(clippy::len_without_is_empty, reason = "a command is never empty")]
+    #[allow(clippy::len_without_is_empty, reason = "a command without a name is of no use")]
     pub const fn len(&self) -> usize {
         self.len
     }
@@ -157,7 +195,7 @@ impl CommandBuf {
     }
 }
 
-impl<A: Argument> Extend<A> for CommandBuf {
+impl<A: ToArguments> Extend<A> for CommandBuf {
     fn extend<I: IntoIterator<Item = A>>(&mut self, arguments: I) {
         for argument in arguments {
             self.push(argument);
@@ -174,6 +212,10 @@ impl fmt::Debug for CommandBuf {
 impl EncodeCommand for CommandBuf {}
 
 impl Writable<()> for CommandBuf {
+    fn check(&self, (): ()) -> Result<(), EncodeError> {
+        check_name(Args::new(&self.arguments, u32::MAX).next())
+    }
+
     fn write(&self, (): (), sink: &mut impl Sink) {
         sink.header(b'*', self.len);
         sink.put(&self.arguments);

@@ -27,6 +27,11 @@ pub enum EncodeError {
     },
     /// A command has no arguments, not even a name.
     NoArguments,
+    /// The name of a command contains a space or a control character, as in `CommandBuf::new("SET k v")`. Each argument is added on its own.
+    SpaceInName {
+        /// Offset of the first such byte in the name.
+        offset: usize,
+    },
     /// The buffer is too small and cannot grow.
     NoRoom {
         /// How many bytes the value needs.
@@ -55,7 +60,8 @@ pub enum EncodeError {
     /// The writer is finished in the middle of a reply, or an aggregate or attribute is closed after an attribute
     /// that has no value yet.
     Unfinished,
-    /// A streamed aggregate exceeds what a [`Downgrader`](super::Downgrader) may hold.
+    /// A reply exceeds what a [`ReplyWriter`](super::ReplyWriter::with_limit) may hold, or a streamed aggregate what a
+    /// [`Downgrader`](super::Downgrader) may hold.
     TooLongToHold {
         /// How many bytes may be held.
         limit: usize,
@@ -91,6 +97,9 @@ impl fmt::Display for EncodeError {
             Self::NotABigNumber => f.write_str("big number that is not a sign and digits"),
             Self::CannotStream { kind } => write!(f, "{kind} cannot be streamed"),
             Self::NoArguments => f.write_str("command without a name"),
+            Self::SpaceInName { offset } => {
+                write!(f, "space in the name of a command at offset {offset}")
+            }
             Self::NoRoom { needed, room } => {
                 write!(f, "{needed} bytes to write, room for {room}")
             }
@@ -105,7 +114,7 @@ impl fmt::Display for EncodeError {
             Self::NothingToClose => f.write_str("nothing open to close"),
             Self::Unfinished => f.write_str("reply ends before all of it is written"),
             Self::TooLongToHold { limit } => {
-                write!(f, "streamed aggregate longer than the {limit} bytes that may be held")
+                write!(f, "reply longer than the {limit} bytes that may be held")
             }
             Self::UnexpectedShape { kind } => {
                 write!(f, "{} that is not part of a reply to this command", kind.with_article())

@@ -35,6 +35,16 @@ impl LateHeaders {
         }
     }
 
+    /// Returns the place of the first missing header.
+    pub(super) fn first(&self) -> Option<usize> {
+        self.0.first().map(|header| header.at)
+    }
+
+    /// Moves all places towards the front, by a number of bytes that is at most the place of the first.
+    pub(super) fn move_back(&mut self, bytes: usize) {
+        self.0.iter_mut().for_each(|header| header.at = header.at.saturating_sub(bytes));
+    }
+
     pub(super) fn len(&self) -> usize {
         self.0.len()
     }

@@ -4,8 +4,9 @@
 //! |---|---|
 //! | a reply that exists: a view, a frame, a tree | [`Encode`] |
 //! | a reply that is being produced, value by value | [`ReplyWriter`] |
-//! | a command of borrowed arguments | [`Arguments`], [`EncodeCommand`] |
+//! | a command of any values, in one line | [`cmd!`](crate::cmd), [`EncodeCommand`] |
 //! | a command that is built argument by argument | [`CommandBuf`], [`EncodeCommand`] |
+//! | a command of borrowed bytes or text | [`Arguments`], [`EncodeCommand`] |
 //! | a command or a reply with some parts changed | [`CommandPatch`], [`ReplyPatch`] |
 //! | large payloads without copying them | [`Segments`] |
 //! | a RESP3 reply in RESP2, while it arrives | [`Downgrader`] |
@@ -33,7 +34,7 @@ use alloc::vec::Vec;
 
 use bytes::{BufMut, Bytes};
 
-pub use argument::Argument;
+pub use argument::ToArguments;
 #[cfg(feature = "serde")]
 pub(crate) use command::CommandMark;
 pub use command::{Arguments, CommandBuf};
@@ -74,6 +75,9 @@ pub enum Protocol {
 /// | bulk error | error line, with a space for each CR and LF |
 /// | streamed string or aggregate | bulk string or array with its length |
 /// | attribute | nothing |
+///
+/// In RESP3, a streamed string or aggregate is written in streamed form, which most clients cannot read: neither redis-cli
+/// 7 nor redis-py 8 can.
 ///
 /// For most commands the whole reply then is what Redis would have sent. But a reply does not say what it answers, so
 /// this cannot know:
@@ -164,7 +168,7 @@ impl<T: Encode + ?Sized> Encode for &T {}
 /// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a command that zresp can write",
-    note = "build a `CommandBuf`, or borrow the arguments: `Arguments(&[\"GET\", key])`",
+    note = "build a `CommandBuf`: `cmd!(\"GET\", key)`, or borrow the arguments: `Arguments(&[\"GET\", key])`",
     note = "replies (`Reply`, `Frame` and others) are written by `Encode`, with a `Protocol`"
 )]
 #[doc(alias = "serialize")]
@@ -173,7 +177,8 @@ pub trait EncodeCommand: Writable<()> {
     /// Returns the number of bytes that [`encode`](Self::encode) writes.
     ///
     /// # Errors
-    /// Returns [`EncodeError::NoArguments`] if there is not even a name.
+    /// Returns [`EncodeError::NoArguments`] if there is not even a name, and [`EncodeError::SpaceInName`] if the name of
+    /// a [`CommandBuf`] or of [`Arguments`] contains a space or a control character.
     fn encoded_len(&self) -> Result<usize, EncodeError> {
         encoded_len(self, ())
     }
@@ -236,6 +241,9 @@ pub(crate) mod sealed {
         note = "write a `Reply` or a `CommandBuf` in place of `{Self}`"
     )]
     pub trait Writable<P> {
+        /// Whether `write` writes the same bytes each time, so that they can be measured first.
+        const IS_REPEATABLE: bool = true;
+
         /// Refuses a value that has no form on the wire.
         fn check(&self, _: P) -> Result<(), EncodeError> {
             Ok(())
@@ -252,6 +260,8 @@ pub(crate) mod sealed {
 }
 
 impl<P, T: Writable<P> + ?Sized> Writable<P> for &T {
+    const IS_REPEATABLE: bool = T::IS_REPEATABLE;
+
     fn check(&self, protocol: P) -> Result<(), EncodeError> {
         (**self).check(protocol)
     }
@@ -275,25 +285,32 @@ fn encoded_len<P: Copy>(
     Ok(length.get())
 }
 
-fn encode<P: Copy>(
-    value: &(impl Writable<P> + ?Sized),
+fn encode<P: Copy, T: Writable<P> + ?Sized>(
+    value: &T,
     protocol: P,
     out: &mut impl BufMut,
 ) -> Result<(), EncodeError> {
+    value.check(protocol)?;
     let room = out.remaining_mut();
-    match value.bound() {
-        Some(bound) if bound <= room => value.check(protocol)?,
-        // A buffer that grows says that it has more room than any value needs.
-        _ if room > isize::MAX as usize / 2 => value.check(protocol)?,
-        _ => {
-            let needed = encoded_len(value, protocol)?;
-            if needed > room {
-                return Err(EncodeError::NoRoom { needed, room });
-            }
-        }
+    // A buffer that grows says that it has more room than any value needs.
+    let is_large_enough =
+        room > isize::MAX as usize / 2 || value.bound().is_some_and(|bound| bound <= room);
+    if !is_large_enough && !T::IS_REPEATABLE {
+        let wire = to_wire(value, protocol)?;
+        fits(wire.len(), room)?;
+        out.put_slice(&wire);
+        return Ok(());
+    }
+    if !is_large_enough {
+        fits(encoded_len(value, protocol)?, room)?;
     }
     value.write(protocol, &mut Out(out));
     Ok(())
+}
+
+/// Refuses a value that the buffer has no room for.
+const fn fits(needed: usize, room: usize) -> Result<(), EncodeError> {
+    if needed > room { Err(EncodeError::NoRoom { needed, room }) } else { Ok(()) }
 }
 
 fn to_wire<P: Copy>(
@@ -301,6 +318,6 @@ fn to_wire<P: Copy>(
     protocol: P,
 ) -> Result<Bytes, EncodeError> {
     let mut wire = Vec::with_capacity(encoded_len(value, protocol)?);
-    encode(value, protocol, &mut wire)?;
+    value.write(protocol, &mut Out(&mut wire));
     Ok(wire.into())
 }

@@ -10,6 +10,7 @@ use smallvec::SmallVec;
 use crate::owned::part;
 use crate::sink::Sink;
 
+use super::command::check_name;
 use super::sealed::Writable;
 use super::{Encode, EncodeCommand, EncodeError, Protocol};
 
@@ -53,23 +54,9 @@ const LARGE: usize = 4096;
 /// # fn main() {}
 /// # #[cfg(feature = "std")]
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// use std::io::{self, ErrorKind, Write};
-///
-/// use bytes::{Buf, BytesMut};
+/// use bytes::BytesMut;
 /// use zresp::CommandDecoder;
 /// use zresp::encode::{CommandPatch, Segments};
-///
-/// fn write_all(mut segments: Segments, out: &mut impl Write) -> io::Result<()> {
-///     while segments.has_remaining() {
-///         match out.write_vectored(&segments.io_slices()) {
-///             Ok(0) => return Err(ErrorKind::WriteZero.into()),
-///             Ok(count) => segments.advance(count),
-///             Err(error) if error.kind() == ErrorKind::Interrupted => {} // try again
-///             Err(error) => return Err(error),
-///         }
-///     }
-///     Ok(())
-/// }
 ///
 /// let mut buffer = BytesMut::from("*2\r\n$3\r\nGET\r\n$1\r\nk\r\n");
 /// let frame = CommandDecoder::new().decode_frame(&mut buffer)?.expect("a whole command");
@@ -78,7 +65,7 @@ const LARGE: usize = 4096;
 /// patch.prefix(1, "tenant:7:")?;
 ///
 /// let mut upstream = Vec::new(); // or a `TcpStream`
-/// write_all(Segments::sharing_command(&patch, frame.wire())?, &mut upstream)?;
+/// Segments::sharing_command(&patch, frame.wire())?.write_to(&mut upstream)?;
 /// assert_eq!(upstream, b"*2\r\n$3\r\nGET\r\n$10\r\ntenant:7:k\r\n");
 /// # Ok(())
 /// # }
@@ -220,11 +207,9 @@ impl<'a> Segments<&'a [u8]> {
     /// ```
     ///
     /// # Errors
-    /// Returns [`EncodeError::NoArguments`] if there is not even a name.
+    /// Returns the errors of [`EncodeCommand::encoded_len`].
     pub fn of_arguments(arguments: &[&'a [u8]]) -> Result<Self, EncodeError> {
-        if arguments.is_empty() {
-            return Err(EncodeError::NoArguments);
-        }
+        check_name(arguments.first().copied())?;
         let mut segments = Self::new();
         Copied(&mut segments).header(b'*', arguments.len());
         for argument in arguments {
@@ -257,6 +242,24 @@ impl<P: AsRef<[u8]>> Segments<P> {
     #[must_use]
     pub fn io_slices(&self) -> Vec<std::io::IoSlice<'_>> {
         self.slices().map(std::io::IoSlice::new).collect()
+    }
+
+    /// Writes all parts that have not been written yet to a blocking writer. After an error you may call again: it
+    /// continues where it stopped. (With tokio, pass `&mut segments` to `AsyncWriteExt::write_all_buf`.)
+    ///
+    /// # Errors
+    /// Returns the error of the writer, and `WriteZero` if it takes no more bytes. `Interrupted` is retried.
+    #[cfg(feature = "std")]
+    pub fn write_to(&mut self, writer: &mut impl std::io::Write) -> std::io::Result<()> {
+        while self.has_remaining() {
+            match writer.write_vectored(&self.io_slices()) {
+                Ok(0) => return Err(std::io::ErrorKind::WriteZero.into()),
+                Ok(count) => self.advance(count),
+                Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
     }
 
     /// Returns the parts that have not been written yet. None of them is empty.

@@ -6,7 +6,7 @@ use bytes::BytesMut;
 use smallvec::SmallVec;
 
 use crate::kind::Kind;
-use crate::sink::{Out, Sink};
+use crate::sink::{ByteCount, Out, Sink};
 use crate::tree::Reply;
 use crate::view::ReplyRef;
 
@@ -16,14 +16,16 @@ use super::{Encode, EncodeError, Protocol};
 /// Writes replies to the end of a buffer, value by value, in either protocol.
 ///
 /// Open an aggregate or an attribute, write its values, and close it. It is full when it has as many values as were
-/// announced when it was opened. If you do not know yet how many there will be, open it with `None`: its header is
-/// filled in when the reply ends. In RESP2, each value is converted as the table in [`Encode`] says.
+/// announced when it was opened. If you do not know yet how many there will be, open it with `None`: its header, with the
+/// number, is filled in when the outermost such aggregate is closed, so clients of both protocols read it. In RESP2, each value is converted as the table in [`Encode`] says.
 ///
 /// The protocol of a writer does not change. Creating a writer costs nothing, so make a new one for each batch of
 /// replies; that way, a `HELLO` takes effect with the next batch.
 ///
 /// Half a reply never stays in the buffer. A call that fails changes nothing, and dropping the writer removes an
-/// unfinished reply.
+/// unfinished reply. To send a long reply before it is finished, take what is written with
+/// [`take_written`](Self::take_written). [`with_limit`](Self::with_limit) bounds how much of a reply may be
+/// in the buffer.
 ///
 /// ```
 /// use bytes::BytesMut;
@@ -50,10 +52,14 @@ pub struct ReplyWriter<'b> {
     open: SmallVec<[Unclosed; 4]>,
     /// Headers that are still missing from `out`.
     headers: LateHeaders,
+    /// How many open aggregates have no header yet.
+    without_length: usize,
     /// Whether an attribute has been closed and its value has not been written yet.
     is_annotated: bool,
     /// How many open attributes are left out because the protocol is RESP2. Inside them, nothing is written.
     dropped: usize,
+    /// How many bytes of a reply may be in `out`.
+    limit: usize,
 }
 
 /// An aggregate or an attribute that is open.
@@ -77,9 +83,94 @@ impl<'b> ReplyWriter<'b> {
             start,
             open: SmallVec::new(),
             headers: LateHeaders::default(),
+            without_length: 0,
             is_annotated: false,
             dropped: 0,
+            limit: usize::MAX,
         }
+    }
+
+    /// Returns a writer that keeps at most `limit` bytes of a reply in the buffer, and 24 bytes for each aggregate whose
+    /// length is not known yet.
+    ///
+    /// A value that does not fit is [`EncodeError::TooLongToHold`]. If all lengths are known, take what is written before
+    /// that. If one is not, drop the writer, which removes the unfinished reply, and answer with an error:
+    ///
+    /// ```
+    /// use bytes::BytesMut;
+    /// use zresp::{EncodeError, Protocol, ReplyWriter};
+    ///
+    /// fn list(names: impl Iterator<Item = String>, out: &mut BytesMut) -> Result<(), EncodeError> {
+    ///     let mut writer = ReplyWriter::with_limit(out, Protocol::Resp3, 100);
+    ///     writer.open_array(None)?;
+    ///     for name in names {
+    ///         writer.bulk(name)?;
+    ///     }
+    ///     writer.close()?;
+    ///     writer.finish()
+    /// }
+    ///
+    /// let mut out = BytesMut::new();
+    /// let error = list((0..1000).map(|number| number.to_string()), &mut out).unwrap_err();
+    /// assert_eq!((error, out.len()), (EncodeError::TooLongToHold { limit: 100 }, 0));
+    /// ReplyWriter::new(&mut out, Protocol::Resp3).error("ERR reply too long")?;
+    /// # Ok::<(), EncodeError>(())
+    /// ```
+    #[must_use]
+    pub fn with_limit(out: &'b mut BytesMut, protocol: Protocol, limit: usize) -> Self {
+        let mut writer = Self::new(out, protocol);
+        writer.limit = limit;
+        writer
+    }
+
+    /// Takes what can be sent from the buffer: everything before the first aggregate whose length is not known yet.
+    ///
+    /// If the writer is dropped inside a reply after a part of it was taken, the peer waits for the rest: close the
+    /// connection.
+    ///
+    /// ```
+    /// use bytes::BytesMut;
+    /// use zresp::{Protocol, ReplyWriter};
+    ///
+    /// let (mut out, mut sent) = (BytesMut::new(), Vec::new());
+    /// let mut writer = ReplyWriter::with_limit(&mut out, Protocol::Resp2, 1024);
+    /// writer.open_array(1_000_000)?;
+    /// for number in 0..1_000_000 {
+    ///     writer.integer(number)?;
+    ///     if writer.held() > 1000 {
+    ///         sent.extend_from_slice(&writer.take_written());
+    ///     }
+    /// }
+    /// writer.close()?;
+    /// writer.finish()?;
+    /// sent.extend_from_slice(&out);
+    /// assert_eq!(zresp::replies(&sent).count(), 1);
+    /// # Ok::<(), zresp::EncodeError>(())
+    /// ```
+    #[must_use = "these bytes are no longer in the buffer"]
+    pub fn take_written(&mut self) -> BytesMut {
+        let end = self.headers.first().unwrap_or(self.out.len());
+        self.headers.move_back(end);
+        self.start = self.start.saturating_sub(end);
+        self.out.split_to(end)
+    }
+
+    /// Returns how many bytes of the reply in progress are held, as the limit counts them.
+    #[must_use]
+    pub fn held(&self) -> usize {
+        (self.out.len() - self.start) + self.headers.len() * LateHeaders::SIZE
+    }
+
+    /// Refuses a value or a header that would exceed the limit.
+    fn check_limit(
+        &self,
+        more: impl FnOnce() -> Result<usize, EncodeError>,
+    ) -> Result<(), EncodeError> {
+        let limit = self.limit;
+        if limit < usize::MAX && self.dropped == 0 && more()? > limit.saturating_sub(self.held()) {
+            return Err(EncodeError::TooLongToHold { limit });
+        }
+        Ok(())
     }
 
     /// Writes a simple string.
@@ -174,12 +265,14 @@ impl<'b> ReplyWriter<'b> {
         self.value(&ReplyRef::Verbatim { format: &format, text: text.as_ref() })
     }
 
-    /// Writes a whole reply of any kind, borrowed or owned.
+    /// Writes a whole reply of any kind, borrowed or owned. A [streamed](crate::tree::Items::streamed) one is written
+    /// in streamed form in RESP3, which most clients cannot read.
     ///
     /// # Errors
     /// Returns an error if the reply has no form on the wire, or if the open aggregate is full.
     pub fn value(&mut self, value: &impl Encode) -> Result<&mut Self, EncodeError> {
         value.check(self.protocol)?;
+        self.check_limit(|| value.encoded_len(self.protocol))?;
         self.count()?;
         if self.dropped == 0 {
             value.write(self.protocol, &mut Out(&mut *self.out));
@@ -237,6 +330,12 @@ impl<'b> ReplyWriter<'b> {
 
     /// Opens an aggregate or an attribute.
     fn open(&mut self, kind: Kind, len: Option<usize>) -> Result<&mut Self, EncodeError> {
+        self.check_limit(|| {
+            let Some(len) = len else { return Ok(LateHeaders::SIZE) };
+            let mut size = ByteCount::default();
+            size.header(kind.type_byte(), len.saturating_mul(2));
+            Ok(size.get())
+        })?;
         if kind == Kind::Attribute {
             self.check_room()?;
             self.dropped += usize::from(self.protocol == Protocol::Resp2);
@@ -252,6 +351,7 @@ impl<'b> ReplyWriter<'b> {
                 Out(&mut *self.out).header(type_byte, if is_array { values } else { len });
             } else {
                 header = Some(self.headers.push(self.out.len(), type_byte));
+                self.without_length += 1;
             }
         }
         self.is_annotated = false;
@@ -282,6 +382,12 @@ impl<'b> ReplyWriter<'b> {
             self.headers.set_len(header, if counts_pairs { written / 2 } else { written });
         }
         self.open.pop();
+        if header.is_some() {
+            self.without_length -= 1;
+            if self.without_length == 0 {
+                self.headers.insert(self.out);
+            }
+        }
         if kind == Kind::Attribute {
             self.dropped -= usize::from(self.protocol == Protocol::Resp2);
             self.is_annotated = true;
@@ -331,13 +437,10 @@ impl<'b> ReplyWriter<'b> {
         Ok(())
     }
 
-    /// Ends a value. If it was the reply, the missing headers are filled in.
+    /// Ends a value.
     fn end_value(&mut self) {
         self.is_annotated = false;
         if self.open.is_empty() {
-            if self.headers.len() > 0 {
-                self.headers.insert(self.out);
-            }
             self.start = self.out.len();
         }
     }

@@ -20,6 +20,17 @@
 //! | follow a primary | [`replication`] |
 //! | read append-only files | [`append_only_files`] |
 //!
+//! These pages are whole programs:
+//!
+//! | program | page |
+//! |---|---|
+//! | a client | [`a_client`] |
+//! | a server | [`a_server`] |
+//! | a proxy | [`a_proxy`] |
+//! | a replica | [`a_replica`] |
+//! | a tool | [`a_tool`] |
+//! | a device without `std` | [`without_std`] |
+//!
 //! The exact grammar is in `docs/GRAMMAR.md`, the structure of the crate in `docs/ARCHITECTURE.md`.
 
 // `lib.rs` compiles this module only for documentation and doc tests (`cfg(any(doc, doctest))`), so a
@@ -78,3 +89,24 @@ pub mod replication {}
 
 #[cfg_attr(any(not(doctest), feature = "aof"), doc = include_str!("append_only_files.md"))]
 pub mod append_only_files {}
+
+#[cfg_attr(any(not(doctest), feature = "std"), doc = include_str!("a_client.md"))]
+pub mod a_client {}
+
+#[cfg_attr(any(not(doctest), feature = "std"), doc = include_str!("a_server.md"))]
+pub mod a_server {}
+
+#[cfg_attr(any(not(doctest), feature = "commands"), doc = include_str!("a_proxy.md"))]
+pub mod a_proxy {}
+
+#[cfg_attr(any(not(doctest), feature = "std"), doc = include_str!("a_replica.md"))]
+pub mod a_replica {}
+
+#[cfg_attr(
+    any(not(doctest), all(feature = "derive", feature = "serde", feature = "std")),
+    doc = include_str!("a_tool.md")
+)]
+pub mod a_tool {}
+
+#[doc = include_str!("without_std.md")]
+pub mod without_std {}

@@ -90,14 +90,34 @@ impl<R: Read, D: Direction> FrameReader<R, D> {
     ///
     /// # Errors
     /// Returns [`StreamError::Io`] if the reader fails, and [`StreamError::Decode`] if the input is broken or exceeds a
-    /// limit, with [`ErrorKind::UnexpectedEnd`] if the stream ends inside a frame. The offset counts from the first
-    /// byte of the frame, which is at [`position`](Self::position) in the stream. Broken input stays broken: each
+    /// limit, with [`ErrorKind::UnexpectedEnd`] if the stream ends inside a frame. Broken input stays broken: each
     /// further call returns the same error.
     pub fn read(&mut self) -> Result<Option<D::Frame<'_>>, StreamError> {
+        Ok(self.read_with_position()?.map(|(_, frame)| frame))
+    }
+
+    /// Reads the next frame, like [`read`](Self::read), and returns it with the number of bytes that precede it in the
+    /// stream.
+    ///
+    /// ```
+    /// use zresp::io::ReplyReader;
+    ///
+    /// let mut replies = ReplyReader::new(&b"+OK\r\n:1\r\n"[..]);
+    /// let (position, _) = replies.read_with_position()?.expect("a frame");
+    /// assert_eq!(position, 0);
+    /// let (position, frame) = replies.read_with_position()?.expect("a frame");
+    /// assert_eq!((position, frame.wire()), (5, b":1\r\n".as_slice()));
+    /// # Ok::<(), zresp::io::StreamError>(())
+    /// ```
+    ///
+    /// # Errors
+    /// Returns the errors of `read`.
+    pub fn read_with_position(&mut self) -> Result<Option<(u64, D::Frame<'_>)>, StreamError> {
         let Some(frame) = self.next_bounds()? else { return Ok(None) };
+        let position = self.position();
         match D::read(self.current(frame.len), frame) {
-            Some(frame) => Ok(Some(frame)),
-            None => Err(Error::new(ErrorKind::BufferChanged, 0).into()),
+            Some(frame) => Ok(Some((position, frame))),
+            None => Err(StreamError::decode(Error::new(ErrorKind::BufferChanged, 0), position)),
         }
     }
 
@@ -105,7 +125,10 @@ impl<R: Read, D: Direction> FrameReader<R, D> {
     pub(crate) fn next_bounds(&mut self) -> Result<Option<Bounds>, StreamError> {
         self.release();
         let frame = loop {
-            if let Some(frame) = self.decoder.bounds(self.input.unread())? {
+            let bounds = self.decoder.bounds(self.input.unread());
+            if let Some(frame) =
+                bounds.map_err(|error| StreamError::decode(error, self.position()))?
+            {
                 break frame;
             }
             self.given = self.decoder.take_skipped();
@@ -113,7 +136,10 @@ impl<R: Read, D: Direction> FrameReader<R, D> {
             if self.input.fill()? == 0 {
                 return match self.input.unread().len() {
                     0 => Ok(None),
-                    offset => Err(Error::new(ErrorKind::UnexpectedEnd, offset).into()),
+                    offset => {
+                        let error = Error::new(ErrorKind::UnexpectedEnd, offset);
+                        Err(StreamError::decode(error, self.position()))
+                    }
                 };
             }
         };
@@ -155,9 +181,8 @@ impl<R: fmt::Debug, D> fmt::Debug for FrameReader<R, D> {
 
 impl<R, D> FrameReader<R, D> {
     /// Returns how many bytes of the stream precede the current frame: the one that was returned last, or the one
-    /// that is in progress or broken.
-    ///
-    /// Add the offset of a decoding error to find its place in the stream.
+    /// that is in progress or broken. While you hold a frame, you cannot call it: use
+    /// [`read_with_position`](Self::read_with_position).
     #[must_use]
     pub const fn position(&self) -> u64 {
         self.input.released()

@@ -30,16 +30,30 @@ pub enum StreamError {
     /// The connection failed. [`FrameReader::read`] may be called again.
     Io(std::io::Error),
     /// The bytes are not a frame, exceed a limit, or end inside a frame.
-    Decode(Error),
+    Decode {
+        /// The error, with its offset from the first byte of the frame.
+        error: Error,
+        /// Offset in the stream of the byte that was refused, or of the end of the stream.
+        position: u64,
+    },
     /// The value has no form on the wire. Only codecs write.
     Encode(EncodeError),
 }
 
+impl StreamError {
+    /// An error in the frame that is preceded by `before` bytes of the stream.
+    #[cold]
+    pub(crate) const fn decode(error: Error, before: u64) -> Self {
+        Self::Decode { error, position: before.saturating_add(error.offset as u64) }
+    }
+}
+
 impl fmt::Display for StreamError {
+    /// Writes the offset in the stream, not that in the frame.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Io(error) => error.fmt(f),
-            Self::Decode(error) => error.fmt(f),
+            Self::Decode { error, position } => write!(f, "{} at offset {position}", error.kind),
             Self::Encode(error) => error.fmt(f),
         }
     }
@@ -50,7 +64,7 @@ impl std::error::Error for StreamError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
             Self::Io(error) => error.source(),
-            Self::Decode(error) => error.source(),
+            Self::Decode { error, .. } => error.source(),
             Self::Encode(error) => error.source(),
         }
     }
@@ -60,7 +74,9 @@ impl From<StreamError> for std::io::Error {
     fn from(error: StreamError) -> Self {
         match error {
             StreamError::Io(error) => error,
-            StreamError::Decode(error) => error.into(),
+            StreamError::Decode { error: Error { kind, .. }, .. } => {
+                Self::new(io_kind(kind), error)
+            }
             StreamError::Encode(error) => error.into(),
         }
     }
@@ -69,12 +85,6 @@ impl From<StreamError> for std::io::Error {
 impl From<std::io::Error> for StreamError {
     fn from(error: std::io::Error) -> Self {
         Self::Io(error)
-    }
-}
-
-impl From<Error> for StreamError {
-    fn from(error: Error) -> Self {
-        Self::Decode(error)
     }
 }
 
@@ -88,10 +98,13 @@ impl From<Error> for std::io::Error {
     /// Returns an error of the kind `UnexpectedEof` if the input ends inside a frame, otherwise
     /// `InvalidData`.
     fn from(error: Error) -> Self {
-        let kind = match error.kind {
-            ErrorKind::UnexpectedEnd => IoErrorKind::UnexpectedEof,
-            _ => IoErrorKind::InvalidData,
-        };
-        Self::new(kind, error)
+        Self::new(io_kind(error.kind), error)
+    }
+}
+
+const fn io_kind(kind: ErrorKind) -> IoErrorKind {
+    match kind {
+        ErrorKind::UnexpectedEnd => IoErrorKind::UnexpectedEof,
+        _ => IoErrorKind::InvalidData,
     }
 }

@@ -124,8 +124,7 @@ impl<R: Read, D: Direction> TokenStream<R, D> {
     ///
     /// # Errors
     /// Returns [`StreamError::Io`] if the reader fails, and [`StreamError::Decode`] if the input is broken or exceeds
-    /// a limit, with [`ErrorKind::UnexpectedEnd`] if the stream ends inside a frame. The offset counts from the first
-    /// byte of the frame, which is at [`position`](Self::position) in the stream. Broken input stays
+    /// a limit, with [`ErrorKind::UnexpectedEnd`] if the stream ends inside a frame. Broken input stays
     /// broken: each further call returns the same error. But after `UnexpectedEnd` you may call again, if the reader
     /// has more bytes after its end.
     #[allow(clippy::should_implement_trait, reason = "an iterator could not lend its buffer")]
@@ -141,7 +140,10 @@ impl<R: Read, D: Direction> TokenStream<R, D> {
                 self.frame_at = self.input.released();
             }
             let unread = self.input.unread();
-            if let Some((token, size)) = self.tokens.next(unread)? {
+            let next = self.tokens.next(unread);
+            if let Some((token, size)) =
+                next.map_err(|error| StreamError::decode(error, self.frame_at))?
+            {
                 self.given = size;
                 break D::form(token);
             }
@@ -155,16 +157,41 @@ impl<R: Read, D: Direction> TokenStream<R, D> {
         };
         match D::read_again(self.input.unread().get(..self.given).unwrap_or_default(), found) {
             Some(token) => Ok(Some(StreamToken::Token(token))),
-            None => Err(Error::new(ErrorKind::BufferChanged, 0).into()),
+            None => {
+                Err(StreamError::decode(Error::new(ErrorKind::BufferChanged, 0), self.frame_at))
+            }
         }
+    }
+
+    /// Skips the rest of the frame in progress, if any: the next token is the first one of the next frame.
+    ///
+    /// ```
+    /// use zresp::Token;
+    /// use zresp::io::{ReplyTokenStream, StreamToken};
+    ///
+    /// let mut tokens = ReplyTokenStream::new(&b"*3\r\n:1\r\n*1\r\n+a\r\n:2\r\n+next\r\n"[..]);
+    /// tokens.next()?; // the array begins
+    /// tokens.skip_frame()?;
+    /// let Some(StreamToken::Token(Token::Scalar(next))) = tokens.next()? else { panic!() };
+    /// assert_eq!(next.as_str(), Ok("next"));
+    /// # Ok::<(), zresp::io::StreamError>(())
+    /// ```
+    ///
+    /// # Errors
+    /// Returns the errors of [`next`](Self::next). After an error of the reader, you may call again.
+    pub fn skip_frame(&mut self) -> Result<(), StreamError> {
+        while !self.tokens.is_between_frames() {
+            self.next()?;
+        }
+        Ok(())
     }
 
     /// The error for an end of the stream inside a frame.
     fn cut(&self) -> StreamError {
         let in_frame = self.input.released() - self.frame_at;
         let offset = usize::try_from(in_frame).unwrap_or(usize::MAX);
-        Error::new(ErrorKind::UnexpectedEnd, offset.saturating_add(self.input.unread().len()))
-            .into()
+        let offset = offset.saturating_add(self.input.unread().len());
+        StreamError::decode(Error::new(ErrorKind::UnexpectedEnd, offset), self.frame_at)
     }
 
     /// Skips a part of the payload in progress.
@@ -172,7 +199,8 @@ impl<R: Read, D: Direction> TokenStream<R, D> {
         if self.input.unread().is_empty() && self.input.fill()? == 0 {
             return Err(self.cut());
         }
-        let part = self.tokens.next_part(self.input.unread(), self.whole)?;
+        let part = self.tokens.next_part(self.input.unread(), self.whole);
+        let part = part.map_err(|error| StreamError::decode(error, self.frame_at))?;
         // Without a part, the token reader was reset, and the payload is not in progress any more.
         let (is_last, size) = part.map_or((true, 0), |(part, size)| (part.is_last, size));
         self.in_payload = !is_last;
@@ -184,8 +212,6 @@ impl<R: Read, D: Direction> TokenStream<R, D> {
 impl<R, D: Direction> TokenStream<R, D> {
     /// Returns how many bytes of the stream precede the current frame: the one that the last token belongs to, or
     /// the one that is in progress or broken.
-    ///
-    /// Add the offset of a decoding error to find its place in the stream.
     #[must_use]
     pub const fn position(&self) -> u64 {
         self.frame_at
@@ -258,7 +284,8 @@ impl<R: Read, D: Direction> Read for PayloadReader<'_, R, D> {
 impl<R: Read, D: Direction> PayloadReader<'_, R, D> {
     /// Reads once at most, and returns how many bytes of the payload were read.
     fn read_some(&mut self, into: &mut [u8]) -> Result<usize, StreamError> {
-        let TokenStream { input, tokens, whole, in_payload, .. } = &mut *self.stream;
+        let TokenStream { input, tokens, whole, in_payload, frame_at, .. } = &mut *self.stream;
+        let failed = |error| StreamError::decode(error, *frame_at);
         tokens.begin_parts(input.unread(), *whole);
         if input.unread().is_empty() {
             // Past the buffer, if the length is known.
@@ -268,7 +295,7 @@ impl<R: Read, D: Direction> PayloadReader<'_, R, D> {
                 if count == 0 {
                     return Err(self.stream.cut());
                 }
-                tokens.next_part(room.get(..count).unwrap_or_default(), *whole)?;
+                tokens.next_part(room.get(..count).unwrap_or_default(), *whole).map_err(failed)?;
                 self.left = self.left.map(|left| left.saturating_sub(count));
                 return Ok(count);
             }
@@ -279,7 +306,8 @@ impl<R: Read, D: Direction> PayloadReader<'_, R, D> {
         // A part is at most as long as the bytes that it is found in.
         let unread = input.unread();
         let unread = unread.get(..into.len()).unwrap_or(unread);
-        let Some((part, size)) = tokens.next_part(unread, *whole)? else { return Ok(0) };
+        let part = tokens.next_part(unread, *whole).map_err(failed)?;
+        let Some((part, size)) = part else { return Ok(0) };
         let count = part.bytes.len();
         if let Some(room) = into.get_mut(..count) {
             room.copy_from_slice(part.bytes);

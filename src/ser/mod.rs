@@ -44,8 +44,35 @@
 //! assert_eq!(command, CommandBuf::new("HSET").arg("player:1").arg("name").arg("ada").arg("level").arg(37));
 //! # Ok::<(), ser::SerializeError>(())
 //! ```
+//!
+//! # Replies as serde values
+//!
+//! [`ReplyRef`](crate::ReplyRef), [`Decoded`](crate::Decoded), [`Frame`](crate::Frame) and [`Reply`] implement
+//! [`Serialize`], for logs and for tools that print replies in other formats:
+//!
+//! | reply | serde value |
+//! |---|---|
+//! | strings, big numbers | text; bytes if they are not UTF-8 |
+//! | integers, doubles, booleans | the same |
+//! | nulls | none |
+//! | errors | a map of one pair: `error` and the message, with U+FFFD for what is not UTF-8 |
+//! | arrays, sets, pushes | sequences |
+//! | maps | maps, in order and with all keys |
+//! | attributes | nothing |
+//!
+//! In JSON, bytes are arrays of numbers, and integers as keys are text. JSON has no form for keys that are aggregates or
+//! bytes, nor for infinite doubles as keys: `serde_json` returns an error, and writes such doubles elsewhere as null. Values
+//! nested deeper than 128 levels are an error.
+//!
+//! ```
+//! let frame = zresp::decode(b"%2\r\n:1\r\n*2\r\n+OK\r\n-ERR no\r\n+raw\r\n$2\r\n\xff\x00\r\n")?.expect("a whole frame");
+//! let json = serde_json::to_string(&frame)?;
+//! assert_eq!(json, r#"{"1":["OK",{"error":"ERR no"}],"raw":[255,0]}"#);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 mod receiver;
+mod reply;
 mod serializer;
 
 use alloc::boxed::Box;
@@ -58,6 +85,7 @@ use crate::encode::CommandBuf;
 use crate::escape;
 use crate::tree::{Builder, Reply};
 
+pub(crate) use reply::ERROR;
 use serializer::ValueSerializer;
 
 /// Returns the value as a reply.

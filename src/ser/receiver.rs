@@ -2,7 +2,7 @@
 
 use serde::ser::Error as _;
 
-use crate::encode::{Argument, CommandBuf, CommandMark};
+use crate::encode::{CommandBuf, CommandMark, ToArguments};
 use crate::kind::Kind;
 use crate::tree::{AggregateForm, Builder, Reply};
 
@@ -16,7 +16,7 @@ pub(super) trait Receiver {
     fn mark(&self) -> Self::Mark;
 
     /// Receives a number or a string.
-    fn scalar(&mut self, value: impl Into<Reply> + Argument);
+    fn scalar(&mut self, value: impl Into<Reply> + ToArguments);
 
     fn boolean(&mut self, value: bool);
 
@@ -52,7 +52,7 @@ impl Receiver for Builder {
         self.mark()
     }
 
-    fn scalar(&mut self, value: impl Into<Reply> + Argument) {
+    fn scalar(&mut self, value: impl Into<Reply> + ToArguments) {
         self.value(value.into());
     }
 
@@ -90,12 +90,12 @@ impl Receiver for CommandBuf {
         self.mark()
     }
 
-    fn scalar(&mut self, value: impl Into<Reply> + Argument) {
+    fn scalar(&mut self, value: impl Into<Reply> + ToArguments) {
         self.push(value);
     }
 
     fn boolean(&mut self, value: bool) {
-        self.push(u8::from(value));
+        self.push(value);
     }
 
     fn nothing(&mut self) {}

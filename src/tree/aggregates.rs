@@ -90,6 +90,9 @@ impl Items {
 
     /// Returns the same elements, to be written in streamed form: in RESP3, without a length.
     ///
+    /// Most clients cannot read this form: neither redis-cli 7 nor redis-py 8 can. To write a reply of unknown length for
+    /// any client, open its aggregate with `None` in a [`ReplyWriter`](crate::ReplyWriter).
+    ///
     /// A push cannot be streamed: a push in streamed form fails to encode.
     #[must_use]
     pub const fn streamed(mut self) -> Self {
@@ -258,6 +261,9 @@ impl Entries {
     }
 
     /// Returns the same pairs, to be written in streamed form: in RESP3, without a length.
+    ///
+    /// Most clients cannot read this form: neither redis-cli 7 nor redis-py 8 can. To write a reply of unknown length for
+    /// any client, open its aggregate with `None` in a [`ReplyWriter`](crate::ReplyWriter).
     #[must_use]
     pub const fn streamed(mut self) -> Self {
         self.form = AggregateForm::Streamed;

@@ -11,6 +11,9 @@ use crate::view::Chunks;
 ///
 /// Collect chunks to make one. Empty chunks are left out, because an empty chunk ends the string.
 ///
+/// In RESP3 it is written in chunks, which most clients cannot read: neither redis-cli 7 nor redis-py 8 can. A bulk string
+/// is read by all.
+///
 /// ```
 /// use zresp::tree::StreamedString;
 /// use zresp::{Encode, Protocol, Reply};

@@ -55,6 +55,29 @@ impl<'a> Pairs<'a> {
         self.0.bytes().is_empty()
     }
 
+    /// Returns the value of the last pair whose key is a string with these bytes. The last pair is the one that a `HashMap`
+    /// would keep. The search takes time linear in the number of pairs.
+    ///
+    /// ```
+    /// let frame = zresp::decode(b"%1\r\n$5\r\nlevel\r\n:37\r\n")?.expect("a whole frame");
+    /// let pairs = frame.reply().as_pairs()?;
+    /// assert_eq!(pairs.get("level"), Some(zresp::ReplyRef::Integer(37)));
+    /// assert_eq!(pairs.get("guild"), None);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn get(&self, key: impl AsRef<[u8]>) -> Option<ReplyRef<'a>> {
+        let key = key.as_ref();
+        let matching = self.filter(|(found, _)| match *found {
+            ReplyRef::Bulk(text) | ReplyRef::Simple(text) | ReplyRef::Verbatim { text, .. } => {
+                text == key
+            }
+            ReplyRef::Streamed(chunks) => chunks.flatten().eq(key),
+            _ => false,
+        });
+        matching.last().map(|(_, value)| value)
+    }
+
     /// Returns the wire bytes of the pairs that are left: no header, and no end of a streamed map.
     #[must_use]
     pub const fn wire(&self) -> &'a [u8] {

@@ -10,11 +10,10 @@ const AROUND: usize = 8;
 /// Returns one line with the name of the input, the offset, the error and the bytes around it:
 /// ``session.replies: offset 40: expected a digit or CR, found `x`: 24 31 [78] 0d 0a``.
 pub(crate) fn line<R, D>(name: &str, error: &StreamError, frames: &FrameReader<R, D>) -> String {
-    let StreamError::Decode(error) = error else { return format!("{name}: {error}") };
-    // The offset in the error counts from the first byte of its frame, and the reader still holds the frame.
-    let offset = frames.position() + error.offset as u64;
+    let StreamError::Decode { error, position } = error else { return format!("{name}: {error}") };
+    // The reader still holds the frame, and the offset in the error counts from its first byte.
     let bytes = around(frames.buffered(), error.offset);
-    format!("{name}: offset {offset}: {}: {bytes}", error.kind)
+    format!("{name}: offset {position}: {}: {bytes}", error.kind)
 }
 
 /// Returns the bytes around an offset in hexadecimal, with the byte at the offset in brackets.

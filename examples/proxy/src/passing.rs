@@ -28,7 +28,7 @@ impl Session {
             Ok(Ok(())) => Ok(()),
             Ok(Err(error)) => {
                 self.leave();
-                Err(self.protocol_failure(*error, &[]))
+                Err(Self::protocol_failure(*error, &[]))
             }
             Err(error) => Err(upstream.failure(error)),
         };

@@ -15,7 +15,7 @@ use bytes::{Buf, Bytes, BytesMut};
 use tokio::io::{AsyncRead, AsyncReadExt, ReadBuf};
 use tokio::net::tcp::OwnedReadHalf;
 use tokio::time::{Instant, Sleep, sleep, timeout};
-use zresp::{Command, CommandDecoder, Error, ErrorKind, Limits};
+use zresp::{Command, CommandDecoder, Error, Limits};
 
 use crate::client::Client;
 use crate::feed::Feeds;
@@ -261,7 +261,7 @@ impl Session {
                     break self.judge_begun(&input[taken..]);
                 }
                 Err(error) => {
-                    self.fail(&self.protocol_failure(error, &input[taken..]));
+                    self.fail(&Self::protocol_failure(error, &input[taken..]));
                     break Next::Leave;
                 }
             };
@@ -316,17 +316,11 @@ impl Session {
     }
 
     /// Returns the answer to broken input, in the words of Redis.
-    pub(crate) fn protocol_failure(&self, error: Error, input: &[u8]) -> Failure {
-        let reason = match error.kind {
-            ErrorKind::BulkTooLong { .. } if self.is_limited() => {
-                "unauthenticated bulk length".into()
-            }
-            ErrorKind::TooManyElements { .. } if self.is_limited() => {
-                "unauthenticated multibulk length".into()
-            }
-            _ => zresp_store::reason(error, input),
-        };
-        Failure(format!("ERR Protocol error: {reason}"))
+    pub(crate) fn protocol_failure(error: Error, input: &[u8]) -> Failure {
+        match error.redis_message(input) {
+            Some(message) => Failure(String::from_utf8_lossy(&message).into_owned()),
+            None => Failure(format!("ERR Protocol error: {error}")),
+        }
     }
 
     /// Returns whether the limits for unauthenticated clients apply.

@@ -14,7 +14,6 @@ use tracing::debug;
 use zresp::CommandDecoder;
 
 use crate::commands::{Client, Shared, execute};
-use crate::reason;
 
 /// The least room for a read, in bytes. A full buffer doubles, so a large value takes few reads, and a value
 /// that has only been announced takes no more memory than this.
@@ -117,8 +116,9 @@ impl Connection {
                     break Next::Read;
                 }
                 Err(error) => {
-                    let reason = reason(error, &self.input[taken..]);
-                    self.client.fail(format!("ERR Protocol error: {reason}").as_bytes());
+                    if let Some(message) = error.redis_message(&self.input[taken..]) {
+                        self.client.fail(&message);
+                    }
                     break Next::Close;
                 }
             }

@@ -10,7 +10,6 @@ mod glob;
 mod keys;
 mod keyspace;
 mod number;
-mod reason;
 mod server;
 mod strings;
 
@@ -27,8 +26,6 @@ use tracing::{debug, info, warn};
 
 use commands::Shared;
 use connection::Connection;
-
-pub use reason::reason;
 
 /// How often expired keys are looked for, as with `hz 10` in Redis.
 const SWEEP: Duration = Duration::from_millis(100);

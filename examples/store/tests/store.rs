@@ -153,7 +153,7 @@ fn broken_input_is_answered_after_the_replies_that_are_due() {
     stream.write_all(b"POST / HTTP/1.1\r\nHost: x\r\n\r\nSET a b\r\n").expect("the server reads");
     let mut answer = String::new();
     stream.read_to_string(&mut answer).expect("text, then the end");
-    assert_eq!(answer, "-ERR Protocol error: HTTP request at offset 4\r\n");
+    assert_eq!(answer, "", "Redis sends no answer either");
 }
 
 #[test]

@@ -5,9 +5,8 @@ use alloc::vec::Vec;
 use core::fmt;
 
 use crate::command::{CommandRef, PartialCommand};
-use crate::encode::argument::{Argument, Scratch};
 use crate::encode::sealed::Writable;
-use crate::encode::{EncodeCommand, EncodeError};
+use crate::encode::{CommandBuf, EncodeCommand, EncodeError, ToArguments};
 use crate::sink::Sink;
 
 use super::{Edits, Piece, in_range, shown};
@@ -64,7 +63,7 @@ pub struct CommandPatch<C> {
     /// The number of arguments that have arrived. They are counted once, as a command may have many.
     arrived: usize,
     edits: Edits<ArgumentEdit>,
-    added: Vec<Vec<u8>>,
+    added: CommandBuf,
 }
 
 /// The change to an argument.
@@ -112,7 +111,7 @@ impl<C: Patched> CommandPatch<C> {
     #[must_use]
     pub fn new(command: C) -> Self {
         let arrived = command.arrived();
-        Self { command, arrived, edits: Edits(BTreeMap::new()), added: Vec::new() }
+        Self { command, arrived, edits: Edits(BTreeMap::new()), added: CommandBuf::empty() }
     }
 
     /// Replaces an argument, and discards earlier changes to it. The name is argument 0.
@@ -123,9 +122,9 @@ impl<C: Patched> CommandPatch<C> {
     pub fn replace(
         &mut self,
         index: usize,
-        argument: impl Argument,
+        argument: impl AsRef<[u8]>,
     ) -> Result<&mut Self, EncodeError> {
-        let replacement = Some(argument.bytes(&mut Scratch::default()).to_vec());
+        let replacement = Some(argument.as_ref().to_vec());
         *self.edit(index)? = ArgumentEdit { replacement, ..ArgumentEdit::default() };
         Ok(self)
     }
@@ -137,10 +136,10 @@ impl<C: Patched> CommandPatch<C> {
     pub fn prefix(
         &mut self,
         index: usize,
-        prefix: impl Argument,
+        prefix: impl AsRef<[u8]>,
     ) -> Result<&mut Self, EncodeError> {
         let edit = self.edit(index)?;
-        edit.prefix.splice(..0, prefix.bytes(&mut Scratch::default()).iter().copied());
+        edit.prefix.splice(..0, prefix.as_ref().iter().copied());
         Ok(self)
     }
 
@@ -170,9 +169,9 @@ impl<C: Patched> CommandPatch<C> {
 }
 
 impl CommandPatch<CommandRef<'_>> {
-    /// Appends an argument.
-    pub fn push(&mut self, argument: impl Argument) -> &mut Self {
-        self.added.push(argument.bytes(&mut Scratch::default()).to_vec());
+    /// Appends a value: one argument, or as many as its [`ToArguments`] adds.
+    pub fn push(&mut self, value: impl ToArguments) -> &mut Self {
+        self.added.push(value);
         self
     }
 }
@@ -204,7 +203,7 @@ impl<C: Patched> Writable<()> for CommandPatch<C> {
                 sink.put(b"\r\n");
             }
         });
-        self.added.iter().for_each(|argument| sink.payload(b'$', argument));
+        sink.put(self.added.arguments());
     }
 }
 

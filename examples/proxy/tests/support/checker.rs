@@ -494,5 +494,5 @@ fn is_timeout(error: &std::io::Error) -> bool {
 
 /// Returns whether the connection was closed inside a reply.
 fn is_cut(error: &StreamError) -> bool {
-    matches!(error, StreamError::Decode(error) if error.kind == zresp::ErrorKind::UnexpectedEnd)
+    matches!(error, StreamError::Decode { error, .. } if error.kind == zresp::ErrorKind::UnexpectedEnd)
 }

@@ -4,8 +4,8 @@ use zresp::command::PartialCommand;
 use zresp::encode::{CommandPatch, ReplyPatch};
 use zresp::tree::Entries;
 use zresp::{
-    Arguments, Command, CommandDecoder, CommandRef, Decoded, Encode, EncodeCommand, EncodeError,
-    Protocol, Reply,
+    Command, CommandDecoder, CommandRef, Decoded, Encode, EncodeCommand, EncodeError, Protocol,
+    Reply,
 };
 
 pub const PROTOCOLS: [Protocol; 2] = [Protocol::Resp2, Protocol::Resp3];
@@ -97,8 +97,15 @@ pub fn command(wire: &[u8]) -> CommandRef<'_> {
     command
 }
 
+/// A command of these arguments. Its name may be anything.
 pub fn command_of(arguments: &[Vec<u8>]) -> Vec<u8> {
-    Arguments(arguments).to_wire().expect("a name").to_vec()
+    let mut wire = format!("*{}\r\n", arguments.len()).into_bytes();
+    for argument in arguments {
+        wire.extend_from_slice(format!("${}\r\n", argument.len()).as_bytes());
+        wire.extend_from_slice(argument);
+        wire.extend_from_slice(b"\r\n");
+    }
+    wire
 }
 
 pub fn frame(wire: &[u8]) -> Decoded<'_> {

@@ -247,7 +247,7 @@ fn by_a_reader<D: Way>(decoder: FrameDecoder<D>, bytes: &[u8], sizes: &[usize]) 
                 continue;
             }
             Ok(None) => None,
-            Err(StreamError::Decode(error)) => Some(error),
+            Err(StreamError::Decode { error, .. }) => Some(error),
             Err(error) => panic!("{error}: pieces do not fail"),
         };
         story.at = place(reader.position());
@@ -282,7 +282,7 @@ fn by_a_codec<D: Way>(decoder: FrameDecoder<D>, bytes: &[u8], sizes: &[usize]) -
             match frame {
                 Ok(Some(frame)) => story.frame(D::kept(&frame), taken - story.at),
                 Ok(None) => break,
-                Err(StreamError::Decode(error)) => {
+                Err(StreamError::Decode { error, .. }) => {
                     story.at = taken;
                     return story.fails(error);
                 }

@@ -3,7 +3,7 @@
 use std::io::{Read, Write};
 use std::net::TcpStream;
 
-use zresp::{Argument, Arguments, Decoder, EncodeCommand, Frame};
+use zresp::{Arguments, Decoder, EncodeCommand, Frame};
 
 use crate::drive::live_server::Server;
 
@@ -16,7 +16,7 @@ pub(super) struct Pipeline {
 }
 
 impl Pipeline {
-    pub(super) fn add(&mut self, command: &[impl Argument]) {
+    pub(super) fn add(&mut self, command: &[impl AsRef<[u8]>]) {
         Arguments(command).encode(&mut self.wire).expect("a name");
         self.replies += 1;
     }
