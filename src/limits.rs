@@ -172,8 +172,9 @@ pub enum LinePolicy {
     Strict,
     /// Decodes them as they are: the text of `+`, `-` and `(` is any bytes except CR, up to CRLF.
     ///
-    /// A big number whose text is not a number is returned as text, and its conversion to an integer fails. A
-    /// view of such a value cannot be encoded; its [`wire`](crate::Decoded::wire) can be forwarded.
+    /// A big number whose text is not a number is returned as text, and its conversion to an integer fails. Lines
+    /// that are not [`Strict`](Self::Strict) cannot be encoded again; the frame's [`wire`](crate::Decoded::wire) can
+    /// be forwarded.
     AsSent,
 }
 

@@ -8,12 +8,13 @@ use std::io::{self, Read, Write};
 use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 use std::{fs, thread};
 
 use zresp::aof::{AofContent, AofReader};
 use zresp::replication::{Event, SyncDecoder};
-use zresp::requests;
-use zresp_testing::drive::live_server::{Program, Server, free_address, on_the_path};
+use zresp::{CommandDecoder, requests};
+use zresp_testing::drive::live_server::{PATIENCE, Program, Server, free_address, on_the_path};
 use zresp_testing::drive::sync::decode;
 use zresp_testing::oracle::sync::Sync;
 
@@ -169,6 +170,59 @@ fn a_replica_is_followed_over_one_connection() {
             assert!(sync.answer.starts_with("full "), "{program:?}: {}", sync.answer);
             assert_snapshot(&sync.payload);
             assert_sets(sync.rest.as_ref().expect("commands"), "late");
+        }
+    }
+}
+
+#[test]
+fn a_program_follows_a_primary() {
+    for program in Program::all() {
+        let one = two_connections(&program).map(|option| vec![option, "no"]).unwrap_or_default();
+        let primary = program.start(&[&DISKLESS[..], &one].concat());
+        let mut stream = primary.connect();
+        stream.set_read_timeout(Some(Duration::from_millis(20))).expect("a valid timeout");
+        stream.write_all(b"REPLCONF capa eof capa psync2\r\n").expect("the server takes it");
+        let mut answer = [0; 5];
+        stream.read_exact(&mut answer).expect("an answer");
+        assert_eq!(answer, *b"+OK\r\n");
+        stream.write_all(b"PSYNC ? -1\r\n").expect("the server takes it");
+
+        let (mut sync, mut decoder) = (SyncDecoder::new(), CommandDecoder::new());
+        let (mut input, mut start, mut taken) = (Vec::new(), 0, None);
+        let mut is_set = false;
+        let until = Instant::now() + 3 * PATIENCE;
+        while !is_set {
+            assert!(Instant::now() < until, "{program:?}: no command");
+            let mut piece = [0; 4096];
+            match stream.read(&mut piece) {
+                Ok(0) => panic!("{program:?}: closed"),
+                Ok(size) => input.extend_from_slice(&piece[..size]),
+                // Nothing has come.
+                Err(_) => {
+                    if let Some(taken) = taken {
+                        let ack = format!("REPLCONF ACK {}\r\n", start + taken);
+                        stream.write_all(ack.as_bytes()).expect("the server takes it");
+                        primary.ask("SET late 1");
+                    }
+                }
+            }
+            while taken.is_none() {
+                let progress = sync.advance(&input).expect("a synchronisation");
+                match progress.event {
+                    Some(Event::FullResync { offset, .. }) => start = offset,
+                    Some(Event::Commands) => taken = Some(0),
+                    Some(_) => {}
+                    None => break,
+                }
+                input.drain(..progress.taken);
+            }
+            while let Some(taken) = &mut taken {
+                let Some(request) = decoder.decode(&input).expect("a command") else { break };
+                is_set |= request.command().is("SET");
+                let size = request.wire().len();
+                *taken += size as u64;
+                input.drain(..size);
+            }
         }
     }
 }

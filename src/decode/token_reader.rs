@@ -305,9 +305,12 @@ impl<D: Direction> FrameTokenReader<D> {
     /// is in progress. Use it to forward or skip the rest of a frame whose first tokens are known.
     ///
     /// `buf` must be the buffer of the last call of [`next`](Self::next), without the bytes of the token
-    /// that it returned. If it returned a token, or if a payload is being returned in parts, the framer has
-    /// seen nothing of `buf`: pass `buf` to it next. If it returned `None`, all of `buf` belongs to the frame and the framer has seen it: pass the
-    /// bytes that come after `buf`.
+    /// that it returned. What to pass to the framer next:
+    ///
+    /// | `next` returned | pass |
+    /// |---|---|
+    /// | a token, or a payload is being returned in parts | `buf` |
+    /// | `None` | the bytes that come after `buf`: all of `buf` belongs to the frame, and has been seen |
     ///
     /// ```
     /// use zresp::TokenReader;
@@ -372,6 +375,13 @@ impl<D: Direction> FrameTokenReader<D> {
 }
 
 impl TokenReader {
+    /// Returns the reader with this policy for lines.
+    #[must_use]
+    pub fn with_line_policy(mut self, policy: LinePolicy) -> Self {
+        self.set_line_policy(policy);
+        self
+    }
+
     /// Sets which text a line may have, from the next reply on.
     pub fn set_line_policy(&mut self, policy: LinePolicy) {
         self.validator.set_grammar(Grammar::Replies(policy));

@@ -27,7 +27,8 @@ pub(super) use translator::Translator;
 /// by [`Shaped`] for a whole reply, and by [`Downgrader::expect`](super::Downgrader::expect) for one that is arriving.
 /// It has the size of a pointer, and is made without an allocation.
 ///
-/// The table covers the commands of Redis up to 8.6 and Valkey up to 9.1. The live tests compare the replies to all of
+/// The table covers the commands of Redis up to 8.6 and Valkey up to 9.1, the newest servers that were at hand. The live
+/// tests compare the replies to all of
 /// them, in both directions. Commands that are not in it have the shape [`UNKNOWN`](Self::UNKNOWN).
 ///
 /// ```
@@ -158,8 +159,11 @@ impl fmt::Debug for ReplyShape {
 /// - Redis lists no subcommands in `COMMAND` as an empty set, Valkey 9 as an empty array. In RESP3 it becomes an array.
 ///
 /// # Errors
-/// [`EncodeError::UnexpectedShape`] if the reply is not one to the command, and [`EncodeError::CannotTranslate`] if it
+/// [`EncodeError::UnexpectedShape`] if an aggregate has to be rewritten and does not fit the command, and [`EncodeError::CannotTranslate`] if it
 /// [is not translatable](ReplyShape::is_translatable). Nothing is written then.
+///
+/// Other replies are not checked against the command: an integer as the reply to `HGETALL` is written as it is. So this
+/// does not detect replies that are matched with the wrong commands.
 #[derive(Debug, Clone, Copy)]
 pub struct Shaped<'q, T> {
     reply: T,
