@@ -151,8 +151,14 @@ const REQUESTS: &[Entry] = &[
         name: "CommandDecoder",
         verdict: |bytes, piece, limits| {
             let mut decoder = CommandDecoder::with_limits(limits);
+            let mut skipped = 0;
             by_growing(bytes, piece, |buf| {
-                Ok(decoder.decode(buf)?.map(|request| request.wire().len()))
+                let request = decoder.decode(&buf[skipped..]);
+                let request = request
+                    .map_err(|Error { kind, offset }| Error { kind, offset: skipped + offset })?;
+                let end = request.map(|request| skipped + request.wire().len());
+                skipped += decoder.take_skipped();
+                Ok(end)
             })
         },
         keeps_bytes: false,

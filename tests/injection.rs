@@ -396,7 +396,7 @@ fn arguments_stay_whole() {
         (1..3).for_each(|index| _ = pushed.remove(index).expect("an argument"));
         pushed.push([data]).push(Some(data));
         let ways = [
-            ("Arguments", encoded_command(&Arguments(&[b"SET", data, data]), "slices")),
+            ("Arguments", encoded_command(&Arguments(&[b"SET".as_slice(), data, data]), "slices")),
             ("CommandBuf", encoded_command(&buf, "buf")),
             ("cmd", encoded_command(&cmd!("SET", (data, data)), "cmd")),
             ("Segments", Ok(segments.slices().collect::<Vec<_>>().concat())),
@@ -522,7 +522,7 @@ fn a_codec_writes_one_frame_or_nothing() {
             }
         }
         let mut out = BytesMut::new();
-        ReplyCodec::new().encode(Arguments(&[b"GET", data]), &mut out).expect("a name");
+        ReplyCodec::new().encode(Arguments(&[b"GET".as_slice(), data]), &mut out).expect("a name");
         assert_eq!(arguments(&out, &case), [b"GET", data], "{case}");
     }
 }

@@ -68,10 +68,12 @@ const REPLIES: &[Entry] = &[
 const REQUESTS: &[Entry] = &[
     ("CommandDecoder", |request, limits| {
         let mut decoder = CommandDecoder::with_limits(limits);
+        let mut start = 0;
         for end in 0..request.len() {
-            assert!(decoder.decode(&request[..end]).unwrap().is_none());
+            assert!(decoder.decode(&request[start..end]).unwrap().is_none());
+            start += decoder.take_skipped();
         }
-        assert!(decoder.decode(request).unwrap().is_some());
+        assert!(decoder.decode(&request[start..]).unwrap().is_some());
     }),
     ("Framer", |request, limits| {
         assert_framed(Framer::requests(limits), request);
@@ -428,19 +430,22 @@ fn a_conversion_that_fails_takes_no_longer_than_one_that_succeeds() {
         }),
     ];
     // 14 MB at the bottom of 120 arrays.
-    let nested = |first: &str| {
+    let nested = |first: &[u8]| {
         let rest = ":123456\r\n".repeat(1_555_555);
-        format!("{}*1555556\r\n{first}{rest}", "*1\r\n".repeat(119)).into_bytes()
+        let head = format!("{}*1555556\r\n", "*1\r\n".repeat(119));
+        [head.as_bytes(), first, rest.as_bytes()].concat()
     };
     // Something follows the innermost array in each of the others.
-    let followed = |first: &str| {
-        let rest = ":1\r\n".repeat(100_000);
-        format!("{}*100001\r\n{first}{rest}{}", "*2\r\n".repeat(119), ":1\r\n".repeat(119))
-            .into_bytes()
+    let followed = |first: &[u8]| {
+        let rest = ":1\r\n".repeat(100_000 + 119);
+        let head = format!("{}*100001\r\n", "*2\r\n".repeat(119));
+        [head.as_bytes(), first, rest.as_bytes()].concat()
     };
+    // No type accepts bytes there: they are neither a number nor text.
+    let bytes = b"$1\r\n\xff\r\n";
     for (shape, good, bad) in [
-        ("nested", nested(":0\r\n"), nested("-ERR no\r\n")),
-        ("followed", followed(":0\r\n"), followed("-ERR no\r\n")),
+        ("nested", nested(b":0\r\n"), nested(bytes)),
+        ("followed", followed(b":0\r\n"), followed(bytes)),
     ] {
         for (name, convert) in CONVERSIONS {
             let [mut success, mut failure] = [Duration::MAX; 2];

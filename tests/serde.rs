@@ -604,6 +604,7 @@ fn an_unfinished_value_is_an_error() {
 #[test]
 fn replies_become_serde_values() {
     let deep = format!("{}:1\r\n", "*1\r\n".repeat(128));
+    let attributes = format!("{}:1\r\n", "|1\r\n+a\r\n+b\r\n".repeat(1000));
     let deep_json = format!("{}1{}", "[".repeat(128), "]".repeat(128));
     for (wire, json) in [
         ("+OK\r\n".as_bytes(), Some(r#""OK""#)),
@@ -626,6 +627,7 @@ fn replies_become_serde_values() {
         (b">2\r\n+message\r\n:1\r\n", Some(r#"["message",1]"#)),
         (b"%2\r\n:1\r\n+a\r\n:1\r\n%0\r\n", Some(r#"{"1":"a","1":{}}"#)),
         (b"|1\r\n+ttl\r\n:1\r\n*1\r\n|1\r\n+a\r\n+b\r\n:1\r\n", Some("[1]")),
+        (attributes.as_bytes(), Some("1")),
         (b"%1\r\n*0\r\n+a\r\n", None),
         (b"%1\r\n$1\r\n\xff\r\n+a\r\n", None),
         (deep.as_bytes(), Some(&deep_json)),

@@ -57,11 +57,20 @@ impl<A: AsRef<[u8]>> Writable<()> for Arguments<'_, A> {
 
 /// Refuses a command without a name, and one whose name contains a space or a control character, such as `SET key value`:
 /// servers would look for a command of that name.
+#[inline]
 pub(super) fn check_name(name: Option<&[u8]>) -> Result<(), EncodeError> {
-    let name = name.ok_or(EncodeError::NoArguments)?;
-    match name.iter().position(|byte| *byte <= b' ') {
-        Some(offset) => Err(EncodeError::SpaceInName { offset }),
-        None => Ok(()),
+    match name {
+        Some(name) if name.iter().all(|byte| *byte > b' ') => Ok(()),
+        name => Err(refusal(name)),
+    }
+}
+
+/// Returns why a command with this name is refused.
+#[cold]
+fn refusal(name: Option<&[u8]>) -> EncodeError {
+    match name.and_then(|name| name.iter().position(|byte| *byte <= b' ')) {
+        Some(offset) => EncodeError::SpaceInName { offset },
+        None => EncodeError::NoArguments,
     }
 }
 

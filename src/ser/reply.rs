@@ -55,15 +55,16 @@ impl Serialize for AtDepth<ReplyRef<'_>> {
 
 impl Serialize for AtDepth<&Reply> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        match self.reply {
+        // A loop, as a tree may have any number of attributes before a value.
+        let mut reply = self.reply;
+        while let Reply::Annotated(annotated) = reply {
+            reply = annotated.reply();
+        }
+        match reply {
             Reply::Array(items) | Reply::Set(items) | Reply::Push(items) => {
                 sequence(Some(items.len()), items, self.depth, serializer)
             }
             Reply::Map(pairs) => map(Some(pairs.len()), pairs, self.depth, serializer),
-            Reply::Annotated(annotated) => {
-                let depth = deeper(self.depth)?;
-                AtDepth { reply: annotated.reply(), depth }.serialize(serializer)
-            }
             scalar => write_scalar(scalar.as_scalar().unwrap_or(ReplyRef::Null), serializer),
         }
     }
