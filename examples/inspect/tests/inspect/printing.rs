@@ -137,7 +137,7 @@ fn the_text_of_a_double_is_found_after_every_kind() {
         b"$?\r\n;10\r\n0123456789\r\n;1\r\n,\r\n;0\r\n",
         b"*0\r\n",
         b"*?\r\n.\r\n",
-        b"%1\r\n~?\r\n:1\r\n.\r\n>1\r\n:1\r\n",
+        b"%1\r\n~?\r\n:1\r\n.\r\n>3\r\n+subscribe\r\n+c\r\n:1\r\n",
         b"|1\r\n+a\r\n:1\r\n:1\r\n",
     ];
     for value in values {
@@ -157,10 +157,6 @@ fn an_invalidation_is_printed_on_one_line() {
         (b">2\r\n$10\r\ninvalidate\r\n*0\r\n", "-> invalidate: \n"),
         (b">2\r\n$10\r\ninvalidate\r\n_\r\n", "1) \"invalidate\"\n2) (nil)\n"),
         (b">2\r\n$10\r\ninvalidate\r\n*1\r\n:1\r\n", "1) \"invalidate\"\n2) 1) (integer) 1\n"),
-        (
-            b"*1\r\n>2\r\n$10\r\ninvalidate\r\n*1\r\n$1\r\na\r\n",
-            "1) 1) \"invalidate\"\n   2) 1) \"a\"\n",
-        ),
     ];
     for (replies, expected) in table {
         assert_eq!(printed(replies), *expected, "{}", replies.escape_ascii());
