@@ -144,6 +144,6 @@ fn is_clear(head: &[u8]) -> bool {
         let size = start.len().min(head.len());
         head.get(..size) == start.get(..size)
     });
-    !is_other && !matches!(zresp::CommandDecoder::new().decode(head), Ok(None))
-        || !is_other && !matches!(zresp::decode(head), Ok(None) | Err(_))
+    let is_request = !matches!(zresp::CommandDecoder::new().decode(head), Ok(None));
+    !is_other && (is_request || matches!(zresp::decode(head), Ok(Some(_))))
 }

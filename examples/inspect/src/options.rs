@@ -22,6 +22,7 @@ Exit status: 0 if all inputs were read to their ends, 1 if one was missing or br
 /// Shows Redis and Valkey traffic: append-only files, packet captures, requests and replies
 ///
 /// The kind of each input is found out by its first bytes. It may be compressed with gzip or zstd.
+#[allow(clippy::struct_excessive_bools, reason = "each is an option of the command line")]
 #[derive(Debug, Parser)]
 #[command(name = "zresp-inspect", version, after_help = EXAMPLES)]
 pub(crate) struct Options {

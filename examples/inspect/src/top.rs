@@ -90,11 +90,14 @@ impl<W: Write> Sink for Top<W> {
     }
 }
 
+/// A number, its offset (of equal numbers, the first ones are kept), and what it is of.
+type Entry = (u64, Reverse<u64>, Vec<u8>);
+
 /// The largest numbers, and what they are of.
 struct Largest {
     number: usize,
     /// The smallest one is on top.
-    heap: BinaryHeap<Reverse<(u64, Reverse<u64>, Vec<u8>)>>,
+    heap: BinaryHeap<Reverse<Entry>>,
 }
 
 impl Largest {

@@ -69,7 +69,7 @@ impl Stream {
     /// Returns the offset of the byte with a sequence number, which is less than 2 GiB away; `None` if it is before the
     /// first byte in the capture.
     pub(super) fn offset_of(&self, number: u32) -> Option<u64> {
-        let distance = number.wrapping_sub(self.next?).cast_signed();
+        let distance = i32::from_ne_bytes(number.wrapping_sub(self.next?).to_ne_bytes());
         self.offset.checked_add_signed(distance.into())
     }
 
@@ -139,7 +139,7 @@ mod tests {
         let mut all = String::new();
         let mut hand_on = |piece: Piece<'_>| match piece {
             Piece::Bytes(bytes) => all.push_str(std::str::from_utf8(bytes).expect("text")),
-            Piece::Lost(count) => all.push_str(&format!("[{count}]")),
+            Piece::Lost(count) => all.extend(["[", &count.to_string(), "]"]),
         };
         for (sequence, payload) in segments {
             stream.take(&segment(*sequence, payload.as_bytes()), &mut hand_on);
@@ -154,10 +154,13 @@ mod tests {
         all
     }
 
+    /// Segments, what the receiver has acknowledged, and what becomes of them.
+    type Case<'a> = (&'a [(u32, &'a str)], Option<u32>, &'a str);
+
     #[test]
     fn segments_are_put_in_order() {
         let wrapped = u32::MAX - 1;
-        let table: &[(&[(u32, &str)], Option<u32>, &str)] = &[
+        let table: &[Case<'_>] = &[
             (&[(5, "abc"), (8, "def"), (11, "")], None, "abcdef"),
             // Reordered, repeated, and repeated with other borders.
             (&[(5, "ab"), (9, "ef"), (7, "cd"), (11, "g")], None, "abcdefg"),

@@ -66,7 +66,9 @@ fn shown(path: &str) -> Vec<String> {
             });
         } else if expects_reply {
             expects_reply = false;
-            records.last_mut().expect("a command").push_str(&format!(" {line}"));
+            let last = records.last_mut().expect("a command");
+            last.push(' ');
+            last.push_str(line);
         }
     }
     records
@@ -160,9 +162,10 @@ fn lost_segments_are_reported_and_cost_few_frames() {
         assert!(output.status.success(), "{index}: {}", text(&output.stderr));
         let records =
             text(&output.stdout).lines().filter(|line| line.contains("Z 127.0.0.1:")).count();
-        // One packet has at most four commands or replies. Each may make two records of one.
+        // One packet has at most four commands or replies. Each may make two records of one, and so may those that come
+        // before the loss is certain.
         assert!(
-            records + 5 > whole && records < whole + 5,
+            records + 5 > whole && records < whole + 10,
             "{index}: {records}, {} bytes",
             lost.len()
         );
@@ -222,7 +225,9 @@ fn the_commands_of_a_capture_can_be_replayed() {
     let commands = EXPECTED.trim().lines().filter(|line| line.starts_with('"')).count();
     assert_eq!(requests.len(), commands);
     let raw = inspect(&["--raw", "--only", "replies", SESSION], b"").stdout;
-    assert_eq!(zresp::replies(&raw).filter(Result::is_ok).count(), commands - 4 + 4);
+    let replies: Vec<_> = zresp::replies(&raw).collect::<Result<_, _>>().expect("replies");
+    // Four commands have no reply, and four replies no command.
+    assert_eq!(replies.len(), commands);
 }
 
 #[test]

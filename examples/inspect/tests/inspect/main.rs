@@ -1,6 +1,7 @@
 //! The program prints what `redis-cli` would, byte for byte, and reports what it cannot read.
 
 mod captures;
+mod check_aof;
 mod detection;
 mod going_on;
 mod inputs;
