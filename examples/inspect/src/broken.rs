@@ -1,33 +1,50 @@
 //! One line about broken input.
 
 use std::fmt::Write;
+use std::io::Read;
 
-use zresp::io::{FrameReader, StreamError};
+use crate::window::Window;
 
 /// How many bytes are shown on either side of the wrong one.
 const AROUND: usize = 8;
 
-/// Returns one line with the name of the input, the offset, the error and the bytes around it:
-/// ``session.replies: offset 40: expected a digit or CR, found `x`: 24 31 [78] 0d 0a``.
-pub(crate) fn line<R, D>(name: &str, error: &StreamError, frames: &FrameReader<R, D>) -> String {
-    let StreamError::Decode { error, position } = error else { return format!("{name}: {error}") };
-    // The reader still holds the frame, and the offset in the error counts from its first byte.
-    let bytes = around(frames.buffered(), error.offset);
-    format!("{name}: offset {position}: {}: {bytes}", error.kind)
+/// A place where an input is broken.
+pub(crate) struct Broken<'a> {
+    /// The name of the input.
+    pub(crate) input: &'a str,
+    /// The offset of the byte that was refused, or of the end of the input.
+    pub(crate) offset: u64,
+    /// The offset of the first byte of the frame.
+    pub(crate) frame: u64,
+    /// The number of frames before it.
+    pub(crate) good: u64,
+    /// What was expected there.
+    pub(crate) message: String,
+}
+
+impl Broken<'_> {
+    /// Returns one line: ``session.replies: offset 40: expected a digit or CR, found `x`: 24 31 [78] 0d 0a (frame at offset
+    /// 38, good frames before it: 3)``.
+    pub(crate) fn line<R: Read>(&self, window: &Window<R>) -> String {
+        let Self { input, offset, frame, good, message } = self;
+        let (before, after, is_cut) = window.around(*offset, *frame, AROUND);
+        let view = view(&before, &after, is_cut);
+        format!(
+            "{input}: offset {offset}: {message}: {view} (frame at offset {frame}, good frames before it: {good})"
+        )
+    }
 }
 
 /// Returns the bytes around an offset in hexadecimal, with the byte at the offset in brackets.
-fn around(frame: &[u8], offset: usize) -> String {
-    let (before, from) = frame.split_at_checked(offset).unwrap_or((frame, &[]));
-    let (left_out, before) = before.split_at(before.len().saturating_sub(AROUND));
-    let mut view = String::from(if left_out.is_empty() { "" } else { "… " });
+pub(crate) fn view(before: &[u8], from: &[u8], is_cut: bool) -> String {
+    let mut view = String::from(if is_cut { "… " } else { "" });
     hex(before, &mut view);
     let Some((byte, after)) = from.split_first() else { return view + "[end]" };
     view.push('[');
     hex(&[*byte], &mut view);
     view.truncate(view.trim_end().len());
     view.push_str("] ");
-    hex(after.get(..AROUND).unwrap_or(after), &mut view);
+    hex(after, &mut view);
     view.truncate(view.trim_end().len());
     view
 }

@@ -4,6 +4,9 @@ use std::fs::File;
 use std::io::{self, BufRead, IsTerminal, Read};
 use std::path::PathBuf;
 
+use crate::complain;
+use crate::directory;
+use crate::kind::InputKind;
 use crate::options::Options;
 
 /// The replies of a recorded session with a real server. They are shown if no input is given.
@@ -12,9 +15,10 @@ const REPLIES: &[u8] = include_bytes!("../../../tests/captures/resp3-session.rep
 const REQUESTS: &[u8] = include_bytes!("../../../tests/captures/resp3-session.requests");
 
 /// An input that has not been opened yet.
+#[derive(Debug)]
 pub(crate) enum Input {
-    /// A file by its path.
-    File(PathBuf),
+    /// A file by its path, and its kind if the manifest of a server tells.
+    File(PathBuf, Option<InputKind>),
     /// Standard input.
     Standard,
     /// Standard input if it is piped and not empty, otherwise the built-in capture.
@@ -22,32 +26,46 @@ pub(crate) enum Input {
 }
 
 /// An input that can be read.
-pub(crate) struct Source<'a> {
+pub(crate) struct Source {
     /// Its name in messages.
     pub(crate) name: String,
     /// Its size in bytes, if known.
     pub(crate) size: Option<u64>,
-    pub(crate) reader: Box<dyn Read + 'a>,
+    pub(crate) reader: Box<dyn Read + Send>,
 }
 
 impl Input {
-    /// Returns the inputs that the command line names.
-    pub(crate) fn all(files: &[PathBuf]) -> Vec<Self> {
+    /// Returns the inputs that the command line names. Those of a directory that cannot be read are an error.
+    pub(crate) fn all(files: &[PathBuf]) -> Vec<Result<Self, String>> {
         if files.is_empty() {
-            return vec![Self::StandardOrBuiltIn];
+            return vec![Ok(Self::StandardOrBuiltIn)];
         }
-        let named = |file: &PathBuf| match file.to_str() {
-            Some("-") => Self::Standard,
-            _ => Self::File(file.clone()),
-        };
-        files.iter().map(named).collect()
+        let mut inputs = Vec::new();
+        for file in files {
+            if file.to_str() == Some("-") {
+                inputs.push(Ok(Self::Standard));
+            } else if file.is_dir() {
+                directory::list(file, &mut inputs);
+            } else {
+                inputs.push(Ok(Self::File(file.clone(), None)));
+            }
+        }
+        inputs
     }
 
     /// Returns its name in messages.
     pub(crate) fn name(&self) -> String {
         match self {
-            Self::File(path) => path.display().to_string(),
+            Self::File(path, _) => path.display().to_string(),
             Self::Standard | Self::StandardOrBuiltIn => "standard input".to_owned(),
+        }
+    }
+
+    /// Returns its kind, if that is known before it is read.
+    pub(crate) const fn kind(&self) -> Option<InputKind> {
+        match self {
+            Self::File(_, kind) => *kind,
+            _ => None,
         }
     }
 
@@ -55,21 +73,20 @@ impl Input {
     ///
     /// # Errors
     /// Errors of the file, or of the first read from standard input.
-    pub(crate) fn open(&self, options: &Options) -> io::Result<Source<'static>> {
-        let (size, reader): (_, Box<dyn Read>) = match self {
-            Self::File(path) => {
+    pub(crate) fn open(&self, options: &Options) -> io::Result<Source> {
+        let (size, reader): (_, Box<dyn Read + Send>) = match self {
+            Self::File(path, _) => {
                 let file = File::open(path)?;
                 let metadata = file.metadata()?;
                 (metadata.is_file().then_some(metadata.len()), Box::new(file))
             }
-            Self::Standard => (None, Box::new(io::stdin().lock())),
+            Self::Standard => (None, Box::new(io::stdin())),
             Self::StandardOrBuiltIn if io::stdin().is_terminal() => return Ok(built_in(options)),
             Self::StandardOrBuiltIn => {
-                let mut stdin = io::stdin().lock();
-                if stdin.fill_buf()?.is_empty() {
+                if io::stdin().lock().fill_buf()?.is_empty() {
                     return Ok(built_in(options));
                 }
-                (None, Box::new(stdin))
+                (None, Box::new(io::stdin()))
             }
         };
         Ok(Source { name: self.name(), size, reader })
@@ -77,8 +94,8 @@ impl Input {
 }
 
 /// Returns the built-in capture, and says on standard error that there was no input.
-fn built_in(options: &Options) -> Source<'static> {
-    crate::complain("no input, showing the built-in capture (see --help)");
-    let capture = if options.requests { REQUESTS } else { REPLIES };
+fn built_in(options: &Options) -> Source {
+    complain("no input, showing the built-in capture (see --help)");
+    let capture = if options.kind == Some(InputKind::Requests) { REQUESTS } else { REPLIES };
     Source { name: "built-in capture".to_owned(), size: None, reader: Box::new(capture) }
 }

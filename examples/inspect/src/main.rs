@@ -1,55 +1,77 @@
-//! Prints captured replies as `redis-cli` would, or statistics about them.
+//! Shows Redis and Valkey traffic: append-only files, packet captures, requests and replies.
 //!
 //! ```text
 //! cargo run --release -p zresp-inspect                      # the built-in capture
 //! cargo run --release -p zresp-inspect -- session.replies   # a file, or several
+//! cargo run --release -p zresp-inspect -- --stats appendonlydir
 //! nc localhost 6379 <commands | cargo run --release -p zresp-inspect
-//! cargo run --release -p zresp-inspect -- --stats session.replies
-//! cargo run --release -p zresp-inspect -- --requests appendonly.aof
 //! ```
 //!
-//! Each file has one job: an [`input`] yields bytes, [`replies`] or [`requests`] turn them into frames, and
-//! a [`Sink`](sink::Sink) (the [`printer`] or the [`stats`]) takes the frames; [`run`] connects them. To
-//! add another view of the frames, write another `Sink`.
+//! Each file has one job. An [`input`] yields bytes, [`unpack`] takes compression off and [`detect`] says what they are.
+//! [`frames`], [`aof`] or [`capture`] turns them into [`record`]s; a [`pass`] sends those that the [`filter`] selects to a
+//! [`Sink`](sink::Sink): the [`printer`], [`json`], [`raw`], [`stats`] or [`top`]. To add another view, write another
+//! `Sink`.
 
+mod aof;
+mod bound;
 mod broken;
+mod calls;
+mod capture;
+mod chart;
+mod detect;
+mod directory;
+mod filter;
+mod frames;
+mod heavy;
+mod histogram;
 mod input;
+mod json;
+mod kind;
+#[cfg(feature = "manual")]
+mod manual;
 mod options;
+mod pass;
+mod pattern;
 mod printer;
 mod progress;
-mod replies;
-mod requests;
+mod raw;
+mod record;
+mod resume;
 mod run;
+mod safe;
 mod shape;
 mod sink;
-mod speed;
 mod stats;
-mod stop;
-mod stopwatch;
+mod style;
 mod text;
+mod time;
+mod top;
+mod unpack;
+mod window;
 
 use std::io::{self, BufWriter, ErrorKind, Write};
 use std::process::ExitCode;
 
 use clap::Parser;
 
-use options::Options;
+use json::Json;
+use options::{Options, Side};
 use printer::Printer;
+use raw::Raw;
 use run::run;
 use stats::Stats;
+use style::Paint;
+use top::Top;
 
 /// Bytes collected before a write: large enough to make the cost of a write per byte small.
 const OUTPUT_BUFFER: usize = 128 * 1024;
+/// How many bytes of a value are printed, unless all are wanted.
+const SHOWN: usize = 256;
 
 fn main() -> ExitCode {
     let options = Options::parse();
     let out = BufWriter::with_capacity(OUTPUT_BUFFER, io::stdout().lock());
-    let result = match (options.stats, options.requests) {
-        (true, true) => run(&options, Stats::of_requests(out)),
-        (true, false) => run(&options, Stats::of_replies(out)),
-        (false, _) => run(&options, Printer::new(out)),
-    };
-    match result {
+    match show(&options, out) {
         Ok(code) => code,
         // The reader of the output has seen enough.
         Err(error) if error.kind() == ErrorKind::BrokenPipe => ExitCode::SUCCESS,
@@ -60,7 +82,27 @@ fn main() -> ExitCode {
     }
 }
 
+/// Shows all inputs in the view that the options name.
+fn show(options: &Options, out: impl Write) -> io::Result<ExitCode> {
+    #[cfg(feature = "manual")]
+    if let Some(what) = &options.manual {
+        return manual::write(what, out);
+    }
+    if options.stats {
+        run(options, &mut Stats::new(out))
+    } else if let Some(number) = options.top {
+        run(options, &mut Top::new(out, number.into()))
+    } else if options.json {
+        run(options, &mut Json(out))
+    } else if options.raw {
+        run(options, &mut Raw { out, wants_replies: options.only == Some(Side::Replies) })
+    } else {
+        let most = if options.full { usize::MAX } else { SHOWN };
+        run(options, &mut Printer::new(out, most, Paint::new(options.color)))
+    }
+}
+
 /// Writes a line to standard error. If that is closed, the line is lost.
 fn complain(line: &str) {
-    let _ = writeln!(io::stderr(), "inspect: {line}");
+    let _ = writeln!(io::stderr(), "zresp-inspect: {}", safe::line(line));
 }

@@ -7,16 +7,22 @@
 //! `redis-cli` 7 does not know attributes, bulk errors, big numbers or streamed forms. An attribute is
 //! printed like a map, `1| key => value`, with the value that it annotates on the next line; a bulk error
 //! like an error; a streamed form like its counterpart with a length.
+//!
+//! Two things differ on purpose: text never contains control characters ([`safe`]), and long values are shortened.
 
 use std::io::{self, Write};
 use std::mem;
+use std::time::Duration;
 
 use zresp::view::Elements;
-use zresp::{Decoded, Kind, ReplyRef, Request, Token};
+use zresp::{CommandRef, Decoded, Kind, ReplyRef, Token};
 
+use crate::record::{Content, Record};
+use crate::safe;
 use crate::shape::{Lines, Shape, Shapes};
 use crate::sink::Sink;
-use crate::text;
+use crate::style::{Paint, Role};
+use crate::{text, time};
 
 /// Prints replies and requests.
 pub(crate) struct Printer<W> {
@@ -25,8 +31,9 @@ pub(crate) struct Printer<W> {
     shapes: Shapes,
     /// Whether an attribute has just ended.
     annotated: bool,
-    /// Buffer in which inline commands become arrays.
-    scratch: Vec<u8>,
+    /// How many bytes of a value are shown.
+    most: usize,
+    paint: Paint,
 }
 
 /// An open aggregate.
@@ -62,14 +69,9 @@ impl Level {
 }
 
 impl<W: Write> Printer<W> {
-    pub(crate) fn new(out: W) -> Self {
-        Self {
-            out,
-            levels: Vec::new(),
-            shapes: Shapes::default(),
-            annotated: false,
-            scratch: Vec::new(),
-        }
+    /// Returns a printer that shows at most this many bytes of a value.
+    pub(crate) fn new(out: W, most: usize, paint: Paint) -> Self {
+        Self { out, levels: Vec::new(), shapes: Shapes::default(), annotated: false, most, paint }
     }
 
     /// Writes the text before a value: a new line, an index, an arrow.
@@ -109,38 +111,47 @@ impl<W: Write> Printer<W> {
         Ok(())
     }
 
-    fn scalar(&mut self, scalar: &ReplyRef<'_>) -> io::Result<()> {
-        let out = &mut self.out;
+    fn scalar(&mut self, scalar: &ReplyRef<'_>, wire: &[u8]) -> io::Result<()> {
+        let role = role(scalar.kind());
+        let (out, end) = (&mut self.out, role.map_or(b"".as_slice(), |_| self.paint.end()));
+        if let Some(role) = role {
+            out.write_all(self.paint.start(role))?;
+        }
         match *scalar {
-            ReplyRef::Bulk(bytes) => text::quoted(out, [bytes]),
-            ReplyRef::Streamed(chunks) => text::quoted(out, chunks),
+            ReplyRef::Bulk(bytes) => text::quoted(out, [bytes], self.most),
+            ReplyRef::Streamed(chunks) => text::quoted(out, chunks, self.most),
             ReplyRef::Integer(number) => {
                 out.write_all(b"(integer) ")?;
                 text::integer(out, number)
             }
-            ReplyRef::Simple(text) | ReplyRef::Verbatim { text, .. } => out.write_all(text),
+            ReplyRef::Double(_) => {
+                out.write_all(b"(double) ")?;
+                // The digits as they were sent.
+                let digits = wire.strip_prefix(b",").unwrap_or_default();
+                out.write_all(digits.split(|byte| *byte == b'\r').next().unwrap_or_default())
+            }
+            ReplyRef::Simple(text) | ReplyRef::Verbatim { text, .. } => {
+                shortened(out, text, self.most)
+            }
             ReplyRef::Error(message) | ReplyRef::BulkError(message) => {
                 out.write_all(b"(error) ")?;
-                out.write_all(message)
+                shortened(out, message, self.most)
             }
             ReplyRef::NullBulk | ReplyRef::NullArray | ReplyRef::Null => out.write_all(b"(nil)"),
             ReplyRef::Boolean(true) => out.write_all(b"(true)"),
             ReplyRef::Boolean(false) => out.write_all(b"(false)"),
             ReplyRef::BigNumber(text) => {
                 out.write_all(b"(big number) ")?;
-                out.write_all(text)
+                shortened(out, text, self.most)
             }
             _ => write!(out, "({})", scalar.kind()),
-        }
+        }?;
+        self.out.write_all(end)
     }
-}
-
-impl<W: Write> Sink for Printer<W> {
-    fn input(&mut self, _name: &str) {}
 
     fn reply(&mut self, frame: &Decoded<'_>) -> io::Result<()> {
         if let Some(keys) = invalidated(frame) {
-            return invalidation(&mut self.out, keys);
+            return invalidation(&mut self.out, keys, self.most);
         }
         let mut tokens = frame.tokens();
         loop {
@@ -152,16 +163,9 @@ impl<W: Write> Sink for Printer<W> {
                     let shape = self.shapes.opened(kind, len, is_value, &tokens);
                     self.open(kind, shape)?;
                 }
-                Token::Scalar(ReplyRef::Double(_)) => {
-                    self.begin(Lines::One)?;
-                    self.out.write_all(b"(double) ")?;
-                    let text = wire.strip_prefix(b",").unwrap_or_default();
-                    let digits = text.split(|byte| *byte == b'\r').next();
-                    self.out.write_all(digits.unwrap_or_default())?;
-                }
                 Token::Scalar(scalar) => {
                     self.begin(Lines::One)?;
-                    self.scalar(&scalar)?;
+                    self.scalar(&scalar, wire)?;
                 }
                 Token::Close(kind) => {
                     self.levels.pop();
@@ -174,21 +178,78 @@ impl<W: Write> Sink for Printer<W> {
     }
 
     /// Writes the arguments on a line, each in quotes, as `MONITOR` does.
-    fn request(&mut self, request: &Request<'_>) -> io::Result<()> {
-        let command = request.command().to_array(&mut self.scratch);
+    fn request(&mut self, command: &CommandRef<'_>) -> io::Result<()> {
         for (index, argument) in command.args().enumerate() {
             self.out.write_all(if index == 0 { b"" } else { b" " })?;
-            text::quoted(&mut self.out, [argument])?;
+            text::quoted(&mut self.out, [argument], self.most)?;
         }
         self.out.write_all(b"\n")
+    }
+
+    /// Writes when and between whom, if the input tells: `2026-01-31T12:00:00.000000Z 127.0.0.1:50000 > 127.0.0.1:6379
+    /// 1.2ms `.
+    fn origin(&mut self, record: &Record<'_>) -> io::Result<()> {
+        let Some(connection) = record.connection else { return Ok(()) };
+        let out = &mut self.out;
+        out.write_all(self.paint.start(Role::Aside))?;
+        write!(out, "{} {connection} ", time::Instant(record.time.unwrap_or(Duration::ZERO)))?;
+        if let Some(latency) = record.latency() {
+            write!(out, "{latency:.1?} ")?;
+        }
+        out.write_all(self.paint.end())
+    }
+}
+
+impl<W: Write> Sink for Printer<W> {
+    fn record(&mut self, record: &Record<'_>) -> io::Result<()> {
+        self.origin(record)?;
+        match record.content {
+            Content::Request(sent) => self.request(&sent.command),
+            Content::Reply(reply) => self.reply(reply),
+            Content::Exchange(sent, reply, _) => {
+                self.request(&sent.command)?;
+                self.reply(reply)
+            }
+            Content::Snapshot(snapshot, size) => {
+                let zresp::aof::Snapshot { magic, version, checksum, .. } = snapshot;
+                let checksum =
+                    if checksum.is_some() { "its checksum holds" } else { "no checksum" };
+                writeln!(
+                    self.out,
+                    "(snapshot: an RDB file of {magic:?}, version {version}, {size} bytes, {checksum})"
+                )
+            }
+        }
     }
 
     fn flush(&mut self) -> io::Result<()> {
         self.out.flush()
     }
 
-    fn finish(&mut self) -> io::Result<()> {
+    fn finish(&mut self, _elapsed: Duration) -> io::Result<()> {
         self.out.flush()
+    }
+}
+
+/// Returns how a kind of scalar is coloured.
+const fn role(kind: Kind) -> Option<Role> {
+    match kind {
+        Kind::Bulk | Kind::Streamed => Some(Role::Text),
+        Kind::Integer | Kind::Double | Kind::BigNumber | Kind::Boolean => Some(Role::Number),
+        Kind::Error | Kind::BulkError => Some(Role::Error),
+        Kind::Null | Kind::NullBulk | Kind::NullArray => Some(Role::Aside),
+        _ => None,
+    }
+}
+
+/// Writes text, or its first bytes and its length.
+fn shortened(out: &mut impl Write, text: &[u8], most: usize) -> io::Result<()> {
+    match text.get(..most) {
+        Some(shown) if text.len() > most => {
+            safe::write(out, shown)?;
+            write!(out, "… {} bytes", text.len())
+        }
+        _ => safe::write(out, text),
     }
 }
 
@@ -221,12 +282,12 @@ fn invalidated<'a>(frame: &Decoded<'a>) -> Option<Elements<'a>> {
     is_usual.then_some(keys)
 }
 
-/// Prints such a push as `redis-cli` does: on one line, with the keys unescaped.
-fn invalidation(out: &mut impl Write, keys: Elements<'_>) -> io::Result<()> {
+/// Prints such a push as `redis-cli` does: on one line, with the keys without escapes for quotes.
+fn invalidation(out: &mut impl Write, keys: Elements<'_>, most: usize) -> io::Result<()> {
     out.write_all(b"-> invalidate: ")?;
     for (index, key) in keys.enumerate() {
         out.write_all(if index == 0 { b"'" } else { b", '" })?;
-        out.write_all(key.as_bytes().unwrap_or_default())?;
+        shortened(out, key.as_bytes().unwrap_or_default(), most)?;
         out.write_all(b"'")?;
     }
     out.write_all(b"\n")

@@ -1,31 +1,84 @@
-//! A progress bar for large files.
+//! A progress bar for inputs that take long.
 
-use std::io::{self, IsTerminal};
+use std::io::{self, IsTerminal, Read};
+use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::options::Options;
+use crate::safe;
 
-/// The smallest file that gets a bar, in bytes. Smaller ones are done before anyone has read it.
-const LARGE: u64 = 32 * 1024 * 1024;
+/// How long an input is read before it gets a bar. Most inputs are done by then.
+const PATIENCE: Duration = Duration::from_millis(400);
 
-const TEMPLATE: &str = "{wide_bar} {bytes}/{total_bytes} {bytes_per_sec} {eta} left";
+const TEMPLATE: &str = "{msg} {wide_bar} {bytes}/{total_bytes} {bytes_per_sec} {eta} left";
+/// For an input whose size is not known.
+const OPEN_TEMPLATE: &str = "{msg} {spinner} {bytes} so far, {bytes_per_sec}";
 
-/// Returns a progress bar, which is hidden if it would be useless or in the way.
-///
-/// It is drawn on standard error, and only if that is a terminal. Printed replies would mix with it, so it
-/// stays hidden while they go to a terminal or into a pipe, which may end at a terminal.
-pub(crate) fn bar(size: Option<u64>, options: &Options) -> ProgressBar {
-    match size {
-        Some(size) if size >= LARGE && io::stderr().is_terminal() => {
-            if !options.stats && !output_is_stored() {
-                return ProgressBar::hidden();
+/// A reader that shows how far it has come.
+pub(crate) struct Progress<R> {
+    reader: R,
+    name: String,
+    size: Option<u64>,
+    position: u64,
+    start: Instant,
+    state: State,
+}
+
+enum State {
+    /// Nothing is ever shown.
+    Hidden,
+    Waiting,
+    Shown(ProgressBar),
+}
+
+impl<R: Read> Progress<R> {
+    /// Returns a reader of this input.
+    ///
+    /// The bar is drawn on standard error, and only if that is a terminal. Printed frames would mix with it, so it stays
+    /// hidden while they go to a terminal or into a pipe, which may end at a terminal.
+    pub(crate) fn new(reader: R, name: &str, size: Option<u64>, options: &Options) -> Self {
+        let is_summary = options.stats || options.top.is_some();
+        let is_useful = io::stderr().is_terminal() && (is_summary || output_is_stored());
+        let state = if is_useful { State::Waiting } else { State::Hidden };
+        Self { reader, name: safe::line(name), size, position: 0, start: Instant::now(), state }
+    }
+
+    fn show(&mut self) {
+        match &self.state {
+            State::Shown(bar) => bar.set_position(self.position),
+            State::Waiting if self.start.elapsed() >= PATIENCE => {
+                let template = if self.size.is_some() { TEMPLATE } else { OPEN_TEMPLATE };
+                let bar = match self.size {
+                    Some(size) => ProgressBar::new(size),
+                    None => ProgressBar::no_length(),
+                };
+                let style = ProgressStyle::with_template(template);
+                bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
+                bar.set_elapsed(self.start.elapsed());
+                bar.set_message(self.name.clone());
+                bar.set_position(self.position);
+                self.state = State::Shown(bar);
             }
-            let style = ProgressStyle::with_template(TEMPLATE);
-            ProgressBar::new(size)
-                .with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
+            _ => {}
         }
-        _ => ProgressBar::hidden(),
+    }
+}
+
+impl<R: Read> Read for Progress<R> {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        let count = self.reader.read(into)?;
+        self.position += count as u64;
+        self.show();
+        Ok(count)
+    }
+}
+
+impl<R> Drop for Progress<R> {
+    fn drop(&mut self) {
+        if let State::Shown(bar) = &self.state {
+            bar.finish_and_clear();
+        }
     }
 }
 

@@ -1,45 +1,71 @@
-//! From the command line's inputs to the sink.
+//! From the command line's inputs to the view.
 
 use std::io;
 use std::process::ExitCode;
+use std::time::Instant;
 
+use crate::detect::Found;
+use crate::filter::Filter;
 use crate::input::Input;
+use crate::kind::InputKind;
 use crate::options::Options;
+use crate::pass::Pass;
+use crate::progress::Progress;
 use crate::sink::Sink;
-use crate::stop::Stop;
-use crate::{progress, replies, requests};
+use crate::{aof, capture, directory, frames, unpack};
 
-/// Sends the frames of all inputs to the sink, in order, and returns the exit status.
+/// Shows the frames of all inputs, in order, and returns the exit status.
 ///
 /// An input that is missing or broken does not stop the ones after it, but makes the status a failure.
 ///
 /// # Errors
 /// Only errors of the output, because nothing more can be shown then.
-pub(crate) fn run(options: &Options, mut sink: impl Sink) -> io::Result<ExitCode> {
-    let mut code = ExitCode::SUCCESS;
+pub(crate) fn run(options: &Options, sink: &mut dyn Sink) -> io::Result<ExitCode> {
+    let start = Instant::now();
+    let mut pass = Pass::new(sink, Filter::new(options), options.keep_going);
     for input in Input::all(&options.files) {
-        match drain(&input, options, &mut sink) {
-            Ok(()) => {}
-            Err(Stop::Output(error)) => return Err(error),
-            Err(Stop::Input(line)) => {
-                sink.flush()?;
-                crate::complain(&line);
-                code = ExitCode::FAILURE;
-            }
+        match input {
+            Ok(input) => drain(&input, options, &mut pass)?,
+            Err(error) => pass.fail(&error)?,
         }
     }
-    sink.finish()?;
-    Ok(code)
+    let has_failed = pass.has_failed;
+    sink.finish(start.elapsed())?;
+    Ok(if has_failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 
-/// Sends the frames of one input to the sink, with a progress bar if that helps.
-fn drain(input: &Input, options: &Options, sink: &mut impl Sink) -> Result<(), Stop> {
-    let mut source =
-        input.open(options).map_err(|error| Stop::Input(format!("{}: {error}", input.name())))?;
-    let bar = progress::bar(source.size, options);
-    source.reader = Box::new(bar.wrap_read(source.reader));
-    let drained =
-        if options.requests { requests::drain(source, sink) } else { replies::drain(source, sink) };
-    bar.finish_and_clear();
-    drained
+/// Shows the frames of one input, with a progress bar if that helps.
+fn drain(input: &Input, options: &Options, pass: &mut Pass<'_>) -> io::Result<()> {
+    let source = match input.open(options) {
+        Ok(source) => source,
+        Err(error) => return pass.fail(&format!("{}: {error}", input.name())),
+    };
+    let name = source.name.as_str();
+    let reader = Progress::new(source.reader, name, source.size, options);
+    let (found, reader) = match unpack::unpack(Box::new(reader)) {
+        Ok(unpacked) => unpacked,
+        Err(error) => return pass.fail(&format!("{name}: {error}")),
+    };
+    let wanted = options.kind.or(input.kind());
+    match (wanted, found) {
+        (Some(kind), _) | (None, Found::Kind(kind)) => match kind {
+            InputKind::Replies => frames::replies(name, reader, pass),
+            InputKind::Requests => frames::requests(name, reader, pass),
+            InputKind::Aof => aof::drain(name, reader, pass),
+            InputKind::Capture => capture::drain(name, reader, &options.port, pass),
+        },
+        (None, Found::Empty) => Ok(()),
+        (None, Found::Tls) => pass.fail(&format!("{name}: a TLS stream, which is encrypted")),
+        (None, Found::Http) => pass.fail(&format!("{name}: an HTTP exchange, not RESP")),
+        // A compressed form is taken off before.
+        (None, Found::Unknown | Found::Gzip | Found::Zstd) => {
+            let what = match input {
+                Input::File(path, _) if directory::is_manifest(path) => {
+                    "the manifest of append-only files; name its directory"
+                }
+                _ => "neither RESP nor a packet capture (--as tells what it is)",
+            };
+            pass.fail(&format!("{name}: {what}"))
+        }
+    }
 }

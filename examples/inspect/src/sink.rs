@@ -1,26 +1,18 @@
-//! Where decoded replies and requests go.
+//! Where records go.
 
 use std::io;
+use std::time::Duration;
 
-use zresp::{Decoded, Request};
+use crate::record::Record;
 
-/// A view of replies and requests, which writes to its own output.
+/// A view of records, which writes to its own output. All methods return errors of the output.
 pub(crate) trait Sink {
-    /// Says that the next frames come from another input.
-    fn input(&mut self, name: &str);
+    /// Takes a record.
+    fn record(&mut self, record: &Record<'_>) -> io::Result<()>;
 
-    /// Takes a reply.
-    ///
-    /// # Errors
-    /// Errors of the output, as for all methods.
-    fn reply(&mut self, frame: &Decoded<'_>) -> io::Result<()>;
-
-    /// Takes a request.
-    fn request(&mut self, request: &Request<'_>) -> io::Result<()>;
-
-    /// Writes everything that is buffered, because the next frame may take long to arrive.
+    /// Writes everything that is buffered, because the next record may take long to arrive.
     fn flush(&mut self) -> io::Result<()>;
 
-    /// Says that there are no more frames.
-    fn finish(&mut self) -> io::Result<()>;
+    /// Says that there are no more records, and how long it took to read and show them all.
+    fn finish(&mut self, elapsed: Duration) -> io::Result<()>;
 }

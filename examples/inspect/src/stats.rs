@@ -1,17 +1,20 @@
-//! Statistics about replies and requests.
+//! Statistics about requests and replies.
 
-use std::cmp::Reverse;
 use std::collections::HashMap;
 use std::io::{self, Write};
+use std::time::Duration;
 
 use indicatif::HumanCount;
-use zresp::{Decoded, Kind, Request, Token};
+use zresp::{Decoded, Kind, Token};
 
+use crate::calls::Calls;
+use crate::chart;
+use crate::histogram::Histogram;
+use crate::record::{Content, Record};
+use crate::safe;
 use crate::sink::Sink;
-use crate::speed::Speed;
-use crate::stopwatch::Stopwatch;
 
-/// Counts replies or requests, over all inputs.
+/// Counts records, over all inputs.
 pub(crate) struct Stats<W> {
     out: W,
     frames: u64,
@@ -19,95 +22,130 @@ pub(crate) struct Stats<W> {
     /// Number of values: every reply and all values in it, or every command, its name and its arguments. An
     /// attribute does not count, but the values in it do.
     elements: u64,
-    /// Number of values of each kind, or of commands of each name.
-    counts: HashMap<String, u64>,
-    /// The heading of the counts.
-    title: &'static str,
-    largest: Option<Largest>,
-    input: Place,
-    stopwatch: Stopwatch,
+    /// Number of values of each kind, in the order of `Kind::ALL`.
+    kinds: [u64; Kind::ALL.len()],
+    calls: Calls,
+    /// Number of errors with each code.
+    errors: HashMap<String, u64>,
+    sizes: Histogram,
+    latencies: Histogram,
+    largest: Largest,
 }
 
 /// The largest frame so far.
+#[derive(Default)]
 struct Largest {
     size: u64,
-    at: Place,
-}
-
-/// A place in an input.
-#[derive(Clone, Default)]
-struct Place {
-    name: String,
+    input: String,
     offset: u64,
 }
 
+/// How many different codes of errors are counted. A server has few; other text could have any number.
+const CODES: usize = 64;
+/// The longest code, in bytes.
+const CODE: usize = 32;
+
 impl<W: Write> Stats<W> {
-    /// Counts replies.
-    pub(crate) fn of_replies(out: W) -> Self {
-        Self::new(out, "kinds", Stopwatch::of_replies())
-    }
-
-    /// Counts requests.
-    pub(crate) fn of_requests(out: W) -> Self {
-        Self::new(out, "names", Stopwatch::of_requests())
-    }
-
-    fn new(out: W, title: &'static str, stopwatch: Stopwatch) -> Self {
+    pub(crate) fn new(out: W) -> Self {
         Self {
             out,
             frames: 0,
             bytes: 0,
             elements: 0,
-            counts: HashMap::new(),
-            title,
-            largest: None,
-            input: Place::default(),
-            stopwatch,
+            kinds: [0; Kind::ALL.len()],
+            calls: Calls::default(),
+            errors: HashMap::new(),
+            sizes: Histogram::default(),
+            latencies: Histogram::default(),
+            largest: Largest::default(),
         }
     }
 
-    fn count(&mut self, name: String) {
-        *self.counts.entry(name).or_default() += 1;
-    }
-
-    fn frame(&mut self, wire: &[u8]) {
-        let size = wire.len() as u64;
+    fn frame(&mut self, record: &Record<'_>, size: u64) {
         self.frames += 1;
         self.bytes += size;
-        if self.largest.as_ref().is_none_or(|largest| largest.size < size) {
-            self.largest = Some(Largest { size, at: self.input.clone() });
+        self.sizes.add(size);
+        if size > self.largest.size {
+            self.largest.size = size;
+            self.largest.offset = record.offset;
+            if self.largest.input != record.input {
+                record.input.clone_into(&mut self.largest.input);
+            }
         }
-        self.input.offset += size;
-        self.stopwatch.add(wire);
-    }
-}
-
-impl<W: Write> Sink for Stats<W> {
-    fn input(&mut self, name: &str) {
-        self.input = Place { name: name.to_owned(), offset: 0 };
     }
 
-    fn reply(&mut self, frame: &Decoded<'_>) -> io::Result<()> {
-        self.frame(frame.wire());
-        for token in frame.tokens() {
+    fn reply(&mut self, reply: &Decoded<'_>) {
+        for token in reply.tokens() {
             let kind = match token {
                 Token::Open { kind, .. } => kind,
                 Token::Scalar(scalar) => scalar.kind(),
                 _ => continue,
             };
             self.elements += u64::from(kind != Kind::Attribute);
-            self.count(kind.to_string());
+            if let Some(count) = self.kinds.get_mut(kind as usize) {
+                *count += 1;
+            }
+        }
+        if let Some(message) = reply.reply().as_error() {
+            let code = message.split(|byte| *byte == b' ').next().unwrap_or_default();
+            let code = &*String::from_utf8_lossy(code.get(..CODE).unwrap_or(code));
+            if self.errors.len() < CODES || self.errors.contains_key(code) {
+                *self.errors.entry(code.to_owned()).or_default() += 1;
+            }
+        }
+    }
+
+    /// Writes how often each kind of value occurred.
+    fn write_kinds(&mut self) -> io::Result<()> {
+        let mut counts: Vec<_> = Kind::ALL.iter().zip(self.kinds).filter(|(_, n)| *n > 0).collect();
+        counts.sort_by_key(|(kind, count)| (u64::MAX - count, kind.to_string()));
+        let total: u64 = self.kinds.iter().sum();
+        for (index, (kind, count)) in counts.into_iter().enumerate() {
+            let title = if index == 0 { "kinds" } else { "" };
+            let share = u128::from(count) * 1000 / u128::from(total);
+            let (name, count) = (kind.to_string(), HumanCount(count).to_string());
+            writeln!(
+                self.out,
+                "{title:8}  {name:20} {count:>14} {:3}.{} %",
+                share / 10,
+                share % 10
+            )?;
         }
         Ok(())
     }
 
-    fn request(&mut self, request: &Request<'_>) -> io::Result<()> {
-        self.frame(request.wire());
-        let mut scratch = Vec::new();
-        let command = request.command().to_array(&mut scratch);
-        self.elements += 1 + command.len() as u64;
-        let name = String::from_utf8_lossy(command.name()).to_lowercase();
-        self.count(name.escape_debug().to_string());
+    /// Writes how often each error occurred.
+    fn write_errors(&mut self) -> io::Result<()> {
+        let mut errors: Vec<_> = self.errors.iter().collect();
+        errors.sort_by_key(|(code, count)| (u64::MAX - **count, code.as_str()));
+        for (index, (code, count)) in errors.into_iter().enumerate() {
+            let title = if index == 0 { "errors" } else { "" };
+            let (code, count) = (safe::line(code), HumanCount(*count).to_string());
+            writeln!(self.out, "{title:8}  {code:20} {count:>14}")?;
+        }
+        Ok(())
+    }
+}
+
+impl<W: Write> Sink for Stats<W> {
+    #[inline]
+    fn record(&mut self, record: &Record<'_>) -> io::Result<()> {
+        if let Content::Snapshot(_, size) = record.content {
+            self.frame(record, size);
+            return Ok(());
+        }
+        if let Some(sent) = record.request() {
+            self.frame(record, sent.wire.len() as u64);
+            self.elements += 1 + sent.command.len() as u64;
+        }
+        if let Some(reply) = record.reply() {
+            self.frame(record, reply.wire().len() as u64);
+            self.reply(reply);
+        }
+        if let Some(latency) = record.latency() {
+            self.latencies.add(nanos(latency));
+        }
+        self.calls.add(record);
         Ok(())
     }
 
@@ -115,27 +153,43 @@ impl<W: Write> Sink for Stats<W> {
         Ok(())
     }
 
-    fn finish(&mut self) -> io::Result<()> {
-        let elements = self.elements;
-        let out = &mut self.out;
-        writeln!(out, "frames    {}", HumanCount(self.frames))?;
-        writeln!(out, "elements  {}, including the frames themselves", HumanCount(elements))?;
-        writeln!(out, "bytes     {}", HumanCount(self.bytes))?;
-        if let Some(Largest { size, at }) = &self.largest {
-            let (size, offset) = (HumanCount(*size), HumanCount(at.offset));
-            writeln!(out, "largest   {size} bytes at offset {offset} of {}", at.name)?;
+    fn finish(&mut self, elapsed: Duration) -> io::Result<()> {
+        writeln!(self.out, "frames    {}", HumanCount(self.frames))?;
+        writeln!(
+            self.out,
+            "elements  {}, including the frames themselves",
+            HumanCount(self.elements)
+        )?;
+        writeln!(self.out, "bytes     {}", HumanCount(self.bytes))?;
+        if self.frames > 0 {
+            let Largest { size, offset, input } = &self.largest;
+            let (size, offset) = (HumanCount(*size), HumanCount(*offset));
+            writeln!(
+                self.out,
+                "largest   {size} bytes at offset {offset} of {}",
+                safe::line(input)
+            )?;
         }
-        let total: u64 = self.counts.values().sum();
-        let mut counts: Vec<_> = self.counts.iter().collect();
-        counts.sort_by_key(|(name, count)| (Reverse(*count), *name));
-        for (index, (name, count)) in counts.into_iter().enumerate() {
-            let title = if index == 0 { self.title } else { "" };
-            let share = count * 1000 / total;
-            let count = HumanCount(*count).to_string();
-            writeln!(out, "{title:8}  {name:16} {count:>14} {:3}.{} %", share / 10, share % 10)?;
-        }
-        let elapsed = self.stopwatch.elapsed();
-        writeln!(out, "decoding  {}", Speed { bytes: self.bytes, elements, elapsed })?;
-        out.flush()
+        self.write_kinds()?;
+        self.write_errors()?;
+        self.calls.write(&mut self.out)?;
+        chart::write(&mut self.out, "sizes", &self.sizes, chart::bytes)?;
+        chart::write(&mut self.out, "latency", &self.latencies, chart::time)?;
+        writeln!(self.out, "pass      {elapsed:.1?}{}", rate(self.bytes, elapsed))?;
+        self.out.flush()
+    }
+}
+
+/// Returns the nanoseconds of a duration.
+pub(crate) fn nanos(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
+}
+
+/// Returns `, 870 MB/s`: the bytes of all frames, by the time from opening the first input to its last frame.
+fn rate(bytes: u64, elapsed: Duration) -> String {
+    // Bytes per nanosecond are gigabytes per second.
+    match u128::from(bytes).saturating_mul(1000).checked_div(elapsed.as_nanos()) {
+        Some(rate) => format!(", {rate} MB/s, with reading"),
+        None => String::new(),
     }
 }

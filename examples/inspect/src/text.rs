@@ -5,14 +5,23 @@ use std::io::{self, Write};
 /// The number of bytes that are examined at once, which fit a vector register of any machine.
 const BLOCK: usize = 16;
 
-/// Writes bytes between quotes, with `redis-cli`'s escapes.
+/// Writes bytes between quotes, with `redis-cli`'s escapes. If there are more than `most`, the first ones are followed by
+/// the number of all.
 pub(crate) fn quoted<'a>(
     out: &mut impl Write,
     pieces: impl IntoIterator<Item = &'a [u8]>,
+    most: usize,
 ) -> io::Result<()> {
     out.write_all(b"\"")?;
+    let (mut total, mut room) = (0, most);
     for piece in pieces {
-        escaped(out, piece)?;
+        let shown = piece.get(..room).unwrap_or(piece);
+        escaped(out, shown)?;
+        room -= shown.len();
+        total += piece.len();
+    }
+    if total > most {
+        return write!(out, "\"… {total} bytes");
     }
     out.write_all(b"\"")
 }
@@ -20,7 +29,7 @@ pub(crate) fn quoted<'a>(
 fn escaped(out: &mut impl Write, bytes: &[u8]) -> io::Result<()> {
     let mut rest = bytes;
     loop {
-        let (run, after) = rest.split_at(plain_prefix(rest));
+        let (run, after) = rest.split_at(prefix(rest, is_plain));
         out.write_all(run)?;
         let Some((byte, after)) = after.split_first() else { return Ok(()) };
         escape(out, *byte)?;
@@ -29,7 +38,8 @@ fn escaped(out: &mut impl Write, bytes: &[u8]) -> io::Result<()> {
 }
 
 /// Returns the number of bytes at the start that are printed as they are.
-fn plain_prefix(bytes: &[u8]) -> usize {
+#[inline]
+pub(crate) fn prefix(bytes: &[u8], is_plain: fn(u8) -> bool) -> usize {
     // Without a branch for each byte of a block, the compiler can use vector instructions.
     let is_plain_block = |block: &&[u8]| block.iter().fold(true, |all, byte| all & is_plain(*byte));
     let blocks = bytes.chunks_exact(BLOCK).take_while(is_plain_block).count();
@@ -41,7 +51,8 @@ const fn is_plain(byte: u8) -> bool {
     matches!(byte, b' '..=b'~') && byte != b'"' && byte != b'\\'
 }
 
-fn escape(out: &mut impl Write, byte: u8) -> io::Result<()> {
+/// Writes the escape of a byte.
+pub(crate) fn escape(out: &mut impl Write, byte: u8) -> io::Result<()> {
     let letter = match byte {
         b'"' | b'\\' => byte,
         b'\n' => b'n',
@@ -54,7 +65,7 @@ fn escape(out: &mut impl Write, byte: u8) -> io::Result<()> {
     out.write_all(&[b'\\', letter])
 }
 
-const fn hex_digit(value: u8) -> u8 {
+pub(crate) const fn hex_digit(value: u8) -> u8 {
     if value < 10 { b'0' + value } else { b'a' + value - 10 }
 }
 

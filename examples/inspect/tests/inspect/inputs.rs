@@ -12,7 +12,7 @@ fn without_input_the_built_in_capture_is_shown() {
     assert_eq!(output.status.code(), Some(0));
     assert_eq!(
         text(&output.stderr),
-        "inspect: no input, showing the built-in capture (see --help)\n"
+        "zresp-inspect: no input, showing the built-in capture (see --help)\n"
     );
     let shown = text(&output.stdout);
     let beginning = "1# \"server\" => \"redis\"\n2# \"version\" => \"";
@@ -30,7 +30,10 @@ fn files_are_read_in_order_and_a_missing_one_does_not_stop_the_others() {
     let output = inspect(&[first.path(), "-", "no-such-file", last.path()], b":2\r\n");
     assert_eq!(text(&output.stdout), "(integer) 1\n(integer) 2\n(integer) 3\n");
     let error = text(&output.stderr);
-    assert!(error.starts_with("inspect: no-such-file: ") && error.lines().count() == 1, "{error}");
+    assert!(
+        error.starts_with("zresp-inspect: no-such-file: ") && error.lines().count() == 1,
+        "{error}"
+    );
     assert_eq!(output.status.code(), Some(1));
 
     assert_eq!(inspect(&["--no-such-option"], b"").status.code(), Some(2));
@@ -38,33 +41,48 @@ fn files_are_read_in_order_and_a_missing_one_does_not_stop_the_others() {
 
 #[test]
 fn broken_input_is_reported_on_one_line_with_status_1() {
-    let table: &[(&[u8], &str, &str)] = &[
-        (b"$12x", "", "offset 3: expected a digit or CR, found `x`: 24 31 32 [78]"),
-        (b"hello\r\n", "", "offset 0: expected a type byte, found `h`: [68] 65 6c 6c 6f 0d 0a"),
+    // The input, what is shown before the error, the message, the offset of the frame, the good frames before it.
+    let table: &[(&[u8], &str, &str, u64, u64)] = &[
+        (b"$12x", "", "offset 3: expected a digit or CR, found `x`: 24 31 32 [78]", 0, 0),
+        (
+            b"hello\r\n",
+            "",
+            "offset 0: expected a type byte, found `h`: [68] 65 6c 6c 6f 0d 0a",
+            0,
+            0,
+        ),
         (
             b"+OK\r\n*1\r\n$3\r\nabcXYZ0123456\r\n",
             "OK\n",
             "offset 16: expected CR, found `X`: \
              … 0a 24 33 0d 0a 61 62 63 [58] 59 5a 30 31 32 33 34 35",
+            5,
+            1,
         ),
         (
             b"+OK\r\n$5\r\nhel",
             "OK\n",
             "offset 12: input ends inside a frame: 24 35 0d 0a 68 65 6c [end]",
+            5,
+            1,
         ),
         (
             &b"*1\r\n".repeat(129),
             "",
             "offset 513: nested deeper than 128 levels: … 31 0d 0a 2a 31 0d 0a 2a [31] 0d 0a",
+            0,
+            0,
         ),
     ];
-    for (input, replies, line) in table {
+    for (input, replies, line, frame, good) in table {
         let file = Scratch::new("broken", input);
         for (name, output) in [
-            (file.path(), inspect(&[file.path()], b"")),
-            ("standard input", inspect(&["-"], input)),
+            (file.path(), inspect(&["--as", "replies", file.path()], b"")),
+            ("standard input", inspect(&["--as", "replies", "-"], input)),
         ] {
-            assert_eq!(text(&output.stderr), format!("inspect: {name}: {line}\n"));
+            let place = format!("(frame at offset {frame}, good frames before it: {good})");
+            let expected = format!("zresp-inspect: {name}: {line} {place}\n");
+            assert_eq!(text(&output.stderr), expected);
             assert_eq!(text(&output.stdout), *replies, "{line}");
             assert_eq!(output.status.code(), Some(1), "{line}");
         }
@@ -75,8 +93,9 @@ fn broken_input_is_reported_on_one_line_with_status_1() {
 fn offsets_count_from_the_first_byte_of_a_large_file() {
     let file = Scratch::new("large", &[b"+OK\r\n".repeat(100_000).as_slice(), b"?"].concat());
     let output = inspect(&["--stats", file.path()], b"");
-    let line = "offset 500000: expected a type byte, found `?`: [3f]";
-    assert_eq!(text(&output.stderr), format!("inspect: {}: {line}\n", file.path()));
+    let line = "offset 500000: expected a type byte, found `?`: [3f] \
+        (frame at offset 500000, good frames before it: 100000)";
+    assert_eq!(text(&output.stderr), format!("zresp-inspect: {}: {line}\n", file.path()));
     assert!(output.stdout.starts_with(b"frames    100,000\n"), "{}", text(&output.stdout));
     assert_eq!(output.status.code(), Some(1));
 }

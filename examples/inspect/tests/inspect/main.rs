@@ -1,7 +1,12 @@
 //! The program prints what `redis-cli` would, byte for byte, and reports what it cannot read.
 
+mod captures;
+mod check_aof;
+mod detection;
+mod going_on;
 mod inputs;
 mod live;
+mod machines;
 mod printing;
 mod program;
 mod scratch;

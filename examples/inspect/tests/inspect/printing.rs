@@ -137,7 +137,7 @@ fn the_text_of_a_double_is_found_after_every_kind() {
         b"$?\r\n;10\r\n0123456789\r\n;1\r\n,\r\n;0\r\n",
         b"*0\r\n",
         b"*?\r\n.\r\n",
-        b"%1\r\n~?\r\n:1\r\n.\r\n>2\r\n+subscribe\r\n:1\r\n",
+        b"%1\r\n~?\r\n:1\r\n.\r\n>3\r\n+subscribe\r\n+c\r\n:1\r\n",
         b"|1\r\n+a\r\n:1\r\n:1\r\n",
     ];
     for value in values {

@@ -4,7 +4,7 @@ use std::io::Write;
 use std::process::{Command, Output, Stdio};
 
 /// The program under test.
-pub(crate) const PROGRAM: &str = env!("CARGO_BIN_EXE_inspect");
+pub(crate) const PROGRAM: &str = env!("CARGO_BIN_EXE_zresp-inspect");
 
 /// Runs the program with bytes on its standard input.
 pub(crate) fn inspect(arguments: &[&str], input: &[u8]) -> Output {
@@ -24,7 +24,7 @@ pub(crate) fn inspect(arguments: &[&str], input: &[u8]) -> Output {
 
 /// Returns what the program prints for valid replies.
 pub(crate) fn printed(replies: &[u8]) -> String {
-    let output = inspect(&["-"], replies);
+    let output = inspect(&["--as", "replies", "--full", "-"], replies);
     let error = text(&output.stderr);
     assert!(output.status.success() && error.is_empty(), "{}: {error}", replies.escape_ascii());
     text(&output.stdout)

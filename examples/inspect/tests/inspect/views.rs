@@ -8,23 +8,25 @@ fn stats_count_the_values_of_each_kind() {
     let output = inspect(&["--stats", "-"], input);
     assert_eq!((output.status.code(), text(&output.stderr)), (Some(0), String::new()));
     let shown = text(&output.stdout);
-    let (counts, decoding) = shown.rsplit_once("decoding  ").expect("a line about decoding");
+    let (counts, pass) = shown.rsplit_once("pass      ").expect("a line about the pass");
     let expected = "\
 frames    3
 elements  10, including the frames themselves
 bytes     52
 largest   28 bytes at offset 5 of standard input
-kinds     simple string                 3  27.2 %
-          integer                       2  18.1 %
-          array                         1   9.0 %
-          attribute                     1   9.0 %
-          map                           1   9.0 %
-          null                          1   9.0 %
-          null bulk string              1   9.0 %
-          streamed string               1   9.0 %
+kinds     simple string                     3  27.2 %
+          integer                           2  18.1 %
+          array                             1   9.0 %
+          attribute                         1   9.0 %
+          map                               1   9.0 %
+          null                              1   9.0 %
+          null bulk string                  1   9.0 %
+          streamed string                   1   9.0 %
+sizes     below 8 B                         1 ████████████████████
+          below 32 B                        2 ████████████████████████████████████████
 ";
     assert_eq!(counts, expected);
-    assert!(decoding.ends_with(" ns per element\n"), "{decoding}");
+    assert!(pass.ends_with(" MB/s, with reading\n"), "{pass}");
 
     let nothing = text(&inspect(&["--stats", "-"], b"").stdout);
     let expected = "frames    0\nelements  0, including the frames themselves\nbytes     0\n";
@@ -34,38 +36,43 @@ kinds     simple string                 3  27.2 %
 #[test]
 fn requests_are_printed_with_their_arguments_in_quotes() {
     let pipeline = b"*2\r\n$3\r\nGET\r\n$5\r\na \"\r\n\r\n\r\nset k 'v w'\r\n*0\r\n";
-    let output = inspect(&["--requests", "-"], pipeline);
+    let output = inspect(&["--as", "requests", "-"], pipeline);
     assert_eq!(text(&output.stdout), "\"GET\" \"a \\\"\\r\\n\"\n\"set\" \"k\" \"v w\"\n");
     assert!(output.status.success());
 
-    let output = inspect(&["--requests", "-"], b"PING\r\n*1\r\n:1\r\n");
+    let output = inspect(&["--as", "requests", "-"], b"PING\r\n*1\r\n:1\r\n");
     assert_eq!(text(&output.stdout), "\"PING\"\n");
-    let line =
-        "inspect: standard input: offset 10: expected `$`, found `:`: 2a 31 0d 0a [3a] 31 0d 0a\n";
+    let line = "zresp-inspect: standard input: offset 10: expected `$`, found `:`: \
+        2a 31 0d 0a [3a] 31 0d 0a (frame at offset 6, good frames before it: 1)\n";
     assert_eq!(text(&output.stderr), line);
     assert_eq!(output.status.code(), Some(1));
+}
 
+#[test]
+fn append_only_files_are_read_with_their_snapshots() {
     for snapshot in [b"REDIS0011\xfa\tredis-ver\x05\xff\n*1\r\n".as_slice(), b"REDIS0009\"\n"] {
-        let output = inspect(&["--requests", "-"], snapshot);
+        let output = inspect(&["-"], snapshot);
         assert!(output.stdout.is_empty());
-        let end = snapshot.len();
-        let error = format!("offset {end}: snapshot is cut or damaged (ok up to 0)");
-        assert_eq!(text(&output.stderr), format!("inspect: standard input: {error}\n"));
+        let error = format!("offset {}: snapshot is cut or damaged, ok up to 0: ", snapshot.len());
+        let line = text(&output.stderr);
+        assert!(line.starts_with(&format!("zresp-inspect: standard input: {error}")), "{line}");
         assert_eq!(output.status.code(), Some(1));
     }
 
     for file in ["redis-6.2.aof", "valkey-9.1/appendonly.aof.2.incr.aof"] {
-        let output = inspect(&["--requests", &format!("../../tests/append_only/{file}")], b"");
-        let commands = text(&output.stdout);
-        assert!(commands.starts_with("\"SELECT\" \"0\"\n\"SET\" \"key\""), "{file}: {commands}");
-        assert_eq!(commands.lines().count(), 10, "{file}: {commands}");
+        let output = inspect(&[&format!("../../tests/append_only/{file}")], b"");
+        let shown = text(&output.stdout);
+        let commands = shown.lines().filter(|line| !line.starts_with("(snapshot: "));
+        let commands: Vec<_> = commands.collect();
+        assert_eq!(commands.first(), Some(&"\"SELECT\" \"0\""), "{file}: {shown}");
+        assert_eq!(commands.len(), 10, "{file}: {shown}");
         assert!(output.status.success(), "{file}: {}", text(&output.stderr));
     }
-    let output = inspect(&["--requests", "-"], b"*1\r\n$4\r\nPING\r\n#TS:1\r\n");
+    let output = inspect(&["-"], b"*1\r\n$4\r\nPING\r\n#TS:1\r\n");
     assert_eq!(text(&output.stdout), "\"PING\"\n");
 
-    let output = inspect(&["--requests", "--stats", "../../tests/captures/appendonly.aof"], b"");
+    let output = inspect(&["--stats", "../../tests/captures/appendonly.aof"], b"");
     let stats = text(&output.stdout);
-    assert!(stats.contains("names     ") && stats.contains("set "), "{stats}");
+    assert!(stats.contains("commands  ") && stats.contains(" set "), "{stats}");
     assert!(output.status.success());
 }

@@ -1,0 +1,66 @@
+//! From append-only files to their commands: the loop around [`AofReader`].
+
+use std::io::{self, Read};
+use std::time::Duration;
+
+use zresp::aof::{AofContent, AofError, AofErrorKind, AofReader};
+
+use crate::broken::Broken;
+use crate::frames;
+use crate::pass::Pass;
+use crate::record::{Content, Record, Sent};
+use crate::resume;
+use crate::window::Window;
+
+/// Shows all commands of an append-only file, with the time of the annotation before them, and says where a snapshot is.
+///
+/// # Errors
+/// Errors of the output.
+pub(crate) fn drain(input: &str, reader: impl Read, pass: &mut Pass<'_>) -> io::Result<()> {
+    let window = Window::new(reader);
+    let (mut base, mut good, mut time) = (0, 0, None);
+    loop {
+        let mut reader = AofReader::new(&window);
+        let mut end = base;
+        let error = loop {
+            let entry = match reader.read() {
+                Ok(Some(entry)) => entry,
+                Ok(None) => return Ok(()),
+                Err(error) => break error,
+            };
+            let offset = base + entry.offset;
+            end = offset + entry.size;
+            let content = match entry.content {
+                AofContent::Command(command) => {
+                    Content::Request(Sent { command, wire: command.wire() })
+                }
+                AofContent::Snapshot(snapshot) => Content::Snapshot(snapshot, entry.size),
+                AofContent::Annotation(annotation) => {
+                    time = annotation.timestamp().map(Duration::from_secs).or(time);
+                    continue;
+                }
+                _ => continue,
+            };
+            good += 1;
+            pass.record(&Record { input, offset, time, connection: None, content })?;
+            if window.waits_at(end) {
+                pass.flush()?;
+            }
+        };
+        let AofError { kind, offset, ok_up_to, .. } = error;
+        if let AofErrorKind::Io(error) = kind {
+            return pass.fail(&format!("{input}: {error}"));
+        }
+        // After an error inside the file, the number that `redis-check-aof` prints is not known.
+        let ok_up_to = if base == 0 { format!(", ok up to {ok_up_to}") } else { String::new() };
+        let (offset, message) = (base + offset, format!("{kind}{ok_up_to}"));
+        pass.fail(&Broken { input, offset, frame: end, good, message }.line(&window))?;
+        if matches!(kind, AofErrorKind::TransactionTruncated) {
+            return Ok(());
+        }
+        let Some(next) = frames::skip(input, &window, end, pass, resume::is_entry)? else {
+            return Ok(());
+        };
+        (base, good) = (next, 0);
+    }
+}

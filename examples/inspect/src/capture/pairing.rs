@@ -1,0 +1,240 @@
+//! Which command a reply belongs to.
+//!
+//! A server replies in the order of the commands, one reply for each, with these exceptions: it pushes messages to
+//! subscribers, invalidations and, after `MONITOR`, what others do; `SUBSCRIBE` and its like have a reply for each channel;
+//! `CLIENT REPLY` switches replies off. A reply can only belong to a command that the server had acknowledged.
+
+use std::collections::{HashSet, VecDeque};
+use std::time::Duration;
+
+use zresp::{CommandRef, Decoded, ReplyRef};
+
+/// How many commands wait for their replies. A capture of one side only has no replies at all.
+const WAITING: usize = 64 * 1024;
+/// How many bytes of commands wait.
+const BYTES: usize = 256 * 1024 * 1024;
+
+/// A command that has had no reply.
+#[derive(Debug)]
+pub(super) struct Waiting {
+    /// The command as it was sent.
+    pub(super) wire: Vec<u8>,
+    pub(super) offset: u64,
+    pub(super) time: Duration,
+    /// The offset of its last byte and one.
+    end: u64,
+    replies: Replies,
+}
+
+/// How many replies a command has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Replies {
+    One,
+    /// As many as there are channels in the command.
+    Channels(usize),
+    /// As many as there are subscriptions of this kind, but at least one.
+    AllChannels(Channels),
+}
+
+/// The kinds of subscriptions, by the first letter of the name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+enum Channels {
+    Plain,
+    Pattern,
+    Shard,
+}
+
+/// What a reply is.
+#[derive(Debug)]
+pub(super) enum Answered {
+    /// The first reply to this command.
+    To(Waiting),
+    /// A further reply, a push, or a reply to a command before the capture.
+    Nothing,
+}
+
+/// The commands of a connection that have had no reply, and what they have changed.
+#[derive(Debug, Default)]
+pub(super) struct Pairing {
+    waiting: VecDeque<Waiting>,
+    bytes: usize,
+    /// Replies that are still due to a command whose first one has come.
+    due: usize,
+    subscriptions: HashSet<(Channels, Vec<u8>)>,
+    is_resp3: bool,
+    is_monitor: bool,
+    silence: Silence,
+}
+
+/// Which commands have no replies.
+#[derive(Debug, Default, PartialEq, Eq)]
+enum Silence {
+    #[default]
+    None,
+    Next,
+    All,
+}
+
+impl Pairing {
+    /// Takes a command. Returns one that will have no reply: this one, or one that has waited too long.
+    pub(super) fn request(
+        &mut self,
+        command: &CommandRef<'_>,
+        wire: &[u8],
+        (offset, time): (u64, Duration),
+    ) -> Option<Waiting> {
+        let (end, wire) = (offset + wire.len() as u64, wire.to_vec());
+        let waiting = Waiting { wire, offset, time, end, replies: Replies::of(command) };
+        if self.is_silent(command) {
+            return Some(waiting);
+        }
+        self.bytes += waiting.wire.len();
+        self.waiting.push_back(waiting);
+        (self.waiting.len() > WAITING || self.bytes > BYTES).then(|| self.first()).flatten()
+    }
+
+    /// Takes a reply. `acknowledged` is the offset up to which the server has received commands.
+    pub(super) fn reply(&mut self, frame: &Decoded<'_>, acknowledged: Option<u64>) -> Answered {
+        let confirmed = self.confirmed(frame);
+        if self.due > 0 && confirmed {
+            self.due -= 1;
+            return Answered::Nothing;
+        }
+        let is_answer = self.waiting.front().is_some_and(|first| {
+            let is_push = matches!(frame.reply(), ReplyRef::Push(_));
+            let is_subscription = first.replies != Replies::One;
+            acknowledged.is_none_or(|end| end >= first.end)
+                && if is_push { confirmed && is_subscription } else { !self.is_message(frame) }
+        });
+        let Some(first) = is_answer.then(|| self.first()).flatten() else {
+            return Answered::Nothing;
+        };
+        if confirmed {
+            self.due = match first.replies {
+                Replies::One => 0,
+                Replies::Channels(count) => count - 1,
+                // The first of them has just been removed.
+                Replies::AllChannels(kind) => {
+                    self.subscriptions.iter().filter(|(other, _)| *other == kind).count()
+                }
+            };
+        }
+        self.note(&first, frame);
+        Answered::To(first)
+    }
+
+    /// Forgets all commands, because bytes are lost, and returns them.
+    pub(super) fn forget(&mut self) -> impl Iterator<Item = Waiting> + use<> {
+        (self.bytes, self.due) = (0, 0);
+        std::mem::take(&mut self.waiting).into_iter()
+    }
+
+    fn first(&mut self) -> Option<Waiting> {
+        let first = self.waiting.pop_front()?;
+        self.bytes -= first.wire.len();
+        Some(first)
+    }
+
+    /// Takes note of what a command has changed.
+    fn note(&mut self, answered: &Waiting, frame: &Decoded<'_>) {
+        let is_error = matches!(frame.reply(), ReplyRef::Error(_) | ReplyRef::BulkError(_));
+        let Some(Ok(request)) = zresp::requests(&answered.wire).next() else { return };
+        let command = request.command();
+        if is_error {
+        } else if command.is("HELLO") {
+            self.is_resp3 = matches!(frame.reply(), ReplyRef::Map(_));
+        } else if command.is("MONITOR") {
+            self.is_monitor = true;
+        } else if command.is("RESET") {
+            (self.is_resp3, self.is_monitor) = (false, false);
+            self.subscriptions.clear();
+        }
+    }
+
+    /// Returns whether a command has no reply, and takes note of `CLIENT REPLY`.
+    fn is_silent(&mut self, command: &CommandRef<'_>) -> bool {
+        let argument = |index, word: &[u8]| {
+            command.arg(index).is_some_and(|argument| argument.eq_ignore_ascii_case(word))
+        };
+        if command.is("CLIENT") && argument(1, b"REPLY") {
+            self.silence = match () {
+                () if argument(2, b"OFF") => Silence::All,
+                () if argument(2, b"SKIP") && self.silence == Silence::None => Silence::Next,
+                () if argument(2, b"ON") => Silence::None,
+                () => return self.silence == Silence::All,
+            };
+            return self.silence != Silence::None;
+        }
+        match self.silence {
+            Silence::None => false,
+            Silence::All => true,
+            Silence::Next => {
+                self.silence = Silence::None;
+                true
+            }
+        }
+    }
+
+    /// Returns whether a reply confirms a subscription or its end, and takes note of it.
+    fn confirmed(&mut self, frame: &Decoded<'_>) -> bool {
+        let (ReplyRef::Array(mut items) | ReplyRef::Push(mut items)) = frame.reply() else {
+            return false;
+        };
+        if items.len() != Some(3) {
+            return false;
+        }
+        let (Some(ReplyRef::Bulk(word)), channel, Some(ReplyRef::Integer(_))) =
+            (items.next(), items.next(), items.next())
+        else {
+            return false;
+        };
+        let Some((kind, begins)) = subscription(word) else { return false };
+        let Some(ReplyRef::Bulk(channel)) = channel else {
+            return channel.is_some_and(|channel| channel.is_null());
+        };
+        if begins {
+            self.subscriptions.insert((kind, channel.to_vec()));
+        } else {
+            self.subscriptions.remove(&(kind, channel.to_vec()));
+        }
+        true
+    }
+
+    /// Returns whether a reply is a message of RESP2, or what `MONITOR` shows.
+    fn is_message(&self, frame: &Decoded<'_>) -> bool {
+        match frame.reply() {
+            ReplyRef::Array(mut items) if !self.is_resp3 && !self.subscriptions.is_empty() => {
+                matches!(items.next(), Some(ReplyRef::Bulk(b"message" | b"pmessage" | b"smessage")))
+            }
+            ReplyRef::Simple(text) => {
+                let is_time = text.first().is_some_and(u8::is_ascii_digit);
+                self.is_monitor && is_time && text.ends_with(b"\"")
+            }
+            _ => false,
+        }
+    }
+}
+
+impl Replies {
+    fn of(command: &CommandRef<'_>) -> Self {
+        let name = command.name().to_ascii_lowercase();
+        match (subscription(&name), command.len() - 1) {
+            (Some((kind, false)), 0) => Self::AllChannels(kind),
+            (Some(_), count @ 1..) => Self::Channels(count),
+            _ => Self::One,
+        }
+    }
+}
+
+/// Returns the kind of a word such as `punsubscribe`, and whether the subscription begins.
+fn subscription(word: &[u8]) -> Option<(Channels, bool)> {
+    Some(match word {
+        b"subscribe" => (Channels::Plain, true),
+        b"psubscribe" => (Channels::Pattern, true),
+        b"ssubscribe" => (Channels::Shard, true),
+        b"unsubscribe" => (Channels::Plain, false),
+        b"punsubscribe" => (Channels::Pattern, false),
+        b"sunsubscribe" => (Channels::Shard, false),
+        _ => return None,
+    })
+}

@@ -1,0 +1,198 @@
+//! One direction of a TCP connection: segments in the order in which they were sent.
+
+use std::collections::BTreeMap;
+
+use super::packets::Segment;
+
+/// How many bytes after a gap are kept.
+const AHEAD: usize = 8 * 1024 * 1024;
+/// How many segments of the connection may come after the receiver has acknowledged a gap, before the bytes in it count as
+/// lost: a capture may record packets in another order than that of their arrival.
+const PATIENCE: u32 = 2;
+
+/// The bytes of one direction, in order.
+#[derive(Debug, Default)]
+pub(super) struct Stream {
+    /// The sequence number of the next byte; `None` before the first segment.
+    next: Option<u32>,
+    /// How many bytes precede the next one, counted from the first byte in the capture.
+    offset: u64,
+    /// Segments after a gap, by their offset.
+    ahead: BTreeMap<u64, Vec<u8>>,
+    held: usize,
+    /// How many segments came since the gap was acknowledged.
+    since: u32,
+}
+
+/// The next bytes, or how many are missing.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Piece<'a> {
+    Bytes(&'a [u8]),
+    Lost(u64),
+}
+
+impl Stream {
+    /// Takes a segment of this direction, and hands on all bytes that are in order now.
+    pub(super) fn take(&mut self, segment: &Segment<'_>, mut hand_on: impl FnMut(Piece<'_>)) {
+        let first = segment.sequence.wrapping_add(u32::from(segment.syn));
+        if segment.syn || self.next.is_none() {
+            self.next = Some(first);
+        }
+        // Without data, a segment may have the number before the next one, to keep the connection alive.
+        let Some(at) = self.offset_of(first).filter(|_| !segment.payload.is_empty()) else {
+            return;
+        };
+        self.put(at, segment.payload, &mut hand_on);
+        if self.held > AHEAD {
+            self.give_up(&mut hand_on);
+        }
+    }
+
+    /// Takes note of what the receiver has acknowledged, with every segment of the other direction.
+    pub(super) fn acknowledge(&mut self, number: u32, mut hand_on: impl FnMut(Piece<'_>)) {
+        let has_gap = !self.ahead.is_empty();
+        if has_gap && self.offset_of(number).is_some_and(|at| at > self.offset) {
+            self.since += 1;
+            if self.since > PATIENCE {
+                self.give_up(&mut hand_on);
+            }
+        }
+    }
+
+    /// Hands on what is left after gaps, at the end of the capture.
+    pub(super) fn finish(&mut self, mut hand_on: impl FnMut(Piece<'_>)) {
+        while !self.ahead.is_empty() {
+            self.give_up(&mut hand_on);
+        }
+    }
+
+    /// Returns the offset of the byte with a sequence number, which is less than 2 GiB away; `None` if it is before the
+    /// first byte in the capture.
+    pub(super) fn offset_of(&self, number: u32) -> Option<u64> {
+        let distance = i32::from_ne_bytes(number.wrapping_sub(self.next?).to_ne_bytes());
+        self.offset.checked_add_signed(distance.into())
+    }
+
+    /// Takes bytes at an offset: hands on those that are next, drops those that have been handed on, and keeps those that
+    /// come after a gap.
+    fn put(&mut self, at: u64, bytes: &[u8], hand_on: &mut impl FnMut(Piece<'_>)) {
+        if at > self.offset {
+            let known = self.ahead.entry(at).or_default();
+            // Of the same segment sent twice, the longer one.
+            if known.len() < bytes.len() {
+                self.held += bytes.len() - known.len();
+                bytes.clone_into(known);
+            }
+            return;
+        }
+        self.advance(at, bytes, hand_on);
+        while let Some(next) = self.ahead.first_entry().filter(|next| *next.key() <= self.offset) {
+            let (at, bytes) = next.remove_entry();
+            self.held -= bytes.len();
+            self.advance(at, &bytes, hand_on);
+        }
+        self.since = 0;
+    }
+
+    /// Hands on bytes, of which the first ones may have been handed on before.
+    fn advance(&mut self, at: u64, bytes: &[u8], hand_on: &mut impl FnMut(Piece<'_>)) {
+        let repeated = usize::try_from(self.offset - at).unwrap_or(usize::MAX);
+        let Some(fresh) = bytes.get(repeated..).filter(|fresh| !fresh.is_empty()) else { return };
+        self.skip(fresh.len() as u64);
+        hand_on(Piece::Bytes(fresh));
+    }
+
+    /// Gives up on the bytes in the first gap.
+    fn give_up(&mut self, hand_on: &mut impl FnMut(Piece<'_>)) {
+        let Some((at, bytes)) = self.ahead.pop_first() else { return };
+        self.held -= bytes.len();
+        let lost = at.saturating_sub(self.offset);
+        self.skip(lost);
+        hand_on(Piece::Lost(lost));
+        self.put(at, &bytes, hand_on);
+    }
+
+    #[allow(clippy::cast_possible_truncation, reason = "sequence numbers wrap around")]
+    fn skip(&mut self, count: u64) {
+        self.offset += count;
+        self.next = self.next.map(|next| next.wrapping_add(count as u32));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::SocketAddr;
+    use std::time::Duration;
+
+    use super::*;
+
+    fn segment(sequence: u32, payload: &[u8]) -> Segment<'_> {
+        let end = SocketAddr::from(([127, 0, 0, 1], 1));
+        let time = Duration::ZERO;
+        let (syn, fin, reset) = (false, false, false);
+        Segment { time, from: end, to: end, sequence, acknowledged: None, syn, fin, reset, payload }
+    }
+
+    /// Returns what a stream makes of the segments; `[n]` for lost bytes.
+    fn assembled(segments: &[(u32, &str)], acknowledged: Option<u32>) -> String {
+        let mut stream = Stream::default();
+        let mut all = String::new();
+        let mut hand_on = |piece: Piece<'_>| match piece {
+            Piece::Bytes(bytes) => all.push_str(std::str::from_utf8(bytes).expect("text")),
+            Piece::Lost(count) => all.extend(["[", &count.to_string(), "]"]),
+        };
+        for (sequence, payload) in segments {
+            stream.take(&segment(*sequence, payload.as_bytes()), &mut hand_on);
+        }
+        if let Some(number) = acknowledged {
+            for _ in 0..=PATIENCE {
+                stream.acknowledge(number, &mut hand_on);
+            }
+        } else {
+            stream.finish(&mut hand_on);
+        }
+        all
+    }
+
+    /// Segments, what the receiver has acknowledged, and what becomes of them.
+    type Case<'a> = (&'a [(u32, &'a str)], Option<u32>, &'a str);
+
+    #[test]
+    fn segments_are_put_in_order() {
+        let wrapped = u32::MAX - 1;
+        let table: &[Case<'_>] = &[
+            (&[(5, "abc"), (8, "def"), (11, "")], None, "abcdef"),
+            // Reordered, repeated, and repeated with other borders.
+            (&[(5, "ab"), (9, "ef"), (7, "cd"), (11, "g")], None, "abcdefg"),
+            (&[(5, "abc"), (5, "abc"), (6, "bcde"), (8, "de")], None, "abcde"),
+            (&[(5, "a"), (8, "def"), (9, "ef"), (8, "d"), (6, "bcd"), (11, "g")], None, "abcdefg"),
+            // The number wraps around.
+            (&[(wrapped, "ab"), (1, "de"), (0, "c")], None, "abcde"),
+            // Lost: at the end, or once the receiver says that it has the bytes.
+            (&[(5, "a"), (8, "d"), (11, "gh")], None, "a[2]d[2]gh"),
+            (&[(5, "a"), (8, "d"), (11, "gh")], Some(9), "a[2]d"),
+            (&[(5, "a"), (8, "d")], Some(6), "a"),
+            // A segment before the first one in the capture.
+            (&[(5, "bc"), (3, "xa"), (7, "d")], None, "bcd"),
+        ];
+        for (segments, acknowledged, expected) in table {
+            assert_eq!(assembled(segments, *acknowledged), *expected, "{segments:?}");
+        }
+    }
+
+    #[test]
+    fn the_bytes_after_a_gap_are_bounded() {
+        let mut stream = Stream::default();
+        let (mut bytes, mut lost) = (0, 0);
+        let payload = vec![b'x'; 60_000];
+        for index in 0..200 {
+            let sequence = if index == 0 { 0 } else { 10 + index * 60_000 };
+            stream.take(&segment(sequence, &payload), |piece| match piece {
+                Piece::Bytes(piece) => bytes += piece.len(),
+                Piece::Lost(count) => lost += count,
+            });
+            assert!(stream.held <= AHEAD + payload.len());
+        }
+        assert_eq!((bytes, lost), (200 * 60_000, 10));
+    }
+}

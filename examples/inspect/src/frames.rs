@@ -1,0 +1,115 @@
+//! From bytes to frames: the loops around a reader of replies or of requests.
+
+use std::io::{self, Read};
+
+use zresp::frames::{Direction, Replies, Requests};
+use zresp::io::{FrameReader, StreamError};
+use zresp::{Decoded, Request};
+
+use crate::broken::Broken;
+use crate::pass::Pass;
+use crate::record::{Content, Record, Sent};
+use crate::resume;
+use crate::window::Window;
+
+/// Shows all replies of an input. The memory used is that of the largest frame.
+///
+/// # Errors
+/// Errors of the output.
+pub(crate) fn replies(input: &str, reader: impl Read, pass: &mut Pass<'_>) -> io::Result<()> {
+    let show = |reply: &Decoded<'_>, offset, pass: &mut Pass<'_>| {
+        pass.record(&record(input, offset, Content::Reply(reply)))
+    };
+    drain::<Replies>(input, reader, pass, resume::is_reply, show)
+}
+
+/// Shows all requests of an input, as [`replies`] does.
+///
+/// # Errors
+/// Errors of the output.
+pub(crate) fn requests(input: &str, reader: impl Read, pass: &mut Pass<'_>) -> io::Result<()> {
+    let mut scratch = Vec::new();
+    let show = |request: &Request<'_>, offset, pass: &mut Pass<'_>| {
+        let wire = request.command().wire();
+        let skipped = request.wire().len() - wire.len();
+        scratch.clear();
+        let command = request.command().to_array(&mut scratch);
+        pass.record(&record(
+            input,
+            offset + skipped as u64,
+            Content::Request(Sent { command, wire }),
+        ))
+    };
+    drain::<Requests>(input, reader, pass, resume::is_command, show)
+}
+
+const fn record<'a>(input: &'a str, offset: u64, content: Content<'a>) -> Record<'a> {
+    Record { input, offset, time: None, connection: None, content }
+}
+
+fn drain<D: Direction>(
+    input: &str,
+    reader: impl Read,
+    pass: &mut Pass<'_>,
+    begins: fn(&[u8], bool) -> bool,
+    mut show: impl FnMut(&D::Frame<'_>, u64, &mut Pass<'_>) -> io::Result<()>,
+) -> io::Result<()> {
+    let window = Window::new(reader);
+    let (mut base, mut good) = (0, 0);
+    loop {
+        let mut frames = FrameReader::<_, D>::new(&window);
+        let error = loop {
+            let offset = base + frames.consumed();
+            match frames.read() {
+                Ok(Some(frame)) => show(&frame, offset, pass)?,
+                Ok(None) => return Ok(()),
+                Err(error) => break error,
+            }
+            good += 1;
+            if window.waits_at(base + frames.consumed()) {
+                pass.flush()?;
+            }
+        };
+        let frame = base + frames.position();
+        let error = match error {
+            StreamError::Decode { error, .. } => error,
+            error => return pass.fail(&format!("{input}: {error}")),
+        };
+        let offset = frame + error.offset as u64;
+        let broken = Broken { input, offset, frame, good, message: error.kind.to_string() };
+        pass.fail(&broken.line(&window))?;
+        let Some(next) = skip(input, &window, frame, pass, begins)? else { return Ok(()) };
+        (base, good) = (next, 0);
+    }
+}
+
+/// Looks for the next frame after a broken one if that is wanted, and says what it skips. Returns where to continue.
+///
+/// # Errors
+/// Errors of the output.
+pub(crate) fn skip<R: Read>(
+    input: &str,
+    window: &Window<R>,
+    frame: u64,
+    pass: &mut Pass<'_>,
+    begins: fn(&[u8], bool) -> bool,
+) -> io::Result<Option<u64>> {
+    if !pass.keep_going {
+        return Ok(None);
+    }
+    let next = match window.resume(frame + 1, begins) {
+        Ok(next) => next,
+        Err(error) => {
+            pass.fail(&format!("{input}: {error}"))?;
+            return Ok(None);
+        }
+    };
+    match next {
+        Some(next) => {
+            let skipped = next - frame;
+            pass.note(&format!("{input}: skipped {skipped} bytes, to offset {next}"))?;
+        }
+        None => pass.note(&format!("{input}: skipped the rest, from offset {frame} on"))?,
+    }
+    Ok(next)
+}

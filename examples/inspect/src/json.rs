@@ -1,0 +1,198 @@
+//! Records as lines of JSON, one for each frame.
+//!
+//! A frame is an object: `input`, `offset`, `time` (seconds since 1970), `connection` and `latency_us` (microseconds) say
+//! where it is from, as far as the input tells. Then comes one of `request` (an array of strings), `reply` (a value) and
+//! `snapshot`. A value is an object with its `type` and its `value`, after the `attributes` before it: those are an
+//! array of pairs, and so is the value of a map. Numbers that JSON cannot hold, doubles and big numbers, are strings with
+//! the digits that were sent.
+//!
+//! Bytes that are UTF-8 are a JSON string, other bytes are `{"hex": "ff00"}`.
+
+use std::io::{self, Write};
+use std::time::Duration;
+
+use zresp::view::Tokens;
+use zresp::{CommandRef, Decoded, Kind, ReplyRef, Token};
+
+use crate::record::{Content, Record};
+use crate::sink::Sink;
+use crate::text;
+
+/// Writes a line for each frame.
+pub(crate) struct Json<W>(pub(crate) W);
+
+impl<W: Write> Json<W> {
+    fn line(&mut self, record: &Record<'_>, latency: Option<Duration>) -> io::Result<()> {
+        self.0.write_all(b"{\"input\":")?;
+        serde_json::to_writer(&mut self.0, record.input)?;
+        write!(self.0, ",\"offset\":{}", record.offset)?;
+        if let Some(time) = record.time {
+            write!(self.0, ",\"time\":{}.{:06}", time.as_secs(), time.subsec_micros())?;
+        }
+        if let Some(connection) = record.connection {
+            write!(self.0, ",\"connection\":\"{connection}\"")?;
+        }
+        if let Some(latency) = latency {
+            write!(self.0, ",\"latency_us\":{}", latency.as_micros())?;
+        }
+        Ok(())
+    }
+
+    fn request(&mut self, record: &Record<'_>, command: &CommandRef<'_>) -> io::Result<()> {
+        self.line(record, None)?;
+        self.0.write_all(b",\"request\":[")?;
+        for (index, argument) in command.args().enumerate() {
+            self.0.write_all(if index == 0 { b"" } else { b"," })?;
+            bytes(&mut self.0, argument)?;
+        }
+        self.0.write_all(b"]}\n")
+    }
+
+    fn reply(&mut self, record: &Record<'_>, reply: &Decoded<'_>) -> io::Result<()> {
+        self.line(record, record.latency())?;
+        self.0.write_all(b",\"reply\":")?;
+        values(&mut self.0, reply.tokens())?;
+        self.0.write_all(b"}\n")
+    }
+}
+
+impl<W: Write> Sink for Json<W> {
+    fn record(&mut self, record: &Record<'_>) -> io::Result<()> {
+        match record.content {
+            Content::Request(sent) => self.request(record, &sent.command),
+            Content::Reply(reply) => self.reply(record, reply),
+            Content::Exchange(sent, reply, _) => {
+                self.request(record, &sent.command)?;
+                self.reply(record, reply)
+            }
+            Content::Snapshot(snapshot, size) => {
+                self.line(record, None)?;
+                let version = snapshot.version;
+                writeln!(self.0, ",\"snapshot\":{{\"version\":{version},\"bytes\":{size}}}}}")
+            }
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush()
+    }
+
+    fn finish(&mut self, _elapsed: Duration) -> io::Result<()> {
+        self.0.flush()
+    }
+}
+
+/// An aggregate that is open.
+struct Level {
+    kind: Kind,
+    /// The number of values that have begun.
+    begun: usize,
+    /// Whether the value that begins next has attributes, so that its object is open.
+    is_annotated: bool,
+}
+
+/// Writes a value and everything in it, in one pass.
+fn values(out: &mut impl Write, mut tokens: Tokens<'_>) -> io::Result<()> {
+    let mut levels: Vec<Level> = Vec::new();
+    // As in a level, for the value itself.
+    let mut is_annotated = false;
+    loop {
+        let wire = tokens.rest();
+        let Some(token) = tokens.next() else { return Ok(()) };
+        if let Token::Close(kind) = token {
+            // The last pair and the list of pairs.
+            let has_values = levels.pop().is_some_and(|level| level.begun > 0);
+            out.write_all(if kind.has_pairs() && has_values { b"]]" } else { b"]" })?;
+            if kind == Kind::Attribute {
+                match levels.last_mut() {
+                    Some(level) => level.is_annotated = true,
+                    None => is_annotated = true,
+                }
+            } else {
+                out.write_all(b"}")?;
+            }
+            continue;
+        }
+        let was_annotated = match levels.last_mut() {
+            Some(level) => std::mem::take(&mut level.is_annotated),
+            None => std::mem::take(&mut is_annotated),
+        };
+        if !was_annotated {
+            if let Some(level) = levels.last_mut() {
+                separator(out, level)?;
+                level.begun += 1;
+            }
+        }
+        match token {
+            Token::Open { kind: Kind::Attribute, .. } => {
+                // Several attributes before one value are separate lists.
+                let start: &[u8] =
+                    if was_annotated { b",\"more_attributes\":[" } else { b"{\"attributes\":[" };
+                out.write_all(start)?;
+                levels.push(Level { kind: Kind::Attribute, begun: 0, is_annotated: false });
+            }
+            Token::Open { kind, .. } => {
+                begin(out, kind, was_annotated)?;
+                out.write_all(b"[")?;
+                levels.push(Level { kind, begun: 0, is_annotated: false });
+            }
+            Token::Scalar(value) => {
+                begin(out, value.kind(), was_annotated)?;
+                scalar(out, &value, wire)?;
+                out.write_all(b"}")?;
+            }
+            _ => {}
+        }
+    }
+}
+
+/// Writes the text between two values of an aggregate.
+fn separator(out: &mut impl Write, level: &Level) -> io::Result<()> {
+    out.write_all(match (level.kind.has_pairs(), level.begun) {
+        (false, 0) => b"",
+        (true, 0) => b"[",
+        (true, begun) if begun % 2 == 0 => b"],[",
+        _ => b",",
+    })
+}
+
+/// Writes the type of a value.
+fn begin(out: &mut impl Write, kind: Kind, was_annotated: bool) -> io::Result<()> {
+    let start = if was_annotated { "," } else { "{" };
+    write!(out, "{start}\"type\":\"{kind}\",\"value\":")
+}
+
+fn scalar(out: &mut impl Write, scalar: &ReplyRef<'_>, wire: &[u8]) -> io::Result<()> {
+    match *scalar {
+        ReplyRef::Simple(text)
+        | ReplyRef::Error(text)
+        | ReplyRef::Bulk(text)
+        | ReplyRef::BulkError(text)
+        | ReplyRef::BigNumber(text) => bytes(out, text),
+        ReplyRef::Verbatim { format, text } => {
+            bytes(out, text)?;
+            out.write_all(b",\"format\":")?;
+            bytes(out, format)
+        }
+        ReplyRef::Streamed(chunks) => bytes(out, &chunks.collect::<Vec<_>>().concat()),
+        ReplyRef::Integer(number) => text::integer(out, number),
+        ReplyRef::Boolean(value) => write!(out, "{value}"),
+        ReplyRef::Double(_) => {
+            let digits = wire.strip_prefix(b",").unwrap_or_default();
+            bytes(out, digits.split(|byte| *byte == b'\r').next().unwrap_or_default())
+        }
+        _ => out.write_all(b"null"),
+    }
+}
+
+/// Writes bytes as a string, or in hexadecimal.
+fn bytes(out: &mut impl Write, bytes: &[u8]) -> io::Result<()> {
+    if let Ok(text) = std::str::from_utf8(bytes) {
+        return Ok(serde_json::to_writer(out, text)?);
+    }
+    out.write_all(b"{\"hex\":\"")?;
+    for byte in bytes {
+        out.write_all(&[text::hex_digit(byte >> 4), text::hex_digit(byte & 15)])?;
+    }
+    out.write_all(b"\"}")
+}

@@ -1,0 +1,61 @@
+//! What is shown: one command, one reply, or a command with its reply.
+
+use std::time::Duration;
+
+use zresp::aof::Snapshot;
+use zresp::{CommandRef, Decoded};
+
+/// A frame or a pair of frames, and where it is from.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Record<'a> {
+    /// The name of the input.
+    pub(crate) input: &'a str,
+    /// The offset of its first byte: in the file, or in the stream of a connection.
+    pub(crate) offset: u64,
+    /// When it was written or sent, since 1970, if the input tells.
+    pub(crate) time: Option<Duration>,
+    /// The addresses of the client and the server, if the input is a capture.
+    pub(crate) connection: Option<&'a str>,
+    pub(crate) content: Content<'a>,
+}
+
+/// The frames of a record.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Content<'a> {
+    /// A snapshot of this size, in bytes.
+    Snapshot(Snapshot, u64),
+    Request(Sent<'a>),
+    Reply(&'a Decoded<'a>),
+    /// A command and the first reply to it. The time is from the last byte of the one to that of the other.
+    Exchange(Sent<'a>, &'a Decoded<'a>, Duration),
+}
+
+/// A command, and the bytes as they were sent, which may be those of an inline command.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Sent<'a> {
+    pub(crate) command: CommandRef<'a>,
+    pub(crate) wire: &'a [u8],
+}
+
+impl<'a> Record<'a> {
+    pub(crate) const fn request(&self) -> Option<Sent<'a>> {
+        match self.content {
+            Content::Request(sent) | Content::Exchange(sent, ..) => Some(sent),
+            _ => None,
+        }
+    }
+
+    pub(crate) const fn reply(&self) -> Option<&'a Decoded<'a>> {
+        match self.content {
+            Content::Reply(reply) | Content::Exchange(_, reply, _) => Some(reply),
+            _ => None,
+        }
+    }
+
+    pub(crate) const fn latency(&self) -> Option<Duration> {
+        match self.content {
+            Content::Exchange(.., latency) => Some(latency),
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,87 @@
+//! Text from a peer, made safe to show on a terminal.
+//!
+//! A control character or an escape sequence could move the cursor, change the title of the window or make the terminal
+//! answer as if somebody had typed. Marks of direction could turn the text around.
+
+use std::io::{self, Write};
+
+use crate::text;
+
+/// Writes text with the line ends and tabs in it, but all other control characters and all bytes that are not UTF-8 as
+/// escapes.
+pub(crate) fn write(out: &mut impl Write, bytes: &[u8]) -> io::Result<()> {
+    let mut rest = bytes;
+    loop {
+        let (plain, after) = rest.split_at(text::prefix(rest, is_plain));
+        out.write_all(plain)?;
+        rest = match after {
+            [] => return Ok(()),
+            [b'\r', b'\n', after @ ..] => {
+                out.write_all(b"\r\n")?;
+                after
+            }
+            [byte, after @ ..] if byte.is_ascii() => {
+                text::escape(out, *byte)?;
+                after
+            }
+            _ => other(out, after)?,
+        };
+    }
+}
+
+/// Writes a string like [`write`], on one line.
+pub(crate) fn line(text: &str) -> String {
+    let is_unsafe = |char: char| char.is_control() || turns(char);
+    let shown = |char: char| {
+        if is_unsafe(char) { char.escape_default().to_string() } else { char.to_string() }
+    };
+    text.chars().map(shown).collect()
+}
+
+/// Writes the first character, which is not ASCII, and returns the bytes after it.
+fn other<'a>(out: &mut impl Write, bytes: &'a [u8]) -> io::Result<&'a [u8]> {
+    let chunk = bytes.get(..4).unwrap_or(bytes).utf8_chunks().next();
+    let char = chunk.and_then(|chunk| chunk.valid().chars().next());
+    let size = char.map_or(1, char::len_utf8);
+    let (shown, rest) = bytes.split_at(size);
+    match char {
+        Some(char) if !char.is_control() && !turns(char) => out.write_all(shown)?,
+        Some(char) => write!(out, "{}", char.escape_default())?,
+        None => {
+            for byte in shown {
+                text::escape(out, *byte)?;
+            }
+        }
+    }
+    Ok(rest)
+}
+
+/// Returns whether a character is a line separator or a mark of direction.
+const fn turns(char: char) -> bool {
+    matches!(char, '\u{061c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+const fn is_plain(byte: u8) -> bool {
+    matches!(byte, b' '..=b'~' | b'\n' | b'\t')
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn control_characters_are_escaped() {
+        let table: &[(&[u8], &str)] = &[
+            (b"OK\ttab\nline\r\nend", "OK\ttab\nline\r\nend"),
+            (b"\x1b]0;title\x07", "\\x1b]0;title\\a"),
+            (b"over\rwrite \"quoted\" \\", "over\\rwrite \"quoted\" \\"),
+            (b"\x9b31m \xff\x7f", "\\x9b31m \\xff\\x7f"),
+            ("né \u{9b}31m \u{202e}x".as_bytes(), "né \\u{9b}31m \\u{202e}x"),
+            ("cut é".as_bytes().split_at(5).0, "cut \\xc3"),
+        ];
+        for (bytes, expected) in table {
+            let mut out = Vec::new();
+            super::write(&mut out, bytes).expect("a vector is written to");
+            assert_eq!(String::from_utf8(out).as_deref(), Ok(*expected));
+        }
+        assert_eq!(super::line("a\x1b\n\u{202e}é"), "a\\u{1b}\\n\\u{202e}é");
+    }
+}

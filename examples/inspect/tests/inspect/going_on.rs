@@ -1,0 +1,101 @@
+//! `--keep-going` resumes after an error and says what it skipped, and filters select what is shown.
+
+use crate::program::{inspect, text};
+use crate::scratch::Scratch;
+
+/// Returns the standard output and the lines of standard error without the name of the program and the input.
+fn kept_going(arguments: &[&str], input: &[u8]) -> (String, Vec<String>) {
+    let arguments = [arguments, &["--keep-going", "-"]].concat();
+    let output = inspect(&arguments, input);
+    assert_eq!(output.status.code(), Some(1));
+    let prefix = "zresp-inspect: standard input: ";
+    let error = text(&output.stderr);
+    let lines = error.lines().map(|line| line.strip_prefix(prefix).unwrap_or(line).to_owned());
+    (text(&output.stdout), lines.collect())
+}
+
+#[test]
+fn replies_continue_at_the_next_frame() {
+    let (shown, errors) = kept_going(&["--as", "replies"], b"+a\r\n$2\r\nabc\r\n:1\r\n?\r\n+b\r\n");
+    assert_eq!(shown, "a\n(integer) 1\nb\n");
+    let [first, skipped, second, rest] = errors.as_slice() else { panic!("{errors:?}") };
+    assert!(first.starts_with("offset 10: expected CR, found `c`: "), "{first}");
+    assert_eq!(skipped, "skipped 9 bytes, to offset 13");
+    assert!(second.starts_with("offset 17: expected a type byte, found `?`: "), "{second}");
+    assert_eq!(rest, "skipped 3 bytes, to offset 20");
+
+    // A frame that the end of the input cuts is not one.
+    let (shown, errors) = kept_going(&["--as", "replies"], b"?\r\n+a\r\n$10\r\nabc");
+    assert_eq!(shown, "a\n");
+    assert_eq!(errors.last().map(String::as_str), Some("skipped the rest, from offset 7 on"));
+}
+
+#[test]
+fn append_only_files_continue_at_the_next_command() {
+    let command = b"*2\r\n$4\r\nINCR\r\n$1\r\nn\r\n".as_slice();
+    let broken = [b"*1\r\n$6\r\nSELECT\r\n", command, b"*2\r\n$4\r\nINCR\r\n$3\r\nn\r\n", command];
+    let (shown, errors) = kept_going(&["--as", "aof"], &broken.concat());
+    assert_eq!(shown, "\"SELECT\"\n\"INCR\" \"n\"\n\"INCR\" \"n\"\n");
+    let [first, skipped] = errors.as_slice() else { panic!("{errors:?}") };
+    assert!(
+        first.contains(", ok up to 37: ") && first.contains("(frame at offset 37, "),
+        "{first}"
+    );
+    assert_eq!(skipped, "skipped 21 bytes, to offset 58");
+
+    // An EXEC without a MULTI is one error, and the commands after it are shown.
+    let exec = [command, b"*1\r\n$4\r\nEXEC\r\n", command].concat();
+    let (shown, errors) = kept_going(&["--as", "aof"], &exec);
+    assert_eq!(shown.lines().count(), 2, "{shown}");
+    assert!(errors.first().is_some_and(|line| line.contains("EXEC without MULTI")), "{errors:?}");
+}
+
+/// Every change of a byte leaves most commands readable.
+#[test]
+fn damage_at_any_place_costs_few_commands() {
+    let file = std::fs::read("../../tests/append_only/redis-6.2.aof").expect("the file");
+    let snapshot = file.windows(4).position(|bytes| bytes == b"*2\r\n").expect("a command");
+    let commands = file.split_at(snapshot).1;
+    let whole = text(&inspect(&["--as", "aof", "-"], commands).stdout).lines().count();
+    for place in (0..commands.len()).step_by(7) {
+        let mut damaged = commands.to_vec();
+        if let Some(byte) = damaged.get_mut(place) {
+            *byte = b'\0';
+        }
+        let scratch = Scratch::new("damaged", &damaged);
+        let output = inspect(&["--as", "aof", "--keep-going", scratch.path()], b"");
+        let shown = text(&output.stdout).lines().count();
+        assert!(shown + 2 >= whole, "{place}: {shown} of {whole}");
+    }
+}
+
+#[test]
+fn filters_select_by_content_name_key_and_place() {
+    let input =
+        b"#TS:1700000000\r\n*3\r\n$3\r\nSET\r\n$6\r\nuser:1\r\n$3\r\nann\r\n#TS:1700000010\r\n\
+        *2\r\n$3\r\nget\r\n$6\r\nuser:2\r\n*3\r\n$4\r\nMGET\r\n$1\r\na\r\n$6\r\nuser:3\r\n";
+    let table: &[(&[&str], &str)] = &[
+        (&["--command", "GET"], "get\n"),
+        (&["--command", "GET", "--command", "mget"], "get\nMGET\n"),
+        (&["--key", "user:*"], "SET\nget\nMGET\n"),
+        (&["--key", "user:[12]"], "SET\nget\n"),
+        (&["--key", "ann"], ""),
+        (&["--grep", "ann"], "SET\n"),
+        (&["--from", "50", "--to", "90"], "get\n"),
+        (&["--from", "@1700000010"], "get\nMGET\n"),
+        (&["--to", "2023-11-14T22:13:30Z"], "SET\n"),
+        (&["--only", "replies"], ""),
+        (&["--only", "requests", "--command", "set"], "SET\n"),
+    ];
+    for (arguments, expected) in table {
+        let output = inspect(&[*arguments, &["-"]].concat(), input);
+        let shown = text(&output.stdout);
+        let names: Vec<_> = shown.lines().filter_map(|line| line.split('"').nth(1)).collect();
+        assert_eq!(
+            names,
+            expected.lines().collect::<Vec<_>>(),
+            "{arguments:?}: {}",
+            text(&output.stderr)
+        );
+    }
+}

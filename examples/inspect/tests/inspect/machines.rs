@@ -1,0 +1,137 @@
+//! The views for machines: JSON and raw bytes. And what never reaches a terminal.
+
+use std::fs;
+
+use serde_json::{Value, json};
+
+use crate::program::{inspect, text};
+
+fn lines(output: &[u8]) -> Vec<Value> {
+    let parse = |line: &str| serde_json::from_str(line).expect("a line of JSON");
+    text(output).lines().map(parse).collect()
+}
+
+#[test]
+fn every_kind_has_a_form_in_json() {
+    let table: &[(&[u8], Value)] = &[
+        (b"+OK\r\n", json!({"type": "simple string", "value": "OK"})),
+        (b"-ERR \x1b\r\n", json!({"type": "error", "value": "ERR \u{1b}"})),
+        (b":-5\r\n", json!({"type": "integer", "value": -5})),
+        (b"$2\r\n\xff\x00\r\n", json!({"type": "bulk string", "value": {"hex": "ff00"}})),
+        (b"$-1\r\n", json!({"type": "null bulk string", "value": null})),
+        (b"#t\r\n", json!({"type": "boolean", "value": true})),
+        (b",1.50\r\n", json!({"type": "double", "value": "1.50"})),
+        (b",inf\r\n", json!({"type": "double", "value": "inf"})),
+        (b"(123\r\n", json!({"type": "big number", "value": "123"})),
+        (b"=5\r\ntxt:a\r\n", json!({"type": "verbatim string", "value": "a", "format": "txt"})),
+        (b"$?\r\n;1\r\na\r\n;1\r\nb\r\n;0\r\n", json!({"type": "streamed string", "value": "ab"})),
+        (b"*0\r\n", json!({"type": "array", "value": []})),
+        (b"%0\r\n", json!({"type": "map", "value": []})),
+        (
+            b">2\r\n+a\r\n*1\r\n:1\r\n",
+            json!({"type": "push", "value": [
+                {"type": "simple string", "value": "a"},
+                {"type": "array", "value": [{"type": "integer", "value": 1}]},
+            ]}),
+        ),
+        (
+            b"%2\r\n+a\r\n:1\r\n+b\r\n%?\r\n+c\r\n:2\r\n.\r\n",
+            json!({"type": "map", "value": [
+                [{"type": "simple string", "value": "a"}, {"type": "integer", "value": 1}],
+                [{"type": "simple string", "value": "b"}, {"type": "map", "value": [
+                    [{"type": "simple string", "value": "c"}, {"type": "integer", "value": 2}],
+                ]}],
+            ]}),
+        ),
+        (
+            b"|1\r\n+a\r\n:1\r\n*1\r\n|1\r\n+b\r\n:2\r\n:3\r\n",
+            json!({
+                "attributes": [[{"type": "simple string", "value": "a"}, {"type": "integer", "value": 1}]],
+                "type": "array",
+                "value": [{
+                    "attributes": [
+                        [{"type": "simple string", "value": "b"}, {"type": "integer", "value": 2}]
+                    ],
+                    "type": "integer",
+                    "value": 3,
+                }],
+            }),
+        ),
+    ];
+    for (reply, expected) in table {
+        let output = inspect(&["--json", "--as", "replies", "-"], &[b":0\r\n", *reply].concat());
+        let lines = lines(&output.stdout);
+        let [_, line] = lines.as_slice() else { panic!("{}", text(&output.stdout)) };
+        let expected = json!({"input": "standard input", "offset": 4, "reply": expected});
+        assert_eq!(*line, expected, "{}", reply.escape_ascii());
+    }
+}
+
+#[test]
+fn requests_have_a_form_in_json() {
+    let output =
+        inspect(&["--json", "-"], b"#TS:1700000000\r\n*2\r\n$3\r\nGET\r\n$2\r\n\xc3\xa9\r\n");
+    let time = 1_700_000_000.0;
+    let expected =
+        json!({"input": "standard input", "offset": 16, "time": time, "request": ["GET", "é"]});
+    assert_eq!(lines(&output.stdout), [expected]);
+}
+
+#[test]
+fn every_recorded_frame_has_a_line_of_json_and_raw_bytes() {
+    for name in ["resp2-session", "resp3-session", "resp3-debug-protocol", "resp3-commands"] {
+        for kind in ["replies", "requests"] {
+            let path = format!("../../tests/captures/{name}.{kind}");
+            let bytes = fs::read(&path).expect("the capture");
+            let raw = inspect(&["--raw", &path], b"");
+            assert!(raw.stdout == bytes, "{path}: the raw bytes are not those of the file");
+            let count = if kind == "replies" {
+                zresp::replies(&bytes).count()
+            } else {
+                zresp::requests(&bytes).count()
+            };
+            assert_eq!(lines(&inspect(&["--json", &path], b"").stdout).len(), count, "{path}");
+        }
+    }
+}
+
+#[test]
+fn control_characters_never_reach_the_terminal() {
+    let evil =
+        b"+\x1b[2J\x07\r\n-ERR \x1b]0;x\x07 \x9b1m\r\n=9\r\ntxt:\x1bcab\x08\r\n!3\r\n\x1b[A\r\n\
+        >2\r\n$10\r\ninvalidate\r\n*1\r\n$3\r\n\x1b[B\r\n$2\r\n\x1b[\r\n$?\r\n;1\r\n\x1b\r\n;0\r\n";
+    let requests = b"*2\r\n$3\r\nGET\r\n$2\r\n\x1b[\r\n*1\r\n$3\r\n\x1b[2\r\n";
+    for arguments in [&["-"][..], &["--stats", "-"], &["--top", "3", "-"], &["--json", "-"]] {
+        for input in [evil.as_slice(), requests, b"\x1b\r\n"] {
+            let output = inspect(arguments, input);
+            for bytes in [output.stdout, output.stderr] {
+                let is_safe = |byte: &u8| matches!(byte, b'\n' | b'\t' | b' '..=b'~' | 0x80..);
+                let place = bytes.iter().position(|byte| !is_safe(byte));
+                assert_eq!(place, None, "{arguments:?}: {}", bytes.escape_ascii());
+                assert!(std::str::from_utf8(&bytes).is_ok(), "{arguments:?}");
+            }
+        }
+    }
+    let name = "no-such-\u{1b}[2J-file";
+    let error = text(&inspect(&[name], b"").stderr);
+    assert!(!error.contains('\u{1b}') && error.contains("no-such-\\u{1b}[2J-file"), "{error}");
+}
+
+#[test]
+fn colours_are_only_used_when_they_are_wanted() {
+    assert!(!text(&inspect(&["-"], b":1\r\n").stdout).contains('\u{1b}'));
+    let coloured = inspect(&["--color", "always", "-"], b":1\r\n-ERR\r\n");
+    assert_eq!(
+        text(&coloured.stdout),
+        "\u{1b}[36m(integer) 1\u{1b}[0m\n\u{1b}[31m(error) ERR\u{1b}[0m\n"
+    );
+}
+
+#[test]
+fn long_values_are_shortened_with_their_length() {
+    let reply = [b"$300\r\n".as_slice(), &[b'x'; 300], b"\r\n"].concat();
+    let shown = text(&inspect(&["-"], &reply).stdout);
+    assert_eq!(shown, format!("\"{}\"… 300 bytes\n", "x".repeat(256)));
+    let shown = text(&inspect(&["--full", "-"], &reply).stdout);
+    assert_eq!(shown, format!("\"{}\"\n", "x".repeat(300)));
+}
