@@ -3,7 +3,7 @@
 use std::io::{self, IsTerminal, Read};
 use std::time::{Duration, Instant};
 
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::{HumanBytes, HumanDuration, ProgressBar, ProgressStyle};
 
 use crate::options::Options;
 use crate::safe;
@@ -11,9 +11,14 @@ use crate::safe;
 /// How long an input is read before it gets a bar. Most inputs are done by then.
 const PATIENCE: Duration = Duration::from_millis(400);
 
-const TEMPLATE: &str = "{msg} {wide_bar} {bytes}/{total_bytes} {bytes_per_sec} {eta} left";
+/// How long a bar stays as it is.
+const PERIOD: Duration = Duration::from_millis(100);
+
+/// The rate and the time that is left come with the message: they are averages from the beginning on, because the bar
+/// itself would begin to count when it is first shown.
+const TEMPLATE: &str = "{prefix} {wide_bar} {bytes}/{total_bytes} {msg}";
 /// For an input whose size is not known.
-const OPEN_TEMPLATE: &str = "{msg} {spinner} {bytes} so far, {bytes_per_sec}";
+const OPEN_TEMPLATE: &str = "{prefix} {spinner} {bytes} so far, {msg}";
 
 /// A reader that shows how far it has come.
 pub(crate) struct Progress<R> {
@@ -22,14 +27,10 @@ pub(crate) struct Progress<R> {
     size: Option<u64>,
     position: u64,
     start: Instant,
-    state: State,
-}
-
-enum State {
-    /// Nothing is ever shown.
-    Hidden,
-    Waiting,
-    Shown(ProgressBar),
+    is_shown: bool,
+    /// When the bar is shown next, from the start on.
+    next: Duration,
+    bar: Option<ProgressBar>,
 }
 
 impl<R: Read> Progress<R> {
@@ -39,29 +40,57 @@ impl<R: Read> Progress<R> {
     /// hidden while they go to a terminal or into a pipe, which may end at a terminal.
     pub(crate) fn new(reader: R, name: &str, size: Option<u64>, options: &Options) -> Self {
         let is_summary = options.stats || options.top.is_some();
-        let is_useful = io::stderr().is_terminal() && (is_summary || output_is_stored());
-        let state = if is_useful { State::Waiting } else { State::Hidden };
-        Self { reader, name: safe::line(name), size, position: 0, start: Instant::now(), state }
+        let is_shown = io::stderr().is_terminal() && (is_summary || output_is_stored());
+        Self {
+            reader,
+            name: safe::line(name),
+            size,
+            position: 0,
+            start: Instant::now(),
+            is_shown,
+            next: PATIENCE,
+            bar: None,
+        }
     }
 
     fn show(&mut self) {
-        match &self.state {
-            State::Shown(bar) => bar.set_position(self.position),
-            State::Waiting if self.start.elapsed() >= PATIENCE => {
-                let template = if self.size.is_some() { TEMPLATE } else { OPEN_TEMPLATE };
-                let bar = match self.size {
-                    Some(size) => ProgressBar::new(size),
-                    None => ProgressBar::no_length(),
-                };
-                let style = ProgressStyle::with_template(template);
-                bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
-                bar.set_elapsed(self.start.elapsed());
-                bar.set_message(self.name.clone());
-                bar.set_position(self.position);
-                self.state = State::Shown(bar);
-            }
-            _ => {}
+        let elapsed = self.start.elapsed();
+        if elapsed < self.next {
+            return;
         }
+        self.next = elapsed + PERIOD;
+        let Self { name, size, position, bar, .. } = self;
+        let bar = bar.get_or_insert_with(|| new_bar(name, *size));
+        bar.set_position(*position);
+        bar.set_message(message(*position, *size, elapsed));
+    }
+}
+
+fn new_bar(name: &str, size: Option<u64>) -> ProgressBar {
+    let (bar, template) = match size {
+        Some(size) => (ProgressBar::new(size), TEMPLATE),
+        None => (ProgressBar::no_length(), OPEN_TEMPLATE),
+    };
+    let style = ProgressStyle::with_template(template);
+    bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
+    bar.set_prefix(name.to_owned());
+    bar
+}
+
+/// Returns the rate, and the time that is left if the size is known.
+fn message(position: u64, size: Option<u64>, elapsed: Duration) -> String {
+    let of = |number: u64, factor: u128, by: u128| {
+        u64::try_from((u128::from(number) * factor).checked_div(by).unwrap_or(0))
+            .unwrap_or(u64::MAX)
+    };
+    let rate = HumanBytes(of(position, 1_000_000_000, elapsed.as_nanos()));
+    match size {
+        Some(size) => {
+            let rest = size.saturating_sub(position);
+            let left = Duration::from_nanos(of(rest, elapsed.as_nanos(), position.into()));
+            format!("{rate}/s, {} left", HumanDuration(left))
+        }
+        None => format!("{rate}/s"),
     }
 }
 
@@ -69,14 +98,16 @@ impl<R: Read> Read for Progress<R> {
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
         let count = self.reader.read(into)?;
         self.position += count as u64;
-        self.show();
+        if self.is_shown {
+            self.show();
+        }
         Ok(count)
     }
 }
 
 impl<R> Drop for Progress<R> {
     fn drop(&mut self) {
-        if let State::Shown(bar) = &self.state {
+        if let Some(bar) = &self.bar {
             bar.finish_and_clear();
         }
     }

@@ -84,7 +84,13 @@ pub(super) fn each(
                     let offset = capture.consumed();
                     return Ok(Err(format!("offset {offset}: the capture ends inside a packet")));
                 }
-                if waiting == Some(held) && buffer < PACKET {
+                if waiting == Some(held) {
+                    if buffer >= PACKET {
+                        let offset = capture.consumed();
+                        return Ok(Err(format!(
+                            "offset {offset}: packet longer than {PACKET} bytes"
+                        )));
+                    }
                     buffer *= 2;
                     capture.grow(buffer);
                 }

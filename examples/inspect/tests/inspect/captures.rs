@@ -186,6 +186,15 @@ fn a_cut_capture_shows_what_is_whole() {
     }
 }
 
+#[test]
+fn a_packet_that_announces_too_many_bytes_ends_the_capture() {
+    let header = fs::read(MIDDLE).expect("the capture").split_at(24).0.to_vec();
+    let packet = [&[0; 8][..], &[0xff, 0xff, 0xff, 0x0f].repeat(2), &vec![0; 100 << 20]].concat();
+    let output = inspect(&["-"], &[header, packet].concat());
+    assert_eq!(output.status.code(), Some(1));
+    assert_eq!(text(&output.stderr).lines().count(), 1, "{}", text(&output.stderr));
+}
+
 /// Returns a pcapng file with the packets of a pcap file, with nanoseconds.
 fn pcapng(packets: &[Vec<u8>]) -> Vec<u8> {
     let block = |kind: u32, body: &[u8]| {
