@@ -1,5 +1,6 @@
 //! Any value that is added to a command becomes the arguments that its documentation says, and no implementation of
 //! `ToArguments` or `AsRef` can write a broken frame.
+#![cfg(feature = "std")]
 
 use std::borrow::Cow;
 use std::cell::Cell;
