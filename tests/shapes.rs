@@ -412,6 +412,28 @@ fn is_resp2(wire: &[u8]) -> bool {
     })
 }
 
+/// The arrays that RESP2 has for pushes, inside the reply to `EXEC`.
+#[test]
+fn only_confirmations_become_pushes_in_a_transaction() {
+    let queued = [ReplyShape::of_words(["SUBSCRIBE", "a"])];
+    let table: [(&str, &str); 6] = [
+        ("*3 $9 subscribe $1 a :1", ">3 $9 subscribe $1 a :1"),
+        ("*3 $12 sunsubscribe $1 a :1", ">3 $12 sunsubscribe $1 a :1"),
+        ("*2 $1 x :1", "*2 $1 x :1"),
+        ("*3 $7 message $1 c $1 x", "*3 $7 message $1 c $1 x"),
+        ("*3 $7 message $20 __redis__:invalidate *0", "*3 $7 message $20 __redis__:invalidate *0"),
+        ("*0", "*0"),
+    ];
+    for (resp2, resp3) in table {
+        let [resp2, expected] =
+            [resp2, resp3].map(|line| format!("*1 {line} ").replace(' ', "\r\n").into_bytes());
+        let frame = zresp::decode(&resp2).expect("valid").expect("whole");
+        let found = Shaped::exec(frame, &queued).to_wire(Protocol::Resp3).expect("it has a form");
+        assert_eq!(found, expected, "{}", resp2.escape_ascii());
+        assert!(zresp::decode(&found).is_ok());
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 1024, ..ProptestConfig::default() })]
 
@@ -440,6 +462,13 @@ proptest! {
                 if let Ok(resp3) = Shaped::new(frame, shape).to_wire(Protocol::Resp3) {
                     let frame = zresp::decode(&resp3).expect("valid").expect("whole");
                     prop_assert_eq!(frame.wire().len(), resp3.len());
+                }
+                let wrapped = [b"*1\r\n", frame.wire()].concat();
+                if let Ok(Some(replies)) = zresp::decode(&wrapped) {
+                    if let Ok(resp3) = Shaped::exec(replies, &[shape]).to_wire(Protocol::Resp3) {
+                        let frame = zresp::decode(&resp3).expect("valid").expect("whole");
+                        prop_assert_eq!(frame.wire().len(), resp3.len());
+                    }
                 }
                 let tree = Reply::from(frame);
                 prop_assert_eq!(

@@ -22,7 +22,8 @@ use super::{EncodeError, Protocol};
 /// Give it each token of a [`TokenReader`](crate::TokenReader) with the token's bytes, and each part of a payload. It
 /// appends what a RESP2 client gets to your buffer: the same bytes as [`Encode`](super::Encode) writes for the
 /// [`Decoded`](crate::Decoded) frame. If it knows the command, by [`expect`](Self::expect), the bytes are those of
-/// [`Shaped`](super::Shaped).
+/// [`Shaped`](super::Shaped). Let payloads of up to 16 bytes come whole, because a word such as `invalidate` is not
+/// recognised in parts.
 ///
 /// The length of a *streamed* aggregate or string is known only at its end, but RESP2 needs it at the beginning. So
 /// from the beginning of the outermost streamed aggregate, or of a streamed string that comes in parts, to its end, its

@@ -33,6 +33,7 @@ use nested_push::NestedPushes;
 use recent_command::RecentCommand;
 use state::{Prefix, State};
 
+pub(crate) use nested_push::confirms_subscription;
 pub(crate) use token::{Payload, TokenEnd};
 pub(crate) use whole_frame::{Aggregate, Stopped};
 

@@ -29,6 +29,13 @@ const FORMS: [&[u8]; 12] = [
     b"$12\r\nsunsubscribe\r\n",
 ];
 
+/// Whether a push inside another value may begin with this word.
+pub(crate) fn confirms_subscription(word: &[u8]) -> bool {
+    FORMS.iter().any(|form| {
+        form.strip_prefix(b"+").and_then(|line| line.strip_suffix(b"\r\n")) == Some(word)
+    })
+}
+
 /// A bit for each of them.
 const ALL: u16 = 0x0fff;
 

@@ -286,6 +286,10 @@ impl Translator {
                 self.undecided = Some(Undecided::Push);
                 return Ok(());
             }
+            (Resp3, Body::Push, Kind::Array, Some(len @ 1..)) if !self.levels.is_empty() => {
+                self.undecided = Some(Undecided::Confirmation(len));
+                return Ok(());
+            }
             (Resp3, Body::Push, Kind::Array, Some(3)) => {
                 self.undecided = Some(Undecided::Message(false));
                 return Ok(());
@@ -294,7 +298,7 @@ impl Translator {
                 self.levels.push(FormLevel::new(form, RowLayout::Row));
                 return Ok(());
             }
-            (Resp3, Body::Push, Kind::Array, Some(len)) => {
+            (Resp3, Body::Push, Kind::Array, Some(len)) if self.levels.is_empty() => {
                 self.others = 1;
                 return emit(&Token::Open { kind: Kind::Push, len: Some(len) }, &[]);
             }

@@ -2,6 +2,7 @@
 
 use crate::encode::{EncodeError, Protocol};
 use crate::kind::Kind;
+use crate::validate::confirms_subscription;
 use crate::view::{ReplyRef, Token};
 
 use super::form::Form;
@@ -20,6 +21,8 @@ pub(super) enum Undecided {
     Push,
     /// An array of three values, which may be an invalidation. The flag says that the word `message` has come.
     Message(bool),
+    /// An array of this many values inside the reply to `EXEC`. It is a push in RESP3 if it confirms a subscription.
+    Confirmation(usize),
 }
 
 impl Translator {
@@ -86,6 +89,12 @@ impl Translator {
             (Undecided::Push, ..) => {
                 self.others = 1;
                 open(Kind::Push, Some(2)).map(|()| false)
+            }
+            (Undecided::Confirmation(len), _, token) => {
+                self.others = 1;
+                let is_push = matches!(token, Token::Scalar(ReplyRef::Bulk(word) | ReplyRef::Simple(word))
+                    if confirms_subscription(word));
+                open(if is_push { Kind::Push } else { Kind::Array }, Some(len)).map(|()| false)
             }
             (Undecided::Message(false), _, Token::Scalar(ReplyRef::Bulk(b"message"))) => {
                 self.undecided = Some(Undecided::Message(true));
