@@ -218,7 +218,7 @@ fn accepted_requests_are_the_same_commands_when_encoded_again() {
 }
 
 /// Broken requests, and the message with which Redis answers a client that has authenticated, and one that has not.
-/// `None` if there is no answer.
+/// `None` if the server does not answer.
 fn broken_requests() -> Vec<(Vec<u8>, Option<&'static str>, Option<&'static str>)> {
     let count = Some("invalid multibulk length");
     let many = Some("unauthenticated multibulk length");

@@ -11,7 +11,7 @@ use serde::de::{IgnoredAny, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use zresp::{FromReply, de};
 
-/// Values that are elements of others. `a` is no number.
+/// Elements of the arrays and maps below. `a` stands for text that is not a number.
 const SMALL: [&str; 6] = [":1", "$1 a", "_", "*-1", "-ERR", ",1"];
 
 /// Aggregates of these.

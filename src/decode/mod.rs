@@ -7,6 +7,7 @@ mod framer;
 mod iter;
 pub mod replication;
 mod reply;
+mod token_iter;
 mod token_reader;
 
 pub use command::CommandDecoder;
@@ -16,4 +17,5 @@ pub use direction::{Direction, Replies, Requests};
 pub use framer::{Framer, Progress};
 pub use iter::{Frames, replies, requests};
 pub use reply::{Decoder, decode};
-pub use token_reader::{CommandTokenReader, FrameTokenReader, PayloadPart, TokenIter, TokenReader};
+pub use token_iter::TokenIter;
+pub use token_reader::{CommandTokenReader, FrameTokenReader, PayloadPart, TokenReader};

@@ -3,19 +3,18 @@
 #![deny(clippy::arithmetic_side_effects)]
 
 use core::fmt;
-use core::iter::FusedIterator;
 use core::marker::PhantomData;
 
 use crate::error::{Error, ErrorKind};
 use crate::kind::Kind;
 use crate::limits::{InlinePolicy, Limits, LinePolicy};
 use crate::validate::{Grammar, Payload, TokenEnd, Validator};
-use crate::view::ReplyRef;
-use crate::view::header::{self, Front, Length};
+use crate::view::header::{self, Length};
 
 use super::Framer;
 use super::decoder::head;
 use super::direction::{Direction, Replies, Requests};
+use super::token_iter::TokenIter;
 
 /// Reads replies token by token, in the same pass that validates them, while a frame is still arriving:
 /// a [`FrameTokenReader`] of [`Token`](crate::Token)s.
@@ -80,7 +79,7 @@ pub type CommandTokenReader = FrameTokenReader<Requests>;
 /// levels of nesting need no allocation.
 #[derive(Clone)]
 pub struct FrameTokenReader<D> {
-    validator: Validator,
+    pub(super) validator: Validator,
     /// How many bytes of the token in progress have been examined.
     seen: usize,
     /// The first of them, up to eight, to recognise the buffer.
@@ -148,7 +147,7 @@ impl<D: Direction> FrameTokenReader<D> {
     pub fn next<'a>(&mut self, buf: &'a [u8]) -> Result<Option<(D::Token<'a>, usize)>, Error> {
         let mut tokens = self.tokens(buf);
         match tokens.next() {
-            Some(token) => Ok(Some((token?, buf.len().saturating_sub(tokens.rest.len())))),
+            Some(token) => Ok(Some((token?, buf.len().saturating_sub(tokens.rest().len())))),
             None => Ok(None),
         }
     }
@@ -156,7 +155,10 @@ impl<D: Direction> FrameTokenReader<D> {
     /// Reads a token that is less frequent. Out of line, so that only the frequent tokens are in the
     /// caller's loop.
     #[inline(never)]
-    fn next_slow<'a>(&mut self, buf: &'a [u8]) -> Result<Option<(D::Token<'a>, usize)>, Error> {
+    pub(super) fn next_slow<'a>(
+        &mut self,
+        buf: &'a [u8],
+    ) -> Result<Option<(D::Token<'a>, usize)>, Error> {
         if let Some(error) = self.validator.failure() {
             return Err(error);
         }
@@ -298,7 +300,7 @@ impl<D: Direction> FrameTokenReader<D> {
     /// ```
     #[inline(always)]
     pub const fn tokens<'r, 'a>(&'r mut self, buf: &'a [u8]) -> TokenIter<'r, 'a, D> {
-        TokenIter { reader: self, rest: buf, is_over: false }
+        TokenIter::new(self, buf)
     }
 
     /// Returns a framer for the rest of the frame in progress, and forgets the frame; `None` if no frame
@@ -409,96 +411,3 @@ impl<D> fmt::Debug for FrameTokenReader<D> {
             .finish_non_exhaustive()
     }
 }
-
-/// The tokens that lie whole in a buffer: see [`FrameTokenReader::tokens`].
-#[derive(Debug)]
-pub struct TokenIter<'r, 'a, D> {
-    reader: &'r mut FrameTokenReader<D>,
-    rest: &'a [u8],
-    is_over: bool,
-}
-
-impl<'a, D> TokenIter<'_, 'a, D> {
-    /// Returns the bytes after the tokens given so far.
-    #[must_use]
-    pub const fn rest(&self) -> &'a [u8] {
-        self.rest
-    }
-}
-
-impl<'a, D: Direction> TokenIter<'_, 'a, D> {
-    /// Takes a scalar that `rest` follows, if it may come here and is within the limits. Returns whether it was taken.
-    #[inline(always)]
-    fn take_scalar(&mut self, bulk: Option<usize>, rest: &'a [u8]) -> bool {
-        let size = self.rest.len().checked_sub(rest.len());
-        let is_taken = self.reader.validator.take_scalar(D::GRAMMAR, bulk, size);
-        if is_taken {
-            self.rest = rest;
-        }
-        is_taken
-    }
-}
-
-impl<'a, D: Direction> Iterator for TokenIter<'_, 'a, D> {
-    type Item = Result<D::Token<'a>, Error>;
-
-    #[allow(
-        clippy::collapsible_match,
-        reason = "after a guard that fails, the later arms are tried, and each would check the token again"
-    )]
-    #[inline(always)]
-    fn next(&mut self) -> Option<Self::Item> {
-        if self.reader.validator.is_between_tokens() {
-            if !self.reader.validator.is_level_full() {
-                // One arm for each frequent token, so that it is made in its own branch of the caller's loop.
-                match header::front(self.rest) {
-                    Some((Front::Scalar(ReplyRef::Bulk(payload)), rest)) => {
-                        if self.take_scalar(Some(payload.len()), rest) {
-                            return Some(Ok(D::scalar(ReplyRef::Bulk(payload))));
-                        }
-                    }
-                    Some((Front::Scalar(ReplyRef::Integer(value)), rest)) => {
-                        if self.take_scalar(None, rest) {
-                            return Some(Ok(D::scalar(ReplyRef::Integer(value))));
-                        }
-                    }
-                    Some((Front::Scalar(scalar), rest)) => {
-                        if self.take_scalar(None, rest) {
-                            return Some(Ok(D::scalar(scalar)));
-                        }
-                    }
-                    Some((Front::Open(kind, len), rest)) => {
-                        let size = self.rest.len().checked_sub(rest.len());
-                        if self.reader.validator.take_opening(D::GRAMMAR, (kind, len), size) {
-                            self.rest = rest;
-                            return Some(Ok(D::open(kind, len as usize)));
-                        }
-                    }
-                    None => {}
-                }
-            } else if let Some(kind) = self.reader.validator.take_end() {
-                return Some(Ok(D::close(kind)));
-            }
-        }
-        if self.is_over {
-            return None;
-        }
-        // The rest is passed by value, so that the compiler can keep it in registers.
-        match self.reader.next_slow(self.rest) {
-            Ok(Some((token, size))) => {
-                self.rest = self.rest.get(size..).unwrap_or_default();
-                Some(Ok(token))
-            }
-            Ok(None) => {
-                self.is_over = true;
-                None
-            }
-            Err(error) => {
-                self.is_over = true;
-                Some(Err(error))
-            }
-        }
-    }
-}
-
-impl<D: Direction> FusedIterator for TokenIter<'_, '_, D> {}

@@ -12,7 +12,7 @@ use crate::record::Record;
 use crate::safe;
 use crate::stats::nanos;
 
-/// How many different names are counted. What is no name of a command could be anything.
+/// The most different names that are counted. A client may send any text as a name.
 const NAMES: usize = 1000;
 /// The name that stands for all further names.
 const OTHERS: &[u8] = b"(others)";

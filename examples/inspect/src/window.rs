@@ -89,7 +89,7 @@ impl<R: Read> Window<R> {
 }
 
 impl<R: Read> Inner<R> {
-    /// Returns the index of an offset, or that of the first byte if it is no longer remembered.
+    /// Returns the index of an offset. It is 0 if the window no longer has the byte there.
     fn index(&self, offset: u64) -> usize {
         usize::try_from(offset.saturating_sub(self.offset)).unwrap_or(usize::MAX)
     }

@@ -44,7 +44,7 @@ pub(crate) struct Output {
 }
 
 impl Replies {
-    /// Replies of which none has a slot, so that those that still arrive are dropped.
+    /// No replies and no slots: replies that still arrive are dropped.
     pub(crate) fn dropped() -> Self {
         Self { first: u64::MAX, ..Self::default() }
     }

@@ -162,7 +162,7 @@ fn packet<'a>(
     }
 }
 
-/// Returns a time from seconds and a fraction in units of which a second has `resolution`.
+/// Returns a time from seconds and a fraction of a second. The fraction counts units; a second has `resolution` of them.
 fn time(seconds: u64, fraction: u64, resolution: u64) -> Duration {
     let nanos = u128::from(fraction) * 1_000_000_000 / u128::from(resolution);
     Duration::from_secs(seconds) + Duration::from_nanos(u64::try_from(nanos).unwrap_or_default())

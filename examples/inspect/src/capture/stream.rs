@@ -94,7 +94,7 @@ impl Stream {
         self.since = 0;
     }
 
-    /// Hands on bytes, of which the first ones may have been handed on before.
+    /// Hands on the bytes, except for those at the beginning that were handed on before.
     fn advance(&mut self, at: u64, bytes: &[u8], hand_on: &mut impl FnMut(Piece<'_>)) {
         let repeated = usize::try_from(self.offset - at).unwrap_or(usize::MAX);
         let Some(fresh) = bytes.get(repeated..).filter(|fresh| !fresh.is_empty()) else { return };

@@ -202,7 +202,7 @@ enum Announced {
     Verbatim,
     /// `;`: the same, after `earlier` bytes in other chunks; or, if 0, the end of the string.
     Chunk { earlier: usize },
-    /// `>` inside another value: this number of values, of which the first is one of the words.
+    /// `>` inside another value: this number of values. The first must be one of the words.
     NestedPush,
     /// The others: this number of groups of `group` values.
     Values { group: usize },
