@@ -226,8 +226,7 @@ fn the_first_type_decides_whether_a_list_of_tuples_is_flat() {
     );
     assert_eq!(
         read::<Vec<(i64, i64)>>(b"*4\r\n:1\r\n:2\r\n:3\r\n+x\r\n"),
-        Err("expected an integer, found a simple string that is not one at element 1, element 1"
-            .to_owned())
+        Err("expected an integer, found a simple string that is not one at element 3".to_owned())
     );
     assert_eq!(
         read::<Vec<(i64, i64)>>(b"*2\r\n*2\r\n:1\r\n:2\r\n*1\r\n:3\r\n"),
@@ -297,6 +296,30 @@ fn a_failure_says_where() {
         (
             message::<Role>(b"*3\r\n+king\r\n+a\r\n+b\r\n"),
             "expected a variant of an enum, found an array",
+        ),
+        (
+            message::<Role>(b"%1\r\n+shard\r\n*2\r\n+x\r\n+y\r\n"),
+            "expected an unsigned integer of 16 bits, found a simple string that is not one at field \"shard\", element 0",
+        ),
+        (
+            message::<Role>(b"*2\r\n+replica\r\n*0\r\n"),
+            "expected an integer, found an array at element 1",
+        ),
+        (
+            message::<Role>(b"*2\r\n:1\r\n:1\r\n"),
+            "expected a string, found an integer at element 0",
+        ),
+        (
+            message::<Vec<(String, i64)>>(b"*4\r\n+a\r\n:1\r\n+b\r\n+x\r\n"),
+            "expected an integer, found a simple string that is not one at element 3",
+        ),
+        (
+            message::<Vec<(String, i64)>>(b"%2\r\n+a\r\n:1\r\n+b\r\n+x\r\n"),
+            "expected an integer, found a simple string that is not one at element 3",
+        ),
+        (
+            message::<Vec<(String, Role)>>(b"*4\r\n+a\r\n+master\r\n+b\r\n+x\r\n"),
+            "unknown variant `x`, expected one of `master`, `replica`, `shard`, `sentinel` at element 3",
         ),
     ];
     for (found, expected) in cases {
@@ -670,15 +693,101 @@ fn a_type_that_accepts_any_value_reads_errors_inside_others() {
     assert_eq!(read(b"*1\r\n*1\r\n!6\r\nERR no\r\n"), Ok(json!([[error]])));
     assert_eq!(read(b"%1\r\n+a\r\n-ERR no\r\n"), Ok(json!({"a": error})));
     assert_eq!(read(b"-ERR no\r\n"), Err("error reply: ERR no".to_owned()));
+    let keys = b"%5\r\n:-7\r\n:1\r\n,1\r\n:2\r\n,0.5\r\n:3\r\n#t\r\n:4\r\n#f\r\n%1\r\n:8\r\n:5\r\n";
+    assert_eq!(read(keys), Ok(json!({"-7": 1, "1": 2, "0.5": 3, "true": 4, "false": {"8": 5}})));
     // JSON has no bytes, and its keys are text.
     for (wire, path) in [
-        (b"*2\r\n:1\r\n$1\r\n\xff\r\n".as_slice(), " at element 1"),
-        (b"%1\r\n+a\r\n*1\r\n$1\r\n\xff\r\n", " at field \"a\", element 0"),
-        (b"%1\r\n:1\r\n+a\r\n", " at key 0"),
+        (b"*2\r\n:1\r\n$1\r\n\xff\r\n".as_slice(), ") at element 1"),
+        (b"%1\r\n+a\r\n*1\r\n$1\r\n\xff\r\n", ") at field \"a\", element 0"),
+        (b"%1\r\n_\r\n+a\r\n", " at key 0"),
+        (b"%1\r\n*0\r\n+a\r\n", " at key 0"),
+        (b"%1\r\n$1\r\n\xff\r\n+a\r\n", " at key 0"),
     ] {
         let error = read(wire).unwrap_err();
         assert!(error.ends_with(path), "{error}");
+        let has_hint = error.contains("use `ReplyDeserializer::with_bytes_as_numbers`");
+        assert_eq!(has_hint, path.starts_with(')'), "{error}");
     }
+}
+
+/// With bytes as numbers, a value is the same as what `Serialize` makes of the reply, or both fail.
+#[test]
+fn any_reply_is_the_same_json_both_ways() {
+    use zresp::de::ReplyDeserializer;
+
+    let scalars = [
+        ":1",
+        "$1 a",
+        "+b",
+        "$1 \u{1}",
+        "_",
+        "$-1",
+        "*-1",
+        "(123",
+        ",0.5",
+        ",inf",
+        "#t",
+        "=5 txt:a",
+        "$? ;1 a ;1 b ;0",
+    ];
+    let aggregates = [
+        "*0",
+        "*2 :1 -ERR",
+        "~1 $1 \u{1}",
+        "%1 :1 $1 \u{1}",
+        "%1 $1 \u{1} :1",
+        "*? :1 .",
+        "%1 *0 :1",
+    ];
+    let values: Vec<_> = scalars.into_iter().chain(aggregates).collect();
+    let mut replies: Vec<String> = values.iter().map(|&value| value.to_owned()).collect();
+    for first in &values {
+        for second in &values {
+            replies.push(format!("*2 {first} {second}"));
+            replies.push(format!("%1 {first} {second}"));
+            replies.push(format!("%? +k {first} {second} :1 ."));
+            replies.push(format!("*2 |1 +a +b *1 {first} {second}"));
+        }
+    }
+    let (mut read, mut failed) = (0, 0);
+    for text in replies {
+        let wire: Vec<u8> = text
+            .split(' ')
+            .flat_map(|line| [line.as_bytes(), b"\r\n"].concat())
+            .map(|byte| if byte == 1 { 0xff } else { byte })
+            .collect();
+        let frame = zresp::decode(&wire).expect(&text).expect("a whole frame");
+        let reply = ReplyDeserializer::new(frame.reply()).with_bytes_as_numbers();
+        let found = serde_json::Value::deserialize(reply).ok();
+        if text.starts_with("%1 ,inf") || text.starts_with("%?") && text.ends_with(",inf :1 .") {
+            // As a key it is text here, and refused by `serde_json`.
+            assert!(serde_json::to_value(&frame).is_err(), "{text}");
+            continue;
+        }
+        match &found {
+            Some(_) => read += 1,
+            None => failed += 1,
+        }
+        assert_eq!(found, serde_json::to_value(&frame).ok(), "{text}");
+    }
+    println!("{read} read, {failed} have no form in JSON");
+    assert!(read > 500 && failed > 100, "{read} {failed}");
+}
+
+#[test]
+fn fields_are_found_among_keys_of_any_scalar() {
+    #[derive(Deserialize, Debug, PartialEq)]
+    struct Slots {
+        name: String,
+        #[serde(rename = "7")]
+        seventh: u8,
+    }
+    let wire = b"%4\r\n:7\r\n:1\r\n,0.5\r\n:2\r\n#t\r\n*1\r\n:3\r\n+name\r\n+a\r\n";
+    assert_eq!(read(wire), Ok(Slots { name: "a".into(), seventh: 1 }));
+    assert_eq!(of(wire).field("7"), Ok(1));
+    assert_eq!(of(wire).field("name"), Ok("a"));
+    assert_eq!(read(b"%1\r\n:7\r\n:1\r\n"), Ok(HashMap::from([("7".to_owned(), 1)])));
+    assert_eq!(read(b"%1\r\n:7\r\n:1\r\n"), Ok(HashMap::from([(7, 1)])));
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 use alloc::borrow::Cow;
 
+use crate::encode::DoubleText;
 use crate::lex::{double, integer};
 use crate::view::{Elements, Pairs, ReplyRef};
 
@@ -46,6 +47,22 @@ impl<'a> ReplyRef<'a> {
         match *self {
             Self::Streamed(chunks) => Ok(chunks.to_bytes()),
             _ => self.as_bytes().map(Cow::Borrowed),
+        }
+    }
+
+    /// Returns the text of a key: the bytes of a string, a number as RESP writes it, `true` or `false`.
+    ///
+    /// # Errors
+    /// Returns an error for nulls, errors and aggregates.
+    pub(crate) fn key_text(&self) -> Result<Cow<'a, [u8]>, ConversionError> {
+        match *self {
+            Self::Integer(value) => {
+                Ok(itoa::Buffer::new().format(value).as_bytes().to_vec().into())
+            }
+            Self::Double(value) => Ok(DoubleText::new(value).as_bytes().to_vec().into()),
+            Self::Boolean(true) => Ok(b"true".into()),
+            Self::Boolean(false) => Ok(b"false".into()),
+            _ => self.to_bytes(),
         }
     }
 

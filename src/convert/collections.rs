@@ -89,16 +89,22 @@ pub(super) fn for_each_pair<'a, K: FromReply<'a>, V: FromReply<'a>>(
 ) -> Result<(), ConversionError> {
     if let Some(elements) = as_tuples::<K>(reply, 2) {
         for (index, element) in elements.enumerate() {
-            let pair = element.to::<(K, V)>();
-            let (key, value) = pair.map_err(|error| error.at(Place::Element(index)))?;
-            take(key, value);
+            let pair = element.to().map_err(|error| error.at(Place::Element(index)))?;
+            take_pair(index, pair, &mut take)?;
         }
         return Ok(());
     }
-    for (index, (key, value)) in reply.as_pairs()?.enumerate() {
-        let converted = key.to().map_err(|error: ConversionError| error.at(Place::Key(index)))?;
-        take(converted, value.to().map_err(|error: ConversionError| error.at_field(&key))?);
-    }
+    reply.as_pairs()?.enumerate().try_for_each(|(index, pair)| take_pair(index, pair, &mut take))
+}
+
+/// Converts the pair at this index.
+fn take_pair<'a, K: FromReply<'a>, V: FromReply<'a>>(
+    index: usize,
+    (key, value): (ReplyRef<'a>, ReplyRef<'a>),
+    take: &mut impl FnMut(K, V),
+) -> Result<(), ConversionError> {
+    let converted = key.to().map_err(|error: ConversionError| error.at(Place::Key(index)))?;
+    take(converted, value.to().map_err(|error: ConversionError| error.at_field(&key))?);
     Ok(())
 }
 

@@ -141,14 +141,18 @@ impl ConversionError {
 
     /// Returns the error with this key prepended to its path.
     pub(crate) fn at_field(self, key: &ReplyRef<'_>) -> Self {
-        let key = match key {
-            ReplyRef::Integer(value) => itoa::Buffer::new().format(*value).as_bytes().into(),
-            key => {
-                let bytes = key.to_bytes().unwrap_or_default();
-                bytes.get(..LONGEST_KEY).unwrap_or(&bytes).into()
-            }
-        };
-        self.at(Place::Field(key))
+        let key = key.key_text().unwrap_or_default();
+        self.at(Place::Field(key.get(..LONGEST_KEY).unwrap_or(&key).into()))
+    }
+
+    /// Returns the error with its place inside a tuple of a flat list as a place in the list, in which the tuple begins at
+    /// `start`.
+    #[cold]
+    pub(crate) fn in_flat_list(mut self, start: usize) -> Self {
+        let path = self.details.as_mut().and_then(|details| details.path.last_mut());
+        let Some(Place::Element(index)) = path else { return self.at(Place::Element(start)) };
+        *index = index.saturating_add(start);
+        self
     }
 
     /// Returns what was expected, such as `an integer`. For a [`custom`](Self::custom) error it is only `a value`.

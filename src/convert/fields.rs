@@ -6,7 +6,18 @@ use alloc::borrow::Cow;
 use crate::view::ReplyRef;
 
 use super::collections::for_each_pair;
-use super::{ConversionError, FromReply, Place};
+use super::{ConversionError, FromReply, Place, TypeShape};
+
+/// The text of a key.
+struct FieldName<'a>(Cow<'a, [u8]>);
+
+impl<'a> FromReply<'a> for FieldName<'a> {
+    const SHAPE: TypeShape = TypeShape::Scalar;
+
+    fn from_reply(reply: ReplyRef<'a>) -> Result<Self, ConversionError> {
+        reply.key_text().map(Self)
+    }
+}
 
 /// The values of some fields, found in one pass. Derived implementations of [`FromReply`] use it.
 #[doc(hidden)]
@@ -21,10 +32,10 @@ impl<'a, 'n, const N: usize> FieldValues<'a, 'n, N> {
     /// Finds the fields with these names. Others are ignored. If a name occurs twice, its last value counts.
     ///
     /// # Errors
-    /// Returns an error if the reply has no pairs, or if a key is not a string.
+    /// Returns an error if the reply has no pairs, or if a key is null, an error or an aggregate.
     pub fn read(reply: ReplyRef<'a>, names: [&'n str; N]) -> Result<Self, ConversionError> {
         let mut values = [None; N];
-        for_each_pair(reply, |key: Cow<'a, [u8]>, value| {
+        for_each_pair(reply, |FieldName(key), value| {
             let index = names.iter().position(|name| name.as_bytes() == &*key);
             if let Some(found) = index.and_then(|index| values.get_mut(index)) {
                 *found = Some(value);
@@ -80,7 +91,7 @@ impl<'a> ReplyRef<'a> {
     ///
     /// # Errors
     /// Returns an error that names the field if it is missing and the type is not an `Option`, or if it cannot be
-    /// converted. A reply without pairs, and a key that is not a string, are errors too.
+    /// converted. A reply without pairs, and a key that is null, an error or an aggregate, are errors too.
     pub fn field<T: FromReply<'a>>(&self, name: &str) -> Result<T, ConversionError> {
         FieldValues::read(*self, [name])?.required(0)
     }

@@ -128,7 +128,12 @@ impl<'de> ElementReader<'_, 'de> {
             }
             Err(error) => {
                 self.failed = Some((start, values));
-                Err(error.at(Place::Element(index)))
+                Err(match self.form {
+                    ElementForm::Flat(len) => {
+                        error.in_flat_list(index.saturating_mul(len as usize))
+                    }
+                    _ => error.at(Place::Element(index)),
+                })
             }
         }
     }
@@ -226,7 +231,7 @@ impl<'de> PairReader<'_, 'de> {
         }
         let list = List { open: self.open, of: Of::Pairs };
         let outer = self.cursor.decided.take();
-        let key = seed.deserialize(Value::first(self.cursor, list));
+        let key = seed.deserialize(Value::first(self.cursor, list).as_key());
         let decided = self.cursor.decided();
         self.cursor.decided = outer;
         let Decided { form, start } = decided?;
@@ -287,7 +292,7 @@ impl<'de> MapAccess<'de> for PairReader<'_, 'de> {
         }
         self.count()?;
         self.key = self.cursor.spot();
-        let key = seed.deserialize(Value::next(self.cursor));
+        let key = seed.deserialize(Value::next(self.cursor).as_key());
         self.end_key(key)
     }
 
@@ -325,6 +330,9 @@ impl<'de> MapAccess<'de> for PairReader<'_, 'de> {
 /// Reads the name of a variant, and the data after it.
 pub(super) struct VariantReader<'c, 'de> {
     pub(super) cursor: &'c mut Cursor<'de>,
+    /// The kind of the aggregate that holds both, and where it begins.
+    pub(super) kind: Kind,
+    pub(super) name: Spot,
     /// Where the data begins, once the name has been read.
     pub(super) data: &'c mut Option<Spot>,
 }
@@ -337,17 +345,23 @@ impl<'de> EnumAccess<'de> for VariantReader<'_, 'de> {
         self,
         seed: V,
     ) -> Result<(V::Value, Self), ConversionError> {
-        let start = self.cursor.spot();
         let name = seed.deserialize(Value::next(self.cursor));
-        self.cursor.end_value(start, 1);
+        self.cursor.end_value(self.name, 1);
         *self.data = Some(self.cursor.spot());
-        Ok((name?, self))
+        let place = if self.kind == Kind::Map { Place::Key(0) } else { Place::Element(0) };
+        Ok((name.map_err(|error| error.at(place))?, self))
     }
 }
 
-impl<'c, 'de> VariantReader<'c, 'de> {
-    fn data(self) -> Value<'c, 'de> {
-        Value::next(self.cursor)
+impl<'de> VariantReader<'_, 'de> {
+    fn read_data<T>(
+        self,
+        read: impl FnOnce(Value<'_, 'de>) -> Result<T, ConversionError>,
+    ) -> Result<T, ConversionError> {
+        read(Value::next(self.cursor)).map_err(|error| match self.kind {
+            Kind::Map => error.at_field(&self.cursor.text_at(self.name)),
+            _ => error.at(Place::Element(1)),
+        })
     }
 }
 
@@ -355,14 +369,14 @@ impl<'de> VariantAccess<'de> for VariantReader<'_, 'de> {
     type Error = ConversionError;
 
     fn unit_variant(self) -> Result<(), ConversionError> {
-        serde::Deserialize::deserialize(self.data())
+        self.newtype_variant_seed(core::marker::PhantomData)
     }
 
     fn newtype_variant_seed<T: DeserializeSeed<'de>>(
         self,
         seed: T,
     ) -> Result<T::Value, ConversionError> {
-        seed.deserialize(self.data())
+        self.read_data(|data| seed.deserialize(data))
     }
 
     fn tuple_variant<V: Visitor<'de>>(
@@ -370,7 +384,7 @@ impl<'de> VariantAccess<'de> for VariantReader<'_, 'de> {
         len: usize,
         visitor: V,
     ) -> Result<V::Value, ConversionError> {
-        serde::Deserializer::deserialize_tuple(self.data(), len, visitor)
+        self.read_data(|data| serde::Deserializer::deserialize_tuple(data, len, visitor))
     }
 
     fn struct_variant<V: Visitor<'de>>(
@@ -378,6 +392,6 @@ impl<'de> VariantAccess<'de> for VariantReader<'_, 'de> {
         _: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, ConversionError> {
-        serde::Deserializer::deserialize_map(self.data(), visitor)
+        self.read_data(|data| serde::Deserializer::deserialize_map(data, visitor))
     }
 }

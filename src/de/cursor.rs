@@ -32,6 +32,8 @@ pub(super) struct Cursor<'de> {
     /// allocate for an announced count.
     room: usize,
     is_broken: bool,
+    /// Whether a type that accepts any value gets bytes as a sequence of numbers.
+    pub(super) bytes_as_numbers: bool,
     limits: Limits,
     /// The head of the value that is being read, if it was consumed early.
     pub(super) given: Option<Head<'de>>,
@@ -87,6 +89,7 @@ impl<'de> Cursor<'de> {
             unchecked: 0,
             room: usize::MAX,
             is_broken: false,
+            bytes_as_numbers: false,
             limits: Limits::none(),
             given: None,
             list: List::NONE,

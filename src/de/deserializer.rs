@@ -43,13 +43,35 @@ use super::value::Value;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Copy)]
-pub struct ReplyDeserializer<'de>(ReplyRef<'de>);
+pub struct ReplyDeserializer<'de> {
+    reply: ReplyRef<'de>,
+    bytes_as_numbers: bool,
+}
 
 impl<'de> ReplyDeserializer<'de> {
     /// Returns a deserializer of this reply.
     #[must_use]
     pub const fn new(reply: ReplyRef<'de>) -> Self {
-        Self(reply)
+        Self { reply, bytes_as_numbers: false }
+    }
+
+    /// Gives text that is not UTF-8 as a sequence of numbers, not as bytes, to types that accept any value. A
+    /// `serde_json::Value`, which accepts no bytes, is then what `serde_json::to_value` makes of the reply, except that
+    /// doubles as keys are written as RESP writes them.
+    ///
+    /// ```
+    /// use serde::Deserialize;
+    /// use zresp::de::{self, ReplyDeserializer};
+    ///
+    /// let frame = zresp::decode(b"%1\r\n:1\r\n*2\r\n+a\r\n$2\r\n\xff\x00\r\n")?.expect("a whole frame");
+    /// assert!(de::from_reply::<serde_json::Value>(frame.reply()).is_err());
+    /// let reply = ReplyDeserializer::new(frame.reply()).with_bytes_as_numbers();
+    /// assert_eq!(serde_json::Value::deserialize(reply)?, serde_json::json!({ "1": ["a", [255, 0]] }));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub const fn with_bytes_as_numbers(self) -> Self {
+        Self { bytes_as_numbers: true, ..self }
     }
 
     /// Returns a deserializer of the reply that `buf` begins with, and the size of its frame in bytes, or `None` if the
@@ -59,13 +81,13 @@ impl<'de> ReplyDeserializer<'de> {
     /// Returns the errors of [`decode`](crate::decode()).
     pub fn from_bytes(buf: &'de [u8]) -> Result<Option<(Self, usize)>, Error> {
         let frame = decode::decode(buf)?;
-        Ok(frame.map(|frame| (Self(frame.reply()), frame.wire().len())))
+        Ok(frame.map(|frame| (Self::new(frame.reply()), frame.wire().len())))
     }
 }
 
 impl fmt::Debug for ReplyDeserializer<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("ReplyDeserializer").field(&self.0).finish()
+        f.debug_tuple("ReplyDeserializer").field(&self.reply).finish()
     }
 }
 
@@ -77,7 +99,8 @@ macro_rules! methods {
             $($name: $type,)*
             visitor: V,
         ) -> Result<V::Value, ConversionError> {
-            let (mut cursor, head) = Cursor::of_reply(self.0);
+            let (mut cursor, head) = Cursor::of_reply(self.reply);
+            cursor.bytes_as_numbers = self.bytes_as_numbers;
             Value::given(&mut cursor, head).$method($($name,)* visitor)
         }
     )*};

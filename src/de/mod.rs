@@ -17,12 +17,15 @@
 //! | newtypes | what the inner type reads |
 //! | unit | anything except an error |
 //!
+//! A key of a map, and the name of a field, have any kind. Where the type asks for a string, a number, `true` or `false`
+//! is given as its text, as RESP writes it: `serde_json::Value` asks for strings.
+//!
 //! A type that accepts any value, such as `serde_json::Value`, gets a value according to the kind of each reply:
 //! text where a RESP2 server sent numbers as text, and a sequence where it sent a map as an array. An error inside another
-//! reply, as `EXEC` sends, is a map of one pair: `error` and the message. Text that is not UTF-8 is given as bytes, and keys
-//! of maps have any kind. `serde_json::Value` accepts neither bytes nor keys that are not text, and the error has the path
-//! to them: to make JSON of any reply, [serialize the reply](crate::ser#replies-as-serde-values) instead, as
-//! `serde_json::to_value(frame.reply())` does.
+//! reply, as `EXEC` sends, is a map of one pair: `error` and the message. Text that is not UTF-8 is given as bytes.
+//! `serde_json::Value` does not accept them, and the error has the path to them:
+//! [`ReplyDeserializer::with_bytes_as_numbers`] gives them as numbers. To make JSON of any reply,
+//! [serialize the reply](crate::ser#replies-as-serde-values), as `serde_json::to_value(frame.reply())` does.
 //!
 //! The map or array of a variant with data must have an announced length. Servers do not stream such small aggregates.
 //!
@@ -87,6 +90,7 @@
 //! - If the first value is an option, and the first array begins with null, the list is read as if the option could hold
 //!   anything.
 //! - An empty set is not a map, whatever the keys are.
+//! - A `String` as the key of a map is read from numbers and booleans too.
 
 mod access;
 mod cursor;
@@ -97,6 +101,7 @@ mod value;
 use core::fmt;
 
 use serde::Deserialize;
+use serde::de::{Expected, Unexpected};
 
 use crate::convert::{ConversionError, Converted};
 use crate::decode::{Decoder, FrameDecoder, Replies};
@@ -214,5 +219,16 @@ fn in_two_passes<'de, T: Deserialize<'de>>(
 impl serde::de::Error for ConversionError {
     fn custom<T: fmt::Display>(text: T) -> Self {
         Self::custom(text, &ReplyRef::Null)
+    }
+
+    fn invalid_type(found: Unexpected<'_>, expected: &dyn Expected) -> Self {
+        let hint = match found {
+            Unexpected::Bytes(bytes) if core::str::from_utf8(bytes).is_err() => {
+                " (for text that is not UTF-8, use `ReplyDeserializer::with_bytes_as_numbers`)"
+            }
+            _ => "",
+        };
+        let text = format_args!("invalid type: {found}, expected {expected}{hint}");
+        <Self as serde::de::Error>::custom(text)
     }
 }

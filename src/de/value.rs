@@ -4,7 +4,7 @@ use alloc::borrow::Cow;
 use alloc::string::String;
 
 use serde::Deserializer;
-use serde::de::value::MapDeserializer;
+use serde::de::value::{MapDeserializer, SeqDeserializer};
 use serde::de::{IntoDeserializer, Visitor};
 
 use crate::convert::{ConversionError, TypeShape};
@@ -29,6 +29,8 @@ pub(super) struct Value<'c, 'de> {
     start: Start,
     /// How many options and newtypes it is wrapped in.
     wrappers: u32,
+    /// Whether it is the key of a map. Where a type asks for a string, it is read as its text.
+    is_key: bool,
 }
 
 /// Where a value is.
@@ -51,7 +53,7 @@ impl<'c, 'de> Value<'c, 'de> {
     // Inlined, so that the compiler sees that no head is given and drops the other half of each method.
     #[inline(always)]
     pub(super) fn next(cursor: &'c mut Cursor<'de>) -> Self {
-        Self { cursor, start: Start::Next, wrappers: 0 }
+        Self { cursor, start: Start::Next, wrappers: 0, is_key: false }
     }
 
     /// Returns the first value of a list.
@@ -62,7 +64,7 @@ impl<'c, 'de> Value<'c, 'de> {
             Of::Tuples(_) | Of::Pairs => Start::FirstOfTuple,
         };
         (cursor.list, cursor.flat) = (list, None);
-        Self { cursor, start, wrappers: 0 }
+        Self { cursor, start, wrappers: 0, is_key: false }
     }
 
     /// Returns a tuple of this many values that has no header.
@@ -74,7 +76,13 @@ impl<'c, 'de> Value<'c, 'de> {
     /// Returns a value whose head has been consumed.
     pub(super) fn given(cursor: &'c mut Cursor<'de>, head: Head<'de>) -> Self {
         cursor.given = Some(head);
-        Self { cursor, start: Start::Given, wrappers: 0 }
+        Self { cursor, start: Start::Given, wrappers: 0, is_key: false }
+    }
+
+    /// Returns the same value as the key of a map.
+    #[inline(always)]
+    pub(super) fn as_key(self) -> Self {
+        Self { is_key: true, ..self }
     }
 
     /// Returns the same value for the type inside an option or a newtype.
@@ -118,6 +126,16 @@ impl<'c, 'de> Value<'c, 'de> {
             Head::Scalar(scalar) => Ok(scalar),
             Head::Open(open) => Err(open.mismatch(expected)),
         }
+    }
+
+    /// Consumes the value if it is a string, or a key that has a text.
+    fn string(
+        &mut self,
+        expected: &'static str,
+    ) -> Result<(Cow<'de, [u8]>, Kind), ConversionError> {
+        let scalar = self.scalar(expected)?;
+        let bytes = if self.is_key { scalar.key_text() } else { scalar.to_bytes() };
+        Ok((bytes?, scalar.kind()))
     }
 
     /// Consumes the head of the value if it is an aggregate.
@@ -219,6 +237,38 @@ impl Opened {
     }
 }
 
+/// Returns the bytes as text, or as they are if they are not UTF-8.
+fn utf8(bytes: Cow<'_, [u8]>) -> Result<Cow<'_, str>, Cow<'_, [u8]>> {
+    match bytes {
+        Cow::Borrowed(bytes) => {
+            core::str::from_utf8(bytes).map(Cow::Borrowed).map_err(|_| Cow::Borrowed(bytes))
+        }
+        Cow::Owned(bytes) => {
+            String::from_utf8(bytes).map(Cow::Owned).map_err(|error| error.into_bytes().into())
+        }
+    }
+}
+
+fn visit_text<'de, V: Visitor<'de>>(
+    text: Cow<'de, str>,
+    visitor: V,
+) -> Result<V::Value, ConversionError> {
+    match text {
+        Cow::Borrowed(text) => visitor.visit_borrowed_str(text),
+        Cow::Owned(text) => visitor.visit_string(text),
+    }
+}
+
+fn visit_bytes<'de, V: Visitor<'de>>(
+    bytes: Cow<'de, [u8]>,
+    visitor: V,
+) -> Result<V::Value, ConversionError> {
+    match bytes {
+        Cow::Borrowed(bytes) => visitor.visit_borrowed_bytes(bytes),
+        Cow::Owned(bytes) => visitor.visit_byte_buf(bytes),
+    }
+}
+
 /// Implements methods of `Deserializer` for scalars. `$take` reads the most frequent kind without a view.
 macro_rules! scalars {
     ($take:expr, $expected:literal: $($method:ident $visit:ident $type:ty;)*) => {$(
@@ -276,15 +326,12 @@ impl<'de> Deserializer<'de> for Value<'_, 'de> {
                 let message = String::from_utf8_lossy(scalar.as_error().unwrap_or_default());
                 visitor.visit_map(MapDeserializer::new(core::iter::once((ERROR, message))))
             }
-            Head::Scalar(scalar) => match scalar.to_bytes()? {
-                Cow::Borrowed(bytes) => match core::str::from_utf8(bytes) {
-                    Ok(text) => visitor.visit_borrowed_str(text),
-                    Err(_) => visitor.visit_borrowed_bytes(bytes),
-                },
-                Cow::Owned(bytes) => match String::from_utf8(bytes) {
-                    Ok(text) => visitor.visit_string(text),
-                    Err(error) => visitor.visit_byte_buf(error.into_bytes()),
-                },
+            Head::Scalar(scalar) => match utf8(scalar.to_bytes()?) {
+                Ok(text) => visit_text(text, visitor),
+                Err(bytes) if self.cursor.bytes_as_numbers => {
+                    visitor.visit_seq(SeqDeserializer::new(bytes.iter().copied()))
+                }
+                Err(bytes) => visit_bytes(bytes, visitor),
             },
         }
     }
@@ -301,9 +348,10 @@ impl<'de> Deserializer<'de> for Value<'_, 'de> {
                 Err(_) => Err(ConversionError::value(TEXT, Kind::Bulk)),
             };
         }
-        match self.scalar(TEXT)?.to()? {
-            Cow::Borrowed(text) => visitor.visit_borrowed_str(text),
-            Cow::Owned(text) => visitor.visit_string(text),
+        let (bytes, kind) = self.string(TEXT)?;
+        match utf8(bytes) {
+            Ok(text) => visit_text(text, visitor),
+            Err(_) => Err(ConversionError::value(TEXT, kind)),
         }
     }
 
@@ -320,10 +368,8 @@ impl<'de> Deserializer<'de> for Value<'_, 'de> {
         if let Some(bytes) = self.at_value().and_then(Cursor::bulk) {
             return visitor.visit_borrowed_bytes(bytes);
         }
-        match self.scalar("a string")?.to_bytes()? {
-            Cow::Borrowed(bytes) => visitor.visit_borrowed_bytes(bytes),
-            Cow::Owned(bytes) => visitor.visit_byte_buf(bytes),
-        }
+        let (bytes, _) = self.string("a string")?;
+        visit_bytes(bytes, visitor)
     }
 
     fn deserialize_byte_buf<V: Visitor<'de>>(
@@ -439,12 +485,12 @@ impl<'de> Deserializer<'de> for Value<'_, 'de> {
                 let name: Cow<'de, str> = scalar.to()?;
                 visitor.visit_enum(IntoDeserializer::<ConversionError>::into_deserializer(name))
             }
-            Head::Open(Opened { kind: Kind::Map | Kind::Array, left: Some(2) }) => {
+            Head::Open(Opened { kind: kind @ (Kind::Map | Kind::Array), left: Some(2) }) => {
                 self.cursor.check_depth()?;
                 let name = self.cursor.spot();
                 let mut data = None;
-                let value =
-                    visitor.visit_enum(VariantReader { cursor: self.cursor, data: &mut data })?;
+                let reader = VariantReader { cursor: self.cursor, kind, name, data: &mut data };
+                let value = visitor.visit_enum(reader)?;
                 match data {
                     Some(data) => self.cursor.end_value(data, 1),
                     None => self.cursor.end_value(name, 2),

@@ -38,6 +38,7 @@ pub use argument::ToArguments;
 #[cfg(feature = "serde")]
 pub(crate) use command::CommandMark;
 pub use command::{Arguments, CommandBuf};
+pub(crate) use double::DoubleText;
 pub use downgrader::Downgrader;
 pub use error::EncodeError;
 pub use patch::{CommandPatch, ReplyPatch};
