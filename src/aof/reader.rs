@@ -262,8 +262,8 @@ impl<R: Read> AofReader<R> {
                 };
                 return Err(self.error_after(kind, offset));
             }
-            // Neither occurs: the first byte is in the buffer, and only codecs encode.
-            Ok(None) | Err(StreamError::Encode(_)) => {
+            // None occurs: the first byte is in the buffer, and nothing is encoded or converted.
+            Ok(None) | Err(StreamError::Encode(_) | StreamError::Convert { .. }) => {
                 return Err(self.error_after(AofErrorKind::Truncated, 0));
             }
         };

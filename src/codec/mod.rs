@@ -19,7 +19,7 @@ use crate::owned::OwnedFrame;
 
 pub use tokens::{
     CommandTokenCodec, OwnTokens, OwnedCommandToken, OwnedPart, OwnedToken, ReplyTokenCodec,
-    TokenCodec,
+    TokenCodec, WireTokenCodec,
 };
 
 /// The most bytes that are reserved for a frame in progress before they arrive.

@@ -245,17 +245,9 @@ impl<D: OwnTokens> Default for TokenCodec<D> {
     }
 }
 
-impl<D: OwnTokens> tokio_util::codec::Decoder for TokenCodec<D> {
-    type Item = D::Owned;
-    type Error = StreamError;
-
-    /// Splits off the token that the buffer begins with; returns `None` if more bytes are needed.
-    ///
-    /// Between two calls, only append to the buffer.
-    ///
-    /// # Errors
-    /// Returns [`StreamError::Decode`] if the input is broken or exceeds a limit.
-    fn decode(&mut self, buffer: &mut BytesMut) -> Result<Option<D::Owned>, StreamError> {
+impl<D: OwnTokens> TokenCodec<D> {
+    /// Splits off the token that the buffer begins with, and returns it with its bytes.
+    fn take(&mut self, buffer: &mut BytesMut) -> Result<Option<(D::Owned, Bytes)>, StreamError> {
         loop {
             if self.tokens.is_between_frames() {
                 self.frame_at = self.removed;
@@ -269,7 +261,7 @@ impl<D: OwnTokens> tokio_util::codec::Decoder for TokenCodec<D> {
                 let changed = Error::new(ErrorKind::BufferChanged, 0);
                 let token = token.ok_or(StreamError::decode(changed, self.frame_at))?;
                 match D::own(token, &bytes) {
-                    Some(token) => return Ok(Some(token)),
+                    Some(token) => return Ok(Some((token, bytes))),
                     None => continue,
                 }
             }
@@ -282,17 +274,19 @@ impl<D: OwnTokens> tokio_util::codec::Decoder for TokenCodec<D> {
             let start = payload.bytes.as_ptr().addr() - buffer.as_ptr().addr();
             let (kind, length) = (payload.kind, payload.bytes.len());
             let (offset, left, is_last) = (payload.offset, payload.left, payload.is_last);
-            let bytes = self.split(buffer, size).slice(start..start + length);
-            return Ok(Some(D::own_part(OwnedPart { kind, bytes, offset, left, is_last })));
+            let wire = self.split(buffer, size);
+            let bytes = wire.slice(start..start + length);
+            let part = OwnedPart { kind, bytes, offset, left, is_last };
+            return Ok(Some((D::own_part(part), wire)));
         }
     }
 
-    /// Splits off the next token, when no more bytes will arrive; returns `None` at a clean end.
-    ///
-    /// # Errors
-    /// Returns the errors of `decode`, and [`ErrorKind::UnexpectedEnd`] if the stream ends inside a frame.
-    fn decode_eof(&mut self, buffer: &mut BytesMut) -> Result<Option<D::Owned>, StreamError> {
-        let token = self.decode(buffer)?;
+    /// Splits off the next token, when no more bytes will arrive.
+    fn take_at_end(
+        &mut self,
+        buffer: &mut BytesMut,
+    ) -> Result<Option<(D::Owned, Bytes)>, StreamError> {
+        let token = self.take(buffer)?;
         if token.is_none() && !self.tokens.is_between_frames() {
             let in_frame = usize::try_from(self.removed - self.frame_at).unwrap_or(usize::MAX);
             let offset = in_frame.saturating_add(buffer.len());
@@ -300,6 +294,72 @@ impl<D: OwnTokens> tokio_util::codec::Decoder for TokenCodec<D> {
             return Err(StreamError::decode(error, self.frame_at));
         }
         Ok(token)
+    }
+}
+
+impl<D: OwnTokens> tokio_util::codec::Decoder for TokenCodec<D> {
+    type Item = D::Owned;
+    type Error = StreamError;
+
+    /// Splits off the token that the buffer begins with; returns `None` if more bytes are needed.
+    ///
+    /// Between two calls, only append to the buffer.
+    ///
+    /// # Errors
+    /// Returns [`StreamError::Decode`] if the input is broken or exceeds a limit.
+    fn decode(&mut self, buffer: &mut BytesMut) -> Result<Option<D::Owned>, StreamError> {
+        Ok(self.take(buffer)?.map(|(token, _)| token))
+    }
+
+    /// Splits off the next token, when no more bytes will arrive; returns `None` at a clean end.
+    ///
+    /// # Errors
+    /// Returns the errors of `decode`, and [`ErrorKind::UnexpectedEnd`] if the stream ends inside a frame.
+    fn decode_eof(&mut self, buffer: &mut BytesMut) -> Result<Option<D::Owned>, StreamError> {
+        Ok(self.take_at_end(buffer)?.map(|(token, _)| token))
+    }
+}
+
+/// A [`TokenCodec`] that returns each token with its exact bytes, for a proxy that looks at values and forwards them
+/// unchanged.
+///
+/// The bytes of a part of a payload include a header before it and a line end after it. The end of an aggregate whose
+/// length was announced has no bytes. What servers skip between requests is left out.
+///
+/// ```
+/// use futures_util::StreamExt;
+/// use tokio_util::codec::FramedRead;
+/// use zresp::codec::{ReplyTokenCodec, WireTokenCodec};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), zresp::io::StreamError> {
+/// let reply = b"*2\r\n+a\r\n$5\r\nhello\r\n";
+/// let mut tokens = FramedRead::new(reply.as_slice(), WireTokenCodec(ReplyTokenCodec::new()));
+/// let mut out = Vec::new(); // a socket, for example
+/// while let Some(token) = tokens.next().await {
+///     let (_token, wire) = token?;
+///     out.extend_from_slice(&wire);
+/// }
+/// assert_eq!(out, reply);
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug, Clone)]
+#[doc(alias = "proxy")]
+pub struct WireTokenCodec<D>(pub TokenCodec<D>);
+
+impl<D: OwnTokens> tokio_util::codec::Decoder for WireTokenCodec<D> {
+    type Item = (D::Owned, Bytes);
+    type Error = StreamError;
+
+    /// Splits off the token that the buffer begins with; see [`TokenCodec`].
+    fn decode(&mut self, buffer: &mut BytesMut) -> Result<Option<Self::Item>, StreamError> {
+        self.0.take(buffer)
+    }
+
+    /// Splits off the next token, when no more bytes will arrive; see [`TokenCodec`].
+    fn decode_eof(&mut self, buffer: &mut BytesMut) -> Result<Option<Self::Item>, StreamError> {
+        self.0.take_at_end(buffer)
     }
 }
 

@@ -231,7 +231,7 @@ impl<'de> PairReader<'_, 'de> {
         }
         let list = List { open: self.open, of: Of::Pairs };
         let outer = self.cursor.decided.take();
-        let key = seed.deserialize(Value::first(self.cursor, list).as_key());
+        let key = seed.deserialize(Value::first(self.cursor, list).into_key());
         let decided = self.cursor.decided();
         self.cursor.decided = outer;
         let Decided { form, start } = decided?;
@@ -292,7 +292,7 @@ impl<'de> MapAccess<'de> for PairReader<'_, 'de> {
         }
         self.count()?;
         self.key = self.cursor.spot();
-        let key = seed.deserialize(Value::next(self.cursor).as_key());
+        let key = seed.deserialize(Value::next(self.cursor).into_key());
         self.end_key(key)
     }
 

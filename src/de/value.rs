@@ -81,7 +81,7 @@ impl<'c, 'de> Value<'c, 'de> {
 
     /// Returns the same value as the key of a map.
     #[inline(always)]
-    pub(super) fn as_key(self) -> Self {
+    pub(super) fn into_key(self) -> Self {
         Self { is_key: true, ..self }
     }
 

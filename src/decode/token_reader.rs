@@ -364,6 +364,12 @@ impl<D: Direction> FrameTokenReader<D> {
         self.validator.limits_set()
     }
 
+    /// Returns the policy for lines of the frame in progress.
+    #[cfg(feature = "std")]
+    pub(crate) const fn lines(&self) -> LinePolicy {
+        self.validator.grammar().lines()
+    }
+
     /// Sets the limits from the next frame on.
     pub fn set_limits(&mut self, limits: Limits) {
         self.validator.set_limits(limits);

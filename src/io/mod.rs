@@ -9,10 +9,12 @@
 mod buffer;
 mod frames;
 mod tokens;
+mod values;
 
 use std::fmt;
 use std::io::ErrorKind as IoErrorKind;
 
+use crate::convert::ConversionError;
 use crate::encode::EncodeError;
 use crate::error::{Error, ErrorKind};
 
@@ -23,7 +25,7 @@ pub use tokens::{CommandTokenStream, PayloadReader, ReplyTokenStream, StreamToke
 /// `zresp::codec`.
 ///
 /// As a [`std::io::Error`] it is the connection's own error, one of the kind `UnexpectedEof` or `InvalidData` for a
-/// decoding error, or `InvalidInput` for an encoding error.
+/// decoding error or a conversion, or `InvalidInput` for an encoding error.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum StreamError {
@@ -34,6 +36,13 @@ pub enum StreamError {
         /// The error, with its offset from the first byte of the frame.
         error: Error,
         /// Offset in the stream of the byte that was refused, or of the end of the stream.
+        position: u64,
+    },
+    /// A value is not of the type that [`TokenStream::next_as`] was asked for.
+    Convert {
+        /// What was expected and found.
+        error: ConversionError,
+        /// Offset in the stream of the first byte of the value.
         position: u64,
     },
     /// The value has no form on the wire. Only codecs write.
@@ -54,6 +63,7 @@ impl fmt::Display for StreamError {
         match self {
             Self::Io(error) => error.fmt(f),
             Self::Decode { error, position } => write!(f, "{} at offset {position}", error.kind),
+            Self::Convert { error, position } => write!(f, "{error} at offset {position}"),
             Self::Encode(error) => error.fmt(f),
         }
     }
@@ -65,6 +75,7 @@ impl std::error::Error for StreamError {
         match self {
             Self::Io(error) => error.source(),
             Self::Decode { error, .. } => error.source(),
+            Self::Convert { error, .. } => error.source(),
             Self::Encode(error) => error.source(),
         }
     }
@@ -77,6 +88,7 @@ impl From<StreamError> for std::io::Error {
             StreamError::Decode { error: Error { kind, .. }, .. } => {
                 Self::new(io_kind(kind), error)
             }
+            StreamError::Convert { .. } => Self::new(IoErrorKind::InvalidData, error),
             StreamError::Encode(error) => error.into(),
         }
     }

@@ -2,7 +2,7 @@
 
 use core::mem;
 use std::fmt;
-use std::io::{Error as IoError, Read};
+use std::io::{Error as IoError, Read, Write};
 
 use crate::decode::{Direction, FrameTokenReader, Replies, Requests};
 use crate::error::{Error, ErrorKind};
@@ -11,6 +11,7 @@ use crate::limits::Limits;
 
 use super::StreamError;
 use super::buffer::ReadBuffer;
+use super::values::ValueBegun;
 
 /// The size up to which payloads are returned whole, unless the caller sets another.
 const WHOLE: usize = 64 * 1024;
@@ -54,16 +55,18 @@ pub type CommandTokenStream<R> = TokenStream<R, Requests>;
 /// ```
 #[doc(alias = "streaming")]
 pub struct TokenStream<R, D> {
-    input: ReadBuffer<R>,
-    tokens: FrameTokenReader<D>,
+    pub(super) input: ReadBuffer<R>,
+    pub(super) tokens: FrameTokenReader<D>,
     /// The size up to which payloads are returned whole.
     whole: usize,
-    /// The size of the token that the last call returned, with which the unread bytes begin.
-    given: usize,
+    /// The size of the token or value that the last call returned, with which the unread bytes begin.
+    pub(super) given: usize,
+    /// The value that [`next_value`](Self::next_value) has not read to its end.
+    pub(super) value: Option<ValueBegun>,
     /// Whether a payload has been returned as a reader and has not been read to its end.
     in_payload: bool,
     /// How many bytes of the stream precede the current frame.
-    frame_at: u64,
+    pub(super) frame_at: u64,
 }
 
 /// What a [`TokenStream`] returns.
@@ -106,6 +109,7 @@ impl<R: Read, D: Direction> TokenStream<R, D> {
             tokens,
             whole: WHOLE,
             given: 0,
+            value: None,
             in_payload: false,
             frame_at: 0,
         }
@@ -129,10 +133,9 @@ impl<R: Read, D: Direction> TokenStream<R, D> {
     /// has more bytes after its end.
     #[allow(clippy::should_implement_trait, reason = "an iterator could not lend its buffer")]
     pub fn next(&mut self) -> Result<Option<StreamToken<'_, R, D>>, StreamError> {
-        self.input.release(mem::take(&mut self.given));
-        while self.in_payload {
-            self.skip_part()?;
-        }
+        let passed = self.value.take().map_or(0, |value| value.size);
+        self.input.release(mem::take(&mut self.given) + passed);
+        self.skip_payload()?;
         // The borrow checker does not let a loop return what it borrows. So the loop finds the token, and it is
         // read again after the loop.
         let found = loop {
@@ -187,25 +190,39 @@ impl<R: Read, D: Direction> TokenStream<R, D> {
     }
 
     /// The error for an end of the stream inside a frame.
-    fn cut(&self) -> StreamError {
+    pub(super) fn cut(&self) -> StreamError {
         let in_frame = self.input.released() - self.frame_at;
         let offset = usize::try_from(in_frame).unwrap_or(usize::MAX);
         let offset = offset.saturating_add(self.input.unread().len());
         StreamError::decode(Error::new(ErrorKind::UnexpectedEnd, offset), self.frame_at)
     }
 
-    /// Skips a part of the payload in progress.
-    fn skip_part(&mut self) -> Result<(), StreamError> {
+    /// Skips what is left of the payload in progress, if any.
+    pub(super) fn skip_payload(&mut self) -> Result<(), StreamError> {
+        while self.in_payload {
+            self.pass_part(|_| Ok(()))?;
+        }
+        Ok(())
+    }
+
+    /// Passes the bytes of the next part of the payload in progress to a function, and releases them.
+    fn pass_part(
+        &mut self,
+        pass: impl FnOnce(&[u8]) -> Result<(), IoError>,
+    ) -> Result<usize, StreamError> {
         if self.input.unread().is_empty() && self.input.fill()? == 0 {
             return Err(self.cut());
         }
-        let part = self.tokens.next_part(self.input.unread(), self.whole);
+        let unread = self.input.unread();
+        let part = self.tokens.next_part(unread, self.whole);
         let part = part.map_err(|error| StreamError::decode(error, self.frame_at))?;
         // Without a part, the token reader was reset, and the payload is not in progress any more.
         let (is_last, size) = part.map_or((true, 0), |(part, size)| (part.is_last, size));
+        let passed = pass(unread.get(..size).unwrap_or_default());
         self.in_payload = !is_last;
         self.input.release(size);
-        Ok(())
+        passed?;
+        Ok(size)
     }
 }
 
@@ -215,6 +232,30 @@ impl<R, D: Direction> TokenStream<R, D> {
     #[must_use]
     pub const fn position(&self) -> u64 {
         self.frame_at
+    }
+
+    /// Returns the exact bytes of the token or value that was returned last, to forward them. The end of an aggregate
+    /// whose length was announced has none. For a [`Payload`](StreamToken::Payload) it is empty: use
+    /// [`PayloadReader::forward`].
+    ///
+    /// ```
+    /// use zresp::io::{ReplyTokenStream, StreamToken};
+    ///
+    /// let reply = [b"*2\r\n:1\r\n$100000\r\n".as_slice(), &[b'x'; 100_000], b"\r\n"].concat();
+    /// let mut tokens = ReplyTokenStream::new(reply.as_slice());
+    /// let mut out = Vec::new(); // a socket, for example
+    /// while let Some(token) = tokens.next()? {
+    ///     if let StreamToken::Payload(payload) = token {
+    ///         payload.forward(&mut out)?;
+    ///     }
+    ///     out.extend_from_slice(tokens.wire());
+    /// }
+    /// assert_eq!(out, reply);
+    /// # Ok::<(), zresp::io::StreamError>(())
+    /// ```
+    #[must_use]
+    pub fn wire(&self) -> &[u8] {
+        self.input.unread().get(..self.given).unwrap_or_default()
     }
 
     /// Returns whether the stream may end after the token that was returned last, without cutting a frame.
@@ -282,6 +323,20 @@ impl<R: Read, D: Direction> Read for PayloadReader<'_, R, D> {
 }
 
 impl<R: Read, D: Direction> PayloadReader<'_, R, D> {
+    /// Writes the bytes of the value as they arrive, its header and line ends included, and returns how many. What has
+    /// been read before is left out.
+    ///
+    /// # Errors
+    /// Returns the errors of [`TokenStream::next`], and those of the writer as [`StreamError::Io`]. After an error of the
+    /// writer, bytes that it was given are lost.
+    pub fn forward(self, out: &mut impl Write) -> Result<u64, StreamError> {
+        let mut size = 0;
+        while self.stream.in_payload {
+            size += self.stream.pass_part(|bytes| out.write_all(bytes))? as u64;
+        }
+        Ok(size)
+    }
+
     /// Reads once at most, and returns how many bytes of the payload were read.
     fn read_some(&mut self, into: &mut [u8]) -> Result<usize, StreamError> {
         let TokenStream { input, tokens, whole, in_payload, frame_at, .. } = &mut *self.stream;

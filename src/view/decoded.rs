@@ -1,6 +1,8 @@
 //! A value with its exact bytes and its attributes.
 
 use crate::limits::Limits;
+#[cfg(feature = "std")]
+use crate::limits::LinePolicy;
 use crate::validate::{Aggregate, Bounds, ValuePlace};
 
 use super::header::{self, Extent};
@@ -100,6 +102,14 @@ impl<'a> Decoded<'a> {
         let (reply, size) = header::value(value, Extent::Exact)?;
         let reply = reply.with_lines(place.lines());
         (size == value.len()).then_some(Self::new(reply, wire, place.offset()))
+    }
+
+    /// Returns a view of the validated value and the attributes before it that are all of the bytes; `None` if the bytes
+    /// have changed.
+    #[cfg(feature = "std")]
+    pub(crate) fn of_value(wire: &'a [u8], lines: LinePolicy) -> Option<Self> {
+        let place = ValuePlace::new(header::attributes_size(wire)?, lines);
+        Self::read(wire, Bounds { len: wire.len(), place })
     }
 
     /// Returns a view of the validated aggregate that the bytes begin with; it has no attributes.
