@@ -5,6 +5,7 @@ use core::fmt;
 
 use crate::command::{Args, Command, CommandRef, InlineCommand};
 use crate::escape;
+use crate::lex::word;
 use crate::owned::CommandFrame;
 use crate::sink::{Out, Sink};
 
@@ -60,7 +61,7 @@ impl<A: AsRef<[u8]>> Writable<()> for Arguments<'_, A> {
 #[inline]
 pub(super) fn check_name(name: Option<&[u8]>) -> Result<(), EncodeError> {
     match name {
-        Some(name) if name.iter().all(|byte| *byte > b' ') => Ok(()),
+        Some(name) if !word::has_space(name) => Ok(()),
         name => Err(refusal(name)),
     }
 }
@@ -99,7 +100,8 @@ macro_rules! cmd {
 /// arguments may contain any bytes.
 ///
 /// It holds the arguments in their wire form: each is copied when it is added, and writing the command copies them
-/// all at once.
+/// all at once. The header comes before them only then, so it cannot lend a [`Command`]: for that, use
+/// [`to_frame`](EncodeCommand::to_frame).
 ///
 /// ```
 /// use zresp::{CommandBuf, EncodeCommand};

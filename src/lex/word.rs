@@ -27,6 +27,28 @@ fn short(input: &[u8]) -> Option<u64> {
     Some(low | high << (8 * (input.len() - 4)))
 }
 
+/// Returns whether the text contains a space or a control character.
+///
+/// It is asked for the name of each command that is written, and most names have three to eight bytes: a loop over them
+/// takes 22 instructions for `SET`.
+#[inline]
+pub(crate) fn has_space(text: &[u8]) -> bool {
+    const EACH: u64 = u64::MAX / 0xff;
+    if let [first, second, third] = text {
+        return *first.min(second).min(third) <= b' ';
+    }
+    match (text.first_chunk(), text.last_chunk()) {
+        // The two halves overlap.
+        (Some(first), Some(last)) if text.len() <= 8 => {
+            let high = u64::from(u32::from_le_bytes(*last)) << 32;
+            let word = u64::from(u32::from_le_bytes(*first)) | high;
+            // The highest bit of each byte that is less than 0x21, and of no other if there is none.
+            word.wrapping_sub(0x21 * EACH) & !word & (0x80 * EACH) != 0
+        }
+        _ => text.iter().any(|byte| *byte <= b' '),
+    }
+}
+
 /// Takes the bulk string that the input begins with, if it is whole and its length has at most fifteen
 /// digits. Returns the size of its header, its payload, and the rest of the input.
 #[inline(always)]
@@ -127,6 +149,22 @@ mod tests {
             padded[..size].copy_from_slice(&tail[..size]);
             let expected = (size >= 4).then(|| u64::from_le_bytes(padded));
             assert_eq!(first(&input[2.min(end)..end]), expected, "{end} bytes");
+        }
+    }
+
+    #[test]
+    fn a_space_or_a_control_character_is_found_wherever_it_is() {
+        for len in 0..20 {
+            for around in [0x21, b'A', 0x7f, 0x80, 0xa0, 0xff] {
+                let text = vec![around; len];
+                assert!(!has_space(&text), "{around:#x} {len} times");
+                for (at, byte) in (0..len).flat_map(|at| (0..=u8::MAX).map(move |byte| (at, byte)))
+                {
+                    let mut text = text.clone();
+                    text[at] = byte;
+                    assert_eq!(has_space(&text), byte <= b' ', "{text:?}");
+                }
+            }
         }
     }
 
