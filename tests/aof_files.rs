@@ -87,6 +87,41 @@ fn a_directory_is_read_in_the_order_of_its_manifest() {
 }
 
 #[test]
+fn a_path_without_a_manifest_is_an_error_that_says_where_to_look() {
+    let folder = Folder::new();
+    let message = |path: &Path| AofFiles::open(path).unwrap_err().to_string();
+    let expected = "no manifest: open the directory that `appenddirname` sets, or a single file";
+    assert!(message(&folder.0).contains(expected), "{}", message(&folder.0));
+    fs::create_dir(folder.0.join("appendonlydir")).unwrap();
+    let expected = "no manifest: it is in the directory `appendonlydir` inside";
+    assert!(message(&folder.0).contains(expected), "{}", message(&folder.0));
+    folder.write("a.manifest", b"");
+    folder.write("b.manifest", b"");
+    let expected = "more than one manifest: open one by its own path";
+    assert!(message(&folder.0).contains(expected), "{}", message(&folder.0));
+}
+
+#[test]
+fn only_the_last_file_may_be_cut() {
+    let folder = Folder::new();
+    folder.write("a.manifest", b"file 1 seq 1 type b\nfile 2 seq 1 type i\nfile 3 seq 2 type i\n");
+    let (whole, cut) = (b"*1\r\n$4\r\nPING\r\n".as_slice(), b"*1\r\n$4\r\nPI".as_slice());
+    for broken in 1..=3 {
+        for number in 1..=3 {
+            folder.write(&number.to_string(), if number == broken { cut } else { whole });
+        }
+        let mut files = AofFiles::open(&folder.0).unwrap();
+        assert!(!files.is_in_last_file(), "no file has been opened");
+        for _ in 1..broken {
+            assert!(files.read().unwrap().is_some(), "{broken}");
+        }
+        let error = files.read().unwrap_err();
+        assert!(error.kind.is_truncated(), "{error}");
+        assert_eq!(files.is_in_last_file(), broken == 3);
+    }
+}
+
+#[test]
 fn a_single_file_begins_with_a_snapshot() {
     let path = recorded("redis-6.2.aof");
     let mut files = AofFiles::open(&path).unwrap();

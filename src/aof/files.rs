@@ -14,6 +14,8 @@ use super::reader::AofReader;
 
 /// The end of the name of a manifest.
 const MANIFEST: &str = ".manifest";
+/// The default of `appenddirname`.
+const DIRECTORY: &str = "appendonlydir";
 /// The beginning of the name of a manifest that a server has not finished.
 const TEMPORARY: &str = "temp-";
 
@@ -87,12 +89,19 @@ impl AofFiles {
         self.current.as_ref().map(|(_, reader)| reader)
     }
 
+    /// Returns whether the current file is the last one. Only there is a cut tail what a crash leaves: in any other file
+    /// it is damage.
+    #[must_use]
+    pub fn is_in_last_file(&self) -> bool {
+        self.waiting.len() == 0
+    }
+
     /// Returns the next snapshot, annotation or command and its file, or `None` after the last file.
     ///
     /// # Errors
     /// Returns an error if a file cannot be opened or read, is cut, or is not an append-only file; see
-    /// [`AofReader::read`]. A server and `redis-check-aof` accept and repair a cut tail only in the last file: compare the
-    /// error's file with the last one of [`Manifest::current`].
+    /// [`AofReader::read`]. A server and `redis-check-aof` accept and repair a cut tail only in the last file: see
+    /// [`is_in_last_file`](Self::is_in_last_file).
     pub fn read(&mut self) -> Result<Option<(&Path, AofEntry<'_>)>, AofError> {
         let found = loop {
             if let Some((path, reader)) = &mut self.current {
@@ -125,8 +134,18 @@ fn manifest_in(directory: &Path) -> io::Result<PathBuf> {
     let too_many = manifests.len() > 1;
     match manifests.pop() {
         Some(manifest) if !too_many => Ok(manifest),
-        Some(_) => Err(io::Error::new(io::ErrorKind::InvalidInput, "more than one manifest")),
-        None => Err(io::Error::new(io::ErrorKind::NotFound, "no manifest")),
+        Some(_) => Err(io::Error::new(
+            io::ErrorKind::InvalidInput,
+            "more than one manifest: open one by its own path",
+        )),
+        None => Err(io::Error::new(
+            io::ErrorKind::NotFound,
+            if directory.join(DIRECTORY).is_dir() {
+                "no manifest: it is in the directory `appendonlydir` inside"
+            } else {
+                "no manifest: open the directory that `appenddirname` sets, or a single file"
+            },
+        )),
     }
 }
 
