@@ -230,7 +230,16 @@ fn the_readme_is_short() {
 /// Each of these pages of the guide is one program.
 #[test]
 fn the_programs_of_the_guide_are_short() {
-    for page in ["a_client", "a_server", "a_proxy", "a_replica", "a_tool", "without_std"] {
+    let pages = [
+        "a_client",
+        "a_shared_client",
+        "a_server",
+        "a_proxy",
+        "a_replica",
+        "a_tool",
+        "without_std",
+    ];
+    for page in pages {
         let path = format!("src/guide/{page}.md");
         let text = fs::read_to_string(&path).expect(&path);
         let program = text.lines().skip_while(|line| *line != "```rust").skip(1);

@@ -25,11 +25,32 @@
 //! | program | page |
 //! |---|---|
 //! | a client | [`a_client`] |
+//! | a client that many tasks share | [`a_shared_client`] |
 //! | a server | [`a_server`] |
 //! | a proxy | [`a_proxy`] |
 //! | a replica | [`a_replica`] |
 //! | a tool | [`a_tool`] |
 //! | a device without `std` | [`without_std`] |
+//!
+//! # Ways to decode
+//!
+//! All ways have the same verdicts and limits. They differ in what they return, and in what they hold and copy:
+//!
+//! | you have | you get | with | it holds | it copies |
+//! |---|---|---|---|---|
+//! | all bytes | views | [`decode`](crate::decode()), [`replies`](crate::replies()), [`requests`](crate::requests()) | nothing | nothing |
+//! | a buffer that fills | views | [`Decoder`](crate::Decoder), [`CommandDecoder`](crate::CommandDecoder) | your buffer: one frame | nothing; each byte is examined once |
+//! | | Rust values | [`decode_to`](crate::frames::FrameDecoder::decode_to), [`decode_as`](crate::frames::FrameDecoder::decode_as) | the same | what the type owns |
+//! | | owned frames | [`decode_frame`](crate::frames::FrameDecoder::decode_frame) | the buffer, until its last frame is dropped | nothing |
+//! | | trees | [`decode_reply`](crate::frames::FrameDecoder::decode_reply) | a value for each element; payloads share the buffer | short strings and numbers |
+//! | | the arguments so far | [`partial`](crate::frames::FrameDecoder::partial) | your buffer: one frame | nothing |
+//! | | tokens | [`TokenReader`](crate::TokenReader), [`CommandTokenReader`](crate::CommandTokenReader) | your buffer: one token, or a part of a payload | nothing |
+//! | | ends of frames | [`Framer`](crate::Framer) | no bytes | nothing |
+//! | a blocking reader | views | [`ReplyReader`](crate::io::ReplyReader), [`CommandReader`](crate::io::CommandReader) | one frame, 16 KiB at least | each byte once, into its buffer |
+//! | | values and elements | [`TokenStream::next_value`](crate::io::TokenStream::next_value), [`next_as`](crate::io::TokenStream::next_as) | the longest element | the same |
+//! | | tokens | [`TokenStream`](crate::io::TokenStream) | one token; of payloads above 64 KiB, a part | the same; such payloads into your buffer |
+//! | an asynchronous stream | owned frames | [`ReplyCodec`](crate::codec::ReplyCodec), [`CommandCodec`](crate::codec::CommandCodec) | one frame, and those that are still in use | each byte once, into its buffer |
+//! | | owned tokens | [`TokenCodec`](crate::codec::TokenCodec), [`WireTokenCodec`](crate::codec::WireTokenCodec) | one token; of payloads above 64 KiB, a part | the same |
 //!
 //! The exact grammar is in `docs/GRAMMAR.md`, the structure of the crate in `docs/ARCHITECTURE.md`.
 
@@ -92,6 +113,9 @@ pub mod append_only_files {}
 
 #[cfg_attr(any(not(doctest), feature = "std"), doc = include_str!("a_client.md"))]
 pub mod a_client {}
+
+#[cfg_attr(any(not(doctest), feature = "codec"), doc = include_str!("a_shared_client.md"))]
+pub mod a_shared_client {}
 
 #[cfg_attr(any(not(doctest), feature = "std"), doc = include_str!("a_server.md"))]
 pub mod a_server {}
