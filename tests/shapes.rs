@@ -109,6 +109,9 @@ const PAIRS: &[(&str, &str, &str)] = &[
         "%2 $1 a *2 ,1 _ $1 b *2 ,0 $1 x",
         "*6 $1 a $1 1 $-1 $1 b $1 0 $1 x",
     ),
+    // The value of a key that is no string has no form of its own.
+    ("CLIENT TRACKINGINFO", "%2 $5 flags ~1 $1 a :7 *1 $1 a", "*4 $5 flags *1 $1 a :7 *1 $1 a"),
+    ("CLIENT TRACKINGINFO", "%2 $5 flags ~0 *0 *1 $1 a", "*4 $5 flags *0 *0 *1 $1 a"),
     // Pushes.
     ("SUBSCRIBE a", ">3 $9 subscribe $1 a :1", "*3 $9 subscribe $1 a :1"),
     // Those that are not in the table.

@@ -20,18 +20,24 @@ pub(super) const STREAM_END: &[u8] = b".\r\n";
 fn check_decoded(reply: &ReplyRef<'_>, protocol: Protocol) -> Result<(), EncodeError> {
     match reply.lines() {
         LinePolicy::Strict => check_scalar(reply),
-        LinePolicy::AsSent => check_lines(reply.tokens(), protocol),
+        LinePolicy::AsSent => check_tokens(reply.tokens(), protocol),
     }
 }
 
-/// Refuses values with lines that cannot be written, which a decoder has accepted as they were sent. RESP2 leaves
-/// attributes out, so their lines do not matter there.
+/// Refuses values that cannot be written, such as lines that a decoder has accepted as they were sent. RESP2 leaves
+/// attributes out, so they do not matter there.
 #[cold]
-fn check_lines(tokens: Tokens<'_>, protocol: Protocol) -> Result<(), EncodeError> {
+fn check_tokens<'a>(
+    tokens: impl Iterator<Item = Token<'a>>,
+    protocol: Protocol,
+) -> Result<(), EncodeError> {
     let mut attributes = OpenAttributes::default();
     let mut written = tokens.filter(|token| !attributes.hold(token) || protocol == Protocol::Resp3);
     written.try_for_each(|token| match token {
         Token::Scalar(scalar) => check_scalar(&scalar),
+        Token::Open { kind: kind @ Kind::Push, len: None } => {
+            Err(EncodeError::CannotStream { kind })
+        }
         Token::Open { .. } | Token::Close(_) => Ok(()),
     })
 }
@@ -92,7 +98,7 @@ impl Writable<Protocol> for Decoded<'_> {
     fn check(&self, protocol: Protocol) -> Result<(), EncodeError> {
         // Attributes do not tell under which policy they were decoded.
         if protocol == Protocol::Resp3 && !self.attributes().is_empty() {
-            check_lines(Tokens::of_wire(self.attributes().wire()), protocol)?;
+            check_tokens(Tokens::of_wire(self.attributes().wire()), protocol)?;
         }
         check_decoded(&self.reply(), protocol)
     }
@@ -137,8 +143,8 @@ impl Writable<Protocol> for Frame {
 impl Encode for Reply {}
 
 impl Writable<Protocol> for Reply {
-    fn check(&self, _: Protocol) -> Result<(), EncodeError> {
-        Walk::new(self).try_for_each(|step| match step {
+    fn check(&self, protocol: Protocol) -> Result<(), EncodeError> {
+        let result = Walk::new(self).try_for_each(|step| match step {
             Step::Scalar(reply) => reply.as_scalar().map_or(Ok(()), |scalar| check_scalar(&scalar)),
             Step::Open(opening)
                 if opening.form == AggregateForm::Streamed && opening.kind == Kind::Push =>
@@ -146,7 +152,12 @@ impl Writable<Protocol> for Reply {
                 Err(EncodeError::CannotStream { kind: opening.kind })
             }
             Step::Open(_) | Step::Close(_) => Ok(()),
-        })
+        });
+        // What is wrong may be in an attribute that RESP2 leaves out.
+        match (result, protocol) {
+            (Err(_), Protocol::Resp2) => check_tokens(self.tokens(), protocol),
+            (result, _) => result,
+        }
     }
 
     fn write(&self, protocol: Protocol, sink: &mut impl Sink) {

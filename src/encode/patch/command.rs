@@ -70,7 +70,8 @@ pub struct CommandPatch<C> {
 #[derive(Clone, Default)]
 struct ArgumentEdit {
     is_removed: bool,
-    prefix: Vec<u8>,
+    /// The prefixes, the last one first on the wire.
+    prefixes: Vec<Vec<u8>>,
     /// The argument that replaces the original.
     replacement: Option<Vec<u8>>,
 }
@@ -138,8 +139,7 @@ impl<C: Patched> CommandPatch<C> {
         index: usize,
         prefix: impl AsRef<[u8]>,
     ) -> Result<&mut Self, EncodeError> {
-        let edit = self.edit(index)?;
-        edit.prefix.splice(..0, prefix.as_ref().iter().copied());
+        self.edit(index)?.prefixes.push(prefix.as_ref().to_vec());
         Ok(self)
     }
 
@@ -195,10 +195,11 @@ impl<C: Patched> Writable<()> for CommandPatch<C> {
         self.edits.apply(wire, sizes, |piece| match piece {
             Piece::Run(run) => sink.put(run),
             Piece::Part(_, edit) if edit.is_removed => {}
-            Piece::Part(original, ArgumentEdit { prefix, replacement, .. }) => {
+            Piece::Part(original, ArgumentEdit { prefixes, replacement, .. }) => {
                 let argument = replacement.as_deref().unwrap_or(CommandRef::argument(original));
-                sink.header(b'$', prefix.len() + argument.len());
-                sink.put(prefix);
+                let added: usize = prefixes.iter().map(Vec::len).sum();
+                sink.header(b'$', added + argument.len());
+                prefixes.iter().rev().for_each(|prefix| sink.put(prefix));
                 sink.put(argument);
                 sink.put(b"\r\n");
             }

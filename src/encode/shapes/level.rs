@@ -28,8 +28,10 @@ pub(super) enum RowLayout {
 }
 
 impl FormLevel {
-    pub(super) const fn new(form: &'static Form, layout: RowLayout) -> Self {
-        Self { form, layout, index: 0, field: &form::ANY }
+    pub(super) fn new(form: &'static Form, layout: RowLayout) -> Self {
+        let mut level = Self { form, layout, index: 0, field: &form::ANY };
+        level.forget_key();
+        level
     }
 
     /// Returns the form of the next value. `queued` are the shapes of the replies in the reply to `EXEC`.
@@ -80,6 +82,21 @@ impl FormLevel {
             (Body::Exec, _) => !queued.is_empty() && self.index != queued.len(),
             (_, RowLayout::Row) => self.index != self.form.row_len(),
             _ => false,
+        }
+    }
+
+    /// Counts a value that has ended. The next one may be a key without a name.
+    pub(super) fn end_value(&mut self) {
+        self.index += 1;
+        if self.index % 2 == 0 {
+            self.forget_key();
+        }
+    }
+
+    /// Gives the next value the form of those whose key has none.
+    fn forget_key(&mut self) {
+        if let Body::Map(_, others) = self.form.body {
+            self.field = others;
         }
     }
 

@@ -187,7 +187,7 @@ impl Translator {
             self.is_done = true;
             return Ok(());
         };
-        level.index += 1;
+        level.end_value();
         if level.has_row_to_end() { emit(&Token::Close(Kind::Array), &[]) } else { Ok(()) }
     }
 
