@@ -34,6 +34,8 @@ use alloc::vec::Vec;
 
 use bytes::{BufMut, Bytes};
 
+use crate::owned::CommandFrame;
+
 pub use argument::ToArguments;
 #[cfg(feature = "serde")]
 pub(crate) use command::CommandMark;
@@ -202,6 +204,23 @@ pub trait EncodeCommand: Writable<()> {
     /// Returns the errors of [`encoded_len`](Self::encoded_len).
     fn to_wire(&self) -> Result<Bytes, EncodeError> {
         to_wire(self, ())
+    }
+
+    /// Returns the command as a frame, to look at it as a server would: for its keys, its slot, or the shape of its reply.
+    ///
+    /// ```
+    /// use zresp::{EncodeCommand, cmd};
+    ///
+    /// let frame = cmd!("SET", "key", 7).to_frame()?;
+    /// let zresp::Command::Array(command) = frame.command() else { panic!("an array") };
+    /// assert_eq!((command.name(), command.arg(2)), (&b"SET"[..], Some(&b"7"[..])));
+    /// # Ok::<(), zresp::EncodeError>(())
+    /// ```
+    ///
+    /// # Errors
+    /// Returns the errors of [`encoded_len`](Self::encoded_len).
+    fn to_frame(&self) -> Result<CommandFrame, EncodeError> {
+        self.to_wire().map(CommandFrame::of_command)
     }
 }
 
