@@ -142,7 +142,7 @@ fn a_reply_with_too_many_commands_or_specifications_is_refused_at_once() {
     let frame = zresp::decode(&reply).unwrap().unwrap();
     assert_eq!(
         CommandTable::from_reply(frame.reply()).unwrap_err().to_string(),
-        "too many elements"
+        "there are more than 4096 commands"
     );
     let head = b"*1\r\n*10\r\n+a\r\n:1\r\n*0\r\n:0\r\n:0\r\n:0\r\n*0\r\n*0\r\n*17\r\n";
     let reply = [head.as_slice(), &b"*0\r\n".repeat(17), b"*0\r\n"].concat();
@@ -212,8 +212,8 @@ fn what_a_reply_says_of_unknown_flags_is_kept() {
 #[test]
 fn what_is_no_table_is_an_error() {
     for (reply, message) in [
-        ("+OK'", "not a list"),
-        ("_'", "not a list"),
+        ("+OK'", "the reply is not a list of commands"),
+        ("_'", "the reply is not a list of commands"),
         ("-NOPERM no'", "the server answered with an error: NOPERM no"),
         ("!10'NOPERM\nno!'", r"the server answered with an error: NOPERM\nno!"),
         ("*1':1'", "command 0: not a list"),

@@ -173,7 +173,10 @@ fn encode_errors_have_messages() {
         (EncodeError::NotABigNumber, "big number that is not a sign and digits"),
         (EncodeError::CannotStream { kind: Kind::Push }, "push cannot be streamed"),
         (EncodeError::NoArguments, "command without a name"),
-        (EncodeError::SpaceInName { offset: 3 }, "space in the name of a command at offset 3"),
+        (
+            EncodeError::SpaceInName { offset: 3 },
+            "space in the name of a command at offset 3: add each word by itself",
+        ),
         (EncodeError::NoRoom { needed: 5, room: 4 }, "5 bytes to write, room for 4"),
         (
             EncodeError::TooManyValues { kind: array, announced: 2 },

@@ -286,7 +286,7 @@ fn a_failed_conversion_says_what_was_expected_and_what_was_found() {
         ),
         (
             of(b"$?\r\n;1\r\na\r\n;1\r\nb\r\n;0\r\n").as_bytes().unwrap_err(),
-            "expected a string in one piece, found a streamed string that is not one",
+            "expected a string in one piece (or use an owned type), found a streamed string that is not one",
         ),
     ];
     for (error, message) in cases {

@@ -9,6 +9,8 @@ use crate::view::{Elements, Pairs, ReplyRef};
 use super::ConversionError;
 
 const BYTES: &str = "a string";
+/// Types that own their bytes take a string in several pieces, too.
+const WHOLE: &str = "a string in one piece (or use an owned type)";
 pub(super) const TEXT: &str = "a string in UTF-8";
 const INTEGER: &str = "an integer";
 const DOUBLE: &str = "a double";
@@ -33,7 +35,7 @@ impl<'a> ReplyRef<'a> {
             | Self::Verbatim { text: bytes, .. } => Ok(bytes),
             Self::Streamed(chunks) => {
                 let whole = chunks.single();
-                whole.ok_or_else(|| ConversionError::value("a string in one piece", self.kind()))
+                whole.ok_or_else(|| ConversionError::value(WHOLE, self.kind()))
             }
             _ => Err(ConversionError::kind(BYTES, self)),
         }

@@ -98,7 +98,10 @@ impl fmt::Display for EncodeError {
             Self::CannotStream { kind } => write!(f, "{kind} cannot be streamed"),
             Self::NoArguments => f.write_str("command without a name"),
             Self::SpaceInName { offset } => {
-                write!(f, "space in the name of a command at offset {offset}")
+                write!(
+                    f,
+                    "space in the name of a command at offset {offset}: add each word by itself"
+                )
             }
             Self::NoRoom { needed, room } => {
                 write!(f, "{needed} bytes to write, room for {room}")

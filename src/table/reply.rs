@@ -127,8 +127,12 @@ impl CommandTable {
                 ..TableError::new(TableError::ERROR_REPLY)
             });
         }
+        if !matches!(reply, ReplyRef::Array(_) | ReplyRef::Set(_)) {
+            return Err(TableError::new("the reply is not a list of commands"));
+        }
+        let commands = (NamedReply { name: "", reply }).list().map_err(|_| TableError::full())?;
         let mut table = Self::new();
-        for (index, command) in (NamedReply { name: "", reply }).list()?.into_iter().enumerate() {
+        for (index, command) in commands.into_iter().enumerate() {
             if !command.reply.is_null() {
                 table
                     .add(command, None)
