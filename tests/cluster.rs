@@ -204,9 +204,9 @@ fn the_primary_is_the_one_that_has_not_failed() {
 /// Entries that are refused, and what the error says.
 const ENTRIES: [(&str, &str); 22] = [
     (":1", "expected a map, found an integer at element 0"),
-    ("*0", "expected a field \"slots\" at element 0"),
-    ("*1 :0", "expected an element 1 at element 0"),
-    ("*2 :0 :1", "expected an element 2 at element 0"),
+    ("*0", "missing field `slots` at element 0"),
+    ("*1 :0", "missing element 1 at element 0"),
+    ("*2 :0 :1", "missing element 2 at element 0"),
     ("*3 :1 :0 *2 $h :1", "expected a range of slots below 16384, found 1 to 0 at element 0"),
     (
         "*3 :0 :16384 *2 $h :1",
@@ -224,8 +224,8 @@ const ENTRIES: [(&str, &str); 22] = [
         "*3 :0 _ *2 $h :1",
         "expected an unsigned integer of 16 bits, found null at element 0, element 1",
     ),
-    ("*3 :0 :1 *0", "expected an element 0 at element 0, element 2"),
-    ("*3 :0 :1 *1 $h", "expected an element 1 at element 0, element 2"),
+    ("*3 :0 :1 *0", "missing element 0 at element 0, element 2"),
+    ("*3 :0 :1 *1 $h", "missing element 1 at element 0, element 2"),
     (
         "*3 :0 :1 $h",
         "expected an array, a set or a push, found a bulk string at element 0, element 2",
@@ -251,9 +251,9 @@ const ENTRIES: [(&str, &str); 22] = [
         "*3 :0 :1 *4 $h :1 $id *2 $ip :1",
         "expected a string, found an integer at element 0, element 2, element 3, field \"ip\"",
     ),
-    ("*4 :0 :1 *2 $h :1 *0", "expected an element 0 at element 0, element 3"),
-    ("%1 $nodes *0", "expected a field \"slots\" at element 0"),
-    ("%1 $slots *0", "expected a field \"nodes\" at element 0"),
+    ("*4 :0 :1 *2 $h :1 *0", "missing element 0 at element 0, element 3"),
+    ("%1 $nodes *0", "missing field `slots` at element 0"),
+    ("%1 $slots *0", "missing field `nodes` at element 0"),
     (
         "*3 $slots *0 $nodes",
         "expected a map, found an array with an odd number of elements (3) at element 0",
@@ -278,15 +278,12 @@ const RANGES: [(&str, &str); 4] = [
 const NODES: [(&str, &str); 7] = [
     (
         "%2 $port :1 $role $master",
-        "expected a field \"endpoint\" at element 0, field \"nodes\", element 0",
+        "missing field `endpoint` at element 0, field \"nodes\", element 0",
     ),
-    (
-        "%2 $port :1 $endpoint $h",
-        "expected a field \"role\" at element 0, field \"nodes\", element 0",
-    ),
+    ("%2 $port :1 $endpoint $h", "missing field `role` at element 0, field \"nodes\", element 0"),
     (
         "%2 $endpoint $h $role $master",
-        "expected a field \"port\" at element 0, field \"nodes\", element 0",
+        "missing field `port` at element 0, field \"nodes\", element 0",
     ),
     (
         "*3 $port :1 $role",

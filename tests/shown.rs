@@ -215,7 +215,7 @@ fn keys_and_their_errors_are_shown() {
     assert_eq!(shown(&table), r#"CommandTable["get"]"#);
     assert!(shown(CommandTable::builtin()).len() < 2_000, "only the first names");
     for (error, message) in [
-        (KeysError::UnknownCommand, "unknown command"),
+        (KeysError::UnknownCommand, "command that is not in the table"),
         (KeysError::Arity, "wrong number of arguments"),
         (KeysError::Count { index: 2 }, "argument 2 is not the number of keys that follow"),
         (KeysError::Syntax, "arguments that contradict each other"),

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use zresp::{Decoded, Decoder, FromReply, Kind, LinePolicy, ReplyRef, Token, de::from_reply};
 
-/// A type of pairs.
-pub type Table = BTreeMap<String, (i64, u32)>;
+/// A type of pairs. Its keys are numbers: as a key, serde reads a `String` from a number too, and the conversions do not.
+pub type Table = BTreeMap<i64, (i64, u32)>;
 
 /// Asserts that serde and the conversions turn a reply into the same value.
 pub fn assert_agree<'a, T: FromReply<'a> + Deserialize<'a> + PartialEq>(reply: ReplyRef<'a>) {

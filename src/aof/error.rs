@@ -16,6 +16,9 @@ pub struct AofError {
     pub kind: AofErrorKind,
     /// The file, if the reader knows its name: an [`AofReader`](super::AofReader) does not.
     pub file: Option<PathBuf>,
+    /// Whether no other file follows this one, as for a single file. Only there is a
+    /// [cut tail](AofErrorKind::is_truncated) what a crash leaves: in any other file it is damage.
+    pub is_last_file: bool,
     /// The offset in the file, in bytes: of the byte that was refused, of the command that may not be
     /// where it is, or of the end of the file.
     pub offset: u64,
@@ -61,7 +64,7 @@ pub enum AofErrorKind {
 impl AofErrorKind {
     /// Returns whether the tail of the file is cut, and the file is sound up to there.
     ///
-    /// A server starts with such a file if it is the last one and `aof-load-truncated` is on, and drops
+    /// A server starts with such a file if it is the [last one](AofError::is_last_file) and `aof-load-truncated` is on, and drops
     /// the bytes from [`ok_up_to`](AofError::ok_up_to) on.
     #[must_use]
     pub const fn is_truncated(&self) -> bool {

@@ -89,19 +89,12 @@ impl AofFiles {
         self.current.as_ref().map(|(_, reader)| reader)
     }
 
-    /// Returns whether the current file is the last one. Only there is a cut tail what a crash leaves: in any other file
-    /// it is damage.
-    #[must_use]
-    pub fn is_in_last_file(&self) -> bool {
-        self.waiting.len() == 0
-    }
-
     /// Returns the next snapshot, annotation or command and its file, or `None` after the last file.
     ///
     /// # Errors
     /// Returns an error if a file cannot be opened or read, is cut, or is not an append-only file; see
     /// [`AofReader::read`]. A server and `redis-check-aof` accept and repair a cut tail only in the last file: see
-    /// [`is_in_last_file`](Self::is_in_last_file).
+    /// [`AofError::is_last_file`].
     pub fn read(&mut self) -> Result<Option<(&Path, AofEntry<'_>)>, AofError> {
         let found = loop {
             if let Some((path, reader)) = &mut self.current {
@@ -109,7 +102,10 @@ impl AofFiles {
                     Ok(Some(found)) => break found,
                     Ok(None) if self.waiting.len() == 0 => return Ok(None),
                     Ok(None) => {}
-                    Err(error) => return Err(AofError { file: Some(path.clone()), ..error }),
+                    Err(error) => {
+                        let (file, is_last_file) = (Some(path.clone()), self.waiting.len() == 0);
+                        return Err(AofError { file, is_last_file, ..error });
+                    }
                 }
             }
             let Some(path) = self.waiting.as_slice().first() else { return Ok(None) };
@@ -151,5 +147,5 @@ fn manifest_in(directory: &Path) -> io::Result<PathBuf> {
 
 /// An error about a whole file or a line of it.
 fn at(file: &Path, kind: AofErrorKind, offset: u64) -> AofError {
-    AofError { kind, file: Some(file.into()), offset, ok_up_to: offset }
+    AofError { kind, file: Some(file.into()), is_last_file: false, offset, ok_up_to: offset }
 }

@@ -361,7 +361,7 @@ impl<R> AofReader<R> {
     /// Returns an error at `size` bytes after those that have been consumed.
     fn error_after(&self, kind: AofErrorKind, size: usize) -> AofError {
         let offset = self.frames.consumed() + size as u64;
-        AofError { kind, file: None, offset, ok_up_to: self.ok_up_to }
+        AofError { kind, file: None, is_last_file: true, offset, ok_up_to: self.ok_up_to }
     }
 }
 

@@ -157,8 +157,12 @@ impl<'a> Shard<'a> {
             }
             Ok(())
         })?;
-        let slots = slots.ok_or_else(|| missing("slots", &reply))?;
-        Ok(Self { id, slots, nodes: nodes.ok_or_else(|| missing("nodes", &reply))? })
+        let slots = slots.ok_or_else(|| ConversionError::missing("slots", &reply))?;
+        Ok(Self {
+            id,
+            slots,
+            nodes: nodes.ok_or_else(|| ConversionError::missing("nodes", &reply))?,
+        })
     }
 }
 
@@ -227,7 +231,7 @@ impl<'a> Node<'a> {
         for (name, is_there) in [("endpoint", has_endpoint), ("port", has_port), ("role", has_role)]
         {
             if !is_there {
-                return Err(missing(name, &reply));
+                return Err(ConversionError::missing(name, &reply));
             }
         }
         Ok(node)
@@ -326,8 +330,4 @@ fn health(reply: ReplyRef<'_>) -> Result<Health, ConversionError> {
         b"fail" | b"failed" => Health::Failed,
         _ => Health::Other,
     })
-}
-
-fn missing(field: &str, reply: &ReplyRef<'_>) -> ConversionError {
-    ConversionError::custom(format_args!("expected a field {field:?}"), reply)
 }

@@ -119,6 +119,12 @@ impl ConversionError {
             .with_text(text.into_bytes().into())
     }
 
+    /// A field that a type needs is missing.
+    #[cold]
+    pub(crate) fn missing(field: &str, reply: &ReplyRef<'_>) -> Self {
+        Self::custom(format_args!("missing field `{field}`"), reply)
+    }
+
     /// Returns an error for your own type. The text should say what was expected and what was found.
     #[must_use]
     pub fn custom(text: impl fmt::Display, found: &ReplyRef<'_>) -> Self {

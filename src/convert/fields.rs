@@ -61,10 +61,8 @@ impl<'a, 'n, const N: usize> FieldValues<'a, 'n, N> {
     /// # Errors
     /// Returns the errors of `optional`, and an error if the field is missing and the type has no value for that.
     pub fn required<T: FromReply<'a>>(&self, index: usize) -> Result<T, ConversionError> {
-        self.optional(index)?.or_else(T::if_missing).ok_or_else(|| {
-            let name = self.name(index);
-            ConversionError::custom(format_args!("missing field `{name}`"), &self.reply)
-        })
+        let found = self.optional(index)?.or_else(T::if_missing);
+        found.ok_or_else(|| ConversionError::missing(self.name(index), &self.reply))
     }
 
     fn name(&self, index: usize) -> &'n str {

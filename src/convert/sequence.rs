@@ -30,7 +30,7 @@ impl<'a> Sequence<'a> {
         let index = self.taken;
         let Some(element) = self.elements.next() else {
             return Err(ConversionError::custom(
-                format_args!("expected an element {index}"),
+                format_args!("missing element {index}"),
                 &self.reply,
             ));
         };

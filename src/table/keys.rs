@@ -60,7 +60,7 @@ pub enum KeysError {
 impl fmt::Display for KeysError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::UnknownCommand => f.write_str("unknown command"),
+            Self::UnknownCommand => f.write_str("command that is not in the table"),
             Self::Arity => f.write_str("wrong number of arguments"),
             Self::Count { index } => {
                 write!(f, "argument {index} is not the number of keys that follow")
