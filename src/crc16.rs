@@ -100,6 +100,7 @@ pub(crate) fn of(text: &[u8]) -> u16 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::lex::every_word::each_half;
     use std::vec::Vec;
 
     /// The checksum, bit by bit.
@@ -140,5 +141,15 @@ mod tests {
             }
         }
         assert!(Block::new(&[0; 17]).is_none());
+    }
+
+    #[test]
+    fn a_brace_is_found_in_every_word() {
+        each_half(|half| {
+            for text in [[half, *b"xxxx"].concat(), [[0x7a; 4], half].concat()] {
+                let block = Block::new(&text).unwrap();
+                assert_eq!(block.has_brace(), text.contains(&b'{'), "{text:?}");
+            }
+        });
     }
 }

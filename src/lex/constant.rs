@@ -41,6 +41,7 @@ const fn line_of(bytes: [u8; 8]) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::lex::every_word::{each_half, join};
 
     #[test]
     fn a_constant_is_one_whole_line() {
@@ -66,5 +67,29 @@ mod tests {
         for text in ["#x\r\n", "$-2\r\n", "%-1\r\n", "*?\r\n.\r\n", "$0\r\n\r\n"] {
             assert_eq!(line(word::first(text.as_bytes()).unwrap()), None, "{text:?}");
         }
+    }
+
+    #[test]
+    fn constants_are_recognised_in_every_word() {
+        let agrees = |word: u64| {
+            let lines = [
+                (b"_\r\n".as_slice(), Constant::Null),
+                (b"$-1\r\n", Constant::NullBulk),
+                (b"*-1\r\n", Constant::NullArray),
+                (b"#t\r\n", Constant::Boolean(true)),
+                (b"#f\r\n", Constant::Boolean(false)),
+            ];
+            let bytes = word.to_le_bytes();
+            let found = lines.into_iter().find(|(line, _)| bytes.starts_with(line));
+            assert_eq!(line(word), found.map(|(line, is)| (is, line.len())), "{bytes:?}");
+        };
+        each_half(|half| {
+            for second in [*b"\nxxx", *b"xxxx"] {
+                agrees(join(half, second));
+            }
+            for first in [*b"$-1\r", *b"*-1\r", *b"#t\r\n", *b"_\r\nx"] {
+                agrees(join(first, half));
+            }
+        });
     }
 }

@@ -119,6 +119,7 @@ pub(crate) fn power(digits: usize) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::lex::every_word::{self, each_half, join};
 
     #[test]
     fn a_run_is_what_a_byte_loop_reads() {
@@ -144,5 +145,47 @@ mod tests {
                 assert_eq!(run(&text).count, naive, "{byte:#x} at {place}");
             }
         }
+    }
+
+    #[test]
+    fn the_first_byte_above_nine_is_found_in_every_word() {
+        let agrees = |word: u64| {
+            let bytes = word.to_le_bytes();
+            let expected = bytes.iter().position(|byte| *byte > 9).unwrap_or(8);
+            assert_eq!(others(word).trailing_zeros() / 8, expected as u32, "{word:#x}");
+        };
+        each_half(|half| {
+            for second in [[0; 4], [9; 4], [0xff; 4]] {
+                agrees(join(half, second));
+            }
+            for first in [[0; 4], [9; 4]] {
+                agrees(join(first, half));
+            }
+        });
+    }
+
+    #[test]
+    fn eight_digits_are_their_number() {
+        let step = if every_word::are_all() { 1 } else { 9_973 };
+        for value in (0..100_000_000).step_by(step).chain([99_999_999]) {
+            let (mut rest, mut digits) = (value, 0);
+            for _ in 0..8 {
+                digits = digits << 8 | rest % 10;
+                rest /= 10;
+            }
+            assert_eq!(eight(digits), value);
+        }
+    }
+
+    #[test]
+    fn sixteen_bytes_are_read_as_a_byte_loop_reads_them() {
+        each_half(|half| {
+            for start in [0, 6, 12] {
+                let mut text = *b"9876543210123456";
+                text[start..start + 4].copy_from_slice(&half);
+                let expected = more(Digits { value: 0, count: 0 }, &text);
+                assert_eq!(up_to_sixteen(&text), expected, "{text:?}");
+            }
+        });
     }
 }

@@ -92,6 +92,7 @@ pub(crate) fn parse<T: FromStr>(text: &[u8]) -> Option<T> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::lex::every_word::{each_half, join};
 
     /// A few bytes, for the slow path, and as many as the fast path loads at once.
     const AFTER: [&str; 2] = ["+OK\r\n", "+OK\r\n+a long line after it\r\n"];
@@ -178,5 +179,18 @@ mod tests {
             let word = word::first(input.as_bytes()).unwrap();
             assert_eq!(line(word, input.as_bytes()), None, "{input:?}");
         }
+    }
+
+    #[test]
+    fn single_digits_are_recognised_in_every_word() {
+        let is_naive = |line: [u8; 4]| matches!(line, [b':', b'0'..=b'9', b'\r', b'\n']);
+        each_half(|half| {
+            assert_eq!(is_single_digit(u32::from_le_bytes(half)), is_naive(half), "{half:?}");
+            for (other, is_digit) in [(*b":9\r\n", true), (*b":x\r\n", false), ([0xff; 4], false)] {
+                let both = is_digit && is_naive(half);
+                assert_eq!(are_single_digits(join(half, other)), both, "{half:?} {other:?}");
+                assert_eq!(are_single_digits(join(other, half)), both, "{other:?} {half:?}");
+            }
+        });
     }
 }

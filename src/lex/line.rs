@@ -97,6 +97,7 @@ const fn repeat(byte: u8) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::lex::every_word::{each_half, join};
 
     #[test]
     fn a_line_is_split_off_up_to_its_end() {
@@ -136,5 +137,44 @@ mod tests {
                 }
             }
         }
+    }
+
+    /// The index of the first byte of a word that is one of these.
+    fn naive(word: u64, breaks: &[u8]) -> Option<usize> {
+        word.to_le_bytes().iter().position(|byte| breaks.contains(byte))
+    }
+
+    #[test]
+    fn the_first_break_is_found_in_every_word() {
+        let agrees = |word: u64| {
+            assert_eq!(first_break(word), naive(word, b"\r\n"), "{word:#x}");
+            assert_eq!(first_cr(word), naive(word, b"\r"), "{word:#x}");
+        };
+        each_half(|half| {
+            for second in [*b"xxxx", *b"\r\n\r\n", [0x0c; 4], [0xff; 4]] {
+                agrees(join(half, second));
+            }
+            for first in [*b"xxxx", [0x0c; 4], [0x0b; 4]] {
+                agrees(join(first, half));
+            }
+        });
+    }
+
+    #[test]
+    fn a_short_line_has_its_crlf_in_the_word() {
+        let agrees = |word: u64| {
+            let text = &word.to_le_bytes()[1..];
+            let end = text.iter().position(|byte| b"\r\n".contains(byte));
+            let expected = end.filter(|end| text[*end..].starts_with(b"\r\n")).map(|end| end + 3);
+            assert_eq!(short_size(word), expected, "{word:#x}");
+        };
+        each_half(|half| {
+            for second in [*b"xxxx", *b"\n\r\nx", *b"\r\n\r\n"] {
+                agrees(join(half, second));
+            }
+            for first in [*b"+xxx", *b"+xx\r", *b"\r\x0c\x0c\x0c"] {
+                agrees(join(first, half));
+            }
+        });
     }
 }

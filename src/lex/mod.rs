@@ -6,6 +6,8 @@
 pub(crate) mod constant;
 pub(crate) mod digits;
 pub(crate) mod double;
+#[cfg(test)]
+pub(crate) mod every_word;
 pub(crate) mod inline;
 pub(crate) mod integer;
 pub(crate) mod line;

@@ -138,6 +138,8 @@ pub(crate) fn digit(word: u64) -> Option<u32> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::lex::every_word::each_half;
+    use std::string::ToString;
 
     #[test]
     fn a_word_near_the_end_is_padded_with_zeros() {
@@ -249,5 +251,37 @@ mod tests {
         ] {
             assert_eq!(number(u64::from_le_bytes(*text)), None, "{text:?}");
         }
+    }
+
+    /// The number of one to five digits after the first byte, and the size of its line.
+    fn naive(word: u64) -> Option<(u32, usize)> {
+        let bytes = word.to_le_bytes();
+        let size = 1 + (1..7).find(|end| bytes[*end..].starts_with(b"\r\n"))?;
+        let digits = core::str::from_utf8(&bytes[1..size - 1]).ok()?;
+        let value = digits.parse().ok().filter(|value: &u32| value.to_string() == digits)?;
+        Some((value, size + 1))
+    }
+
+    #[test]
+    fn a_number_is_read_as_a_byte_loop_reads_it() {
+        let agrees = |bytes: [u8; 8]| {
+            let word = u64::from_le_bytes(bytes);
+            // The twin is slow, so it is asked only about lines that may be numbers.
+            let may_be = bytes[1].is_ascii_digit() && bytes.windows(2).any(|two| two == b"\r\n");
+            let expected = if may_be { naive(word) } else { None };
+            assert_eq!(number(word), expected, "{bytes:?}");
+        };
+        // The digits are read one after another, each with the two bytes after it.
+        each_half(|[a, b, c, d]| {
+            for rest in [*b"\n\r\n", *b"\r\nx", *b"5\r\n"] {
+                agrees([b'$', a, b, c, d, rest[0], rest[1], rest[2]]);
+            }
+            for start in [*b"$12", *b"$98", *b"$05"] {
+                agrees([start[0], start[1], start[2], a, b, c, d, b'\n']);
+            }
+            for start in [*b"$123", *b"$907", *b"$056"] {
+                agrees([start[0], start[1], start[2], start[3], a, b, c, d]);
+            }
+        });
     }
 }

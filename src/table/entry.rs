@@ -195,3 +195,65 @@ impl Probe {
         at
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::lex::every_word;
+    use std::vec::Vec;
+
+    /// Whether a lookup of `other` takes the entry of `name` for it.
+    fn is_taken(name: &[u8], other: &[u8]) -> bool {
+        let word = Word::of(name);
+        let (first_bits, last_bits) = (significant(word.first), significant(word.last));
+        Entry { word, first_bits, last_bits, ..Entry::EMPTY }.is(Word::of(other), NONE)
+    }
+
+    /// Each byte is compared by itself, so this tries all that the comparison can meet.
+    #[test]
+    fn names_of_up_to_sixteen_bytes_are_compared_in_any_letter_case() {
+        for length in 1..=16 {
+            let places: Vec<_> = (0..length).step_by(if cfg!(miri) { 7 } else { 1 }).collect();
+            for (place, byte) in places.iter().flat_map(|place| (0..=u8::MAX).map(|b| (*place, b)))
+            {
+                let mut name = b"abcdefghijklmnop"[..length].to_vec();
+                name[place] = byte;
+                // All other bytes, if all words are asked for, otherwise those that differ in one bit or in two.
+                let is_near = |other: &u8| (byte ^ other).count_ones() < 3;
+                let others = (0..=u8::MAX).filter(|other| every_word::are_all() || is_near(other));
+                for other in others {
+                    let mut changed = name.to_ascii_uppercase();
+                    changed[place] = other;
+                    let expected = name.eq_ignore_ascii_case(&changed);
+                    assert_eq!(is_taken(&name, &changed), expected, "{name:?} {changed:?}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn names_of_different_lengths_differ() {
+        for first in 0..=20 {
+            for second in (0..=20).filter(|second| *second != first) {
+                for byte in [0, b'a'] {
+                    assert!(!is_taken(&[byte; 20][..first], &[byte; 20][..second]));
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn the_hash_of_a_name_is_the_same_in_any_letter_case() {
+        for length in 0..=20 {
+            for place in 0..length {
+                let lower = b"abcdefghijklmnopqrst"[..length].to_vec();
+                let mut mixed = lower.to_ascii_uppercase();
+                mixed[place] = lower[place];
+                for parent in [NONE, 0, 7] {
+                    let hashes = [&lower, &mixed].map(|name| Word::of(name).hash(parent));
+                    assert_eq!(hashes[0], hashes[1], "{lower:?}");
+                }
+            }
+        }
+    }
+}
