@@ -200,7 +200,7 @@ impl<G: Grammar> Search<'_, G> {
 
     /// Asserts that an unfinished frame can end after the bytes that are needed, and not before.
     fn assert_can_end(&self, progress: &Progress<G::Decoder>, end: Option<usize>) {
-        let least = self.input.len() + progress.framer.needed();
+        let least = self.input.len().saturating_add(progress.framer.needed());
         let is_within = least <= self.most && least - progress.start <= self.grammar.limit();
         let fits = match end {
             Some(end) => end == least,

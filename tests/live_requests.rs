@@ -63,7 +63,11 @@ fn is_stricter_here(error: Error, bytes: &[u8]) -> bool {
         | ErrorKind::InlineTooLong { .. }
         | ErrorKind::HttpRequest => true,
         ErrorKind::UnbalancedQuotes => !seen.contains(&b'\n'),
-        _ => !seen.contains(&b'\r'),
+        // It looks at a header when the byte after its CR is there.
+        _ => seen
+            .iter()
+            .position(|byte| *byte == b'\r')
+            .is_none_or(|cr| error.offset + cr + 1 == bytes.len()),
     }
 }
 

@@ -90,8 +90,9 @@ impl Downgrader {
     /// Returns a downgrader that holds at most `limit` bytes of a streamed aggregate or string. With 0 it refuses all
     /// of them.
     ///
-    /// The bytes are those of the RESP2 form so far, and 24 for each streamed aggregate in it. Each open level inside
-    /// the streamed aggregate takes up to 24 bytes more: [`Limits::depth`](crate::Limits::depth) bounds these.
+    /// The bytes are those of the RESP2 form so far, and 24 for each streamed aggregate in it (12 on 32-bit machines).
+    /// Each open level inside the streamed aggregate takes up to 24 bytes more:
+    /// [`Limits::depth`](crate::Limits::depth) bounds these.
     #[must_use]
     pub fn new(limit: usize) -> Self {
         Self {

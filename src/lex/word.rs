@@ -192,7 +192,8 @@ mod tests {
             "999999999999999",
         ] {
             let line = format!("${text}\r\n$3\r\nfoo\r\n");
-            let expected = Some((text.parse().unwrap(), text.len() + 3));
+            // A length that does not fit in 32 bits is left to the slow path of such a machine.
+            let expected = text.parse().ok().map(|length| (length, text.len() + 3));
             assert_eq!(long_number(line.as_bytes()), expected, "{text}");
         }
         for line in [

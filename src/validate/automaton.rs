@@ -199,7 +199,7 @@ impl Validator {
             if prefix == Prefix::Array && before == 0 {
                 self.check_depth()?;
             }
-            if prefix.values(length) > self.limits().elements() {
+            if length > prefix.longest(self.limits().elements()) {
                 return Err(self.too_long(prefix));
             }
         }

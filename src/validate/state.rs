@@ -213,11 +213,19 @@ impl Prefix {
         }
     }
 
-    /// How many values an aggregate of this length consists of.
+    /// How many values an aggregate of this length consists of. The length is at most [`longest`](Self::longest).
     pub(super) const fn values(self, length: usize) -> usize {
         match self {
             Self::Map | Self::Attribute => length.saturating_mul(2),
             _ => length,
+        }
+    }
+
+    /// The greatest length of an aggregate of at most `elements` values.
+    pub(super) const fn longest(self, elements: usize) -> usize {
+        match self {
+            Self::Map | Self::Attribute => elements / 2,
+            _ => elements,
         }
     }
 

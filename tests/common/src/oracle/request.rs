@@ -110,7 +110,7 @@ impl Reader<'_> {
     }
 
     fn lf(&mut self, after: usize) -> Step<()> {
-        match self.byte(1 + after)? {
+        match self.byte(after.saturating_add(1))? {
             b'\n' => Ok(()),
             _ => self.fail(Failure::Malformed),
         }
@@ -159,13 +159,15 @@ impl Reader<'_> {
             if !digit.is_ascii_digit() {
                 return self.fail(Failure::Malformed);
             }
-            value = value * 10 + usize::from(digit - b'0');
-            if value > most {
+            // A `u128` can hold ten times a limit, which is a `usize`.
+            let longer = value as u128 * 10 + u128::from(digit - b'0');
+            if longer > most as u128 {
                 return self.fail(too_many);
             }
+            value = usize::try_from(longer).expect("no more than a limit");
             // The digit, two line ends, and between them the payload.
             if too_many == Failure::BulkTooLong
-                && self.at - self.start + value + 4 > self.limits.frame
+                && (self.at - self.start + 4) as u128 + longer > self.limits.frame as u128
             {
                 return self.fail(Failure::FrameTooLong);
             }
