@@ -11,12 +11,21 @@
 //! A rejected input is not made longer, because rejected input stays rejected, at the same offset, whatever
 //! follows. This promise is also tested here: on each rejected input with each further byte, with a few more, and
 //! with as many as fast paths load at once. So is the promise that a whole frame stays the same.
+//!
+//! An unfinished input is also followed by more bytes than fast paths load at once: by each of a few endings. So
+//! the paths that read whole words see every beginning too.
+//!
+//! Token readers get the same inputs, all at once and byte by byte.
 
 use std::fmt::Debug;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::{env, iter, ops, thread};
 
-use zresp::{CommandDecoder, Decoder, Framer, InlinePolicy};
+use zresp::frames::{FrameTokenReader, Replies, Requests};
+use zresp::{
+    CommandDecoder, CommandTokenReader, Decoder, Error, Framer, InlinePolicy, TokenReader,
+};
+use zresp_testing::drive::tokens::{Seen, Shown};
 use zresp_testing::drive::verdicts;
 use zresp_testing::oracle::{self, request};
 
@@ -24,6 +33,15 @@ const REPLIES: &[u8] = b"+-*$%~>|:,(!=_#;.?019\r\nt";
 const REQUESTS: &[u8] = b"x \"'\\*$-019?\r\n\0";
 /// More bytes than any fast path loads at once.
 const AT_ONCE: usize = 40;
+/// What may follow an unfinished input, each with at least [`AT_ONCE`] bytes: payloads, digits, line ends, values.
+const ENDINGS: [&[u8]; 6] = [
+    b"xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx",
+    b"1\r\n:1\r\n:2\r\n$1\r\nx\r\n+OK\r\n:3\r\n:4\r\n$0\r\n\r\n:5\r\n:6\r\n",
+    b"\r\n$3\r\nfoo\r\n$12\r\nhello, world\r\n:-12345\r\n+OK\r\n:0\r\n:1\r\n",
+    b"\n:0\r\n:1\r\n*2\r\n:1\r\n,1.5\r\n%1\r\n+a\r\n#t\r\n_\r\n.\r\n+OK\r\n",
+    b"12345678901234567890123456789012345678901234\r\n",
+    b"\n\r\n\r\r\n\n\r\n\r\r\n\n\r\n\r\r\n\n\r\n\r\r\n\n\r\n\r\r\n\n\r\n\r\r\n\n\r\n:1\r\n",
+];
 
 /// The length of the longest inputs by default.
 const FEW: usize = 4;
@@ -42,6 +60,7 @@ enum Verdict<V> {
 
 /// A grammar, with both of its decoders.
 trait Grammar: Sync {
+    type Direction: Shown;
     type Decoder: Clone;
     type Value: Debug + PartialEq;
 
@@ -50,13 +69,17 @@ trait Grammar: Sync {
     fn limit(&self) -> usize;
     fn decoder(&self) -> Self::Decoder;
     fn framer(&self) -> Framer;
+    fn reader(&self) -> FrameTokenReader<Self::Direction>;
+    /// The tokens of a frame that a decoder has returned as whole.
+    fn tokens(&self, frame: &[u8]) -> Vec<Seen>;
     fn naive(&self, bytes: &[u8]) -> Verdict<Self::Value>;
     fn decode(&self, decoder: &mut Self::Decoder, bytes: &[u8]) -> Verdict<Self::Value>;
 }
 
-struct Replies(oracle::Limits);
+struct ReplyGrammar(oracle::Limits);
 
-impl Grammar for Replies {
+impl Grammar for ReplyGrammar {
+    type Direction = Replies;
     type Decoder = Decoder;
     type Value = oracle::Annotated;
 
@@ -74,6 +97,16 @@ impl Grammar for Replies {
 
     fn framer(&self) -> Framer {
         Framer::replies(verdicts::limits(&self.0)).with_line_policy(verdicts::lines(&self.0))
+    }
+
+    fn reader(&self) -> TokenReader {
+        let reader = TokenReader::with_limits(verdicts::limits(&self.0));
+        reader.with_line_policy(verdicts::lines(&self.0))
+    }
+
+    fn tokens(&self, frame: &[u8]) -> Vec<Seen> {
+        let mut decoder = self.decoder();
+        Replies::shown_frame(&decoder.decode(frame).expect("valid").expect("whole"))
     }
 
     fn naive(&self, bytes: &[u8]) -> Verdict<oracle::Annotated> {
@@ -96,9 +129,10 @@ fn of_reply(verdict: oracle::Verdict) -> Verdict<oracle::Annotated> {
     }
 }
 
-struct Requests(oracle::Limits, InlinePolicy);
+struct RequestGrammar(oracle::Limits, InlinePolicy);
 
-impl Grammar for Requests {
+impl Grammar for RequestGrammar {
+    type Direction = Requests;
     type Decoder = CommandDecoder;
     type Value = Vec<Vec<u8>>;
 
@@ -116,6 +150,17 @@ impl Grammar for Requests {
 
     fn framer(&self) -> Framer {
         Framer::requests(verdicts::limits(&self.0)).with_inline_policy(self.1)
+    }
+
+    fn reader(&self) -> CommandTokenReader {
+        let mut reader = CommandTokenReader::with_limits(verdicts::limits(&self.0));
+        reader.set_inline_policy(self.1);
+        reader
+    }
+
+    fn tokens(&self, frame: &[u8]) -> Vec<Seen> {
+        let mut decoder = self.decoder();
+        Requests::shown_frame(&decoder.decode(frame).expect("valid").expect("whole"))
     }
 
     fn naive(&self, bytes: &[u8]) -> Verdict<Vec<Vec<u8>>> {
@@ -161,14 +206,51 @@ impl ops::AddAssign for Counts {
 
 /// The state of a frame in progress.
 #[derive(Clone)]
-struct Progress<D> {
+struct Progress<G: Grammar> {
     /// Where the frame begins, after other frames.
     start: usize,
     /// For each cut, a decoder that has seen the frame up to it in one piece. The first ones have only seen the
     /// frames before it.
-    decoders: Vec<D>,
+    decoders: Vec<G::Decoder>,
     /// A framer that has seen the bytes one by one.
     framer: Framer,
+    /// A token reader that has seen them one by one.
+    reader: Tokens<G::Direction>,
+}
+
+/// A token reader, and what it has read of the frame in progress.
+#[derive(Clone)]
+struct Tokens<D: Shown> {
+    reader: FrameTokenReader<D>,
+    /// Where the next token begins in the frame.
+    at: usize,
+    /// Where the frame begins, after what a request skips.
+    skipped: usize,
+    seen: Vec<Seen>,
+}
+
+impl<D: Shown> Tokens<D> {
+    const fn new(reader: FrameTokenReader<D>) -> Self {
+        Self { reader, at: 0, skipped: 0, seen: Vec::new() }
+    }
+
+    /// Reads the tokens of one frame, up to the end of `frame`. Returns whether the frame is whole.
+    fn read(&mut self, frame: &[u8]) -> Result<bool, Error> {
+        while let Some((token, size)) = self.reader.next(&frame[self.at..])? {
+            self.at += size;
+            match D::shown(token) {
+                // A decoder does not tell of what a request skips, and counts its offsets from the first skipped byte.
+                Seen::Skipped => self.skipped = self.at,
+                token => {
+                    self.seen.push(token);
+                    if self.reader.is_between_frames() {
+                        return Ok(true);
+                    }
+                }
+            }
+        }
+        Ok(false)
+    }
 }
 
 /// A walk through all inputs that begin with `input`.
@@ -182,7 +264,7 @@ struct Search<'a, G: Grammar> {
 impl<G: Grammar> Search<'_, G> {
     /// Asserts the verdicts on the input with one more byte, and on all longer inputs that begin like this. Returns
     /// the length of the shortest of them that ends the frame in progress.
-    fn descend(&mut self, byte: u8, before: &Progress<G::Decoder>) -> Option<usize> {
+    fn descend(&mut self, byte: u8, before: &Progress<G>) -> Option<usize> {
         self.input.push(byte);
         let end = self.agreed(before).and_then(|progress| {
             let is_longest = self.input.len() == self.most;
@@ -199,7 +281,7 @@ impl<G: Grammar> Search<'_, G> {
     }
 
     /// Asserts that an unfinished frame can end after the bytes that are needed, and not before.
-    fn assert_can_end(&self, progress: &Progress<G::Decoder>, end: Option<usize>) {
+    fn assert_can_end(&self, progress: &Progress<G>, end: Option<usize>) {
         let least = self.input.len().saturating_add(progress.framer.needed());
         let is_within = least <= self.most && least - progress.start <= self.grammar.limit();
         let fits = match end {
@@ -211,7 +293,7 @@ impl<G: Grammar> Search<'_, G> {
 
     /// Asserts that all decoders give the naive verdict on the frame in progress. Returns the new state unless the
     /// frame is rejected.
-    fn agreed(&mut self, before: &Progress<G::Decoder>) -> Option<Progress<G::Decoder>> {
+    fn agreed(&mut self, before: &Progress<G>) -> Option<Progress<G>> {
         let frame = &self.input[before.start..];
         let expected = self.grammar.naive(frame);
         let mut decoders = before.decoders.clone();
@@ -221,6 +303,7 @@ impl<G: Grammar> Search<'_, G> {
         }
         self.counts.decoded += decoders.len() as u64;
         let framer = self.framed(&before.framer, frame, &expected);
+        let reader = self.read(&before.reader, frame, &expected);
         match expected {
             Verdict::Complete(_, size) => {
                 assert_eq!(size, frame.len(), "{}: complete before its end", self.shown());
@@ -234,14 +317,16 @@ impl<G: Grammar> Search<'_, G> {
                 } else {
                     vec![decoders.remove(0), decoders.remove(last - 1)]
                 };
-                Some(Progress { start: self.input.len(), decoders, framer })
+                let reader = Tokens::new(reader.reader);
+                Some(Progress { start: self.input.len(), decoders, framer, reader })
             }
             Verdict::Incomplete(needed) => {
                 assert!(needed > 0, "{}", self.shown());
                 self.counts.unfinished += 1;
+                self.assert_endings_agree(before, frame);
                 let mut kept = before.decoders.clone();
                 kept.push(decoders.swap_remove(0));
-                Some(Progress { start: before.start, decoders: kept, framer })
+                Some(Progress { start: before.start, decoders: kept, framer, reader })
             }
             Verdict::Failed(..) => {
                 self.counts.rejected += 1;
@@ -277,9 +362,50 @@ impl<G: Grammar> Search<'_, G> {
         framer
     }
 
+    /// Asserts that token readers give the expected verdict, byte by byte and at once, and the tokens of a whole
+    /// frame. Returns the one that goes byte by byte.
+    fn read(
+        &self,
+        before: &Tokens<G::Direction>,
+        frame: &[u8],
+        expected: &Verdict<G::Value>,
+    ) -> Tokens<G::Direction> {
+        let mut bytewise = before.clone();
+        for tokens in [&mut bytewise, &mut Tokens::new(self.grammar.reader())] {
+            let result = tokens.read(frame);
+            let fits = match (expected, &result) {
+                (Verdict::Complete(_, size), Ok(true)) => {
+                    tokens.at == *size && tokens.seen == self.grammar.tokens(&frame[..*size])
+                }
+                (Verdict::Incomplete(needed), Ok(false)) => tokens.reader.needed() == *needed,
+                (Verdict::Failed(_, offset), Err(error)) => {
+                    tokens.skipped + error.offset == *offset
+                }
+                _ => false,
+            };
+            assert!(fits, "{}: {result:?} of tokens, not {expected:?}", frame.escape_ascii());
+        }
+        bytewise
+    }
+
+    /// Asserts that all decoders give the naive verdict on an unfinished frame with each of the endings. So do
+    /// token readers.
+    fn assert_endings_agree(&self, before: &Progress<G>, frame: &[u8]) {
+        for ending in ENDINGS {
+            let longer = [frame, ending].concat();
+            let expected = self.grammar.naive(&longer);
+            for (cut, mut decoder) in before.decoders.iter().cloned().enumerate() {
+                let verdict = self.grammar.decode(&mut decoder, &longer);
+                let shown = longer.escape_ascii();
+                assert!(verdict == expected, "{shown}, {cut}: {verdict:?}, not {expected:?}");
+            }
+            self.read(&before.reader, &longer, &expected);
+        }
+    }
+
     /// Asserts that a verdict stays the same whatever follows: each further byte, a few, and as many as fast paths
     /// load at once.
-    fn assert_stays(&self, before: &Progress<G::Decoder>, expected: &Verdict<G::Value>) {
+    fn assert_stays(&self, before: &Progress<G>, expected: &Verdict<G::Value>) {
         let alphabet = self.grammar.alphabet();
         let Counts { complete, rejected, .. } = self.counts;
         let turn = usize::try_from(complete + rejected).expect("a count");
@@ -314,7 +440,8 @@ fn enumerate<G: Grammar>(name: &str, grammar: &G, most: usize) {
         for byte in first {
             let start = 0;
             let (decoders, framer) = (vec![grammar.decoder()], grammar.framer());
-            search.descend(*byte, &Progress { start, decoders, framer });
+            let reader = Tokens::new(grammar.reader());
+            search.descend(*byte, &Progress { start, decoders, framer, reader });
         }
         search.counts
     };
@@ -332,7 +459,7 @@ fn enumerate<G: Grammar>(name: &str, grammar: &G, most: usize) {
          {rejected} are rejected and were not made longer; {decoded} calls",
         grammar.alphabet().len(),
     );
-    assert!(unfinished > 0 && rejected > 0);
+    assert!(unfinished > 0 && rejected > 0 && ENDINGS.iter().all(|end| end.len() >= AT_ONCE));
 }
 
 /// Limits that short inputs exceed. The longest inputs exceed the frame limit by one byte.
@@ -343,34 +470,38 @@ fn small() -> oracle::Limits {
 
 #[test]
 fn every_short_reply() {
-    enumerate("replies", &Replies(oracle::Limits::default()), longest());
+    enumerate("replies", &ReplyGrammar(oracle::Limits::default()), longest());
 }
 
 #[test]
 fn every_short_reply_with_small_limits() {
-    enumerate("replies with small limits", &Replies(small()), longest());
+    enumerate("replies with small limits", &ReplyGrammar(small()), longest());
 }
 
 #[test]
 fn every_short_reply_with_lines_as_sent() {
     let limits = oracle::Limits { lines_as_sent: true, ..oracle::Limits::default() };
-    enumerate("replies with lines as sent", &Replies(limits), longest());
+    enumerate("replies with lines as sent", &ReplyGrammar(limits), longest());
 }
 
 #[test]
 fn every_short_request() {
-    let accepting = Requests(oracle::Limits::default(), InlinePolicy::Accept);
+    let accepting = RequestGrammar(oracle::Limits::default(), InlinePolicy::Accept);
     enumerate("requests", &accepting, longest());
 }
 
 #[test]
 fn every_short_request_without_inline_commands() {
-    let refusing = Requests(oracle::Limits::default(), InlinePolicy::Refuse);
+    let refusing = RequestGrammar(oracle::Limits::default(), InlinePolicy::Refuse);
     // The shortest request has ten bytes, and few inputs get that far.
     enumerate("requests without inline commands", &refusing, longest() + 6);
 }
 
 #[test]
 fn every_short_request_with_small_limits() {
-    enumerate("requests with small limits", &Requests(small(), InlinePolicy::Accept), longest());
+    enumerate(
+        "requests with small limits",
+        &RequestGrammar(small(), InlinePolicy::Accept),
+        longest(),
+    );
 }
