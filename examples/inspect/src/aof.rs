@@ -8,7 +8,7 @@ use zresp::aof::{AofContent, AofError, AofErrorKind, AofReader};
 use crate::broken::Broken;
 use crate::frames;
 use crate::pass::Pass;
-use crate::record::{Content, Record, Sent};
+use crate::record::{Check, Content, Record, Sent, Snapshot};
 use crate::resume;
 use crate::window::Window;
 
@@ -34,7 +34,11 @@ pub(crate) fn drain(input: &str, reader: impl Read, pass: &mut Pass<'_>) -> io::
                 AofContent::Command(command) => {
                     Content::Request(Sent { command, wire: command.wire() })
                 }
-                AofContent::Snapshot(snapshot) => Content::Snapshot(snapshot, entry.size),
+                AofContent::Snapshot(snapshot) => Content::Snapshot(Snapshot {
+                    format: Some((snapshot.magic, snapshot.version)),
+                    size: entry.size,
+                    check: snapshot.checksum.map_or(Check::Missing, |_| Check::Holds),
+                }),
                 AofContent::Annotation(annotation) => {
                     time = annotation.timestamp().map(Duration::from_secs).or(time);
                     continue;
@@ -42,6 +46,9 @@ pub(crate) fn drain(input: &str, reader: impl Read, pass: &mut Pass<'_>) -> io::
                 _ => continue,
             };
             good += 1;
+            if pass.ends_before(offset, time) {
+                return Ok(());
+            }
             pass.record(&Record { input, offset, time, connection: None, content })?;
             if window.waits_at(end) {
                 pass.flush()?;

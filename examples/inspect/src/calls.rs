@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::io::{self, Write};
 
 use indicatif::HumanCount;
-use zresp::Kind;
+use zresp::{CommandRef, Kind, commands};
 
 use crate::chart;
 use crate::histogram::Histogram;
@@ -19,12 +19,13 @@ const OTHERS: &[u8] = b"(others)";
 /// The longest name that is counted, in bytes; longer ones are cut.
 const NAME: usize = 32;
 
-/// Counts by the name of the command.
+/// Counts by the name of the command, and of the subcommand if it has one, as in `config|get`.
 #[derive(Default)]
 pub(crate) struct Calls {
     places: HashMap<Vec<u8>, usize>,
     tallies: Vec<Tally>,
-    /// The names of recent commands as they were sent, each with its place: most commands are like one shortly before.
+    /// The names of recent commands without subcommands as they were sent, each with its place: most commands are like one
+    /// shortly before.
     recent: [(Vec<u8>, usize); 4],
     next: usize,
 }
@@ -45,7 +46,7 @@ impl Calls {
     #[inline]
     pub(crate) fn add(&mut self, record: &Record<'_>) {
         let Some(sent) = record.request() else { return };
-        let place = self.place(sent.command.name());
+        let place = self.place(&sent.command);
         let Some(tally) = self.tallies.get_mut(place) else { return };
         tally.calls += 1;
         tally.bytes_in += sent.wire.len() as u64;
@@ -59,17 +60,22 @@ impl Calls {
         }
     }
 
-    /// Returns the place of the tally for a name.
+    /// Returns the place of the tally for a command.
     #[inline]
-    fn place(&mut self, name: &[u8]) -> usize {
+    fn place(&mut self, command: &CommandRef<'_>) -> usize {
+        let name = command.name();
         match self.recent.iter().find(|(recent, _)| recent == name) {
             Some((_, place)) if !name.is_empty() => *place,
-            _ => self.look_up(name),
+            _ => self.look_up(command),
         }
     }
 
-    fn look_up(&mut self, sent: &[u8]) -> usize {
-        let mut name = sent.get(..NAME).unwrap_or(sent).to_ascii_lowercase();
+    fn look_up(&mut self, command: &CommandRef<'_>) -> usize {
+        let sent = command.name();
+        let mut name = match commands::of(command) {
+            Some(info) => info.name.as_bytes().to_vec(),
+            None => sent.get(..NAME).unwrap_or(sent).to_ascii_lowercase(),
+        };
         if self.tallies.len() >= NAMES && !self.places.contains_key(&name) {
             name = OTHERS.to_vec();
         }
@@ -78,7 +84,8 @@ impl Calls {
             self.places.insert(name, self.tallies.len() - 1);
             self.tallies.len() - 1
         });
-        if sent.len() <= NAME {
+        let has_subcommands = commands::lookup(sent).is_some_and(|info| info.is_container);
+        if sent.len() <= NAME && !has_subcommands {
             let slot = self.next % self.recent.len();
             self.next += 1;
             if let Some(recent) = self.recent.get_mut(slot) {

@@ -14,6 +14,7 @@ use crate::record::{Content, Record};
 #[derive(Debug)]
 pub(crate) struct Filter {
     grep: Option<memmem::Finder<'static>>,
+    /// Names of commands, and of subcommands as in `config|get`.
     commands: Vec<String>,
     key: Option<Vec<u8>>,
     from: Option<Bound>,
@@ -28,7 +29,7 @@ impl Filter {
         let grep = options.grep.as_ref();
         let mut filter = Self {
             grep: grep.map(|text| memmem::Finder::new(text.as_bytes()).into_owned()),
-            commands: options.command.clone(),
+            commands: options.command.iter().map(|name| name.replace(' ', "|")).collect(),
             key: options.key.clone().map(String::into_bytes),
             from: options.from,
             to: options.to,
@@ -66,14 +67,32 @@ impl Filter {
         is_selected.then_some(Record { content, ..*record })
     }
 
+    /// Returns whether the part of an input that is shown ends before a record at this offset and this time.
+    pub(crate) fn ends_before(&self, offset: u64, time: Option<Duration>) -> bool {
+        self.to.is_some_and(|to| to.is_at_or_before(offset, time) == Some(true))
+    }
+
+    /// Returns the time at which the part that is shown ends.
+    pub(crate) const fn end_time(&self) -> Option<Duration> {
+        match self.to {
+            Some(Bound::Time(time)) => Some(time),
+            _ => None,
+        }
+    }
+
     fn is_within(&self, offset: u64, time: Option<Duration>) -> bool {
         self.from.is_none_or(|from| from.is_at_or_before(offset, time) == Some(true))
             && self.to.is_none_or(|to| to.is_at_or_before(offset, time) == Some(false))
     }
 
     fn is_about(&self, command: &CommandRef<'_>) -> bool {
-        let is_named =
-            self.commands.is_empty() || self.commands.iter().any(|name| command.is(name));
+        let has_name = |name: &String| {
+            command.is(name)
+                || name.contains('|')
+                    && commands::of(command)
+                        .is_some_and(|info| info.name.eq_ignore_ascii_case(name))
+        };
+        let is_named = self.commands.is_empty() || self.commands.iter().any(has_name);
         is_named
             && self.key.as_ref().is_none_or(|pattern| {
                 let mut keys = commands::keys(command).into_iter().flatten();

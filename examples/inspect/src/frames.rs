@@ -60,6 +60,9 @@ fn drain<D: Direction>(
         let mut frames = FrameReader::<_, D>::new(&window);
         let error = loop {
             let offset = base + frames.consumed();
+            if pass.ends_before(offset, None) {
+                return Ok(());
+            }
             match frames.read() {
                 Ok(Some(frame)) => show(&frame, offset, pass)?,
                 Ok(None) => return Ok(()),

@@ -14,7 +14,7 @@ use std::time::Duration;
 use zresp::view::Tokens;
 use zresp::{CommandRef, Decoded, Kind, ReplyRef, Token};
 
-use crate::record::{Content, Record};
+use crate::record::{Content, Record, Snapshot};
 use crate::sink::Sink;
 use crate::text;
 
@@ -65,10 +65,13 @@ impl<W: Write> Sink for Json<W> {
                 self.request(record, &sent.command)?;
                 self.reply(record, reply)
             }
-            Content::Snapshot(snapshot, size) => {
+            Content::Snapshot(Snapshot { format, size, .. }) => {
                 self.line(record, None)?;
-                let version = snapshot.version;
-                writeln!(self.0, ",\"snapshot\":{{\"version\":{version},\"bytes\":{size}}}}}")
+                self.0.write_all(b",\"snapshot\":{")?;
+                if let Some((_, version)) = format {
+                    write!(self.0, "\"version\":{version},")?;
+                }
+                writeln!(self.0, "\"bytes\":{size}}}}}")
             }
         }
     }

@@ -60,7 +60,7 @@ pub(crate) struct Options {
     #[arg(long, value_name = "TEXT")]
     pub(crate) grep: Option<String>,
 
-    /// Show only this command; may be repeated
+    /// Show only this command, or subcommand (CONFIG|GET); may be repeated
     #[arg(long, value_name = "NAME")]
     pub(crate) command: Vec<String>,
 

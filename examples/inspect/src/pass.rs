@@ -1,11 +1,16 @@
 //! One pass over all inputs: what is shown of them, and what was wrong with them.
 
 use std::io;
+use std::mem;
+use std::time::Duration;
 
 use crate::complain;
 use crate::filter::Filter;
 use crate::record::Record;
 use crate::sink::Sink;
+
+/// How many connections that are not RESP are named.
+const STRANGERS: u64 = 20;
 
 /// Sends the records that are to be shown to the view, and keeps account of errors.
 pub(crate) struct Pass<'a> {
@@ -13,13 +18,15 @@ pub(crate) struct Pass<'a> {
     filter: Filter,
     /// Whether to look for the next frame after an error.
     pub(crate) keep_going: bool,
+    /// The number of connections in this input that are not RESP.
+    strangers: u64,
     /// Whether an input was missing or broken.
     pub(crate) has_failed: bool,
 }
 
 impl<'a> Pass<'a> {
     pub(crate) fn new(sink: &'a mut dyn Sink, filter: Filter, keep_going: bool) -> Self {
-        Self { sink, filter, keep_going, has_failed: false }
+        Self { sink, filter, keep_going, strangers: 0, has_failed: false }
     }
 
     /// Shows a record if the filter selects it.
@@ -34,6 +41,18 @@ impl<'a> Pass<'a> {
         }
     }
 
+    /// Returns whether the part of an input that is to be shown ends before a record at this offset and this time, so
+    /// that the rest need not be read.
+    #[inline]
+    pub(crate) fn ends_before(&self, offset: u64, time: Option<Duration>) -> bool {
+        self.filter.ends_before(offset, time)
+    }
+
+    /// Returns the time at which the part of a capture that is to be shown ends.
+    pub(crate) const fn end_time(&self) -> Option<Duration> {
+        self.filter.end_time()
+    }
+
     /// Writes everything that is buffered.
     pub(crate) fn flush(&mut self) -> io::Result<()> {
         self.sink.flush()
@@ -44,6 +63,20 @@ impl<'a> Pass<'a> {
         self.sink.flush()?;
         complain(line);
         Ok(())
+    }
+
+    /// Writes a line about a connection that is not RESP. Only the first ones are written: a capture may have any number.
+    pub(crate) fn stranger(&mut self, line: &str) -> io::Result<()> {
+        self.strangers += 1;
+        if self.strangers <= STRANGERS { self.note(line) } else { Ok(()) }
+    }
+
+    /// Writes how many connections were not RESP, apart from those that were named, and forgets them.
+    pub(crate) fn note_strangers(&mut self, input: &str) -> io::Result<()> {
+        match mem::take(&mut self.strangers).saturating_sub(STRANGERS) {
+            0 => Ok(()),
+            more => self.note(&format!("{input}: {more} more connections that are not RESP")),
+        }
     }
 
     /// Writes a line about an error, which makes the exit status a failure.

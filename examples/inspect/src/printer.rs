@@ -17,7 +17,7 @@ use std::time::Duration;
 use zresp::view::Elements;
 use zresp::{CommandRef, Decoded, Kind, ReplyRef, Token};
 
-use crate::record::{Content, Record};
+use crate::record::{Check, Content, Record, Snapshot};
 use crate::safe;
 use crate::shape::{Lines, Shape, Shapes};
 use crate::sink::Sink;
@@ -186,6 +186,21 @@ impl<W: Write> Printer<W> {
         self.out.write_all(b"\n")
     }
 
+    fn snapshot(&mut self, Snapshot { format, size, check }: &Snapshot) -> io::Result<()> {
+        match format {
+            Some((magic, version)) => write!(
+                self.out,
+                "(snapshot: an RDB file of {magic:?}, version {version}, {size} bytes"
+            )?,
+            None => write!(self.out, "(snapshot: {size} bytes that do not begin like an RDB file")?,
+        }
+        self.out.write_all(match check {
+            Check::Holds => b", its checksum holds)\n",
+            Check::Missing => b", no checksum)\n",
+            Check::None => b")\n",
+        })
+    }
+
     /// Writes when and between whom, if the input tells: `2026-01-31T12:00:00.000000Z 127.0.0.1:50000 > 127.0.0.1:6379
     /// 1.2ms `.
     fn origin(&mut self, record: &Record<'_>) -> io::Result<()> {
@@ -210,15 +225,7 @@ impl<W: Write> Sink for Printer<W> {
                 self.request(&sent.command)?;
                 self.reply(reply)
             }
-            Content::Snapshot(snapshot, size) => {
-                let zresp::aof::Snapshot { magic, version, checksum, .. } = snapshot;
-                let checksum =
-                    if checksum.is_some() { "its checksum holds" } else { "no checksum" };
-                writeln!(
-                    self.out,
-                    "(snapshot: an RDB file of {magic:?}, version {version}, {size} bytes, {checksum})"
-                )
-            }
+            Content::Snapshot(snapshot) => self.snapshot(&snapshot),
         }
     }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use zresp::aof::Snapshot;
+use zresp::aof::SnapshotMagic;
 use zresp::{CommandRef, Decoded};
 
 /// A frame or a pair of frames, and where it is from.
@@ -22,12 +22,46 @@ pub(crate) struct Record<'a> {
 /// The frames of a record.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Content<'a> {
-    /// A snapshot of this size, in bytes.
-    Snapshot(Snapshot, u64),
+    Snapshot(Snapshot),
     Request(Sent<'a>),
     Reply(&'a Decoded<'a>),
     /// A command and the first reply to it. The time is from the last byte of the one to that of the other.
     Exchange(Sent<'a>, &'a Decoded<'a>, Duration),
+}
+
+/// Data in the RDB format, which is not parsed.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Snapshot {
+    /// The server that defines the format, and its version; `None` if the beginning is not known.
+    pub(crate) format: Option<(SnapshotMagic, u16)>,
+    /// Its size in bytes.
+    pub(crate) size: u64,
+    pub(crate) check: Check,
+}
+
+/// What is known about the checksum of a snapshot.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Check {
+    Holds,
+    /// The server has written none.
+    Missing,
+    /// It has not been computed.
+    None,
+}
+
+impl Snapshot {
+    /// How many of the first bytes say what the format is.
+    pub(crate) const HEAD: usize = 9;
+
+    /// Returns a snapshot that begins with these bytes.
+    pub(crate) fn new(head: &[u8], size: u64, check: Check) -> Self {
+        let formats = [(SnapshotMagic::Redis, "REDIS"), (SnapshotMagic::Valkey, "VALKEY")];
+        let version = |name| {
+            std::str::from_utf8(head.get(..Self::HEAD)?).ok()?.strip_prefix(name)?.parse().ok()
+        };
+        let format = formats.into_iter().find_map(|(magic, name)| Some((magic, version(name)?)));
+        Self { format, size, check }
+    }
 }
 
 /// A command, and the bytes as they were sent, which may be those of an inline command.

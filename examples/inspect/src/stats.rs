@@ -130,8 +130,8 @@ impl<W: Write> Stats<W> {
 impl<W: Write> Sink for Stats<W> {
     #[inline]
     fn record(&mut self, record: &Record<'_>) -> io::Result<()> {
-        if let Content::Snapshot(_, size) = record.content {
-            self.frame(record, size);
+        if let Content::Snapshot(snapshot) = record.content {
+            self.frame(record, snapshot.size);
             return Ok(());
         }
         if let Some(sent) = record.request() {

@@ -5,21 +5,19 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use zresp::frames::{Replies, Requests};
-use zresp::{Command, Error, Request};
+use zresp::{Decoded, ReplyRef};
 
-use crate::broken;
 use crate::detect::{self, Found};
 use crate::kind::InputKind;
 use crate::pass::Pass;
 use crate::record::{Content, Record, Sent};
 use crate::resume;
 
-use super::half::{Event, Half};
+use super::half::{Event, Frames, Half, Trouble};
 use super::packets::Segment;
-use super::pairing::{Answered, Pairing, Waiting};
-
-/// How many bytes of a frame are shown on either side of a wrong one.
-const AROUND: usize = 8;
+use super::pairing::{Answered, Pairing, Waiting, is_acknowledgement};
+use super::primary::{Primary, Step};
+use super::roles::{recognise, stranger};
 
 /// A connection.
 pub(super) struct Connection {
@@ -30,6 +28,8 @@ pub(super) struct Connection {
     name: String,
     client: Half<Requests>,
     server: Half<Replies>,
+    /// The server's side in place of `server`, once the connection is a link to a replica.
+    primary: Option<Primary>,
     /// Up to which offset the server has received the client's stream.
     received: Option<u64>,
     pairing: Pairing,
@@ -37,6 +37,9 @@ pub(super) struct Connection {
     /// Which sides have ended their streams: 1 for the server, 2 for the client.
     ended: u8,
     lost: u64,
+    /// The time of the last segment, and its number in the capture.
+    now: Duration,
+    pub(super) seen: u64,
 }
 
 /// What is known about the content of a connection.
@@ -56,11 +59,14 @@ impl Connection {
             name: String::new(),
             client: Half::new(resume::is_command),
             server: Half::new(resume::is_reply),
+            primary: None,
             received: None,
             pairing: Pairing::default(),
             state: State::Unknown,
             ended: 0,
             lost: 0,
+            now: Duration::ZERO,
+            seen: 0,
         }
     }
 
@@ -74,6 +80,24 @@ impl Connection {
         self.ended == 3
     }
 
+    /// Returns whether this is the segment that began it, sent once more.
+    pub(super) fn began_with(&self, segment: &Segment<'_>) -> bool {
+        self.client.stream.began_with(segment)
+    }
+
+    /// Returns how many bytes of memory it holds.
+    pub(super) fn held(&self) -> usize {
+        let primary = self.primary.as_ref().map_or(0, |primary| primary.half.held());
+        self.client.held() + self.server.held() + primary + self.pairing.held()
+    }
+
+    /// Returns whether something that was sent before this time is not complete.
+    pub(super) fn waits_since(&self, time: Duration) -> bool {
+        let streams = [&self.client.stream, &self.server.stream];
+        self.pairing.waits_since().is_some_and(|since| since < time)
+            || streams.into_iter().any(|stream| stream.held() > 0)
+    }
+
     /// Takes a segment of either direction, and shows what it completes.
     pub(super) fn take(
         &mut self,
@@ -82,46 +106,113 @@ impl Connection {
         ports: &[u16],
         pass: &mut Pass<'_>,
     ) -> io::Result<()> {
+        self.now = segment.time;
+        if self.state == State::Ignored {
+            self.note_end(segment);
+            return Ok(());
+        }
         if self.roles.is_none() {
             self.roles = recognise(segment, ports);
         }
-        let Some((client, server)) = self.roles else { return Ok(()) };
+        let Some((client, server)) = self.roles else {
+            return self.note_stranger(input, segment, pass);
+        };
         if self.state == State::Unknown && !segment.payload.is_empty() {
             self.name = format!("{client} > {server}");
             self.state = self.judge(input, segment, ports.contains(&server.port()), pass)?;
         }
+        self.note_end(segment);
         if self.state == State::Ignored {
             return Ok(());
         }
-        let is_client = segment.from == client;
-        self.ended |= if segment.reset { 3 } else { u8::from(segment.fin) << u8::from(is_client) };
-        if is_client {
+        if segment.from == client {
             self.client.take(segment);
-            segment.acknowledged.into_iter().for_each(|number| self.server.acknowledge(number));
+        } else if let Some(primary) = &mut self.primary {
+            primary.half.take(segment);
         } else {
             self.server.take(segment);
-            if let Some(number) = segment.acknowledged {
-                self.client.acknowledge(number);
-                self.received = self.received.max(self.client.stream.offset_of(number));
-            }
         }
-        self.show(input, segment.time, pass)?;
+        if let Some(number) = segment.acknowledged {
+            self.acknowledge(segment.from == client, number);
+        }
+        self.show(input, pass)?;
         if self.has_ended() { self.finish(input, pass) } else { Ok(()) }
+    }
+
+    /// Takes note of what a side has received from the other one.
+    fn acknowledge(&mut self, is_client: bool, number: u32) {
+        if !is_client {
+            self.client.acknowledge(number);
+            self.received = self.received.max(self.client.stream.offset_of(number));
+        } else if let Some(primary) = &mut self.primary {
+            primary.half.acknowledge(number);
+        } else {
+            self.server.acknowledge(number);
+        }
+    }
+
+    /// Takes note of whether a segment ends the stream of a side, or of both.
+    fn note_end(&mut self, segment: &Segment<'_>) {
+        let is_client = self.roles.is_some_and(|(client, _)| segment.from == client);
+        self.ended |= if segment.reset { 3 } else { u8::from(segment.fin) << u8::from(is_client) };
+    }
+
+    /// Takes note of a segment, as long as it is not known which side is the server.
+    fn note_stranger(
+        &mut self,
+        input: &str,
+        segment: &Segment<'_>,
+        pass: &mut Pass<'_>,
+    ) -> io::Result<()> {
+        if segment.payload.is_empty() {
+            return Ok(());
+        }
+        self.name = format!("{} > {}", segment.from, segment.to);
+        if let Some(what) = stranger(detect::detect(segment.payload)) {
+            self.state = State::Ignored;
+            pass.stranger(&format!("{input}: {}: {what}", self.name))?;
+        }
+        Ok(())
     }
 
     /// Shows what is left at the end of the connection or of the capture.
     pub(super) fn finish(&mut self, input: &str, pass: &mut Pass<'_>) -> io::Result<()> {
         self.client.finish();
-        self.server.finish();
-        self.show(input, Duration::ZERO, pass)?;
-        for waiting in self.pairing.forget() {
-            show_request(input, &self.name, &waiting, pass)?;
+        match &mut self.primary {
+            Some(primary) => primary.half.finish(),
+            None => self.server.finish(),
+        }
+        self.show(input, pass)?;
+        self.show_waiting(input, pass)?;
+        let primary = self.primary.as_ref().map(|primary| &primary.half.frames);
+        let broken = [
+            self.client.frames.broken_at(),
+            self.server.frames.broken_at(),
+            primary.and_then(Frames::broken_at),
+        ];
+        let is_wanted = pass.keep_going;
+        for at in broken.into_iter().flatten().filter(|_| is_wanted) {
+            pass.note(&format!("{input}: {}: skipped the rest, from offset {at} on", self.name))?;
         }
         if self.lost > 0 {
             let lost = std::mem::take(&mut self.lost);
             pass.note(&format!("{input}: {}: {lost} bytes are missing", self.name))?;
         }
+        if self.roles.is_none() && self.state == State::Unknown && !self.name.is_empty() {
+            let what = "neither side looks like RESP (--port tells which is the server)";
+            pass.stranger(&format!("{input}: {}: {what}", self.name))?;
+        }
+        self.state = State::Ignored;
         Ok(())
+    }
+
+    /// Shows what is left, and forgets everything, because it holds too much.
+    pub(super) fn give_up(&mut self, input: &str, pass: &mut Pass<'_>) -> io::Result<()> {
+        self.show_waiting(input, pass)?;
+        let held = self.held();
+        (self.client, self.server) = (Half::new(resume::is_command), Half::new(resume::is_reply));
+        (self.primary, self.pairing, self.state) = (None, Pairing::default(), State::Ignored);
+        pass.fail(&format!("{input}: {}: {held} bytes without an end, given up", self.name))
     }
 
     /// Returns whether the content is RESP, by the first segment with data.
@@ -132,132 +223,186 @@ impl Connection {
         is_known_port: bool,
         pass: &mut Pass<'_>,
     ) -> io::Result<State> {
-        let what = match detect::detect(segment.payload) {
-            Found::Kind(InputKind::Requests | InputKind::Replies | InputKind::Aof) => {
-                return Ok(State::Resp);
-            }
-            Found::Tls => "a TLS stream, which is encrypted",
-            Found::Http => "an HTTP exchange, not RESP",
-            _ if is_known_port => return Ok(State::Resp),
-            _ => "not RESP",
+        let found = detect::detect(segment.payload);
+        let is_resp =
+            matches!(found, Found::Kind(InputKind::Requests | InputKind::Replies | InputKind::Aof));
+        let what = match stranger(found) {
+            Some(what) => what,
+            None if is_resp || is_known_port => return Ok(State::Resp),
+            None => "not RESP",
         };
-        pass.note(&format!("{input}: {}: {what}", self.name))?;
+        pass.stranger(&format!("{input}: {}: {what}", self.name))?;
         Ok(State::Ignored)
     }
 
     /// Shows all frames that are whole.
-    fn show(&mut self, input: &str, now: Duration, pass: &mut Pass<'_>) -> io::Result<()> {
-        self.show_requests(input, now, pass)?;
-        self.show_replies(input, now, pass)
+    fn show(&mut self, input: &str, pass: &mut Pass<'_>) -> io::Result<()> {
+        self.show_requests(input, pass)?;
+        if self.primary.is_none() {
+            self.show_replies(input, pass)?;
+        }
+        if self.primary.is_some() { self.show_primary(input, pass) } else { Ok(()) }
     }
 
-    fn show_requests(&mut self, input: &str, now: Duration, pass: &mut Pass<'_>) -> io::Result<()> {
+    fn show_requests(&mut self, input: &str, pass: &mut Pass<'_>) -> io::Result<()> {
         let mut scratch = Vec::new();
         while self.state == State::Resp {
-            let (at, error) = match self.client.frames.next() {
+            let trouble = match self.client.frames.next() {
                 None => break,
                 Some(Event::Frame(at, request)) => {
                     let (command, wire) = (request.command(), request.command().wire());
                     let at = at + (request.wire().len() - wire.len()) as u64;
                     scratch.clear();
                     let command = command.to_array(&mut scratch);
-                    if let Some(unanswered) = self.pairing.request(&command, wire, (at, now)) {
+                    let begins_link = is_acknowledgement(&command) && self.primary.is_none();
+                    if let Some(unanswered) = self.pairing.request(&command, wire, (at, self.now)) {
                         show_request(input, &self.name, &unanswered, pass)?;
+                    }
+                    if begins_link {
+                        let primary = Primary::sending(&mut self.server);
+                        self.become_link(input, Some(primary), pass)?;
                     }
                     continue;
                 }
-                Some(Event::Lost(count)) => {
-                    self.lose(input, count, pass)?;
-                    continue;
-                }
-                Some(Event::Broken(at, error)) => (at, error),
+                Some(Event::Trouble(trouble)) => trouble,
             };
-            let frames = &mut self.client.frames;
-            let line = broken(frames.rest(), at, error, frames.good);
-            frames.skip();
-            self.break_off(input, &line, pass)?;
+            self.note(input, trouble, pass)?;
         }
         Ok(())
     }
 
-    fn show_replies(&mut self, input: &str, now: Duration, pass: &mut Pass<'_>) -> io::Result<()> {
+    /// Shows replies, until the answer to `PSYNC` or `SYNC`.
+    fn show_replies(&mut self, input: &str, pass: &mut Pass<'_>) -> io::Result<()> {
         while self.state == State::Resp {
-            let (at, error) = match self.server.frames.next() {
+            if self.pairing.expects_sync() {
+                self.server.frames.pass_line_feeds();
+                if self.server.frames.rest().starts_with(b"$") {
+                    let primary = Primary::answering(&mut self.server, b"");
+                    return self.become_link(input, primary, pass);
+                }
+            }
+            let trouble = match self.server.frames.next() {
                 None => break,
                 Some(Event::Frame(offset, reply)) => {
                     let connection = Some(self.name.as_str());
-                    let time = Some(now);
+                    let time = Some(self.now);
                     let content = Content::Reply(&reply);
                     let record = Record { input, offset, time, connection, content };
-                    let Answered::To(waiting) = self.pairing.reply(&reply, self.received) else {
+                    let mut line = None;
+                    if let Answered::To(waiting) = self.pairing.reply(&reply, self.received) {
+                        let latency = self.now.saturating_sub(waiting.time);
+                        waiting.with_command(|sent| {
+                            let content = Content::Exchange(sent, &reply, latency);
+                            let (offset, time) = (waiting.offset, Some(waiting.time));
+                            pass.record(&Record { offset, time, content, ..record })
+                        })?;
+                        if waiting.begins_link {
+                            line = sync_line(&reply);
+                        }
+                    } else {
                         pass.record(&record)?;
-                        continue;
-                    };
-                    let latency = now.saturating_sub(waiting.time);
-                    with_command(&waiting, |sent| {
-                        let content = Content::Exchange(sent, &reply, latency);
-                        let (offset, time) = (waiting.offset, Some(waiting.time));
-                        pass.record(&Record { offset, time, content, ..record })
-                    })?;
-                    if is_replication(&waiting) {
-                        let line = format!("{input}: {}: replication, not decoded", self.name);
-                        pass.note(&line)?;
-                        self.state = State::Ignored;
+                        // The command was before the capture.
+                        line = sync_line(&reply).filter(|line| line.starts_with(b"+FULLRESYNC "));
+                    }
+                    let line = line.map(<[u8]>::to_vec);
+                    let primary = line.and_then(|line| Primary::answering(&mut self.server, &line));
+                    if primary.is_some() {
+                        return self.become_link(input, primary, pass);
                     }
                     continue;
                 }
-                Some(Event::Lost(count)) => {
-                    self.lose(input, count, pass)?;
+                Some(Event::Trouble(trouble)) => trouble,
+            };
+            self.note(input, trouble, pass)?;
+        }
+        Ok(())
+    }
+
+    /// Makes the connection a link to a replica, whose commands have no replies.
+    fn become_link(
+        &mut self,
+        input: &str,
+        primary: Option<Primary>,
+        pass: &mut Pass<'_>,
+    ) -> io::Result<()> {
+        self.primary = primary;
+        self.pairing.become_link();
+        self.show_waiting(input, pass)
+    }
+
+    /// Shows what a primary sends.
+    fn show_primary(&mut self, input: &str, pass: &mut Pass<'_>) -> io::Result<()> {
+        let name = self.roles.map(|(client, server)| format!("{server} > {client}"));
+        let (connection, time) = (name.as_deref(), Some(self.now));
+        let mut scratch = Vec::new();
+        while self.state == State::Resp {
+            let Some(primary) = &mut self.primary else { break };
+            if let Some(step) = primary.step() {
+                match step {
+                    Step::More => break,
+                    Step::Snapshot(offset, snapshot) => {
+                        let content = Content::Snapshot(snapshot);
+                        pass.record(&Record { input, offset, time, connection, content })?;
+                    }
+                    Step::Refused(message) => {
+                        pass.note(&format!("{input}: {}: refused: {message}", self.name))?;
+                        self.state = State::Ignored;
+                    }
+                    Step::Trouble(trouble) => {
+                        let is_broken = matches!(trouble, Trouble::Broken(_));
+                        self.note(input, trouble, pass)?;
+                        if is_broken {
+                            self.state = State::Ignored;
+                        }
+                    }
+                }
+                continue;
+            }
+            let trouble = match primary.half.frames.next() {
+                None => break,
+                Some(Event::Frame(offset, request)) => {
+                    let (command, wire) = (request.command(), request.command().wire());
+                    let offset = offset + (request.wire().len() - wire.len()) as u64;
+                    scratch.clear();
+                    let command = command.to_array(&mut scratch);
+                    let content = Content::Request(Sent { command, wire });
+                    pass.record(&Record { input, offset, time, connection, content })?;
                     continue;
                 }
-                Some(Event::Broken(at, error)) => (at, error),
+                Some(Event::Trouble(trouble)) => trouble,
             };
-            let frames = &mut self.server.frames;
-            let line = broken(frames.rest(), at, error, frames.good);
-            frames.skip();
-            self.break_off(input, &line, pass)?;
+            self.note(input, trouble, pass)?;
         }
         Ok(())
     }
 
-    /// Shows the commands whose replies cannot be told any more, because bytes are missing.
-    fn lose(&mut self, input: &str, count: u64, pass: &mut Pass<'_>) -> io::Result<()> {
-        self.lost += count;
+    /// Shows the commands that have had no reply.
+    fn show_waiting(&mut self, input: &str, pass: &mut Pass<'_>) -> io::Result<()> {
         for waiting in self.pairing.forget() {
             show_request(input, &self.name, &waiting, pass)?;
         }
         Ok(())
     }
 
-    /// Reports a broken frame. Nothing more of the connection is decoded, unless the next frame is to be looked for.
-    fn break_off(&mut self, input: &str, line: &str, pass: &mut Pass<'_>) -> io::Result<()> {
-        pass.fail(&format!("{input}: {}: {line}", self.name))?;
-        if !pass.keep_going {
-            self.state = State::Ignored;
+    /// Takes note of something else than a frame. It is not known any more which reply belongs to which command.
+    ///
+    /// After a broken frame, nothing more of the connection is decoded, unless the next frame is to be looked for.
+    fn note(&mut self, input: &str, trouble: Trouble, pass: &mut Pass<'_>) -> io::Result<()> {
+        match trouble {
+            Trouble::Lost(count) => self.lost += count,
+            Trouble::Skipped(from, to) => {
+                let skipped = to - from;
+                let line = format!("skipped {skipped} bytes, to offset {to}");
+                return pass.note(&format!("{input}: {}: {line}", self.name));
+            }
+            Trouble::Broken(line) => {
+                pass.fail(&format!("{input}: {}: {line}", self.name))?;
+                if !pass.keep_going {
+                    self.state = State::Ignored;
+                }
+            }
         }
-        for waiting in self.pairing.forget() {
-            show_request(input, &self.name, &waiting, pass)?;
-        }
-        Ok(())
-    }
-}
-
-/// Returns the client and the server: by who opens the connection, by the port, or by what they say.
-fn recognise(segment: &Segment<'_>, ports: &[u16]) -> Option<(SocketAddr, SocketAddr)> {
-    let Segment { from, to, payload, .. } = *segment;
-    let (forth, back) = (Some((from, to)), Some((to, from)));
-    if segment.syn {
-        return if segment.is_first() { forth } else { back };
-    }
-    match (ports.contains(&from.port()), ports.contains(&to.port())) {
-        (false, true) => return forth,
-        (true, false) => return back,
-        _ => {}
-    }
-    match detect::detect(payload) {
-        Found::Kind(InputKind::Requests | InputKind::Aof) => forth,
-        Found::Kind(InputKind::Replies) => back,
-        _ => None,
+        self.show_waiting(input, pass)
     }
 }
 
@@ -269,40 +414,13 @@ fn show_request(
     pass: &mut Pass<'_>,
 ) -> io::Result<()> {
     let (offset, time, connection) = (waiting.offset, Some(waiting.time), Some(connection));
-    with_command(waiting, |sent| {
+    waiting.with_command(|sent| {
         let content = Content::Request(sent);
         pass.record(&Record { input, offset, time, connection, content })
     })
 }
 
-/// Calls a function with a command that was kept.
-fn with_command(
-    waiting: &Waiting,
-    show: impl FnOnce(Sent<'_>) -> io::Result<()>,
-) -> io::Result<()> {
-    let request: Option<Request<'_>> = zresp::requests(&waiting.wire).next().and_then(Result::ok);
-    let Some(request) = request else { return Ok(()) };
-    let mut scratch = Vec::new();
-    let command = request.command();
-    show(Sent { command: command.to_array(&mut scratch), wire: command.wire() })
-}
-
-/// Returns whether the connection becomes a link to a replica after this command.
-fn is_replication(waiting: &Waiting) -> bool {
-    let request = zresp::requests(&waiting.wire).next().and_then(Result::ok);
-    let command = request.as_ref().map(Request::command);
-    command.is_some_and(|command: Command<'_>| command.is("PSYNC") || command.is("SYNC"))
-}
-
-/// Returns what is wrong with the frame that the bytes begin with.
-fn broken(bytes: &[u8], frame: u64, error: Error, good: u64) -> String {
-    let (before, from) = bytes.split_at_checked(error.offset).unwrap_or((bytes, &[]));
-    let is_cut = before.len() > AROUND;
-    let before = before.get(before.len().saturating_sub(AROUND)..).unwrap_or(before);
-    let view = broken::view(before, from.get(..=AROUND).unwrap_or(from), is_cut);
-    let offset = frame + error.offset as u64;
-    format!(
-        "offset {offset}: {}: {view} (frame at offset {frame}, good frames before it: {good})",
-        error.kind
-    )
+/// Returns the line of a reply that may begin the answer to `PSYNC` or `SYNC`.
+fn sync_line<'a>(reply: &Decoded<'a>) -> Option<&'a [u8]> {
+    matches!(reply.reply(), ReplyRef::Simple(_)).then(|| reply.wire())
 }

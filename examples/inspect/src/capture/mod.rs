@@ -1,18 +1,22 @@
 //! Packet captures: from packets to commands and their replies.
 //!
 //! [`packets`] reads the file and finds the TCP segments in it, [`stream`] puts the segments of one direction together,
-//! [`half`] takes frames off the stream, [`connection`] knows which side is the server, and [`pairing`] finds the command
-//! that a reply belongs to.
+//! [`half`] takes frames off the stream, [`roles`] finds out which side is the server, [`pairing`] finds the command that
+//! a reply belongs to, and [`primary`] reads what a primary sends to its replica.
 
 mod connection;
 mod half;
 mod packets;
 mod pairing;
+mod primary;
+mod roles;
 mod stream;
 
 use std::collections::HashMap;
 use std::io::{self, Read};
 use std::net::SocketAddr;
+use std::ops::ControlFlow;
+use std::time::Duration;
 
 use crate::pass::Pass;
 
@@ -22,6 +26,12 @@ use packets::Segment;
 /// How many connections are known before those that have ended are forgotten. Until then, segments that come late are
 /// told from those of another connection.
 const KNOWN: usize = 1024;
+/// How many connections are known at the most. The half of them that has been silent for longest is forgotten then.
+const MOST: usize = 64 * 1024;
+/// How many bytes of memory all connections may hold together: enough for a value of the largest size that servers accept.
+const HELD: usize = 1024 * 1024 * 1024;
+/// How long after the end of the part that is shown packets may still be out of order.
+const DISORDER: Duration = Duration::from_secs(1);
 
 /// The addresses of both sides, the lower one first.
 type Ends = (SocketAddr, SocketAddr);
@@ -36,34 +46,106 @@ pub(crate) fn drain(
     ports: &[u16],
     pass: &mut Pass<'_>,
 ) -> io::Result<()> {
-    let mut connections: HashMap<Ends, Connection> = HashMap::new();
-    let (mut order, mut known) = (0, KNOWN);
-    let mut take = |segment: &Segment<'_>, pass: &mut Pass<'_>| {
-        let ends = segment.ends();
-        // A connection with the same ports begins.
-        if segment.is_first() {
-            if let Some(mut old) = connections.remove(&ends) {
-                old.finish(input, pass)?;
-            }
-        }
-        if connections.len() >= known {
-            connections.retain(|_, connection| !connection.has_ended());
-            known = KNOWN.max(2 * connections.len());
-        }
-        let connection = connections.entry(ends).or_insert_with(|| {
-            order += 1;
-            Connection::new(order)
-        });
-        connection.take(input, segment, ports, pass)
-    };
-    let read = packets::each(reader, |segment| take(segment, pass))?;
-    let mut rest: Vec<_> = connections.into_values().collect();
+    let mut capture = Capture { connections: HashMap::new(), seen: 0, held: 0, known: KNOWN };
+    let read = packets::each(reader, |segment| capture.take(input, segment, ports, pass))?;
+    let mut rest: Vec<_> = capture.connections.into_values().collect();
     rest.sort_by_key(Connection::order);
     for mut connection in rest {
         connection.finish(input, pass)?;
     }
+    pass.note_strangers(input)?;
     match read {
         Ok(()) => Ok(()),
         Err(error) => pass.fail(&format!("{input}: {error}")),
+    }
+}
+
+/// The connections of a capture.
+struct Capture {
+    connections: HashMap<Ends, Connection>,
+    /// The number of segments so far.
+    seen: u64,
+    /// How many bytes of memory the connections hold.
+    held: usize,
+    /// How many connections there may be before some are forgotten.
+    known: usize,
+}
+
+impl Capture {
+    /// Takes a segment. Returns whether more are wanted.
+    fn take(
+        &mut self,
+        input: &str,
+        segment: &Segment<'_>,
+        ports: &[u16],
+        pass: &mut Pass<'_>,
+    ) -> io::Result<ControlFlow<()>> {
+        self.seen += 1;
+        let ends = segment.ends();
+        // A connection with the same ports begins.
+        if segment.is_first() {
+            let is_other = |old: &Connection| !old.began_with(segment);
+            if self.connections.get(&ends).is_some_and(is_other) {
+                self.forget(input, &ends, pass)?;
+            }
+        }
+        if self.connections.len() >= self.known {
+            self.make_room(input, pass)?;
+        }
+        let connection = self.connections.entry(ends).or_insert_with(|| Connection::new(self.seen));
+        connection.seen = self.seen;
+        self.held -= connection.held();
+        connection.take(input, segment, ports, pass)?;
+        self.held += connection.held();
+        if self.held > HELD {
+            self.give_up_largest(input, pass)?;
+        }
+        let is_over = pass.end_time().is_some_and(|end| self.is_over(end, segment.time));
+        Ok(if is_over { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
+    }
+
+    fn forget(&mut self, input: &str, ends: &Ends, pass: &mut Pass<'_>) -> io::Result<()> {
+        let Some(mut old) = self.connections.remove(ends) else { return Ok(()) };
+        self.held -= old.held();
+        old.finish(input, pass)
+    }
+
+    /// Forgets connections that have ended, and if too many are left, those that have been silent for longest.
+    fn make_room(&mut self, input: &str, pass: &mut Pass<'_>) -> io::Result<()> {
+        let mut open: Vec<_> = Vec::new();
+        self.connections.retain(|ends, connection| {
+            if connection.has_ended() {
+                self.held -= connection.held();
+            } else {
+                open.push((connection.seen, *ends));
+            }
+            !connection.has_ended()
+        });
+        if open.len() > MOST / 2 {
+            open.sort_unstable();
+            open.truncate(open.len() / 2);
+            for (_, ends) in open {
+                self.forget(input, &ends, pass)?;
+            }
+        }
+        self.known = (2 * self.connections.len()).clamp(KNOWN, MOST);
+        Ok(())
+    }
+
+    fn give_up_largest(&mut self, input: &str, pass: &mut Pass<'_>) -> io::Result<()> {
+        let largest = self.connections.values_mut().max_by_key(|connection| connection.held());
+        let Some(largest) = largest else { return Ok(()) };
+        self.held -= largest.held();
+        largest.give_up(input, pass)?;
+        self.held += largest.held();
+        Ok(())
+    }
+
+    /// Returns whether everything that began before a time has been shown. This looks at all connections, but only at
+    /// some segments.
+    fn is_over(&self, end: Duration, now: Duration) -> bool {
+        now >= end.saturating_add(DISORDER)
+            && self.seen % 1024 == 0
+            && !self.connections.values().any(|connection| connection.waits_since(end))
     }
 }

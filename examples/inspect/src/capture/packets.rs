@@ -2,9 +2,10 @@
 
 use std::io::{self, Read};
 use std::net::{IpAddr, SocketAddr};
+use std::ops::ControlFlow;
 use std::time::Duration;
 
-use etherparse::{LaxNetSlice, LaxSlicedPacket, TransportSlice};
+use etherparse::{EtherType, LaxNetSlice, LaxSlicedPacket, TransportSlice};
 use pcap_parser::{Block, Linktype, PcapBlockOwned, PcapError, create_reader};
 
 /// The size of the buffer. It grows for larger packets.
@@ -50,14 +51,14 @@ struct Interface {
     offset: i64,
 }
 
-/// Calls a function with all TCP segments. The inner result is an error of the capture file; the segments before it have
+/// Calls a function with all TCP segments, until it wants no more. The inner result is an error of the capture file; the segments before it have
 /// been taken.
 ///
 /// # Errors
 /// Errors of the function.
 pub(super) fn each(
     reader: impl Read + Send,
-    mut take: impl FnMut(&Segment<'_>) -> io::Result<()>,
+    mut take: impl FnMut(&Segment<'_>) -> io::Result<ControlFlow<()>>,
 ) -> io::Result<Result<(), String>> {
     let mut capture = match create_reader(BUFFER, reader) {
         Ok(capture) => capture,
@@ -65,18 +66,28 @@ pub(super) fn each(
     };
     let mut interfaces: Vec<Interface> = Vec::new();
     let (mut buffer, mut waiting) = (BUFFER, None);
+    // The first link type that is not known, and how many packets were not read because of that.
+    let mut unread: Option<(Linktype, u64)> = None;
     loop {
         match capture.next() {
             Ok((size, block)) => {
                 waiting = None;
                 if let Some((time, link, data)) = packet(&block, &mut interfaces) {
-                    if let Some(segment) = segment(time, link, data) {
-                        take(&segment)?;
+                    if !is_known(link) {
+                        unread.get_or_insert((link, 0)).1 += 1;
+                    } else if let Some(segment) = segment(time, link, data) {
+                        if take(&segment)?.is_break() {
+                            return Ok(Ok(()));
+                        }
                     }
                 }
                 capture.consume(size);
             }
-            Err(PcapError::Eof) => return Ok(Ok(())),
+            Err(PcapError::Eof) => {
+                return Ok(unread.map_or(Ok(()), |(Linktype(link), count)| {
+                    Err(format!("{count} packets with unknown link headers (type {link})"))
+                }));
+            }
             Err(PcapError::Incomplete(_)) => {
                 let held = capture.data().len();
                 // Nothing has arrived since the last time.
@@ -168,16 +179,40 @@ fn time(seconds: u64, fraction: u64, resolution: u64) -> Duration {
     Duration::from_secs(seconds) + Duration::from_nanos(u64::try_from(nanos).unwrap_or_default())
 }
 
+/// Returns a packet without the header of its link, by the number of its protocol on Ethernet.
+fn of_kind<'a>(kind: &[u8], packet: &'a [u8]) -> LaxSlicedPacket<'a> {
+    let number = kind.iter().fold(0, |number, byte| number << 8 | u16::from(*byte));
+    LaxSlicedPacket::from_ether_type(EtherType(number), packet)
+}
+
+/// Packets that begin with an IP header, as BSD and OpenBSD number them.
+const RAW_BSD: [Linktype; 2] = [Linktype(12), Linktype(14)];
+
+/// Returns whether packets with this header are read.
+fn is_known(link: Linktype) -> bool {
+    const KNOWN: [Linktype; 8] = [
+        Linktype::ETHERNET,
+        Linktype::RAW,
+        Linktype::IPV4,
+        Linktype::IPV6,
+        Linktype::NULL,
+        Linktype::LOOP,
+        Linktype::LINUX_SLL,
+        Linktype::LINUX_SLL2,
+    ];
+    KNOWN.contains(&link) || RAW_BSD.contains(&link)
+}
+
 /// Returns the TCP segment of a packet, if it is one.
 fn segment(time: Duration, link: Linktype, data: &[u8]) -> Option<Segment<'_>> {
     let packet = match link {
         Linktype::ETHERNET => LaxSlicedPacket::from_ethernet(data).ok()?,
-        Linktype::RAW | Linktype::IPV4 | Linktype::IPV6 => LaxSlicedPacket::from_ip(data).ok()?,
-        // Headers of four, sixteen and twenty bytes.
+        // A header of four bytes.
         Linktype::NULL | Linktype::LOOP => LaxSlicedPacket::from_ip(data.get(4..)?).ok()?,
-        Linktype::LINUX_SLL => LaxSlicedPacket::from_ip(data.get(16..)?).ok()?,
-        Linktype(276) => LaxSlicedPacket::from_ip(data.get(20..)?).ok()?,
-        _ => return None,
+        // Headers of sixteen and twenty bytes, with the kind of the packet at their end and at their beginning.
+        Linktype::LINUX_SLL => of_kind(data.get(14..16)?, data.get(16..)?),
+        Linktype::LINUX_SLL2 => of_kind(data.get(..2)?, data.get(20..)?),
+        _ => LaxSlicedPacket::from_ip(data).ok()?,
     };
     let (source, destination): (IpAddr, IpAddr) = match packet.net? {
         LaxNetSlice::Ipv4(ip) => {

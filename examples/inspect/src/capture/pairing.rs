@@ -5,14 +5,20 @@
 //! `CLIENT REPLY` switches replies off. A reply can only belong to a command that the server had acknowledged.
 
 use std::collections::{HashSet, VecDeque};
+use std::io;
 use std::time::Duration;
 
 use zresp::{CommandRef, Decoded, ReplyRef};
+
+use crate::record::Sent;
 
 /// How many commands wait for their replies. A capture of one side only has no replies at all.
 const WAITING: usize = 64 * 1024;
 /// How many bytes of commands wait.
 const BYTES: usize = 256 * 1024 * 1024;
+
+/// How many bytes of memory a subscription takes, in addition to the name of its channel.
+const SUBSCRIPTION: usize = 64;
 
 /// A command that has had no reply.
 #[derive(Debug)]
@@ -24,6 +30,22 @@ pub(super) struct Waiting {
     /// The offset of its last byte and one.
     end: u64,
     replies: Replies,
+    /// Whether it is `PSYNC` or `SYNC`.
+    pub(super) begins_link: bool,
+}
+
+impl Waiting {
+    /// Calls a function with the command.
+    pub(super) fn with_command(
+        &self,
+        show: impl FnOnce(Sent<'_>) -> io::Result<()>,
+    ) -> io::Result<()> {
+        let request = zresp::requests(&self.wire).next().and_then(Result::ok);
+        let Some(request) = request else { return Ok(()) };
+        let mut scratch = Vec::new();
+        let command = request.command();
+        show(Sent { command: command.to_array(&mut scratch), wire: command.wire() })
+    }
 }
 
 /// How many replies a command has.
@@ -61,6 +83,8 @@ pub(super) struct Pairing {
     /// Replies that are still due to a command whose first one has come.
     due: usize,
     subscriptions: HashSet<(Channels, Vec<u8>)>,
+    /// How many bytes of memory the subscriptions take.
+    subscribed: usize,
     is_resp3: bool,
     is_monitor: bool,
     silence: Silence,
@@ -84,7 +108,9 @@ impl Pairing {
         (offset, time): (u64, Duration),
     ) -> Option<Waiting> {
         let (end, wire) = (offset + wire.len() as u64, wire.to_vec());
-        let waiting = Waiting { wire, offset, time, end, replies: Replies::of(command) };
+        let replies = Replies::of(command);
+        let begins_link = command.is("PSYNC") || command.is("SYNC");
+        let waiting = Waiting { wire, offset, time, end, replies, begins_link };
         if self.is_silent(command) {
             return Some(waiting);
         }
@@ -123,6 +149,27 @@ impl Pairing {
         Answered::To(first)
     }
 
+    /// Returns whether the next reply is the answer to `PSYNC` or `SYNC`, which is not RESP.
+    pub(super) fn expects_sync(&self) -> bool {
+        self.waiting.front().is_some_and(|first| first.begins_link)
+    }
+
+    /// Says that no command has a reply from now on, because replicas acknowledge and do not ask.
+    pub(super) const fn become_link(&mut self) {
+        self.silence = Silence::All;
+    }
+
+    /// Returns when the first command that has had no reply was sent.
+    pub(super) fn waits_since(&self) -> Option<Duration> {
+        self.waiting.front().map(|first| first.time)
+    }
+
+    /// Returns how many bytes of memory it holds.
+    pub(super) fn held(&self) -> usize {
+        let entry = size_of::<Waiting>();
+        self.bytes + self.waiting.capacity() * entry + self.subscribed
+    }
+
     /// Forgets all commands, because bytes are lost, and returns them.
     pub(super) fn forget(&mut self) -> impl Iterator<Item = Waiting> + use<> {
         (self.bytes, self.due) = (0, 0);
@@ -148,14 +195,18 @@ impl Pairing {
         } else if command.is("RESET") {
             (self.is_resp3, self.is_monitor) = (false, false);
             self.subscriptions.clear();
+            self.subscribed = 0;
         }
     }
 
     /// Returns whether a command has no reply, and takes note of `CLIENT REPLY`.
+    ///
+    /// A replica's `REPLCONF ACK` never has one.
     fn is_silent(&mut self, command: &CommandRef<'_>) -> bool {
-        let argument = |index, word: &[u8]| {
-            command.arg(index).is_some_and(|argument| argument.eq_ignore_ascii_case(word))
-        };
+        let argument = |index, word: &[u8]| has_argument(command, index, word);
+        if is_acknowledgement(command) {
+            return true;
+        }
         if command.is("CLIENT") && argument(1, b"REPLY") {
             self.silence = match () {
                 () if argument(2, b"OFF") => Silence::All,
@@ -192,10 +243,11 @@ impl Pairing {
         let Some(ReplyRef::Bulk(channel)) = channel else {
             return channel.is_some_and(|channel| channel.is_null());
         };
-        if begins {
-            self.subscriptions.insert((kind, channel.to_vec()));
-        } else {
-            self.subscriptions.remove(&(kind, channel.to_vec()));
+        let size = channel.len() + SUBSCRIPTION;
+        if begins && self.subscriptions.insert((kind, channel.to_vec())) {
+            self.subscribed += size;
+        } else if !begins && self.subscriptions.remove(&(kind, channel.to_vec())) {
+            self.subscribed -= size;
         }
         true
     }
@@ -224,6 +276,15 @@ impl Replies {
             _ => Self::One,
         }
     }
+}
+
+/// Returns whether a command is the `REPLCONF ACK` that a replica sends once commands arrive.
+pub(super) fn is_acknowledgement(command: &CommandRef<'_>) -> bool {
+    command.is("REPLCONF") && has_argument(command, 1, b"ACK")
+}
+
+fn has_argument(command: &CommandRef<'_>, index: usize, word: &[u8]) -> bool {
+    command.arg(index).is_some_and(|argument| argument.eq_ignore_ascii_case(word))
 }
 
 /// Returns the kind of a word such as `punsubscribe`, and whether the subscription begins.

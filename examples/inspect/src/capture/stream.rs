@@ -6,6 +6,8 @@ use super::packets::Segment;
 
 /// How many bytes after a gap are kept.
 const AHEAD: usize = 8 * 1024 * 1024;
+/// How many bytes of memory a segment after a gap takes, in addition to its own.
+const ENTRY: usize = 64;
 /// How many segments of the connection may come after the receiver has acknowledged a gap, before the bytes in it count as
 /// lost: a capture may record packets in another order than that of their arrival.
 const PATIENCE: u32 = 2;
@@ -13,6 +15,8 @@ const PATIENCE: u32 = 2;
 /// The bytes of one direction, in order.
 #[derive(Debug, Default)]
 pub(super) struct Stream {
+    /// The sequence number of the segment that began the stream; `None` if it began before the capture.
+    first: Option<u32>,
     /// The sequence number of the next byte; `None` before the first segment.
     next: Option<u32>,
     /// How many bytes precede the next one, counted from the first byte in the capture.
@@ -35,9 +39,10 @@ impl Stream {
     /// Takes a segment of this direction, and hands on all bytes that are in order now.
     pub(super) fn take(&mut self, segment: &Segment<'_>, mut hand_on: impl FnMut(Piece<'_>)) {
         let first = segment.sequence.wrapping_add(u32::from(segment.syn));
-        if segment.syn || self.next.is_none() {
-            self.next = Some(first);
+        if segment.syn && self.is_new() {
+            (self.first, self.next) = (Some(segment.sequence), Some(first));
         }
+        self.next.get_or_insert(first);
         // Without data, a segment may have the number before the next one, to keep the connection alive.
         let Some(at) = self.offset_of(first).filter(|_| !segment.payload.is_empty()) else {
             return;
@@ -73,22 +78,39 @@ impl Stream {
         self.offset.checked_add_signed(distance.into())
     }
 
+    /// Returns how many bytes of memory the segments after gaps take.
+    pub(super) const fn held(&self) -> usize {
+        self.held
+    }
+
+    /// Returns whether no segment has come.
+    pub(super) const fn is_new(&self) -> bool {
+        self.next.is_none()
+    }
+
+    /// Returns whether the stream began with this segment.
+    pub(super) fn began_with(&self, segment: &Segment<'_>) -> bool {
+        self.first == Some(segment.sequence)
+    }
+
     /// Takes bytes at an offset: hands on those that are next, drops those that have been handed on, and keeps those that
     /// come after a gap.
     fn put(&mut self, at: u64, bytes: &[u8], hand_on: &mut impl FnMut(Piece<'_>)) {
         if at > self.offset {
-            let known = self.ahead.entry(at).or_default();
+            let known = self.ahead.get(&at).map_or(0, Vec::len);
             // Of the same segment sent twice, the longer one.
-            if known.len() < bytes.len() {
-                self.held += bytes.len() - known.len();
-                bytes.clone_into(known);
+            if known < bytes.len() {
+                if let Some(known) = self.ahead.insert(at, bytes.to_vec()) {
+                    self.held -= known.len() + ENTRY;
+                }
+                self.held += bytes.len() + ENTRY;
             }
             return;
         }
         self.advance(at, bytes, hand_on);
         while let Some(next) = self.ahead.first_entry().filter(|next| *next.key() <= self.offset) {
             let (at, bytes) = next.remove_entry();
-            self.held -= bytes.len();
+            self.held -= bytes.len() + ENTRY;
             self.advance(at, &bytes, hand_on);
         }
         self.since = 0;
@@ -105,7 +127,7 @@ impl Stream {
     /// Gives up on the bytes in the first gap.
     fn give_up(&mut self, hand_on: &mut impl FnMut(Piece<'_>)) {
         let Some((at, bytes)) = self.ahead.pop_first() else { return };
-        self.held -= bytes.len();
+        self.held -= bytes.len() + ENTRY;
         let lost = at.saturating_sub(self.offset);
         self.skip(lost);
         hand_on(Piece::Lost(lost));

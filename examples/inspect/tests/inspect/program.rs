@@ -2,6 +2,7 @@
 
 use std::io::Write;
 use std::process::{Command, Output, Stdio};
+use std::thread;
 
 /// The program under test.
 pub(crate) const PROGRAM: &str = env!("CARGO_BIN_EXE_zresp-inspect");
@@ -16,10 +17,14 @@ pub(crate) fn inspect(arguments: &[&str], input: &[u8]) -> Output {
         .spawn()
         .expect("the program starts");
     let mut stdin = child.stdin.take().expect("a pipe");
-    // It fails if the program does not read its input.
-    let _ = stdin.write_all(input);
-    drop(stdin);
-    child.wait_with_output().expect("the program ends")
+    // The program may write before it has read everything.
+    thread::scope(|scope| {
+        scope.spawn(move || {
+            // It fails if the program does not read its input.
+            let _ = stdin.write_all(input);
+        });
+        child.wait_with_output().expect("the program ends")
+    })
 }
 
 /// Returns what the program prints for valid replies.

@@ -1,0 +1,180 @@
+//! Captures made in a test: whatever a loopback interface cannot record.
+
+/// What packets begin with, before the header of IP.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Link {
+    Ethernet,
+    /// Ethernet with this many VLAN tags.
+    Tagged(usize),
+    /// "Linux cooked", of the first and of the second version.
+    Cooked,
+    Cooked2,
+    /// An address family in four bytes.
+    Null,
+    Raw,
+    /// A number that is not one of those.
+    Other(u32),
+}
+
+impl Link {
+    const fn number(self) -> u32 {
+        match self {
+            Self::Ethernet | Self::Tagged(_) => 1,
+            Self::Cooked => 113,
+            Self::Cooked2 => 276,
+            Self::Null => 0,
+            Self::Raw => 101,
+            Self::Other(number) => number,
+        }
+    }
+
+    /// The header before a packet of this kind (`0x0800` or `0x86dd`).
+    fn header(self, kind: u16) -> Vec<u8> {
+        let kind = kind.to_be_bytes();
+        match self {
+            Self::Ethernet | Self::Other(_) => [&[2; 12], &kind[..]].concat(),
+            Self::Tagged(count) => {
+                let tags = [0x81, 0, 0, 7].repeat(count);
+                [&[2; 12], &tags[..], &kind].concat()
+            }
+            Self::Cooked => [&[0, 0, 3, 4, 0, 6][..], &[2; 8], &kind].concat(),
+            Self::Cooked2 => [&kind[..], &[0; 10], &[2; 8]].concat(),
+            Self::Null => vec![if kind == [8, 0] { 2 } else { 24 }, 0, 0, 0],
+            Self::Raw => Vec::new(),
+        }
+    }
+}
+
+/// The version of IP.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Ip {
+    V4,
+    V6,
+}
+
+/// One of the two ends of a connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum From {
+    Client,
+    Server,
+}
+
+const SYN: u8 = 2;
+const ACK: u8 = 16;
+const FIN: u8 = 1;
+
+/// A connection, and a capture file of it.
+pub(crate) struct Capture {
+    link: Link,
+    ip: Ip,
+    /// The ports of the client and the server.
+    ports: [u16; 2],
+    /// The next sequence numbers of both.
+    next: [u32; 2],
+    /// Milliseconds since 1970, of the next packet.
+    pub(crate) time: u64,
+    file: Vec<u8>,
+}
+
+impl Capture {
+    pub(crate) fn new(link: Link, ip: Ip) -> Self {
+        let mut file = Vec::new();
+        for word in [0xa1b2_c3d4, 0x0004_0002, 0, 0, 0x0004_0000, link.number()] {
+            file.extend(u32::to_le_bytes(word));
+        }
+        // One sequence number wraps around soon.
+        let next = [u32::MAX - 9, 1000];
+        Self { link, ip, ports: [50_000, 6379], next, time: 1_700_000_000_000, file }
+    }
+
+    /// Continues with another connection.
+    pub(crate) fn connection(mut self, client: u16, server: u16) -> Self {
+        (self.ports, self.next) = ([client, server], [u32::MAX - 9, 1000]);
+        self
+    }
+
+    /// The three packets that open a connection.
+    pub(crate) fn open(mut self) -> Self {
+        self.put(From::Client, SYN, b"");
+        self.put(From::Server, SYN | ACK, b"");
+        self.put(From::Client, ACK, b"");
+        self
+    }
+
+    /// A packet of one side.
+    pub(crate) fn send(mut self, from: From, bytes: &[u8]) -> Self {
+        self.put(from, ACK, bytes);
+        self
+    }
+
+    /// Bytes of one side, in packets of this size.
+    pub(crate) fn send_in_pieces(mut self, from: From, bytes: &[u8], size: usize) -> Self {
+        for piece in bytes.chunks(size) {
+            self.put(from, ACK, piece);
+        }
+        self
+    }
+
+    /// A packet that is sent, but not in the capture.
+    pub(crate) fn lose(mut self, from: From, bytes: &[u8]) -> Self {
+        let size = self.file.len();
+        self.put(from, ACK, bytes);
+        self.file.truncate(size);
+        self
+    }
+
+    /// The packets that close a connection.
+    pub(crate) fn close(mut self) -> Self {
+        self.put(From::Client, FIN | ACK, b"");
+        self.put(From::Server, FIN | ACK, b"");
+        self
+    }
+
+    pub(crate) fn file(&self) -> &[u8] {
+        &self.file
+    }
+
+    fn put(&mut self, from: From, flags: u8, payload: &[u8]) {
+        let (own, other) = if from == From::Client { (0, 1) } else { (1, 0) };
+        let mut tcp = Vec::new();
+        tcp.extend(self.ports[own].to_be_bytes());
+        tcp.extend(self.ports[other].to_be_bytes());
+        tcp.extend(self.next[own].to_be_bytes());
+        let acknowledged = if flags & ACK == 0 { 0 } else { self.next[other] };
+        tcp.extend(acknowledged.to_be_bytes());
+        tcp.extend([5 << 4, flags, 255, 255, 0, 0, 0, 0]);
+        tcp.extend(payload);
+        let packet = match self.ip {
+            Ip::V4 => {
+                let size = u16::try_from(20 + tcp.len()).expect("a size").to_be_bytes();
+                let addresses = [[10, 0, 0, 1], [10, 0, 0, 2]];
+                let fields = [0x45, 0, size[0], size[1], 0, 0, 0x40, 0, 64, 6, 0, 0];
+                [&fields[..], &addresses[own], &addresses[other], &tcp].concat()
+            }
+            Ip::V6 => {
+                let size = u16::try_from(tcp.len()).expect("a size").to_be_bytes();
+                let address = |last| [&[0xfd, 0][..], &[0; 13], &[last]].concat();
+                let addresses = [address(1), address(2)];
+                let fields = [0x60, 0, 0, 0, size[0], size[1], 6, 64];
+                [&fields[..], &addresses[own], &addresses[other], &tcp].concat()
+            }
+        };
+        let kind = if self.ip == Ip::V4 { 0x0800 } else { 0x86dd };
+        let mut packet = [self.link.header(kind), packet].concat();
+        if self.link == Link::Ethernet {
+            // The shortest frame of Ethernet. The rest is padding.
+            packet.resize(packet.len().max(60), 0);
+        }
+        let size = u32::try_from(packet.len()).expect("a size");
+        let (seconds, millis) = (self.time / 1000, self.time % 1000);
+        for word in [seconds, millis * 1000] {
+            self.file.extend(u32::try_from(word).expect("32 bits").to_le_bytes());
+        }
+        self.file.extend(size.to_le_bytes());
+        self.file.extend(size.to_le_bytes());
+        self.file.extend(packet);
+        let sent = payload.len() + usize::from(flags & (SYN | FIN) != 0);
+        self.next[own] = self.next[own].wrapping_add(u32::try_from(sent).expect("32 bits"));
+        self.time += 1;
+    }
+}
