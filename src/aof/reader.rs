@@ -76,7 +76,11 @@ pub(super) struct FoundEntry {
 enum FoundKind {
     Snapshot(Snapshot),
     Annotation,
-    Command,
+    /// A command with this many arguments, after a header of this size.
+    Command {
+        header: usize,
+        len: u32,
+    },
 }
 
 /// Whether a command's header is that of an array without elements.
@@ -127,6 +131,12 @@ impl<R: Read> AofReader<R> {
     /// the file first.
     pub(super) fn advance(&mut self) -> Result<Option<FoundEntry>, AofError> {
         loop {
+            // Almost everything in a file is a command with arguments.
+            if let (Beginning::Passed, [b'*', b'1'..=b'9', ..]) =
+                (&self.beginning, self.frames.buffered())
+            {
+                return self.command();
+            }
             if let Some(snapshot) = self.begin()? {
                 return Ok(Some(snapshot));
             }
@@ -141,7 +151,7 @@ impl<R: Read> AofReader<R> {
                 _ if matches!(self.beginning, Beginning::Unread) => {}
                 b'#' => return self.annotation(),
                 b'*' => match self.empty_array()? {
-                    EmptyArray::No => return self.command().map(Some),
+                    EmptyArray::No => return self.command(),
                     EmptyArray::Whole(size) => {
                         self.frames.take(size);
                         self.accept();
@@ -251,7 +261,7 @@ impl<R: Read> AofReader<R> {
     }
 
     /// Takes a command.
-    fn command(&mut self) -> Result<FoundEntry, AofError> {
+    fn command(&mut self) -> Result<Option<FoundEntry>, AofError> {
         let size = match self.frames.next_bounds() {
             Ok(Some(bounds)) => bounds.len,
             Err(StreamError::Io(error)) => return Err(self.error_after(AofErrorKind::Io(error), 0)),
@@ -268,7 +278,10 @@ impl<R: Read> AofReader<R> {
             }
         };
         let command = CommandRef::read(self.frames.current(size));
-        let (is_multi, is_exec) = (command.is("MULTI"), command.is("EXEC"));
+        let (header, len) = command.header();
+        let name = command.name();
+        let is_multi = name.eq_ignore_ascii_case(b"MULTI");
+        let is_exec = name.eq_ignore_ascii_case(b"EXEC");
         let kind = match self.transaction {
             Some(_) if is_multi => AofErrorKind::NestedMulti,
             None if is_exec => AofErrorKind::ExecWithoutMulti,
@@ -278,7 +291,7 @@ impl<R: Read> AofReader<R> {
                 } else if is_exec {
                     self.transaction = None;
                 }
-                return Ok(self.found(FoundKind::Command));
+                return Ok(Some(self.found(FoundKind::Command { header, len })));
             }
         };
         // Taken back, so that the next call comes to the same result.
@@ -348,7 +361,9 @@ impl<R> AofReader<R> {
         let content = match found.kind {
             FoundKind::Snapshot(snapshot) => AofContent::Snapshot(snapshot),
             FoundKind::Annotation => AofContent::Annotation(Annotation::new(bytes())),
-            FoundKind::Command => AofContent::Command(CommandRef::read(bytes())),
+            FoundKind::Command { header, len } => {
+                AofContent::Command(CommandRef::new(bytes(), header, len))
+            }
         };
         AofEntry { offset: found.offset, size: found.size, content }
     }
@@ -359,6 +374,7 @@ impl<R> AofReader<R> {
     }
 
     /// Returns an error at `size` bytes after those that have been consumed.
+    #[cold]
     fn error_after(&self, kind: AofErrorKind, size: usize) -> AofError {
         let offset = self.frames.consumed() + size as u64;
         AofError { kind, file: None, is_last_file: true, offset, ok_up_to: self.ok_up_to }

@@ -148,6 +148,13 @@ impl<'a> CommandRef<'a> {
         Self::new(wire, header, len)
     }
 
+    /// Returns the size of the header, and the number of arguments.
+    #[cfg(feature = "aof")]
+    #[inline(always)]
+    pub(crate) const fn header(&self) -> (usize, u32) {
+        (self.header as usize, self.len)
+    }
+
     /// Returns the payload of an argument that is given in wire form.
     pub(crate) fn argument(wire: &[u8]) -> &[u8] {
         Args::new(wire, 1).next().unwrap_or_default()

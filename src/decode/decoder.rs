@@ -134,6 +134,8 @@ impl<D: Direction> FrameDecoder<D> {
     pub(crate) fn bounds(&mut self, buf: &[u8]) -> Result<Option<Bounds>, Error> {
         if !self.validator.is_fresh() {
             self.check(buf)?;
+        } else if let Ok(frame) = D::fast(&mut self.validator, buf) {
+            return Ok(Some(Bounds { len: frame.wire().len(), place: frame.place() }));
         }
         self.advance(buf)
     }

@@ -2,15 +2,17 @@
 
 use std::collections::HashMap;
 use std::io::{self, Write};
+use std::time::Duration;
 
 use indicatif::HumanCount;
-use zresp::{CommandRef, Kind, commands};
+use zresp::{CommandRef, Decoded, Kind, commands};
 
 use crate::chart;
 use crate::histogram::Histogram;
-use crate::record::Record;
+use crate::record::Sent;
 use crate::safe;
 use crate::stats::nanos;
+use crate::table::Table;
 
 /// The most different names that are counted. A client may send any text as a name.
 const NAMES: usize = 1000;
@@ -19,6 +21,16 @@ const OTHERS: &[u8] = b"(others)";
 /// The longest name that is counted, in bytes; longer ones are cut.
 const NAME: usize = 32;
 
+/// How many recent names are kept.
+const SLOTS: usize = 32;
+
+/// Returns where a recent name is kept: a number that differs for most names that occur together.
+fn slot(name: &[u8]) -> usize {
+    let (first, last) = (name.first().copied(), name.last().copied());
+    let [first, last] = [first, last].map(|byte| usize::from(byte.unwrap_or_default()));
+    (first + 2 * last + 5 * name.len()) % SLOTS
+}
+
 /// Counts by the name of the command, and of the subcommand if it has one, as in `config|get`.
 #[derive(Default)]
 pub(crate) struct Calls {
@@ -26,8 +38,7 @@ pub(crate) struct Calls {
     tallies: Vec<Tally>,
     /// The names of recent commands without subcommands as they were sent, each with its place: most commands are like one
     /// shortly before.
-    recent: [(Vec<u8>, usize); 4],
-    next: usize,
+    recent: [(Vec<u8>, usize); SLOTS],
 }
 
 /// What is counted for a command.
@@ -42,20 +53,24 @@ struct Tally {
 }
 
 impl Calls {
-    /// Counts a record that has a command.
+    /// Counts a command, with its reply and latency if they are known.
     #[inline]
-    pub(crate) fn add(&mut self, record: &Record<'_>) {
-        let Some(sent) = record.request() else { return };
+    pub(crate) fn add(
+        &mut self,
+        sent: &Sent<'_>,
+        reply: Option<&Decoded<'_>>,
+        latency: Option<Duration>,
+    ) {
         let place = self.place(&sent.command);
         let Some(tally) = self.tallies.get_mut(place) else { return };
         tally.calls += 1;
         tally.bytes_in += sent.wire.len() as u64;
-        if let Some(reply) = record.reply() {
+        if let Some(reply) = reply {
             tally.bytes_out += reply.wire().len() as u64;
             let is_error = matches!(reply.reply().kind(), Kind::Error | Kind::BulkError);
             tally.errors += u64::from(is_error);
         }
-        if let Some(latency) = record.latency() {
+        if let Some(latency) = latency {
             tally.latencies.get_or_insert_default().add(nanos(latency));
         }
     }
@@ -64,8 +79,8 @@ impl Calls {
     #[inline]
     fn place(&mut self, command: &CommandRef<'_>) -> usize {
         let name = command.name();
-        match self.recent.iter().find(|(recent, _)| recent == name) {
-            Some((_, place)) if !name.is_empty() => *place,
+        match self.recent.get(slot(name)) {
+            Some((recent, place)) if recent == name && !name.is_empty() => *place,
             _ => self.look_up(command),
         }
     }
@@ -86,9 +101,7 @@ impl Calls {
         });
         let has_subcommands = commands::lookup(sent).is_some_and(|info| info.is_container);
         if sent.len() <= NAME && !has_subcommands {
-            let slot = self.next % self.recent.len();
-            self.next += 1;
-            if let Some(recent) = self.recent.get_mut(slot) {
+            if let Some(recent) = self.recent.get_mut(slot(sent)) {
                 *recent = (sent.to_vec(), place);
             }
         }
@@ -102,34 +115,20 @@ impl Calls {
         }
         self.tallies.sort_by(|a, b| b.calls.cmp(&a.calls).then_with(|| a.name.cmp(&b.name)));
         let is_timed = self.tallies.iter().any(|tally| tally.latencies.is_some());
-        write!(out, "commands  {:20} {:>14} {:>16}", "", "calls", "bytes in")?;
-        if is_timed {
-            write!(
-                out,
-                " {:>16} {:>10} {:>9} {:>9} {:>9}",
-                "bytes out", "errors", "p50", "p99", "max"
-            )?;
-        }
-        writeln!(out)?;
+        let columns = ["commands", "calls", "bytes in", "bytes out", "errors", "p50", "p99", "max"];
+        let shown = if is_timed { columns.len() } else { 3 };
+        let mut table = Table(vec![columns.into_iter().take(shown).map(str::to_owned).collect()]);
         for tally in &self.tallies {
-            let name = safe::line(&String::from_utf8_lossy(&tally.name));
-            let count = |number| HumanCount(number).to_string();
-            write!(
-                out,
-                "{:10}{name:20} {:>14} {:>16}",
-                "",
-                count(tally.calls),
-                count(tally.bytes_in)
-            )?;
-            if is_timed {
-                write!(out, " {:>16} {:>10}", count(tally.bytes_out), count(tally.errors))?;
-            }
+            let mut row = vec![safe::line(&String::from_utf8_lossy(&tally.name))];
+            let counts = [tally.calls, tally.bytes_in, tally.bytes_out, tally.errors];
+            row.extend(counts.map(|count| HumanCount(count).to_string()));
             if let Some(latencies) = &tally.latencies {
-                let [half, most] = [0.5, 0.99].map(|share| chart::time(latencies.quantile(share)));
-                write!(out, " {half:>9} {most:>9} {:>9}", chart::time(latencies.max()))?;
+                let times = [latencies.percentile(50), latencies.percentile(99), latencies.max()];
+                row.extend(times.map(chart::time));
             }
-            writeln!(out)?;
+            row.truncate(shown);
+            table.0.push(row);
         }
-        Ok(())
+        table.write(out, "")
     }
 }

@@ -3,12 +3,13 @@
 use std::io::{self, Write};
 use std::time::Duration;
 
+use console::Term;
 use indicatif::{HumanBytes, HumanCount};
 
-use crate::histogram::Histogram;
+use crate::histogram::Powers;
 
 /// The length of the longest bar, in columns.
-const COLUMNS: u64 = 40;
+const COLUMNS: usize = 40;
 /// The parts of a column, in eighths.
 const PARTS: [&str; 8] = ["", "▏", "▎", "▍", "▌", "▋", "▊", "▉"];
 
@@ -16,20 +17,32 @@ const PARTS: [&str; 8] = ["", "▏", "▎", "▍", "▌", "▋", "▊", "▉"];
 pub(crate) fn write(
     out: &mut impl Write,
     title: &str,
-    numbers: &Histogram,
+    numbers: &Powers,
     name: fn(u64) -> String,
 ) -> io::Result<()> {
-    let powers = numbers.powers();
-    let most = powers.iter().map(|(_, count)| *count).max().unwrap_or(1).max(1);
-    for (index, (power, count)) in powers.into_iter().enumerate() {
+    let most = numbers.counts().map(|(_, count)| count).max().unwrap_or(1);
+    let counts = numbers.counts().map(|(power, count)| {
+        (format!("below {}", name(power)), HumanCount(count).to_string(), count)
+    });
+    let counts: Vec<_> = counts.collect();
+    let width = counts.iter().map(|(name, ..)| name.chars().count()).max().unwrap_or_default();
+    let number = counts.iter().map(|(_, number, _)| number.len()).max().unwrap_or_default();
+    let room = columns().saturating_sub(10 + width + 2 + number + 1).clamp(8, COLUMNS);
+    for (index, (name, shown, count)) in counts.into_iter().enumerate() {
         let title = if index == 0 { title } else { "" };
-        let eighths = u128::from(count) * u128::from(COLUMNS * 8) / u128::from(most);
+        let eighths = u128::from(count) * (room as u128 * 8) / u128::from(most);
         let eighths = usize::try_from(eighths).unwrap_or_default();
         let bar = "█".repeat(eighths / 8) + PARTS.get(eighths % 8).unwrap_or(&"");
-        let (limit, count) = (name(power), HumanCount(count).to_string());
-        writeln!(out, "{title:8}  {:20} {count:>14} {bar}", format!("below {limit}"))?;
+        let line = format!("{title:10}{name:width$}  {shown:>number$} {bar}");
+        writeln!(out, "{}", line.trim_end())?;
     }
     Ok(())
+}
+
+/// Returns how many columns the terminal has, or those of a usual one if the output is not a terminal.
+fn columns() -> usize {
+    let terminal = Term::stdout();
+    terminal.size_checked().map_or(80, |(_, columns)| columns.into())
 }
 
 /// Returns a number of bytes as text.

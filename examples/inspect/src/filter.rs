@@ -21,7 +21,8 @@ pub(crate) struct Filter {
     to: Option<Bound>,
     /// Which of the two frames of an exchange is left.
     only: Option<Side>,
-    accepts_all: bool,
+    /// Whether there are no conditions.
+    pub(crate) accepts_all: bool,
 }
 
 impl Filter {
@@ -47,9 +48,6 @@ impl Filter {
 
     /// Returns the record, or the part of it that is to be shown, if it meets all conditions.
     pub(crate) fn select<'a>(&self, record: &Record<'a>) -> Option<Record<'a>> {
-        if self.accepts_all {
-            return Some(*record);
-        }
         let is_selected = self.is_within(record.offset, record.time)
             && (self.commands.is_empty() && self.key.is_none()
                 || record.request().is_some_and(|sent| self.is_about(&sent.command)))

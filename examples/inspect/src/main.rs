@@ -43,6 +43,7 @@ mod shape;
 mod sink;
 mod stats;
 mod style;
+mod table;
 mod text;
 mod time;
 mod top;

@@ -35,6 +35,9 @@ impl<'a> Pass<'a> {
     /// Errors of the output, as for all methods.
     #[inline]
     pub(crate) fn record(&mut self, record: &Record<'_>) -> io::Result<()> {
+        if self.filter.accepts_all {
+            return self.sink.record(record);
+        }
         match self.filter.select(record) {
             Some(selected) => self.sink.record(&selected),
             None => Ok(()),

@@ -179,10 +179,12 @@ impl<W: Write> Printer<W> {
 
     /// Writes the arguments on a line, each in quotes, as `MONITOR` does.
     fn request(&mut self, command: &CommandRef<'_>) -> io::Result<()> {
+        self.out.write_all(self.paint.start(Role::Request))?;
         for (index, argument) in command.args().enumerate() {
             self.out.write_all(if index == 0 { b"" } else { b" " })?;
             text::quoted(&mut self.out, [argument], self.most)?;
         }
+        self.out.write_all(self.paint.end())?;
         self.out.write_all(b"\n")
     }
 

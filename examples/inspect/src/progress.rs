@@ -1,8 +1,10 @@
 //! A progress bar for inputs that take long.
 
 use std::io::{self, IsTerminal, Read};
+use std::iter;
 use std::time::{Duration, Instant};
 
+use console::Term;
 use indicatif::{HumanBytes, HumanDuration, ProgressBar, ProgressStyle};
 
 use crate::options::Options;
@@ -15,10 +17,14 @@ const PATIENCE: Duration = Duration::from_millis(400);
 const PERIOD: Duration = Duration::from_millis(100);
 
 /// The rate and the time that is left come with the message: they are averages from the beginning on, because the bar
-/// itself would begin to count when it is first shown.
+/// itself would begin to count when it is first shown. A message is cut where the line ends.
 const TEMPLATE: &str = "{prefix} {wide_bar} {bytes}/{total_bytes} {msg}";
+/// For a terminal that is too narrow for a bar.
+const NARROW_TEMPLATE: &str = "{prefix} {percent} % {wide_msg}";
 /// For an input whose size is not known.
-const OPEN_TEMPLATE: &str = "{prefix} {spinner} {bytes} so far, {msg}";
+const OPEN_TEMPLATE: &str = "{prefix} {spinner} {bytes} so far, {wide_msg}";
+/// How many columns a bar needs.
+const BAR_COLUMNS: usize = 80;
 
 /// A reader that shows how far it has come.
 pub(crate) struct Progress<R> {
@@ -67,14 +73,25 @@ impl<R: Read> Progress<R> {
 }
 
 fn new_bar(name: &str, size: Option<u64>) -> ProgressBar {
+    let columns = Term::stderr().size_checked().map_or(BAR_COLUMNS, |(_, columns)| columns.into());
     let (bar, template) = match size {
+        Some(size) if columns < BAR_COLUMNS => (ProgressBar::new(size), NARROW_TEMPLATE),
         Some(size) => (ProgressBar::new(size), TEMPLATE),
         None => (ProgressBar::no_length(), OPEN_TEMPLATE),
     };
     let style = ProgressStyle::with_template(template);
     bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
-    bar.set_prefix(name.to_owned());
+    bar.set_prefix(end_of(name, columns / 4));
     bar
+}
+
+/// Returns a name, or its last characters if it has more than that many.
+fn end_of(name: &str, most: usize) -> String {
+    let cut = name.chars().count().saturating_sub(most);
+    if cut == 0 {
+        return name.to_owned();
+    }
+    iter::once('…').chain(name.chars().skip(cut + 1)).collect()
 }
 
 /// Returns the rate, and the time that is left if the size is known.

@@ -9,10 +9,11 @@ use zresp::{Decoded, Kind, Token};
 
 use crate::calls::Calls;
 use crate::chart;
-use crate::histogram::Histogram;
+use crate::histogram::Powers;
 use crate::record::{Content, Record};
 use crate::safe;
 use crate::sink::Sink;
+use crate::table::Table;
 
 /// Counts records, over all inputs.
 pub(crate) struct Stats<W> {
@@ -27,8 +28,8 @@ pub(crate) struct Stats<W> {
     calls: Calls,
     /// Number of errors with each code.
     errors: HashMap<String, u64>,
-    sizes: Histogram,
-    latencies: Histogram,
+    sizes: Powers,
+    latencies: Powers,
     largest: Largest,
 }
 
@@ -55,8 +56,8 @@ impl<W: Write> Stats<W> {
             kinds: [0; Kind::ALL.len()],
             calls: Calls::default(),
             errors: HashMap::new(),
-            sizes: Histogram::default(),
-            latencies: Histogram::default(),
+            sizes: Powers::default(),
+            latencies: Powers::default(),
             largest: Largest::default(),
         }
     }
@@ -100,52 +101,48 @@ impl<W: Write> Stats<W> {
         let mut counts: Vec<_> = Kind::ALL.iter().zip(self.kinds).filter(|(_, n)| *n > 0).collect();
         counts.sort_by_key(|(kind, count)| (u64::MAX - count, kind.to_string()));
         let total: u64 = self.kinds.iter().sum();
-        for (index, (kind, count)) in counts.into_iter().enumerate() {
-            let title = if index == 0 { "kinds" } else { "" };
+        let row = |(kind, count): (&Kind, u64)| {
             let share = u128::from(count) * 1000 / u128::from(total);
-            let (name, count) = (kind.to_string(), HumanCount(count).to_string());
-            writeln!(
-                self.out,
-                "{title:8}  {name:20} {count:>14} {:3}.{} %",
-                share / 10,
-                share % 10
-            )?;
-        }
-        Ok(())
+            let share = format!("{}.{} %", share / 10, share % 10);
+            vec![kind.to_string(), HumanCount(count).to_string(), share]
+        };
+        Table(counts.into_iter().map(row).collect()).write(&mut self.out, "kinds     ")
     }
 
     /// Writes how often each error occurred.
     fn write_errors(&mut self) -> io::Result<()> {
         let mut errors: Vec<_> = self.errors.iter().collect();
         errors.sort_by_key(|(code, count)| (u64::MAX - **count, code.as_str()));
-        for (index, (code, count)) in errors.into_iter().enumerate() {
-            let title = if index == 0 { "errors" } else { "" };
-            let (code, count) = (safe::line(code), HumanCount(*count).to_string());
-            writeln!(self.out, "{title:8}  {code:20} {count:>14}")?;
-        }
-        Ok(())
+        let row =
+            |(code, count): (&String, &u64)| vec![safe::line(code), HumanCount(*count).to_string()];
+        Table(errors.into_iter().map(row).collect()).write(&mut self.out, "errors    ")
     }
 }
 
 impl<W: Write> Sink for Stats<W> {
     #[inline]
     fn record(&mut self, record: &Record<'_>) -> io::Result<()> {
-        if let Content::Snapshot(snapshot) = record.content {
-            self.frame(record, snapshot.size);
-            return Ok(());
-        }
-        if let Some(sent) = record.request() {
+        let (sent, reply) = match record.content {
+            Content::Request(sent) => (Some(sent), None),
+            Content::Reply(reply) => (None, Some(reply)),
+            Content::Exchange(sent, reply, latency) => {
+                self.latencies.add(nanos(latency));
+                (Some(sent), Some(reply))
+            }
+            Content::Snapshot(snapshot) => {
+                self.frame(record, snapshot.size);
+                return Ok(());
+            }
+        };
+        if let Some(sent) = sent {
             self.frame(record, sent.wire.len() as u64);
             self.elements += 1 + sent.command.len() as u64;
+            self.calls.add(&sent, reply, record.latency());
         }
-        if let Some(reply) = record.reply() {
+        if let Some(reply) = reply {
             self.frame(record, reply.wire().len() as u64);
             self.reply(reply);
         }
-        if let Some(latency) = record.latency() {
-            self.latencies.add(nanos(latency));
-        }
-        self.calls.add(record);
         Ok(())
     }
 

@@ -8,6 +8,7 @@ use clap::ColorChoice;
 /// What a piece of text is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Role {
+    Request,
     Error,
     Text,
     Number,
@@ -37,6 +38,7 @@ impl Paint {
     pub(crate) const fn start(self, role: Role) -> &'static [u8] {
         match role {
             _ if !self.0 => b"",
+            Role::Request => b"\x1b[1m",
             Role::Error => b"\x1b[31m",
             Role::Text => b"\x1b[32m",
             Role::Number => b"\x1b[36m",

@@ -27,7 +27,7 @@ use packets::Segment;
 /// told from those of another connection.
 const KNOWN: usize = 1024;
 /// How many connections are known at the most. The half of them that has been silent for longest is forgotten then.
-const MOST: usize = 64 * 1024;
+const MOST: usize = 32 * 1024;
 /// How many bytes of memory all connections may hold together: enough for a value of the largest size that servers accept.
 const HELD: usize = 1024 * 1024 * 1024;
 /// How long after the end of the part that is shown packets may still be out of order.
