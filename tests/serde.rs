@@ -761,14 +761,14 @@ fn any_reply_is_the_same_json_both_ways() {
         let found = serde_json::Value::deserialize(reply).ok();
         if text.starts_with("%1 ,inf") || text.starts_with("%?") && text.ends_with(",inf :1 .") {
             // As a key it is text here, and refused by `serde_json`.
-            assert!(serde_json::to_value(&frame).is_err(), "{text}");
+            assert!(serde_json::to_value(frame).is_err(), "{text}");
             continue;
         }
         match &found {
             Some(_) => read += 1,
             None => failed += 1,
         }
-        assert_eq!(found, serde_json::to_value(&frame).ok(), "{text}");
+        assert_eq!(found, serde_json::to_value(frame).ok(), "{text}");
     }
     println!("{read} read, {failed} have no form in JSON");
     assert!(read > 500 && failed > 100, "{read} {failed}");

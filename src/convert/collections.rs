@@ -94,10 +94,14 @@ pub(super) fn for_each_pair<'a, K: FromReply<'a>, V: FromReply<'a>>(
         }
         return Ok(());
     }
-    reply.as_pairs()?.enumerate().try_for_each(|(index, pair)| take_pair(index, pair, &mut take))
+    for (index, pair) in reply.as_pairs()?.enumerate() {
+        take_pair(index, pair, &mut take)?;
+    }
+    Ok(())
 }
 
 /// Converts the pair at this index.
+#[inline(always)]
 fn take_pair<'a, K: FromReply<'a>, V: FromReply<'a>>(
     index: usize,
     (key, value): (ReplyRef<'a>, ReplyRef<'a>),
