@@ -44,7 +44,9 @@ pub(crate) fn detect(head: &[u8]) -> Found {
     match head {
         [] => Found::Empty,
         _ if head.starts_with(GZIP) => Found::Gzip,
+        // The second is a frame without content, which may come first.
         _ if head.starts_with(ZSTD) => Found::Zstd,
+        [0x50..=0x5f, 0x2a, 0x4d, 0x18, ..] => Found::Zstd,
         _ if starts(&CAPTURE_STARTS) => Found::Kind(InputKind::Capture),
         _ if starts(&AOF_STARTS) => Found::Kind(InputKind::Aof),
         _ if is_tls(head) => Found::Tls,

@@ -15,7 +15,11 @@ const DEPTH: usize = 16;
 /// Adds the files of a directory to the inputs: those that its manifest lists, or if it has none, all files, in the order
 /// of their names, and those of the directories in it.
 pub(crate) fn list(directory: &Path, inputs: &mut Vec<Result<Input, String>>) {
+    let before = inputs.len();
     list_to_depth(directory, DEPTH, inputs);
+    if inputs.len() == before {
+        inputs.push(Err(format!("{}: no files in this directory", directory.display())));
+    }
 }
 
 fn list_to_depth(directory: &Path, depth: usize, inputs: &mut Vec<Result<Input, String>>) {

@@ -118,7 +118,9 @@ mod tests {
         assert_eq!((histogram.percentile(50), histogram.max()), (0, 0));
         let mut numbers: Vec<u64> =
             (0..1000).map(|number| number * number * 7919 % 1_000_003).collect();
-        numbers.iter().for_each(|number| histogram.add(*number));
+        for number in &numbers {
+            histogram.add(*number);
+        }
         numbers.sort_unstable();
         for percent in [1, 50, 99, 100] {
             let exact = numbers[usize::from(percent) * 10 - 1];
@@ -131,7 +133,9 @@ mod tests {
     #[test]
     fn powers_are_counted_below_the_next_one() {
         let mut powers = Powers::default();
-        [0, 1, 2, 3, 4, 7, 8, 1 << 63, u64::MAX].into_iter().for_each(|number| powers.add(number));
+        for number in [0, 1, 2, 3, 4, 7, 8, 1 << 63, u64::MAX] {
+            powers.add(number);
+        }
         let expected = [(2, 2), (4, 2), (8, 2), (16, 1), (u64::MAX, 2)];
         assert_eq!(powers.counts().collect::<Vec<_>>(), expected);
     }

@@ -16,7 +16,7 @@ use zresp::{CommandRef, Decoded, Kind, ReplyRef, Token};
 
 use crate::record::{Content, Record, Snapshot};
 use crate::sink::Sink;
-use crate::text;
+use crate::{safe, text};
 
 /// Writes a line for each frame.
 pub(crate) struct Json<W>(pub(crate) W);
@@ -24,7 +24,7 @@ pub(crate) struct Json<W>(pub(crate) W);
 impl<W: Write> Json<W> {
     fn line(&mut self, record: &Record<'_>, latency: Option<Duration>) -> io::Result<()> {
         self.0.write_all(b"{\"input\":")?;
-        serde_json::to_writer(&mut self.0, record.input)?;
+        string(&mut self.0, record.input)?;
         write!(self.0, ",\"offset\":{}", record.offset)?;
         if let Some(time) = record.time {
             write!(self.0, ",\"time\":{}.{:06}", time.as_secs(), time.subsec_micros())?;
@@ -188,10 +188,25 @@ fn scalar(out: &mut impl Write, scalar: &ReplyRef<'_>, wire: &[u8]) -> io::Resul
     }
 }
 
+/// Writes a string. Everything is escaped that is not safe on a terminal, not only what JSON demands.
+fn string(out: &mut impl Write, text: &str) -> io::Result<()> {
+    if text::prefix(text.as_bytes(), |byte| byte < 0x7f) == text.len() {
+        return Ok(serde_json::to_writer(out, text)?);
+    }
+    for char in serde_json::to_string(text)?.chars() {
+        if safe::is_unsafe(char) {
+            write!(out, "\\u{:04x}", u32::from(char))?;
+        } else {
+            write!(out, "{char}")?;
+        }
+    }
+    Ok(())
+}
+
 /// Writes bytes as a string, or in hexadecimal.
 fn bytes(out: &mut impl Write, bytes: &[u8]) -> io::Result<()> {
     if let Ok(text) = std::str::from_utf8(bytes) {
-        return Ok(serde_json::to_writer(out, text)?);
+        return string(out, text);
     }
     out.write_all(b"{\"hex\":\"")?;
     for byte in bytes {

@@ -50,7 +50,7 @@ mod top;
 mod unpack;
 mod window;
 
-use std::io::{self, BufWriter, ErrorKind, Write};
+use std::io::{self, BufWriter, ErrorKind, IsTerminal, Write};
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -70,7 +70,21 @@ const OUTPUT_BUFFER: usize = 128 * 1024;
 const SHOWN: usize = 256;
 
 fn main() -> ExitCode {
-    let options = Options::parse();
+    let options = match Options::try_parse() {
+        Ok(options) => options,
+        Err(error) if error.use_stderr() => {
+            // An argument may be the name of a file, with anything in it.
+            let _ = safe::write(&mut io::stderr(), error.to_string().as_bytes());
+            return ExitCode::from(2);
+        }
+        Err(help) => help.exit(),
+    };
+    if options.raw && io::stdout().is_terminal() {
+        complain(
+            "--raw writes bytes that are not safe on a terminal: send them to a file or a pipe",
+        );
+        return ExitCode::from(2);
+    }
     let out = BufWriter::with_capacity(OUTPUT_BUFFER, io::stdout().lock());
     match show(&options, out) {
         Ok(code) => code,

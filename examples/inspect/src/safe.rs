@@ -31,11 +31,15 @@ pub(crate) fn write(out: &mut impl Write, bytes: &[u8]) -> io::Result<()> {
 
 /// Writes a string like [`write`], on one line.
 pub(crate) fn line(text: &str) -> String {
-    let is_unsafe = |char: char| char.is_control() || turns(char);
     let shown = |char: char| {
         if is_unsafe(char) { char.escape_default().to_string() } else { char.to_string() }
     };
     text.chars().map(shown).collect()
+}
+
+/// Returns whether a character could change how a terminal shows others: a control character, or one that [`turns`].
+pub(crate) fn is_unsafe(char: char) -> bool {
+    char.is_control() || turns(char)
 }
 
 /// Writes the first character, which is not ASCII, and returns the bytes after it.
@@ -45,7 +49,7 @@ fn other<'a>(out: &mut impl Write, bytes: &'a [u8]) -> io::Result<&'a [u8]> {
     let size = char.map_or(1, char::len_utf8);
     let (shown, rest) = bytes.split_at(size);
     match char {
-        Some(char) if !char.is_control() && !turns(char) => out.write_all(shown)?,
+        Some(char) if !is_unsafe(char) => out.write_all(shown)?,
         Some(char) => write!(out, "{}", char.escape_default())?,
         None => {
             for byte in shown {

@@ -20,11 +20,11 @@ impl Table {
         for (index, row) in self.0.iter().enumerate() {
             let mut line = if index == 0 { title.to_owned() } else { " ".repeat(title.len()) };
             for (column, (cell, &width)) in row.iter().zip(&widths).enumerate() {
-                line += &if column == 0 {
-                    format!("{cell:width$}")
-                } else {
-                    format!("  {cell:>width$}")
+                let cell = match column {
+                    0 => format!("{cell:width$}"),
+                    _ => format!("  {cell:>width$}"),
                 };
+                line.push_str(&cell);
             }
             writeln!(out, "{}", line.trim_end())?;
         }

@@ -1,10 +1,10 @@
 //! The compressed forms around an input.
 
 use std::io::{self, BufRead, BufReader, Chain, Cursor, Read};
-use std::mem;
 
 use flate2::read::MultiGzDecoder;
-use ruzstd::decoding::StreamingDecoder;
+use ruzstd::decoding::errors::{FrameDecoderError, ReadFrameHeaderError};
+use ruzstd::decoding::{BlockDecodingStrategy, FrameDecoder};
 
 use crate::detect::{self, Found};
 
@@ -24,7 +24,7 @@ pub(crate) fn unpack(mut reader: Reader) -> io::Result<(Found, Reader)> {
         let whole: Chain<Cursor<Vec<u8>>, Reader> = Cursor::new(head).chain(reader);
         reader = match found {
             Found::Gzip => Box::new(MultiGzDecoder::new(whole)),
-            Found::Zstd => Box::new(Zstd::Between(BufReader::new(Box::new(whole)))),
+            Found::Zstd => Box::new(Zstd::new(Box::new(whole))),
             _ => return Ok((found, Box::new(whole))),
         };
     }
@@ -32,31 +32,57 @@ pub(crate) fn unpack(mut reader: Reader) -> io::Result<(Found, Reader)> {
 }
 
 /// The content of all frames of a file in the format of zstd.
-enum Zstd {
-    Between(BufReader<Reader>),
-    Inside(Box<StreamingDecoder<BufReader<Reader>, ruzstd::decoding::FrameDecoder>>),
-    Ended,
+struct Zstd {
+    reader: BufReader<Reader>,
+    decoder: FrameDecoder,
+}
+
+impl Zstd {
+    fn new(reader: Reader) -> Self {
+        Self { reader: BufReader::new(reader), decoder: FrameDecoder::new() }
+    }
+
+    /// Begins the next frame, after those without content. Returns whether there is one.
+    fn begin(&mut self) -> io::Result<bool> {
+        while !self.reader.fill_buf()?.is_empty() {
+            match self.decoder.reset(&mut self.reader) {
+                Ok(()) => return Ok(true),
+                Err(FrameDecoderError::ReadFrameHeaderError(ReadFrameHeaderError::SkipFrame {
+                    length,
+                    ..
+                })) => {
+                    io::copy(&mut self.reader.by_ref().take(length.into()), &mut io::sink())?;
+                }
+                Err(error) => return Err(invalid(error)),
+            }
+        }
+        Ok(false)
+    }
+
+    /// Compares the checksum of the content of a frame with that in the frame, if it has one.
+    fn check(&self) -> io::Result<()> {
+        let sent = self.decoder.get_checksum_from_data();
+        if sent.is_some() && sent != self.decoder.get_calculated_checksum() {
+            return Err(io::Error::new(io::ErrorKind::InvalidData, "checksum does not match"));
+        }
+        Ok(())
+    }
 }
 
 impl Read for Zstd {
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
         loop {
-            *self = match mem::replace(self, Self::Ended) {
-                Self::Between(mut reader) => {
-                    if reader.fill_buf()?.is_empty() {
-                        return Ok(0);
-                    }
-                    let decoder = StreamingDecoder::new(reader).map_err(invalid)?;
-                    Self::Inside(Box::new(decoder))
-                }
-                Self::Inside(mut decoder) => match decoder.read(into)? {
-                    0 => Self::Between(decoder.into_inner()),
-                    count => {
-                        *self = Self::Inside(decoder);
-                        return Ok(count);
-                    }
-                },
-                Self::Ended => return Ok(0),
+            while self.decoder.can_collect() == 0 && !self.decoder.is_finished() {
+                let strategy = BlockDecodingStrategy::UptoBytes(into.len());
+                self.decoder.decode_blocks(&mut self.reader, strategy).map_err(invalid)?;
+            }
+            let count = self.decoder.read(into)?;
+            if count > 0 {
+                return Ok(count);
+            }
+            self.check()?;
+            if !self.begin()? {
+                return Ok(0);
             }
         }
     }

@@ -12,6 +12,9 @@ use crate::scratch::Scratch;
 /// A frame in the format of zstd with the content `+zstd\r\n`, stored without compression.
 const ZSTD: &[u8] = b"\x28\xb5\x2f\xfd\x20\x07\x39\x00\x00+zstd\r\n";
 
+/// The checksum of the content of `ZSTD`: the lower half of its XXH64.
+const ZSTD_SUM: [u8; 4] = [163, 42, 68, 13];
+
 fn gzip(bytes: &[u8]) -> Vec<u8> {
     let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
     encoder.write_all(bytes).expect("a vector is written to");
@@ -60,10 +63,45 @@ fn every_kind_is_found_in_a_pipe_that_writes_one_byte_at_a_time() {
             assert!(output.status.success());
         }
     }
-    let twice = [ZSTD, ZSTD].concat();
+    // Frames without content may come before others and between them.
+    let empty = b"\x50\x2a\x4d\x18\x03\0\0\0+a\r".as_slice();
+    let twice = [empty, ZSTD, empty, empty, ZSTD, empty].concat();
     assert_eq!(text(&inspect(&["-"], &twice).stdout), "zstd\nzstd\n");
     let twice = [gzip(b"+a\r\n"), gzip(b"+b\r\n")].concat();
     assert_eq!(text(&inspect(&["-"], &twice).stdout), "a\nb\n");
+}
+
+#[test]
+fn compressed_input_that_is_damaged_is_an_error() {
+    let checked = b"\x28\xb5\x2f\xfd\x24\x07\x39\x00\x00+zstd\r\n";
+    let whole = [checked.as_slice(), &ZSTD_SUM].concat();
+    assert_eq!(text(&inspect(&["-"], &whole).stdout), "zstd\n");
+    let zip = gzip(b"+gzip\r\n");
+    for (name, file) in [("zstd", &whole), ("gzip", &zip)] {
+        // The header of gzip has ten bytes, some of which mean nothing.
+        for place in 10..file.len() {
+            let mut damaged = file.clone();
+            damaged[place] ^= 1;
+            let output = inspect(&["-"], &damaged);
+            let error = text(&output.stderr);
+            assert_eq!(
+                (output.status.code(), error.lines().count()),
+                (Some(1), 1),
+                "{name} {place}"
+            );
+            let cut = inspect(&["-"], file.split_at(place).0);
+            assert_eq!(cut.status.code(), Some(1), "{name}, {place} bytes");
+        }
+    }
+    // A window of 2 TiB is refused before memory for it is allocated.
+    let output = inspect(&["-"], b"\x28\xb5\x2f\xfd\x00\xff\x01\0\0");
+    assert_eq!(output.status.code(), Some(1));
+    let mut nested = b"+OK\r\n".to_vec();
+    for _ in 0..6 {
+        nested = gzip(&nested);
+    }
+    let error = text(&inspect(&["-"], &nested).stderr);
+    assert!(error.ends_with(": compressed more than four times\n"), "{error}");
 }
 
 #[test]
@@ -111,4 +149,9 @@ fn a_directory_is_read_by_its_manifest_or_looked_through() {
         fs::remove_file(format!("{}/{name}", directory.path())).expect("the file is there");
     }
     assert_eq!(text(&inspect(&[directory.path()], b"").stdout), "a.replies\nb.replies\n");
+
+    let empty = Scratch::directory("empty");
+    let output = inspect(&[empty.path()], b"");
+    assert!(text(&output.stderr).ends_with(": no files in this directory\n"), "{output:?}");
+    assert_eq!(output.status.code(), Some(1));
 }

@@ -1,10 +1,13 @@
 //! The views for machines: JSON and raw bytes. And what never reaches a terminal.
 
 use std::fs;
+use std::io::{self, Write};
+use std::process::{Command, Stdio};
 
 use serde_json::{Value, json};
 
-use crate::program::{inspect, text};
+use crate::program::{PROGRAM, inspect, text};
+use crate::scratch::Scratch;
 
 fn lines(output: &[u8]) -> Vec<Value> {
     let parse = |line: &str| serde_json::from_str(line).expect("a line of JSON");
@@ -99,22 +102,43 @@ fn every_recorded_frame_has_a_line_of_json_and_raw_bytes() {
 fn control_characters_never_reach_the_terminal() {
     let evil =
         b"+\x1b[2J\x07\r\n-ERR \x1b]0;x\x07 \x9b1m\r\n=9\r\ntxt:\x1bcab\x08\r\n!3\r\n\x1b[A\r\n\
-        >2\r\n$10\r\ninvalidate\r\n*1\r\n$3\r\n\x1b[B\r\n$2\r\n\x1b[\r\n$?\r\n;1\r\n\x1b\r\n;0\r\n";
+        +\xc2\x9b2J \xe2\x80\xae\r\n>2\r\n$10\r\ninvalidate\r\n*1\r\n$3\r\n\x1b[B\r\n$2\r\n\x1b[\r\n$?\r\n;1\r\n\x1b\r\n;0\r\n";
     let requests = b"*2\r\n$3\r\nGET\r\n$2\r\n\x1b[\r\n*1\r\n$3\r\n\x1b[2\r\n";
     for arguments in [&["-"][..], &["--stats", "-"], &["--top", "3", "-"], &["--json", "-"]] {
         for input in [evil.as_slice(), requests, b"\x1b\r\n"] {
             let output = inspect(arguments, input);
             for bytes in [output.stdout, output.stderr] {
-                let is_safe = |byte: &u8| matches!(byte, b'\n' | b'\t' | b' '..=b'~' | 0x80..);
-                let place = bytes.iter().position(|byte| !is_safe(byte));
-                assert_eq!(place, None, "{arguments:?}: {}", bytes.escape_ascii());
-                assert!(std::str::from_utf8(&bytes).is_ok(), "{arguments:?}");
+                assert_safe(&bytes, arguments);
             }
         }
     }
     let name = "no-such-\u{1b}[2J-file";
     let error = text(&inspect(&[name], b"").stderr);
     assert!(!error.contains('\u{1b}') && error.contains("no-such-\\u{1b}[2J-file"), "{error}");
+    // An argument that is wrong is shown too.
+    for arguments in [&["--no-such-\u{9b}2J"][..], &["--from", "\u{1b}[2J\u{202e}"]] {
+        let output = inspect(arguments, b"");
+        assert_eq!(output.status.code(), Some(2));
+        assert_safe(&output.stderr, arguments);
+    }
+}
+
+fn assert_safe(bytes: &[u8], arguments: &[&str]) {
+    let shown = std::str::from_utf8(bytes).expect("UTF-8");
+    let is_unsafe = |char: char| {
+        char.is_control() && !matches!(char, '\n' | '\t') || matches!(char, '\u{202e}' | '\u{2028}')
+    };
+    assert_eq!(shown.find(is_unsafe), None, "{arguments:?}: {}", bytes.escape_ascii());
+}
+
+#[test]
+fn strings_in_json_are_escaped_for_terminals_and_can_be_read_back() {
+    let content = "\u{7f}\u{9b}2J\u{202e}\u{2028}\"\\é\u{1f600}\n";
+    let reply = format!("${}\r\n{content}\r\n", content.len());
+    let output = inspect(&["--json", "-"], reply.as_bytes());
+    assert_safe(&output.stdout, &["--json"]);
+    let [line] = lines(&output.stdout).try_into().expect("a line");
+    assert_eq!(line["reply"]["value"], json!(content));
 }
 
 #[test]
@@ -125,6 +149,33 @@ fn colours_are_only_used_when_they_are_wanted() {
         text(&coloured.stdout),
         "\u{1b}[36m(integer) 1\u{1b}[0m\n\u{1b}[31m(error) ERR\u{1b}[0m\n"
     );
+}
+
+/// What a terminal of `script` gets, with this environment.
+fn on_a_terminal(arguments: &str, environment: &str) -> Option<String> {
+    let command = format!("{environment} {PROGRAM} {arguments}");
+    let mut script = Command::new("script");
+    script.args(["-qec", &command, "/dev/null"]).env_remove("NO_COLOR").stdin(Stdio::null());
+    let output = script.output().ok()?;
+    Some(text(&output.stdout))
+}
+
+#[test]
+fn terminals_get_colours_but_neither_with_no_color_nor_raw_bytes() {
+    let file = Scratch::new("terminal", b"-ERR\r\n");
+    let path = file.path();
+    let Some(coloured) = on_a_terminal(path, "TERM=xterm") else {
+        writeln!(io::stderr(), "skipped: there is no `script`").expect("stderr is writable");
+        return;
+    };
+    assert_eq!(coloured, "\u{1b}[31m(error) ERR\u{1b}[0m\r\n");
+    for environment in ["TERM=xterm NO_COLOR=1", "TERM=dumb"] {
+        assert_eq!(on_a_terminal(path, environment).as_deref(), Some("(error) ERR\r\n"));
+    }
+    let always = on_a_terminal(&format!("--color always {path}"), "TERM=xterm NO_COLOR=1");
+    assert_eq!(always, Some(coloured));
+    let raw = on_a_terminal(&format!("--raw {path}"), "TERM=xterm").expect("a terminal");
+    assert!(raw.contains("--raw writes bytes that are not safe on a terminal"), "{raw}");
 }
 
 #[test]
