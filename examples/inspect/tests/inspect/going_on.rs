@@ -99,3 +99,23 @@ fn filters_select_by_content_name_key_and_place() {
         );
     }
 }
+
+#[test]
+fn nothing_is_read_after_the_end_of_the_part_that_is_shown() {
+    let replies = b"+a\r\n+b\r\n?".as_slice();
+    let requests = b"PING\r\nPING\r\n*1\r\n:";
+    let file = b"#TS:1\r\n*1\r\n$4\r\nPING\r\n#TS:5\r\n*1\r\n$4\r\nPING\r\n?";
+    let table: &[(&str, &[u8], &str, usize)] = &[
+        ("replies", replies, "8", 2),
+        ("requests", requests, "6", 1),
+        ("requests", requests, "12", 2),
+        ("aof", file, "8", 1),
+        ("aof", file, "@5", 1),
+    ];
+    for (kind, input, to, lines) in table {
+        let output = inspect(&["--as", kind, "--to", to, "-"], input);
+        assert_eq!(text(&output.stdout).lines().count(), *lines, "{kind} {to}");
+        assert_eq!(text(&output.stderr), "", "{kind} {to}");
+        assert!(!inspect(&["--as", kind, "-"], input).status.success(), "{kind}");
+    }
+}

@@ -289,3 +289,67 @@ fn stats_tell_subcommands_apart() {
         assert_eq!(selected.lines().count(), 4, "{selected}");
     }
 }
+
+/// A sequence of numbers without a pattern.
+struct Numbers(u64);
+
+impl Numbers {
+    fn below(&mut self, end: usize) -> usize {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+        usize::try_from(self.0 >> 33).expect("32 bits") % end
+    }
+}
+
+#[test]
+fn segments_by_chance_never_end_the_program() {
+    const PIECES: [&[u8]; 22] = [
+        b"*2\r\n$3\r\nGET\r\n$1\r\nk\r\n",
+        b"*1\r\n$4\r\nSYNC\r\n",
+        b"*3\r\n$5\r\nPSYNC\r\n$1\r\n?\r\n$2\r\n-1\r\n",
+        b"*3\r\n$8\r\nREPLCONF\r\n$3\r\nACK\r\n$1\r\n1\r\n",
+        b"+FULLRESYNC 0123456789012345678901234567890123456789 1\r\n",
+        b"$EOF:0123456789012345678901234567890123456789\r\n",
+        b"0123456789012345678901234567890123456789",
+        b"$9\r\nREDIS0011",
+        b"+CONTINUE\r\n",
+        b"SUBSCRIBE a b\r\n",
+        b"*3\r\n$9\r\nsubscribe\r\n$1\r\na\r\n:1\r\n",
+        b"*3\r\n$11\r\nunsubscribe\r\n$-1\r\n:0\r\n",
+        b"MONITOR\r\nCLIENT REPLY SKIP\r\n",
+        b"+OK\r\n",
+        b"-ERR\x1b[2J\r\n",
+        b"$500000000\r\n",
+        b"*1000000\r\n",
+        b"%1\r\n",
+        b"\r\n",
+        b"\x16\x03\x01",
+        b"\xff\x1b",
+        b"",
+    ];
+    for seed in 0..40 {
+        let mut numbers = Numbers(seed);
+        let mut capture = Capture::new(Link::Raw, Ip::V4);
+        for _ in 0..400 {
+            let ports = [1000 + numbers.below(3), [6379, 6380, 9999][numbers.below(3)]];
+            let [client, server] = ports.map(|port| u16::try_from(port).expect("a port"));
+            capture = capture.connection(client, server);
+            let from = [Client, Server][numbers.below(2)];
+            // Mostly near each other, sometimes anywhere.
+            let mut next = [(), ()].map(|()| u32::try_from(numbers.below(2000)).expect("32 bits"));
+            if numbers.below(20) == 0 {
+                next[0] = next[0].wrapping_mul(4_000_037);
+            }
+            let flags = [0, 1, 2, 4, 16, 16, 16, 16, 17, 18][numbers.below(10)];
+            let pieces = [PIECES[numbers.below(22)], PIECES[numbers.below(22)]].concat();
+            let cut = numbers.below(pieces.len() + 1);
+            let bytes = if numbers.below(3) == 0 { &pieces[..cut] } else { &pieces[..] };
+            capture.forge(from, next, flags, bytes);
+        }
+        for arguments in [&["-"][..], &["--keep-going", "-"], &["--stats", "--keep-going", "-"]] {
+            let output = inspect(arguments, capture.file());
+            let error = text(&output.stderr);
+            assert!(matches!(output.status.code(), Some(0 | 1)), "{seed} {arguments:?}: {error}");
+            assert!(!error.contains('\x1b') && !output.stdout.contains(&0x1b), "{seed}");
+        }
+    }
+}

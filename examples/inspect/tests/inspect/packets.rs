@@ -123,6 +123,12 @@ impl Capture {
         self
     }
 
+    /// A packet with any numbers and flags.
+    pub(crate) fn forge(&mut self, from: From, next: [u32; 2], flags: u8, bytes: &[u8]) {
+        self.next = next;
+        self.put(from, flags, bytes);
+    }
+
     /// The packets that close a connection.
     pub(crate) fn close(mut self) -> Self {
         self.put(From::Client, FIN | ACK, b"");
