@@ -57,6 +57,10 @@ fn drain(input: &Input, options: &Options, pass: &mut Pass<'_>) -> io::Result<()
         (None, Found::Empty) => Ok(()),
         (None, Found::Tls) => pass.fail(&format!("{name}: a TLS stream, which is encrypted")),
         (None, Found::Http) => pass.fail(&format!("{name}: an HTTP exchange, not RESP")),
+        (None, Found::Replication) => {
+            let what = "what a primary sends to a replica, which is read in captures only";
+            pass.fail(&format!("{name}: {what}"))
+        }
         // A compressed form is taken off before.
         (None, Found::Unknown | Found::Gzip | Found::Zstd) => {
             let what = match input {

@@ -110,6 +110,10 @@ fn what_is_not_resp_is_named_in_one_line() {
         (b"\x16\x03\x01\x02\x00\x01", "a TLS stream, which is encrypted"),
         (b"GET / HTTP/1.1\r\nHost: a\r\n\r\n", "an HTTP exchange, not RESP"),
         (b"HTTP/1.1 200 OK\r\n\r\n", "an HTTP exchange, not RESP"),
+        (
+            b"+FULLRESYNC 0123456789012345678901234567890123456789 0\r\n$5\r\nREDIS",
+            "what a primary sends to a replica, which is read in captures only",
+        ),
         (b"\x7fELF", "neither RESP nor a packet capture (--as tells what it is)"),
     ];
     for (input, expected) in table {
