@@ -16,11 +16,10 @@
 //! Some commands do not share a connection, but go [alone]. With one upstream, a client with state gets a connection
 //! of its own: from then on its bytes are [relayed](relay). With several, it gets connections for its
 //! [transaction] and its [subscriptions](feed). What it says about its [identity] needs none. The rest is
-//! [options], [metrics], a built-in [store], and a [demo].
+//! [options] and [metrics].
 
 mod alone;
 mod client;
-mod demo;
 mod dispatch;
 mod feed;
 mod identity;
@@ -36,34 +35,34 @@ mod relay;
 mod replies;
 mod routing;
 mod session;
-mod store;
 mod table;
 mod topology;
 mod transaction;
 mod upstream;
 
+use std::future::pending;
 use std::io::{self, IsTerminal, Write};
 use std::net::SocketAddr;
-use std::pin::pin;
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::thread;
 
 use clap::Parser;
 use tokio::net::{TcpListener, TcpSocket};
 use tokio::runtime::Builder;
-use tokio::sync::{oneshot, watch};
-use tokio::task::LocalSet;
+use tokio::sync::watch;
+use tokio::task::{JoinSet, LocalSet};
 use tracing::{error, warn};
+use zresp_store::stop_signal;
 
 use metrics::Metrics;
 use options::Options;
-use proxy::Proxy;
+use proxy::{Proxy, Stage};
 
 /// How many connections may wait to be accepted, if the system lets them.
 const BACKLOG: u32 = 4096;
 
-#[tokio::main(flavor = "current_thread")]
+/// Runs everything except the proxy itself: the built-in store, the metrics and the demo.
+#[tokio::main(worker_threads = 2)]
 async fn main() -> ExitCode {
     let options = Options::parse();
     tracing_subscriber::fmt()
@@ -74,7 +73,7 @@ async fn main() -> ExitCode {
     if let Err(error) = rlimit::increase_nofile_limit(u64::MAX) {
         warn!(%error, "cannot raise the limit on open files");
     }
-    match LocalSet::new().run_until(run(options)).await {
+    match run(options).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             error!("{error}");
@@ -83,99 +82,55 @@ async fn main() -> ExitCode {
     }
 }
 
-/// How far the proxy has been told to stop.
-#[derive(Clone, Copy, PartialEq, PartialOrd)]
-enum Stage {
-    Serving,
-    Draining,
-    Ending,
-}
-
 async fn run(mut options: Options) -> io::Result<()> {
-    let stop = zresp_store::stop_signal()?;
+    let stop = stop_signal()?;
     let listeners = listen(options.listen, options.threads())?;
     let address = listeners[0].local_addr()?;
     if options.has_no_upstream() {
         // The store needs no password, so clients need none either.
         options.password = None;
-        options.upstream.push(store::start()?);
+        let listener = TcpListener::bind("127.0.0.1:0").await?;
+        options.upstream.push(listener.local_addr()?.to_string());
+        tokio::spawn(zresp_store::serve(listener, pending()));
     }
-    let (stage, told) = watch::channel(Stage::Serving);
-    let (mut threads, mut all_metrics) = (Vec::new(), Vec::new());
+    let stage = watch::Sender::new(Stage::Serving);
+    let (mut threads, mut all_metrics) = (JoinSet::new(), Vec::new());
     for listener in listeners {
-        let metrics = Arc::new(Metrics::new());
+        let (options, metrics) = (options.clone(), Arc::new(Metrics::new()));
         all_metrics.push(Arc::clone(&metrics));
-        threads.push(start(options.clone(), listener, metrics, told.clone())?);
+        let (listener, stage) = (listener.into_std()?, stage.subscribe());
+        threads.spawn_blocking(move || {
+            let runtime = Builder::new_current_thread().enable_all().build()?;
+            LocalSet::new().block_on(&runtime, async {
+                let listener = TcpListener::from_std(listener)?;
+                Proxy::new(&options, metrics, stage).await.serve(listener).await;
+                io::Result::Ok(())
+            })
+        });
     }
-    say(&format!(
-        "listening on {address}: try `redis-cli -h {} -p {}`\n",
-        address.ip(),
-        address.port()
-    ));
+    let (ip, port) = (address.ip(), address.port());
+    say(&format!("listening on {address}: try `redis-cli -h {ip} -p {port}`\n"));
     if let Some(metrics) = options.metrics {
         let listener = bind(metrics, false)?;
         say(&format!("metrics on http://{}/metrics\n", listener.local_addr()?));
-        tokio::task::spawn_local(metrics::serve(listener, all_metrics.into()));
+        tokio::spawn(metrics::serve(listener, all_metrics.into()));
     }
     if let Some(seconds) = options.demo {
-        let demo = demo::run(address, seconds, options.password());
-        let outcome = tokio::select! { outcome = demo => outcome, () = stop => Ok(String::new()) };
-        say(&outcome?);
+        let password = options.password();
+        let demo = zresp_load::run(address, seconds, password.as_deref());
+        tokio::select! { table = demo => say(&table?), () = stop => {} }
     } else {
         stop.await;
     }
     stage.send_replace(Stage::Draining);
-    let ended = async {
-        for thread in threads {
-            // It fails if the thread has panicked.
-            let _ = thread.await;
-        }
-    };
-    let stop_again = zresp_store::stop_signal()?;
-    let mut ended = pin!(ended);
-    tokio::select! {
-        () = &mut ended => return Ok(()),
-        () = stop_again => stage.send_replace(Stage::Ending),
-    };
-    ended.await;
-    Ok(())
-}
-
-/// Starts a thread that serves the clients of a listener; returns its end.
-fn start(
-    options: Options,
-    listener: TcpListener,
-    metrics: Arc<Metrics>,
-    told: watch::Receiver<Stage>,
-) -> io::Result<oneshot::Receiver<()>> {
-    let listener = listener.into_std()?;
-    let runtime = Builder::new_current_thread().enable_all().build()?;
-    let (ended, end) = oneshot::channel();
-    thread::Builder::new().name("proxy".to_owned()).spawn(move || {
-        let served = LocalSet::new().block_on(&runtime, serve(options, listener, metrics, told));
-        if let Err(error) = served {
-            error!("{error}");
-        }
-        let _ = ended.send(());
-    })?;
-    Ok(end)
-}
-
-async fn serve(
-    options: Options,
-    listener: std::net::TcpListener,
-    metrics: Arc<Metrics>,
-    mut told: watch::Receiver<Stage>,
-) -> io::Result<()> {
-    let listener = TcpListener::from_std(listener)?;
-    let mut told_again = told.clone();
-    let stop = async {
-        let _ = told.wait_for(|stage| *stage >= Stage::Draining).await;
-    };
-    let stop_again = async {
-        let _ = told_again.wait_for(|stage| *stage >= Stage::Ending).await;
-    };
-    Proxy::new(&options, metrics).await.serve(listener, stop, stop_again).await;
+    let stop_again = stop_signal()?;
+    tokio::spawn(async move {
+        stop_again.await;
+        stage.send_replace(Stage::Ending);
+    });
+    while let Some(thread) = threads.join_next().await {
+        thread??;
+    }
     Ok(())
 }
 

@@ -2,7 +2,6 @@
 
 use std::fmt::Write;
 use std::io;
-use std::rc::Rc;
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, Mutex};
@@ -28,15 +27,13 @@ pub(crate) struct Metrics {
     sent: AtomicU64,
     /// Microseconds from a command to its reply, on shared connections.
     latency: Mutex<Histogram<u64>>,
-    waited_micros: AtomicU64,
 }
 
 impl Metrics {
     pub(crate) fn new() -> Self {
-        let [connections, accepted, commands, errors, received, sent, waited_micros] =
-            Default::default();
+        let [connections, accepted, commands, errors, received, sent] = Default::default();
         let latency = Mutex::new(histogram());
-        Self { connections, accepted, commands, errors, received, sent, latency, waited_micros }
+        Self { connections, accepted, commands, errors, received, sent, latency }
     }
 
     pub(crate) fn connected(&self) {
@@ -66,7 +63,6 @@ impl Metrics {
         if let Ok(mut latency) = self.latency.lock() {
             latency.saturating_record_n(micros, replies as u64);
         }
-        add(&self.waited_micros, usize::try_from(micros).unwrap_or(0).saturating_mul(replies));
     }
 }
 
@@ -107,21 +103,22 @@ fn text(all: &[Arc<Metrics>]) -> String {
         let seconds = Duration::from_micros(latency.value_at_quantile(quantile)).as_secs_f64();
         let _ = writeln!(text, "{name}{{quantile=\"{quantile}\"}} {seconds}");
     }
-    let waited = Duration::from_micros(sum(|of| &of.waited_micros));
-    let _ = writeln!(text, "{name}_sum {}", waited.as_secs_f64());
-    let _ = writeln!(text, "{name}_count {}", latency.len());
+    let count = latency.len();
+    #[expect(clippy::cast_precision_loss, reason = "the mean has two digits")]
+    let sum = latency.mean() / 1e6 * count as f64;
+    let _ = writeln!(text, "{name}_sum {sum}\n{name}_count {count}");
     text
 }
 
 /// Serves the counters over HTTP.
-pub(crate) async fn serve(listener: TcpListener, all: Rc<[Arc<Metrics>]>) {
+pub(crate) async fn serve(listener: TcpListener, all: Arc<[Arc<Metrics>]>) {
     loop {
         let Ok((stream, _)) = listener.accept().await else {
             sleep(PAUSE).await;
             continue;
         };
-        let all = Rc::clone(&all);
-        tokio::task::spawn_local(async move {
+        let all = Arc::clone(&all);
+        tokio::spawn(async move {
             let _ = timeout(REQUEST.0, answer(stream, &all)).await;
         });
     }

@@ -33,6 +33,14 @@ const GRACE: Duration = Duration::from_secs(10);
 /// How long to wait after a failed `accept`: without free file descriptors, the next one would fail too.
 pub(crate) const PAUSE: Duration = Duration::from_millis(100);
 
+/// How far the proxy has been told to stop.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Stage {
+    Serving,
+    Draining,
+    Ending,
+}
+
 pub(crate) struct Proxy {
     pub(crate) topology: Rc<Topology>,
     pub(crate) access: Access,
@@ -41,8 +49,7 @@ pub(crate) struct Proxy {
     pub(crate) clock: Cell<Instant>,
     /// The buffer for reading. It must not be borrowed across an `await`.
     pub(crate) scratch: RefCell<Box<[u8]>>,
-    /// Whether the proxy is stopping.
-    pub(crate) stopping: watch::Sender<bool>,
+    pub(crate) stage: watch::Receiver<Stage>,
     /// The most bytes of replies and commands that wait for one client.
     pub(crate) client_buffer: usize,
     /// The most such bytes for all clients together, and how many there are.
@@ -53,7 +60,11 @@ pub(crate) struct Proxy {
 
 impl Proxy {
     /// Returns a proxy, after a first attempt to reach its upstreams.
-    pub(crate) async fn new(options: &Options, metrics: Arc<Metrics>) -> Rc<Self> {
+    pub(crate) async fn new(
+        options: &Options,
+        metrics: Arc<Metrics>,
+        stage: watch::Receiver<Stage>,
+    ) -> Rc<Self> {
         let timeout = Duration::from_secs(options.timeout);
         let (password, protocol) = (options.password(), options.protocol);
         let access = Access { password, timeout, protocol, table: Table::builtin() };
@@ -63,7 +74,7 @@ impl Proxy {
             metrics,
             clock: Cell::new(Instant::now()),
             scratch: RefCell::new(vec![0; SCRATCH].into()),
-            stopping: watch::Sender::new(false),
+            stage,
             client_buffer: options.client_buffer,
             all_buffers: options.all_buffers / options.threads(),
             held: Cell::default(),
@@ -76,19 +87,13 @@ impl Proxy {
         self.access.protocol.unwrap_or(client.protocol.get())
     }
 
-    /// Serves clients until `stop` completes. Then delivers the replies that are due, until `GRACE` is over or
-    /// `stop_again` completes.
-    pub(crate) async fn serve(
-        self: &Rc<Self>,
-        listener: TcpListener,
-        stop: impl Future<Output = ()>,
-        stop_again: impl Future<Output = ()>,
-    ) {
-        let mut sessions = JoinSet::new();
-        let mut stop = std::pin::pin!(stop);
+    /// Serves clients. Then delivers the replies that are due, until `GRACE` is over or the stage is
+    /// [`Ending`](Stage::Ending).
+    pub(crate) async fn serve(self: &Rc<Self>, listener: TcpListener) {
+        let (mut sessions, mut stage) = (JoinSet::new(), self.stage.clone());
         loop {
             tokio::select! {
-                () = &mut stop => break,
+                _ = stage.wait_for(|stage| *stage != Stage::Serving) => break,
                 accepted = listener.accept() => match accepted {
                     Ok((stream, peer)) => {
                         debug!(%peer, "connected");
@@ -104,16 +109,20 @@ impl Proxy {
             }
         }
         drop(listener);
-        self.stopping.send_replace(true);
         self.clients.borrow().values().filter_map(Weak::upgrade).for_each(|client| client.wake());
-        let drained = timeout(GRACE, async { while sessions.join_next().await.is_some() {} });
+        let drained = async { while sessions.join_next().await.is_some() {} };
         let is_drained = tokio::select! {
-            drained = drained => drained.is_ok(),
-            () = stop_again => false,
+            drained = timeout(GRACE, drained) => drained.is_ok(),
+            _ = stage.wait_for(|stage| *stage == Stage::Ending) => false,
         };
         if !is_drained {
             warn!(left = sessions.len(), "stopped before every client had its replies");
         }
+    }
+
+    /// Returns whether the proxy is stopping: commands that have arrived by now are the last to be taken.
+    pub(crate) fn is_stopping(&self) -> bool {
+        *self.stage.borrow() != Stage::Serving
     }
 
     /// Notes that a client for whom `before` bytes were held has now `after` bytes.

@@ -12,7 +12,7 @@ use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep, timeout};
 use zresp::{Framer, Limits, LinePolicy};
 
-use crate::proxy::Proxy;
+use crate::proxy::{Proxy, Stage};
 use crate::session::Session;
 use crate::upstream::Upstream;
 
@@ -68,9 +68,9 @@ pub(crate) async fn relay(
         };
         while let Ok(true) = pass(&mut from, &mut writer, &proxy, Duration::MAX, see).await {}
     };
-    let mut stopping = proxy.stopping.subscribe();
+    let mut stage = proxy.stage.clone();
     let drained = async {
-        let _ = stopping.wait_for(|stopping| *stopping).await;
+        let _ = stage.wait_for(|stage| *stage != Stage::Serving).await;
         while !balance.borrow().is_even() {
             sleep(TICK).await;
         }

@@ -111,7 +111,7 @@ impl Session {
                     let len = self.read().await?;
                     let proxy = Rc::clone(&self.proxy);
                     self.take(&proxy.scratch.borrow()[..len]);
-                    if len == 0 || self.is_stopping() && matches!(self.next, Next::Read) {
+                    if len == 0 || self.proxy.is_stopping() && matches!(self.next, Next::Read) {
                         self.next = Next::Leave;
                     }
                 }
@@ -204,16 +204,11 @@ impl Session {
             let mut scratch = self.proxy.scratch.borrow_mut();
             let mut buffer = ReadBuf::new(&mut scratch);
             match Pin::new(&mut self.reader).poll_read(cx, &mut buffer)? {
-                Poll::Pending if !*self.proxy.stopping.borrow() => Poll::Pending,
+                Poll::Pending if !self.proxy.is_stopping() => Poll::Pending,
                 _ => Poll::Ready(Ok(buffer.filled().len())),
             }
         });
         read.await
-    }
-
-    /// Returns whether the proxy is stopping: commands that have arrived by now are the last to be taken.
-    fn is_stopping(&self) -> bool {
-        *self.proxy.stopping.borrow()
     }
 
     /// Takes the commands that have arrived, as long as there is room for their replies.
