@@ -52,6 +52,8 @@ pub(crate) struct Client {
     window: Cell<usize>,
     /// How many bytes of its input wait.
     input: Cell<usize>,
+    /// The size of a command for several upstreams, and of the replies that wait to be joined.
+    joining: Cell<usize>,
     /// How many bytes the proxy counts as held for it.
     counted: Cell<usize>,
     /// When it last sent or took something.
@@ -62,7 +64,7 @@ impl Client {
     pub(crate) fn new(writer: OwnedWriteHalf, peer: SocketAddr, proxy: Rc<Proxy>) -> Self {
         let (replies, lanes, session, waiting_lane) = Default::default();
         let (kind, identity) = (Cell::new(Kind::New), RefCell::default());
-        let (size, input, counted) = Default::default();
+        let (size, input, joining, counted) = Default::default();
         let (protocol, window) = (Cell::new(Protocol::Resp2), Cell::new(1));
         let (writer, moved) = (RefCell::new(Some(writer)), Cell::new(Instant::now()));
         Self {
@@ -79,12 +81,13 @@ impl Client {
             size,
             window,
             input,
+            joining,
             counted,
             moved,
         }
     }
 
-    /// Returns a lane to an upstream: the same one as before, while replies are due.
+    /// Returns a lane of the chosen kind to an upstream: the same one as before, while replies are due.
     pub(crate) fn lane(
         &self,
         upstream: &Rc<Upstream>,
@@ -92,21 +95,16 @@ impl Client {
         proxy: &Rc<Proxy>,
     ) -> Result<Rc<Lane>, Failure> {
         let mut lanes = self.lanes.borrow_mut();
-        // A busy lane is left only if no reply is due: on another one, a command could overtake.
-        let is_free = self.is_answered();
-        let kind = self.kind.get();
-        let is_usable = |lane: &Lane| {
-            let is_better_left = is_free && (lane.is_busy() || lane.kind != kind);
-            lane.is_open() && !lane.has_sender() && !is_better_left
-        };
+        lanes.retain(|lane| lane.is_usable());
         let fits = |lane: &&Rc<Lane>| {
-            Rc::ptr_eq(&lane.upstream, upstream) && lane.protocol == protocol && is_usable(lane)
+            Rc::ptr_eq(&lane.upstream, upstream)
+                && lane.protocol == protocol
+                && !lane.kind.is_single()
         };
         if let Some(lane) = lanes.iter().find(fits) {
             return Ok(Rc::clone(lane));
         }
-        lanes.retain(|lane| is_usable(lane));
-        let lane = upstream.lane(proxy, protocol, kind)?;
+        let lane = upstream.lane(proxy, protocol, self.kind.get())?;
         lanes.push(Rc::clone(&lane));
         Ok(lane)
     }
@@ -117,18 +115,30 @@ impl Client {
         *self.lanes.borrow_mut() = vec![Rc::clone(lane)];
     }
 
-    /// Chooses the kind of lane for the next command. Returns `false` if the command has to wait until every
-    /// earlier one is answered, because it must not use the lanes that those use.
-    pub(crate) fn choose_lane(&self, is_script: bool) -> bool {
+    /// Chooses the kind of lane for the next command; `None` is the one that suits the client. Returns `false` if the
+    /// command has to wait until every earlier one is answered, because it must not use the lanes that those use.
+    pub(crate) fn choose_lane(&self, wanted: Option<Kind>) -> bool {
+        // A busy lane is left only if no reply is due: on another one, a command could overtake.
         if self.is_answered() {
-            self.kind.set(match self.size.get().0 {
-                _ if is_script => Kind::Slow,
+            let kind = wanted.unwrap_or(match self.size.get().0 {
                 0 => Kind::New,
                 size if size > BIG => Kind::Slow,
                 _ => Kind::Usual,
             });
+            self.kind.set(kind);
+            self.lanes.borrow_mut().retain(|lane| lane.kind == kind && !lane.is_busy());
         }
-        !is_script || self.kind.get() == Kind::Slow
+        wanted.is_none_or(|kind| kind == self.kind.get())
+    }
+
+    /// Returns whether the client is disconnected.
+    pub(crate) fn is_gone(&self) -> bool {
+        self.writer.borrow().is_none()
+    }
+
+    /// Returns whether the client waits for a command that blocks.
+    pub(crate) fn is_blocked(&self) -> bool {
+        self.kind.get() == Kind::Blocking && !self.is_answered()
     }
 
     pub(crate) fn open_slot(&self, bytes: usize) -> u64 {
@@ -242,6 +252,11 @@ impl Client {
             && replies.out.len() < unread
     }
 
+    /// Returns whether more of a reply can be written soon.
+    pub(crate) fn takes_now(&self) -> bool {
+        self.replies.borrow().out.len() < BUFFERED
+    }
+
     /// Takes no more commands until every reply that is due has arrived. Called when a later command could
     /// overtake an earlier one: after a split, a redirection, or a change of slots.
     pub(crate) fn hold_back(&self) {
@@ -269,6 +284,12 @@ impl Client {
         self.count();
     }
 
+    /// Notes how many bytes a command for several upstreams and its replies have.
+    pub(crate) fn set_joining(&self, bytes: usize) {
+        self.joining.set(bytes);
+        self.count();
+    }
+
     /// Returns how many bytes are held for the client.
     pub(crate) fn held(&self) -> usize {
         self.counted.get()
@@ -279,7 +300,7 @@ impl Client {
         let replies = self.replies.borrow();
         let (out, held) = (replies.out.len(), replies.held);
         drop(replies);
-        let now = out + held + self.input.get();
+        let now = out + held + self.input.get() + self.joining.get();
         self.proxy.count_held(self.counted.replace(now), now);
         if held > self.proxy.client_buffer {
             self.cut_off_because("too many replies wait for an earlier one");
@@ -296,7 +317,8 @@ impl Client {
     pub(crate) fn cut_off(&self) {
         *self.writer.borrow_mut() = None;
         *self.replies.borrow_mut() = Replies::dropped();
-        self.lanes.borrow_mut().clear();
+        self.lanes.take().iter().for_each(|lane| lane.abandon());
+        self.joining.set(0);
         self.set_input(0);
         self.wake();
         self.wake_lane();

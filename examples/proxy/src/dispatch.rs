@@ -1,66 +1,20 @@
-//! The next step of a command of a client, whose state decides together with the command.
+//! Sends a command on its way.
 
 use std::io;
 
-use bytes::Bytes;
+use bytes::BytesMut;
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout};
 use zresp::commands::{Categories, CommandInfo};
-use zresp::encode::ReplyShape;
-use zresp::{CommandRef, Protocol, Reply};
+use zresp::{Command, CommandFrame, CommandRef};
 
-use crate::alone::{Alone, Connection};
-use crate::join::Split;
-use crate::routing::{Route, answer, authenticate, route};
+use crate::lane::Kind;
+use crate::routing::Route;
 use crate::session::{Next, Session};
+use crate::spread::Spread;
 use crate::upstream::{Failure, Upstream};
 
 impl Session {
-    /// Returns where a command of this client goes.
-    pub(crate) fn route(
-        &mut self,
-        info: Option<&CommandInfo>,
-        command: &CommandRef<'_>,
-    ) -> Result<Route, Failure> {
-        let topology = &self.proxy.topology;
-        let is_login = || info.is_some_and(|info| matches!(&*info.name, "auth" | "hello"));
-        match &self.proxy.access.password {
-            Some(password) if !self.is_authenticated || is_login() => {
-                let is_authenticated = &mut self.is_authenticated;
-                authenticate(command, password, &self.client, topology, is_authenticated)
-            }
-            _ if self.transaction.is_open && !command.is("quit") => Ok(Route::Step),
-            _ if !self.feeds.is_empty() && command.is("hello") => {
-                Err(Failure::new("ERR a client with subscriptions cannot change its protocol"))
-            }
-            // Messages of RESP2 look like replies, so only some commands are allowed.
-            _ if !self.feeds.is_empty() && self.client.protocol.get() == Protocol::Resp2 => {
-                self.route_subscriber(info, command)
-            }
-            _ => route(info, command, &self.client, topology),
-        }
-    }
-
-    fn route_subscriber(
-        &self,
-        info: Option<&CommandInfo>,
-        command: &CommandRef<'_>,
-    ) -> Result<Route, Failure> {
-        let name = info.map_or("", |info| &*info.name);
-        if name == "ping" {
-            let payload = command.arg(1).unwrap_or_default();
-            let pong = [&b"pong"[..], payload].map(|word| Reply::bulk(word.to_vec()));
-            return Ok(answer(&Reply::array(pong), Protocol::Resp2));
-        }
-        if name.ends_with("subscribe") || name == "quit" {
-            return route(info, command, &self.client, &self.proxy.topology);
-        }
-        let name = command.name().escape_ascii().to_string().to_lowercase();
-        Err(Failure(format!(
-            "ERR Can't execute '{name}': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are allowed in this context"
-        )))
-    }
-
     /// Sends a command on its way. Returns what the session does next, if that is not the next command.
     pub(crate) fn dispatch(
         &self,
@@ -69,42 +23,21 @@ impl Session {
         command: &CommandRef<'_>,
         now: Instant,
     ) -> Result<Option<Next>, Failure> {
-        let later = |route| {
-            let command = Bytes::copy_from_slice(command.wire());
-            Ok(Some(Next::Other(route, command)))
-        };
+        // A script may be endless.
+        let is_script = info.is_some_and(|info| info.categories.contains(Categories::SCRIPTING));
         match route {
-            Route::Shared(_) if !self.client.choose_lane(is_script(info)) => {
+            Route::Shared(_) if !self.client.choose_lane(is_script.then_some(Kind::Slow)) => {
                 self.client.hold_back();
                 return Ok(Some(Next::Take));
             }
             Route::Shared(upstream) => {
-                let protocol = self.client.protocol.get();
-                let is_translated = self.proxy.shared_protocol(&self.client) != protocol;
-                match is_translated.then(|| ReplyShape::of(*command)) {
-                    Some(shape) if shape.is_translatable() => {
-                        let split = Split::translated(upstream, command, shape);
-                        split.send(&self.client, &self.proxy);
-                    }
-                    Some(_) => {
-                        let alone = Alone::one(upstream, Connection::Borrowed);
-                        return later(Route::Alone(alone));
-                    }
-                    None => {
-                        let lane = self.client.lane(&upstream, protocol, &self.proxy)?;
-                        lane.send(&self.client, command.wire(), now);
-                    }
+                let (protocol, shape) = self.proxy.protocol_of(&self.client, command);
+                if shape.is_none() && self.proxy.access.protocol.is_some_and(|it| it != protocol) {
+                    let route = Route::Spread(Spread::one(upstream, None));
+                    return Ok(Some(Next::Other(route, CommandFrame::from(*command))));
                 }
-            }
-            // These wait until every earlier command is answered. So they cannot overtake, and at most one split
-            // reply is in memory.
-            Route::Split(_) if !self.client.is_answered() => {
-                self.client.hold_back();
-                return Ok(Some(Next::Take));
-            }
-            Route::Split(split) => {
-                split.send(&self.client, &self.proxy);
-                self.client.hold_back();
+                let lane = self.client.lane(&upstream, protocol, &self.proxy)?;
+                lane.send(&self.client, command.wire(), shape, now);
             }
             Route::Answer(reply) => self.answer(&reply),
             Route::Own(upstream) => return Ok(Some(Next::Relay(upstream))),
@@ -112,7 +45,7 @@ impl Session {
                 self.answer(&reply);
                 return Ok(Some(Next::Leave));
             }
-            route => return later(route),
+            route => return Ok(Some(Next::Other(route, CommandFrame::from(*command)))),
         }
         Ok(None)
     }
@@ -121,12 +54,39 @@ impl Session {
     ///
     /// # Errors
     /// If the client has left.
-    pub(crate) async fn do_other(&mut self, route: Route, command: Bytes) -> io::Result<()> {
+    pub(crate) async fn do_other(&mut self, route: Route, frame: CommandFrame) -> io::Result<()> {
+        let Command::Array(command) = frame.command() else { return Ok(()) };
         match route {
-            Route::Alone(alone) => self.ask_alone(alone, command).await?,
-            Route::Unknown(upstream) => self.ask_unknown(&upstream, command).await,
-            Route::Subscribe => self.subscribe(&command).await?,
-            _ => self.step(command).await,
+            Route::Spread(spread) => self.spread(spread, &command).await,
+            Route::Unknown => self.ask_unknown(&command).await,
+            Route::Subscribe => self.subscribe(&command).await,
+            _ => {
+                self.step(&command).await;
+                Ok(())
+            }
+        }
+    }
+
+    /// Sends a command that the table does not know on a connection that is not used again. If an upstream knows the
+    /// command, it is taken again, with a new table.
+    async fn ask_unknown(&mut self, command: &CommandRef<'_>) -> io::Result<()> {
+        let known = async {
+            let topology = &self.proxy.topology;
+            let (upstream, is_one) = (topology.any()?, topology.only().is_some());
+            let learned = self.proxy.access.table.learn(&upstream, command, is_one);
+            let late = |_| Err(upstream.failure("no reply in time"));
+            let is_known = timeout(self.proxy.access.timeout, learned).await.unwrap_or_else(late);
+            is_known.map(|is_known| (is_known, upstream))
+        };
+        match known.await {
+            Ok((false, upstream)) => {
+                return self.spread(Spread::one(upstream, Some(Kind::Single)), command).await;
+            }
+            Ok((true, _)) => {
+                let rest = std::mem::replace(&mut self.input, BytesMut::from(command.wire()));
+                self.input.unsplit(rest);
+            }
+            Err(failure) => self.fail(&failure),
         }
         Ok(())
     }
@@ -139,9 +99,4 @@ impl Session {
         let presented = presented.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()));
         presented.map(|()| stream).map_err(|error| upstream.failure(error))
     }
-}
-
-/// Returns whether a command runs a script, which may be endless.
-fn is_script(info: Option<&CommandInfo>) -> bool {
-    info.is_some_and(|info| info.categories.contains(Categories::SCRIPTING))
 }

@@ -60,14 +60,11 @@ struct Pending {
 
 impl Session {
     /// Sends a command that begins or ends subscriptions, and waits until it is confirmed.
-    pub(crate) async fn subscribe(&mut self, wire: &Bytes) -> io::Result<()> {
-        let mut inline = Vec::new();
-        let Some(Ok(request)) = zresp::requests(wire).next() else { return Ok(()) };
-        let command = request.command().to_array(&mut inline);
-        match self.feeds_of(&command) {
+    pub(crate) async fn subscribe(&mut self, command: &CommandRef<'_>) -> io::Result<()> {
+        match self.feeds_of(command) {
             Ok(feeds) => {
                 for feed in feeds {
-                    feed.send(&command);
+                    feed.send(command);
                     let patience = self.proxy.access.timeout;
                     let confirmed = self.when(|_| feed.pending.borrow().is_none());
                     if let Ok(confirmed) = timeout(patience, confirmed).await {

@@ -1,40 +1,37 @@
-//! Splits commands whose keys belong to several upstreams, and joins replies, as the table of commands says.
+//! Joins the replies of several upstreams to one command, as the table of commands says.
 
-use std::cell::{Cell, RefCell};
-use std::collections::BTreeMap;
-use std::rc::Rc;
+use std::iter::once;
 
 use bytes::{Bytes, BytesMut};
-use zresp::cluster::key_slot;
-use zresp::commands::{BeginSearch, CommandInfo, FindKeys, lookup};
-use zresp::encode::{ReplyShape, Shaped};
+use zresp::cluster::SLOTS;
+use zresp::commands::{CommandInfo, lookup};
 use zresp::{
-    CommandBuf, CommandRef, Encode, EncodeCommand, EncodeError, Protocol, ReplyRef, ReplyWriter,
-    decode,
+    Encode, EncodeError, Kind, Protocol, Reply, ReplyRef, ReplyWriter, Token, TokenReader, decode,
 };
 
-use crate::client::Client;
-use crate::proxy::Proxy;
-use crate::topology::Topology;
-use crate::upstream::{Failure, Upstream, hello, number};
+use crate::upstream::number;
 
 /// How replies are joined. Except for [`Best`](Self::Best), an error among them is the result.
 pub(crate) enum How {
-    /// They are arrays, whose elements go to these positions: for each reply, those of its keys.
-    Values(Vec<Vec<usize>>),
+    /// They are arrays. These are the indices of the replies that the elements of the result come from.
+    Values(Vec<u16>),
     /// They are arrays, which come one after another.
     Concat,
-    /// They are integers, or arrays of integers, which are joined pair by pair.
+    /// They are integers, or arrays of integers, which are joined one by one.
     Integers(fn(i64, i64) -> Option<i64>),
     /// The first is the result.
     Succeeded,
     /// The first that is neither an error nor null is the result.
     Best,
-    /// They are one reply to `HELLO`: unless it is an error, the client has this protocol and this name from now on.
+    /// The only one is a reply to `HELLO`. It has to name this protocol, and this is the name of the client.
     Hello(Protocol, Option<Bytes>),
-    /// They are one reply in another protocol than the client's.
-    Translated(ReplyShape),
+    /// The only one is a reply to `SCAN`. Its cursor gets this slot, and after the last keys of the upstream, the
+    /// first slot of the next one.
+    Scan(u64, u64),
 }
+
+/// A reply in pieces. One that is `None` could not be read.
+pub(crate) type Pieces<'a> = Box<dyn Iterator<Item = Option<Bytes>> + 'a>;
 
 impl How {
     /// Returns how the replies to a command are joined that all upstreams get.
@@ -51,225 +48,108 @@ impl How {
         }
     }
 
-    /// Joins replies, at least one.
-    pub(crate) fn join(&self, replies: &[Bytes], protocol: Protocol) -> Bytes {
+    /// Joins replies, at least one. Returns `None` if they do not fit together.
+    pub(crate) fn join<'a>(&'a self, replies: &'a [Bytes], to: Protocol) -> Option<Pieces<'a>> {
         let is_error = |reply: &&Bytes| reply.starts_with(b"-");
         let is_good = |reply: &&Bytes| {
             !is_error(reply) && ![&b"$-1\r\n"[..], b"*-1\r\n", b"_\r\n"].contains(&&reply[..])
         };
-        let chosen = match self {
-            Self::Best => replies.iter().find(is_good).or(replies.first()),
-            Self::Succeeded => replies.iter().find(is_error).or(replies.first()),
-            Self::Concat | Self::Integers(_) if replies.len() == 1 => replies.first(),
-            _ => replies.iter().find(is_error),
-        };
-        let joined = chosen.cloned().or_else(|| self.joined(replies, protocol));
-        let unjoined = || Failure::new("ERR upstreams sent replies that do not fit together");
-        joined.unwrap_or_else(|| unjoined().to_reply())
-    }
-
-    /// Joins replies that are not errors. Returns `None` if one has an unexpected type.
-    fn joined(&self, replies: &[Bytes], protocol: Protocol) -> Option<Bytes> {
-        let views: Option<Vec<_>> =
-            replies.iter().map(|reply| Some(decode(reply).ok()??.reply())).collect();
-        let views = views?;
-        let lists = || views.iter().map(|view| view.as_elements().ok()).collect::<Option<Vec<_>>>();
-        let mut out = BytesMut::new();
-        let mut writer = ReplyWriter::new(&mut out, protocol);
-        match self {
-            Self::Values(positions) => {
-                let mut values = vec![ReplyRef::NullBulk; positions.iter().map(Vec::len).sum()];
-                for (mut elements, positions) in lists()?.into_iter().zip(positions) {
-                    for position in positions {
-                        *values.get_mut(*position)? = elements.next()?;
-                    }
-                }
-                write_array(&mut writer, &values).ok()?;
-            }
-            Self::Integers(join) => {
-                let integers = views.iter().map(|view| view.as_i64().ok());
-                if let Some(integers) = integers.collect::<Option<Vec<_>>>() {
-                    let joined = integers.into_iter().map(Some).reduce(|l, r| join(l?, r?))??;
-                    writer.integer(joined).ok()?;
-                } else {
-                    let lists: Vec<Vec<i64>> =
-                        views.iter().map(|view| view.to().ok()).collect::<Option<_>>()?;
-                    let fold = |all: Vec<i64>, next: Vec<i64>| {
-                        let pairs = all.into_iter().zip(next);
-                        pairs.map(|(left, right)| join(left, right)).collect::<Option<Vec<_>>>()
-                    };
-                    let joined = lists.into_iter().map(Some).reduce(|l, r| fold(l?, r?))??;
-                    let joined: Vec<_> = joined.into_iter().map(ReplyRef::Integer).collect();
-                    write_array(&mut writer, &joined).ok()?;
-                }
-            }
-            Self::Hello(protocol, _) => {
-                let pairs = views.first()?.as_pairs().ok()?;
-                writer.open_map(pairs.count()).ok()?;
-                for (key, value) in pairs {
-                    writer.value(&key).ok()?;
-                    match key.as_bytes() {
-                        Ok(b"proto") => writer.integer(number(*protocol)).ok()?,
-                        _ => writer.value(&value).ok()?,
-                    };
-                }
-                writer.close().ok()?;
-            }
-            Self::Translated(shape) => {
-                let frame = decode(replies.first()?).ok()??;
-                return Shaped::new(frame, *shape).to_wire(protocol).ok();
-            }
-            _ => match lists() {
-                Some(lists) => {
-                    let values: Vec<_> = lists.into_iter().flatten().collect();
-                    write_array(&mut writer, &values).ok()?;
-                }
-                None => return replies.first().cloned(),
-            },
+        let whole = |reply: Bytes| -> Option<Pieces<'a>> { Some(Box::new(once(Some(reply)))) };
+        let header = |len: usize| once(Some(Bytes::from(format!("*{len}\r\n"))));
+        let lists = replies.iter().map(list).collect::<Option<Vec<_>>>();
+        if let Some(error) = replies.iter().find(is_error).filter(|_| !matches!(self, Self::Best)) {
+            return whole(error.clone());
         }
-        writer.finish().ok()?;
-        Some(out.freeze())
+        match (self, lists) {
+            (Self::Values(sources), Some(mut lists)) => {
+                let mut lens = vec![0; lists.len()];
+                sources.iter().for_each(|source| lens[usize::from(*source)] += 1);
+                if !lists.iter().map(|(len, _)| *len).eq(lens) {
+                    return None;
+                }
+                let elements = sources.iter().map(move |source| {
+                    let rest = &mut lists[usize::from(*source)].1;
+                    let len = decode(rest).ok()??.wire().len();
+                    Some(rest.split_to(len))
+                });
+                Some(Box::new(header(sources.len()).chain(elements)))
+            }
+            (Self::Concat, Some(lists)) => {
+                let len = lists.iter().map(|(len, _)| len).sum();
+                Some(Box::new(header(len).chain(lists.into_iter().map(|(_, all)| Some(all)))))
+            }
+            (Self::Integers(join), lists) => whole(integers(replies, *join, lists.is_some(), to)?),
+            (Self::Hello(protocol, _), _) => {
+                whole(named_protocol(replies.first()?, *protocol).ok()??)
+            }
+            (Self::Scan(slot, next), _) => whole(named_slot(replies.first()?, *slot, *next, to)?),
+            (Self::Values(_), None) => None,
+            _ => whole(replies.iter().find(is_good).or(replies.first())?.clone()),
+        }
     }
 }
 
-fn write_array(writer: &mut ReplyWriter<'_>, values: &[ReplyRef<'_>]) -> Result<(), EncodeError> {
-    writer.open_array(values.len())?;
-    values.iter().try_for_each(|value| writer.value(value).map(|_| ()))?;
-    writer.close().map(|_| ())
+/// Returns the number of elements of a list, and their bytes.
+fn list(reply: &Bytes) -> Option<(usize, Bytes)> {
+    match TokenReader::new().next(reply).ok()?? {
+        (Token::Open { kind: Kind::Array | Kind::Set, len: Some(len) }, header) => {
+            Some((len, reply.slice(header..)))
+        }
+        _ => None,
+    }
+}
+
+fn integers(
+    replies: &[Bytes],
+    join: fn(i64, i64) -> Option<i64>,
+    are_lists: bool,
+    to: Protocol,
+) -> Option<Bytes> {
+    let row = |reply: &Bytes| -> Option<Vec<i64>> {
+        let reply = decode(reply).ok()??.reply();
+        if are_lists { reply.to().ok() } else { Some(vec![reply.as_i64().ok()?]) }
+    };
+    let rows = replies.iter().map(row).collect::<Option<Vec<_>>>()?;
+    let column = |at: usize| {
+        let all = rows.iter().map(|row| row.get(at).copied());
+        all.reduce(|left, right| join(left?, right?))?.map(Reply::Integer)
+    };
+    let joined = (0..rows.first()?.len()).map(column).collect::<Option<Vec<_>>>()?;
+    let joined = if are_lists { Reply::array(joined) } else { joined.first()?.clone() };
+    joined.to_wire(to).ok()
+}
+
+/// Puts a protocol into the reply to `HELLO`, which may come from a connection with the other one.
+fn named_protocol(reply: &[u8], protocol: Protocol) -> Result<Option<Bytes>, EncodeError> {
+    let pairs = decode(reply).ok().flatten().and_then(|frame| frame.reply().as_pairs().ok());
+    let Some(pairs) = pairs else { return Ok(None) };
+    let mut out = BytesMut::new();
+    let mut writer = ReplyWriter::new(&mut out, protocol);
+    writer.open_map(pairs.clone().count())?;
+    for (key, value) in pairs {
+        writer.value(&key)?;
+        match key.as_bytes() {
+            Ok(b"proto") => writer.integer(number(protocol))?,
+            _ => writer.value(&value)?,
+        };
+    }
+    writer.close()?;
+    writer.finish()?;
+    Ok(Some(out.freeze()))
+}
+
+/// Puts a slot into the cursor in a reply to `SCAN`.
+fn named_slot(reply: &[u8], slot: u64, next: u64, to: Protocol) -> Option<Bytes> {
+    let (cursor, keys): (&str, ReplyRef<'_>) = decode(reply).ok()??.reply().to().ok()?;
+    let cursor = match cursor.parse::<u64>().ok()? {
+        0 => next,
+        cursor => cursor.checked_mul(SLOTS.into())?.checked_add(slot)?,
+    };
+    Reply::array([Reply::bulk(cursor.to_string()), keys.into()]).to_wire(to).ok()
 }
 
 /// Returns a tip about a command. The built-in table knows best: servers before Redis 7.0 send no tips, and later ones
 /// have called `MSETNX` a command that can be split.
 pub(crate) fn tip<'a>(info: &'a CommandInfo, name: &str) -> Option<&'a str> {
     lookup(info.name.as_bytes()).unwrap_or(info).tip(name)
-}
-
-/// A command that was split into parts.
-pub(crate) struct Split {
-    how: How,
-    /// The upstream of each part, and what to send there.
-    parts: Vec<(Rc<Upstream>, Bytes)>,
-}
-
-/// The replies to the parts of a command.
-pub(crate) struct Join {
-    pub(crate) client: Rc<Client>,
-    slot: u64,
-    how: How,
-    replies: RefCell<Vec<Bytes>>,
-    missing: Cell<usize>,
-    /// How many bytes of the replies have arrived.
-    received: Cell<usize>,
-}
-
-impl Split {
-    /// Splits a command by the upstreams of its keys, if it has nothing but keys, each with as many values. In a
-    /// cluster it is split by slots, because a node refuses a command with keys in several slots.
-    pub(crate) fn of(
-        info: &CommandInfo,
-        command: &CommandRef<'_>,
-        topology: &Topology,
-    ) -> Result<Self, Failure> {
-        let step = match &*info.key_specs {
-            [spec] => match (&spec.begin, spec.find) {
-                (BeginSearch::Index(1), FindKeys::Range { last: -1, step, .. }) => step,
-                _ => 0,
-            },
-            _ => 0,
-        };
-        if tip(info, "request_policy") != Some("multi_shard") || step == 0 {
-            return Err(Failure::crossing());
-        }
-        if command.len() % step != 1 % step {
-            return Err(Failure::arity(&info.name));
-        }
-        let mut parts = BTreeMap::new();
-        for (position, arguments) in command.index()[1..].chunks(step).enumerate() {
-            let slot = key_slot(arguments[0]);
-            let upstream = topology.of_slot(slot)?;
-            let group = (topology.is_cluster().then_some(slot), Rc::as_ptr(&upstream));
-            let new = || ((upstream, CommandBuf::new(command.name())), Vec::new());
-            let (part, positions) = parts.entry(group).or_insert_with(new);
-            part.1.extend(arguments.iter().copied());
-            positions.push(position);
-        }
-        let wire = |((upstream, command), positions): ((_, CommandBuf), _)| {
-            ((upstream, command.to_wire().unwrap_or_default()), positions)
-        };
-        let (parts, positions) = parts.into_values().map(wire).unzip();
-        let how = match How::of(info) {
-            How::Concat => How::Values(positions),
-            how => how,
-        };
-        Ok(Self { how, parts })
-    }
-
-    /// `HELLO` with a protocol and a name, for any upstream.
-    pub(crate) fn hello(upstream: Rc<Upstream>, protocol: Protocol, name: Option<Bytes>) -> Self {
-        Self { how: How::Hello(protocol, name), parts: vec![(upstream, Bytes::new())] }
-    }
-
-    /// A command whose reply has to be translated.
-    pub(crate) fn translated(
-        upstream: Rc<Upstream>,
-        command: &CommandRef<'_>,
-        shape: ReplyShape,
-    ) -> Self {
-        let parts = vec![(upstream, Bytes::copy_from_slice(command.wire()))];
-        Self { how: How::Translated(shape), parts }
-    }
-
-    /// Sends every part to its upstream.
-    pub(crate) fn send(self, client: &Rc<Client>, proxy: &Rc<Proxy>) {
-        let join = Rc::new(Join {
-            client: Rc::clone(client),
-            slot: client.open_slot(0),
-            how: self.how,
-            replies: RefCell::new(vec![Bytes::new(); self.parts.len()]),
-            missing: Cell::new(self.parts.len()),
-            received: Cell::default(),
-        });
-        for (index, (upstream, command)) in self.parts.into_iter().enumerate() {
-            let (protocol, command) = match join.how {
-                How::Hello(protocol, _) => {
-                    let protocol = proxy.access.protocol.unwrap_or(protocol);
-                    (protocol, hello(protocol).to_wire().unwrap_or_default())
-                }
-                _ => (proxy.shared_protocol(client), command),
-            };
-            match client.lane(&upstream, protocol, proxy) {
-                Ok(lane) => lane.send_part(&join, index, command),
-                Err(failure) => join.take(index, &failure.to_reply()),
-            }
-        }
-    }
-}
-
-impl Join {
-    /// Counts bytes of replies that have arrived; returns how many there are in all.
-    pub(crate) fn count_received(&self, bytes: usize) -> usize {
-        self.received.set(self.received.get() + bytes);
-        self.received.get()
-    }
-
-    /// Takes the reply to a part. With the last one, the joined reply goes to the client.
-    pub(crate) fn take(&self, part: usize, reply: &[u8]) {
-        self.replies.borrow_mut()[part] = Bytes::copy_from_slice(reply);
-        self.missing.set(self.missing.get() - 1);
-        if self.missing.get() > 0 {
-            return;
-        }
-        let protocol = match self.how {
-            How::Hello(protocol, _) => protocol,
-            _ => self.client.protocol.get(),
-        };
-        let reply = self.how.join(&self.replies.borrow(), protocol);
-        if let (How::Hello(protocol, name), false) = (&self.how, reply.starts_with(b"-")) {
-            self.client.protocol.set(*protocol);
-            if let Some(name) = name {
-                self.client.identity.borrow_mut().name = name.clone();
-            }
-        }
-        self.client.deliver(self.slot, &reply, 1);
-    }
 }

@@ -22,14 +22,15 @@ use tokio::net::TcpStream;
 use tokio::net::tcp::OwnedWriteHalf;
 use tokio::time::Instant;
 use tracing::debug;
-use zresp::Protocol;
+use zresp::encode::{ReplyShape, Shaped};
+use zresp::{Encode, Protocol, decode};
 
 use crate::client::Client;
-use crate::join::Join;
 use crate::proxy::Proxy;
 use crate::redirect::Retry;
 use crate::replies::Reader;
 use crate::session::LARGE;
+use crate::spread::Join;
 use crate::upstream::{Failure, Upstream};
 
 /// Nobody begins to use a lane that has been silent for this long while a reply is due.
@@ -48,6 +49,8 @@ pub(crate) struct Due {
     pub(crate) command: Option<Bytes>,
     /// How often it was sent again.
     pub(crate) tries: u8,
+    /// How to translate the reply, if the client has the other protocol.
+    pub(crate) shape: Option<ReplyShape>,
 }
 
 /// Where a reply goes.
@@ -70,6 +73,16 @@ pub(crate) enum Kind {
     /// A script, a large command, or a client with large replies: only one client at a time, as long as there
     /// are enough lanes.
     Slow,
+    /// One command, on a new connection that nobody else gets to use.
+    Single,
+    /// The same, for as long as the client wants to wait for the reply.
+    Blocking,
+}
+
+impl Kind {
+    pub(crate) const fn is_single(self) -> bool {
+        matches!(self, Self::Single | Self::Blocking)
+    }
 }
 
 pub(crate) struct Lane {
@@ -121,13 +134,21 @@ impl Lane {
     }
 
     /// Sends a command of a client. Its reply goes to a new slot of the client, or extends the last one.
-    pub(crate) fn send(&self, client: &Rc<Client>, command: &[u8], now: Instant) {
+    pub(crate) fn send(
+        &self,
+        client: &Rc<Client>,
+        command: &[u8],
+        shape: Option<ReplyShape>,
+        now: Instant,
+    ) {
         self.write(command);
         let mut due = self.due.borrow_mut();
         // A command that may be redirected has its own entry, which moves with it.
         let may_move = self.proxy.topology.is_cluster();
-        if let Some(Due { to: Recipient::Client(last, slot), count, .. }) = due.back_mut()
+        if let Some(Due { to: Recipient::Client(last, slot), count, shape: None, .. }) =
+            due.back_mut()
             && !may_move
+            && shape.is_none()
             && Rc::ptr_eq(last, client)
             && client.extend_slot(*slot, command.len())
         {
@@ -136,15 +157,21 @@ impl Lane {
         }
         let to = Recipient::Client(Rc::clone(client), client.open_slot(command.len()));
         let command = may_move.then(|| Bytes::copy_from_slice(command));
-        due.push_back(Due::new(to, command, now));
+        due.push_back(Due::new(to, command, shape, now));
     }
 
-    /// Sends a part of a command that was split.
-    pub(crate) fn send_part(&self, join: &Rc<Join>, part: usize, command: Bytes) {
+    /// Sends a command whose reply is joined with others, or is the only part.
+    pub(crate) fn send_part(
+        &self,
+        join: &Rc<Join>,
+        part: usize,
+        command: Bytes,
+        shape: Option<ReplyShape>,
+    ) {
         self.write(&command);
         let to = Recipient::Part(Rc::clone(join), part);
         let command = self.proxy.topology.is_cluster().then_some(command);
-        self.due.borrow_mut().push_back(Due::new(to, command, Instant::now()));
+        self.due.borrow_mut().push_back(Due::new(to, command, shape, Instant::now()));
     }
 
     /// Sends a redirected command. Its entry comes from another lane's queue.
@@ -171,6 +198,10 @@ impl Lane {
         !self.is_closed.get()
     }
 
+    pub(crate) fn is_usable(&self) -> bool {
+        self.is_open() && !self.has_sender()
+    }
+
     /// Returns whether clients without a reply due should use another lane.
     pub(crate) fn is_busy(&self) -> bool {
         if self.len() == 0 {
@@ -193,7 +224,7 @@ impl Lane {
 
     /// Begins to send a large command, which nobody else may interrupt.
     pub(crate) fn begin(&self, client: &Rc<Client>, command: &[u8]) {
-        self.send(client, command, Instant::now());
+        self.send(client, command, None, Instant::now());
         if let Some(due) = self.due.borrow_mut().back_mut() {
             due.command = due.command.take().map(|_| Bytes::new());
         }
@@ -232,8 +263,20 @@ impl Lane {
         self.has_sender() && self.out.borrow().is_empty()
     }
 
+    /// Closes a connection that only one client uses, because that client has left.
+    pub(crate) fn abandon(&self) {
+        if self.kind.is_single() {
+            self.is_closed.set(true);
+            self.wake();
+        }
+    }
+
     async fn run(self: Rc<Self>) {
-        let failure = match self.upstream.borrow(self.protocol).await {
+        let stream = match self.kind.is_single() {
+            true => self.upstream.connect(self.protocol).await,
+            false => self.upstream.borrow(self.protocol).await,
+        };
+        let failure = match stream {
             Ok(stream) => self.serve(stream).await,
             Err(failure) => failure,
         };
@@ -288,42 +331,70 @@ impl Lane {
     }
 
     /// Gives a collected reply to its recipient, or sends the command again if the reply asks for that.
-    pub(crate) fn settle(&self, due: Due, reply: &[u8]) {
+    pub(crate) fn settle(&self, due: Due, reply: Bytes) {
         let again = due
             .command
             .as_ref()
-            .and_then(|_| Retry::after(reply, &self.upstream, due.tries, &self.proxy.topology));
+            .and_then(|_| Retry::after(&reply, &self.upstream, due.tries, &self.proxy.topology));
         match again {
             // The proxy has not kept a large command.
             Some(_) if due.command.as_ref().is_some_and(Bytes::is_empty) => {
                 let is_redirected = reply.starts_with(b"-MOVED") || reply.starts_with(b"-ASK");
-                due.to.give(if is_redirected { MOVED } else { reply }, 1);
+                due.give(if is_redirected { Bytes::from_static(MOVED) } else { reply });
             }
             Some(retry) => retry.send(due, &self.proxy, self.protocol),
-            None => due.to.give(reply, 1),
+            None => due.give(reply),
         }
     }
 
     /// Gives an error to every recipient in the queue. No command is sent again: it may have been executed.
     fn close(&self, failure: &Failure) {
-        self.is_closed.set(true);
+        let was_closed = self.is_closed.replace(true);
         self.writer.take();
         if let Some(sender) = &*self.sender.borrow() {
             sender.wake();
         }
         let reply = failure.to_reply();
         let due = std::mem::take(&mut *self.due.borrow_mut());
-        for Due { to, count, .. } in due {
-            self.proxy.metrics.passed(count, count, reply.len() * count);
-            to.give(&reply.repeat(count), count);
+        if !was_closed && !(self.kind.is_single() && due.is_empty()) {
+            self.proxy.topology.refresh();
         }
-        self.proxy.topology.refresh();
+        for due in due {
+            self.proxy.metrics.passed(due.count, due.count, reply.len() * due.count);
+            match due.to {
+                Recipient::Client(client, slot) => {
+                    client.deliver(slot, &reply.repeat(due.count), due.count);
+                }
+                _ => due.give(reply.clone()),
+            }
+        }
     }
 }
 
 impl Due {
-    pub(crate) const fn new(to: Recipient, command: Option<Bytes>, since: Instant) -> Self {
-        Self { to, count: 1, since, command, tries: 0 }
+    pub(crate) const fn new(
+        to: Recipient,
+        command: Option<Bytes>,
+        shape: Option<ReplyShape>,
+        since: Instant,
+    ) -> Self {
+        Self { to, count: 1, since, command, tries: 0, shape }
+    }
+
+    /// Gives a reply to the recipient, in the protocol of its client.
+    pub(crate) fn give(&self, mut reply: Bytes) {
+        if let (Some(shape), Some(client)) = (self.shape, self.to.client()) {
+            let frame = decode(&reply).ok().flatten();
+            let translated =
+                frame.map(|frame| Shaped::new(frame, shape).to_wire(client.protocol.get()));
+            let failure = || Failure::new("ERR the reply cannot be translated").to_reply();
+            reply = translated.and_then(Result::ok).unwrap_or_else(failure);
+        }
+        match &self.to {
+            Recipient::Client(client, slot) => client.deliver(*slot, &reply, 1),
+            Recipient::Part(join, part) => join.take(*part, reply),
+            Recipient::Proxy => {}
+        }
     }
 }
 
@@ -334,14 +405,6 @@ impl Recipient {
             Self::Client(client, _) => Some(client),
             Self::Part(join, _) => Some(&join.client),
             Self::Proxy => None,
-        }
-    }
-
-    pub(crate) fn give(&self, replies: &[u8], count: usize) {
-        match self {
-            Self::Client(client, slot) => client.deliver(*slot, replies, count),
-            Self::Part(join, part) => join.take(*part, replies),
-            Self::Proxy => {}
         }
     }
 }

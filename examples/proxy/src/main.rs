@@ -18,7 +18,6 @@
 //! [transaction] and its [subscriptions](feed). What it says about its [identity] needs none. The rest is
 //! [options] and [metrics].
 
-mod alone;
 mod client;
 mod dispatch;
 mod feed;
@@ -35,6 +34,7 @@ mod relay;
 mod replies;
 mod routing;
 mod session;
+mod spread;
 mod table;
 mod topology;
 mod transaction;

@@ -13,11 +13,14 @@ use crate::proxy::Proxy;
 use crate::topology::Topology;
 use crate::upstream::Upstream;
 
-/// How often a command may be sent again.
-const TRIES: u8 = 7;
-/// The pause before a command is sent again for the second time. It doubles with each further time. While a slot
-/// moves as a whole, both its nodes redirect to the other one for a moment.
-const PAUSE: Duration = Duration::from_millis(2);
+/// How often a redirected command may be sent again. While a slot moves as a whole, both its nodes redirect to the
+/// other one for a moment.
+const REDIRECTIONS: u8 = 7;
+/// How often a command may be sent again while the cluster is not ready for it: for five seconds in all, which is
+/// enough for most failovers.
+const ATTEMPTS: u8 = 56;
+/// The first pause before a command is sent again. It doubles each time, up to the longest one.
+const PAUSE: (Duration, Duration) = (Duration::from_millis(1), Duration::from_millis(100));
 /// Makes a node accept the next command although its slot is still being moved to that node.
 pub(crate) const ASKING: &[u8] = b"*1\r\n$6\r\nASKING\r\n";
 
@@ -39,21 +42,23 @@ impl Retry {
         topology: &Topology,
     ) -> Option<Self> {
         let text = reply.strip_prefix(b"-")?.strip_suffix(b"\r\n")?;
-        if !topology.is_cluster() || tries >= TRIES {
+        if !topology.is_cluster() {
             return None;
         }
-        let mut pause = PAUSE.saturating_mul(1 << tries) / 2;
+        let mut pause = PAUSE.0.saturating_mul(1 << tries.min(10)).min(PAUSE.1);
         let Some(redirect) = Redirect::parse(text) else {
             let is_down = text.starts_with(b"CLUSTERDOWN ");
             if is_down {
                 topology.refresh();
             }
             let upstream = Rc::clone(from);
-            let is_passing = is_down || text.starts_with(b"TRYAGAIN ");
+            let is_passing = tries < ATTEMPTS && (is_down || text.starts_with(b"TRYAGAIN "));
             return is_passing.then_some(Self { upstream, is_asking: false, pause });
         };
-        if tries == 0 {
-            pause = Duration::ZERO;
+        match tries {
+            0 => pause = Duration::ZERO,
+            REDIRECTIONS.. => return None,
+            _ => {}
         }
         let upstream = topology.redirected(&redirect, from)?;
         let is_asking = matches!(redirect.kind, RedirectKind::Ask { .. });
@@ -87,11 +92,11 @@ impl Retry {
             Ok(lane) => {
                 if self.is_asking {
                     let asking = Some(Bytes::from_static(ASKING));
-                    lane.resend(Due::new(Recipient::Proxy, asking, due.since));
+                    lane.resend(Due::new(Recipient::Proxy, asking, None, due.since));
                 }
                 lane.resend(due);
             }
-            Err(failure) => due.to.give(&failure.to_reply(), 1),
+            Err(failure) => due.give(failure.to_reply()),
         }
     }
 }

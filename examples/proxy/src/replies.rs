@@ -1,7 +1,7 @@
 //! The replies on a [lane](Lane): cuts them apart, and gives each to the recipient whose turn it is.
 //!
 //! Most replies are passed to their clients in the pieces in which they arrive. Two kinds are collected
-//! first: parts of a reply that has to be joined, and errors in a cluster, which may be redirections.
+//! first: those that are joined or translated, and errors in a cluster, which may be redirections.
 
 use std::convert::Infallible;
 use std::io;
@@ -15,18 +15,18 @@ use tokio::net::tcp::OwnedReadHalf;
 use tokio::time::{Instant, Sleep, sleep};
 use zresp::{Framer, LinePolicy};
 
-use crate::lane::{Due, Lane, Recipient};
+use crate::lane::{Due, Kind, Lane, Recipient};
 use crate::relay::trusting;
 use crate::session::LARGE;
 use crate::upstream::WHOLE;
 
 /// How long a client whose buffer is full may keep other clients waiting with one reply. Then it is
 /// disconnected.
-const PATIENCE: Duration = Duration::from_secs(2);
+const PATIENCE: Duration = Duration::from_millis(100);
 /// A longer error is not a redirection.
 const REDIRECTION: usize = 1024;
 /// Replaces a larger reply.
-const TOO_LARGE: &[u8] = b"-ERR the reply is too large to be joined with others\r\n";
+pub(crate) const TOO_LARGE: &[u8] = b"-ERR the reply is too large to be joined or translated\r\n";
 
 pub(crate) struct Reader<'a> {
     lane: &'a Lane,
@@ -74,8 +74,16 @@ impl<'a> Reader<'a> {
                 return Poll::Ready(Err(io::Error::other("the connection was closed")));
             }
             self.receive(chunk.filled())?;
+            if lane.kind.is_single() && lane.len() == 0 {
+                return Poll::Ready(Err(io::Error::other("it is not used again")));
+            }
             let has_large_reply = !self.framer.is_between_frames() && self.framer.needed() > LARGE;
             lane.has_large_reply.set(has_large_reply);
+            if chunk.remaining() == 0 {
+                // There is more, but other connections have their turn first.
+                cx.waker().wake_by_ref();
+                return Poll::Pending;
+            }
         }
     }
 
@@ -90,6 +98,9 @@ impl<'a> Reader<'a> {
             None => lane.heard.get(),
         };
         let until = since + lane.proxy.access.timeout;
+        if lane.kind == Kind::Blocking {
+            return Ok(Instant::now() + lane.proxy.access.timeout);
+        }
         if until > Instant::now() { Ok(until) } else { Err(io::Error::other("no reply in time")) }
     }
 
@@ -159,7 +170,9 @@ impl<'a> Reader<'a> {
                 self.patience = None;
             }
             match &due.to {
-                Recipient::Client(client, slot) if !may_move && self.partial.is_empty() => {
+                Recipient::Client(client, slot)
+                    if !may_move && due.shape.is_none() && self.partial.is_empty() =>
+                {
                     client.deliver(*slot, bytes, complete);
                     lane.is_begun.set(seen.is_ok() && !framer.is_between_frames());
                     if due.count == 0 {
@@ -168,24 +181,25 @@ impl<'a> Reader<'a> {
                 }
                 // Everything else is collected until it is complete.
                 to => {
-                    let received = match to {
-                        Recipient::Part(join, _) => join.count_received(bytes.len()),
-                        _ => self.partial.len(),
+                    let keeps = match to {
+                        Recipient::Part(join, _) => join.keeps(bytes.len()),
+                        _ => self.partial.len() <= WHOLE,
                     };
-                    if received > WHOLE {
-                        self.partial = BytesMut::from(TOO_LARGE);
-                    } else {
+                    if keeps {
                         self.partial.extend_from_slice(bytes);
+                    } else {
+                        self.partial = BytesMut::from(TOO_LARGE);
                     }
                     if complete > 0 {
                         let reply = self.partial.split().freeze();
                         let due = queue.pop_front();
                         drop(queue);
                         if let Some(due) = due {
-                            lane.settle(due, &reply);
+                            lane.settle(due, reply);
                         }
                     } else if let Recipient::Client(client, slot) = to
                         && self.partial.len() > REDIRECTION
+                        && due.shape.is_none()
                     {
                         client.deliver(*slot, &self.partial.split(), 0);
                         lane.is_begun.set(true);

@@ -1,5 +1,5 @@
-//! Where a command goes. That depends on its name, and with several upstreams on the slots of its keys and on the
-//! policies in the table of commands.
+//! Where a command goes. That depends on its name, on the state of the client, and with several upstreams on the slots
+//! of its keys and on the policies in the table of commands.
 
 use std::rc::Rc;
 
@@ -9,10 +9,11 @@ use zresp::command::PartialCommand;
 use zresp::commands::{Categories, CommandInfo, CommandTable, Flags, KeysError, PartialKeys};
 use zresp::{CommandRef, Encode, Protocol, Reply};
 
-use crate::alone::{Alone, Connection};
-use crate::client::Client;
 use crate::identity::check;
-use crate::join::{How, Split, tip};
+use crate::join::tip;
+use crate::lane::Kind;
+use crate::session::{LARGE, Session};
+use crate::spread::Spread;
 use crate::topology::Topology;
 use crate::upstream::{Failure, Upstream};
 
@@ -23,12 +24,10 @@ pub(crate) enum Route {
     /// It changes the state of its connection, blocks it, or does not have exactly one reply. So the client
     /// gets its own connection, for this command and all later ones.
     Own(Rc<Upstream>),
-    /// It goes to upstreams on shared connections, and the replies are joined.
-    Split(Split),
-    /// It goes to upstreams on connections that are not shared, but which the client does not keep.
-    Alone(Alone),
-    /// The table does not know it, but the upstream may.
-    Unknown(Rc<Upstream>),
+    /// It goes to several upstreams, or must not share a connection. The client waits for the reply.
+    Spread(Spread),
+    /// The table does not know it, but an upstream may.
+    Unknown,
     /// It belongs to a transaction, and there are several upstreams.
     Step,
     /// It concerns subscriptions, and there are several upstreams.
@@ -39,7 +38,7 @@ pub(crate) enum Route {
     Farewell(Bytes),
 }
 
-pub(crate) const OK: &[u8] = b"+OK\r\n";
+pub(crate) const OK: Bytes = Bytes::from_static(b"+OK\r\n");
 
 /// The flags of commands that concern their connection: scripts may not call them, or they may block.
 const CONNECTION_FLAGS: Flags = Flags::NOSCRIPT.union(Flags::BLOCKING);
@@ -47,50 +46,180 @@ const CONNECTION_FLAGS: Flags = Flags::NOSCRIPT.union(Flags::BLOCKING);
 /// Commands without keys and policies, for administrators, that any upstream may answer.
 const HARMLESS: [&str; 3] = ["config|get", "lastsave", "role"];
 
-/// Returns where a command goes.
-pub(crate) fn route(
-    info: Option<&CommandInfo>,
-    command: &CommandRef<'_>,
-    client: &Client,
-    topology: &Topology,
-) -> Result<Route, Failure> {
-    let Some(info) = info else {
+impl Session {
+    /// Returns where a command goes.
+    pub(crate) fn route(
+        &mut self,
+        info: Option<&CommandInfo>,
+        command: &CommandRef<'_>,
+    ) -> Result<Route, Failure> {
+        let is_login = || info.is_some_and(|info| matches!(&*info.name, "auth" | "hello"));
+        match self.proxy.access.password.clone() {
+            Some(password) if !self.is_authenticated || is_login() => {
+                self.authenticate(command, &password)
+            }
+            _ if self.transaction.is_open && !command.is("quit") => Ok(Route::Step),
+            _ if !self.feeds.is_empty() && command.is("hello") => {
+                Err(Failure::new("ERR a client with subscriptions cannot change its protocol"))
+            }
+            // Messages of RESP2 look like replies, so only some commands are allowed.
+            _ if !self.feeds.is_empty() && self.client.protocol.get() == Protocol::Resp2 => {
+                self.route_subscriber(info, command)
+            }
+            _ => self.route_plain(info, command),
+        }
+    }
+
+    fn route_subscriber(
+        &self,
+        info: Option<&CommandInfo>,
+        command: &CommandRef<'_>,
+    ) -> Result<Route, Failure> {
+        let name = info.map_or("", |info| &*info.name);
+        if name == "ping" {
+            let payload = command.arg(1).unwrap_or_default();
+            let pong = [&b"pong"[..], payload].map(|word| Reply::bulk(word.to_vec()));
+            return Ok(answer(&Reply::array(pong), Protocol::Resp2));
+        }
+        if name.ends_with("subscribe") || name == "quit" {
+            return self.route_plain(info, command);
+        }
+        let name = command.name().escape_ascii().to_string().to_lowercase();
+        Err(Failure(format!(
+            "ERR Can't execute '{name}': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are allowed in this context"
+        )))
+    }
+
+    fn route_plain(
+        &self,
+        info: Option<&CommandInfo>,
+        command: &CommandRef<'_>,
+    ) -> Result<Route, Failure> {
+        let topology = &self.proxy.topology;
+        let Some(info) = info else { return self.route_unknown(command) };
+        if info.name == "hello" {
+            match Hello::of(&command.index()[1..]) {
+                Some(hello) => return self.greet(hello),
+                None if topology.only().is_none() => return refused(topology),
+                None => {}
+            }
+        }
+        let concerns_connection = concerns_connection(info, command.args());
+        if concerns_connection
+            && !topology.wants_password()
+            && let Some(route) = self.local(info, command)
+        {
+            return route;
+        }
+        match (topology.only(), &*info.name) {
+            (Some(upstream), _) if is_private(info) => {
+                Ok(Route::Spread(Spread::one(upstream, Some(Kind::Single))))
+            }
+            (Some(upstream), _) if concerns_connection => Ok(Route::Own(upstream)),
+            (Some(upstream), _) => Ok(Route::Shared(upstream)),
+            (None, "multi" | "exec" | "discard" | "watch" | "unwatch") => Ok(Route::Step),
+            (None, name) if name.ends_with("subscribe") => Ok(Route::Subscribe),
+            (None, _) => by_keys(info, command, concerns_connection, topology),
+        }
+    }
+
+    fn route_unknown(&self, command: &CommandRef<'_>) -> Result<Route, Failure> {
         // Not every server knows each of these.
-        let is_ours = command.is("client") && !topology.wants_password();
-        let answer =
-            is_ours.then(|| client.identity.borrow_mut().answer(command, client.protocol.get()));
-        return match answer.flatten() {
-            Some(answer) => answer.map(Route::Answer),
-            None => unknown(command.name(), topology),
+        if command.is("client") && !self.proxy.topology.wants_password() {
+            let mut identity = self.client.identity.borrow_mut();
+            if let Some(answer) = identity.answer(command, self.client.protocol.get()) {
+                return answer.map(Route::Answer);
+            }
+        }
+        // A browser that was tricked into talking to a server: an attacker may have chosen the rest.
+        if command.is("post") || command.is("host:") {
+            let reply = b"-ERR Protocol error: this is not an HTTP server\r\n";
+            return Ok(Route::Farewell(Bytes::from_static(reply)));
+        }
+        Ok(Route::Unknown)
+    }
+
+    /// Answers a command that concerns its connection, but needs no upstream.
+    fn local(
+        &self,
+        info: &CommandInfo,
+        command: &CommandRef<'_>,
+    ) -> Option<Result<Route, Failure>> {
+        let topology = &self.proxy.topology;
+        let is_one = topology.only().is_some();
+        let name = info.name.split_once('|').map_or(&*info.name, |(name, _)| name);
+        Some(Ok(match (name, command.len()) {
+            ("ping", 1) => Route::Answer(Bytes::from_static(b"+PONG\r\n")),
+            ("ping" | "echo", 2) => answer(&Reply::bulk(command.arg(1)?.to_vec()), Protocol::Resp2),
+            // Any upstream complains about the wrong number of arguments.
+            ("ping" | "echo", _) => return Some(topology.any().map(Route::Shared)),
+            ("quit", _) => Route::Farewell(OK),
+            ("select", 2) if command.arg(1) == Some(b"0") => Route::Answer(OK),
+            ("readonly" | "readwrite", 1) if !is_one => Route::Answer(OK),
+            ("client", len) => {
+                let protocol = self.client.protocol.get();
+                let mut identity = self.client.identity.borrow_mut();
+                match identity.answer(command, protocol) {
+                    Some(reply) => return Some(reply.map(Route::Answer)),
+                    // With one upstream, its connection to the client tells more.
+                    None if is_one || len != 2 => return None,
+                    None => answer(&identity.describe(command.arg(1)?, protocol)?, protocol),
+                }
+            }
+            _ => return None,
+        }))
+    }
+
+    /// Returns where `HELLO` goes. The proxy keeps the name, but not a password.
+    fn greet(&self, hello: Hello<'_>) -> Result<Route, Failure> {
+        let topology = &self.proxy.topology;
+        match topology.only() {
+            Some(upstream) if hello.login.is_some() => return Ok(Route::Own(upstream)),
+            None if hello.login.is_some() => {
+                let failure = Failure::new("ERR AUTH needs one upstream, but there are several");
+                return Ok(Route::Farewell(failure.to_reply()));
+            }
+            _ => {}
+        }
+        hello.name.map_or(Ok(()), |name| check("Client names", name))?;
+        let wanted = hello.protocol.unwrap_or(self.client.protocol.get());
+        let shared = self.proxy.access.protocol.unwrap_or(wanted);
+        let name = hello.name.map(Bytes::copy_from_slice);
+        Ok(Route::Spread(Spread::hello(topology.any()?, shared, wanted, name)))
+    }
+
+    /// Checks a command of a client that has not authenticated, or any `AUTH` and `HELLO`, for the right password.
+    /// Without it, the command is refused.
+    fn authenticate(&mut self, command: &CommandRef<'_>, password: &str) -> Result<Route, Failure> {
+        let args = command.index();
+        let hello = command.is("hello").then(|| Hello::of(&args[1..])).flatten();
+        let login = match (&args[1..], &hello) {
+            ([given], _) if command.is("auth") => Some((&b"default"[..], *given)),
+            ([user, given], _) if command.is("auth") => Some((*user, *given)),
+            (_, Some(hello)) => hello.login,
+            _ => None,
         };
-    };
-    if info.name == "hello" {
-        match (Hello::of(&command.index()[1..]), topology.only()) {
-            (Some(hello), _) => return hello.route(client, topology),
-            (None, None) => return refused(topology),
-            (None, Some(_)) => {}
+        let Some((user, given)) = login else {
+            return match hello {
+                _ if command.is("quit") => Ok(Route::Farewell(OK)),
+                Some(hello) if self.is_authenticated => self.greet(hello),
+                _ if self.is_authenticated => refused(&self.proxy.topology),
+                _ => Err(Failure::new("NOAUTH Authentication required.")),
+            };
+        };
+        // It does not stop at the first difference, so that the time does not tell where that is.
+        let pairs = given.iter().zip(password.as_bytes());
+        let difference = pairs.fold(0, |all, (left, right)| all | (left ^ right));
+        if user != b"default" || given.len() != password.len() || difference != 0 {
+            return Err(Failure::new(
+                "WRONGPASS invalid username-password pair or user is disabled.",
+            ));
         }
-    }
-    let concerns_connection = concerns_connection(info, command.args());
-    if concerns_connection
-        && !topology.wants_password()
-        && let Some(route) = local(info, command, client, topology)
-    {
-        return route;
-    }
-    let is_one = topology.only().is_some();
-    match &*info.name {
-        "multi" | "exec" | "discard" | "watch" | "unwatch" if !is_one => return Ok(Route::Step),
-        name if !is_one && name.ends_with("subscribe") => return Ok(Route::Subscribe),
-        _ => {}
-    }
-    match topology.only() {
-        Some(upstream) if is_private(info) => {
-            Ok(Route::Alone(Alone::one(upstream, Connection::New)))
+        self.is_authenticated = true;
+        match hello {
+            Some(hello) => self.greet(Hello { login: None, ..hello }),
+            None => Ok(Route::Answer(OK)),
         }
-        Some(upstream) if concerns_connection => Ok(Route::Own(upstream)),
-        Some(upstream) => Ok(Route::Shared(upstream)),
-        None => by_keys(info, command, concerns_connection, topology),
     }
 }
 
@@ -106,16 +235,13 @@ pub(crate) fn route_begun(
         let is_unknown = command.arg(1).is_some() || table.lookup(name).is_none();
         return topology.only().filter(|_| is_unknown).map(|upstream| Ok(Route::Own(upstream)));
     };
-    let is_own = concerns_connection(info, command.args());
+    let is_own = concerns_connection(info, command.args()) || is_private(info);
     if let Some(upstream) = topology.only() {
-        let is_own = is_own || is_private(info);
         return Some(Ok(if is_own { Route::Own(upstream) } else { Route::Shared(upstream) }));
     }
-    if is_own || is_private(info) {
-        return None;
-    }
     // Keys that have yet to arrive could be for another upstream.
-    let Ok(PartialKeys::All(keys)) = table.partial_keys(command) else { return None };
+    let keys = table.partial_keys(command).ok().filter(|_| !is_own);
+    let Some(PartialKeys::All(keys)) = keys else { return None };
     let mut slots = keys.map(|key| key_slot(key.key));
     let first = slots.next()?;
     slots.all(|slot| slot == first).then(|| topology.of_slot(first).map(Route::Shared))
@@ -154,47 +280,6 @@ fn is_private(info: &CommandInfo) -> bool {
     matches!(name, "script" | "function")
 }
 
-fn unknown(name: &[u8], topology: &Topology) -> Result<Route, Failure> {
-    // A browser that was tricked into talking to a server: an attacker may have chosen the rest.
-    if name.eq_ignore_ascii_case(b"post") || name.eq_ignore_ascii_case(b"host:") {
-        return Ok(Route::Farewell(Bytes::from_static(
-            b"-ERR Protocol error: this is not an HTTP server\r\n",
-        )));
-    }
-    topology.any().map(Route::Unknown)
-}
-
-/// Answers a command that concerns its connection, but needs no upstream.
-fn local(
-    info: &CommandInfo,
-    command: &CommandRef<'_>,
-    client: &Client,
-    topology: &Topology,
-) -> Option<Result<Route, Failure>> {
-    let is_one = topology.only().is_some();
-    let ok = || Route::Answer(Bytes::from_static(OK));
-    let name = info.name.split_once('|').map_or(&*info.name, |(name, _)| name);
-    Some(Ok(match (name, command.len()) {
-        ("ping", 1) => Route::Answer(Bytes::from_static(b"+PONG\r\n")),
-        ("ping" | "echo", 2) => answer(&Reply::bulk(command.arg(1)?.to_vec()), Protocol::Resp2),
-        // Any upstream complains about the wrong number of arguments.
-        ("ping" | "echo", _) => return Some(topology.any().map(Route::Shared)),
-        ("quit", _) => Route::Farewell(Bytes::from_static(OK)),
-        ("select", 2) if command.arg(1) == Some(b"0") => ok(),
-        ("readonly" | "readwrite", 1) if !is_one => ok(),
-        ("client", len) => {
-            let (mut identity, protocol) = (client.identity.borrow_mut(), client.protocol.get());
-            match identity.answer(command, protocol) {
-                Some(reply) => return Some(reply.map(Route::Answer)),
-                // With one upstream, its connection to the client tells more.
-                None if is_one || len != 2 => return None,
-                None => answer(&identity.describe(command.arg(1)?, protocol)?, protocol),
-            }
-        }
-        _ => return None,
-    }))
-}
-
 /// The arguments of `HELLO`.
 #[derive(Default)]
 struct Hello<'a> {
@@ -229,63 +314,6 @@ impl<'a> Hello<'a> {
             }
         }
     }
-
-    /// Returns where it goes. The proxy keeps the name, but not a password.
-    fn route(self, client: &Client, topology: &Topology) -> Result<Route, Failure> {
-        let upstream = topology.any()?;
-        match topology.only() {
-            Some(upstream) if self.login.is_some() => return Ok(Route::Own(upstream)),
-            None if self.login.is_some() => {
-                let failure = Failure::new("ERR AUTH needs one upstream, but there are several");
-                return Ok(Route::Farewell(failure.to_reply()));
-            }
-            _ => {}
-        }
-        self.name.map_or(Ok(()), |name| check("Client names", name))?;
-        let protocol = self.protocol.unwrap_or(client.protocol.get());
-        Ok(Route::Split(Split::hello(upstream, protocol, self.name.map(Bytes::copy_from_slice))))
-    }
-}
-
-/// Checks a command of a client that has not authenticated, or any `AUTH` and `HELLO`, for the right password.
-/// Without it, the command is refused.
-pub(crate) fn authenticate(
-    command: &CommandRef<'_>,
-    password: &str,
-    client: &Client,
-    topology: &Topology,
-    is_authenticated: &mut bool,
-) -> Result<Route, Failure> {
-    let args = command.index();
-    let hello = command.is("hello").then(|| Hello::of(&args[1..])).flatten();
-    let login = match (&args[1..], &hello) {
-        ([given], _) if command.is("auth") => Some((&b"default"[..], *given)),
-        ([user, given], _) if command.is("auth") => Some((*user, *given)),
-        (_, Some(hello)) => hello.login,
-        _ => None,
-    };
-    let Some((user, given)) = login else {
-        return match hello {
-            _ if command.is("quit") => Ok(Route::Farewell(Bytes::from_static(OK))),
-            Some(hello) if *is_authenticated => hello.route(client, topology),
-            _ if *is_authenticated => refused(topology),
-            _ => Err(Failure::new("NOAUTH Authentication required.")),
-        };
-    };
-    if user != b"default" || !is_same(given, password.as_bytes()) {
-        return Err(Failure::new("WRONGPASS invalid username-password pair or user is disabled."));
-    }
-    *is_authenticated = true;
-    match hello {
-        Some(hello) => Hello { login: None, ..hello }.route(client, topology),
-        None => Ok(Route::Answer(Bytes::from_static(OK))),
-    }
-}
-
-/// Compares without stopping at the first difference, so that the time does not tell where that is.
-fn is_same(given: &[u8], password: &[u8]) -> bool {
-    let differences = given.iter().zip(password).fold(0, |all, (left, right)| all | (left ^ right));
-    given.len() == password.len() && differences == 0
 }
 
 /// Routes a command by its keys; without keys, by its policy.
@@ -295,28 +323,32 @@ fn by_keys(
     concerns_connection: bool,
     topology: &Topology,
 ) -> Result<Route, Failure> {
-    let table = topology.commands();
-    let place = place(info, command, &table)?;
-    let with = match () {
-        () if concerns_connection => Connection::Blocking,
-        () if is_private(info) => Connection::New,
-        () => Connection::Borrowed,
+    // The keys of a large command are looked at while others get their turns.
+    if command.wire().len() > LARGE
+        && let Ok(spread) = Spread::keys(info, command)
+    {
+        return Ok(Route::Spread(spread));
+    }
+    let kind = match () {
+        () if concerns_connection => Some(Kind::Blocking),
+        () if is_private(info) => Some(Kind::Single),
+        () => None,
     };
-    let to = |upstream| match with {
-        Connection::Borrowed => Route::Shared(upstream),
-        _ => Route::Alone(Alone::one(upstream, with)),
+    let to = |upstream| match kind {
+        Some(_) => Route::Spread(Spread::one(upstream, kind)),
+        None => Route::Shared(upstream),
     };
-    match place {
+    match place(info, command, &topology.commands())? {
         Place::Slot(slot) => return topology.of_slot(slot).map(to),
-        Place::Several => return Split::of(info, command, topology).map(Route::Split),
+        Place::Several => return Spread::keys(info, command).map(Route::Spread),
         Place::Anywhere => {}
     }
     let is_for_all = matches!(tip(info, "request_policy"), Some("all_shards" | "all_nodes"));
     let is_special = info.categories.intersects(Categories::ADMIN | Categories::CONNECTION)
         || info.flags.intersects(Flags::ADMIN | Flags::NO_MULTI);
     match &*info.name {
-        "scan" => Alone::scan(command, topology).map(Route::Alone),
-        _ if is_for_all => Ok(Route::Alone(Alone::all(topology, How::of(info), with)?)),
+        "scan" => Spread::scan(command, topology).map(Route::Spread),
+        _ if is_for_all => Spread::all(topology, info, kind).map(Route::Spread),
         name if is_special && !HARMLESS.contains(&name) => {
             let name = name.to_uppercase().replace('|', " ");
             let failure = Failure(format!("ERR {name} needs one upstream, but there are several"));
@@ -358,10 +390,10 @@ pub(crate) fn place(
 
 /// Lets any upstream complain about a malformed command, on a connection that is not used again.
 fn refused(topology: &Topology) -> Result<Route, Failure> {
-    topology.any().map(|upstream| Route::Alone(Alone::one(upstream, Connection::New)))
+    topology.any().map(|upstream| Route::Spread(Spread::one(upstream, Some(Kind::Single))))
 }
 
-pub(crate) fn answer(reply: &Reply, protocol: Protocol) -> Route {
+fn answer(reply: &Reply, protocol: Protocol) -> Route {
     let wire = reply.to_wire(protocol);
     Route::Answer(wire.unwrap_or_else(|reason| Failure(format!("ERR {reason}")).to_reply()))
 }

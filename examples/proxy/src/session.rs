@@ -11,11 +11,11 @@ use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use bytes::{Buf, Bytes, BytesMut};
+use bytes::{Buf, BytesMut};
 use tokio::io::{AsyncRead, AsyncReadExt, ReadBuf};
 use tokio::net::tcp::OwnedReadHalf;
 use tokio::time::{Instant, Sleep, sleep, timeout};
-use zresp::{Command, CommandDecoder, Error, Limits};
+use zresp::{Command, CommandDecoder, CommandFrame, Error, Limits};
 
 use crate::client::Client;
 use crate::feed::Feeds;
@@ -72,7 +72,7 @@ pub(crate) enum Next {
     /// Passes on a large command while it is still arriving, once every reply is written.
     PassOn(Rc<Upstream>),
     /// Does something else with a command, once every earlier one is answered.
-    Other(Route, Bytes),
+    Other(Route, CommandFrame),
     /// Ends, once every reply is written.
     Leave,
 }
@@ -159,7 +159,13 @@ impl Session {
                 if condition(&self.client) {
                     return Poll::Ready(Ok(()));
                 }
-                if !is_stalled || self.is_ended {
+                // To notice that the client leaves, some more is read.
+                let is_blocked = self.client.is_blocked();
+                if self.is_ended && is_blocked {
+                    return Poll::Ready(Err(io::ErrorKind::UnexpectedEof.into()));
+                }
+                let reads_ahead = is_stalled || is_blocked && self.input.len() < LARGE;
+                if !reads_ahead || self.is_ended {
                     return Poll::Pending;
                 }
                 if self.client.held() >= self.proxy.client_buffer {

@@ -6,10 +6,10 @@ use std::rc::Rc;
 
 use tokio::net::TcpStream;
 use tracing::info;
-use zresp::CommandBuf;
 use zresp::commands::CommandTable;
+use zresp::{CommandBuf, CommandRef, Protocol, ReplyRef};
 
-use crate::upstream::ask;
+use crate::upstream::{Failure, Upstream, ask};
 
 pub(crate) struct Table {
     commands: RefCell<Rc<CommandTable>>,
@@ -25,6 +25,32 @@ impl Table {
 
     pub(crate) fn commands(&self) -> Rc<CommandTable> {
         Rc::clone(&self.commands.borrow())
+    }
+
+    /// Asks an upstream, the only one or any, whether it knows a command. If it does, the table is read again.
+    pub(crate) async fn learn(
+        &self,
+        upstream: &Upstream,
+        command: &CommandRef<'_>,
+        is_one: bool,
+    ) -> Result<bool, Failure> {
+        let failed = |error| upstream.failure(error);
+        let is_container = self.commands().lookup(command.name()).is_some();
+        let words: Vec<_> = command.args().take(1 + usize::from(is_container)).collect();
+        let mut stream = upstream.connect(Protocol::Resp2).await?;
+        let question = CommandBuf::new("COMMAND").arg("INFO").arg(words.join(&b'|'));
+        let info = ask(&mut stream, &question).await.map_err(failed)?;
+        let is_known = |entry: ReplyRef<'_>| entry.as_elements().is_ok_and(|all| all.count() > 0);
+        match info.reply().as_elements().map(|mut entries| entries.any(is_known)) {
+            Ok(true) => {}
+            // Nothing says that the command is unknown, and it may have a key of another upstream.
+            Err(error) if !is_one => return Err(upstream.failure(error)),
+            _ => return Ok(false),
+        }
+        self.is_outdated.set(true);
+        self.refresh(&mut stream).await.map_err(failed)?;
+        let name = "ERR the upstream lists this command under another name";
+        self.commands().of(command).map(|_| true).ok_or_else(|| Failure::new(name))
     }
 
     /// Asks for the table, if it is outdated. If the answer is an error, or no table, nothing changes.

@@ -11,12 +11,11 @@ use tokio::net::TcpStream;
 use tokio::time::{sleep, timeout};
 use zresp::CommandRef;
 
-use crate::alone::send;
 use crate::join::tip;
 use crate::redirect::Retry;
 use crate::routing::{OK, Place, concerns_connection, place};
 use crate::session::Session;
-use crate::upstream::{Failure, Upstream};
+use crate::upstream::{Failure, Upstream, send};
 
 /// How many bytes of a transaction are kept.
 const KEPT: usize = 64 * 1024 * 1024;
@@ -39,13 +38,10 @@ pub(crate) struct Transaction {
 
 impl Session {
     /// Takes a command of a transaction, and answers it.
-    pub(crate) async fn step(&mut self, wire: Bytes) {
-        let mut inline = Vec::new();
-        let Some(Ok(request)) = zresp::requests(&wire).next() else { return };
-        let command = request.command().to_array(&mut inline);
+    pub(crate) async fn step(&mut self, command: &CommandRef<'_>) {
         let wire = Bytes::copy_from_slice(command.wire());
         let patience = self.proxy.access.timeout;
-        let taken = timeout(patience, self.try_step(&command, wire)).await;
+        let taken = timeout(patience, self.try_step(command, wire)).await;
         let taken = taken.unwrap_or_else(|_| {
             self.transaction.connection = None;
             Err(Failure::new("ERR upstream: no reply in time"))
@@ -61,7 +57,7 @@ impl Session {
     }
 
     async fn try_step(&mut self, command: &CommandRef<'_>, wire: Bytes) -> Result<Bytes, Failure> {
-        let ok = || Ok(Bytes::from_static(OK));
+        let ok = || Ok(OK);
         let is_open = self.transaction.is_open;
         let name = command.name().to_ascii_lowercase();
         match (&*name, command.len()) {

@@ -104,6 +104,9 @@ impl Upstream {
         protocol: Protocol,
         kind: Kind,
     ) -> Result<Rc<Lane>, Failure> {
+        if kind.is_single() {
+            return Ok(Lane::open(Rc::clone(self), Rc::clone(proxy), protocol, kind));
+        }
         let most = if self.is_away() { 0 } else { LANES };
         self.free_lane(proxy, protocol, kind, most)
     }
@@ -271,13 +274,12 @@ pub(crate) fn number(protocol: Protocol) -> i64 {
 
 /// Sends a command on a connection where no reply is due, and returns the reply.
 pub(crate) async fn ask(stream: &mut TcpStream, command: &CommandBuf) -> io::Result<Frame> {
-    let command = command.to_wire().map_err(io::Error::other)?;
-    stream.write_all(&command).await?;
-    read_reply(stream).await
+    send(stream, &command.to_wire().map_err(io::Error::other)?).await
 }
 
-/// Reads the only reply that is due.
-pub(crate) async fn read_reply(stream: &mut TcpStream) -> io::Result<Frame> {
+/// As [`ask`], with a command in its wire form.
+pub(crate) async fn send(stream: &mut TcpStream, command: &[u8]) -> io::Result<Frame> {
+    stream.write_all(command).await?;
     let limits = Limits::new().with_frame(WHOLE).with_bulk(WHOLE);
     let (mut decoder, mut input) = (Decoder::with_limits(limits), BytesMut::new());
     loop {

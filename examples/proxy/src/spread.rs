@@ -1,0 +1,276 @@
+//! Commands that wait until every earlier one is answered: those for several upstreams, whose replies are
+//! [joined](crate::join), and those on a connection that is not shared.
+
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
+use std::io;
+use std::rc::Rc;
+
+use bytes::{Bytes, BytesMut};
+use tokio::task::consume_budget;
+use zresp::cluster::{SLOTS, key_slot};
+use zresp::commands::{BeginSearch, CommandInfo, FindKeys};
+use zresp::{CommandBuf, CommandRef, EncodeCommand, Protocol};
+
+use crate::client::Client;
+use crate::join::{How, tip};
+use crate::lane::Kind;
+use crate::replies::TOO_LARGE;
+use crate::session::{LARGE, Session};
+use crate::topology::Topology;
+use crate::upstream::{Failure, Upstream, WHOLE, hello};
+
+/// What to send to one or more upstreams.
+pub(crate) struct Spread {
+    to: To,
+    /// The kind of the lanes; `None` for those that the client usually has.
+    kind: Option<Kind>,
+    how: How,
+    /// What is sent, if that is not the command of the client.
+    instead: Option<CommandBuf>,
+}
+
+enum To {
+    These(Vec<Rc<Upstream>>),
+    /// The upstreams of the keys. Each key comes with `step - 1` other arguments.
+    Keys {
+        step: usize,
+    },
+}
+
+/// The replies to the parts of a command.
+pub(crate) struct Join {
+    pub(crate) client: Rc<Client>,
+    replies: RefCell<Vec<Bytes>>,
+    missing: Cell<usize>,
+    /// The size of the command, and how many bytes of the replies have arrived.
+    command: usize,
+    received: Cell<usize>,
+}
+
+impl Spread {
+    pub(crate) fn one(upstream: Rc<Upstream>, kind: Option<Kind>) -> Self {
+        Self { to: To::These(vec![upstream]), kind, how: How::Succeeded, instead: None }
+    }
+
+    /// A command for all upstreams.
+    pub(crate) fn all(
+        topology: &Topology,
+        info: &CommandInfo,
+        kind: Option<Kind>,
+    ) -> Result<Self, Failure> {
+        let mut all: Vec<_> = topology.all().iter().map(|(_, each)| Rc::clone(each)).collect();
+        if all.is_empty() {
+            all.push(topology.any()?);
+        }
+        let kind = kind.or(Some(Kind::Slow));
+        let how = if all.len() == 1 { How::Succeeded } else { How::of(info) };
+        Ok(Self { to: To::These(all), kind, how, instead: None })
+    }
+
+    /// A command that is split by the upstreams of its keys, if it has nothing but keys, each with as many values.
+    pub(crate) fn keys(info: &CommandInfo, command: &CommandRef<'_>) -> Result<Self, Failure> {
+        let step = match &*info.key_specs {
+            [spec] if tip(info, "request_policy") == Some("multi_shard") => {
+                match (&spec.begin, spec.find) {
+                    (BeginSearch::Index(1), FindKeys::Range { last: -1, step, .. }) => step,
+                    _ => 0,
+                }
+            }
+            _ => 0,
+        };
+        match command.len().checked_rem(step) {
+            None => Err(Failure::crossing()),
+            Some(rest) if rest != 1 % step => Err(Failure::arity(&info.name)),
+            _ => Ok(Self { to: To::Keys { step }, kind: None, how: How::of(info), instead: None }),
+        }
+    }
+
+    /// `HELLO` with a protocol and a name, on a connection that may have another protocol.
+    pub(crate) fn hello(
+        upstream: Rc<Upstream>,
+        shared: Protocol,
+        wanted: Protocol,
+        name: Option<Bytes>,
+    ) -> Self {
+        let (how, instead) = (How::Hello(wanted, name), Some(hello(shared)));
+        Self { how, instead, ..Self::one(upstream, None) }
+    }
+
+    /// `SCAN` goes to one upstream after another. A cursor is that of an upstream, followed by the lowest slot of
+    /// that upstream, in 14 bits.
+    pub(crate) fn scan(command: &CommandRef<'_>, topology: &Topology) -> Result<Self, Failure> {
+        let args = command.index();
+        let cursor = std::str::from_utf8(args[1]).ok().and_then(|cursor| cursor.parse().ok());
+        let cursor: u64 = cursor.ok_or_else(|| Failure::new("ERR invalid cursor"))?;
+        let slot = cursor % u64::from(SLOTS);
+        let upstream = topology.of_slot(u16::try_from(slot).unwrap_or_default())?;
+        let all = topology.all();
+        let mut firsts = all.iter().map(|(first, _)| u64::from(*first));
+        let how = How::Scan(slot, firsts.find(|first| *first > slot).unwrap_or_default());
+        let command = CommandBuf::new("SCAN").arg(cursor / u64::from(SLOTS));
+        let instead = Some(command.args(args[2..].iter().copied()));
+        Ok(Self { how, instead, ..Self::one(upstream, Some(Kind::Slow)) })
+    }
+}
+
+impl Session {
+    /// Sends a command, waits for the replies, and answers with what they say. A command may have a million keys, so
+    /// other clients get their turns meanwhile.
+    ///
+    /// # Errors
+    /// If the client has left.
+    pub(crate) async fn spread(
+        &mut self,
+        spread: Spread,
+        command: &CommandRef<'_>,
+    ) -> io::Result<()> {
+        let Spread { to, kind, mut how, instead } = spread;
+        let whole = || {
+            instead.as_ref().map_or_else(
+                || Bytes::copy_from_slice(command.wire()),
+                |instead| instead.to_wire().unwrap_or_default(),
+            )
+        };
+        let parts = match to {
+            To::These(upstreams) => {
+                let wire = whole();
+                upstreams.into_iter().map(|upstream| (upstream, wire.clone())).collect()
+            }
+            To::Keys { step } => match self.split(command, step, &mut how).await {
+                Ok(parts) => parts,
+                Err(failure) => {
+                    self.fail(&failure);
+                    return Ok(());
+                }
+            },
+        };
+        let client = Rc::clone(&self.client);
+        let (protocol, shape) = match how {
+            How::Hello(wanted, _) => (self.proxy.access.protocol.unwrap_or(wanted), None),
+            _ if kind.is_some_and(Kind::is_single) => (client.protocol.get(), None),
+            _ => self.proxy.protocol_of(&client, command),
+        };
+        client.choose_lane(kind);
+        let slot = client.open_slot(0);
+        let join = Join::new(&client, parts.len(), command.wire().len());
+        for (index, (upstream, wire)) in parts.into_iter().enumerate() {
+            match client.lane(&upstream, protocol, &self.proxy) {
+                Ok(lane) => lane.send_part(&join, index, wire, shape),
+                Err(failure) => join.take(index, failure.to_reply()),
+            }
+            consume_budget().await;
+        }
+        self.when(|_| join.missing.get() == 0).await?;
+        let replies = join.replies.take();
+        if let How::Hello(protocol, name) = &mut how
+            && !replies[0].starts_with(b"-")
+        {
+            client.protocol.set(*protocol);
+            if let Some(name) = name.take() {
+                client.identity.borrow_mut().name = name;
+            }
+        }
+        let Some(pieces) = how.join(&replies, client.protocol.get()) else {
+            let failure = Failure::new("ERR upstreams sent replies that do not fit together");
+            client.deliver(slot, &failure.to_reply(), 1);
+            return Ok(());
+        };
+        let mut out = BytesMut::new();
+        for piece in pieces {
+            let Some(piece) = piece else {
+                client.cut_off_because("an upstream sent an element that cannot be read");
+                return Err(io::ErrorKind::InvalidData.into());
+            };
+            for piece in piece.chunks(LARGE) {
+                out.extend_from_slice(piece);
+                if out.len() >= LARGE {
+                    client.deliver(slot, &out, 0);
+                    out.clear();
+                    self.when(Client::takes_now).await?;
+                }
+                consume_budget().await;
+            }
+        }
+        client.deliver(slot, &out, 1);
+        Ok(())
+    }
+
+    /// Splits a command by the upstreams of its keys. In a cluster it is split by slots, because a node refuses a
+    /// command with keys in several slots.
+    async fn split(
+        &self,
+        command: &CommandRef<'_>,
+        step: usize,
+        how: &mut How,
+    ) -> Result<Vec<(Rc<Upstream>, Bytes)>, Failure> {
+        let topology = &self.proxy.topology;
+        let (mut parts, mut indices, mut sources) = (Vec::new(), BTreeMap::new(), Vec::new());
+        let mut args = command.args();
+        let name = args.next().unwrap_or_default();
+        while let Some(key) = args.next() {
+            let slot = key_slot(key);
+            let upstream = topology.of_slot(slot)?;
+            let group = (topology.is_cluster().then_some(slot), Rc::as_ptr(&upstream));
+            let index = *indices.entry(group).or_insert_with(|| {
+                parts.push((upstream, CommandBuf::new(name)));
+                parts.len() - 1
+            });
+            let part: &mut (_, CommandBuf) = &mut parts[index];
+            part.1.push(key).extend(args.by_ref().take(step - 1));
+            sources.push(u16::try_from(index).unwrap_or_default());
+            consume_budget().await;
+        }
+        if let How::Concat = how {
+            *how = How::Values(sources);
+        }
+        let mut wires = Vec::with_capacity(parts.len());
+        for (upstream, part) in parts {
+            wires.push((upstream, part.to_wire().unwrap_or_default()));
+            consume_budget().await;
+        }
+        Ok(wires)
+    }
+}
+
+impl Join {
+    fn new(client: &Rc<Client>, parts: usize, command: usize) -> Rc<Self> {
+        client.set_joining(command);
+        Rc::new(Self {
+            client: Rc::clone(client),
+            replies: RefCell::new(vec![Bytes::new(); parts]),
+            missing: Cell::new(parts),
+            command,
+            received: Cell::default(),
+        })
+    }
+
+    /// Counts bytes of replies that have arrived. Returns whether to keep them: there may be too many in all, or the
+    /// client may have gone.
+    pub(crate) fn keeps(&self, bytes: usize) -> bool {
+        self.received.set(self.received.get() + bytes);
+        let keeps = self.received.get() <= WHOLE && !self.client.is_gone();
+        if keeps {
+            self.client.set_joining(self.command + self.received.get());
+        } else {
+            self.client.set_joining(0);
+            self.replies.borrow_mut().fill(Bytes::from_static(TOO_LARGE));
+        }
+        keeps
+    }
+
+    /// Takes the reply to a part. After the last one, the session of the client joins them.
+    pub(crate) fn take(&self, part: usize, reply: Bytes) {
+        self.replies.borrow_mut()[part] = reply;
+        self.missing.set(self.missing.get() - 1);
+        if self.missing.get() == 0 {
+            self.client.wake();
+        }
+    }
+}
+
+impl Drop for Join {
+    fn drop(&mut self) {
+        self.client.set_joining(0);
+    }
+}

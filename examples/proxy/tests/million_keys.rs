@@ -1,0 +1,86 @@
+//! A command with a million keys, or a reply with a million elements, stops no other client.
+
+mod support;
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use support::{Client, Daemon, Server, alone, array, proxy_with, say};
+
+const KEYS: usize = 1_000_000;
+
+/// Returns a command with a million keys, each followed by `value`.
+fn of_all_keys(name: &str, value: &str) -> Vec<u8> {
+    let per_key = if value.is_empty() { 1 } else { 2 };
+    let mut command = format!("*{}\r\n${}\r\n{name}\r\n", 1 + per_key * KEYS, name.len());
+    for key in 0..KEYS {
+        command.push_str("$7\r\n");
+        command.push_str(&(1_000_000 + key).to_string());
+        command.push_str("\r\n");
+        command.push_str(value);
+    }
+    command.into_bytes()
+}
+
+/// Returns the longest time that a `PING` of another client takes while `work` is done. The proxy answers it itself.
+fn longest_wait(proxy: &Daemon, work: impl FnOnce()) -> Duration {
+    let is_done = AtomicBool::new(false);
+    thread::scope(|scope| {
+        let asking = scope.spawn(|| {
+            let mut client = Client::new(proxy.connect());
+            let mut longest = Duration::ZERO;
+            while !is_done.load(Ordering::Relaxed) {
+                let start = Instant::now();
+                assert_eq!(client.answer("PING"), "+PONG\r\n");
+                longest = longest.max(start.elapsed());
+                thread::sleep(Duration::from_micros(200));
+            }
+            longest
+        });
+        work();
+        is_done.store(true, Ordering::Relaxed);
+        asking.join().expect("right replies")
+    })
+}
+
+#[test]
+fn a_command_with_a_million_keys_stops_nobody() {
+    let _alone = alone();
+    let (Some(first), Some(second)) = (Server::start(), Server::start()) else { return };
+    let values = [format!("*{KEYS}\r\n").into_bytes(), b"$1\r\nv\r\n".repeat(KEYS)].concat();
+    let count = format!(":{KEYS}\r\n").into_bytes();
+    for servers in [&[&first, &second][..], &[&first]] {
+        let proxy = proxy_with(servers.iter().copied(), &["--threads", "1"]);
+        // `MSET` has 30 MB, which are copied twice.
+        for (name, value, expected, tolerable) in [
+            ("MSET", "$1\r\nv\r\n", &b"+OK\r\n"[..], 60),
+            ("MGET", "", &values, 25),
+            ("EXISTS", "", &count, 25),
+            ("KEYS", "", b"*1000000\r\n", 25),
+            ("TOUCH", "", &count, 25),
+        ] {
+            let tolerable = Duration::from_millis(tolerable);
+            let command = match name {
+                "KEYS" => array("KEYS *"),
+                _ => of_all_keys(name, value),
+            };
+            let mut client = Client::new(proxy.connect());
+            // On a busy machine, something else may have taken the processor.
+            let mut attempts = (0..8).map(|_| {
+                longest_wait(&proxy, || {
+                    client.send(&command);
+                    let reply = client.receive();
+                    assert!(reply.starts_with(expected), "{name}: {} bytes", reply.len());
+                })
+            });
+            let mut shortest = Duration::MAX;
+            let is_short = attempts.any(|longest| {
+                shortest = shortest.min(longest);
+                longest <= tolerable
+            });
+            say(&format!("{name} with {} upstreams: at most {shortest:?}", servers.len()));
+            assert!(is_short, "{name}: others waited for {shortest:?}");
+        }
+    }
+}

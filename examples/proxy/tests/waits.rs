@@ -1,0 +1,111 @@
+//! How long commands wait: for a cluster that is not ready, and for other clients.
+
+mod support;
+
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use zresp::CommandRef;
+
+use support::{Client, Server, alone, array, bulk, command, pattern, proxy, proxy_with, scripted};
+
+/// Returns the reply to `CLUSTER SLOTS`: this node has all slots.
+fn all_slots(node: SocketAddr) -> Vec<u8> {
+    let host = node.ip().to_string();
+    let endpoint = format!("*2\r\n${}\r\n{host}\r\n:{}\r\n", host.len(), node.port());
+    format!("*1\r\n*3\r\n:0\r\n:16383\r\n{endpoint}").into_bytes()
+}
+
+/// Starts the only node of a cluster. `answer` answers everything except what the proxy itself asks.
+fn node(answer: impl Fn(&CommandRef<'_>) -> Vec<u8> + Send + Sync + 'static) -> SocketAddr {
+    let address = Arc::new(OnceLock::new());
+    let own = Arc::clone(&address);
+    let node = scripted::start(move |command| match &*command.name().to_ascii_lowercase() {
+        b"ping" => b"+PONG\r\n".to_vec(),
+        b"command" => b"*0\r\n".to_vec(),
+        b"cluster" => all_slots(*own.wait()),
+        _ => answer(command),
+    });
+    address.set(node).expect("set once");
+    node
+}
+
+#[test]
+fn a_command_waits_for_a_cluster_that_is_down_for_a_while() {
+    for refusal in ["CLUSTERDOWN The cluster is down", "TRYAGAIN Multiple keys request"] {
+        let start = Instant::now();
+        let asked = Arc::new(AtomicUsize::new(0));
+        let count = Arc::clone(&asked);
+        let node = node(move |_| {
+            count.fetch_add(1, Ordering::Relaxed);
+            if start.elapsed() < Duration::from_secs(1) {
+                format!("-{refusal}\r\n").into_bytes()
+            } else {
+                b"$5\r\nvalue\r\n".to_vec()
+            }
+        });
+        let proxy = proxy(&["--cluster", &node.to_string()]);
+        let mut client = Client::new(proxy.connect());
+        assert_eq!(client.answer("GET k"), "$5\r\nvalue\r\n", "{refusal}");
+        let asked = asked.load(Ordering::Relaxed);
+        assert!((5..50).contains(&asked), "{refusal}: it was asked {asked} times");
+    }
+}
+
+#[test]
+fn a_command_does_not_wait_for_a_cluster_for_ever() {
+    let node = node(|_| b"-CLUSTERDOWN The cluster is down\r\n".to_vec());
+    let proxy = proxy(&["--cluster", &node.to_string()]);
+    let (mut client, start) = (Client::new(proxy.connect()), Instant::now());
+    assert_eq!(client.answer("GET k"), "-CLUSTERDOWN The cluster is down\r\n");
+    let waited = start.elapsed();
+    assert!((3..9).contains(&waited.as_secs()), "{waited:?}");
+}
+
+#[test]
+fn a_reply_that_is_larger_than_a_clients_buffer_holds_nobody() {
+    const VALUE: usize = 32 << 20;
+    let server = scripted::start(|command| match (command.name(), command.arg(1)) {
+        (b"PING", _) => b"+PONG\r\n".to_vec(),
+        (b"GET", Some(b"large")) => {
+            thread::sleep(Duration::from_millis(50));
+            bulk(&vec![b'x'; VALUE])
+        }
+        (b"GET", _) => b"$5\r\nvalue\r\n".to_vec(),
+        _ => b"-ERR no\r\n".to_vec(),
+    });
+    let options = ["--client-buffer", "1MiB", "--threads", "1", "--upstream", &server.to_string()];
+    let proxy = proxy(&options);
+    let mut clients = [(); 2].map(|()| Client::new(proxy.connect()));
+    // After a small reply, both share a connection.
+    for _ in 0..3 {
+        clients.each_mut().map(|client| assert_eq!(client.answer("GET small"), "$5\r\nvalue\r\n"));
+    }
+    let [slow, other] = &mut clients;
+    slow.send(&array("GET large"));
+    thread::sleep(Duration::from_millis(10));
+    let start = Instant::now();
+    assert_eq!(other.answer("GET small"), "$5\r\nvalue\r\n");
+    let waited = start.elapsed();
+    assert!(waited < Duration::from_secs(1), "{waited:?}");
+}
+
+#[test]
+fn replies_that_wait_to_be_joined_count_towards_the_buffers() {
+    let _alone = alone();
+    let (Some(first), Some(second)) = (Server::start(), Server::start()) else { return };
+    let proxy = proxy_with([&first, &second], &["--all-buffers", "64MiB", "--threads", "1"]);
+    let value = pattern::bytes(1, 20 << 20);
+    let mut client = Client::new(proxy.connect());
+    for key in [&b"foo"[..], b"b"] {
+        assert_eq!(client.ask(&command(&[b"SET", key, &value])), b"+OK\r\n");
+    }
+    let mut clients: Vec<_> = (0..8).map(|_| Client::new(proxy.connect())).collect();
+    clients.iter_mut().for_each(|client| client.send(&array("MGET foo b")));
+    thread::sleep(Duration::from_secs(1));
+    assert!(proxy.peak_kib() < 192 * 1024, "{} KiB", proxy.peak_kib());
+    assert!(client.ask(&array("GET foo")) == bulk(&value));
+}
