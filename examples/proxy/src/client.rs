@@ -95,7 +95,7 @@ impl Client {
         proxy: &Rc<Proxy>,
     ) -> Result<Rc<Lane>, Failure> {
         let mut lanes = self.lanes.borrow_mut();
-        lanes.retain(|lane| lane.is_usable());
+        lanes.retain(|lane| lane.is_open());
         let fits = |lane: &&Rc<Lane>| {
             Rc::ptr_eq(&lane.upstream, upstream)
                 && lane.protocol == protocol
@@ -107,12 +107,6 @@ impl Client {
         let lane = upstream.lane(proxy, protocol, self.kind.get())?;
         lanes.push(Rc::clone(&lane));
         Ok(lane)
-    }
-
-    /// Uses this lane, which nobody else uses. No reply may be due.
-    pub(crate) fn use_lane(&self, lane: &Rc<Lane>) {
-        self.kind.set(Kind::Slow);
-        *self.lanes.borrow_mut() = vec![Rc::clone(lane)];
     }
 
     /// Chooses the kind of lane for the next command; `None` is the one that suits the client. Returns `false` if the

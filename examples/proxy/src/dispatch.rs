@@ -12,7 +12,7 @@ use crate::lane::Kind;
 use crate::routing::Route;
 use crate::session::{Next, Session};
 use crate::spread::Spread;
-use crate::upstream::{Failure, Upstream};
+use crate::upstream::{Failure, Upstream, in_time};
 
 impl Session {
     /// Sends a command on its way. Returns what the session does next, if that is not the next command.
@@ -95,8 +95,7 @@ impl Session {
     pub(crate) async fn own_connection(&self, upstream: &Upstream) -> Result<TcpStream, Failure> {
         let mut stream = upstream.connect(self.client.protocol.get()).await?;
         let identity = self.client.identity.take();
-        let presented = timeout(self.proxy.access.timeout, identity.present(&mut stream)).await;
-        let presented = presented.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()));
+        let presented = in_time(self.proxy.access.timeout, identity.present(&mut stream)).await;
         presented.map(|()| stream).map_err(|error| upstream.failure(error))
     }
 }

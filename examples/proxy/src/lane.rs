@@ -29,7 +29,6 @@ use crate::client::Client;
 use crate::proxy::Proxy;
 use crate::redirect::Retry;
 use crate::replies::Reader;
-use crate::session::LARGE;
 use crate::spread::Join;
 use crate::upstream::{Failure, Upstream};
 
@@ -37,15 +36,13 @@ use crate::upstream::{Failure, Upstream};
 const STUCK: Duration = Duration::from_millis(100);
 /// A buffer for commands with more capacity than this is freed once it is empty.
 const KEPT: usize = 256 * 1024;
-/// Answers a large command that was redirected.
-const MOVED: &[u8] = b"-TRYAGAIN the slot was moved while a large command was on its way\r\n";
 
 /// One or more consecutive replies that the upstream owes to the same recipient.
 pub(crate) struct Due {
     pub(crate) to: Recipient,
     pub(crate) count: usize,
     pub(crate) since: Instant,
-    /// The command, kept if a cluster may redirect it; empty for a large one.
+    /// The command, kept if a cluster may redirect it.
     pub(crate) command: Option<Bytes>,
     /// How often it was sent again.
     pub(crate) tries: u8,
@@ -70,8 +67,7 @@ pub(crate) enum Kind {
     New,
     /// Most clients.
     Usual,
-    /// A script, a large command, or a client with large replies: only one client at a time, as long as there
-    /// are enough lanes.
+    /// A script, or a client with large replies: only one client at a time, as long as there are enough lanes.
     Slow,
     /// One command, on a new connection that nobody else gets to use.
     Single,
@@ -102,8 +98,6 @@ pub(crate) struct Lane {
     pub(crate) is_begun: Cell<bool>,
     /// Whether much of a large reply has yet to arrive.
     pub(crate) has_large_reply: Cell<bool>,
-    /// The client that is sending a large command on it.
-    sender: RefCell<Option<Rc<Client>>>,
     is_closed: Cell<bool>,
 }
 
@@ -126,7 +120,6 @@ impl Lane {
             heard: Cell::new(Instant::now()),
             is_begun: Cell::default(),
             has_large_reply: Cell::default(),
-            sender: RefCell::default(),
             is_closed: Cell::default(),
         });
         tokio::task::spawn_local(Rc::clone(&lane).run());
@@ -198,69 +191,17 @@ impl Lane {
         !self.is_closed.get()
     }
 
-    pub(crate) fn is_usable(&self) -> bool {
-        self.is_open() && !self.has_sender()
-    }
-
     /// Returns whether clients without a reply due should use another lane.
     pub(crate) fn is_busy(&self) -> bool {
-        if self.len() == 0 {
-            return self.has_sender();
-        }
-        self.kind == Kind::Slow
+        let is_slow = self.kind == Kind::Slow
             || self.has_large_reply.get()
-            || self.proxy.clock.get() - self.heard.get() > STUCK
+            || self.proxy.clock.get() - self.heard.get() > STUCK;
+        is_slow && self.len() > 0
     }
 
     /// Returns the number of entries in the queue of replies that are due.
     pub(crate) fn len(&self) -> usize {
         self.due.borrow().len()
-    }
-
-    /// Returns whether a large command is being sent, so that no other command may be.
-    pub(crate) fn has_sender(&self) -> bool {
-        self.sender.borrow().is_some()
-    }
-
-    /// Begins to send a large command, which nobody else may interrupt.
-    pub(crate) fn begin(&self, client: &Rc<Client>, command: &[u8]) {
-        self.send(client, command, None, Instant::now());
-        if let Some(due) = self.due.borrow_mut().back_mut() {
-            due.command = due.command.take().map(|_| Bytes::new());
-        }
-        *self.sender.borrow_mut() = Some(Rc::clone(client));
-    }
-
-    /// Sends the next bytes of a large command.
-    pub(crate) fn go_on(&self, mut bytes: &[u8]) {
-        if let Some(writer) = self.writer.borrow().as_ref().filter(|_| self.out.borrow().is_empty())
-            && let Ok(written) = writer.try_write(bytes)
-        {
-            self.heard.set(Instant::now());
-            bytes = &bytes[written..];
-        }
-        if !bytes.is_empty() && self.is_open() {
-            self.write(bytes);
-        }
-    }
-
-    /// Returns whether to read more of a large command. If not, its client is woken later.
-    pub(crate) fn has_room(&self) -> bool {
-        self.out.borrow().len() < LARGE || !self.is_open()
-    }
-
-    /// Ends a large command; with a failure, only a part of it was sent, and the lane is of no more use.
-    pub(crate) fn end(&self, outcome: Result<(), Failure>) {
-        *self.sender.borrow_mut() = None;
-        if let Err(failure) = outcome {
-            self.close(&failure);
-            self.wake();
-        }
-    }
-
-    /// Returns whether the upstream cannot answer, because it is the client's turn to send or to take bytes.
-    pub(crate) fn waits_for_client(&self) -> bool {
-        self.has_sender() && self.out.borrow().is_empty()
     }
 
     /// Closes a connection that only one client uses, because that client has left.
@@ -309,10 +250,6 @@ impl Lane {
         while !out.is_empty() {
             let Poll::Ready(written) = Pin::new(&mut *writer).poll_write(cx, &out) else { break };
             out.advance(written?);
-            if let Some(sender) = &*self.sender.borrow() {
-                self.heard.set(Instant::now());
-                sender.wake();
-            }
         }
         if out.is_empty() {
             out.clear();
@@ -332,18 +269,9 @@ impl Lane {
 
     /// Gives a collected reply to its recipient, or sends the command again if the reply asks for that.
     pub(crate) fn settle(&self, due: Due, reply: Bytes) {
-        let again = due
-            .command
-            .as_ref()
-            .and_then(|_| Retry::after(&reply, &self.upstream, due.tries, &self.proxy.topology));
-        match again {
-            // The proxy has not kept a large command.
-            Some(_) if due.command.as_ref().is_some_and(Bytes::is_empty) => {
-                let is_redirected = reply.starts_with(b"-MOVED") || reply.starts_with(b"-ASK");
-                due.give(if is_redirected { Bytes::from_static(MOVED) } else { reply });
-            }
-            Some(retry) => retry.send(due, &self.proxy, self.protocol),
-            None => due.give(reply),
+        match Retry::after(&reply, &self.upstream, due.tries, &self.proxy.topology) {
+            Some(retry) if due.command.is_some() => retry.send(due, &self.proxy, self.protocol),
+            _ => due.give(reply),
         }
     }
 
@@ -351,9 +279,6 @@ impl Lane {
     fn close(&self, failure: &Failure) {
         let was_closed = self.is_closed.replace(true);
         self.writer.take();
-        if let Some(sender) = &*self.sender.borrow() {
-            sender.wake();
-        }
         let reply = failure.to_reply();
         let due = std::mem::take(&mut *self.due.borrow_mut());
         if !was_closed && !(self.kind.is_single() && due.is_empty()) {

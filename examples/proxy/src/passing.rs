@@ -1,74 +1,127 @@
-//! Large commands, which are passed on while they arrive.
+//! Large commands, which are passed on while they arrive, each on a connection that nobody else uses meanwhile.
 
 use std::io;
 use std::rc::Rc;
 
-use zresp::{Error, Framer};
+use bytes::BytesMut;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 
-use crate::lane::Lane;
-use crate::session::Session;
-use crate::upstream::Upstream;
+use crate::client::Client;
+use crate::redirect::Retry;
+use crate::replies::{REDIRECTION, reply_framer};
+use crate::session::{LARGE, Session};
+use crate::upstream::{Upstream, in_time};
+
+/// Answers a command that was redirected. The proxy has not kept it, and cannot send it again.
+const MOVED: &[u8] = b"-TRYAGAIN the slot was moved while a large command was on its way\r\n";
 
 impl Session {
-    /// Passes on a large command while it arrives, on a lane that nobody else uses.
+    /// Passes on a large command, of which `input` is the beginning, and then its reply. If the upstream fails, the
+    /// command is still read to its end, where the next one begins.
+    ///
+    /// # Errors
+    /// If the client has left.
     pub(crate) async fn pass_on(&mut self, upstream: &Rc<Upstream>) -> io::Result<()> {
-        let lane = upstream.unused_lane(&self.proxy, self.client.protocol.get());
-        let framer = self.decoder.take_framer(&self.input);
-        match &lane {
-            Ok(lane) => {
-                self.client.use_lane(lane);
-                lane.begin(&self.client, &self.input);
-            }
-            // The command is still read to its end, where the next one begins.
-            Err(failure) => self.fail(failure),
-        }
-        self.input.clear();
-        let end = self.pass_rest(framer, lane.as_deref().ok()).await;
-        let outcome = match &end {
-            Ok(Ok(())) => Ok(()),
-            Ok(Err(error)) => {
-                self.leave();
-                Err(Self::protocol_failure(*error, &[]))
-            }
-            Err(error) => Err(upstream.failure(error)),
-        };
-        match (lane, outcome) {
-            (Ok(lane), outcome) => lane.end(outcome),
-            (Err(_), Err(failure)) => self.fail(&failure),
-            _ => {}
-        }
-        end.map(|_| ())
-    }
-
-    /// Passes on the rest of a large command; returns what is wrong with it, if anything is.
-    async fn pass_rest(
-        &mut self,
-        mut framer: Framer,
-        lane: Option<&Lane>,
-    ) -> io::Result<Result<(), Error>> {
-        let proxy = Rc::clone(&self.proxy);
+        let (proxy, patience) = (Rc::clone(&self.proxy), self.proxy.access.timeout);
+        let protocol = self.client.protocol.get();
+        let mut framer = self.decoder.take_framer(&self.input);
+        let (mut unsent, mut is_complete) = (self.input.split(), false);
+        let mut to = upstream.borrow(protocol).await;
         loop {
-            self.when(|_| lane.is_none_or(Lane::has_room)).await?;
-            // It may have read a part.
-            let begun = self.input.split();
-            let len = if begun.is_empty() { self.read().await? } else { 0 };
-            let scratch = proxy.scratch.borrow();
-            let chunk = if begun.is_empty() { &scratch[..len] } else { &begun[..] };
-            if chunk.is_empty() {
+            if let Ok(stream) = &mut to
+                && let Err(error) = in_time(patience, stream.write_all(&unsent)).await
+            {
+                to = Err(upstream.failure(error));
+            }
+            if is_complete {
+                break;
+            }
+            let len = self.read().await?;
+            if len == 0 {
                 return Err(io::ErrorKind::UnexpectedEof.into());
             }
             proxy.metrics.received(len);
+            let chunk = &proxy.scratch.borrow()[..len];
             let progress = match framer.advance(chunk) {
                 Ok(progress) => progress,
-                Err(error) => return Ok(Err(error)),
+                Err(error) => {
+                    self.fail(&Self::protocol_failure(error, &[]));
+                    self.leave();
+                    return Ok(());
+                }
             };
-            if let Some(lane) = lane {
-                lane.go_on(&chunk[..progress.taken]);
+            let (taken, rest) = chunk.split_at(progress.taken);
+            let written = to.as_ref().map_or(Ok(len), |stream| stream.try_write(taken));
+            // Other connections use the scratch buffer while this one waits.
+            unsent = BytesMut::from(taken.get(written.unwrap_or(0)..).unwrap_or_default());
+            is_complete = progress.is_complete;
+            self.input.extend_from_slice(rest);
+        }
+        match to {
+            Ok(mut stream) => {
+                if self.pass_reply(upstream, &mut stream).await? {
+                    upstream.give_back(stream, protocol);
+                }
             }
-            if progress.is_complete {
-                self.input.extend_from_slice(&chunk[progress.taken..]);
-                return Ok(Ok(()));
+            Err(failure) => self.fail(&failure),
+        }
+        Ok(())
+    }
+
+    /// Passes on the only reply that is due. Returns whether the connection can be used again.
+    async fn pass_reply(
+        &mut self,
+        upstream: &Rc<Upstream>,
+        stream: &mut TcpStream,
+    ) -> io::Result<bool> {
+        let (client, slot) = (Rc::clone(&self.client), self.client.open_slot(0));
+        let (mut framer, mut input) = (reply_framer(), BytesMut::with_capacity(LARGE));
+        let (mut reply, mut is_begun, mut is_push) = (BytesMut::new(), false, false);
+        loop {
+            let read = in_time(self.proxy.access.timeout, stream.read_buf(&mut input)).await;
+            let reason = match read {
+                Ok(1..) => None,
+                Ok(_) => Some("the connection was closed".to_owned()),
+                Err(error) => Some(error.to_string()),
+            };
+            if let Some(reason) = reason {
+                // A client in the middle of a reply cannot be given an error: it would be taken for data.
+                if is_begun {
+                    client.cut_off_because("the upstream did not finish a reply");
+                }
+                let failure = upstream.failure(reason).to_reply();
+                self.proxy.metrics.passed(1, 1, failure.len());
+                client.deliver(slot, &failure, 1);
+                return Ok(false);
             }
+            while !input.is_empty() {
+                is_push |= framer.is_between_frames() && input[0] == b'>';
+                let progress = framer.advance(&input).map_err(io::Error::other)?;
+                let taken = input.split_to(progress.taken);
+                if is_push {
+                    is_push = !progress.is_complete;
+                    continue;
+                }
+                reply.unsplit(taken);
+                let is_error = !is_begun && reply.starts_with(b"-");
+                if is_error && !progress.is_complete && reply.len() <= REDIRECTION {
+                    continue;
+                }
+                if is_error && Retry::after(&reply, upstream, 0, &self.proxy.topology).is_some() {
+                    let is_moved = reply.starts_with(b"-MOVED") || reply.starts_with(b"-ASK");
+                    reply = if is_moved { BytesMut::from(MOVED) } else { reply };
+                }
+                let complete = usize::from(progress.is_complete);
+                self.proxy.metrics.passed(complete, complete & usize::from(is_error), reply.len());
+                client.deliver(slot, &reply, complete);
+                reply.clear();
+                is_begun = true;
+                if progress.is_complete {
+                    return Ok(input.is_empty() && !is_error);
+                }
+            }
+            self.when(Client::takes_now).await?;
         }
     }
 }

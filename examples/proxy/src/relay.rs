@@ -9,22 +9,18 @@ use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::net::TcpStream;
-use tokio::time::{Instant, sleep, timeout};
-use zresp::{Framer, Limits, LinePolicy};
+use tokio::time::{Instant, sleep};
+use zresp::Framer;
 
 use crate::proxy::{Proxy, Stage};
+use crate::replies::{UNLIMITED, reply_framer};
 use crate::session::Session;
-use crate::upstream::Upstream;
+use crate::upstream::{Upstream, in_time};
 
 /// How many bytes tell whether a push confirms a subscription.
 const HEAD: usize = 24;
 /// How often to check, while draining, whether the last replies have passed.
 const TICK: Duration = Duration::from_millis(10);
-
-/// Limits for frames that are not buffered, so that only the server's own limits apply.
-pub(crate) const fn trusting() -> Limits {
-    Limits::new().with_depth(usize::MAX).with_bulk(usize::MAX).with_frame(usize::MAX)
-}
 
 /// Passes bytes unchanged between a client and its own connection, until one of them closes it or the proxy
 /// has been told to stop and no reply is due.
@@ -43,8 +39,7 @@ pub(crate) async fn relay(
     let last = Cell::new(Instant::now());
     let requests = async {
         balance.borrow_mut().requests.see(&input);
-        let mut is_open =
-            timeout(patience, to.write_all(&input)).await.is_ok_and(|all| all.is_ok());
+        let mut is_open = in_time(patience, to.write_all(&input)).await.is_ok();
         drop(input);
         while is_open {
             let see = |chunk: &[u8]| {
@@ -108,10 +103,7 @@ struct Side {
 impl Balance {
     fn new() -> Self {
         let side = |framer| Side { framer, count: 0, head: Vec::new(), is_lost: false };
-        Self {
-            requests: side(Framer::requests(trusting())),
-            replies: side(Framer::replies(trusting()).with_line_policy(LinePolicy::AsSent)),
-        }
+        Self { requests: side(Framer::requests(UNLIMITED)), replies: side(reply_framer()) }
     }
 
     /// Returns whether no reply is due, as far as the counts tell.
@@ -186,6 +178,6 @@ async fn pass(
         Poll::Ready(Ok(!bytes.is_empty()))
     });
     let passed: io::Result<bool> = passed.await;
-    timeout(patience, to.write_all(&unwritten)).await??;
+    in_time(patience, to.write_all(&unwritten)).await?;
     passed
 }

@@ -13,10 +13,9 @@ use bytes::BytesMut;
 use tokio::io::{AsyncRead, ReadBuf};
 use tokio::net::tcp::OwnedReadHalf;
 use tokio::time::{Instant, Sleep, sleep};
-use zresp::{Framer, LinePolicy};
+use zresp::{Framer, Limits, LinePolicy};
 
 use crate::lane::{Due, Kind, Lane, Recipient};
-use crate::relay::trusting;
 use crate::session::LARGE;
 use crate::upstream::WHOLE;
 
@@ -24,9 +23,18 @@ use crate::upstream::WHOLE;
 /// disconnected.
 const PATIENCE: Duration = Duration::from_millis(100);
 /// A longer error is not a redirection.
-const REDIRECTION: usize = 1024;
+pub(crate) const REDIRECTION: usize = 1024;
+/// For frames that are not held whole.
+pub(crate) const UNLIMITED: Limits =
+    Limits::new().with_depth(usize::MAX).with_bulk(usize::MAX).with_frame(usize::MAX);
 /// Replaces a larger reply.
 pub(crate) const TOO_LARGE: &[u8] = b"-ERR the reply is too large to be joined or translated\r\n";
+
+/// Returns what cuts replies apart that are passed on. A script may return lines that the grammar refuses; other clients
+/// must not suffer from that. Only the server's own limits apply.
+pub(crate) fn reply_framer() -> Framer {
+    Framer::replies(UNLIMITED).with_line_policy(LinePolicy::AsSent)
+}
 
 pub(crate) struct Reader<'a> {
     lane: &'a Lane,
@@ -46,16 +54,14 @@ impl<'a> Reader<'a> {
     pub(crate) fn new(lane: &'a Lane, socket: OwnedReadHalf) -> Self {
         let silence = Box::pin(sleep(lane.proxy.access.timeout));
         let (partial, is_push, patience) = Default::default();
-        // A script may return lines that the grammar refuses; other clients must not suffer from that.
-        let framer = Framer::replies(trusting()).with_line_policy(LinePolicy::AsSent);
-        Self { lane, socket, framer, partial, is_push, silence, patience }
+        Self { lane, socket, framer: reply_framer(), partial, is_push, silence, patience }
     }
 
     /// Reads until the connection fails.
     pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Infallible>> {
         let lane = self.lane;
-        // The upstream is not silent while it is a client's turn to send or to take bytes.
-        if lane.waits_for_client() || !self.takes_more(cx) {
+        // The upstream is not silent while it is a client's turn to take bytes.
+        if !self.takes_more(cx) {
             lane.heard.set(Instant::now());
         }
         // Setting the timer for every reply would be slow, so it is set again only when it fires.

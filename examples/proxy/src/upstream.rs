@@ -29,6 +29,8 @@ const KEEPALIVE: Duration = Duration::from_secs(60);
 const BACK_OFF: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(2));
 /// The most lanes of each kind, for each protocol. Usually there is one.
 const LANES: usize = 32;
+/// The most connections that are kept to be used again, each for as long as an upstream may be silent.
+const SPARES: usize = 16;
 
 /// Why a command cannot be passed on: the text of an error reply.
 #[derive(Clone)]
@@ -71,8 +73,7 @@ pub(crate) struct Upstream {
     /// Whether it has asked for a password that the proxy does not have.
     pub(crate) wants_password: Cell<bool>,
     lanes: RefCell<Vec<Rc<Lane>>>,
-    /// A connection without state, on which no reply is due.
-    spare: Cell<Option<TcpStream>>,
+    spares: RefCell<Vec<Spare>>,
     /// How many attempts to connect have failed since the last success.
     failures: Cell<u32>,
     retry_at: Cell<Option<Instant>>,
@@ -80,55 +81,49 @@ pub(crate) struct Upstream {
     known_at: Cell<Option<Instant>>,
 }
 
+/// A connection that nobody uses.
+struct Spare {
+    stream: TcpStream,
+    protocol: Protocol,
+    since: Instant,
+}
+
+impl Spare {
+    /// Returns whether it is still open, and has nothing to read.
+    fn is_usable(&self) -> bool {
+        let read = self.stream.try_read(&mut [0]);
+        read.is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock)
+    }
+}
+
 impl Upstream {
     pub(crate) fn new(address: String, access: Access) -> Rc<Self> {
-        let (wants_password, lanes, spare) = Default::default();
+        let (wants_password, lanes, spares) = Default::default();
         let (failures, retry_at, known_at) = Default::default();
         Rc::new(Self {
             address,
             access,
             wants_password,
             lanes,
-            spare,
+            spares,
             failures,
             retry_at,
             known_at,
         })
     }
 
-    /// Returns a shared connection that is not busy, and opens one if needed. If there are too many, or none
-    /// can be opened, returns the one with the fewest replies due.
+    /// Returns a lane that is not busy. Opens one if there are fewer than `LANES` of its kind, unless connecting has
+    /// failed lately; otherwise returns the one with the fewest replies due.
     pub(crate) fn lane(
         self: &Rc<Self>,
         proxy: &Rc<Proxy>,
         protocol: Protocol,
         kind: Kind,
     ) -> Result<Rc<Lane>, Failure> {
+        let open = |kind| Lane::open(Rc::clone(self), Rc::clone(proxy), protocol, kind);
         if kind.is_single() {
-            return Ok(Lane::open(Rc::clone(self), Rc::clone(proxy), protocol, kind));
+            return Ok(open(kind));
         }
-        let most = if self.is_away() { 0 } else { LANES };
-        self.free_lane(proxy, protocol, kind, most)
-    }
-
-    /// Returns a connection for a large command: one that nobody uses.
-    pub(crate) fn unused_lane(
-        self: &Rc<Self>,
-        proxy: &Rc<Proxy>,
-        protocol: Protocol,
-    ) -> Result<Rc<Lane>, Failure> {
-        self.free_lane(proxy, protocol, Kind::Slow, usize::MAX)
-    }
-
-    /// Returns a lane that is not busy. Opens one if there are fewer than `most` of its kind; otherwise
-    /// returns the one with the fewest replies due.
-    fn free_lane(
-        self: &Rc<Self>,
-        proxy: &Rc<Proxy>,
-        protocol: Protocol,
-        kind: Kind,
-        most: usize,
-    ) -> Result<Rc<Lane>, Failure> {
         let mut lanes = self.lanes.borrow_mut();
         lanes.retain(|lane| lane.is_open());
         let usable = || lanes.iter().filter(|lane| lane.protocol == protocol);
@@ -139,18 +134,14 @@ impl Upstream {
         if let Some(lane) = idle.or_else(|| alike().find(|lane| !lane.is_busy())) {
             return Ok(Rc::clone(lane));
         }
-        let kind = if kind == Kind::New && usable().all(|lane| lane.kind != Kind::Usual) {
-            Kind::Usual
-        } else {
-            kind
-        };
-        if alike().count() < most {
-            let lane = Lane::open(Rc::clone(self), Rc::clone(proxy), protocol, kind);
+        let is_first = kind == Kind::New && usable().all(|lane| lane.kind != Kind::Usual);
+        let kind = if is_first { Kind::Usual } else { kind };
+        if alike().count() < LANES && !self.is_away() {
+            let lane = open(kind);
             lanes.push(Rc::clone(&lane));
             return Ok(lane);
         }
-        let shared = usable().filter(|lane| !lane.has_sender());
-        let least = shared.min_by_key(|lane| (lane.kind != kind, lane.len()));
+        let least = usable().min_by_key(|lane| (lane.kind != kind, lane.len()));
         least.cloned().ok_or_else(|| self.failure("unavailable"))
     }
 
@@ -185,12 +176,11 @@ impl Upstream {
     }
 
     async fn try_connect(&self, protocol: Protocol) -> io::Result<TcpStream> {
-        let connected = timeout(CONNECT, TcpStream::connect(self.address.as_str()));
-        let mut stream = connected.await??;
+        let mut stream = in_time(CONNECT, TcpStream::connect(self.address.as_str())).await?;
         stream.set_nodelay(true)?;
         SockRef::from(&stream).set_tcp_keepalive(&TcpKeepalive::new().with_time(KEEPALIVE))?;
         // A busy server may need longer to reply than to accept.
-        timeout(self.access.timeout, self.greet(&mut stream, protocol)).await??;
+        in_time(self.access.timeout, self.greet(&mut stream, protocol)).await?;
         Ok(stream)
     }
 
@@ -203,7 +193,9 @@ impl Upstream {
             let answer = ask(stream, &CommandBuf::new("AUTH").arg(password)).await?;
             answer.to::<()>().map_err(io::Error::other)?;
         }
-        self.switch(stream, protocol).await?;
+        if protocol == Protocol::Resp3 {
+            self.switch(stream).await?;
+        }
         let answer = ask(stream, &CommandBuf::new("PING")).await?;
         self.wants_password.set(answer.wire().starts_with(b"-NOAUTH"));
         if answer.wire().starts_with(b"-ERR") || answer.wire().starts_with(b"-DENIED") {
@@ -212,33 +204,35 @@ impl Upstream {
         self.access.table.refresh(stream).await
     }
 
-    /// Selects the protocol on a connection that speaks RESP2.
-    async fn switch(&self, stream: &mut TcpStream, protocol: Protocol) -> io::Result<()> {
-        if protocol == Protocol::Resp3 {
-            // An error is ignored: the client's own HELLO gets it too.
-            timeout(self.access.timeout, ask(stream, &hello(protocol))).await??;
+    /// Returns a connection without state on which no reply is due. It may be one that was given back.
+    pub(crate) async fn borrow(&self, protocol: Protocol) -> Result<TcpStream, Failure> {
+        let spare = {
+            let mut spares = self.spares.borrow_mut();
+            spares.retain(|spare| spare.since.elapsed() < self.access.timeout && spare.is_usable());
+            let fits = |spare: &Spare| [protocol, Protocol::Resp2].contains(&spare.protocol);
+            spares.iter().rposition(fits).map(|index| spares.remove(index))
+        };
+        match spare {
+            Some(Spare { mut stream, protocol: found, .. }) => {
+                let switched =
+                    if found == protocol { Ok(()) } else { self.switch(&mut stream).await };
+                switched.map(|()| stream).map_err(|error| self.failure(error))
+            }
+            None => self.connect(protocol).await,
         }
-        Ok(())
     }
 
-    /// Returns a connection that is not shared. It may be one that was given back.
-    pub(crate) async fn borrow(&self, protocol: Protocol) -> Result<TcpStream, Failure> {
-        if let Some(mut stream) = self.spare.take() {
-            // It must still be open, and have nothing to read.
-            let read = stream.try_read(&mut [0]);
-            let is_usable = read.is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock);
-            if is_usable && self.switch(&mut stream, protocol).await.is_ok() {
-                return Ok(stream);
-            }
-        }
-        self.connect(protocol).await
+    /// Makes a connection one of RESP3. An error is ignored: the client's own `HELLO` gets it too.
+    async fn switch(&self, stream: &mut TcpStream) -> io::Result<()> {
+        in_time(self.access.timeout, ask(stream, &hello(Protocol::Resp3))).await.map(|_| ())
     }
 
     /// Keeps a connection to be borrowed again. No reply may be due on it, and its state must be that of a new
     /// one.
     pub(crate) fn give_back(&self, stream: TcpStream, protocol: Protocol) {
-        if protocol == Protocol::Resp2 {
-            self.spare.set(Some(stream));
+        let mut spares = self.spares.borrow_mut();
+        if spares.len() < SPARES {
+            spares.push(Spare { stream, protocol, since: Instant::now() });
         }
     }
 
@@ -260,6 +254,14 @@ impl Upstream {
     pub(crate) fn failure(&self, reason: impl fmt::Display) -> Failure {
         Failure(format!("ERR upstream {}: {reason}", self.address))
     }
+}
+
+/// Does what should not take longer than `patience`.
+pub(crate) async fn in_time<T>(
+    patience: Duration,
+    work: impl Future<Output = io::Result<T>>,
+) -> io::Result<T> {
+    timeout(patience, work).await?
 }
 
 /// Returns the command that selects a protocol.

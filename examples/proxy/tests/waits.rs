@@ -82,7 +82,9 @@ fn a_reply_that_is_larger_than_a_clients_buffer_holds_nobody() {
     let mut clients = [(); 2].map(|()| Client::new(proxy.connect()));
     // After a small reply, both share a connection.
     for _ in 0..3 {
-        clients.each_mut().map(|client| assert_eq!(client.answer("GET small"), "$5\r\nvalue\r\n"));
+        for client in &mut clients {
+            assert_eq!(client.answer("GET small"), "$5\r\nvalue\r\n");
+        }
     }
     let [slow, other] = &mut clients;
     slow.send(&array("GET large"));
