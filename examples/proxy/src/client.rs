@@ -11,7 +11,8 @@ use tokio::io::AsyncWrite;
 use tokio::net::tcp::OwnedWriteHalf;
 use tokio::time::Instant;
 use tracing::warn;
-use zresp::Protocol;
+use zresp::encode::ReplyShape;
+use zresp::{CommandRef, Protocol};
 
 use crate::identity::Identity;
 use crate::lane::{Kind, Lane};
@@ -88,23 +89,16 @@ impl Client {
     }
 
     /// Returns a lane of the chosen kind to an upstream: the same one as before, while replies are due.
-    pub(crate) fn lane(
-        &self,
-        upstream: &Rc<Upstream>,
-        protocol: Protocol,
-        proxy: &Rc<Proxy>,
-    ) -> Result<Rc<Lane>, Failure> {
+    pub(crate) fn lane(&self, to: &Rc<Upstream>, protocol: Protocol) -> Result<Rc<Lane>, Failure> {
         let mut lanes = self.lanes.borrow_mut();
         lanes.retain(|lane| lane.is_open());
         let fits = |lane: &&Rc<Lane>| {
-            Rc::ptr_eq(&lane.upstream, upstream)
-                && lane.protocol == protocol
-                && !lane.kind.is_single()
+            Rc::ptr_eq(&lane.upstream, to) && lane.protocol == protocol && !lane.kind.is_single()
         };
         if let Some(lane) = lanes.iter().find(fits) {
             return Ok(Rc::clone(lane));
         }
-        let lane = upstream.lane(proxy, protocol, self.kind.get())?;
+        let lane = to.lane(&self.proxy, protocol, self.kind.get())?;
         lanes.push(Rc::clone(&lane));
         Ok(lane)
     }
@@ -123,6 +117,17 @@ impl Client {
             self.lanes.borrow_mut().retain(|lane| lane.kind == kind && !lane.is_busy());
         }
         wanted.is_none_or(|kind| kind == self.kind.get())
+    }
+
+    /// Returns the protocol of the connections for a command that share it, and how its reply is translated then.
+    pub(crate) fn protocol_of(&self, command: &CommandRef<'_>) -> (Protocol, Option<ReplyShape>) {
+        let own = self.protocol.get();
+        let shared = self.proxy.access.protocol.filter(|shared| *shared != own);
+        let translated = shared.map(|shared| (shared, ReplyShape::of(*command)));
+        match translated.filter(|(_, shape)| shape.is_translatable()) {
+            Some((shared, shape)) => (shared, Some(shape)),
+            None => (own, None),
+        }
     }
 
     /// Returns whether the client is disconnected.

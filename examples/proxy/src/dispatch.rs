@@ -1,18 +1,19 @@
 //! Sends a command on its way.
 
 use std::io;
+use std::rc::Rc;
 
 use bytes::BytesMut;
-use tokio::net::TcpStream;
-use tokio::time::{Instant, timeout};
+use tokio::time::Instant;
 use zresp::commands::{Categories, CommandInfo};
 use zresp::{Command, CommandFrame, CommandRef};
 
+use crate::connection::Connection;
 use crate::lane::Kind;
 use crate::routing::Route;
 use crate::session::{Next, Session};
 use crate::spread::Spread;
-use crate::upstream::{Failure, Upstream, in_time};
+use crate::upstream::{Failure, Upstream};
 
 impl Session {
     /// Sends a command on its way. Returns what the session does next, if that is not the next command.
@@ -31,12 +32,12 @@ impl Session {
                 return Ok(Some(Next::Take));
             }
             Route::Shared(upstream) => {
-                let (protocol, shape) = self.proxy.protocol_of(&self.client, command);
+                let (protocol, shape) = self.client.protocol_of(command);
                 if shape.is_none() && self.proxy.access.protocol.is_some_and(|it| it != protocol) {
                     let route = Route::Spread(Spread::one(upstream, None));
                     return Ok(Some(Next::Other(route, CommandFrame::from(*command))));
                 }
-                let lane = self.client.lane(&upstream, protocol, &self.proxy)?;
+                let lane = self.client.lane(&upstream, protocol)?;
                 lane.send(&self.client, command.wire(), shape, now);
             }
             Route::Answer(reply) => self.answer(&reply),
@@ -73,10 +74,8 @@ impl Session {
         let known = async {
             let topology = &self.proxy.topology;
             let (upstream, is_one) = (topology.any()?, topology.only().is_some());
-            let learned = self.proxy.access.table.learn(&upstream, command, is_one);
-            let late = |_| Err(upstream.failure("no reply in time"));
-            let is_known = timeout(self.proxy.access.timeout, learned).await.unwrap_or_else(late);
-            is_known.map(|is_known| (is_known, upstream))
+            let learned = self.proxy.access.table.learn(&upstream, command, is_one).await;
+            learned.map(|is_known| (is_known, upstream))
         };
         match known.await {
             Ok((false, upstream)) => {
@@ -92,10 +91,12 @@ impl Session {
     }
 
     /// Returns a new connection on which the client has been presented.
-    pub(crate) async fn own_connection(&self, upstream: &Upstream) -> Result<TcpStream, Failure> {
-        let mut stream = upstream.connect(self.client.protocol.get()).await?;
+    pub(crate) async fn own_connection(
+        &self,
+        upstream: &Rc<Upstream>,
+    ) -> Result<Connection, Failure> {
+        let mut connection = upstream.connect(self.client.protocol.get()).await?;
         let identity = self.client.identity.take();
-        let presented = in_time(self.proxy.access.timeout, identity.present(&mut stream)).await;
-        presented.map(|()| stream).map_err(|error| upstream.failure(error))
+        identity.present(&mut connection).await.map(|()| connection)
     }
 }

@@ -9,13 +9,12 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout};
 use tracing::debug;
 use zresp::push::{Change, Confirmation, Push, Topic};
-use zresp::{CommandBuf, CommandRef, Decoder, EncodeCommand, Frame, Protocol, ReplyWriter};
+use zresp::{CommandBuf, CommandRef, Encode, EncodeCommand, Frame, Reply};
 
 use crate::client::Client;
 use crate::proxy::Proxy;
@@ -181,42 +180,35 @@ impl Feed {
 
     /// Passes on what arrives, until the channels move; returns where to, if that is known.
     async fn serve(&self, upstream: &Rc<Upstream>) -> Result<Option<Rc<Upstream>>, Failure> {
-        let failed = |error| upstream.failure(error);
-        let protocol = self.client.protocol.get();
-        let mut stream = upstream.connect(protocol).await?;
+        let mut connection = upstream.connect(self.client.protocol.get()).await?;
         let (commands, mut repeated) = self.repeat();
-        stream.write_all(&commands).await.map_err(failed)?;
+        connection.write(&commands).await?;
         if let Some(pending) = &mut *self.pending.borrow_mut() {
             pending.is_sent = false;
         }
-        let (mut decoder, mut input) = (Decoder::new(), BytesMut::new());
         loop {
             let unsent = self.pending.borrow_mut().as_mut().and_then(|pending| {
                 let is_sent = std::mem::replace(&mut pending.is_sent, true);
                 (!is_sent).then(|| pending.wire.clone())
             });
-            stream.write_all(&unsent.unwrap_or_default()).await.map_err(failed)?;
-            let next = decoder.decode_frame(&mut input);
-            if let Some(frame) = next.map_err(|error| upstream.failure(error))? {
+            connection.write(&unsent.unwrap_or_default()).await?;
+            while !self.client.has_room() {
+                sleep(PAUSE).await;
+            }
+            let next = tokio::select! {
+                next = connection.read() => next?,
+                () = self.changed.notified() => None,
+            };
+            if let Some(frame) = next {
                 let retry = Retry::after(frame.wire(), upstream, 0, &self.proxy.topology);
                 if let Some(retry) = retry {
                     return Ok(Some(retry.upstream));
                 }
-                if !self.take(&frame, &mut repeated, protocol) {
+                if !self.take(&frame, &mut repeated) {
                     return Ok(None);
                 }
                 // Thousands of confirmations may have arrived, but others wait too.
                 tokio::task::consume_budget().await;
-                continue;
-            }
-            while !self.client.has_room() {
-                sleep(PAUSE).await;
-            }
-            tokio::select! {
-                read = stream.read_buf(&mut input) => if read.map_err(failed)? == 0 {
-                    return Err(upstream.failure("the connection was closed"));
-                },
-                () = self.changed.notified() => {}
             }
         }
     }
@@ -240,7 +232,7 @@ impl Feed {
     }
 
     /// Takes a message, a confirmation or an error. Returns `false` if the channels have moved.
-    fn take(&self, frame: &Frame, repeated: &mut usize, protocol: Protocol) -> bool {
+    fn take(&self, frame: &Frame, repeated: &mut usize) -> bool {
         let mut reply = frame.wire().clone();
         if let Ok(Push::Confirmation(confirmation)) = frame.reply().to() {
             if *repeated > 0 {
@@ -257,7 +249,7 @@ impl Feed {
                 *guard = None;
             }
             drop(guard);
-            reply = self.note(&confirmation, protocol).unwrap_or(reply);
+            reply = self.note(&confirmation).unwrap_or(reply);
         } else if frame.reply().as_error().is_some() {
             self.pending.take();
         }
@@ -268,7 +260,7 @@ impl Feed {
 
     /// Notes what was confirmed. Returns the confirmation of a shard channel with the right number of them, because
     /// others have other connections.
-    fn note(&self, confirmation: &Confirmation<'_>, protocol: Protocol) -> Option<Bytes> {
+    fn note(&self, confirmation: &Confirmation<'_>) -> Option<Bytes> {
         let Confirmation { change, topic, name, .. } = *confirmation;
         let mut topics = self.topics.borrow_mut();
         let before = topics.len();
@@ -284,16 +276,9 @@ impl Feed {
         }
         self.shards.set((self.shards.get() + topics.len()).saturating_sub(before));
         let word = if change == Change::Subscribed { "ssubscribe" } else { "sunsubscribe" };
-        let mut out = BytesMut::new();
-        let mut writer = ReplyWriter::new(&mut out, protocol);
-        writer.open_push(3).ok()?.bulk(word).ok()?;
-        match name {
-            Some(name) => writer.bulk(name).ok()?,
-            None => writer.null().ok()?,
-        };
-        writer.integer(i64::try_from(self.shards.get()).ok()?).ok()?.close().ok()?;
-        writer.finish().ok()?;
-        Some(out.freeze())
+        let name = name.map_or(Reply::Null, |name| Reply::bulk(name.to_vec()));
+        let count = Reply::Integer(i64::try_from(self.shards.get()).ok()?);
+        Reply::push([Reply::bulk(word), name, count]).to_wire(self.client.protocol.get()).ok()
     }
 }
 

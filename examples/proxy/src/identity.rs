@@ -3,13 +3,11 @@
 //! Servers keep this for each connection, but clients share connections, so the proxy keeps it. A client that gets
 //! a connection of its own is presented there.
 
-use std::io;
-
 use bytes::Bytes;
-use tokio::net::TcpStream;
 use zresp::{CommandBuf, CommandRef, Encode, Protocol, Reply};
 
-use crate::upstream::{Failure, ask, number};
+use crate::connection::{Connection, number};
+use crate::upstream::Failure;
 
 /// The number of the first client. Servers do not get this far, so no command confuses their clients with ours.
 const FIRST: i64 = 1 << 52;
@@ -78,7 +76,7 @@ impl Identity {
     }
 
     /// Presents the client on its own connection. Servers that do not know a command answer with an error.
-    pub(crate) async fn present(&self, stream: &mut TcpStream) -> io::Result<()> {
+    pub(crate) async fn present(&self, connection: &mut Connection) -> Result<(), Failure> {
         let client = |words: &[&str], value: &Bytes| {
             let command = CommandBuf::new("CLIENT").args(words).arg(value);
             (!value.is_empty()).then_some(command)
@@ -89,7 +87,7 @@ impl Identity {
             client(&["SETINFO", "LIB-VER"], &self.version),
         ];
         for command in commands.iter().flatten() {
-            ask(stream, command).await?;
+            connection.ask(command).await?;
         }
         Ok(())
     }

@@ -9,7 +9,8 @@ use zresp::{
     Encode, EncodeError, Kind, Protocol, Reply, ReplyRef, ReplyWriter, Token, TokenReader, decode,
 };
 
-use crate::upstream::number;
+use crate::connection::number;
+use crate::replies::reply_framer;
 
 /// How replies are joined. Except for [`Best`](Self::Best), an error among them is the result.
 pub(crate) enum How {
@@ -67,10 +68,11 @@ impl How {
                 if !lists.iter().map(|(len, _)| *len).eq(lens) {
                     return None;
                 }
+                let mut framer = reply_framer();
                 let elements = sources.iter().map(move |source| {
                     let rest = &mut lists[usize::from(*source)].1;
-                    let len = decode(rest).ok()??.wire().len();
-                    Some(rest.split_to(len))
+                    let progress = framer.advance(rest).ok().filter(|it| it.is_complete)?;
+                    Some(rest.split_to(progress.taken))
                 });
                 Some(Box::new(header(sources.len()).chain(elements)))
             }

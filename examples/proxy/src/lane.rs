@@ -213,12 +213,12 @@ impl Lane {
     }
 
     async fn run(self: Rc<Self>) {
-        let stream = match self.kind.is_single() {
+        let connection = match self.kind.is_single() {
             true => self.upstream.connect(self.protocol).await,
             false => self.upstream.borrow(self.protocol).await,
         };
-        let failure = match stream {
-            Ok(stream) => self.serve(stream).await,
+        let failure = match connection {
+            Ok(connection) => self.serve(connection.stream).await,
             Err(failure) => failure,
         };
         debug!(reason = failure.0, "closed");
@@ -270,7 +270,7 @@ impl Lane {
     /// Gives a collected reply to its recipient, or sends the command again if the reply asks for that.
     pub(crate) fn settle(&self, due: Due, reply: Bytes) {
         match Retry::after(&reply, &self.upstream, due.tries, &self.proxy.topology) {
-            Some(retry) if due.command.is_some() => retry.send(due, &self.proxy, self.protocol),
+            Some(retry) if due.command.is_some() => retry.send(due, self.protocol),
             _ => due.give(reply),
         }
     }

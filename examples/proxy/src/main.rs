@@ -10,15 +10,16 @@
 //! [session](session): a task that cuts its input into commands, [routes](routing) them by a [table], and
 //! [adds](dispatch) them to the output of a [lane](lane), a connection to an
 //! [upstream] that many clients share. The lane cuts its input into replies, and gives each to the [client]
-//! whose turn it is. Commands for several upstreams are split, and the replies [joined](join). The [topology] knows
-//! which upstream has which slots; refused commands are [sent again](redirect).
+//! whose turn it is. Commands for several upstreams are [split](spread), and the replies [joined](join). The [topology]
+//! knows which upstream has which slots; refused commands are [sent again](redirect).
 //!
-//! Some commands do not share a connection, but go [alone]. With one upstream, a client with state gets a connection
-//! of its own: from then on its bytes are [relayed](relay). With several, it gets connections for its
-//! [transaction] and its [subscriptions](feed). What it says about its [identity] needs none. The rest is
-//! [options] and [metrics].
+//! Some commands need a [connection] that is not shared. Large ones are [passed](passing) on one while they arrive. With
+//! one upstream, a client with state gets one of its own: from then on its bytes are [relayed](relay). With several, it
+//! gets them for its [transaction] and its [subscriptions](feed). What it says about its [identity] needs none. The
+//! rest is [options] and [metrics].
 
 mod client;
+mod connection;
 mod dispatch;
 mod feed;
 mod identity;

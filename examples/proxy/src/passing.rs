@@ -6,12 +6,14 @@ use std::rc::Rc;
 use bytes::BytesMut;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
+use tokio::task::yield_now;
 
 use crate::client::Client;
+use crate::connection::in_time;
 use crate::redirect::Retry;
 use crate::replies::{REDIRECTION, reply_framer};
 use crate::session::{LARGE, Session};
-use crate::upstream::{Upstream, in_time};
+use crate::upstream::Upstream;
 
 /// Answers a command that was redirected. The proxy has not kept it, and cannot send it again.
 const MOVED: &[u8] = b"-TRYAGAIN the slot was moved while a large command was on its way\r\n";
@@ -24,19 +26,21 @@ impl Session {
     /// If the client has left.
     pub(crate) async fn pass_on(&mut self, upstream: &Rc<Upstream>) -> io::Result<()> {
         let (proxy, patience) = (Rc::clone(&self.proxy), self.proxy.access.timeout);
-        let protocol = self.client.protocol.get();
+        self.client.choose_lane(None);
         let mut framer = self.decoder.take_framer(&self.input);
         let (mut unsent, mut is_complete) = (self.input.split(), false);
-        let mut to = upstream.borrow(protocol).await;
+        let mut to = upstream.borrow(self.client.protocol.get()).await;
         loop {
-            if let Ok(stream) = &mut to
-                && let Err(error) = in_time(patience, stream.write_all(&unsent)).await
+            if let Ok(connection) = &mut to
+                && let Err(error) = in_time(patience, connection.stream.write_all(&unsent)).await
             {
                 to = Err(upstream.failure(error));
             }
             if is_complete {
                 break;
             }
+            // All of it may have arrived, but others wait too.
+            yield_now().await;
             let len = self.read().await?;
             if len == 0 {
                 return Err(io::ErrorKind::UnexpectedEof.into());
@@ -52,16 +56,16 @@ impl Session {
                 }
             };
             let (taken, rest) = chunk.split_at(progress.taken);
-            let written = to.as_ref().map_or(Ok(len), |stream| stream.try_write(taken));
+            let written = to.as_ref().map_or(Ok(len), |to| to.stream.try_write(taken));
             // Other connections use the scratch buffer while this one waits.
             unsent = BytesMut::from(taken.get(written.unwrap_or(0)..).unwrap_or_default());
             is_complete = progress.is_complete;
             self.input.extend_from_slice(rest);
         }
         match to {
-            Ok(mut stream) => {
-                if self.pass_reply(upstream, &mut stream).await? {
-                    upstream.give_back(stream, protocol);
+            Ok(mut connection) => {
+                if self.pass_reply(upstream, &mut connection.stream).await? {
+                    connection.give_back();
                 }
             }
             Err(failure) => self.fail(&failure),

@@ -14,8 +14,6 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, timeout};
 use tracing::{debug, warn};
-use zresp::encode::ReplyShape;
-use zresp::{CommandRef, Protocol};
 
 use crate::client::{BUFFERED, Client};
 use crate::metrics::Metrics;
@@ -81,21 +79,6 @@ impl Proxy {
             held: Cell::default(),
             clients: RefCell::default(),
         })
-    }
-
-    /// Returns the protocol of the connections for a command that share it, and how its reply is translated then.
-    pub(crate) fn protocol_of(
-        &self,
-        client: &Client,
-        command: &CommandRef<'_>,
-    ) -> (Protocol, Option<ReplyShape>) {
-        let own = client.protocol.get();
-        let shared = self.access.protocol.filter(|shared| *shared != own);
-        let translated = shared.map(|shared| (shared, ReplyShape::of(*command)));
-        match translated.filter(|(_, shape)| shape.is_translatable()) {
-            Some((shared, shape)) => (shared, Some(shape)),
-            None => (own, None),
-        }
     }
 
     /// Serves clients. Then delivers the replies that are due, until `GRACE` is over or the stage is

@@ -8,8 +8,7 @@ use tokio::time::sleep;
 use zresp::Protocol;
 use zresp::cluster::{Redirect, RedirectKind};
 
-use crate::lane::{Due, Kind, Recipient};
-use crate::proxy::Proxy;
+use crate::lane::{Due, Recipient};
 use crate::topology::Topology;
 use crate::upstream::Upstream;
 
@@ -22,7 +21,7 @@ const ATTEMPTS: u8 = 56;
 /// The first pause before a command is sent again. It doubles each time, up to the longest one.
 const PAUSE: (Duration, Duration) = (Duration::from_millis(1), Duration::from_millis(100));
 /// Makes a node accept the next command although its slot is still being moved to that node.
-pub(crate) const ASKING: &[u8] = b"*1\r\n$6\r\nASKING\r\n";
+const ASKING: &[u8] = b"*1\r\n$6\r\nASKING\r\n";
 
 /// Where and when to send a command again.
 pub(crate) struct Retry {
@@ -65,38 +64,30 @@ impl Retry {
         Some(Self { upstream, is_asking, pause })
     }
 
-    /// Sends a command of a shared connection again.
-    pub(crate) fn send(self, mut due: Due, proxy: &Rc<Proxy>, protocol: Protocol) {
+    /// Sends a command of a lane again.
+    pub(crate) fn send(self, mut due: Due, protocol: Protocol) {
         due.tries += 1;
         // The refusal was counted, but the command has yet to get its reply.
         due.count = 1;
-        if let Some(client) = due.to.client() {
-            client.hold_back();
-        }
-        if self.pause.is_zero() {
-            return self.send_now(due, proxy, protocol);
-        }
-        let proxy = Rc::clone(proxy);
+        let Some(client) = due.to.client().cloned() else { return };
+        client.hold_back();
         tokio::task::spawn_local(async move {
-            sleep(self.pause).await;
-            self.send_now(due, &proxy, protocol);
-        });
-    }
-
-    fn send_now(self, due: Due, proxy: &Rc<Proxy>, protocol: Protocol) {
-        let lane = match due.to.client() {
-            Some(client) => client.lane(&self.upstream, protocol, proxy),
-            None => self.upstream.lane(proxy, protocol, Kind::Usual),
-        };
-        match lane {
-            Ok(lane) => {
-                if self.is_asking {
-                    let asking = Some(Bytes::from_static(ASKING));
-                    lane.resend(Due::new(Recipient::Proxy, asking, None, due.since));
-                }
-                lane.resend(due);
+            if !self.pause.is_zero() {
+                sleep(self.pause).await;
             }
-            Err(failure) => due.give(failure.to_reply()),
-        }
+            if client.is_gone() {
+                return;
+            }
+            match client.lane(&self.upstream, protocol) {
+                Ok(lane) => {
+                    if self.is_asking {
+                        let asking = Some(Bytes::from_static(ASKING));
+                        lane.resend(Due::new(Recipient::Proxy, asking, None, due.since));
+                    }
+                    lane.resend(due);
+                }
+                Err(failure) => due.give(failure.to_reply()),
+            }
+        });
     }
 }

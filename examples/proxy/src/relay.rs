@@ -8,14 +8,13 @@ use std::task::{Poll, ready};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
-use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep};
 use zresp::Framer;
 
+use crate::connection::{Connection, in_time};
 use crate::proxy::{Proxy, Stage};
 use crate::replies::{UNLIMITED, reply_framer};
 use crate::session::Session;
-use crate::upstream::{Upstream, in_time};
 
 /// How many bytes tell whether a push confirms a subscription.
 const HEAD: usize = 24;
@@ -26,13 +25,10 @@ const TICK: Duration = Duration::from_millis(10);
 /// has been told to stop and no reply is due.
 ///
 /// The frames are only counted, to know whether a reply is due.
-pub(crate) async fn relay(
-    session: Session,
-    upstream: &Upstream,
-    stream: TcpStream,
-) -> io::Result<()> {
+pub(crate) async fn relay(session: Session, connection: Connection) -> io::Result<()> {
     let Session { proxy, client, mut reader, input, .. } = session;
     let Some(mut writer) = client.writer.take() else { return Ok(()) };
+    let Connection { upstream, stream, .. } = connection;
     let (mut from, mut to) = stream.into_split();
     let balance = RefCell::new(Balance::new());
     let patience = proxy.access.timeout;

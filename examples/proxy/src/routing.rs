@@ -38,6 +38,8 @@ pub(crate) enum Route {
     Farewell(Bytes),
 }
 
+type Routed = Result<Route, Failure>;
+
 pub(crate) const OK: Bytes = Bytes::from_static(b"+OK\r\n");
 
 /// The flags of commands that concern their connection: scripts may not call them, or they may block.
@@ -48,16 +50,10 @@ const HARMLESS: [&str; 3] = ["config|get", "lastsave", "role"];
 
 impl Session {
     /// Returns where a command goes.
-    pub(crate) fn route(
-        &mut self,
-        info: Option<&CommandInfo>,
-        command: &CommandRef<'_>,
-    ) -> Result<Route, Failure> {
+    pub(crate) fn route(&mut self, info: Option<&CommandInfo>, command: &CommandRef<'_>) -> Routed {
         let is_login = || info.is_some_and(|info| matches!(&*info.name, "auth" | "hello"));
-        match self.proxy.access.password.clone() {
-            Some(password) if !self.is_authenticated || is_login() => {
-                self.authenticate(command, &password)
-            }
+        match self.proxy.access.password {
+            Some(_) if !self.is_authenticated || is_login() => self.authenticate(command),
             _ if self.transaction.is_open && !command.is("quit") => Ok(Route::Step),
             _ if !self.feeds.is_empty() && command.is("hello") => {
                 Err(Failure::new("ERR a client with subscriptions cannot change its protocol"))
@@ -70,11 +66,7 @@ impl Session {
         }
     }
 
-    fn route_subscriber(
-        &self,
-        info: Option<&CommandInfo>,
-        command: &CommandRef<'_>,
-    ) -> Result<Route, Failure> {
+    fn route_subscriber(&self, info: Option<&CommandInfo>, command: &CommandRef<'_>) -> Routed {
         let name = info.map_or("", |info| &*info.name);
         if name == "ping" {
             let payload = command.arg(1).unwrap_or_default();
@@ -90,11 +82,7 @@ impl Session {
         )))
     }
 
-    fn route_plain(
-        &self,
-        info: Option<&CommandInfo>,
-        command: &CommandRef<'_>,
-    ) -> Result<Route, Failure> {
+    fn route_plain(&self, info: Option<&CommandInfo>, command: &CommandRef<'_>) -> Routed {
         let topology = &self.proxy.topology;
         let Some(info) = info else { return self.route_unknown(command) };
         if info.name == "hello" {
@@ -123,7 +111,7 @@ impl Session {
         }
     }
 
-    fn route_unknown(&self, command: &CommandRef<'_>) -> Result<Route, Failure> {
+    fn route_unknown(&self, command: &CommandRef<'_>) -> Routed {
         // Not every server knows each of these.
         if command.is("client") && !self.proxy.topology.wants_password() {
             let mut identity = self.client.identity.borrow_mut();
@@ -140,11 +128,7 @@ impl Session {
     }
 
     /// Answers a command that concerns its connection, but needs no upstream.
-    fn local(
-        &self,
-        info: &CommandInfo,
-        command: &CommandRef<'_>,
-    ) -> Option<Result<Route, Failure>> {
+    fn local(&self, info: &CommandInfo, command: &CommandRef<'_>) -> Option<Routed> {
         let topology = &self.proxy.topology;
         let is_one = topology.only().is_some();
         let name = info.name.split_once('|').map_or(&*info.name, |(name, _)| name);
@@ -171,7 +155,7 @@ impl Session {
     }
 
     /// Returns where `HELLO` goes. The proxy keeps the name, but not a password.
-    fn greet(&self, hello: Hello<'_>) -> Result<Route, Failure> {
+    fn greet(&self, hello: Hello<'_>) -> Routed {
         let topology = &self.proxy.topology;
         match topology.only() {
             Some(upstream) if hello.login.is_some() => return Ok(Route::Own(upstream)),
@@ -190,7 +174,8 @@ impl Session {
 
     /// Checks a command of a client that has not authenticated, or any `AUTH` and `HELLO`, for the right password.
     /// Without it, the command is refused.
-    fn authenticate(&mut self, command: &CommandRef<'_>, password: &str) -> Result<Route, Failure> {
+    fn authenticate(&mut self, command: &CommandRef<'_>) -> Routed {
+        let password = self.proxy.access.password.as_deref().unwrap_or_default();
         let args = command.index();
         let hello = command.is("hello").then(|| Hello::of(&args[1..])).flatten();
         let login = match (&args[1..], &hello) {
@@ -224,10 +209,7 @@ impl Session {
 }
 
 /// Returns where a large command goes, by its beginning; `None` if more of it is needed to know that.
-pub(crate) fn route_begun(
-    command: &PartialCommand<'_>,
-    topology: &Topology,
-) -> Option<Result<Route, Failure>> {
+pub(crate) fn route_begun(command: &PartialCommand<'_>, topology: &Topology) -> Option<Routed> {
     let name = command.name()?;
     let table = topology.commands();
     let Some(info) = table.partial_of(command) else {
@@ -322,7 +304,7 @@ fn by_keys(
     command: &CommandRef<'_>,
     concerns_connection: bool,
     topology: &Topology,
-) -> Result<Route, Failure> {
+) -> Routed {
     // The keys of a large command are looked at while others get their turns.
     if command.wire().len() > LARGE
         && let Ok(spread) = Spread::keys(info, command)
@@ -389,7 +371,7 @@ pub(crate) fn place(
 }
 
 /// Lets any upstream complain about a malformed command, on a connection that is not used again.
-fn refused(topology: &Topology) -> Result<Route, Failure> {
+fn refused(topology: &Topology) -> Routed {
     topology.any().map(|upstream| Route::Spread(Spread::one(upstream, Some(Kind::Single))))
 }
 

@@ -123,8 +123,8 @@ impl Session {
                 Next::Relay(upstream) => {
                     self.when(Client::is_idle).await?;
                     match Box::pin(self.own_connection(&upstream)).await {
-                        Ok(stream) => {
-                            return Box::pin(relay::relay(*self, &upstream, stream)).await;
+                        Ok(connection) => {
+                            return Box::pin(relay::relay(*self, connection)).await;
                         }
                         Err(failure) => {
                             // The commands after it rely on the state that it would have set.

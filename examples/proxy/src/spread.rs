@@ -7,18 +7,22 @@ use std::io;
 use std::rc::Rc;
 
 use bytes::{Bytes, BytesMut};
-use tokio::task::consume_budget;
+use tokio::task::yield_now;
 use zresp::cluster::{SLOTS, key_slot};
 use zresp::commands::{BeginSearch, CommandInfo, FindKeys};
 use zresp::{CommandBuf, CommandRef, EncodeCommand, Protocol};
 
 use crate::client::Client;
+use crate::connection::hello;
 use crate::join::{How, tip};
 use crate::lane::Kind;
 use crate::replies::TOO_LARGE;
 use crate::session::{LARGE, Session};
 use crate::topology::Topology;
-use crate::upstream::{Failure, Upstream, WHOLE, hello};
+use crate::upstream::{Failure, Upstream, WHOLE};
+
+/// How many keys or elements are taken at once. Then others have their turns.
+const PORTION: usize = 1024;
 
 /// What to send to one or more upstreams.
 pub(crate) struct Spread {
@@ -149,17 +153,20 @@ impl Session {
         let (protocol, shape) = match how {
             How::Hello(wanted, _) => (self.proxy.access.protocol.unwrap_or(wanted), None),
             _ if kind.is_some_and(Kind::is_single) => (client.protocol.get(), None),
-            _ => self.proxy.protocol_of(&client, command),
+            _ => client.protocol_of(command),
         };
         client.choose_lane(kind);
         let slot = client.open_slot(0);
         let join = Join::new(&client, parts.len(), command.wire().len());
         for (index, (upstream, wire)) in parts.into_iter().enumerate() {
-            match client.lane(&upstream, protocol, &self.proxy) {
+            let is_large = wire.len() > LARGE;
+            match client.lane(&upstream, protocol) {
                 Ok(lane) => lane.send_part(&join, index, wire, shape),
                 Err(failure) => join.take(index, failure.to_reply()),
             }
-            consume_budget().await;
+            if is_large {
+                yield_now().await;
+            }
         }
         self.when(|_| join.missing.get() == 0).await?;
         let replies = join.replies.take();
@@ -176,8 +183,10 @@ impl Session {
             client.deliver(slot, &failure.to_reply(), 1);
             return Ok(());
         };
-        let mut out = BytesMut::new();
-        for piece in pieces {
+        let all = replies.iter().map(Bytes::len).sum::<usize>();
+        let mut out = BytesMut::with_capacity(all.min(LARGE));
+        for (count, piece) in pieces.enumerate() {
+            give_way(count).await;
             let Some(piece) = piece else {
                 client.cut_off_because("an upstream sent an element that cannot be read");
                 return Err(io::ErrorKind::InvalidData.into());
@@ -188,8 +197,8 @@ impl Session {
                     client.deliver(slot, &out, 0);
                     out.clear();
                     self.when(Client::takes_now).await?;
+                    yield_now().await;
                 }
-                consume_budget().await;
             }
         }
         client.deliver(slot, &out, 1);
@@ -219,17 +228,27 @@ impl Session {
             let part: &mut (_, CommandBuf) = &mut parts[index];
             part.1.push(key).extend(args.by_ref().take(step - 1));
             sources.push(u16::try_from(index).unwrap_or_default());
-            consume_budget().await;
+            give_way(sources.len()).await;
         }
+        let is_large = sources.len() > PORTION;
         if let How::Concat = how {
             *how = How::Values(sources);
         }
         let mut wires = Vec::with_capacity(parts.len());
         for (upstream, part) in parts {
             wires.push((upstream, part.to_wire().unwrap_or_default()));
-            consume_budget().await;
+            if is_large {
+                yield_now().await;
+            }
         }
         Ok(wires)
+    }
+}
+
+/// Lets others have their turns after each portion.
+async fn give_way(count: usize) {
+    if count % PORTION == PORTION - 1 {
+        yield_now().await;
     }
 }
 

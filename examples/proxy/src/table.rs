@@ -1,15 +1,14 @@
 //! What is known about commands: what an upstream says, or the built-in table until it has said something.
 
 use std::cell::{Cell, RefCell};
-use std::io;
 use std::rc::Rc;
 
-use tokio::net::TcpStream;
 use tracing::info;
 use zresp::commands::CommandTable;
 use zresp::{CommandBuf, CommandRef, Protocol, ReplyRef};
 
-use crate::upstream::{Failure, Upstream, ask};
+use crate::connection::Connection;
+use crate::upstream::{Failure, Upstream};
 
 pub(crate) struct Table {
     commands: RefCell<Rc<CommandTable>>,
@@ -30,16 +29,15 @@ impl Table {
     /// Asks an upstream, the only one or any, whether it knows a command. If it does, the table is read again.
     pub(crate) async fn learn(
         &self,
-        upstream: &Upstream,
+        upstream: &Rc<Upstream>,
         command: &CommandRef<'_>,
         is_one: bool,
     ) -> Result<bool, Failure> {
-        let failed = |error| upstream.failure(error);
         let is_container = self.commands().lookup(command.name()).is_some();
         let words: Vec<_> = command.args().take(1 + usize::from(is_container)).collect();
-        let mut stream = upstream.connect(Protocol::Resp2).await?;
+        let mut connection = upstream.connect(Protocol::Resp2).await?;
         let question = CommandBuf::new("COMMAND").arg("INFO").arg(words.join(&b'|'));
-        let info = ask(&mut stream, &question).await.map_err(failed)?;
+        let info = connection.ask(&question).await?;
         let is_known = |entry: ReplyRef<'_>| entry.as_elements().is_ok_and(|all| all.count() > 0);
         match info.reply().as_elements().map(|mut entries| entries.any(is_known)) {
             Ok(true) => {}
@@ -48,15 +46,15 @@ impl Table {
             _ => return Ok(false),
         }
         self.is_outdated.set(true);
-        self.refresh(&mut stream).await.map_err(failed)?;
+        self.refresh(&mut connection).await?;
         let name = "ERR the upstream lists this command under another name";
         self.commands().of(command).map(|_| true).ok_or_else(|| Failure::new(name))
     }
 
     /// Asks for the table, if it is outdated. If the answer is an error, or no table, nothing changes.
-    pub(crate) async fn refresh(&self, stream: &mut TcpStream) -> io::Result<()> {
+    pub(crate) async fn refresh(&self, connection: &mut Connection) -> Result<(), Failure> {
         if self.is_outdated.get() {
-            let answer = ask(stream, &CommandBuf::new("COMMAND")).await?;
+            let answer = connection.ask(&CommandBuf::new("COMMAND")).await?;
             self.is_outdated.set(false);
             match CommandTable::from_reply(answer.reply()) {
                 Ok(table) if table.commands().len() == 0 => {}

@@ -15,8 +15,9 @@ use zresp::cluster::{Redirect, RedirectKind, SLOTS, Shard, SlotMap};
 use zresp::commands::CommandTable;
 use zresp::{CommandBuf, Protocol};
 
+use crate::connection::CONNECT;
 use crate::options::Options;
-use crate::upstream::{Access, CONNECT, Failure, Upstream, ask};
+use crate::upstream::{Access, Failure, Upstream};
 
 /// The longest and the shortest time between two reads of the slots. They are read early if something seems
 /// wrong.
@@ -75,7 +76,7 @@ impl Topology {
                 let slots = bound(index)..=bound(index + 1) - 1;
                 topology.slots.borrow_mut().assign(slots, Rc::clone(&node));
                 match timeout(CONNECT, node.connect(Protocol::Resp2)).await {
-                    Ok(Ok(stream)) => node.give_back(stream, Protocol::Resp2),
+                    Ok(Ok(connection)) => connection.give_back(),
                     Ok(Err(failure)) => warn!(reason = failure.0, "not available yet"),
                     Err(_) => warn!(upstream = address, "does not answer yet"),
                 }
@@ -225,11 +226,10 @@ impl Topology {
     }
 
     async fn learn_from(&self, node: &Rc<Upstream>) -> Result<(), Failure> {
-        let mut stream = node.borrow(Protocol::Resp2).await?;
-        let command = CommandBuf::new("CLUSTER").arg("SLOTS");
-        let frame = ask(&mut stream, &command).await.map_err(|error| node.failure(error))?;
+        let mut connection = node.borrow(Protocol::Resp2).await?;
+        let frame = connection.ask(&CommandBuf::new(("CLUSTER", "SLOTS"))).await?;
         let shards: Vec<Shard<'_>> = frame.reply().to().map_err(|error| node.failure(error))?;
-        node.give_back(stream, Protocol::Resp2);
+        connection.give_back();
         let slots = SlotMap::new(&shards, |shard| {
             let primary = shard.primary()?;
             let host = primary.host.unwrap_or(host(&node.address));

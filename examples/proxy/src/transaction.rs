@@ -1,37 +1,39 @@
-//! Transactions with several upstreams: on a connection of the client's own, to the upstream of the first key.
+//! Transactions with several upstreams.
 //!
-//! The client keeps that connection until the transaction ends. Commands are sent one at a time, so that each gets
-//! its own error. If the slot moves meanwhile, the transaction begins again on the other node, unless it depends on
-//! `WATCH`.
+//! The proxy keeps the commands after `MULTI`, and checks that they belong together. With `EXEC` it sends all at once to
+//! the upstream of the first key. If the slot has moved, they are sent again to the other node. Only `WATCH` needs a
+//! connection of its own before that, and then the transaction fails if the slot moves.
 
 use std::rc::Rc;
 
-use bytes::Bytes;
-use tokio::net::TcpStream;
-use tokio::time::{sleep, timeout};
+use bytes::{Bytes, BytesMut};
+use tokio::task::consume_budget;
+use tokio::time::sleep;
 use zresp::CommandRef;
 
+use crate::connection::Connection;
 use crate::join::tip;
 use crate::redirect::Retry;
 use crate::routing::{OK, Place, concerns_connection, place};
 use crate::session::Session;
-use crate::upstream::{Failure, Upstream, send};
+use crate::upstream::Failure;
 
 /// How many bytes of a transaction are kept.
 const KEPT: usize = 64 * 1024 * 1024;
 const MULTI: &[u8] = b"*1\r\n$5\r\nMULTI\r\n";
+const EXEC: &[u8] = b"*1\r\n$4\r\nEXEC\r\n";
 
 #[derive(Default)]
 pub(crate) struct Transaction {
     /// Whether `MULTI` has been given.
     pub(crate) is_open: bool,
-    is_watching: bool,
     /// The slot that all keys must have. With independent upstreams, any slot of the same one will do.
     slot: Option<u16>,
-    connection: Option<(Rc<Upstream>, TcpStream)>,
-    /// The commands after `MULTI`, and how many bytes they have.
-    queued: Vec<Bytes>,
-    kept: usize,
+    /// Where keys are watched.
+    connection: Option<Connection>,
+    /// The commands after `MULTI`, and how many these are.
+    queued: BytesMut,
+    count: usize,
     /// Why it cannot be executed.
     failed: Option<String>,
 }
@@ -39,74 +41,49 @@ pub(crate) struct Transaction {
 impl Session {
     /// Takes a command of a transaction, and answers it.
     pub(crate) async fn step(&mut self, command: &CommandRef<'_>) {
-        let wire = Bytes::copy_from_slice(command.wire());
-        let patience = self.proxy.access.timeout;
-        let taken = timeout(patience, self.try_step(command, wire)).await;
-        let taken = taken.unwrap_or_else(|_| {
-            self.transaction.connection = None;
-            Err(Failure::new("ERR upstream: no reply in time"))
-        });
+        let taken = self.try_step(command).await;
         let reply = taken.unwrap_or_else(|failure| failure.to_reply());
         let transaction = &mut self.transaction;
-        let is_part = transaction.is_open || transaction.is_watching || command.is("watch");
+        let is_part =
+            transaction.is_open || transaction.connection.is_some() || command.is("watch");
         if reply.starts_with(b"-") && is_part {
-            let reason = || String::from_utf8_lossy(reply.trim_ascii()).into_owned();
+            let reason = || String::from_utf8_lossy(reply[1..].trim_ascii()).into_owned();
             transaction.failed.get_or_insert_with(reason);
         }
         self.answer(&reply);
     }
 
-    async fn try_step(&mut self, command: &CommandRef<'_>, wire: Bytes) -> Result<Bytes, Failure> {
-        let ok = || Ok(OK);
+    async fn try_step(&mut self, command: &CommandRef<'_>) -> Result<Bytes, Failure> {
         let is_open = self.transaction.is_open;
         let name = command.name().to_ascii_lowercase();
         match (&*name, command.len()) {
-            (b"multi", 1) if !is_open => {
-                self.transaction.is_open = true;
-                if let Some((upstream, stream)) = &mut self.transaction.connection {
-                    send(stream, MULTI).await.map_err(|error| upstream.failure(error))?;
-                }
-                ok()
-            }
+            (b"multi", 1) if !is_open => self.transaction.is_open = true,
             (b"exec" | b"discard", 1) if !is_open => {
                 let name = command.name().to_ascii_uppercase();
-                Err(Failure(format!("ERR {} without MULTI", name.escape_ascii())))
+                return Err(Failure(format!("ERR {} without MULTI", name.escape_ascii())));
             }
-            (b"discard" | b"unwatch", 1) if &*name == b"discard" || !is_open => {
-                self.transaction = Transaction::default();
-                ok()
-            }
-            (b"exec", 1) => {
-                let reply = self.execute(wire).await;
-                let Transaction { connection, .. } = std::mem::take(&mut self.transaction);
-                let (reply, protocol) = (reply?, self.client.protocol.get());
-                if let Some((upstream, stream)) = connection.filter(|_| !reply.starts_with(b"-")) {
-                    upstream.give_back(stream, protocol);
-                }
-                Ok(reply)
+            (b"discard", 1) => self.transaction = Transaction::default(),
+            (b"unwatch", 1) if !is_open => self.transaction = Transaction::default(),
+            (b"exec", 1) => return self.execute().await,
+            (b"watch", _) if is_open => {
+                return Err(Failure::new("ERR WATCH inside MULTI is not allowed"));
             }
             _ => {
                 let slot = self.slot_of(command)?;
                 let transaction = &mut self.transaction;
-                transaction.kept += wire.len();
-                if transaction.kept > KEPT {
+                transaction.slot = slot.or(transaction.slot);
+                if !is_open {
+                    return self.forward(command.wire(), 1).await.map(|(reply, _)| reply);
+                }
+                if transaction.queued.len() + command.wire().len() > KEPT {
                     return Err(Failure::new("ERR the transaction is too large"));
                 }
-                // Without a key, any upstream would do, but a later command may have one.
-                if slot.or(transaction.slot).is_none() {
-                    transaction.queued.push(wire);
-                    return Ok(Bytes::from_static(b"+QUEUED\r\n"));
-                }
-                transaction.slot = slot.or(transaction.slot);
-                let reply = self.forward(&wire).await?;
-                if is_open {
-                    self.transaction.queued.push(wire);
-                } else {
-                    self.transaction.is_watching = true;
-                }
-                Ok(reply)
+                transaction.queued.extend_from_slice(command.wire());
+                transaction.count += 1;
+                return Ok(Bytes::from_static(b"+QUEUED\r\n"));
             }
         }
+        Ok(OK)
     }
 
     /// Returns the slot of a command, if it has one and may be part of this transaction.
@@ -134,69 +111,77 @@ impl Session {
         }
     }
 
-    async fn execute(&mut self, wire: Bytes) -> Result<Bytes, Failure> {
-        match &self.transaction.failed {
-            Some(reason) => {
-                let reason = reason.trim_start_matches('-');
-                let text = "EXECABORT Transaction discarded because of previous errors:";
-                Err(Failure(format!("{text} {reason}")))
+    async fn execute(&mut self) -> Result<Bytes, Failure> {
+        let Transaction { slot, connection, queued, count, failed, .. } =
+            std::mem::take(&mut self.transaction);
+        let aborted = |reason: &str| {
+            let text = "EXECABORT Transaction discarded because of previous errors:";
+            Err(Failure(format!("{text} {reason}")))
+        };
+        if let Some(reason) = failed {
+            return aborted(&reason);
+        }
+        if count == 0 && connection.is_none() {
+            return Ok(Bytes::from_static(b"*0\r\n"));
+        }
+        (self.transaction.slot, self.transaction.connection) = (slot, connection);
+        let sent = self.forward(&[MULTI, &queued, EXEC].concat(), count + 2).await;
+        let connection = std::mem::take(&mut self.transaction).connection;
+        match sent? {
+            (_, Some(refusal)) => aborted(&String::from_utf8_lossy(refusal[1..].trim_ascii())),
+            (reply, None) => {
+                connection.map(Connection::give_back);
+                Ok(reply)
             }
-            None if self.transaction.queued.is_empty() && !self.transaction.is_watching => {
-                Ok(Bytes::from_static(b"*0\r\n"))
-            }
-            None => self.forward(&wire).await,
         }
     }
 
-    /// Sends a command on the connection of the transaction, and opens that if necessary.
-    async fn forward(&mut self, wire: &[u8]) -> Result<Bytes, Failure> {
+    /// Sends `count` commands on the connection of the transaction, and opens that if necessary. Returns the last reply,
+    /// and the first error.
+    async fn forward(
+        &mut self,
+        commands: &[u8],
+        count: usize,
+    ) -> Result<(Bytes, Option<Bytes>), Failure> {
         let topology = Rc::clone(&self.proxy.topology);
         let mut target = None;
         for tries in 0.. {
-            if self.transaction.connection.is_none() {
+            let watched = self.transaction.connection.take();
+            let is_watching = watched.is_some();
+            let mut connection = if let Some(connection) = watched {
+                connection
+            } else {
                 let upstream = match (target.take(), self.transaction.slot) {
                     (Some(upstream), _) => upstream,
                     (None, Some(slot)) => topology.of_slot(slot)?,
                     (None, None) => topology.any()?,
                 };
-                self.begin(upstream).await?;
+                upstream.borrow(self.client.protocol.get()).await?
+            };
+            connection.write(commands).await?;
+            let (mut reply, mut refusal) = (Bytes::new(), None);
+            for _ in 0..count {
+                reply = connection.reply().await?.into_wire();
+                if reply.starts_with(b"-") {
+                    refusal.get_or_insert(reply.clone());
+                }
+                consume_budget().await;
             }
-            let Some((upstream, mut stream)) = self.transaction.connection.take() else { break };
-            let reply = send(&mut stream, wire).await.map_err(|error| upstream.failure(error))?;
-            let reply = reply.into_wire();
-            match Retry::after(&reply, &upstream, tries, &topology) {
-                Some(_) if self.transaction.is_watching => break,
-                Some(retry) if !retry.is_asking => {
+            let retry = refusal
+                .as_ref()
+                .and_then(|refusal| Retry::after(refusal, &connection.upstream, tries, &topology));
+            match retry {
+                Some(retry) if !is_watching && !retry.is_asking => {
                     sleep(retry.pause).await;
                     target = Some(retry.upstream);
                 }
                 Some(_) => break,
                 None => {
-                    self.transaction.connection = Some((upstream, stream));
-                    return Ok(reply);
+                    self.transaction.connection = Some(connection);
+                    return Ok((reply, refusal));
                 }
             }
         }
         Err(Failure::new("TRYAGAIN the slot was moved during the transaction"))
-    }
-
-    /// Opens a connection, and sends what was queued so far.
-    async fn begin(&mut self, upstream: Rc<Upstream>) -> Result<(), Failure> {
-        if self.transaction.is_watching {
-            return Err(upstream.failure("the connection with the watched keys was closed"));
-        }
-        let failed = |error| upstream.failure(error);
-        let mut stream = upstream.borrow(self.client.protocol.get()).await?;
-        if self.transaction.is_open {
-            send(&mut stream, MULTI).await.map_err(failed)?;
-        }
-        for command in &self.transaction.queued {
-            let reply = send(&mut stream, command).await.map_err(failed)?;
-            if let Some(reason) = reply.reply().as_error() {
-                return Err(Failure(String::from_utf8_lossy(reason).into_owned()));
-            }
-        }
-        self.transaction.connection = Some((upstream, stream));
-        Ok(())
     }
 }
