@@ -64,7 +64,9 @@ impl How {
         match (self, lists) {
             (Self::Values(sources), Some(mut lists)) => {
                 let mut lens = vec![0; lists.len()];
-                sources.iter().for_each(|source| lens[usize::from(*source)] += 1);
+                for source in sources {
+                    lens[usize::from(*source)] += 1;
+                }
                 if !lists.iter().map(|(len, _)| *len).eq(lens) {
                     return None;
                 }
@@ -127,7 +129,7 @@ fn named_protocol(reply: &[u8], protocol: Protocol) -> Result<Option<Bytes>, Enc
     let Some(pairs) = pairs else { return Ok(None) };
     let mut out = BytesMut::new();
     let mut writer = ReplyWriter::new(&mut out, protocol);
-    writer.open_map(pairs.clone().count())?;
+    writer.open_map(pairs.count())?;
     for (key, value) in pairs {
         writer.value(&key)?;
         match key.as_bytes() {

@@ -213,9 +213,10 @@ impl Lane {
     }
 
     async fn run(self: Rc<Self>) {
-        let connection = match self.kind.is_single() {
-            true => self.upstream.connect(self.protocol).await,
-            false => self.upstream.borrow(self.protocol).await,
+        let connection = if self.kind.is_single() {
+            self.upstream.connect(self.protocol).await
+        } else {
+            self.upstream.borrow(self.protocol).await
         };
         let failure = match connection {
             Ok(connection) => self.serve(connection.stream).await,
@@ -281,7 +282,8 @@ impl Lane {
         self.writer.take();
         let reply = failure.to_reply();
         let due = std::mem::take(&mut *self.due.borrow_mut());
-        if !was_closed && !(self.kind.is_single() && due.is_empty()) {
+        let has_ended = self.kind.is_single() && due.is_empty();
+        if !was_closed && !has_ended {
             self.proxy.topology.refresh();
         }
         for due in due {

@@ -15,8 +15,8 @@ use crate::upstream::Upstream;
 /// How often a redirected command may be sent again. While a slot moves as a whole, both its nodes redirect to the
 /// other one for a moment.
 const REDIRECTIONS: u8 = 7;
-/// How often a command may be sent again while the cluster is not ready for it: for five seconds in all, which is
-/// enough for most failovers.
+/// How often a command may be sent again while the cluster is not ready for it: for five seconds in all. A failover
+/// usually keeps a cluster down for one or two.
 const ATTEMPTS: u8 = 56;
 /// The first pause before a command is sent again. It doubles each time, up to the longest one.
 const PAUSE: (Duration, Duration) = (Duration::from_millis(1), Duration::from_millis(100));

@@ -87,7 +87,7 @@ impl Session {
         let Some(info) = info else { return self.route_unknown(command) };
         if info.name == "hello" {
             match Hello::of(&command.index()[1..]) {
-                Some(hello) => return self.greet(hello),
+                Some(hello) => return self.greet(&hello),
                 None if topology.only().is_none() => return refused(topology),
                 None => {}
             }
@@ -155,7 +155,7 @@ impl Session {
     }
 
     /// Returns where `HELLO` goes. The proxy keeps the name, but not a password.
-    fn greet(&self, hello: Hello<'_>) -> Routed {
+    fn greet(&self, hello: &Hello<'_>) -> Routed {
         let topology = &self.proxy.topology;
         match topology.only() {
             Some(upstream) if hello.login.is_some() => return Ok(Route::Own(upstream)),
@@ -187,7 +187,7 @@ impl Session {
         let Some((user, given)) = login else {
             return match hello {
                 _ if command.is("quit") => Ok(Route::Farewell(OK)),
-                Some(hello) if self.is_authenticated => self.greet(hello),
+                Some(hello) if self.is_authenticated => self.greet(&hello),
                 _ if self.is_authenticated => refused(&self.proxy.topology),
                 _ => Err(Failure::new("NOAUTH Authentication required.")),
             };
@@ -202,7 +202,7 @@ impl Session {
         }
         self.is_authenticated = true;
         match hello {
-            Some(hello) => self.greet(Hello { login: None, ..hello }),
+            Some(hello) => self.greet(&Hello { login: None, ..hello }),
             None => Ok(Route::Answer(OK)),
         }
     }

@@ -31,7 +31,7 @@ pub(crate) struct Spread {
     kind: Option<Kind>,
     how: How,
     /// What is sent, if that is not the command of the client.
-    instead: Option<CommandBuf>,
+    instead: Option<Bytes>,
 }
 
 enum To {
@@ -97,7 +97,7 @@ impl Spread {
         wanted: Protocol,
         name: Option<Bytes>,
     ) -> Self {
-        let (how, instead) = (How::Hello(wanted, name), Some(hello(shared)));
+        let (how, instead) = (How::Hello(wanted, name), hello(shared).to_wire().ok());
         Self { how, instead, ..Self::one(upstream, None) }
     }
 
@@ -113,7 +113,7 @@ impl Spread {
         let mut firsts = all.iter().map(|(first, _)| u64::from(*first));
         let how = How::Scan(slot, firsts.find(|first| *first > slot).unwrap_or_default());
         let command = CommandBuf::new("SCAN").arg(cursor / u64::from(SLOTS));
-        let instead = Some(command.args(args[2..].iter().copied()));
+        let instead = command.args(args[2..].iter().copied()).to_wire().ok();
         Ok(Self { how, instead, ..Self::one(upstream, Some(Kind::Slow)) })
     }
 }
@@ -130,15 +130,9 @@ impl Session {
         command: &CommandRef<'_>,
     ) -> io::Result<()> {
         let Spread { to, kind, mut how, instead } = spread;
-        let whole = || {
-            instead.as_ref().map_or_else(
-                || Bytes::copy_from_slice(command.wire()),
-                |instead| instead.to_wire().unwrap_or_default(),
-            )
-        };
         let parts = match to {
             To::These(upstreams) => {
-                let wire = whole();
+                let wire = instead.unwrap_or_else(|| Bytes::copy_from_slice(command.wire()));
                 upstreams.into_iter().map(|upstream| (upstream, wire.clone())).collect()
             }
             To::Keys { step } => match self.split(command, step, &mut how).await {
@@ -170,21 +164,27 @@ impl Session {
         }
         self.when(|_| join.missing.get() == 0).await?;
         let replies = join.replies.take();
-        if let How::Hello(protocol, name) = &mut how
+        if let How::Hello(protocol, name) = &how
             && !replies[0].starts_with(b"-")
         {
             client.protocol.set(*protocol);
-            if let Some(name) = name.take() {
-                client.identity.borrow_mut().name = name;
+            if let Some(name) = name {
+                client.identity.borrow_mut().name = name.clone();
             }
         }
-        let Some(pieces) = how.join(&replies, client.protocol.get()) else {
+        self.answer_joined(slot, &how, &replies).await
+    }
+
+    /// Joins replies, and gives the result to the client as fast as it takes it.
+    async fn answer_joined(&mut self, slot: u64, how: &How, replies: &[Bytes]) -> io::Result<()> {
+        let client = Rc::clone(&self.client);
+        let Some(pieces) = how.join(replies, client.protocol.get()) else {
             let failure = Failure::new("ERR upstreams sent replies that do not fit together");
             client.deliver(slot, &failure.to_reply(), 1);
             return Ok(());
         };
-        let all = replies.iter().map(Bytes::len).sum::<usize>();
-        let mut out = BytesMut::with_capacity(all.min(LARGE));
+        let len = replies.iter().map(Bytes::len).sum::<usize>();
+        let mut out = BytesMut::with_capacity(len.min(LARGE));
         for (count, piece) in pieces.enumerate() {
             give_way(count).await;
             let Some(piece) = piece else {

@@ -130,7 +130,9 @@ impl Session {
         match sent? {
             (_, Some(refusal)) => aborted(&String::from_utf8_lossy(refusal[1..].trim_ascii())),
             (reply, None) => {
-                connection.map(Connection::give_back);
+                if let Some(connection) = connection {
+                    connection.give_back();
+                }
                 Ok(reply)
             }
         }

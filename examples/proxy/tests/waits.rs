@@ -106,7 +106,9 @@ fn replies_that_wait_to_be_joined_count_towards_the_buffers() {
         assert_eq!(client.ask(&command(&[b"SET", key, &value])), b"+OK\r\n");
     }
     let mut clients: Vec<_> = (0..8).map(|_| Client::new(proxy.connect())).collect();
-    clients.iter_mut().for_each(|client| client.send(&array("MGET foo b")));
+    for client in &mut clients {
+        client.send(&array("MGET foo b"));
+    }
     thread::sleep(Duration::from_secs(1));
     assert!(proxy.peak_kib() < 192 * 1024, "{} KiB", proxy.peak_kib());
     assert!(client.ask(&array("GET foo")) == bulk(&value));
