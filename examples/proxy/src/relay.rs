@@ -28,7 +28,7 @@ const TICK: Duration = Duration::from_millis(10);
 pub(crate) async fn relay(session: Session, connection: Connection) -> io::Result<()> {
     let Session { proxy, client, mut reader, input, .. } = session;
     let Some(mut writer) = client.writer.take() else { return Ok(()) };
-    let Connection { upstream, stream, .. } = connection;
+    let Connection { stream, .. } = connection;
     let (mut from, mut to) = stream.into_split();
     let balance = RefCell::new(Balance::new());
     let patience = proxy.access.timeout;
@@ -70,12 +70,6 @@ pub(crate) async fn relay(session: Session, connection: Connection) -> io::Resul
         () = requests => {}
         () = replies => {}
         () = drained => {}
-    }
-    let balance = balance.into_inner();
-    // A client that waits for a reply gets an error, unless the error would be inside a reply.
-    if !balance.is_even() && balance.replies.framer.is_between_frames() {
-        let failure = upstream.failure("the connection was closed");
-        let _ = writer.write_all(&failure.to_reply()).await;
     }
     writer.shutdown().await
 }

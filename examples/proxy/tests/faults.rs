@@ -106,6 +106,21 @@ fn a_subscriber_learns_that_the_upstream_is_gone() {
 }
 
 #[test]
+fn a_client_whose_own_connection_is_killed_is_disconnected_without_an_error() {
+    let Some(redis) = Server::start() else { return };
+    let proxy = proxy_of([&redis]);
+    for waiting in ["BLPOP nolist 0", "PING"] {
+        let mut client = Client::new(proxy.connect());
+        assert_eq!(client.answer("SELECT 1"), "+OK\r\n");
+        let id = client.answer("CLIENT ID").trim_start_matches(':').trim_end().to_owned();
+        // The server reads no command after this one.
+        client.send(&[array(&format!("CLIENT KILL ID {id} SKIPME no")), array(waiting)].concat());
+        // An error would be taken for the answer to the command.
+        assert_eq!(read_to_end(client.stream().try_clone().expect("a handle")), b":1\r\n");
+    }
+}
+
+#[test]
 fn an_upstream_that_starts_late_is_found() {
     let _alone = alone();
     let Some(mut redis) = Server::start() else { return };
