@@ -8,7 +8,10 @@ use zresp::cluster::key_slot;
 
 use support::checker::{Checker, Commands, Load, Memory};
 use support::cluster::Cluster;
-use support::{Client, Daemon, PATIENCE, alone, array, bulk, command, pattern, proxy, say};
+use support::{
+    Client, Daemon, PATIENCE, alone, array, assert_reads_after_writing, bulk, command, pattern,
+    proxy, say,
+};
 
 /// How long a replica may take to replace its primary: twice the timeout of a node, and an election.
 const FAILOVER: Duration = Duration::from_secs(40);
@@ -287,4 +290,11 @@ fn a_failed_primary_is_replaced_under_load() {
     let report = checker.finish();
     say(&format!("primaries {failed:?} killed: {report:?}"));
     assert!(report.slowest < PATIENCE, "{report:?}");
+}
+
+#[test]
+fn a_client_of_a_cluster_may_write_everything_before_it_reads() {
+    let _alone = alone();
+    let Some(cluster) = Cluster::start() else { return };
+    assert_reads_after_writing(&proxy_of(&cluster));
 }

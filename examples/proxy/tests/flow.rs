@@ -12,8 +12,8 @@ use std::time::{Duration, Instant};
 
 use support::fake::{self, Bad};
 use support::{
-    Client, Daemon, PATIENCE, Server, alone, array, bulk, command, pattern, proxy, proxy_of,
-    proxy_with, say, until,
+    Client, Daemon, PATIENCE, Server, alone, array, assert_reads_after_writing, bulk, command,
+    pattern, proxy, proxy_of, proxy_with, say, until,
 };
 
 /// How long something may take that should happen at once, on a busy machine.
@@ -126,26 +126,10 @@ fn clients_that_never_read_delay_nobody() {
 
 #[test]
 fn a_client_may_write_everything_before_it_reads() {
-    const COUNT: usize = 400_000;
     let _alone = alone();
     let (Some(first), Some(second)) = (Server::start(), Server::start()) else { return };
-    let value = pattern::bytes(1, 1024);
     for servers in [&[&first][..], &[&first, &second]] {
-        let proxy = proxy_of(servers.iter().copied());
-        let mut client = Client::new(proxy.connect());
-        let keys = ["b", "foo", "hello", "bar"];
-        for key in keys {
-            assert_eq!(client.ask(&command(&[b"SET", key.as_bytes(), &value])), b"+OK\r\n");
-        }
-        let gets = keys.map(|key| array(&format!("GET {key}"))).concat();
-        client.send(&gets.repeat(COUNT / keys.len()));
-        let expected = bulk(&value).repeat(1000);
-        let mut found = vec![0; expected.len()];
-        for _ in 0..COUNT / 1000 {
-            client.stream().read_exact(&mut found).expect("all replies");
-            assert!(found == expected);
-        }
-        assert!(proxy.peak_kib() < 64 * 1024, "{} KiB", proxy.peak_kib());
+        assert_reads_after_writing(&proxy_of(servers.iter().copied()));
     }
 }
 

@@ -12,7 +12,7 @@ pub(crate) mod scripted;
 #[path = "../../../store/tests/support/mod.rs"]
 mod shared;
 
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -63,6 +63,27 @@ pub(crate) fn command(arguments: &[&[u8]]) -> Vec<u8> {
 /// Returns a bulk string.
 pub(crate) fn bulk(value: &[u8]) -> Vec<u8> {
     [format!("${}\r\n", value.len()).as_bytes(), value, b"\r\n"].concat()
+}
+
+/// Writes 400,000 commands whose replies have 1 KiB, and only then reads; asserts that all replies arrive.
+pub(crate) fn assert_reads_after_writing(proxy: &Daemon) {
+    const COUNT: usize = 400_000;
+    // With long names, the sockets do not hold all commands, even if the proxy does not read.
+    let keys = ["b", "foo", "hello", "bar"].map(|key| format!("{{{key}}}{}", "x".repeat(200)));
+    let (mut client, value) = (Client::new(proxy.connect()), pattern::bytes(1, 1024));
+    for key in &keys {
+        assert_eq!(client.ask(&command(&[b"SET", key.as_bytes(), &value])), b"+OK\r\n");
+    }
+    let gets = keys.each_ref().map(|key| array(&format!("GET {key}"))).concat();
+    client.send(&gets.repeat(COUNT / keys.len()));
+    let expected = bulk(&value).repeat(keys.len());
+    let mut found = vec![0; expected.len()];
+    for _ in 0..COUNT / keys.len() {
+        client.stream().read_exact(&mut found).expect("all replies");
+        assert!(found == expected);
+    }
+    say(&format!("400,000 commands written before reading: {} KiB", proxy.peak_kib()));
+    assert!(proxy.peak_kib() < 256 * 1024, "{} KiB", proxy.peak_kib());
 }
 
 /// Removes the numbers from a text, and puts `#` between the pieces.
