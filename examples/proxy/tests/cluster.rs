@@ -8,6 +8,7 @@ use zresp::cluster::key_slot;
 
 use support::checker::{Checker, Commands, Load, Memory};
 use support::cluster::Cluster;
+use support::live_server::Program;
 use support::{
     Client, Daemon, PATIENCE, alone, array, assert_reads_after_writing, bulk, command, pattern,
     proxy, say,
@@ -290,6 +291,35 @@ fn a_failed_primary_is_replaced_under_load() {
     let report = checker.finish();
     say(&format!("primaries {failed:?} killed: {report:?}"));
     assert!(report.slowest < PATIENCE, "{report:?}");
+}
+
+#[test]
+fn slots_migrate_at_one_moment_under_load_and_no_reply_is_an_error() {
+    let _alone = alone();
+    let programs = Program::all();
+    for (name, is_valkey, since) in [("Valkey", true, (9, 0)), ("Redis", false, (8, 4))] {
+        let can = |program: &&Program| program.is_valkey == is_valkey && program.version >= since;
+        let Some(program) = programs.iter().find(can) else {
+            say(&format!("skipped for {name}: ZRESP_SERVERS lists none from {since:?} on"));
+            continue;
+        };
+        let Some(cluster) = Cluster::of(program) else { return };
+        let proxy = proxy_of(&cluster);
+        // The proxy keeps commands of this size, so it can send them again to the new node.
+        let load = Load { largest: 60_000, ..LOAD };
+        let mut checker = Checker::start(proxy.address(), load);
+        checker.wait_for_replies(1000, PATIENCE);
+        let (first, second) = (cluster.primary_of(0), cluster.primary_of(16383));
+        for _ in 0..3 {
+            for (from, to) in [(first, second), (second, first)] {
+                cluster.migrate(0..=3999, from, to);
+                checker.wait_for_replies(500, PATIENCE);
+            }
+        }
+        let report = checker.finish();
+        say(&format!("24,000 slots of {name} migrated: {report:?}"));
+        report.assert_flawless();
+    }
 }
 
 #[test]

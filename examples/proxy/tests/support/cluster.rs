@@ -1,6 +1,7 @@
 //! A Redis Cluster for a test: three primaries, each with a replica.
 
 use std::net::SocketAddr;
+use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
 use std::time::Duration;
@@ -8,7 +9,8 @@ use std::{array, thread};
 
 use zresp::ReplyRef;
 
-use super::{Client, Server, array as wire, live_server, program, until};
+use super::live_server::{self, Program};
+use super::{Client, Server, array as wire, program, until};
 
 const NODES: usize = 6;
 /// A primary that is silent for this long is replaced.
@@ -25,11 +27,20 @@ pub(crate) struct Cluster {
 impl Cluster {
     /// Returns a cluster in which every node knows every slot, or `None` if a program is missing.
     pub(crate) fn start() -> Option<Self> {
+        Self::start_with(Server::start_with)
+    }
+
+    /// Returns a cluster of this program, or `None` if another program is missing.
+    pub(crate) fn of(program: &Program) -> Option<Self> {
+        Self::start_with(|options| Some(program.start(options)))
+    }
+
+    fn start_with(start: impl Fn(&[&str]) -> Option<Server>) -> Option<Self> {
         let cli = program("redis-cli")?;
         let buses: [SocketAddr; NODES] = array::from_fn(|_| live_server::free_address());
         let mut nodes = Vec::new();
         for bus in buses {
-            nodes.push(Server::start_with(&[
+            nodes.push(start(&[
                 "--cluster-enabled",
                 "yes",
                 "--cluster-port",
@@ -92,7 +103,7 @@ impl Cluster {
     }
 
     /// Returns the ranges of slots that a node has.
-    pub(crate) fn slots(&self, node: usize) -> Vec<std::ops::RangeInclusive<u16>> {
+    pub(crate) fn slots(&self, node: usize) -> Vec<RangeInclusive<u16>> {
         let nodes = ask(&self.nodes[node], "CLUSTER NODES");
         let nodes = String::from_utf8_lossy(&nodes);
         let own = nodes.lines().find(|line| line.contains("myself")).expect("its own line");
@@ -159,6 +170,24 @@ impl Cluster {
             self.try_to_manage("check", &entry, &[]).status.success().then_some(())
         });
         self.manage("reshard", &entry, &[&options[..], &["--cluster-yes"]].concat());
+    }
+
+    /// Moves slots with their keys at one moment, as Redis does from 8.4 on, and Valkey from 9.0 on.
+    pub(crate) fn migrate(&self, slots: RangeInclusive<u16>, from: usize, to: usize) {
+        let (first, last) = slots.into_inner();
+        // The nodes must agree on the last migration before they begin with another one.
+        until("the start of a migration", AGREEMENT, || {
+            let import = ask(&self.nodes[to], &format!("CLUSTER MIGRATION IMPORT {first} {last}"));
+            let target = self.id(to);
+            let export = format!("CLUSTER MIGRATESLOTS SLOTSRANGE {first} {last} NODE {target}");
+            let is_unknown = import.starts_with(b"-ERR unknown subcommand");
+            let reply = if is_unknown { ask(&self.nodes[from], &export) } else { import };
+            (!reply.starts_with(b"-")).then_some(())
+        });
+        until("the end of a migration", AGREEMENT, || {
+            let has = |node: usize| self.slots(node).iter().any(|slots| slots.contains(&last));
+            (has(to) && !has(from)).then_some(())
+        });
     }
 
     /// Waits until another node has the slot; returns its number.
