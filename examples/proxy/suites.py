@@ -190,7 +190,8 @@ proc ::NAME::switch_protocol {id} {
 def switch_protocol(client, name):
     """Changes the suite's client."""
     text = client.read_text()
-    for place in (r"interp alias \{\} ::\w+::\w+Handle\$id \{\} ::", r"set fd \$::\w+::fd\(\$id\)\n    }\n\n    # Transform HELLO"):
+    made, made_again = r"interp alias \{\} ::\w+::\w+Handle\$id \{\} ::", r"set fd \$::\w+::fd\(\$id\)\n    }\n\n"
+    for place in (made, made_again):
         text, count = re.subn(place, lambda found: f"::{name}::switch_protocol $id\n{found[0]}", text)
         if count != 1:
             raise SystemExit(f"{client} has changed")
@@ -233,7 +234,7 @@ def redis_py(run):
     venv = run.sources / "redis-py-venv"
     with Scene(run) as scene:
         marks = "not onlycluster and not redismod and not ssl and not replica and not cp_integration"
-        command = [venv / "bin/python", "-m", "pytest", "-q", "-rA", "--tb=short", "-m", marks, "-p", "no:cacheprovider"]
+        command = [venv / "bin/python", "-m", "pytest", "-q", "-rA", "--tb=short", "-p", "no:cacheprovider", "-m", marks]
         url = f"redis://127.0.0.1:{scene.port}/0"
         options = [f"--redis-url={url}", f"--protocol={3 if run.resp3 else 2}", "--continue-on-collection-errors"]
         tests = run.only or ["tests"]
@@ -247,8 +248,8 @@ def redis_py(run):
 def prepare_redis_py(servers):
     venv = servers / "suites/redis-py-venv"
     run([sys.executable, "-m", "venv", venv])
-    needs = "pytest pytest-asyncio pytest-timeout packaging numpy xxhash pybreaker aiohttp redis-entraid opentelemetry-sdk"
-    run([venv / "bin/pip", "install", "-q", *needs.split()])
+    needs = "pytest pytest-asyncio pytest-timeout packaging numpy xxhash pybreaker aiohttp redis-entraid"
+    run([venv / "bin/pip", "install", "-q", "opentelemetry-sdk", *needs.split()])
 
 
 def hiredis(run):

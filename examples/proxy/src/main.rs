@@ -112,7 +112,7 @@ async fn run(mut options: Options) -> io::Result<()> {
     let (ip, port) = (address.ip(), address.port());
     say(&format!("listening on {address}: try `redis-cli -h {ip} -p {port}`\n"));
     if let Some(metrics) = options.metrics {
-        let listener = bind(metrics, false)?;
+        let listener = bind(metrics, false)?.listen(BACKLOG)?;
         say(&format!("metrics on http://{}/metrics\n", listener.local_addr()?));
         tokio::spawn(metrics::serve(listener, all_metrics.into()));
     }
@@ -137,28 +137,28 @@ async fn run(mut options: Options) -> io::Result<()> {
 
 /// Listens on an address, once for each thread.
 fn listen(address: SocketAddr, threads: usize) -> io::Result<Vec<TcpListener>> {
-    // The system would let several programs share an address, so this one is tried alone first.
+    // The system would let several programs share an address, so this one is tried alone first. That socket does
+    // not listen: a client that connected to it would be disconnected when it is closed.
     let alone = bind(address, false)?;
     if threads == 1 {
-        return Ok(vec![alone]);
+        return Ok(vec![alone.listen(BACKLOG)?]);
     }
     let address = alone.local_addr()?;
     drop(alone);
-    (0..threads).map(|_| bind(address, true)).collect()
+    (0..threads).map(|_| bind(address, true)?.listen(BACKLOG)).collect()
 }
 
-/// Listens on an address. An error names the address.
-fn bind(address: SocketAddr, is_shared: bool) -> io::Result<TcpListener> {
-    let listen = || {
+/// Returns a socket with an address. An error names the address.
+fn bind(address: SocketAddr, is_shared: bool) -> io::Result<TcpSocket> {
+    let bind = || {
         let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
         socket.set_reuseaddr(true)?;
         socket.set_reuseport(is_shared)?;
         // Accepted connections inherit it, so a client that vanished is noticed in the end.
         socket.set_keepalive(true)?;
-        socket.bind(address)?;
-        socket.listen(BACKLOG)
+        socket.bind(address).map(|()| socket)
     };
-    listen().map_err(|error| io::Error::new(error.kind(), format!("{address}: {error}")))
+    bind().map_err(|error| io::Error::new(error.kind(), format!("{address}: {error}")))
 }
 
 /// Writes to standard output. If that is closed, the text is lost.

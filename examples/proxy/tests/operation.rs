@@ -3,12 +3,13 @@
 mod support;
 
 use std::fs;
-use std::io::{Read, Write};
+use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream};
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use support::live_server::free_address;
 use support::{
     Client, PATIENCE, PROGRAM, Server, array, bulk, command, pattern, program, proxy, proxy_of,
     proxy_with, run,
@@ -257,5 +258,36 @@ fn several_threads_share_an_address_and_count_together() {
     assert!(proxy.wait().success());
     for mut client in clients {
         assert_eq!(client.stream().read(&mut [0]).expect("the end"), 0);
+    }
+}
+
+#[test]
+fn clients_that_connect_during_the_start_are_served() {
+    /// Connects as soon as the program listens, and asks for a reply.
+    fn ask(address: SocketAddr) -> io::Result<[u8; 7]> {
+        let start = Instant::now();
+        let mut stream = loop {
+            match TcpStream::connect(address) {
+                Err(_) if start.elapsed() < PATIENCE => thread::sleep(Duration::from_micros(200)),
+                connected => break connected?,
+            }
+        };
+        stream.set_read_timeout(Some(PATIENCE))?;
+        stream.write_all(b"PING\r\n")?;
+        let mut reply = [0; 7];
+        stream.read_exact(&mut reply).map(|()| reply)
+    }
+    for _ in 0..40 {
+        let address = free_address();
+        let listen = ["--listen", &address.to_string(), "--threads", "2"];
+        let clients = [(); 8].map(|()| thread::spawn(move || ask(address)));
+        let mut child = Command::new(PROGRAM).args(listen).stdout(Stdio::null()).spawn();
+        let replies = clients.map(|client| client.join().expect("no panic"));
+        let child = child.as_mut().expect("the program starts");
+        child.kill().expect("a child of this process");
+        child.wait().expect("its end");
+        for reply in replies {
+            assert_eq!(reply.expect("a reply"), *b"+PONG\r\n");
+        }
     }
 }
