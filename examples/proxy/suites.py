@@ -30,7 +30,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 PROXY = ROOT / "target/release/zresp-proxy"
 REDIS_PY = "8.1.0"
 # The longest time for one run, in seconds.
-LIMIT = 1800
+LIMIT = 3600
 # Programs, and the folders of the servers that `tools/servers.sh` unpacks.
 SERVERS = {"valkey": "valkey-9.1", "redis": "redis-8.6"}
 SERVER_OPTIONS = """--bind 127.0.0.1 --save --enable-debug-command yes --enable-protected-configs yes
@@ -234,15 +234,15 @@ def redis_py(run):
     venv = run.sources / "redis-py-venv"
     with Scene(run) as scene:
         marks = "not onlycluster and not redismod and not ssl and not replica and not cp_integration"
-        command = [venv / "bin/python", "-m", "pytest", "-q", "-rA", "--tb=short", "-p", "no:cacheprovider", "-m", marks]
+        command = [venv / "bin/python", "-m", "pytest", "-v", "--tb=short", "-p", "no:cacheprovider", "-m", marks]
         url = f"redis://127.0.0.1:{scene.port}/0"
         options = [f"--redis-url={url}", f"--protocol={3 if run.resp3 else 2}", "--continue-on-collection-errors"]
         tests = run.only or ["tests"]
         text = run.output("pytest", [*command, *options, *tests], cwd=folder, env={**os.environ, "PYTHONPATH": folder})
     words = {"PASSED": "ok", "FAILED": "err", "ERROR": "err"}
-    found = re.findall(r"^(PASSED|FAILED|ERROR) (\S+)", text, re.M)
+    found = re.findall(r"^(tests/\S+) (PASSED|FAILED|ERROR)", text, re.M)
     shutil.rmtree(folder, ignore_errors=True)
-    return {title: words[verdict] for verdict, title in found}
+    return {title: words[verdict] for title, verdict in found}
 
 
 def prepare_redis_py(servers):
