@@ -41,6 +41,11 @@ pub(crate) struct Transaction {
 impl Session {
     /// Takes a command of a transaction, and answers it.
     pub(crate) async fn step(&mut self, command: &CommandRef<'_>) {
+        if self.transaction.is_open
+            && let Some(error) = misplaced(command)
+        {
+            return self.answer(error);
+        }
         let taken = self.try_step(command).await;
         let reply = taken.unwrap_or_else(|failure| failure.to_reply());
         let transaction = &mut self.transaction;
@@ -185,5 +190,14 @@ impl Session {
             }
         }
         Err(Failure::new("TRYAGAIN the slot was moved during the transaction"))
+    }
+}
+
+/// Returns the error that a command gets after `MULTI` without making the transaction fail.
+fn misplaced(command: &CommandRef<'_>) -> Option<&'static [u8]> {
+    match command.len() {
+        1 if command.is("multi") => Some(b"-ERR MULTI calls can not be nested\r\n"),
+        2.. if command.is("watch") => Some(b"-ERR WATCH inside MULTI is not allowed\r\n"),
+        _ => None,
     }
 }

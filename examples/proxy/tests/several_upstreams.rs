@@ -246,6 +246,13 @@ fn transactions_with_keys_of_one_slot_work() {
             (&format!("SET {tag}1 1"), "+QUEUED\r\n"),
             (&format!("INCR {tag}1"), "+QUEUED\r\n"),
             ("EXEC", "*3\r\n+PONG\r\n+OK\r\n:2\r\n"),
+            // These errors do not make it fail.
+            ("MULTI", "+OK\r\n"),
+            ("MULTI", "-ERR MULTI calls can not be nested\r\n"),
+            (&format!("WATCH {tag}1"), "-ERR WATCH inside MULTI is not allowed\r\n"),
+            (&format!("STRLEN {tag}1"), "+QUEUED\r\n"),
+            ("WATCH b", "-ERR WATCH inside MULTI is not allowed\r\n"),
+            ("EXEC", "*1\r\n:1\r\n"),
             ("MULTI", "+OK\r\n"),
             (&format!("INCR {tag}1"), "+QUEUED\r\n"),
             ("DISCARD", "+OK\r\n"),
