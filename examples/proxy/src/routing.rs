@@ -246,12 +246,13 @@ pub(crate) fn concerns_connection<'a>(
         }),
         // `CLIENT` with an unknown subcommand.
         "client" => true,
-        _ => {
-            info.flags.intersects(CONNECTION_FLAGS)
-                || info.categories.contains(Categories::CONNECTION)
-                    && !info.name.starts_with("command")
-        }
+        _ => info.flags.intersects(CONNECTION_FLAGS) || has_connection_category(info),
     }
+}
+
+/// Returns whether servers say that a command is about a connection. They say it of `COMMAND` as well, which is not.
+fn has_connection_category(info: &CommandInfo) -> bool {
+    info.categories.contains(Categories::CONNECTION) && !info.name.starts_with("command")
 }
 
 /// Returns whether a command must not use a shared connection although it does not change it: a command that manages
@@ -326,7 +327,8 @@ fn by_keys(
         Place::Anywhere => {}
     }
     let is_for_all = matches!(tip(info, "request_policy"), Some("all_shards" | "all_nodes"));
-    let is_special = info.categories.intersects(Categories::ADMIN | Categories::CONNECTION)
+    let is_special = has_connection_category(info)
+        || info.categories.contains(Categories::ADMIN)
         || info.flags.intersects(Flags::ADMIN | Flags::NO_MULTI);
     match &*info.name {
         "scan" => Spread::scan(command, topology).map(Route::Spread),

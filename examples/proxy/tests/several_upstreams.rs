@@ -206,6 +206,11 @@ fn commands_without_keys_follow_their_policies() {
     for key in &keys[..10] {
         assert_eq!(spread.client.answer(&format!("EVALSHA {sha} 1 {key}")), ":1\r\n", "{key}");
     }
+    for line in ["COMMAND COUNT", "COMMAND GETKEYS GET k", "COMMAND INFO get"] {
+        let direct = Client::new(spread.servers[0].connect()).answer(line);
+        assert!(!direct.starts_with('-'), "{line}: {direct}");
+        assert_eq!(spread.client.answer(line), direct, "{line}");
+    }
     assert!(spread.client.answer("INFO replication").contains("role:master"));
     assert!(spread.client.answer("INFO").contains("loading:0"));
     assert!(spread.client.answer("TIME").starts_with("*2\r\n"));
