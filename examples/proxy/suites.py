@@ -19,6 +19,7 @@ import pathlib
 import random
 import re
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -63,10 +64,12 @@ class Run:
     def output(self, part, command, **options):
         """Returns what a run prints, and keeps it; one that takes too long is cut off, and says so."""
         streams = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
+        process = subprocess.Popen(command, start_new_session=True, **streams, **options)
         try:
-            printed = subprocess.run(command, timeout=LIMIT, **streams, **options).stdout
-        except subprocess.TimeoutExpired as late:
-            printed = (late.stdout or b"") + b"\n[err]: the run took too long in the script\n"
+            printed, _ = process.communicate(timeout=LIMIT)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            printed = process.communicate()[0] + b"\n[err]: the run took too long in the script\n"
         text = re.sub(r"\x1b\[[0-9;]*m", "", printed.decode(errors="replace"))
         way = "through the proxy" if self.through else "directly"
         log = self.sources / "logs" / self.name / f"{part.replace('/', '-')} {way}{' again' if self.only else ''}"
