@@ -73,8 +73,13 @@ impl LateHeaders {
         let mut target = end + self.0.iter().map(size).sum::<usize>();
         out.resize(target, 0);
         for header in self.0.drain(..).rev() {
-            target -= end - header.at;
-            out.copy_within(header.at..end, target);
+            let run = end - header.at;
+            target -= run;
+            // Both conditions always hold. They show the compiler that the copy does not panic.
+            let moved = out.get_mut(header.at..target + run);
+            if let Some(moved) = moved.filter(|moved| moved.len() >= run) {
+                moved.copy_within(..run, moved.len() - run);
+            }
             end = header.at;
             target -= size(&header);
             if let Some(mut gap) = out.get_mut(target..) {

@@ -51,7 +51,11 @@ impl<R> ReadBuffer<R> {
 
     /// Moves the unreleased bytes to the beginning of the buffer, and makes it `size` bytes long.
     fn make_room(&mut self, size: usize) {
-        self.bytes.copy_within(self.start..self.end, 0);
+        // The condition always holds. It shows the compiler that the copy does not panic.
+        let bytes = self.bytes.get_mut(..self.end).filter(|bytes| self.start <= bytes.len());
+        if let Some(bytes) = bytes {
+            bytes.copy_within(self.start.., 0);
+        }
         self.end -= self.start;
         self.start = 0;
         if self.bytes.len() > size {

@@ -11,6 +11,7 @@ an x86-64 library with line tables.
 import re
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 
 MEMORY = re.compile(r"^alloc::raw_vec::(capacity_overflow|handle_error)|^alloc::alloc::handle_alloc_error")
@@ -58,17 +59,26 @@ def sources(library, address):
     return [re.sub(r" \(discriminator.*", "", place) for place in said]
 
 
+def origin(place, folder):
+    """The crate that a source belongs to."""
+    crate = re.search(r"/registry/src/[^/]+/([^/]+)-[^/-]+/", place)
+    return crate[1] if crate else "zresp" if place.startswith(folder) else "the standard library"
+
+
 def main(library, folder):
-    folder, found, own = str(Path(folder).resolve()) + "/", {}, 0
+    folder, found, origins, own = str(Path(folder).resolve()) + "/", Counter(), Counter(), 0
     for address, function, callee in calls(library):
         places = sources(library, address)
         # A check in the standard library counts for its caller.
         place = next((place for place in places if "/library/" not in place), places[-1])
-        own += place.startswith(folder) and not MEMORY.search(callee)
-        call = (callee, re.sub(r"^.*/(registry/src/[^/]+|zresp[^/]*)/", "", place), function)
-        found[call] = found.get(call, 0) + 1
+        out_of_memory = bool(MEMORY.search(callee))
+        own += place.startswith(folder) and not out_of_memory
+        origins[origin(place, folder), out_of_memory] += 1
+        found[callee, re.sub(r"^.*/(registry/src/[^/]+/|(?=library/))", "", place.replace(folder, "src/")), function] += 1
     for (callee, place, function), count in sorted(found.items()):
         print(f"{count} x {callee}, at {place}, in {function}")
+    for (crate, out_of_memory), count in sorted(origins.items()):
+        print(f"{count:4} calls from {crate}" + ", when out of memory" * out_of_memory)
     if not panicking(library):
         sys.exit("no function panics: is this the right library?")
     if own:

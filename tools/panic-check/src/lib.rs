@@ -1,11 +1,15 @@
-//! Decodes in every way, without `std`, so that `find.py` can search all of it for calls that panic.
+//! Reads and translates in every way, so that `find.py` can search all of it for calls that panic.
 
 #![no_std]
 
-use core::alloc::{GlobalAlloc, Layout};
-use core::ffi::c_void;
+#[cfg(not(feature = "std"))]
+mod bare;
+mod tables;
+mod translating;
+#[cfg(feature = "std")]
+mod with_std;
+
 use core::hint::black_box;
-use core::panic::PanicInfo;
 
 use zresp::frames::{Direction, FrameTokenReader};
 use zresp::replication::SyncDecoder;
@@ -13,32 +17,6 @@ use zresp::{
     Command, CommandDecoder, CommandTokenReader, Decoder, Error, Framer, Limits, ReplyRef, Request,
     TokenReader, decode, replies, requests,
 };
-
-unsafe extern "C" {
-    fn aligned_alloc(align: usize, size: usize) -> *mut c_void;
-    fn free(pointer: *mut c_void);
-}
-
-struct C;
-
-// SAFETY: the functions of C do what the trait requires; the size is a multiple of the alignment.
-unsafe impl GlobalAlloc for C {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        unsafe { aligned_alloc(layout.align(), layout.pad_to_align().size()).cast() }
-    }
-
-    unsafe fn dealloc(&self, pointer: *mut u8, _: Layout) {
-        unsafe { free(pointer.cast()) }
-    }
-}
-
-#[global_allocator]
-static ALLOCATOR: C = C;
-
-#[panic_handler]
-fn panic(_: &PanicInfo<'_>) -> ! {
-    loop {}
-}
 
 /// Decodes one frame, all frames of a buffer, and a stream.
 #[unsafe(no_mangle)]
