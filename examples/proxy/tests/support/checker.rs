@@ -5,10 +5,11 @@
 //! whether the command was executed, and accepts both. Anything else is a panic: a reply to another
 //! command or another client, a value that is lost or written twice, a reply that does not arrive.
 
+use std::collections::BTreeMap;
 use std::io::{ErrorKind, Write};
 use std::net::{SocketAddr, TcpStream};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
@@ -16,7 +17,7 @@ use zresp::ReplyRef;
 use zresp::io::{ReplyReader, StreamError};
 
 use super::known::{Counter, Key, Wrong};
-use super::{PATIENCE, command, pattern, until};
+use super::{PATIENCE, command, pattern, until, without_numbers};
 
 const KEYS_OF_A_CLIENT: usize = 12;
 /// A batch up to this size fits the socket buffers, even if the proxy does not read.
@@ -32,6 +33,11 @@ pub(crate) struct Load {
     pub(crate) commands: Commands,
     /// How long a reply may take.
     pub(crate) patience: Duration,
+    /// How long a command may still be executed after its error: the server may have it, and read it later than
+    /// the next ones, which come on another connection.
+    pub(crate) late: Duration,
+    /// Another seed makes other commands.
+    pub(crate) seed: u64,
 }
 
 impl Load {
@@ -42,6 +48,8 @@ impl Load {
         memory: Memory::Kept,
         commands: Commands::All,
         patience: PATIENCE,
+        late: Duration::ZERO,
+        seed: 0,
     };
 }
 
@@ -49,6 +57,8 @@ impl Load {
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) enum Memory {
     Kept,
+    /// It can lose all of them at once, but no single one.
+    MayBeEmptied,
     /// It can, for example if a replica takes over that has not received the last writes.
     MayGoBack,
 }
@@ -72,9 +82,29 @@ struct Seen {
     errors: AtomicU64,
     closed: AtomicU64,
     slowest_micros: AtomicU64,
+    /// The errors again, by their texts without numbers.
+    kinds: Mutex<BTreeMap<String, u64>>,
 }
 
-/// The counts at the end.
+impl Seen {
+    fn error(&self, text: &[u8]) {
+        self.errors.fetch_add(1, Relaxed);
+        let kind = without_numbers(&String::from_utf8_lossy(text));
+        let mut kinds = self.kinds.lock().unwrap_or_else(PoisonError::into_inner);
+        *kinds.entry(kind).or_default() += 1;
+    }
+
+    fn report(&self) -> Report {
+        Report {
+            right: self.right.load(Relaxed),
+            errors: self.errors.load(Relaxed),
+            closed: self.closed.load(Relaxed),
+            slowest: Duration::from_micros(self.slowest_micros.load(Relaxed)),
+        }
+    }
+}
+
+/// The counts at some time.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Report {
     /// Right replies that are not errors.
@@ -142,13 +172,17 @@ impl Checker {
     pub(crate) fn finish(mut self) -> Report {
         self.seen.stop.store(true, Relaxed);
         self.clients.drain(..).for_each(join);
-        let seen = &self.seen;
-        Report {
-            right: seen.right.load(Relaxed),
-            errors: seen.errors.load(Relaxed),
-            closed: seen.closed.load(Relaxed),
-            slowest: Duration::from_micros(seen.slowest_micros.load(Relaxed)),
-        }
+        self.report()
+    }
+
+    /// The counts so far.
+    pub(crate) fn report(&self) -> Report {
+        self.seen.report()
+    }
+
+    /// The number of errors so far by their texts, from which numbers are removed.
+    pub(crate) fn kinds_of_errors(&self) -> BTreeMap<String, u64> {
+        self.seen.kinds.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
 
@@ -191,7 +225,7 @@ struct Client {
 impl Client {
     fn new(number: usize, address: SocketAddr, load: Load, seen: Arc<Seen>) -> Self {
         let keys = (0..KEYS_OF_A_CLIENT).map(|key| Key::new(number, key)).collect();
-        let random = fastrand::Rng::with_seed(number as u64);
+        let random = fastrand::Rng::with_seed(load.seed ^ number as u64);
         let counter = Counter::new(number);
         Self { number, address, load, seen, random, keys, counter, texts: 0 }
     }
@@ -299,8 +333,8 @@ impl Client {
             let waited = u64::try_from(waited).expect("a few minutes at most");
             self.seen.slowest_micros.fetch_max(waited, Relaxed);
             match read.map(|frame| frame.map(|frame| frame.reply())) {
-                Ok(Some(ReplyRef::Error(_) | ReplyRef::BulkError(_))) => {
-                    self.seen.errors.fetch_add(1, Relaxed);
+                Ok(Some(ReplyRef::Error(text) | ReplyRef::BulkError(text))) => {
+                    self.seen.error(text);
                     self.leave_open(&ask);
                     end = End::WithErrors;
                 }
@@ -387,12 +421,12 @@ impl Client {
         match ask {
             Ask::Set { key, version } => {
                 expect(reply, &ReplyRef::Simple(b"OK"))?;
-                self.keys[*key].acknowledge(Some(*version));
+                self.keys[*key].acknowledge(Some(*version), self.load.late);
             }
             Ask::SetTwo { keys, versions } => {
                 expect(reply, &ReplyRef::Simple(b"OK"))?;
                 for (key, version) in keys.iter().zip(versions) {
-                    self.keys[*key].acknowledge(Some(*version));
+                    self.keys[*key].acknowledge(Some(*version), self.load.late);
                 }
             }
             Ask::Get { key } => self.check_value(*key, reply)?,
@@ -408,7 +442,7 @@ impl Client {
             }
             Ask::Increment => {
                 let ReplyRef::Integer(count) = reply else { return Err(Wrong::of(reply)) };
-                self.counter.take(count, self.load.memory)?;
+                self.counter.take(count, self.load)?;
             }
             Ask::Echo { text } => expect(reply, &ReplyRef::Bulk(text.as_bytes()))?,
             Ask::Nested { text } => {
@@ -439,19 +473,19 @@ impl Client {
             }
             _ => return Err(Wrong::of(reply)),
         };
-        self.keys[key].take(version, self.load.memory)
+        self.keys[key].take(version, self.load)
     }
 
     /// Notes that the command may have been executed or not.
     fn leave_open(&mut self, ask: &Ask) {
         match ask {
-            Ask::Set { key, version } => self.keys[*key].open.push(*version),
+            Ask::Set { key, version } => self.keys[*key].leave_open(*version),
             Ask::SetTwo { keys, versions } => {
                 for (key, version) in keys.iter().zip(versions) {
-                    self.keys[*key].open.push(*version);
+                    self.keys[*key].leave_open(*version);
                 }
             }
-            Ask::Increment => self.counter.open += 1,
+            Ask::Increment => self.counter.leave_open(),
             Ask::Get { .. } | Ask::GetMany { .. } | Ask::Echo { .. } | Ask::Nested { .. } => {}
         }
     }

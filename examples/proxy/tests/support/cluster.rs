@@ -77,7 +77,7 @@ impl Cluster {
 
     /// Waits until every node knows where every slot is, and every primary has a replica that is up to
     /// date.
-    fn wait_until_all_agree(&self) {
+    pub(crate) fn wait_until_all_agree(&self) {
         for node in &self.nodes {
             until("the cluster", AGREEMENT, || {
                 let info = ask(node, "CLUSTER INFO");

@@ -1,10 +1,11 @@
 //! What a client knows about its keys, from its replies so far.
 
 use std::fmt;
+use std::time::{Duration, Instant};
 
 use zresp::ReplyRef;
 
-use super::checker::Memory;
+use super::checker::{Load, Memory};
 
 /// What is known about a key. Its version is the number of a write, or `None` if the key does not exist.
 #[derive(Debug)]
@@ -12,8 +13,8 @@ pub(super) struct Key {
     pub(super) name: String,
     sent: u64,
     known: Option<u64>,
-    /// Writes after the known one that may have been executed or not.
-    pub(super) open: Vec<u64>,
+    /// Writes that may have been executed or not, and may still be, with the times of their errors.
+    open: Vec<(u64, Instant)>,
 }
 
 impl Key {
@@ -26,23 +27,31 @@ impl Key {
         self.sent
     }
 
-    pub(super) fn acknowledge(&mut self, version: Option<u64>) {
-        self.known = version;
-        self.open.clear();
+    pub(super) fn leave_open(&mut self, version: u64) {
+        self.open.push((version, Instant::now()));
     }
 
-    pub(super) fn take(&mut self, version: Option<u64>, memory: Memory) -> Result<(), Wrong> {
-        let is_possible = match memory {
-            Memory::Kept => {
-                version == self.known || version.is_some_and(|version| self.open.contains(&version))
-            }
+    /// Notes the version that the key has. Writes that are open for longer than `late` are not executed any more.
+    pub(super) fn acknowledge(&mut self, version: Option<u64>, late: Duration) {
+        self.known = version;
+        self.open.retain(|(open, time)| Some(*open) != version && time.elapsed() < late);
+    }
+
+    pub(super) fn take(&mut self, version: Option<u64>, load: Load) -> Result<(), Wrong> {
+        let is_open = |version| self.open.iter().any(|(open, _)| *open == version);
+        let is_kept = version == self.known || version.is_some_and(is_open);
+        let is_possible = match load.memory {
+            Memory::Kept => is_kept,
+            Memory::MayBeEmptied => is_kept || version.is_none(),
             Memory::MayGoBack => version.is_none_or(|version| version <= self.sent),
         };
         if !is_possible {
-            let Self { known, open, .. } = self;
-            return Err(Wrong(format!("version {version:?} instead of {known:?} or {open:?}")));
+            let (known, open) = (self.known, self.open.len());
+            let text =
+                format!("version {version:?} instead of {known:?} or one of {open} open ones");
+            return Err(Wrong(text));
         }
-        self.acknowledge(version);
+        self.acknowledge(version, load.late);
         Ok(())
     }
 }
@@ -51,24 +60,34 @@ impl Key {
 pub(super) struct Counter {
     pub(super) name: String,
     known: i64,
-    /// How many increments may have been executed or not.
-    pub(super) open: i64,
+    /// The times of the errors of increments that may have been executed or not, and may still be.
+    open: Vec<Instant>,
 }
 
 impl Counter {
     pub(super) fn new(client: usize) -> Self {
-        Self { name: format!("client{client}:counter"), known: 0, open: 0 }
+        Self { name: format!("client{client}:counter"), known: 0, open: Vec::new() }
     }
 
-    pub(super) fn take(&mut self, count: i64, memory: Memory) -> Result<(), Wrong> {
-        let (least, most) = match memory {
-            Memory::Kept => (self.known + 1, self.known + 1 + self.open),
-            Memory::MayGoBack => (1, self.known + 1 + self.open),
+    pub(super) fn leave_open(&mut self) {
+        self.open.push(Instant::now());
+    }
+
+    pub(super) fn take(&mut self, count: i64, load: Load) -> Result<(), Wrong> {
+        let open = i64::try_from(self.open.len()).expect("a few");
+        let (least, most) = (self.known + 1, self.known + 1 + open);
+        let is_possible = match load.memory {
+            Memory::Kept => (least..=most).contains(&count),
+            Memory::MayBeEmptied => {
+                (least..=most).contains(&count) || (1..=1 + open).contains(&count)
+            }
+            Memory::MayGoBack => (1..=most).contains(&count),
         };
-        if !(least..=most).contains(&count) {
+        if !is_possible {
             return Err(Wrong(format!("{count} instead of {least}..={most}")));
         }
-        (self.known, self.open) = (count, 0);
+        self.known = count;
+        self.open.retain(|time| time.elapsed() < load.late);
         Ok(())
     }
 }

@@ -3,11 +3,13 @@
 #![allow(dead_code, unused_imports, reason = "each test file uses only a part")]
 
 pub(crate) mod checker;
+pub(crate) mod clients;
 pub(crate) mod cluster;
 pub(crate) mod fake;
 mod known;
 pub(crate) mod pattern;
 pub(crate) mod refusal;
+pub(crate) mod relay;
 pub(crate) mod scripted;
 #[path = "../../../store/tests/support/mod.rs"]
 mod shared;
@@ -20,7 +22,7 @@ use std::time::{Duration, Instant};
 use zresp::{CommandBuf, EncodeCommand};
 
 pub(crate) use shared::live_server::{self, PATIENCE, Server};
-pub(crate) use shared::{Client, Daemon, array, program, run};
+pub(crate) use shared::{Client, Daemon, array, program, run, signal};
 
 /// Keeps other tests of the file that call this waiting until the guard is dropped. On a small machine, a test
 /// that measures time must run alone.

@@ -53,9 +53,7 @@ impl Daemon {
 
     /// Asks it to stop.
     pub(crate) fn terminate(&self) {
-        let id = self.id().to_string();
-        let status = Command::new("sh").args(["-c", "kill -TERM \"$0\"", &id]).status();
-        assert!(status.expect("a shell").success());
+        signal("TERM", self.id());
     }
 
     pub(crate) fn wait(&mut self) -> ExitStatus {
@@ -77,6 +75,13 @@ impl Daemon {
         let line = status.lines().find_map(|line| line.strip_prefix(name));
         line.and_then(|line| line.split_whitespace().next()?.parse().ok()).unwrap_or_default()
     }
+}
+
+/// Sends a signal, such as `STOP`, to a process.
+pub(crate) fn signal(name: &str, id: u32) {
+    let script = format!("kill -{name} {id}");
+    let status = Command::new("sh").args(["-c", &script]).status();
+    assert!(status.expect("a shell").success(), "{script}");
 }
 
 impl Drop for Daemon {

@@ -6,5 +6,5 @@ mod client;
 mod daemon;
 
 pub(crate) use client::{Client, array};
-pub(crate) use daemon::{Daemon, program, run};
+pub(crate) use daemon::{Daemon, program, run, signal};
 pub(crate) use zresp_testing::drive::live_server;

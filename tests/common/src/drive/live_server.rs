@@ -89,6 +89,11 @@ impl Server {
         self.address
     }
 
+    /// The number of its process, which a restart changes.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// The folder that it writes to.
     pub fn folder(&self) -> &Path {
         &self.folder
