@@ -14,7 +14,7 @@ import os
 import subprocess
 import tempfile
 
-from instructions import count, listed
+from instructions import counts, listed
 
 CACHES = ["command"]
 BUILDS = {"all on": [], **{f"no {cache}": [cache] for cache in CACHES}}
@@ -53,11 +53,12 @@ def main():
         subprocess.run([programs[0], "--inputs", folder], check=True)
         works = [(name, os.path.join(folder, file)) for name, file in listed(programs[0])
                  if name.startswith(tuple(options.only.split(",")))]
+        instructions = [counts(program, folder) for program in programs]
         print(f"| nanoseconds (instructions) an element | {' | '.join(BUILDS)} |\n|---|{'---:|' * len(BUILDS)}")
         for name, file in works:
             turns = [[measure(program, name, file) for program in programs] for _ in range(options.rounds)]
-            cells = [f"{min(times)[0]:.2f} ({count(program, name, file) / times[0][1]:.1f})"
-                     for times, program in zip(zip(*turns), programs)]
+            cells = [f"{min(times)[0]:.2f} ({counted[name] / times[0][1]:.1f})"
+                     for times, counted in zip(zip(*turns), instructions)]
             print(f"| {name} | {' | '.join(cells)} |", flush=True)
 
 

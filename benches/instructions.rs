@@ -1,9 +1,9 @@
-//! Runs one workload at a time, for a tool that counts instructions: see `instructions.py` in this folder.
+//! Runs workloads for a tool that counts instructions: see `instructions.py` in this folder.
 //!
 //! `--inputs DIR` writes the inputs, so that generating them is not counted. `--list` prints a line for
-//! each workload: its name and its input. `NAME FILE ROUNDS` runs a workload on the input in the file.
-//! The difference between two numbers of rounds is the workload alone. `NAME FILE time` prints the
-//! nanoseconds of a round, and the number of values in the input: see `ablation.py`.
+//! each workload: its name and its input. `--count DIR START` runs each workload whose name begins with
+//! `START` and prints its name; only `counted` is to be counted. `NAME FILE time` prints the nanoseconds of
+//! a round, and the number of values in the input: see `ablation.py`.
 
 mod corpus;
 #[path = "work/owning.rs"]
@@ -178,6 +178,16 @@ fn least_time(round: &mut Round) -> f64 {
     (0..20).map(turn).fold(f64::MAX, f64::min)
 }
 
+/// A round whose instructions are counted. `instructions.py` knows the name.
+#[inline(never)]
+fn counted(round: &mut Round) {
+    round();
+}
+
+fn read(file: &Path) -> Vec<u8> {
+    std::fs::read(file).expect("an input")
+}
+
 fn main() {
     let args: Vec<String> = std::env::args().skip(1).filter(|arg| arg != "--bench").collect();
     let args: Vec<&str> = args.iter().map(String::as_str).collect();
@@ -188,16 +198,23 @@ fn main() {
                 println!("{name} {input}");
             }
         }
-        [name, file, rounds] => {
-            let found = workloads().into_iter().find(|workload| workload.name == name);
-            let input = std::fs::read(file).expect("an input");
-            let mut round = (found.expect("a workload").make)(input.clone());
-            if rounds == "time" {
-                println!("{} {}", least_time(&mut round), corpus::values(&input));
-            } else {
-                (0..rounds.parse().expect("a number of rounds")).for_each(|_: u32| round());
+        ["--count", folder, start] => {
+            for Workload { name, input, make } in workloads() {
+                if name.starts_with(start) {
+                    println!("{name}");
+                    let mut round = make(read(&Path::new(folder).join(input)));
+                    // Buffers still grow in the first round.
+                    round();
+                    counted(&mut round);
+                }
             }
         }
-        _ => eprintln!("--list, --inputs DIR, or NAME FILE ROUNDS"),
+        [name, file, "time"] => {
+            let found = workloads().into_iter().find(|workload| workload.name == name);
+            let input = read(Path::new(file));
+            let mut round = (found.expect("a workload").make)(input.clone());
+            println!("{} {}", least_time(&mut round), corpus::values(&input));
+        }
+        _ => eprintln!("--list, --inputs DIR, --count DIR START, or NAME FILE time"),
     }
 }
