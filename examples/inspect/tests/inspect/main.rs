@@ -11,5 +11,6 @@ mod machines;
 mod packets;
 mod printing;
 mod program;
+mod readme;
 mod scratch;
 mod views;
