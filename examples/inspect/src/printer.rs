@@ -199,7 +199,7 @@ impl<W: Write> Printer<W> {
         self.out.write_all(match check {
             Check::Holds => b", its checksum holds)\n",
             Check::Missing => b", no checksum)\n",
-            Check::None => b")\n",
+            Check::Skipped => b")\n",
         })
     }
 

@@ -46,7 +46,7 @@ pub(crate) enum Check {
     /// The server has written none.
     Missing,
     /// It has not been computed.
-    None,
+    Skipped,
 }
 
 impl Snapshot {

@@ -96,7 +96,7 @@ impl Primary {
                     head.extend(bytes.iter().take(room));
                 }
                 Some(Event::PayloadEnd) => {
-                    let snapshot = Snapshot::new(head, *size, Check::None);
+                    let snapshot = Snapshot::new(head, *size, Check::Skipped);
                     step = Some(Step::Snapshot(*payload, snapshot));
                 }
                 Some(Event::Refusal(text)) => {
