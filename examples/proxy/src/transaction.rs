@@ -49,11 +49,9 @@ impl Session {
         let taken = self.try_step(command).await;
         let reply = taken.unwrap_or_else(|failure| failure.to_reply());
         let transaction = &mut self.transaction;
-        // Servers refuse these inside a transaction, and go on with it.
-        let is_nested = transaction.is_open && (command.is("watch") || command.is("multi"));
         let is_part =
             transaction.is_open || transaction.connection.is_some() || command.is("watch");
-        if reply.starts_with(b"-") && is_part && !is_nested {
+        if reply.starts_with(b"-") && is_part {
             let reason = || String::from_utf8_lossy(reply[1..].trim_ascii()).into_owned();
             transaction.failed.get_or_insert_with(reason);
         }
@@ -72,10 +70,6 @@ impl Session {
             (b"discard", 1) => self.transaction = Transaction::default(),
             (b"unwatch", 1) if !is_open => self.transaction = Transaction::default(),
             (b"exec", 1) => return self.execute().await,
-            (b"multi", 1) => return Err(Failure::new("ERR MULTI calls can not be nested")),
-            (b"watch", _) if is_open => {
-                return Err(Failure::new("ERR WATCH inside MULTI is not allowed"));
-            }
             _ => {
                 let slot = self.slot_of(command)?;
                 let transaction = &mut self.transaction;
