@@ -35,7 +35,7 @@ impl Relay {
         thread::spawn(move || {
             for near in listener.incoming().flatten() {
                 let shared = Arc::clone(&relayed);
-                thread::spawn(move || shared.carry_both(near));
+                thread::spawn(move || shared.carry_both(&near));
             }
         });
         Self { address, shared }
@@ -64,18 +64,18 @@ impl Relay {
 
 impl Shared {
     /// Carries the bytes of a connection, in both directions, until one side is closed.
-    fn carry_both(&self, near: TcpStream) {
+    fn carry_both(&self, near: &TcpStream) {
         let target = *self.target.lock().unwrap_or_else(PoisonError::into_inner);
         // Dropping the connection tells the proxy that the upstream is down.
         let Ok(far) = TcpStream::connect(target) else { return };
         let clone = |stream: &TcpStream| stream.try_clone().expect("a second handle");
         let port = near.peer_addr().ok();
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
-        open.push([clone(&near), clone(&far)]);
+        open.push([clone(near), clone(&far)]);
         drop(open);
         thread::scope(|scope| {
-            scope.spawn(|| self.carry(clone(&near), clone(&far)));
-            self.carry(clone(&far), clone(&near));
+            scope.spawn(|| self.carry(clone(near), clone(&far)));
+            self.carry(clone(&far), clone(near));
         });
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
         open.retain(|[near, _]| near.peer_addr().is_ok_and(|peer| Some(peer) != port));
