@@ -39,8 +39,8 @@ pub(crate) struct Client {
     replies: RefCell<Replies>,
     /// The lanes that its pending commands use. Later commands use the same ones, so that they cannot overtake.
     lanes: RefCell<Vec<Rc<Lane>>>,
-    /// Which lanes its commands use. It changes only while no reply is due.
-    kind: Cell<Kind>,
+    /// Which lanes its commands use, and their protocol. It changes only while no reply is due.
+    kind: Cell<(Kind, Protocol)>,
     /// The protocol that it has chosen with `HELLO`.
     pub(crate) protocol: Cell<Protocol>,
     pub(crate) identity: RefCell<Identity>,
@@ -64,7 +64,7 @@ pub(crate) struct Client {
 impl Client {
     pub(crate) fn new(writer: OwnedWriteHalf, peer: SocketAddr, proxy: Rc<Proxy>) -> Self {
         let (replies, lanes, session, waiting_lane) = Default::default();
-        let (kind, identity) = (Cell::new(Kind::New), RefCell::default());
+        let (kind, identity) = (Cell::new((Kind::New, Protocol::Resp2)), RefCell::default());
         let (size, input, joining, counted) = Default::default();
         let (protocol, window) = (Cell::new(Protocol::Resp2), Cell::new(1));
         let (writer, moved) = (RefCell::new(Some(writer)), Cell::new(Instant::now()));
@@ -89,23 +89,23 @@ impl Client {
     }
 
     /// Returns a lane of the chosen kind to an upstream: the same one as before, while replies are due.
-    pub(crate) fn lane(&self, to: &Rc<Upstream>, protocol: Protocol) -> Result<Rc<Lane>, Failure> {
+    pub(crate) fn lane(&self, to: &Rc<Upstream>) -> Result<Rc<Lane>, Failure> {
         let mut lanes = self.lanes.borrow_mut();
-        lanes.retain(|lane| lane.is_open());
-        let fits = |lane: &&Rc<Lane>| {
-            Rc::ptr_eq(&lane.upstream, to) && lane.protocol == protocol && !lane.kind.is_single()
-        };
+        lanes.retain(|lane| lane.is_open() && !lane.is_taken_from(self));
+        let fits = |lane: &&Rc<Lane>| Rc::ptr_eq(&lane.upstream, to) && !lane.kind.is_single();
         if let Some(lane) = lanes.iter().find(fits) {
             return Ok(Rc::clone(lane));
         }
-        let lane = to.lane(&self.proxy, protocol, self.kind.get())?;
+        let (kind, protocol) = self.kind.get();
+        let lane = to.lane(&self.proxy, protocol, kind)?;
         lanes.push(Rc::clone(&lane));
         Ok(lane)
     }
 
-    /// Chooses the kind of lane for the next command; `None` is the one that suits the client. Returns `false` if the
-    /// command has to wait until every earlier one is answered, because it must not use the lanes that those use.
-    pub(crate) fn choose_lane(&self, wanted: Option<Kind>) -> bool {
+    /// Chooses the kind of lane for the next command, and its protocol; `None` is the kind that suits the client.
+    /// Returns `false` if the command has to wait until every earlier one is answered, because it must not use the lanes
+    /// that those use.
+    pub(crate) fn choose_lane(&self, wanted: Option<Kind>, protocol: Protocol) -> bool {
         // A busy lane is left only if no reply is due: on another one, a command could overtake.
         if self.is_answered() {
             let kind = wanted.unwrap_or(match self.size.get().0 {
@@ -113,10 +113,18 @@ impl Client {
                 size if size > BIG => Kind::Slow,
                 _ => Kind::Usual,
             });
-            self.kind.set(kind);
-            self.lanes.borrow_mut().retain(|lane| lane.kind == kind && !lane.is_busy());
+            self.kind.set((kind, protocol));
+            self.lanes.borrow_mut().retain(|lane| {
+                let is_like = lane.kind == kind && lane.protocol == protocol;
+                let is_kept = is_like && !lane.is_busy();
+                if !is_kept {
+                    lane.abandon();
+                }
+                is_kept
+            });
         }
-        wanted.is_none_or(|kind| kind == self.kind.get())
+        let (kind, current) = self.kind.get();
+        current == protocol && wanted.is_none_or(|wanted| wanted == kind)
     }
 
     /// Returns the protocol of the connections for a command that share it, and how its reply is translated then.
@@ -137,7 +145,7 @@ impl Client {
 
     /// Returns whether the client waits for a command that blocks.
     pub(crate) fn is_blocked(&self) -> bool {
-        self.kind.get() == Kind::Blocking && !self.is_answered()
+        self.kind.get().0 == Kind::Blocking && !self.is_answered()
     }
 
     pub(crate) fn open_slot(&self, bytes: usize) -> u64 {

@@ -24,21 +24,26 @@ impl Session {
         command: &CommandRef<'_>,
         now: Instant,
     ) -> Result<Option<Next>, Failure> {
-        // A script may be endless.
-        let is_script = info.is_some_and(|info| info.categories.contains(Categories::SCRIPTING));
+        let is_last = matches!(route, Route::Last(_));
         match route {
-            Route::Shared(_) if !self.client.choose_lane(is_script.then_some(Kind::Slow)) => {
-                self.client.hold_back();
-                return Ok(Some(Next::Take));
-            }
-            Route::Shared(upstream) => {
-                let (protocol, shape) = self.client.protocol_of(command);
-                if shape.is_none() && self.proxy.access.protocol.is_some_and(|it| it != protocol) {
-                    let route = Route::Spread(Spread::one(upstream, None));
-                    return Ok(Some(Next::Other(route, CommandFrame::from(*command))));
+            Route::Shared(upstream) | Route::Last(upstream) => {
+                // A script may be endless. And it may return types that only one of the protocols has.
+                let is_script =
+                    |info: &CommandInfo| info.categories.contains(Categories::SCRIPTING);
+                let wanted = info.is_some_and(is_script).then_some(Kind::Script);
+                let (protocol, shape) = match wanted {
+                    Some(_) => (self.client.protocol.get(), None),
+                    None => self.client.protocol_of(command),
+                };
+                if !self.client.choose_lane(wanted, protocol) {
+                    self.client.hold_back();
+                    return Ok(Some(Next::Take));
                 }
-                let lane = self.client.lane(&upstream, protocol)?;
+                let lane = self.client.lane(&upstream)?;
                 lane.send(&self.client, command.wire(), shape, now);
+                if is_last {
+                    self.client.hold_back();
+                }
             }
             Route::Answer(reply) => self.answer(&reply),
             Route::Own(upstream) => return Ok(Some(Next::Relay(upstream))),

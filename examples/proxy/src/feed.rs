@@ -200,7 +200,7 @@ impl Feed {
                 () = self.changed.notified() => None,
             };
             if let Some(frame) = next {
-                let retry = Retry::after(frame.wire(), upstream, 0, &self.proxy.topology);
+                let retry = Retry::after(frame.wire(), None, upstream, 0, &self.proxy.topology);
                 if let Some(retry) = retry {
                     return Ok(Some(retry.upstream));
                 }

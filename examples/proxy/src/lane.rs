@@ -27,7 +27,7 @@ use zresp::{Encode, Protocol, decode};
 
 use crate::client::Client;
 use crate::proxy::Proxy;
-use crate::redirect::Retry;
+use crate::redirect::{ASKING, Retry};
 use crate::replies::Reader;
 use crate::spread::Join;
 use crate::upstream::{Failure, Upstream};
@@ -67,8 +67,11 @@ pub(crate) enum Kind {
     New,
     /// Most clients.
     Usual,
-    /// A script, or a client with large replies: only one client at a time, as long as there are enough lanes.
+    /// Clients with large replies: only one client at a time, as long as there are enough lanes.
     Slow,
+    /// Scripts of one client at a time. Some servers repeat the client's bytes in errors of scripts, line breaks
+    /// included, which could forge the replies to others.
+    Script,
     /// One command, on a new connection that nobody else gets to use.
     Single,
     /// The same, for as long as the client wants to wait for the reply.
@@ -98,6 +101,8 @@ pub(crate) struct Lane {
     pub(crate) is_begun: Cell<bool>,
     /// Whether much of a large reply has yet to arrive.
     pub(crate) has_large_reply: Cell<bool>,
+    /// Whether more may arrive than the replies to the client that uses it, so nobody else gets to use it.
+    pub(crate) is_spoiled: Cell<bool>,
     is_closed: Cell<bool>,
 }
 
@@ -120,6 +125,7 @@ impl Lane {
             heard: Cell::new(Instant::now()),
             is_begun: Cell::default(),
             has_large_reply: Cell::default(),
+            is_spoiled: Cell::default(),
             is_closed: Cell::default(),
         });
         tokio::task::spawn_local(Rc::clone(&lane).run());
@@ -167,10 +173,16 @@ impl Lane {
         self.due.borrow_mut().push_back(Due::new(to, command, shape, Instant::now()));
     }
 
-    /// Sends a redirected command. Its entry comes from another lane's queue.
-    pub(crate) fn resend(&self, due: Due) {
+    /// Sends a redirected command, if necessary after `ASKING`, which is not sent again if it is refused. The entry
+    /// comes from another lane's queue.
+    pub(crate) fn resend(&self, due: Due, is_asking: bool) {
+        let mut queue = self.due.borrow_mut();
+        if is_asking {
+            self.write(ASKING);
+            queue.push_back(Due::new(Recipient::Proxy, None, None, due.since));
+        }
         self.write(due.command.as_deref().unwrap_or_default());
-        self.due.borrow_mut().push_back(due);
+        queue.push_back(due);
     }
 
     fn write(&self, bytes: &[u8]) {
@@ -193,7 +205,7 @@ impl Lane {
 
     /// Returns whether clients without a reply due should use another lane.
     pub(crate) fn is_busy(&self) -> bool {
-        let is_slow = self.kind == Kind::Slow
+        let is_slow = matches!(self.kind, Kind::Slow | Kind::Script)
             || self.has_large_reply.get()
             || self.proxy.clock.get() - self.heard.get() > STUCK;
         is_slow && self.len() > 0
@@ -204,9 +216,24 @@ impl Lane {
         self.due.borrow().len()
     }
 
-    /// Closes a connection that only one client uses, because that client has left.
+    /// Returns whether another client uses it, and nobody else may.
+    pub(crate) fn is_taken_from(&self, client: &Client) -> bool {
+        let due = self.due.borrow();
+        let user = due.back().and_then(|due| due.to.client());
+        self.kind == Kind::Script && user.is_some_and(|user| !std::ptr::eq(&**user, client))
+    }
+
+    /// Notes that its client, unless that has left, is the last to use it.
+    pub(crate) fn spoil(&self, client: Option<&Rc<Client>>) {
+        self.is_spoiled.set(true);
+        if client.is_none_or(|client| client.is_gone()) {
+            self.abandon();
+        }
+    }
+
+    /// Closes a connection that only one client may use, because that client does not need it any more.
     pub(crate) fn abandon(&self) {
-        if self.kind.is_single() {
+        if self.kind.is_single() || self.is_spoiled.get() {
             self.is_closed.set(true);
             self.wake();
         }
@@ -270,9 +297,13 @@ impl Lane {
 
     /// Gives a collected reply to its recipient, or sends the command again if the reply asks for that.
     pub(crate) fn settle(&self, due: Due, reply: Bytes) {
-        match Retry::after(&reply, &self.upstream, due.tries, &self.proxy.topology) {
-            Some(retry) if due.command.is_some() => retry.send(due, self.protocol),
-            _ => due.give(reply),
+        let retry = due.command.as_deref().and_then(|command| {
+            let topology = &self.proxy.topology;
+            Retry::after(&reply, Some(command), &self.upstream, due.tries, topology)
+        });
+        match retry {
+            Some(retry) => retry.send(due),
+            None => due.give(reply),
         }
     }
 

@@ -7,10 +7,10 @@ use bytes::BytesMut;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::task::yield_now;
+use zresp::cluster::Redirect;
 
 use crate::client::Client;
 use crate::connection::in_time;
-use crate::redirect::Retry;
 use crate::replies::{REDIRECTION, reply_framer};
 use crate::session::{LARGE, Session};
 use crate::upstream::Upstream;
@@ -26,7 +26,7 @@ impl Session {
     /// If the client has left.
     pub(crate) async fn pass_on(&mut self, upstream: &Rc<Upstream>) -> io::Result<()> {
         let (proxy, patience) = (Rc::clone(&self.proxy), self.proxy.access.timeout);
-        self.client.choose_lane(None);
+        self.client.choose_lane(None, self.client.protocol.get());
         let mut framer = self.decoder.take_framer(&self.input);
         let (mut unsent, mut is_complete) = (self.input.split(), false);
         let mut to = upstream.borrow(self.client.protocol.get()).await;
@@ -80,6 +80,7 @@ impl Session {
         stream: &mut TcpStream,
     ) -> io::Result<bool> {
         let (client, slot) = (Rc::clone(&self.client), self.client.open_slot(0));
+        let topology = Rc::clone(&self.proxy.topology);
         let (mut framer, mut input) = (reply_framer(), BytesMut::with_capacity(LARGE));
         let (mut reply, mut is_begun, mut is_push) = (BytesMut::new(), false, false);
         loop {
@@ -112,9 +113,11 @@ impl Session {
                 if is_error && !progress.is_complete && reply.len() <= REDIRECTION {
                     continue;
                 }
-                if is_error && Retry::after(&reply, upstream, 0, &self.proxy.topology).is_some() {
-                    let is_moved = reply.starts_with(b"-MOVED") || reply.starts_with(b"-ASK");
-                    reply = if is_moved { BytesMut::from(MOVED) } else { reply };
+                let redirect = is_error.then(|| Redirect::parse(reply[1..].trim_ascii_end()));
+                if topology.is_cluster() && redirect.flatten().is_some() {
+                    // A script may have returned it, so it is not believed.
+                    topology.refresh();
+                    reply = BytesMut::from(MOVED);
                 }
                 let complete = usize::from(progress.is_complete);
                 self.proxy.metrics.passed(complete, complete & usize::from(is_error), reply.len());

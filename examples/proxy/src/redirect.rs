@@ -3,12 +3,13 @@
 use std::rc::Rc;
 use std::time::Duration;
 
-use bytes::Bytes;
 use tokio::time::sleep;
-use zresp::Protocol;
 use zresp::cluster::{Redirect, RedirectKind};
+use zresp::commands::{self, Categories};
+use zresp::requests;
 
-use crate::lane::{Due, Recipient};
+use crate::lane::Due;
+use crate::routing::{Place, place};
 use crate::topology::Topology;
 use crate::upstream::Upstream;
 
@@ -21,7 +22,33 @@ const ATTEMPTS: u8 = 56;
 /// The first pause before a command is sent again. It doubles each time, up to the longest one.
 const PAUSE: (Duration, Duration) = (Duration::from_millis(1), Duration::from_millis(100));
 /// Makes a node accept the next command although its slot is still being moved to that node.
-const ASKING: &[u8] = b"*1\r\n$6\r\nASKING\r\n";
+pub(crate) const ASKING: &[u8] = b"*1\r\n$6\r\nASKING\r\n";
+
+/// Who can have written an error.
+pub(crate) enum Author {
+    Server,
+    /// A client, for example in a script. The command has this slot.
+    Client(Option<u16>),
+}
+
+impl Author {
+    /// Returns who can have written the error that answers a command. The errors of modules, too, may begin with what a
+    /// client wrote.
+    fn of(command: &[u8], topology: &Topology) -> Self {
+        let (request, mut inline) = (requests(command).next().and_then(Result::ok), Vec::new());
+        let Some(request) = request else { return Self::Client(None) };
+        let command = request.command().to_array(&mut inline);
+        let is_plain = commands::of(&command).is_some_and(|info| {
+            !info.categories.contains(Categories::SCRIPTING) && !info.name.contains('.')
+        });
+        let table = topology.commands();
+        match table.of(&command).map(|info| place(info, &command, &table)) {
+            _ if is_plain => Self::Server,
+            Some(Ok(Place::Slot(slot))) => Self::Client(Some(slot)),
+            _ => Self::Client(None),
+        }
+    }
+}
 
 /// Where and when to send a command again.
 pub(crate) struct Retry {
@@ -32,26 +59,30 @@ pub(crate) struct Retry {
 }
 
 impl Retry {
-    /// Returns what to do after a reply; `None` if it is not from a cluster, or says something else, or if the
-    /// command has been sent again too often.
+    /// Returns what to do after the reply to a command; `None` if it is not from a cluster, or says something else, or
+    /// if the command has been sent again too often. Without the command, only a server can have written the reply.
     pub(crate) fn after(
         reply: &[u8],
+        command: Option<&[u8]>,
         from: &Rc<Upstream>,
         tries: u8,
         topology: &Topology,
     ) -> Option<Self> {
         let text = reply.strip_prefix(b"-")?.strip_suffix(b"\r\n")?;
-        if !topology.is_cluster() {
+        let (redirect, is_down) = (Redirect::parse(text), text.starts_with(b"CLUSTERDOWN "));
+        let is_refusal = redirect.is_some() || is_down || text.starts_with(b"TRYAGAIN ");
+        if !topology.is_cluster() || !is_refusal {
             return None;
         }
+        let author = command.map_or(Author::Server, |command| Author::of(command, topology));
+        if is_down {
+            topology.refresh();
+        }
         let mut pause = PAUSE.0.saturating_mul(1 << tries.min(10)).min(PAUSE.1);
-        let Some(redirect) = Redirect::parse(text) else {
-            let is_down = text.starts_with(b"CLUSTERDOWN ");
-            if is_down {
-                topology.refresh();
-            }
+        let Some(redirect) = redirect else {
+            // A script may have done its work before it returned the error.
+            let is_passing = tries < ATTEMPTS && matches!(author, Author::Server);
             let upstream = Rc::clone(from);
-            let is_passing = tries < ATTEMPTS && (is_down || text.starts_with(b"TRYAGAIN "));
             return is_passing.then_some(Self { upstream, is_asking: false, pause });
         };
         match tries {
@@ -59,13 +90,13 @@ impl Retry {
             REDIRECTIONS.. => return None,
             _ => {}
         }
-        let upstream = topology.redirected(&redirect, from)?;
+        let upstream = topology.redirected(&redirect, from, &author)?;
         let is_asking = matches!(redirect.kind, RedirectKind::Ask { .. });
         Some(Self { upstream, is_asking, pause })
     }
 
     /// Sends a command of a lane again.
-    pub(crate) fn send(self, mut due: Due, protocol: Protocol) {
+    pub(crate) fn send(self, mut due: Due) {
         due.tries += 1;
         // The refusal was counted, but the command has yet to get its reply.
         due.count = 1;
@@ -78,14 +109,8 @@ impl Retry {
             if client.is_gone() {
                 return;
             }
-            match client.lane(&self.upstream, protocol) {
-                Ok(lane) => {
-                    if self.is_asking {
-                        let asking = Some(Bytes::from_static(ASKING));
-                        lane.resend(Due::new(Recipient::Proxy, asking, None, due.since));
-                    }
-                    lane.resend(due);
-                }
+            match client.lane(&self.upstream) {
+                Ok(lane) => lane.resend(due, self.is_asking),
                 Err(failure) => due.give(failure.to_reply()),
             }
         });

@@ -24,6 +24,8 @@ use crate::upstream::WHOLE;
 const PATIENCE: Duration = Duration::from_millis(100);
 /// A longer error is not a redirection.
 pub(crate) const REDIRECTION: usize = 1024;
+/// The only error of scripts after which nothing else can arrive that a client has written.
+const NOSCRIPT: &[u8] = b"-NOSCRIPT ";
 /// For frames that are not held whole.
 pub(crate) const UNLIMITED: Limits =
     Limits::new().with_depth(usize::MAX).with_bulk(usize::MAX).with_frame(usize::MAX);
@@ -159,6 +161,10 @@ impl<'a> Reader<'a> {
             while complete < due.count && taken < rest.len() && seen.is_ok() {
                 if complete > 0 && rest[taken] == b'>' {
                     break;
+                }
+                let is_error = framer.is_between_frames() && rest[taken] == b'-';
+                if is_error && lane.kind == Kind::Script && !rest[taken..].starts_with(NOSCRIPT) {
+                    lane.spoil(due.to.client());
                 }
                 seen = framer.advance(&rest[taken..]).map_err(io::Error::other).map(|progress| {
                     taken += progress.taken;

@@ -6,7 +6,7 @@ use std::rc::Rc;
 use bytes::Bytes;
 use zresp::cluster::key_slot;
 use zresp::command::PartialCommand;
-use zresp::commands::{Categories, CommandInfo, CommandTable, Flags, KeysError, PartialKeys};
+use zresp::commands::{Categories, CommandInfo, CommandTable, Flags, Keys, KeysError, PartialKeys};
 use zresp::{CommandRef, Encode, Protocol, Reply};
 
 use crate::identity::check;
@@ -21,6 +21,9 @@ use crate::upstream::{Failure, Upstream};
 pub(crate) enum Route {
     /// It goes to this upstream, on a connection that clients share.
     Shared(Rc<Upstream>),
+    /// The same, and no command follows until it is answered: a cluster may refuse it for a moment, and it must not be
+    /// overtaken.
+    Last(Rc<Upstream>),
     /// It changes the state of its connection, blocks it, or does not have exactly one reply. So the client
     /// gets its own connection, for this command and all later ones.
     Own(Rc<Upstream>),
@@ -100,10 +103,10 @@ impl Session {
             return route;
         }
         match (topology.only(), &*info.name) {
+            (Some(upstream), _) if concerns_connection => Ok(Route::Own(upstream)),
             (Some(upstream), _) if is_private(info) => {
                 Ok(Route::Spread(Spread::one(upstream, Some(Kind::Single))))
             }
-            (Some(upstream), _) if concerns_connection => Ok(Route::Own(upstream)),
             (Some(upstream), _) => Ok(Route::Shared(upstream)),
             (None, "multi" | "exec" | "discard" | "watch" | "unwatch") => Ok(Route::Step),
             (None, name) if name.ends_with("subscribe") => Ok(Route::Subscribe),
@@ -217,7 +220,9 @@ pub(crate) fn route_begun(command: &PartialCommand<'_>, topology: &Topology) -> 
         let is_unknown = command.arg(1).is_some() || table.lookup(name).is_none();
         return topology.only().filter(|_| is_unknown).map(|upstream| Ok(Route::Own(upstream)));
     };
-    let is_own = concerns_connection(info, command.args()) || is_private(info);
+    // The word that makes a read block may be among what has yet to arrive.
+    let may_block = matches!(&*info.name, "xread" | "xreadgroup");
+    let is_own = may_block || concerns_connection(info, command.args()) || is_private(info);
     if let Some(upstream) = topology.only() {
         return Some(Ok(if is_own { Route::Own(upstream) } else { Route::Shared(upstream) }));
     }
@@ -244,8 +249,8 @@ pub(crate) fn concerns_connection<'a>(
             let end = word.iter().position(|byte| *byte == 0).unwrap_or(word.len());
             word[..end].eq_ignore_ascii_case(b"block")
         }),
-        // `CLIENT` with an unknown subcommand.
-        "client" => true,
+        // `CLIENT` with an unknown subcommand; and a command without a reply.
+        "client" | "cluster|syncslots" => true,
         _ => info.flags.intersects(CONNECTION_FLAGS) || has_connection_category(info),
     }
 }
@@ -256,11 +261,11 @@ fn has_connection_category(info: &CommandInfo) -> bool {
 }
 
 /// Returns whether a command must not use a shared connection although it does not change it: a command that manages
-/// scripts. Some must not wait for a script. And some servers repeat the arguments of others in errors, line breaks
-/// included: one client could forge the replies to another.
-fn is_private(info: &CommandInfo) -> bool {
+/// scripts, or one for administrators. Some must not wait for a script. Some servers repeat the arguments of others in
+/// errors, line breaks included: one client could forge the replies to another. And new ones may reply twice or never.
+pub(crate) fn is_private(info: &CommandInfo) -> bool {
     let name = info.name.split_once('|').map_or(&*info.name, |(name, _)| name);
-    matches!(name, "script" | "function")
+    matches!(name, "script" | "function") || info.flags.contains(Flags::ADMIN)
 }
 
 /// The arguments of `HELLO`.
@@ -317,11 +322,16 @@ fn by_keys(
         () if is_private(info) => Some(Kind::Single),
         () => None,
     };
+    let table = topology.commands();
+    // While a slot moves, its keys may be in different places for a moment.
+    let may_wait = topology.is_cluster() && !info.categories.contains(Categories::SCRIPTING);
+    let has_several = |keys: Keys<'_>| keys.take(2).count() == 2;
     let to = |upstream| match kind {
         Some(_) => Route::Spread(Spread::one(upstream, kind)),
+        None if may_wait && table.keys(command).is_ok_and(has_several) => Route::Last(upstream),
         None => Route::Shared(upstream),
     };
-    match place(info, command, &topology.commands())? {
+    match place(info, command, &table)? {
         Place::Slot(slot) => return topology.of_slot(slot).map(to),
         Place::Several => return Spread::keys(info, command).map(Route::Spread),
         Place::Anywhere => {}

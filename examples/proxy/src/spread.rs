@@ -149,12 +149,12 @@ impl Session {
             _ if kind.is_some_and(Kind::is_single) => (client.protocol.get(), None),
             _ => client.protocol_of(command),
         };
-        client.choose_lane(kind);
+        client.choose_lane(kind, protocol);
         let slot = client.open_slot(0);
         let join = Join::new(&client, parts.len(), command.wire().len());
         for (index, (upstream, wire)) in parts.into_iter().enumerate() {
             let is_large = wire.len() > LARGE;
-            match client.lane(&upstream, protocol) {
+            match client.lane(&upstream) {
                 Ok(lane) => lane.send_part(&join, index, wire, shape),
                 Err(failure) => join.take(index, failure.to_reply()),
             }

@@ -17,6 +17,7 @@ use zresp::{CommandBuf, Protocol};
 
 use crate::connection::CONNECT;
 use crate::options::Options;
+use crate::redirect::Author;
 use crate::upstream::{Access, Failure, Upstream};
 
 /// The longest and the shortest time between two reads of the slots. They are read early if something seems
@@ -151,17 +152,24 @@ impl Topology {
     }
 
     /// Returns the upstream that a redirection names; after `MOVED`, the slot is assigned to it. Returns `None`
-    /// without a cluster, and for a redirection that no cluster sends.
+    /// without a cluster, and for a redirection that no cluster sends. One that a client can have written changes
+    /// nothing, and must name the slot of the command and a node that is known.
     pub(crate) fn redirected(
         &self,
         redirect: &Redirect<'_>,
         from: &Upstream,
+        author: &Author,
     ) -> Option<Rc<Upstream>> {
-        if self.kind != Kind::Cluster || redirect.kind == RedirectKind::Primary {
+        let (RedirectKind::Moved { slot } | RedirectKind::Ask { slot }) = redirect.kind else {
             return None;
-        }
+        };
         let host = redirect.endpoint.host.unwrap_or_else(|| host(&from.address));
-        let node = self.node(address(host, redirect.endpoint.port));
+        let address = address(host, redirect.endpoint.port);
+        if let Author::Client(own) = *author {
+            self.refresh();
+            return self.nodes.borrow().get(&address).filter(|_| own == Some(slot)).cloned();
+        }
+        let node = self.node(address);
         if let RedirectKind::Moved { slot } = redirect.kind {
             self.slots.borrow_mut().assign(slot..=slot, Rc::clone(&node));
             self.note_change();

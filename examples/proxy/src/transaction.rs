@@ -132,7 +132,10 @@ impl Session {
         match sent? {
             (_, Some(refusal)) => aborted(&String::from_utf8_lossy(refusal[1..].trim_ascii())),
             (reply, None) => {
-                if let Some(connection) = connection {
+                // After an error in a script, more may arrive.
+                let has_error =
+                    reply.split(|byte| *byte == b'\n').any(|line| line.starts_with(b"-"));
+                if let Some(connection) = connection.filter(|_| !has_error) {
                     connection.give_back();
                 }
                 Ok(reply)
@@ -171,9 +174,9 @@ impl Session {
                 }
                 consume_budget().await;
             }
-            let retry = refusal
-                .as_ref()
-                .and_then(|refusal| Retry::after(refusal, &connection.upstream, tries, &topology));
+            let retry = refusal.as_ref().and_then(|refusal| {
+                Retry::after(refusal, None, &connection.upstream, tries, &topology)
+            });
             match retry {
                 Some(retry) if !is_watching && !retry.is_asking => {
                     sleep(retry.pause).await;

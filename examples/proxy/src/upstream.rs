@@ -21,7 +21,7 @@ pub(crate) const WHOLE: usize = 64 * 1024 * 1024;
 /// The shortest and the longest pause after a failure, before a new shared connection is attempted. It doubles
 /// with every failure.
 const BACK_OFF: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(2));
-/// The most lanes of each kind, for each protocol. Usually there is one.
+/// The most lanes of each kind that clients share, for each protocol. Usually there is one.
 const LANES: usize = 32;
 /// The most connections that are kept to be used again, each for as long as an upstream may be silent.
 const SPARES: usize = 16;
@@ -93,7 +93,7 @@ impl Upstream {
             return Ok(open(kind));
         }
         let mut lanes = self.lanes.borrow_mut();
-        lanes.retain(|lane| lane.is_open());
+        lanes.retain(|lane| lane.is_open() && !lane.is_spoiled.get());
         let usable = || lanes.iter().filter(|lane| lane.protocol == protocol);
         let alike = || usable().filter(|lane| lane.kind == kind);
         // A new client uses the lane of most clients if nobody else does.
@@ -104,12 +104,14 @@ impl Upstream {
         }
         let is_first = kind == Kind::New && usable().all(|lane| lane.kind != Kind::Usual);
         let kind = if is_first { Kind::Usual } else { kind };
-        if alike().count() < LANES && !self.is_away() {
+        let is_exclusive = kind == Kind::Script;
+        if (is_exclusive || alike().count() < LANES) && !self.is_away() {
             let lane = open(kind);
             lanes.push(Rc::clone(&lane));
             return Ok(lane);
         }
-        let least = usable().min_by_key(|lane| (lane.kind != kind, lane.len()));
+        let shared = usable().filter(|lane| !is_exclusive && lane.kind != Kind::Script);
+        let least = shared.min_by_key(|lane| (lane.kind != kind, lane.len()));
         least.cloned().ok_or_else(|| self.failure("unavailable"))
     }
 

@@ -189,6 +189,7 @@ fn connections_of_one_protocol_serve_clients_of_the_other() {
             "LPOP nothing",
             "SPOP h",
             "EVAL 'return {1, false}' 0",
+            "EVAL \"redis.setresp(3) return redis.call('hgetall', KEYS[1])\" 1 h",
             "XREAD STREAMS s 0",
         ] {
             assert_eq!(client.answer(line), direct.answer(line), "{line} with --protocol {shared}");

@@ -113,3 +113,24 @@ fn replies_that_wait_to_be_joined_count_towards_the_buffers() {
     assert!(proxy.peak_kib() < 192 * 1024, "{} KiB", proxy.peak_kib());
     assert!(client.ask(&array("GET foo")) == bulk(&value));
 }
+
+#[test]
+fn a_large_command_may_block_for_longer_than_the_timeout() {
+    let (Some(first), Some(second)) = (Server::start(), Server::start()) else { return };
+    let counts = [&b"COUNT"[..], b"1"].repeat(10_000);
+    let last: &[&[u8]] = &[b"BLOCK", b"0", b"STREAMS", b"foo", b"$"];
+    let read = command(&[&[&b"XREAD"[..]], &counts[..], last].concat());
+    for servers in [&[&first][..], &[&first, &second]] {
+        let proxy = proxy_with(servers.iter().copied(), &["--timeout", "1"]);
+        let (mut reader, mut writer) = (Client::new(proxy.connect()), Client::new(proxy.connect()));
+        writer.answer("DEL foo");
+        // The word BLOCK comes when the proxy has seen the beginning.
+        reader.send(&read[..70_000]);
+        thread::sleep(Duration::from_millis(20));
+        reader.send(&read[70_000..]);
+        thread::sleep(Duration::from_millis(1500));
+        assert!(writer.answer("XADD foo * field value").starts_with('$'));
+        let entries = reader.receive();
+        assert!(entries.starts_with(b"*1\r\n"), "{}", entries.escape_ascii());
+    }
+}
