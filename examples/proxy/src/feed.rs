@@ -18,7 +18,7 @@ use zresp::{CommandBuf, CommandRef, Encode, EncodeCommand, Frame, Reply};
 
 use crate::client::Client;
 use crate::proxy::Proxy;
-use crate::redirect::Retry;
+use crate::redirect::{Retry, Tries};
 use crate::routing::{Place, place};
 use crate::session::Session;
 use crate::upstream::{Failure, Upstream};
@@ -160,7 +160,7 @@ impl Feed {
             let upstream = match (moved.take(), self.slot) {
                 (Some(upstream), _) => Ok(upstream),
                 (None, Some(slot)) => topology.of_slot(slot),
-                (None, None) => topology.any(),
+                (None, None) => topology.of_channels(),
             };
             let end = match upstream {
                 Ok(upstream) => self.serve(&upstream).await,
@@ -200,7 +200,13 @@ impl Feed {
                 () = self.changed.notified() => None,
             };
             if let Some(frame) = next {
-                let retry = Retry::after(frame.wire(), None, upstream, 0, &self.proxy.topology);
+                let retry = Retry::after(
+                    frame.wire(),
+                    None,
+                    upstream,
+                    Tries::default(),
+                    &self.proxy.topology,
+                );
                 if let Some(retry) = retry {
                     return Ok(Some(retry.upstream));
                 }

@@ -18,7 +18,7 @@ pub(crate) enum How {
     Values(Vec<u16>),
     /// They are arrays, which come one after another.
     Concat,
-    /// They are integers, or arrays of integers, which are joined one by one.
+    /// They are integers, or arrays whose integers are joined one by one.
     Integers(fn(i64, i64) -> Option<i64>),
     /// The first is the result.
     Succeeded,
@@ -38,6 +38,7 @@ impl How {
     /// Returns how the replies to a command are joined that all upstreams get.
     pub(crate) fn of(info: &CommandInfo) -> Self {
         match tip(info, "response_policy") {
+            None if info.name == "pubsub|shardnumsub" => Self::Integers(i64::checked_add),
             Some("agg_sum") => Self::Integers(i64::checked_add),
             Some("agg_min") => Self::Integers(|left, right| Some(left.min(right))),
             Some("agg_max") => Self::Integers(|left, right| Some(left.max(right))),
@@ -109,14 +110,18 @@ fn integers(
     are_lists: bool,
     to: Protocol,
 ) -> Option<Bytes> {
-    let row = |reply: &Bytes| -> Option<Vec<i64>> {
+    let row = |reply: &Bytes| -> Option<Vec<Reply>> {
         let reply = decode(reply).ok()??.reply();
-        if are_lists { reply.to().ok() } else { Some(vec![reply.as_i64().ok()?]) }
+        if are_lists { reply.to().ok() } else { Some(vec![reply.into()]) }
     };
     let rows = replies.iter().map(row).collect::<Option<Vec<_>>>()?;
+    let pair = |left: Reply, right: Reply| match (left, right) {
+        (Reply::Integer(left), Reply::Integer(right)) => join(left, right).map(Reply::Integer),
+        (left, right) => (left == right).then_some(left),
+    };
     let column = |at: usize| {
-        let all = rows.iter().map(|row| row.get(at).copied());
-        all.reduce(|left, right| join(left?, right?))?.map(Reply::Integer)
+        let all = rows.iter().map(|row| row.get(at).cloned());
+        all.reduce(|left, right| pair(left?, right?))?
     };
     let joined = (0..rows.first()?.len()).map(column).collect::<Option<Vec<_>>>()?;
     let joined = if are_lists { Reply::array(joined) } else { joined.first()?.clone() };

@@ -27,7 +27,7 @@ use zresp::{Encode, Protocol, decode};
 
 use crate::client::Client;
 use crate::proxy::Proxy;
-use crate::redirect::{ASKING, Retry};
+use crate::redirect::{ASKING, Retry, Tries};
 use crate::replies::Reader;
 use crate::spread::Join;
 use crate::upstream::{Failure, Upstream};
@@ -45,7 +45,7 @@ pub(crate) struct Due {
     /// The command, kept if a cluster may redirect it.
     pub(crate) command: Option<Bytes>,
     /// How often it was sent again.
-    pub(crate) tries: u8,
+    pub(crate) tries: Tries,
     /// How to translate the reply, if the client has the other protocol.
     pub(crate) shape: Option<ReplyShape>,
 }
@@ -330,13 +330,13 @@ impl Lane {
 }
 
 impl Due {
-    pub(crate) const fn new(
+    pub(crate) fn new(
         to: Recipient,
         command: Option<Bytes>,
         shape: Option<ReplyShape>,
         since: Instant,
     ) -> Self {
-        Self { to, count: 1, since, command, tries: 0, shape }
+        Self { to, count: 1, since, command, tries: Tries::default(), shape }
     }
 
     /// Gives a reply to the recipient, in the protocol of its client.

@@ -47,7 +47,6 @@ use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use clap::Parser;
 use tokio::net::{TcpListener, TcpSocket};
 use tokio::runtime::Builder;
 use tokio::sync::watch;
@@ -65,7 +64,7 @@ const BACKLOG: u32 = 4096;
 /// Runs everything except the proxy itself: the built-in store, the metrics and the demo.
 #[tokio::main(worker_threads = 2)]
 async fn main() -> ExitCode {
-    let options = Options::parse();
+    let options = Options::of_process();
     tracing_subscriber::fmt()
         .with_max_level(options.log)
         .with_ansi(io::stderr().is_terminal())
@@ -117,8 +116,7 @@ async fn run(mut options: Options) -> io::Result<()> {
         tokio::spawn(metrics::serve(listener, all_metrics.into()));
     }
     if let Some(seconds) = options.demo {
-        let password = options.password();
-        let demo = zresp_load::run(address, seconds, password.as_deref());
+        let demo = zresp_load::run(address, seconds, options.password.as_deref());
         tokio::select! { table = demo => say(&table?), () = stop => {} }
     } else {
         stop.await;

@@ -4,7 +4,9 @@ use std::net::SocketAddr;
 use std::num::NonZeroUsize;
 use std::thread::available_parallelism;
 
-use clap::Parser;
+use clap::builder::NonEmptyStringValueParser;
+use clap::error::ErrorKind;
+use clap::{CommandFactory, Parser};
 use tracing::Level;
 use zresp::Protocol;
 
@@ -13,7 +15,7 @@ use zresp::Protocol;
 #[command(name = "zresp-proxy", version)]
 pub(crate) struct Options {
     /// The address to listen on, such as `127.0.0.1:6380` or `[::1]:6380`; port 0 means any free port
-    #[arg(long, value_name = "IP:PORT", default_value = "127.0.0.1:6380")]
+    #[arg(long, value_name = "IP:PORT", default_value = "127.0.0.1:6380", value_parser = own_address)]
     pub(crate) listen: SocketAddr,
 
     /// A server to send commands to; if given several times, keys are spread by their slots
@@ -26,7 +28,7 @@ pub(crate) struct Options {
 
     /// The upstreams' password for the user `default`, which clients must then send too; safer in the
     /// environment
-    #[arg(long, value_name = "PASSWORD", env = "ZRESP_PROXY_PASSWORD", hide_env_values = true)]
+    #[arg(long, value_name = "PASSWORD", env = "ZRESP_PROXY_PASSWORD", hide_env_values = true, value_parser = NonEmptyStringValueParser::new())]
     pub(crate) password: Option<String>,
 
     /// The protocol of all shared connections, 2 or 3; replies are translated for clients with the other one. Without
@@ -54,7 +56,7 @@ pub(crate) struct Options {
     threads: Option<NonZeroUsize>,
 
     /// The address to serve counters on, for Prometheus, at /metrics
-    #[arg(long, value_name = "IP:PORT")]
+    #[arg(long, value_name = "IP:PORT", value_parser = own_address)]
     pub(crate) metrics: Option<SocketAddr>,
 
     /// Load the proxy for this many seconds, print the results, and exit; all keys start with `demo:` and are
@@ -68,8 +70,17 @@ pub(crate) struct Options {
 }
 
 impl Options {
-    pub(crate) fn password(&self) -> Option<String> {
-        self.password.clone().filter(|password| !password.is_empty())
+    /// Returns the options of this process. Ends it if they are wrong.
+    pub(crate) fn of_process() -> Self {
+        let options = Self::parse();
+        let mut upstreams = options.upstream.iter().enumerate();
+        if let Some((_, twice)) =
+            upstreams.find(|(at, each)| options.upstream[..*at].contains(each))
+        {
+            let text = format!("--upstream {twice} is given twice");
+            Self::command().error(ErrorKind::ValueValidation, text).exit();
+        }
+        options
     }
 
     pub(crate) fn threads(&self) -> usize {
@@ -87,6 +98,11 @@ fn protocol(text: &str) -> Result<Protocol, &'static str> {
         "3" => Ok(Protocol::Resp3),
         _ => Err("the protocols are 2 and 3"),
     }
+}
+
+/// Reads an address to listen on.
+fn own_address(text: &str) -> Result<SocketAddr, &'static str> {
+    text.parse().map_err(|_| "this is not an IP address and a port, such as 127.0.0.1:6380")
 }
 
 /// Checks the form of an address, and nothing else: connecting happens later, and is retried.

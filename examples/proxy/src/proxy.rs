@@ -65,7 +65,7 @@ impl Proxy {
         stage: watch::Receiver<Stage>,
     ) -> Rc<Self> {
         let timeout = Duration::from_secs(options.timeout);
-        let (password, protocol) = (options.password(), options.protocol);
+        let (password, protocol) = (options.password.clone(), options.protocol);
         let access = Access { password, timeout, protocol, table: Table::builtin() };
         Rc::new(Self {
             topology: Topology::new(options, &access).await,
@@ -105,11 +105,11 @@ impl Proxy {
         drop(listener);
         self.clients.borrow().values().filter_map(Weak::upgrade).for_each(|client| client.wake());
         let drained = async { while sessions.join_next().await.is_some() {} };
-        let is_drained = tokio::select! {
-            drained = timeout(GRACE, drained) => drained.is_ok(),
-            _ = stage.wait_for(|stage| *stage == Stage::Ending) => false,
-        };
-        if !is_drained {
+        tokio::select! {
+            _ = timeout(GRACE, drained) => {}
+            _ = stage.wait_for(|stage| *stage == Stage::Ending) => {}
+        }
+        if !sessions.is_empty() {
             warn!(left = sessions.len(), "stopped before every client had its replies");
         }
     }

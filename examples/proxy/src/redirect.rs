@@ -56,6 +56,14 @@ pub(crate) struct Retry {
     /// Whether `ASKING` must come before it.
     pub(crate) is_asking: bool,
     pub(crate) pause: Duration,
+    pub(crate) tries: Tries,
+}
+
+/// How often a command was sent again: after a redirection, and because the cluster was not ready.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Tries {
+    redirected: u8,
+    refused: u8,
 }
 
 impl Retry {
@@ -65,7 +73,7 @@ impl Retry {
         reply: &[u8],
         command: Option<&[u8]>,
         from: &Rc<Upstream>,
-        tries: u8,
+        mut tries: Tries,
         topology: &Topology,
     ) -> Option<Self> {
         let text = reply.strip_prefix(b"-")?.strip_suffix(b"\r\n")?;
@@ -78,26 +86,32 @@ impl Retry {
         if is_down {
             topology.refresh();
         }
-        let mut pause = PAUSE.0.saturating_mul(1 << tries.min(10)).min(PAUSE.1);
+        let (count, most) = match redirect {
+            Some(_) => (&mut tries.redirected, REDIRECTIONS),
+            None => (&mut tries.refused, ATTEMPTS),
+        };
+        if *count == most {
+            return None;
+        }
+        let mut pause = PAUSE.0.saturating_mul(1 << (*count).min(10)).min(PAUSE.1);
+        if *count == 0 && redirect.is_some() {
+            pause = Duration::ZERO;
+        }
+        *count += 1;
         let Some(redirect) = redirect else {
             // A script may have done its work before it returned the error.
-            let is_passing = tries < ATTEMPTS && matches!(author, Author::Server);
+            let is_passing = matches!(author, Author::Server);
             let upstream = Rc::clone(from);
-            return is_passing.then_some(Self { upstream, is_asking: false, pause });
+            return is_passing.then_some(Self { upstream, is_asking: false, pause, tries });
         };
-        match tries {
-            0 => pause = Duration::ZERO,
-            REDIRECTIONS.. => return None,
-            _ => {}
-        }
         let upstream = topology.redirected(&redirect, from, &author)?;
         let is_asking = matches!(redirect.kind, RedirectKind::Ask { .. });
-        Some(Self { upstream, is_asking, pause })
+        Some(Self { upstream, is_asking, pause, tries })
     }
 
     /// Sends a command of a lane again.
     pub(crate) fn send(self, mut due: Due) {
-        due.tries += 1;
+        due.tries = self.tries;
         // The refusal was counted, but the command has yet to get its reply.
         due.count = 1;
         let Some(client) = due.to.client().cloned() else { return };

@@ -142,7 +142,10 @@ impl Session {
             ("ping" | "echo", _) => return Some(topology.any().map(Route::Shared)),
             ("quit", _) => Route::Farewell(OK),
             ("select", 2) if command.arg(1) == Some(b"0") => Route::Answer(OK),
-            ("readonly" | "readwrite", 1) if !is_one => Route::Answer(OK),
+            ("readonly" | "readwrite", 1) if topology.is_cluster() => Route::Answer(OK),
+            ("readonly" | "readwrite", 1) if !is_one => {
+                return Some(Err(Failure::new("ERR This instance has cluster support disabled")));
+            }
             ("client", len) => {
                 let protocol = self.client.protocol.get();
                 let mut identity = self.client.identity.borrow_mut();
@@ -342,7 +345,10 @@ fn by_keys(
         || info.flags.intersects(Flags::ADMIN | Flags::NO_MULTI);
     match &*info.name {
         "scan" => Spread::scan(command, topology).map(Route::Spread),
-        _ if is_for_all => Spread::all(topology, info, kind).map(Route::Spread),
+        // Servers send no policies for these. Each knows its own shard channels.
+        _ if is_for_all || info.name.starts_with("pubsub|shard") => {
+            Spread::all(topology, info, kind).map(Route::Spread)
+        }
         name if is_special && !HARMLESS.contains(&name) => {
             let name = name.to_uppercase().replace('|', " ");
             let failure = Failure(format!("ERR {name} needs one upstream, but there are several"));
@@ -350,6 +356,7 @@ fn by_keys(
             let sets_state = matches!(&*name, "SELECT" | "AUTH" | "CLIENT REPLY");
             if sets_state { Ok(Route::Farewell(failure.to_reply())) } else { Err(failure) }
         }
+        _ if info.categories.contains(Categories::PUBSUB) => topology.of_channels().map(to),
         _ => topology.any().map(to),
     }
 }

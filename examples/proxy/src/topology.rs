@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use tokio::sync::Notify;
 use tokio::time::{sleep, timeout};
-use tracing::{debug, info, warn};
+use tracing::{info, warn};
 use zresp::cluster::{Redirect, RedirectKind, SLOTS, Shard, SlotMap};
 use zresp::commands::CommandTable;
 use zresp::{CommandBuf, Protocol};
@@ -18,7 +18,7 @@ use zresp::{CommandBuf, Protocol};
 use crate::connection::CONNECT;
 use crate::options::Options;
 use crate::redirect::Author;
-use crate::upstream::{Access, Failure, Upstream};
+use crate::upstream::{Access, Failure, Upstream, is_news};
 
 /// The longest and the shortest time between two reads of the slots. They are read early if something seems
 /// wrong.
@@ -76,16 +76,23 @@ impl Topology {
                 let bound = |index| first_slot(index, configured.len());
                 let slots = bound(index)..=bound(index + 1) - 1;
                 topology.slots.borrow_mut().assign(slots, Rc::clone(&node));
-                match timeout(CONNECT, node.connect(Protocol::Resp2)).await {
-                    Ok(Ok(connection)) => connection.give_back(),
-                    Ok(Err(failure)) => warn!(reason = failure.0, "not available yet"),
-                    Err(_) => warn!(upstream = address, "does not answer yet"),
+                let (kind, why) = (format!("the kind of {address}"), Some("in a cluster"));
+                match timeout(CONNECT, node.is_in_cluster()).await {
+                    Ok(Ok(true)) if is_news(&kind, why) => {
+                        warn!(upstream = address, "this is a node of a cluster: use --cluster");
+                    }
+                    Err(_) if is_news(address, Some("silent")) => {
+                        warn!(upstream = address, "does not answer yet");
+                    }
+                    _ => {}
                 }
             }
         }
         if kind == Kind::Cluster {
-            if !topology.learn().await {
-                warn!("no node has sent the slots yet; --log info shows why");
+            if let Err(failure) = topology.learn().await {
+                if is_news("slots", Some("unknown")) {
+                    warn!(reason = failure.0, "no node has sent the slots yet");
+                }
                 topology.refresh();
             }
             tokio::task::spawn_local(Rc::clone(&topology).keep_learning());
@@ -121,11 +128,13 @@ impl Topology {
         })
     }
 
-    /// Returns any upstream: always the same one, unless a node of a cluster is not available.
+    /// Returns the upstream for channels: always the same one, unless a node of a cluster is not available.
+    pub(crate) fn of_channels(&self) -> Result<Rc<Upstream>, Failure> {
+        if self.is_cluster() { self.any() } else { self.of_slot(0) }
+    }
+
+    /// Returns any upstream: the first that is available.
     pub(crate) fn any(&self) -> Result<Rc<Upstream>, Failure> {
-        if self.kind != Kind::Cluster {
-            return self.of_slot(0);
-        }
         let all = self.all();
         let best = all.iter().min_by_key(|(_, upstream)| upstream.has_failures());
         best.map_or_else(|| self.of_slot(0), |(_, upstream)| Ok(Rc::clone(upstream)))
@@ -202,27 +211,29 @@ impl Topology {
         loop {
             // It does not matter whether `refresh` was called or the time is up.
             let _ = timeout(REFRESH.0, self.outdated.notified()).await;
-            if self.learn().await {
-                self.forget();
-            } else {
-                self.refresh();
+            match self.learn().await {
+                Ok(()) => self.forget(),
+                Err(_) => self.refresh(),
             }
             sleep(REFRESH.1).await;
         }
     }
 
-    /// Asks one node after another until one sends the slots. Those that have failed come last.
-    async fn learn(&self) -> bool {
+    /// Asks one node after another until one sends the slots. Those that have failed come last. Returns the last failure
+    /// if none does.
+    async fn learn(&self) -> Result<(), Failure> {
         let mut nodes: Vec<_> = self.nodes.borrow().values().cloned().collect();
         nodes.sort_by_key(|node| node.has_failures());
+        let mut last = Failure::new("no node is known");
         for node in nodes {
-            match timeout(ANSWER, self.learn_from(&node)).await {
-                Ok(Ok(())) => return true,
-                Ok(Err(failure)) => info!(reason = failure.0, "node has not sent the slots"),
-                Err(_) => debug!(node.address, "node has not sent the slots in time"),
+            let learned = timeout(ANSWER, self.learn_from(&node)).await;
+            match learned.unwrap_or_else(|_| Err(node.failure("no reply in time"))) {
+                Ok(()) => return Ok(()),
+                Err(failure) => last = failure,
             }
+            info!(reason = last.0, "node has not sent the slots");
         }
-        false
+        Err(last)
     }
 
     /// Forgets nodes without slots: their addresses may come to belong to another cluster.

@@ -13,7 +13,7 @@ use zresp::CommandRef;
 
 use crate::connection::Connection;
 use crate::join::tip;
-use crate::redirect::Retry;
+use crate::redirect::{Retry, Tries};
 use crate::routing::{OK, Place, concerns_connection, place};
 use crate::session::Session;
 use crate::upstream::Failure;
@@ -63,6 +63,9 @@ impl Session {
         let name = command.name().to_ascii_lowercase();
         match (&*name, command.len()) {
             (b"multi", 1) if !is_open => self.transaction.is_open = true,
+            (b"multi", 1) => {
+                return Ok(Failure::new("ERR MULTI calls can not be nested").to_reply());
+            }
             (b"exec" | b"discard", 1) if !is_open => {
                 let name = command.name().to_ascii_uppercase();
                 return Err(Failure(format!("ERR {} without MULTI", name.escape_ascii())));
@@ -93,8 +96,7 @@ impl Session {
         let topology = &self.proxy.topology;
         let table = topology.commands();
         let name = command.name().escape_ascii().to_string().to_uppercase();
-        let info = table.of(command);
-        let info = info.ok_or_else(|| Failure(format!("ERR unknown command '{name}'")))?;
+        let info = table.of(command).ok_or_else(|| Failure::unknown(command, &table))?;
         match (place(info, command, &table)?, self.transaction.slot) {
             (Place::Slot(slot), Some(other)) if slot != other => {
                 let are_together = !topology.is_cluster()
@@ -151,8 +153,8 @@ impl Session {
         count: usize,
     ) -> Result<(Bytes, Option<Bytes>), Failure> {
         let topology = Rc::clone(&self.proxy.topology);
-        let mut target = None;
-        for tries in 0.. {
+        let (mut target, mut tries) = (None, Tries::default());
+        loop {
             let watched = self.transaction.connection.take();
             let is_watching = watched.is_some();
             let mut connection = if let Some(connection) = watched {
@@ -180,6 +182,7 @@ impl Session {
             match retry {
                 Some(retry) if !is_watching && !retry.is_asking => {
                     sleep(retry.pause).await;
+                    tries = retry.tries;
                     target = Some(retry.upstream);
                 }
                 Some(_) => break,

@@ -1,15 +1,18 @@
 //! A server that the proxy uses, and connections to it.
 
 use std::cell::{Cell, RefCell};
+use std::collections::BTreeSet;
 use std::fmt;
 use std::rc::Rc;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::net::TcpStream;
 use tokio::time::Instant;
 use tracing::warn;
-use zresp::Protocol;
+use zresp::commands::CommandTable;
+use zresp::{CommandBuf, CommandRef, Protocol};
 
 use crate::connection::Connection;
 use crate::lane::{Kind, Lane};
@@ -26,6 +29,9 @@ const LANES: usize = 32;
 /// The most connections that are kept to be used again, each for as long as an upstream may be silent.
 const SPARES: usize = 16;
 
+/// How many bytes of a command are shown in an error.
+const SHOWN: usize = 128;
+
 /// Why a command cannot be passed on: the text of an error reply.
 #[derive(Clone)]
 pub(crate) struct Failure(pub(crate) String);
@@ -37,6 +43,26 @@ impl Failure {
 
     pub(crate) fn arity(name: &str) -> Self {
         Self(format!("ERR wrong number of arguments for '{name}' command"))
+    }
+
+    /// Returns what servers say about a command that they do not know.
+    pub(crate) fn unknown(command: &CommandRef<'_>, table: &CommandTable) -> Self {
+        let text = |bytes: &[u8], most: usize| {
+            String::from_utf8_lossy(&bytes[..bytes.len().min(most)]).into_owned()
+        };
+        let name = text(command.name(), SHOWN);
+        if let (Some(_), Some(word)) = (table.lookup(command.name()), command.arg(1)) {
+            let (word, name) = (text(word, SHOWN), name.to_uppercase());
+            return Self(format!("ERR unknown subcommand '{word}'. Try {name} HELP."));
+        }
+        let mut args = String::new();
+        for arg in command.args().skip(1) {
+            let room = SHOWN.saturating_sub(args.len());
+            if room > 0 {
+                args += &format!("'{}' ", text(arg, room));
+            }
+        }
+        Self(format!("ERR unknown command '{name}', with args beginning with: {args}"))
     }
 
     pub(crate) fn crossing() -> Self {
@@ -126,11 +152,15 @@ impl Upstream {
         protocol: Protocol,
     ) -> Result<Connection, Failure> {
         let connection = Connection::open(self, protocol).await;
+        let reason = connection.as_ref().err().map(|failure| &*failure.0);
+        if is_news(&self.address, reason) {
+            match reason {
+                Some(reason) => warn!(reason, "not available"),
+                None => warn!(upstream = self.address, "available again"),
+            }
+        }
         let failures = self.failures.get();
         if connection.is_ok() {
-            if failures > 0 {
-                warn!(upstream = self.address, "available again");
-            }
             self.failures.set(0);
             self.retry_at.set(None);
         } else if !self.is_away() {
@@ -138,11 +168,16 @@ impl Upstream {
             let pause = BACK_OFF.0.saturating_mul(2_u32.saturating_pow(failures)).min(BACK_OFF.1);
             self.failures.set(failures.saturating_add(1));
             self.retry_at.set(Some(Instant::now() + pause));
-            if failures == 0 {
-                warn!(upstream = self.address, "not available");
-            }
         }
         connection
+    }
+
+    /// Connects, and returns whether it is a node of a cluster.
+    pub(crate) async fn is_in_cluster(self: &Rc<Self>) -> Result<bool, Failure> {
+        let mut connection = self.connect(Protocol::Resp2).await?;
+        let info = connection.ask(&CommandBuf::new(("INFO", "cluster"))).await?;
+        connection.give_back();
+        Ok(info.reply().as_str().is_ok_and(|info| info.contains("cluster_enabled:1")))
     }
 
     /// Returns a connection without state that is not shared. It may be one that was given back.
@@ -174,4 +209,12 @@ impl Upstream {
     pub(crate) fn failure(&self, reason: impl fmt::Display) -> Failure {
         Failure(format!("ERR upstream {}: {reason}", self.address))
     }
+}
+
+/// Notes what is wrong with something, for all threads. Returns whether something was wrong with it until now, or is only
+/// now.
+pub(crate) fn is_news(what: &str, wrong: Option<&str>) -> bool {
+    static WRONG: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
+    let mut all = WRONG.lock().unwrap_or_else(PoisonError::into_inner);
+    if wrong.is_some() { all.insert(what.to_owned()) } else { all.remove(what) }
 }

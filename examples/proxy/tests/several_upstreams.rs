@@ -278,8 +278,8 @@ fn transactions_with_keys_of_one_slot_work() {
             (&format!("WATCH {tag}1"), "+OK\r\n"),
             ("MULTI", "+OK\r\n"),
             (&format!("INCR {tag}1"), "+QUEUED\r\n"),
-            ("NOSUCH", "-ERR unknown command 'NOSUCH'\r\n"),
-            ("EXEC", "-EXECABORT Transaction discarded because of previous errors: ERR unknown command 'NOSUCH'\r\n"),
+            ("NOSUCH", "-ERR unknown command 'NOSUCH', with args beginning with: \r\n"),
+            ("EXEC", "-EXECABORT Transaction discarded because of previous errors: ERR unknown command 'NOSUCH', with args beginning with:\r\n"),
             (&format!("SET {tag}1 2"), "+OK\r\n"),
         ]);
     }
