@@ -18,7 +18,7 @@ use zresp::{CommandBuf, CommandRef, Encode, EncodeCommand, Frame, Reply};
 
 use crate::client::Client;
 use crate::proxy::Proxy;
-use crate::redirect::{Retry, Tries};
+use crate::redirect::{Author, Retry, Tries};
 use crate::routing::{Place, place};
 use crate::session::Session;
 use crate::upstream::{Failure, Upstream};
@@ -202,7 +202,7 @@ impl Feed {
             if let Some(frame) = next {
                 let retry = Retry::after(
                     frame.wire(),
-                    None,
+                    || Author::Server,
                     upstream,
                     Tries::default(),
                     &self.proxy.topology,

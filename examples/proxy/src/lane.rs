@@ -27,7 +27,7 @@ use zresp::{Encode, Protocol, decode};
 
 use crate::client::Client;
 use crate::proxy::Proxy;
-use crate::redirect::{ASKING, Retry, Tries};
+use crate::redirect::{ASKING, Author, Retry, Tries};
 use crate::replies::Reader;
 use crate::spread::Join;
 use crate::upstream::{Failure, Upstream};
@@ -220,7 +220,8 @@ impl Lane {
     pub(crate) fn is_taken_from(&self, client: &Client) -> bool {
         let due = self.due.borrow();
         let user = due.back().and_then(|due| due.to.client());
-        self.kind == Kind::Script && user.is_some_and(|user| !std::ptr::eq(&**user, client))
+        self.kind == Kind::Script
+            && user.is_some_and(|user| !std::ptr::eq(Rc::as_ptr(user), client))
     }
 
     /// Notes that its client, unless that has left, is the last to use it.
@@ -299,7 +300,8 @@ impl Lane {
     pub(crate) fn settle(&self, due: Due, reply: Bytes) {
         let retry = due.command.as_deref().and_then(|command| {
             let topology = &self.proxy.topology;
-            Retry::after(&reply, Some(command), &self.upstream, due.tries, topology)
+            let author = || Author::of(command, self.is_spoiled.get(), topology);
+            Retry::after(&reply, author, &self.upstream, due.tries, topology)
         });
         match retry {
             Some(retry) => retry.send(due),

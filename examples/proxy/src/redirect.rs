@@ -33,8 +33,8 @@ pub(crate) enum Author {
 
 impl Author {
     /// Returns who can have written the error that answers a command. The errors of modules, too, may begin with what a
-    /// client wrote.
-    fn of(command: &[u8], topology: &Topology) -> Self {
+    /// client wrote; and after the error of a script, what looks like the next reply may be a part of it.
+    pub(crate) fn of(command: &[u8], is_spoiled: bool, topology: &Topology) -> Self {
         let (request, mut inline) = (requests(command).next().and_then(Result::ok), Vec::new());
         let Some(request) = request else { return Self::Client(None) };
         let command = request.command().to_array(&mut inline);
@@ -43,7 +43,7 @@ impl Author {
         });
         let table = topology.commands();
         match table.of(&command).map(|info| place(info, &command, &table)) {
-            _ if is_plain => Self::Server,
+            _ if is_plain && !is_spoiled => Self::Server,
             Some(Ok(Place::Slot(slot))) => Self::Client(Some(slot)),
             _ => Self::Client(None),
         }
@@ -67,11 +67,11 @@ pub(crate) struct Tries {
 }
 
 impl Retry {
-    /// Returns what to do after the reply to a command; `None` if it is not from a cluster, or says something else, or
-    /// if the command has been sent again too often. Without the command, only a server can have written the reply.
+    /// Returns what to do after a reply; `None` if it is not from a cluster, or says something else, or if the command
+    /// has been sent again too often.
     pub(crate) fn after(
         reply: &[u8],
-        command: Option<&[u8]>,
+        author: impl FnOnce() -> Author,
         from: &Rc<Upstream>,
         mut tries: Tries,
         topology: &Topology,
@@ -82,7 +82,7 @@ impl Retry {
         if !topology.is_cluster() || !is_refusal {
             return None;
         }
-        let author = command.map_or(Author::Server, |command| Author::of(command, topology));
+        let author = author();
         if is_down {
             topology.refresh();
         }

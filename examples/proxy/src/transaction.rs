@@ -13,7 +13,7 @@ use zresp::CommandRef;
 
 use crate::connection::Connection;
 use crate::join::tip;
-use crate::redirect::{Retry, Tries};
+use crate::redirect::{Author, Retry, Tries};
 use crate::routing::{OK, Place, concerns_connection, place};
 use crate::session::Session;
 use crate::upstream::Failure;
@@ -177,7 +177,7 @@ impl Session {
                 consume_budget().await;
             }
             let retry = refusal.as_ref().and_then(|refusal| {
-                Retry::after(refusal, None, &connection.upstream, tries, &topology)
+                Retry::after(refusal, || Author::Server, &connection.upstream, tries, &topology)
             });
             match retry {
                 Some(retry) if !is_watching && !retry.is_asking => {

@@ -59,7 +59,7 @@ impl Failure {
         for arg in command.args().skip(1) {
             let room = SHOWN.saturating_sub(args.len());
             if room > 0 {
-                args += &format!("'{}' ", text(arg, room));
+                args.extend(["'", &text(arg, room), "' "]);
             }
         }
         Self(format!("ERR unknown command '{name}', with args beginning with: {args}"))
@@ -154,9 +154,10 @@ impl Upstream {
         let connection = Connection::open(self, protocol).await;
         let reason = connection.as_ref().err().map(|failure| &*failure.0);
         if is_news(&self.address, reason) {
-            match reason {
-                Some(reason) => warn!(reason, "not available"),
-                None => warn!(upstream = self.address, "available again"),
+            if let Some(reason) = reason {
+                warn!(reason, "not available");
+            } else {
+                warn!(upstream = self.address, "available again");
             }
         }
         let failures = self.failures.get();

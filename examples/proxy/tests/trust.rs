@@ -108,6 +108,38 @@ fn the_errors_of_scripts_are_not_those_of_a_cluster() {
 }
 
 #[test]
+fn what_follows_the_error_of_a_script_is_not_believed() {
+    let strangers = Arc::new(AtomicUsize::new(0));
+    let counter = Arc::clone(&strangers);
+    let stranger = scripted::start(move |_| {
+        counter.fetch_add(1, Ordering::Relaxed);
+        b"$6\r\nforged\r\n".to_vec()
+    });
+    // As Valkey 8.0, which repeats line breaks in errors.
+    let nodes = cluster(16382, move |_, command| match command.name() {
+        b"GET" => b"$4\r\nreal\r\n".to_vec(),
+        b"AUTH" => b"+OK\r\n".to_vec(),
+        _ => [b"-", command.arg(1).expect("a script"), b"\r\n"].concat(),
+    });
+    let proxy = proxy_of_cluster(&nodes);
+    let mut victim = client_of(&proxy);
+    let error = format!("ERR x\r\n-MOVED {} {stranger}", key_slot(b"k"));
+    let script = command(&[b"EVAL", error.as_bytes(), b"1", b"k"]);
+    for _ in 0..5 {
+        let mut liar = client_of(&proxy);
+        // A client begins with one command at a time.
+        for _ in 0..4 {
+            liar.answer("GET k");
+        }
+        liar.send(&[&script[..], &array("GET k")].concat());
+        assert_eq!(liar.receive(), b"-ERR x\r\n");
+        assert!(liar.receive().starts_with(b"-MOVED "), "what the script returned");
+        assert_eq!(victim.answer("GET k"), "$4\r\nreal\r\n");
+    }
+    assert_eq!(strangers.load(Ordering::Relaxed), 0, "commands for a stranger");
+}
+
+#[test]
 fn a_server_may_name_a_node_that_is_new() {
     let new = scripted::start(|command| match command.name() {
         b"GET" => b"$3\r\nnew\r\n".to_vec(),
@@ -221,7 +253,9 @@ fn a_connection_with_a_script_serves_one_client_at_a_time() {
 /// Returns the answers that new clients get to a command at the same time.
 fn clients_of(proxy: &Daemon, count: usize, line: &str) -> Vec<String> {
     let mut clients: Vec<_> = (0..count).map(|_| Client::new(proxy.connect())).collect();
-    clients.iter_mut().for_each(|client| client.send(&array(line)));
-    let answers = clients.iter_mut().map(|client| client.receive());
+    for client in &mut clients {
+        client.send(&array(line));
+    }
+    let answers = clients.iter_mut().map(Client::receive);
     answers.map(|answer| String::from_utf8_lossy(&answer).into_owned()).collect()
 }
