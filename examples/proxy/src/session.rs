@@ -6,13 +6,13 @@
 
 use std::future::poll_fn;
 use std::io;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::{Buf, BytesMut};
-use tokio::io::{AsyncRead, AsyncReadExt, ReadBuf};
+use tokio::io::{AsyncRead, AsyncReadExt, Interest, ReadBuf};
 use tokio::net::tcp::OwnedReadHalf;
 use tokio::time::{Instant, Sleep, sleep, timeout};
 use zresp::{Command, CommandDecoder, CommandFrame, Error, Limits};
@@ -35,6 +35,8 @@ const AUTHENTICATED: Limits = Limits::requests();
 const UNAUTHENTICATED: Limits = Limits::unauthenticated();
 /// How long a client may take to read its last replies before the connection is closed.
 const LINGER: Duration = Duration::from_secs(1);
+/// How often to look at a client from which nothing more is read.
+const TICK: Duration = Duration::from_millis(100);
 
 pub(crate) struct Session {
     pub(crate) proxy: Rc<Proxy>,
@@ -52,13 +54,20 @@ pub(crate) struct Session {
     judged: usize,
     /// Whether the client has closed its side.
     is_ended: bool,
-    /// Runs while the client takes nothing and has no more room: until when, and when it last took something.
-    stall: Option<(Pin<Box<Sleep>>, Instant)>,
+    stall: Option<Stall>,
     next: Next,
     /// With several upstreams.
     pub(crate) transaction: Transaction,
     /// With several upstreams.
     pub(crate) feeds: Feeds,
+}
+
+/// A time in which the client takes nothing, and nothing more is read from it.
+struct Stall {
+    timer: Pin<Box<Sleep>>,
+    since: Instant,
+    /// When the client last sent or took something.
+    moved: Instant,
 }
 
 /// What the session does next.
@@ -164,12 +173,11 @@ impl Session {
                 if self.is_ended && is_blocked {
                     return Poll::Ready(Err(io::ErrorKind::UnexpectedEof.into()));
                 }
-                let reads_ahead = is_stalled || is_blocked && self.input.len() < LARGE;
-                if !reads_ahead || self.is_ended {
+                if !is_stalled && !is_blocked {
                     return Poll::Pending;
                 }
-                if self.client.held() >= self.proxy.client_buffer {
-                    return self.poll_stall(cx);
+                if self.is_ended || self.client.held() >= self.proxy.client_buffer {
+                    return self.poll_stall(cx, is_blocked);
                 }
                 let proxy = Rc::clone(&self.proxy);
                 let mut scratch = proxy.scratch.borrow_mut();
@@ -184,19 +192,34 @@ impl Session {
         until.await
     }
 
-    /// Waits for a client that takes nothing, although it has no more room for what it sends.
-    fn poll_stall(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let patience = self.proxy.access.timeout;
+    /// Waits for a client that takes nothing, although nothing more is read from it; or for one that is blocked, as
+    /// long as it does not close its side.
+    fn poll_stall(&mut self, cx: &mut Context<'_>, is_blocked: bool) -> Poll<io::Result<()>> {
         let moved = self.client.moved.get();
-        let stall = self.stall.take().filter(|(_, since)| *since == moved);
-        let (mut timer, since) = stall.unwrap_or_else(|| (Box::pin(sleep(patience)), moved));
-        let is_over = timer.as_mut().poll(cx).is_ready();
-        self.stall = Some((timer, since));
-        if !is_over {
-            return Poll::Pending;
+        let stall = self.stall.take().filter(|stall| stall.moved == moved);
+        let mut stall = stall.unwrap_or_else(|| Stall {
+            timer: Box::pin(sleep(TICK)),
+            since: Instant::now(),
+            moved,
+        });
+        while stall.timer.as_mut().poll(cx).is_ready() {
+            if is_blocked && self.has_closed(cx) {
+                return Poll::Ready(Err(io::ErrorKind::UnexpectedEof.into()));
+            }
+            if !is_blocked && stall.since.elapsed() >= self.proxy.access.timeout {
+                self.client.cut_off_because("its replies wait, and it takes nothing");
+                return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
+            }
+            stall.timer.as_mut().reset(Instant::now() + TICK);
         }
-        self.client.cut_off_because("its buffer is full, and it takes nothing");
-        Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
+        self.stall = Some(stall);
+        Poll::Pending
+    }
+
+    /// Returns whether the client has closed its side, although there is more to be read.
+    fn has_closed(&self, cx: &mut Context<'_>) -> bool {
+        let ready = pin!(self.reader.ready(Interest::READABLE)).poll(cx);
+        matches!(ready, Poll::Ready(Ok(ready)) if ready.is_read_closed())
     }
 
     /// Reads into the scratch buffer, and writes replies meanwhile. Returns 0 at the end of the input, or if
