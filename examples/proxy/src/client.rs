@@ -191,7 +191,11 @@ impl Client {
     fn offer(&self, bytes: &[u8]) -> usize {
         let writer = self.writer.borrow();
         let writer = writer.as_ref().filter(|_| bytes.len() >= LARGE / 4);
-        writer.and_then(|writer| writer.try_write(bytes).ok()).unwrap_or(0)
+        let written = writer.and_then(|writer| writer.try_write(bytes).ok()).unwrap_or(0);
+        if written > 0 {
+            self.moved.set(self.proxy.clock.get());
+        }
+        written
     }
 
     /// Writes the replies whose turn it is. The session calls it, and is woken when there are more replies or
@@ -236,15 +240,15 @@ impl Client {
     /// Returns whether a lane may read more of a reply in this slot. If not, the lane is woken when it may.
     ///
     /// A reply whose turn has not come never makes its lane wait: with two lanes, two clients could then wait
-    /// for each other. If other clients wait for the lane, the client's buffer is filled first.
-    pub(crate) fn takes_more(&self, slot: u64, do_others_wait: bool, lane: &Waker) -> bool {
+    /// for each other. Nor does a reply that other clients wait for: it is held, as a server would hold it.
+    pub(crate) fn takes_more(&self, slot: u64, lane: &Lane, waker: &Waker) -> bool {
         let replies = self.replies.borrow();
-        let most = if do_others_wait { self.proxy.client_buffer } else { BUFFERED };
-        let takes_more = !replies.is_first(slot) || replies.out.len() < most;
-        if !takes_more {
-            self.waiting_lane.set(Some(lane.clone()));
+        let most = if lane.is_begun.get() { BUFFERED } else { self.proxy.client_buffer };
+        if !replies.is_first(slot) || replies.out.len() < most || lane.is_awaited_besides(self) {
+            return true;
         }
-        takes_more
+        self.waiting_lane.set(Some(waker.clone()));
+        false
     }
 
     /// Returns whether more commands can be taken from the client now.

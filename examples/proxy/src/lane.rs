@@ -12,6 +12,7 @@ use std::collections::VecDeque;
 use std::future::poll_fn;
 use std::io;
 use std::pin::Pin;
+use std::ptr;
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
@@ -186,11 +187,9 @@ impl Lane {
     }
 
     fn write(&self, bytes: &[u8]) {
-        let mut out = self.out.borrow_mut();
-        if out.is_empty() {
-            self.wake();
-        }
-        out.extend_from_slice(bytes);
+        // It may also have stopped reading, because nobody waited for more than a client that has no room.
+        self.wake();
+        self.out.borrow_mut().extend_from_slice(bytes);
     }
 
     pub(crate) fn wake(&self) {
@@ -221,7 +220,7 @@ impl Lane {
         let due = self.due.borrow();
         let user = due.back().and_then(|due| due.to.client());
         self.kind == Kind::Script
-            && user.is_some_and(|user| !std::ptr::eq(Rc::as_ptr(user), client))
+            && user.is_some_and(|user| !ptr::eq(Rc::as_ptr(user), client))
     }
 
     /// Notes that its client, unless that has left, is the last to use it.
@@ -230,6 +229,13 @@ impl Lane {
         if client.is_none_or(|client| client.is_gone()) {
             self.abandon();
         }
+    }
+
+    /// Returns whether a reply is due for another client than this one.
+    pub(crate) fn is_awaited_besides(&self, client: &Client) -> bool {
+        let due = self.due.borrow();
+        let mut others = due.iter().filter_map(|due| due.to.client());
+        others.any(|other| !ptr::eq(Rc::as_ptr(other), client) && !other.is_gone())
     }
 
     /// Closes a connection that only one client may use, because that client does not need it any more.

@@ -41,12 +41,13 @@ pub(crate) struct Options {
     pub(crate) timeout: u64,
 
     /// The most bytes of commands and replies that wait for one client, which may write many commands before it
-    /// reads; then nothing more is read, and if it takes nothing for `--timeout`, it is disconnected
+    /// reads; then nothing more is read, and if it takes nothing for `--timeout`, it is disconnected. One reply may
+    /// be larger, if other clients wait for the same connection
     #[arg(long, value_name = "BYTES", default_value = "256MiB", value_parser = size)]
     pub(crate) client_buffer: usize,
 
-    /// The most such bytes for all clients together; then the one that has been still for the longest time is
-    /// disconnected
+    /// The most such bytes for all clients together; then the one for whom most has been held for the longest time
+    /// is disconnected
     #[arg(long, value_name = "BYTES", default_value = "1GiB", value_parser = size)]
     pub(crate) all_buffers: usize,
 

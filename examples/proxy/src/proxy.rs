@@ -15,7 +15,7 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, timeout};
 use tracing::{debug, warn};
 
-use crate::client::{BUFFERED, Client};
+use crate::client::Client;
 use crate::metrics::Metrics;
 use crate::options::Options;
 use crate::session::Session;
@@ -127,14 +127,14 @@ impl Proxy {
         }
     }
 
-    /// Disconnects a client, because too much is held for all together: of those for whom more than a usual
-    /// amount is held, the one that has neither sent nor taken anything for the longest time.
+    /// Disconnects a client, because too much is held for all together: the one for whom most is held for the
+    /// longest time since it has sent or taken anything.
     fn relieve(&self) {
         let clients: Vec<_> = self.clients.borrow().values().filter_map(Weak::upgrade).collect();
-        let longest = clients.iter().max_by_key(|client| {
-            (client.held() > BUFFERED, client.held() > 0, client.moved.get().elapsed())
-        });
-        if let Some(client) = longest {
+        let weight = |client: &&Rc<Client>| {
+            (client.moved.get().elapsed().as_micros() + 1) * client.held() as u128
+        };
+        if let Some(client) = clients.iter().max_by_key(weight) {
             client.cut_off_because("the buffers of all clients together are full");
         }
     }

@@ -7,7 +7,6 @@ use std::convert::Infallible;
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
-use std::time::Duration;
 
 use bytes::BytesMut;
 use tokio::io::{AsyncRead, ReadBuf};
@@ -19,9 +18,6 @@ use crate::lane::{Due, Kind, Lane, Recipient};
 use crate::session::LARGE;
 use crate::upstream::WHOLE;
 
-/// How long a client whose buffer is full may keep other clients waiting with one reply. Then it is
-/// disconnected.
-const PATIENCE: Duration = Duration::from_millis(100);
 /// A longer error is not a redirection.
 pub(crate) const REDIRECTION: usize = 1024;
 /// The only error of scripts after which nothing else can arrive that a client has written.
@@ -48,15 +44,13 @@ pub(crate) struct Reader<'a> {
     is_push: bool,
     /// Ends when the upstream has been silent for too long.
     silence: Pin<Box<Sleep>>,
-    /// Runs while a client keeps others waiting.
-    patience: Option<Pin<Box<Sleep>>>,
 }
 
 impl<'a> Reader<'a> {
     pub(crate) fn new(lane: &'a Lane, socket: OwnedReadHalf) -> Self {
         let silence = Box::pin(sleep(lane.proxy.access.timeout));
-        let (partial, is_push, patience) = Default::default();
-        Self { lane, socket, framer: reply_framer(), partial, is_push, silence, patience }
+        let (partial, is_push) = Default::default();
+        Self { lane, socket, framer: reply_framer(), partial, is_push, silence }
     }
 
     /// Reads until the connection fails.
@@ -73,7 +67,7 @@ impl<'a> Reader<'a> {
         }
         loop {
             if !self.takes_more(cx) {
-                return self.poll_patience(cx);
+                return Poll::Pending;
             }
             let mut scratch = lane.proxy.scratch.borrow_mut();
             let mut chunk = ReadBuf::new(&mut scratch);
@@ -112,28 +106,14 @@ impl<'a> Reader<'a> {
         if until > Instant::now() { Ok(until) } else { Err(io::Error::other("no reply in time")) }
     }
 
-    /// Returns whether to read more. If not, the client whose reply has begun has no room for more of it.
+    /// Returns whether to read more. If not, the client whose turn it is has no room, and no other one waits.
     fn takes_more(&self, cx: &Context<'_>) -> bool {
-        let due = self.lane.due.borrow();
-        match due.front() {
-            Some(Due { to: Recipient::Client(client, slot), .. }) if self.lane.is_begun.get() => {
-                client.takes_more(*slot, due.len() > 1, cx.waker())
+        match self.lane.due.borrow().front() {
+            Some(Due { to: Recipient::Client(client, slot), .. }) => {
+                client.takes_more(*slot, self.lane, cx.waker())
             }
             _ => true,
         }
-    }
-
-    /// Waits for a client that has no room, but no longer than `PATIENCE` if other replies are due after its
-    /// own.
-    fn poll_patience(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Infallible>> {
-        if self.lane.len() > 1 {
-            let patience = self.patience.get_or_insert_with(|| Box::pin(sleep(PATIENCE)));
-            ready!(patience.as_mut().poll(cx));
-            self.patience = None;
-            self.lane.give_up_first("it did not take a reply that others waited for");
-            cx.waker().wake_by_ref();
-        }
-        Poll::Pending
     }
 
     /// Gives the replies in a chunk to their recipients. The last one may be incomplete.
@@ -177,10 +157,6 @@ impl<'a> Reader<'a> {
             due.count -= complete;
             lane.proxy.metrics.passed(complete, errors, bytes.len());
             lane.proxy.metrics.waited(complete, now - due.since);
-            if complete > 0 {
-                // Patience is counted for each reply.
-                self.patience = None;
-            }
             match &due.to {
                 Recipient::Client(client, slot)
                     if !may_move && due.shape.is_none() && self.partial.is_empty() =>

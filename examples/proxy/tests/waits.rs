@@ -65,34 +65,66 @@ fn a_command_does_not_wait_for_a_cluster_for_ever() {
     assert!((3..9).contains(&waited.as_secs()), "{waited:?}");
 }
 
-#[test]
-fn a_reply_that_is_larger_than_a_clients_buffer_holds_nobody() {
-    const VALUE: usize = 32 << 20;
-    let server = scripted::start(|command| match (command.name(), command.arg(1)) {
+/// Starts a server whose values are small, except the one of `large`.
+fn server_with_a_large_value(len: usize) -> SocketAddr {
+    let is_first = AtomicUsize::new(0);
+    let large = bulk(&vec![b'x'; len]);
+    scripted::start(move |command| match (command.name(), command.arg(1)) {
         (b"PING", _) => b"+PONG\r\n".to_vec(),
         (b"GET", Some(b"large")) => {
-            thread::sleep(Duration::from_millis(50));
-            bulk(&vec![b'x'; VALUE])
+            // The commands of all clients should arrive before the first reply.
+            if is_first.fetch_add(1, Ordering::Relaxed) == 0 {
+                thread::sleep(Duration::from_millis(100));
+            }
+            large.clone()
         }
         (b"GET", _) => b"$5\r\nvalue\r\n".to_vec(),
         _ => b"-ERR no\r\n".to_vec(),
-    });
-    let options = ["--client-buffer", "1MiB", "--threads", "1", "--upstream", &server.to_string()];
-    let proxy = proxy(&options);
-    let mut clients = [(); 2].map(|()| Client::new(proxy.connect()));
-    // After a small reply, both share a connection.
+    })
+}
+
+#[test]
+fn replies_that_are_larger_than_the_buffers_of_their_clients_hold_nobody() {
+    const VALUE: usize = 8 << 20;
+    let _alone = alone();
+    let server = server_with_a_large_value(VALUE).to_string();
+    let proxy = proxy(&["--client-buffer", "1MiB", "--threads", "1", "--upstream", &server]);
+    let mut clients: Vec<_> = (0..20).map(|_| Client::new(proxy.connect())).collect();
+    // After a small reply, they share a connection.
     for _ in 0..3 {
         for client in &mut clients {
             assert_eq!(client.answer("GET small"), "$5\r\nvalue\r\n");
         }
     }
-    let [slow, other] = &mut clients;
-    slow.send(&array("GET large"));
+    let (other, slow) = clients.split_first_mut().expect("clients");
+    slow.iter_mut().for_each(|client| client.send(&array("GET large")));
     thread::sleep(Duration::from_millis(10));
     let start = Instant::now();
     assert_eq!(other.answer("GET small"), "$5\r\nvalue\r\n");
     let waited = start.elapsed();
     assert!(waited < Duration::from_secs(1), "{waited:?}");
+    // Nobody is disconnected for it.
+    for client in slow {
+        assert_eq!(client.receive().len(), "$8388608\r\n".len() + VALUE + "\r\n".len());
+    }
+}
+
+#[test]
+fn a_client_does_not_wait_for_itself() {
+    const VALUE: usize = 8 << 20;
+    let _alone = alone();
+    let server = server_with_a_large_value(VALUE).to_string();
+    let proxy = proxy(&["--client-buffer", "1MiB", "--threads", "1", "--upstream", &server]);
+    let mut client = Client::new(proxy.connect());
+    for _ in 0..20 {
+        assert_eq!(client.answer("GET small"), "$5\r\nvalue\r\n");
+    }
+    client.send(&["GET large", "PING", "GET large"].map(array).concat());
+    thread::sleep(Duration::from_millis(700));
+    for len in [VALUE + 12, "+PONG\r\n".len(), VALUE + 12] {
+        assert_eq!(client.receive().len(), len);
+    }
+    assert!(proxy.peak_kib() < 16 * 1024, "{} KiB", proxy.peak_kib());
 }
 
 #[test]
