@@ -1,6 +1,7 @@
 //! A client, as lanes see it: they give it replies, which its session writes.
 
 use std::cell::{Cell, RefCell};
+use std::future::poll_fn;
 use std::io;
 use std::net::SocketAddr;
 use std::pin::Pin;
@@ -51,21 +52,28 @@ pub(crate) struct Client {
     /// The size of its latest replies in bytes, and how many bytes of the next one have arrived.
     size: Cell<(usize, usize)>,
     window: Cell<usize>,
-    /// How many bytes of its input wait.
-    input: Cell<usize>,
-    /// The size of a command for several upstreams, and of the replies that wait to be joined.
-    joining: Cell<usize>,
+    /// How many bytes are held for it in other places.
+    charged: Cell<usize>,
     /// How many bytes the proxy counts as held for it.
     counted: Cell<usize>,
+    /// Whether it waits until a lane has written more.
+    is_waiting: Cell<bool>,
+    is_cut_off: Cell<bool>,
     /// When it last sent or took something.
     pub(crate) moved: Cell<Instant>,
+}
+
+/// Counts bytes that are held for a client outside of its replies, until it is dropped.
+pub(crate) struct Charge {
+    client: Rc<Client>,
+    bytes: Cell<usize>,
 }
 
 impl Client {
     pub(crate) fn new(writer: OwnedWriteHalf, peer: SocketAddr, proxy: Rc<Proxy>) -> Self {
         let (replies, lanes, session, waiting_lane) = Default::default();
         let (kind, identity) = (Cell::new((Kind::New, Protocol::Resp2)), RefCell::default());
-        let (size, input, joining, counted) = Default::default();
+        let (size, charged, counted, is_waiting, is_cut_off) = Default::default();
         let (protocol, window) = (Cell::new(Protocol::Resp2), Cell::new(1));
         let (writer, moved) = (RefCell::new(Some(writer)), Cell::new(Instant::now()));
         Self {
@@ -81,9 +89,10 @@ impl Client {
             waiting_lane,
             size,
             window,
-            input,
-            joining,
+            charged,
             counted,
+            is_waiting,
+            is_cut_off,
             moved,
         }
     }
@@ -140,7 +149,23 @@ impl Client {
 
     /// Returns whether the client is disconnected.
     pub(crate) fn is_gone(&self) -> bool {
-        self.writer.borrow().is_none()
+        self.is_cut_off.get()
+    }
+
+    /// Does the work of its session, until the client is disconnected.
+    pub(crate) fn serve<'a>(
+        &'a self,
+        mut work: Pin<&'a mut impl Future<Output = io::Result<()>>>,
+    ) -> impl Future<Output = io::Result<()>> {
+        poll_fn(move |cx| {
+            let done = work.as_mut().poll(cx);
+            if done.is_pending() && self.is_gone() {
+                return Poll::Ready(Err(io::ErrorKind::NotConnected.into()));
+            }
+            let waker = self.session.take();
+            self.session.set(Some(waker.unwrap_or_else(|| cx.waker().clone())));
+            done
+        })
     }
 
     /// Returns whether the client waits for a command that blocks.
@@ -257,7 +282,8 @@ impl Client {
         // Small replies may wait for a client that does not take them yet. For large ones, their commands wait.
         let is_big = self.size.get().0 > BIG;
         let unread = if is_big { BUFFERED } else { self.proxy.client_buffer / 2 };
-        replies.commands < self.window.get()
+        !self.is_waiting.get()
+            && replies.commands < self.window.get()
             && replies.sent < BUFFERED
             && replies.held < BUFFERED
             && replies.out.len() < unread
@@ -289,16 +315,16 @@ impl Client {
         replies.are_complete() && replies.out.is_empty()
     }
 
-    /// Notes how many bytes of input wait.
-    pub(crate) fn set_input(&self, bytes: usize) {
-        self.input.set(bytes);
-        self.count();
+    /// Returns whether the client waits until a lane has written more.
+    pub(crate) fn is_waiting(&self) -> bool {
+        self.is_waiting.get()
     }
 
-    /// Notes how many bytes a command for several upstreams and its replies have.
-    pub(crate) fn set_joining(&self, bytes: usize) {
-        self.joining.set(bytes);
-        self.count();
+    pub(crate) fn set_waiting(&self, is_waiting: bool) {
+        self.is_waiting.set(is_waiting);
+        if !is_waiting {
+            self.wake();
+        }
     }
 
     /// Returns how many bytes are held for the client.
@@ -308,10 +334,13 @@ impl Client {
 
     /// Counts what is held for the client, among what is held for all.
     fn count(&self) {
+        if self.is_gone() {
+            return;
+        }
         let replies = self.replies.borrow();
         let (out, held) = (replies.out.len(), replies.held);
         drop(replies);
-        let now = out + held + self.input.get() + self.joining.get();
+        let now = out + held + self.charged.get();
         self.proxy.count_held(self.counted.replace(now), now);
         if held > self.proxy.client_buffer {
             self.cut_off_because("too many replies wait for an earlier one");
@@ -326,12 +355,33 @@ impl Client {
 
     /// Disconnects the client, because a reply cannot be delivered whole or the session has ended.
     pub(crate) fn cut_off(&self) {
+        self.is_cut_off.set(true);
         *self.writer.borrow_mut() = None;
         *self.replies.borrow_mut() = Replies::dropped();
         self.lanes.take().iter().for_each(|lane| lane.abandon());
-        self.joining.set(0);
-        self.set_input(0);
+        // What is held elsewhere is freed when the session ends.
+        self.proxy.count_held(self.counted.take(), 0);
         self.wake();
         self.wake_lane();
+    }
+}
+
+impl Charge {
+    pub(crate) fn new(client: &Rc<Client>, bytes: usize) -> Self {
+        let charge = Self { client: Rc::clone(client), bytes: Cell::default() };
+        charge.set(bytes);
+        charge
+    }
+
+    pub(crate) fn set(&self, bytes: usize) {
+        let charged = &self.client.charged;
+        charged.set(charged.get() + bytes - self.bytes.replace(bytes));
+        self.client.count();
+    }
+}
+
+impl Drop for Charge {
+    fn drop(&mut self) {
+        self.set(0);
     }
 }

@@ -11,6 +11,7 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 use zresp::{CommandBuf, Decoder, EncodeCommand, Frame, Limits, Protocol};
 
+use crate::client::Charge;
 use crate::upstream::{Failure, Upstream, WHOLE};
 
 /// How long a server may take to accept a connection.
@@ -25,6 +26,8 @@ pub(crate) struct Connection {
     decoder: Decoder,
     /// What has been read, but not decoded.
     input: BytesMut,
+    /// Counts that for a client, if there is one.
+    pub(crate) charge: Option<Charge>,
 }
 
 impl Connection {
@@ -32,7 +35,7 @@ impl Connection {
     pub(crate) fn of(upstream: &Rc<Upstream>, stream: TcpStream, protocol: Protocol) -> Self {
         let decoder = Decoder::with_limits(Limits::new().with_frame(WHOLE).with_bulk(WHOLE));
         let (upstream, input) = (Rc::clone(upstream), BytesMut::new());
-        Self { upstream, protocol, stream, decoder, input }
+        Self { upstream, protocol, stream, decoder, input, charge: None }
     }
 
     /// Connects, authenticates, selects the protocol, and checks with `PING` whether the server takes commands.
@@ -121,7 +124,11 @@ impl Connection {
         if let Some(frame) = self.decoder.decode_frame(&mut self.input).map_err(failed)? {
             return Ok(Some(frame));
         }
-        match self.stream.read_buf(&mut self.input).await {
+        let read = self.stream.read_buf(&mut self.input).await;
+        if let Some(charge) = &self.charge {
+            charge.set(self.input.len());
+        }
+        match read {
             Ok(0) => Err(self.upstream.failure("the connection was closed")),
             Ok(_) => Ok(None),
             Err(error) => Err(self.upstream.failure(error)),

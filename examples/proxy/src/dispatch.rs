@@ -3,7 +3,7 @@
 use std::io;
 use std::rc::Rc;
 
-use bytes::BytesMut;
+use bytes::{Bytes, BytesMut};
 use tokio::time::Instant;
 use zresp::commands::{Categories, CommandInfo};
 use zresp::{Command, CommandFrame, CommandRef};
@@ -40,6 +40,9 @@ impl Session {
                     return Ok(Some(Next::Take));
                 }
                 let lane = self.client.lane(&upstream)?;
+                if lane.makes_wait(&self.client) {
+                    return Ok(Some(Next::Take));
+                }
                 lane.send(&self.client, command.wire(), shape, now);
                 if is_last {
                     self.client.hold_back();
@@ -63,9 +66,9 @@ impl Session {
     pub(crate) async fn do_other(&mut self, route: Route, frame: CommandFrame) -> io::Result<()> {
         let Command::Array(command) = frame.command() else { return Ok(()) };
         match route {
-            Route::Spread(spread) => self.spread(spread, &command).await,
-            Route::Unknown => self.ask_unknown(&command).await,
-            Route::Subscribe => self.subscribe(&command).await,
+            Route::Spread(spread) => self.spread(spread, &command, frame.wire()).await,
+            Route::Unknown => self.ask_unknown(&command, frame.wire()).await,
+            Route::Subscribe => self.subscribe(&command, frame.wire()).await,
             _ => {
                 self.step(&command).await;
                 Ok(())
@@ -75,7 +78,7 @@ impl Session {
 
     /// Sends a command that the table does not know on a connection that is not used again. If an upstream knows the
     /// command, it is taken again, with a new table.
-    async fn ask_unknown(&mut self, command: &CommandRef<'_>) -> io::Result<()> {
+    async fn ask_unknown(&mut self, command: &CommandRef<'_>, wire: &Bytes) -> io::Result<()> {
         let known = async {
             let topology = &self.proxy.topology;
             let (upstream, is_one) = (topology.any()?, topology.only().is_some());
@@ -84,10 +87,11 @@ impl Session {
         };
         match known.await {
             Ok((false, upstream)) => {
-                return self.spread(Spread::one(upstream, Some(Kind::Single)), command).await;
+                let spread = Spread::one(upstream, Some(Kind::Single));
+                return self.spread(spread, command, wire).await;
             }
             Ok((true, _)) => {
-                let rest = std::mem::replace(&mut self.input, BytesMut::from(command.wire()));
+                let rest = std::mem::replace(&mut self.input, BytesMut::from(&wire[..]));
                 self.input.unsplit(rest);
             }
             Err(failure) => self.fail(&failure),

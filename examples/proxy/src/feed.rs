@@ -16,7 +16,7 @@ use tracing::debug;
 use zresp::push::{Change, Confirmation, Push, Topic};
 use zresp::{CommandBuf, CommandRef, Encode, EncodeCommand, Frame, Reply};
 
-use crate::client::Client;
+use crate::client::{Charge, Client};
 use crate::proxy::Proxy;
 use crate::redirect::{Author, Retry, Tries};
 use crate::routing::{Place, place};
@@ -27,6 +27,8 @@ use crate::upstream::{Failure, Upstream};
 const PAUSE: Duration = Duration::from_millis(50);
 /// The most connections of one client.
 const FEEDS: usize = 256;
+/// What a name in a set takes besides its bytes, roughly.
+const ENTRY: usize = 100;
 
 /// The connections of a client, which end with it.
 #[derive(Default)]
@@ -43,6 +45,9 @@ struct Feed {
     /// The slot of its channels, if they are shard channels.
     slot: Option<u16>,
     topics: RefCell<HashSet<(Topic, Bytes)>>,
+    /// How many bytes the topics take.
+    names: Cell<usize>,
+    charge: Charge,
     pending: RefCell<Option<Pending>>,
     shards: Rc<Cell<usize>>,
     changed: Notify,
@@ -59,11 +64,15 @@ struct Pending {
 
 impl Session {
     /// Sends a command that begins or ends subscriptions, and waits until it is confirmed.
-    pub(crate) async fn subscribe(&mut self, command: &CommandRef<'_>) -> io::Result<()> {
+    pub(crate) async fn subscribe(
+        &mut self,
+        command: &CommandRef<'_>,
+        wire: &Bytes,
+    ) -> io::Result<()> {
         match self.feeds_of(command) {
             Ok(feeds) => {
                 for feed in feeds {
-                    feed.send(command);
+                    feed.send(command, wire);
                     let patience = self.proxy.access.timeout;
                     let confirmed = self.when(|_| feed.pending.borrow().is_none());
                     if let Ok(confirmed) = timeout(patience, confirmed).await {
@@ -112,6 +121,8 @@ impl Session {
             client: Rc::clone(&self.client),
             slot,
             topics: RefCell::default(),
+            names: Cell::default(),
+            charge: Charge::new(&self.client, 0),
             pending: RefCell::default(),
             shards: Rc::clone(&self.feeds.shards),
             changed: Notify::new(),
@@ -135,13 +146,13 @@ impl Drop for Feeds {
 }
 
 impl Feed {
-    fn send(&self, command: &CommandRef<'_>) {
+    fn send(&self, command: &CommandRef<'_>, wire: &Bytes) {
         let kind = kind(command);
         let missing = match command.len() {
             1 => self.topics.borrow().iter().filter(|(topic, _)| *topic == kind.0).count().max(1),
             len => len - 1,
         };
-        let wire = Bytes::copy_from_slice(command.wire());
+        let wire = wire.clone();
         *self.pending.borrow_mut() = Some(Pending { wire, kind, missing, is_sent: false });
         self.changed.notify_one();
     }
@@ -181,6 +192,7 @@ impl Feed {
     /// Passes on what arrives, until the channels move; returns where to, if that is known.
     async fn serve(&self, upstream: &Rc<Upstream>) -> Result<Option<Rc<Upstream>>, Failure> {
         let mut connection = upstream.connect(self.client.protocol.get()).await?;
+        connection.charge = Some(Charge::new(&self.client, 0));
         let (commands, mut repeated) = self.repeat();
         connection.write(&commands).await?;
         if let Some(pending) = &mut *self.pending.borrow_mut() {
@@ -272,10 +284,12 @@ impl Feed {
         let before = topics.len();
         if let Some(name) = name {
             let entry = (topic, Bytes::copy_from_slice(name));
-            match change {
-                Change::Subscribed => topics.insert(entry),
-                Change::Unsubscribed => topics.remove(&entry),
-            };
+            let (names, len) = (self.names.get(), name.len() + ENTRY);
+            self.names.set(match change {
+                Change::Subscribed => names + len * usize::from(topics.insert(entry)),
+                Change::Unsubscribed => names - len * usize::from(topics.remove(&entry)),
+            });
+            self.charge.set(self.names.get());
         }
         if topic != Topic::ShardChannel {
             return None;

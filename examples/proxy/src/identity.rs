@@ -12,6 +12,9 @@ use crate::upstream::Failure;
 /// The number of the first client. Servers do not get this far, so no command confuses their clients with ours.
 const FIRST: i64 = 1 << 52;
 
+/// The most bytes of a name or a version.
+const LONGEST: usize = 4096;
+
 /// An empty text means that the client has not said it.
 #[derive(Default)]
 pub(crate) struct Identity {
@@ -93,8 +96,12 @@ impl Identity {
     }
 }
 
-/// Checks a text as Redis does: spaces and line breaks would spoil `CLIENT LIST`.
+/// Checks a text as Redis does: spaces and line breaks would spoil `CLIENT LIST`. It also has to be short, because it
+/// is kept.
 pub(crate) fn check(what: &str, text: &[u8]) -> Result<(), Failure> {
+    if text.len() > LONGEST {
+        return Err(Failure(format!("ERR {what} cannot have more than {LONGEST} bytes.")));
+    }
     if text.iter().all(u8::is_ascii_graphic) {
         return Ok(());
     }

@@ -11,7 +11,7 @@ use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::future::poll_fn;
 use std::io;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::ptr;
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
@@ -37,6 +37,8 @@ use crate::upstream::{Failure, Upstream};
 const STUCK: Duration = Duration::from_millis(100);
 /// A buffer for commands with more capacity than this is freed once it is empty.
 const KEPT: usize = 256 * 1024;
+/// While this many bytes of commands have yet to be written, clients wait before they add more.
+const UNSENT: usize = 256 * 1024;
 
 /// One or more consecutive replies that the upstream owes to the same recipient.
 pub(crate) struct Due {
@@ -94,6 +96,8 @@ pub(crate) struct Lane {
     /// Commands that have yet to be written.
     out: RefCell<BytesMut>,
     pub(crate) due: RefCell<VecDeque<Due>>,
+    /// Clients that wait until more commands have been written.
+    waiting: RefCell<Vec<Rc<Client>>>,
     /// Wakes the lane's task, which both reads and writes.
     waker: Cell<Option<Waker>>,
     /// When the upstream last sent something, or the lane last stopped reading.
@@ -122,6 +126,7 @@ impl Lane {
             writer: RefCell::default(),
             out: RefCell::default(),
             due: RefCell::default(),
+            waiting: RefCell::default(),
             waker: Cell::default(),
             heard: Cell::new(Instant::now()),
             is_begun: Cell::default(),
@@ -231,10 +236,21 @@ impl Lane {
         }
     }
 
-    /// Returns whether a reply is due for another client than this one.
+    /// Makes a client wait, if many commands have yet to be written; returns whether it has to.
+    pub(crate) fn makes_wait(&self, client: &Rc<Client>) -> bool {
+        let is_full = self.out.borrow().len() >= UNSENT;
+        if is_full {
+            client.set_waiting(true);
+            self.waiting.borrow_mut().push(Rc::clone(client));
+            self.wake();
+        }
+        is_full
+    }
+
+    /// Returns whether another client than this one waits for the lane.
     pub(crate) fn is_awaited_besides(&self, client: &Client) -> bool {
-        let due = self.due.borrow();
-        let mut others = due.iter().filter_map(|due| due.to.client());
+        let (due, waiting) = (self.due.borrow(), self.waiting.borrow());
+        let mut others = due.iter().filter_map(|due| due.to.client()).chain(&*waiting);
         others.any(|other| !ptr::eq(Rc::as_ptr(other), client) && !other.is_gone())
     }
 
@@ -242,17 +258,27 @@ impl Lane {
     pub(crate) fn abandon(&self) {
         if self.kind.is_single() || self.is_spoiled.get() {
             self.is_closed.set(true);
+            self.out.take();
             self.wake();
         }
     }
 
     async fn run(self: Rc<Self>) {
-        let connection = if self.kind.is_single() {
-            self.upstream.connect(self.protocol).await
-        } else {
-            self.upstream.borrow(self.protocol).await
-        };
-        let failure = match connection {
+        let mut connecting = pin!(async {
+            if self.kind.is_single() {
+                self.upstream.connect(self.protocol).await
+            } else {
+                self.upstream.borrow(self.protocol).await
+            }
+        });
+        let connection = poll_fn(|cx| {
+            self.waker.set(Some(cx.waker().clone()));
+            if self.is_open() {
+                return connecting.as_mut().poll(cx);
+            }
+            Poll::Ready(Err(self.upstream.failure("the client has left")))
+        });
+        let failure = match connection.await {
             Ok(connection) => self.serve(connection.stream).await,
             Err(failure) => failure,
         };
@@ -285,6 +311,9 @@ impl Lane {
         while !out.is_empty() {
             let Poll::Ready(written) = Pin::new(&mut *writer).poll_write(cx, &out) else { break };
             out.advance(written?);
+        }
+        if out.len() < UNSENT {
+            self.waiting.take().iter().for_each(|client| client.set_waiting(false));
         }
         if out.is_empty() {
             out.clear();
@@ -319,6 +348,8 @@ impl Lane {
     fn close(&self, failure: &Failure) {
         let was_closed = self.is_closed.replace(true);
         self.writer.take();
+        self.out.take();
+        self.waiting.take().iter().for_each(|client| client.set_waiting(false));
         let reply = failure.to_reply();
         let due = std::mem::take(&mut *self.due.borrow_mut());
         let has_ended = self.kind.is_single() && due.is_empty();

@@ -3,6 +3,7 @@
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::net::SocketAddr;
+use std::pin::pin;
 use std::rc::{Rc, Weak};
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
@@ -147,7 +148,7 @@ impl Proxy {
         self.clients.borrow_mut().insert(id, Rc::downgrade(&client));
         self.metrics.connected();
         let session = Box::new(Session::new(Rc::clone(&self), Rc::clone(&client), reader));
-        if let Err(error) = session.run().await {
+        if let Err(error) = client.serve(pin!(session.run())).await {
             debug!(id, %error, "disconnected");
         }
         client.cut_off();

@@ -26,7 +26,7 @@ const TICK: Duration = Duration::from_millis(10);
 ///
 /// The frames are only counted, to know whether a reply is due.
 pub(crate) async fn relay(session: Session, connection: Connection) -> io::Result<()> {
-    let Session { proxy, client, mut reader, input, .. } = session;
+    let Session { proxy, client, mut reader, input, charge, .. } = session;
     let Some(mut writer) = client.writer.take() else { return Ok(()) };
     let Connection { stream, .. } = connection;
     let (mut from, mut to) = stream.into_split();
@@ -36,7 +36,7 @@ pub(crate) async fn relay(session: Session, connection: Connection) -> io::Resul
     let requests = async {
         balance.borrow_mut().requests.see(&input);
         let mut is_open = in_time(patience, to.write_all(&input)).await.is_ok();
-        drop(input);
+        drop((input, charge));
         while is_open {
             let see = |chunk: &[u8]| {
                 proxy.metrics.received(chunk.len());

@@ -14,6 +14,7 @@ use tokio::net::tcp::OwnedReadHalf;
 use tokio::time::{Instant, Sleep, sleep};
 use zresp::{Framer, Limits, LinePolicy};
 
+use crate::client::Charge;
 use crate::lane::{Due, Kind, Lane, Recipient};
 use crate::session::LARGE;
 use crate::upstream::WHOLE;
@@ -40,6 +41,8 @@ pub(crate) struct Reader<'a> {
     framer: Framer,
     /// The beginning of a reply that is collected whole.
     partial: BytesMut,
+    /// Counts it for the client that it is for, unless it is to be joined.
+    charge: Option<Charge>,
     /// Whether the frame that is arriving is a push, which no command has asked for.
     is_push: bool,
     /// Ends when the upstream has been silent for too long.
@@ -49,8 +52,8 @@ pub(crate) struct Reader<'a> {
 impl<'a> Reader<'a> {
     pub(crate) fn new(lane: &'a Lane, socket: OwnedReadHalf) -> Self {
         let silence = Box::pin(sleep(lane.proxy.access.timeout));
-        let (partial, is_push) = Default::default();
-        Self { lane, socket, framer: reply_framer(), partial, is_push, silence }
+        let (partial, charge, is_push) = Default::default();
+        Self { lane, socket, framer: reply_framer(), partial, charge, is_push, silence }
     }
 
     /// Reads until the connection fails.
@@ -171,14 +174,22 @@ impl<'a> Reader<'a> {
                 to => {
                     let keeps = match to {
                         Recipient::Part(join, _) => join.keeps(bytes.len()),
-                        _ => self.partial.len() <= WHOLE,
+                        to => {
+                            let has_left = to.client().is_some_and(|client| client.is_gone());
+                            self.partial.len() <= WHOLE && !has_left
+                        }
                     };
                     if keeps {
                         self.partial.extend_from_slice(bytes);
                     } else {
                         self.partial = BytesMut::from(TOO_LARGE);
                     }
+                    if let Recipient::Client(client, _) = to {
+                        let charge = self.charge.get_or_insert_with(|| Charge::new(client, 0));
+                        charge.set(self.partial.len());
+                    }
                     if complete > 0 {
+                        self.charge = None;
                         let reply = self.partial.split().freeze();
                         let due = queue.pop_front();
                         drop(queue);
@@ -189,6 +200,7 @@ impl<'a> Reader<'a> {
                         && self.partial.len() > REDIRECTION
                         && due.shape.is_none()
                     {
+                        self.charge = None;
                         client.deliver(*slot, &self.partial.split(), 0);
                         lane.is_begun.set(true);
                     }

@@ -17,7 +17,7 @@ use tokio::net::tcp::OwnedReadHalf;
 use tokio::time::{Instant, Sleep, sleep, timeout};
 use zresp::{Command, CommandDecoder, CommandFrame, Error, Limits};
 
-use crate::client::Client;
+use crate::client::{Charge, Client};
 use crate::feed::Feeds;
 use crate::proxy::Proxy;
 use crate::relay;
@@ -45,9 +45,13 @@ pub(crate) struct Session {
     pub(crate) decoder: CommandDecoder,
     /// Bytes that were read but not yet taken, such as the beginning of a command; usually empty.
     pub(crate) input: BytesMut,
+    /// Counts the input.
+    pub(crate) charge: Charge,
     pub(crate) is_authenticated: bool,
     /// The cluster's count of changes when commands were last taken.
     changes: u64,
+    /// How many bytes were taken from the allocation of `input`.
+    taken: usize,
     /// How much of `input` was there when it was last looked at.
     seen: usize,
     /// How much of a large command there was when its destination was last looked for.
@@ -90,14 +94,17 @@ impl Session {
     pub(crate) fn new(proxy: Rc<Proxy>, client: Rc<Client>, reader: OwnedReadHalf) -> Self {
         let is_authenticated = proxy.access.password.is_none();
         let (decoder, input) = (CommandDecoder::new(), BytesMut::new());
+        let charge = Charge::new(&client, 0);
         Self {
             proxy,
             client,
             reader,
             decoder,
             input,
+            charge,
             is_authenticated,
             changes: 0,
+            taken: 0,
             seen: 0,
             judged: 0,
             is_ended: false,
@@ -148,6 +155,7 @@ impl Session {
                 // More of it may arrive meanwhile, so it is judged again.
                 Next::PassOn(_) => self.when(Client::is_answered).await?,
                 Next::Other(route, command) => {
+                    let _charge = Charge::new(&self.client, command.wire().len());
                     self.when(Client::is_answered).await?;
                     Box::pin(self.do_other(route, command)).await?;
                 }
@@ -186,7 +194,7 @@ impl Session {
                 self.is_ended = chunk.filled().is_empty();
                 self.proxy.metrics.received(chunk.filled().len());
                 self.input.extend_from_slice(chunk.filled());
-                self.client.set_input(self.input.len());
+                self.charge.set(self.input.len());
             }
         });
         until.await
@@ -252,10 +260,16 @@ impl Session {
             input.extend_from_slice(chunk);
             let taken = self.take_from(&input);
             input.advance(taken);
+            self.taken += taken;
+            // What was taken is freed, once it is more than what is left.
+            if self.taken > input.len() {
+                input = BytesMut::from(&input[..]);
+                self.taken = 0;
+            }
         }
         if input.len() + self.seen > 0 {
             self.seen = input.len();
-            self.client.set_input(self.seen);
+            self.charge.set(self.seen);
             self.input = input;
         }
     }

@@ -12,7 +12,7 @@ use zresp::cluster::{SLOTS, key_slot};
 use zresp::commands::{BeginSearch, CommandInfo, FindKeys};
 use zresp::{CommandBuf, CommandRef, EncodeCommand, Protocol};
 
-use crate::client::Client;
+use crate::client::{Charge, Client};
 use crate::connection::hello;
 use crate::join::{How, tip};
 use crate::lane::Kind;
@@ -47,9 +47,19 @@ pub(crate) struct Join {
     pub(crate) client: Rc<Client>,
     replies: RefCell<Vec<Bytes>>,
     missing: Cell<usize>,
-    /// The size of the command, and how many bytes of the replies have arrived.
+    /// The size of the parts of the command, and how many bytes of the replies have arrived.
     command: usize,
     received: Cell<usize>,
+    charge: Charge,
+}
+
+/// Drops the replies when the session stops waiting for them. Lanes may keep the join for longer.
+struct Waiting(Rc<Join>);
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        self.0.release(&Bytes::new());
+    }
 }
 
 impl Spread {
@@ -128,11 +138,12 @@ impl Session {
         &mut self,
         spread: Spread,
         command: &CommandRef<'_>,
+        wire: &Bytes,
     ) -> io::Result<()> {
         let Spread { to, kind, mut how, instead } = spread;
         let parts = match to {
             To::These(upstreams) => {
-                let wire = instead.unwrap_or_else(|| Bytes::copy_from_slice(command.wire()));
+                let wire = instead.unwrap_or_else(|| wire.clone());
                 upstreams.into_iter().map(|upstream| (upstream, wire.clone())).collect()
             }
             To::Keys { step } => match self.split(command, step, &mut how).await {
@@ -151,10 +162,20 @@ impl Session {
         };
         client.choose_lane(kind, protocol);
         let slot = client.open_slot(0);
-        let join = Join::new(&client, parts.len(), command.wire().len());
+        let len = parts.iter().map(|(_, wire)| wire.len()).sum();
+        let join = Join::new(&client, parts.len(), len);
+        let _waiting = Waiting(Rc::clone(&join));
         for (index, (upstream, wire)) in parts.into_iter().enumerate() {
             let is_large = wire.len() > LARGE;
-            match client.lane(&upstream) {
+            let lane = loop {
+                match client.lane(&upstream) {
+                    Ok(lane) if lane.makes_wait(&client) => {
+                        self.when(|client| !client.is_waiting()).await?;
+                    }
+                    lane => break lane,
+                }
+            };
+            match lane {
                 Ok(lane) => lane.send_part(&join, index, wire, shape),
                 Err(failure) => join.take(index, failure.to_reply()),
             }
@@ -254,13 +275,13 @@ async fn give_way(count: usize) {
 
 impl Join {
     fn new(client: &Rc<Client>, parts: usize, command: usize) -> Rc<Self> {
-        client.set_joining(command);
         Rc::new(Self {
             client: Rc::clone(client),
             replies: RefCell::new(vec![Bytes::new(); parts]),
             missing: Cell::new(parts),
             command,
             received: Cell::default(),
+            charge: Charge::new(client, command),
         })
     }
 
@@ -270,26 +291,27 @@ impl Join {
         self.received.set(self.received.get() + bytes);
         let keeps = self.received.get() <= WHOLE && !self.client.is_gone();
         if keeps {
-            self.client.set_joining(self.command + self.received.get());
+            self.charge.set(self.command + self.received.get());
         } else {
-            self.client.set_joining(0);
-            self.replies.borrow_mut().fill(Bytes::from_static(TOO_LARGE));
+            self.release(&Bytes::from_static(TOO_LARGE));
         }
         keeps
     }
 
+    /// Drops the replies that have arrived, and puts others in their place.
+    fn release(&self, instead: &Bytes) {
+        self.replies.borrow_mut().fill(instead.clone());
+        self.charge.set(0);
+    }
+
     /// Takes the reply to a part. After the last one, the session of the client joins them.
     pub(crate) fn take(&self, part: usize, reply: Bytes) {
-        self.replies.borrow_mut()[part] = reply;
+        if let Some(place) = self.replies.borrow_mut().get_mut(part) {
+            *place = reply;
+        }
         self.missing.set(self.missing.get() - 1);
         if self.missing.get() == 0 {
             self.client.wake();
         }
-    }
-}
-
-impl Drop for Join {
-    fn drop(&mut self) {
-        self.client.set_joining(0);
     }
 }

@@ -11,6 +11,7 @@ use tokio::task::consume_budget;
 use tokio::time::sleep;
 use zresp::CommandRef;
 
+use crate::client::Charge;
 use crate::connection::Connection;
 use crate::join::tip;
 use crate::redirect::{Author, Retry, Tries};
@@ -34,6 +35,7 @@ pub(crate) struct Transaction {
     /// The commands after `MULTI`, and how many these are.
     queued: BytesMut,
     count: usize,
+    charge: Option<Charge>,
     /// Why it cannot be executed.
     failed: Option<String>,
 }
@@ -84,6 +86,8 @@ impl Session {
                     return Err(Failure::new("ERR the transaction is too large"));
                 }
                 transaction.queued.extend_from_slice(command.wire());
+                let charge = transaction.charge.get_or_insert_with(|| Charge::new(&self.client, 0));
+                charge.set(transaction.queued.len());
                 transaction.count += 1;
                 return Ok(Bytes::from_static(b"+QUEUED\r\n"));
             }
@@ -116,7 +120,7 @@ impl Session {
     }
 
     async fn execute(&mut self) -> Result<Bytes, Failure> {
-        let Transaction { slot, connection, queued, count, failed, .. } =
+        let Transaction { slot, connection, queued, count, charge, failed, .. } =
             std::mem::take(&mut self.transaction);
         let aborted = |reason: &str| {
             let text = "EXECABORT Transaction discarded because of previous errors:";
@@ -129,7 +133,10 @@ impl Session {
             return Ok(Bytes::from_static(b"*0\r\n"));
         }
         (self.transaction.slot, self.transaction.connection) = (slot, connection);
-        let sent = self.forward(&[MULTI, &queued, EXEC].concat(), count + 2).await;
+        let commands = [MULTI, &queued, EXEC].concat();
+        drop(queued);
+        let sent = self.forward(&commands, count + 2).await;
+        drop((commands, charge));
         let connection = std::mem::take(&mut self.transaction).connection;
         match sent? {
             (_, Some(refusal)) => aborted(&String::from_utf8_lossy(refusal[1..].trim_ascii())),
@@ -167,6 +174,7 @@ impl Session {
                 };
                 upstream.borrow(self.client.protocol.get()).await?
             };
+            connection.charge = Some(Charge::new(&self.client, 0));
             connection.write(commands).await?;
             let (mut reply, mut refusal) = (Bytes::new(), None);
             for _ in 0..count {
