@@ -1,6 +1,6 @@
-//! Subscriptions with several upstreams: each client has a connection for its channels and patterns, and one for
-//! each slot of its shard channels. If such a connection is lost, or the slot moves, the client is subscribed again
-//! elsewhere; it gets the confirmations only once.
+//! Subscriptions with several upstreams: each client has a connection for its channels and patterns, and further ones
+//! for its shard channels: one for each slot in a cluster, otherwise one for each upstream. If such a connection is
+//! lost, or the slot moves, the client is subscribed again elsewhere; it gets the confirmations only once.
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashSet;
@@ -26,7 +26,7 @@ use crate::upstream::{Failure, Upstream};
 /// How long to wait before a lost connection is replaced, and before looking again whether a slow client has room.
 const PAUSE: Duration = Duration::from_millis(50);
 /// The most connections of one client.
-const FEEDS: usize = 256;
+const FEEDS: usize = 32;
 /// What a name in a set takes besides its bytes, roughly.
 const ENTRY: usize = 100;
 
@@ -100,7 +100,7 @@ impl Session {
         let info = table.of(command).ok_or_else(|| Failure::new("ERR unknown command"))?;
         let is_sharded = kind(command).0 == Topic::ShardChannel;
         let slot = match place(info, command, &table)? {
-            Place::Slot(slot) => Some(slot),
+            Place::Slot(slot) => Some(self.shared_slot(slot)?),
             Place::Several => return Err(Failure::crossing()),
             Place::Anywhere => is_sharded.then_some(0),
         };
@@ -130,6 +130,17 @@ impl Session {
         let task = tokio::task::spawn_local(Rc::clone(&feed).run());
         self.feeds.all.push((Rc::clone(&feed), task));
         Ok(vec![feed])
+    }
+
+    /// Returns the slot whose connection has the shard channels of this one, too: the first of its upstream. In a
+    /// cluster slots move one by one, so each has its own connection.
+    fn shared_slot(&self, slot: u16) -> Result<u16, Failure> {
+        let topology = &self.proxy.topology;
+        let upstream = topology.of_slot(slot)?;
+        let all = topology.all();
+        let mut firsts = all.iter().filter(|_| !topology.is_cluster());
+        let first = firsts.find(|(_, other)| Rc::ptr_eq(other, &upstream));
+        Ok(first.map_or(slot, |(first, _)| *first))
     }
 }
 

@@ -3,35 +3,12 @@
 mod support;
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, OnceLock};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use zresp::CommandRef;
-
 use support::{Client, Server, alone, array, bulk, command, pattern, proxy, proxy_with, scripted};
-
-/// Returns the reply to `CLUSTER SLOTS`: this node has all slots.
-fn all_slots(node: SocketAddr) -> Vec<u8> {
-    let host = node.ip().to_string();
-    let endpoint = format!("*2\r\n${}\r\n{host}\r\n:{}\r\n", host.len(), node.port());
-    format!("*1\r\n*3\r\n:0\r\n:16383\r\n{endpoint}").into_bytes()
-}
-
-/// Starts the only node of a cluster. `answer` answers everything except what the proxy itself asks.
-fn node(answer: impl Fn(&CommandRef<'_>) -> Vec<u8> + Send + Sync + 'static) -> SocketAddr {
-    let address = Arc::new(OnceLock::new());
-    let own = Arc::clone(&address);
-    let node = scripted::start(move |command| match &*command.name().to_ascii_lowercase() {
-        b"ping" => b"+PONG\r\n".to_vec(),
-        b"command" => b"*0\r\n".to_vec(),
-        b"cluster" => all_slots(*own.wait()),
-        _ => answer(command),
-    });
-    address.set(node).expect("set once");
-    node
-}
 
 #[test]
 fn a_command_waits_for_a_cluster_that_is_down_for_a_while() {
@@ -39,7 +16,7 @@ fn a_command_waits_for_a_cluster_that_is_down_for_a_while() {
         let start = Instant::now();
         let asked = Arc::new(AtomicUsize::new(0));
         let count = Arc::clone(&asked);
-        let node = node(move |_| {
+        let node = scripted::node(move |_| {
             count.fetch_add(1, Ordering::Relaxed);
             if start.elapsed() < Duration::from_secs(1) {
                 format!("-{refusal}\r\n").into_bytes()
@@ -57,7 +34,7 @@ fn a_command_waits_for_a_cluster_that_is_down_for_a_while() {
 
 #[test]
 fn a_command_does_not_wait_for_a_cluster_for_ever() {
-    let node = node(|_| b"-CLUSTERDOWN The cluster is down\r\n".to_vec());
+    let node = scripted::node(|_| b"-CLUSTERDOWN The cluster is down\r\n".to_vec());
     let proxy = proxy(&["--cluster", &node.to_string()]);
     let (mut client, start) = (Client::new(proxy.connect()), Instant::now());
     assert_eq!(client.answer("GET k"), "-CLUSTERDOWN The cluster is down\r\n");

@@ -2,7 +2,7 @@
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::thread;
 
 use zresp::{CommandDecoder, CommandRef};
@@ -24,6 +24,29 @@ pub(crate) fn start(
         }
     });
     address
+}
+
+/// Returns the reply to `CLUSTER SLOTS`: this node has all slots.
+fn all_slots(node: SocketAddr) -> Vec<u8> {
+    let host = node.ip().to_string();
+    let endpoint = format!("*2\r\n${}\r\n{host}\r\n:{}\r\n", host.len(), node.port());
+    format!("*1\r\n*3\r\n:0\r\n:16383\r\n{endpoint}").into_bytes()
+}
+
+/// Starts the only node of a cluster. `answer` answers everything except what the proxy itself asks.
+pub(crate) fn node(
+    answer: impl Fn(&CommandRef<'_>) -> Vec<u8> + Send + Sync + 'static,
+) -> SocketAddr {
+    let address = Arc::new(OnceLock::new());
+    let own = Arc::clone(&address);
+    let node = start(move |command| match &*command.name().to_ascii_lowercase() {
+        b"ping" => b"+PONG\r\n".to_vec(),
+        b"command" => b"*0\r\n".to_vec(),
+        b"cluster" => all_slots(*own.wait()),
+        _ => answer(command),
+    });
+    address.set(node).expect("set once");
+    node
 }
 
 fn serve(mut stream: TcpStream, answer: &Answer) {
