@@ -153,6 +153,7 @@ impl ConversionError {
 
     /// Returns the error with its place inside a tuple of a flat list as a place in the list, in which the tuple begins at
     /// `start`.
+    #[cfg(feature = "serde")]
     #[cold]
     pub(crate) fn in_flat_list(mut self, start: usize) -> Self {
         let path = self.details.as_mut().and_then(|details| details.path.last_mut());
