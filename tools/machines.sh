@@ -17,7 +17,7 @@
 set -uo pipefail
 cd "$(dirname "$0")/.."
 
-few=(grammar agreement integers sizes vectors)
+few=(enumeration grammar integers sizes vectors)
 
 # Files of tests that are not run: they need a server, measure time, or read the sources and nothing else.
 everywhere='live live_* linear architecture documents'

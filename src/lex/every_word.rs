@@ -12,8 +12,8 @@ use std::{env, thread};
 /// The bytes with which comparisons go one way or the other: those that mean something in a header, their
 /// neighbours, and those that differ from them in the top bit or in the bit of letter case.
 const BYTES: [u8; 20] = [
-    0x00, 0x01, 0x09, b'\n', 0x0b, 0x0c, b'\r', 0x0e, b'-', b'/', b'0', b'1', b'9', b':', b'x',
-    0x7f, 0x80, 0x8a, 0x8d, 0xff,
+    0x00, 0x01, b'\n', 0x0b, 0x0c, b'\r', 0x10, 0x1a, b'*', b'-', b'/', b'0', b'1', b'9', b':',
+    b'x', 0x7f, 0x8a, 0x8d, 0xff,
 ];
 
 /// Whether all words are tried: the variable `ZRESP_EVERY_WORD` is set. This takes minutes in a release build.
