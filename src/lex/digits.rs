@@ -152,7 +152,7 @@ mod tests {
         let agrees = |word: u64| {
             let bytes = word.to_le_bytes();
             let expected = bytes.iter().position(|byte| *byte > 9).unwrap_or(8);
-            assert_eq!(others(word).trailing_zeros() / 8, expected as u32, "{word:#x}");
+            assert_eq!(others(word).trailing_zeros() as usize / 8, expected, "{word:#x}");
         };
         each_half(|half| {
             for second in [[0; 4], [9; 4], [0xff; 4]] {
