@@ -30,8 +30,8 @@ pub(crate) struct Transaction {
     pub(crate) is_open: bool,
     /// The slot that all keys must have. With independent upstreams, any slot of the same one will do.
     slot: Option<u16>,
-    /// Where keys are watched.
-    connection: Option<Connection>,
+    /// Where keys are watched. Most clients have none, so it is on the heap.
+    connection: Option<Box<Connection>>,
     /// The commands after `MULTI`, and how many these are.
     queued: BytesMut,
     count: usize,
@@ -172,7 +172,7 @@ impl Session {
                     (None, Some(slot)) => topology.of_slot(slot)?,
                     (None, None) => topology.any()?,
                 };
-                upstream.borrow(self.client.protocol.get()).await?
+                Box::new(upstream.borrow(self.client.protocol.get()).await?)
             };
             connection.charge = Some(Charge::new(&self.client, 0));
             connection.write(commands).await?;
