@@ -224,8 +224,7 @@ impl Lane {
     pub(crate) fn is_taken_from(&self, client: &Client) -> bool {
         let due = self.due.borrow();
         let user = due.back().and_then(|due| due.to.client());
-        self.kind == Kind::Script
-            && user.is_some_and(|user| !ptr::eq(Rc::as_ptr(user), client))
+        self.kind == Kind::Script && user.is_some_and(|user| !ptr::eq(Rc::as_ptr(user), client))
     }
 
     /// Notes that its client, unless that has left, is the last to use it.
