@@ -170,7 +170,7 @@ mod tests {
         for value in (0..100_000_000).step_by(step).chain([99_999_999]) {
             let (mut rest, mut digits) = (value, 0);
             for _ in 0..8 {
-                digits = digits << 8 | rest % 10;
+                digits = (digits << 8) | (rest % 10);
                 rest /= 10;
             }
             assert_eq!(eight(digits), value);
