@@ -355,11 +355,13 @@ impl Client {
 
     /// Disconnects the client, because a reply cannot be delivered whole or the session has ended.
     pub(crate) fn cut_off(&self) {
-        self.is_cut_off.set(true);
+        if !self.is_cut_off.replace(true) {
+            self.proxy.ending.set(self.proxy.ending.get() + 1);
+        }
         *self.writer.borrow_mut() = None;
         *self.replies.borrow_mut() = Replies::dropped();
         self.lanes.take().iter().for_each(|lane| lane.abandon());
-        // What is held elsewhere is freed when the session ends.
+        // What is held elsewhere is freed when the session ends. Until then, nothing is read from other clients.
         self.proxy.count_held(self.counted.take(), 0);
         self.wake();
         self.wake_lane();

@@ -55,6 +55,8 @@ pub(crate) struct Proxy {
     /// The most such bytes for all clients together, and how many there are.
     all_buffers: usize,
     held: Cell<usize>,
+    /// How many sessions of disconnected clients have yet to end, and to free what they hold.
+    pub(crate) ending: Cell<usize>,
     clients: RefCell<HashMap<u64, Weak<Client>>>,
 }
 
@@ -78,6 +80,7 @@ impl Proxy {
             client_buffer: options.client_buffer,
             all_buffers: options.all_buffers / options.threads(),
             held: Cell::default(),
+            ending: Cell::default(),
             clients: RefCell::default(),
         })
     }
@@ -152,6 +155,7 @@ impl Proxy {
             debug!(id, %error, "disconnected");
         }
         client.cut_off();
+        self.ending.set(self.ending.get() - 1);
         self.metrics.disconnected();
         self.clients.borrow_mut().remove(&id);
     }

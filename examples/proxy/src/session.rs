@@ -187,6 +187,7 @@ impl Session {
                 if self.is_ended || self.client.held() >= self.proxy.client_buffer {
                     return self.poll_stall(cx, is_blocked);
                 }
+                ready!(self.poll_memory(cx));
                 let proxy = Rc::clone(&self.proxy);
                 let mut scratch = proxy.scratch.borrow_mut();
                 let mut chunk = ReadBuf::new(&mut scratch);
@@ -230,6 +231,15 @@ impl Session {
         matches!(ready, Poll::Ready(Ok(ready)) if ready.is_read_closed())
     }
 
+    /// Waits until disconnected clients have freed what was held for them.
+    fn poll_memory(&self, cx: &Context<'_>) -> Poll<()> {
+        if self.proxy.ending.get() == 0 {
+            return Poll::Ready(());
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    }
+
     /// Reads into the scratch buffer, and writes replies meanwhile. Returns 0 at the end of the input, or if
     /// the proxy is stopping and nothing has arrived.
     pub(crate) async fn read(&mut self) -> io::Result<usize> {
@@ -238,6 +248,7 @@ impl Session {
             if self.is_ended {
                 return Poll::Ready(Ok(0));
             }
+            ready!(self.poll_memory(cx));
             let mut scratch = self.proxy.scratch.borrow_mut();
             let mut buffer = ReadBuf::new(&mut scratch);
             match Pin::new(&mut self.reader).poll_read(cx, &mut buffer)? {

@@ -23,7 +23,7 @@ fn attempt(stream: &mut TcpStream, bytes: &[u8], lines: usize) {
     }
     while seen < lines {
         match stream.read(&mut room) {
-            Ok(count @ 1..) => seen += room[..count].iter().filter(|byte| **byte == b'\n').count(),
+            Ok(count @ 1..) => seen += room[..count].split(|byte| *byte == b'\n').count() - 1,
             Err(error) if error.kind() == ErrorKind::Interrupted => {}
             _ => return,
         }
@@ -53,7 +53,9 @@ fn everything_that_is_held_for_clients_counts_towards_the_buffers() {
     ] {
         let proxy = proxy_with([&first, &second], &SMALL);
         let mut streams: Vec<_> = (0..10).map(|_| proxy.connect()).collect();
-        streams.iter_mut().for_each(|stream| attempt(stream, &bytes, lines));
+        for stream in &mut streams {
+            attempt(stream, &bytes, lines);
+        }
         assert_eq!(Client::new(proxy.connect()).answer("GET k"), "$-1\r\n", "{what}");
         assert_peak(&proxy, 192, what);
     }
@@ -104,7 +106,7 @@ fn commands_for_an_upstream_that_reads_nothing_are_bounded() {
     let upstream = fake::start(Bad::ReadsNothing).address.to_string();
     let options = ["--upstream", &upstream, "--threads", "1", "--all-buffers", "32MiB"];
     let proxy = proxy(&options);
-    let bytes = command(&[b"SET", b"k", &[b'x'; 60_000]]);
+    let bytes = command(&[b"SET", b"k", &vec![b'x'; 60_000]]);
     for _ in 0..3000 {
         _ = proxy.connect().write_all(&bytes);
     }
@@ -124,7 +126,9 @@ fn commands_wait_for_an_upstream_that_reads_late() {
     direct.send(&array("DEBUG SLEEP 0.5"));
     let value = pattern::bytes(1, 60_000);
     let commands = [command(&[b"SET", b"k", &value]), array("INCR n")].concat().repeat(4);
-    clients.iter_mut().for_each(|client| client.send(&commands));
+    for client in &mut clients {
+        client.send(&commands);
+    }
     for client in &mut clients {
         for _ in 0..4 {
             assert_eq!(client.receive(), b"+OK\r\n");

@@ -74,7 +74,9 @@ fn replies_that_are_larger_than_the_buffers_of_their_clients_hold_nobody() {
         }
     }
     let (other, slow) = clients.split_first_mut().expect("clients");
-    slow.iter_mut().for_each(|client| client.send(&array("GET large")));
+    for client in &mut *slow {
+        client.send(&array("GET large"));
+    }
     thread::sleep(Duration::from_millis(10));
     let start = Instant::now();
     assert_eq!(other.answer("GET small"), "$5\r\nvalue\r\n");
