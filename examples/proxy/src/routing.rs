@@ -12,7 +12,7 @@ use zresp::{CommandRef, Encode, Protocol, Reply};
 use crate::identity::check;
 use crate::join::tip;
 use crate::lane::Kind;
-use crate::session::{LARGE, Session};
+use crate::session::{LARGE, NAME, Session};
 use crate::spread::Spread;
 use crate::topology::Topology;
 use crate::upstream::{Failure, Upstream};
@@ -79,7 +79,7 @@ impl Session {
         if name.ends_with("subscribe") || name == "quit" {
             return self.route_plain(info, command);
         }
-        let name = command.name().escape_ascii().to_string().to_lowercase();
+        let name = shown(command).to_lowercase();
         Err(Failure(format!(
             "ERR Can't execute '{name}': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are allowed in this context"
         )))
@@ -387,6 +387,12 @@ pub(crate) fn place(
         Some(first) if slots.all(|slot| slot == first) => Place::Slot(first),
         Some(_) => Place::Several,
     })
+}
+
+/// Returns the name of a command as errors show it.
+pub(crate) fn shown(command: &CommandRef<'_>) -> String {
+    let name = command.name();
+    name.get(..NAME).unwrap_or(name).escape_ascii().to_string()
 }
 
 /// Lets any upstream complain about a malformed command, on a connection that is not used again.

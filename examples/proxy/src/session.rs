@@ -29,8 +29,8 @@ use crate::upstream::{Failure, Upstream};
 pub(crate) const LARGE: usize = 64 * 1024;
 /// The size in bytes of the largest command that is buffered because it must be whole to be routed.
 const WHOLE: usize = 64 * 1024 * 1024;
-/// If the name has not arrived whole with this many bytes, it is longer than any that is known.
-const NAME: usize = 128;
+/// If the name has not arrived whole with this many bytes, it is longer than any that is known. Errors show no more.
+pub(crate) const NAME: usize = 128;
 const AUTHENTICATED: Limits = Limits::requests();
 const UNAUTHENTICATED: Limits = Limits::unauthenticated();
 /// How long a client may take to read its last replies before the connection is closed.

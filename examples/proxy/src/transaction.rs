@@ -15,7 +15,7 @@ use crate::client::Charge;
 use crate::connection::Connection;
 use crate::join::tip;
 use crate::redirect::{Author, Retry, Tries};
-use crate::routing::{OK, Place, concerns_connection, place};
+use crate::routing::{OK, Place, concerns_connection, place, shown};
 use crate::session::Session;
 use crate::upstream::Failure;
 
@@ -65,12 +65,9 @@ impl Session {
         let name = command.name().to_ascii_lowercase();
         match (&*name, command.len()) {
             (b"multi", 1) if !is_open => self.transaction.is_open = true,
-            (b"multi", 1) => {
-                return Ok(Failure::new("ERR MULTI calls can not be nested").to_reply());
-            }
             (b"exec" | b"discard", 1) if !is_open => {
-                let name = command.name().to_ascii_uppercase();
-                return Err(Failure(format!("ERR {} without MULTI", name.escape_ascii())));
+                let name = shown(command).to_uppercase();
+                return Err(Failure(format!("ERR {name} without MULTI")));
             }
             (b"discard", 1) => self.transaction = Transaction::default(),
             (b"unwatch", 1) if !is_open => self.transaction = Transaction::default(),
@@ -99,7 +96,7 @@ impl Session {
     fn slot_of(&self, command: &CommandRef<'_>) -> Result<Option<u16>, Failure> {
         let topology = &self.proxy.topology;
         let table = topology.commands();
-        let name = command.name().escape_ascii().to_string().to_uppercase();
+        let name = shown(command).to_uppercase();
         let info = table.of(command).ok_or_else(|| Failure::unknown(command, &table))?;
         match (place(info, command, &table)?, self.transaction.slot) {
             (Place::Slot(slot), Some(other)) if slot != other => {

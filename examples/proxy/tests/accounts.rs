@@ -48,6 +48,7 @@ fn everything_that_is_held_for_clients_counts_towards_the_buffers() {
     let echo = command(&[b"ECHO", &names.concat()[..10_000_000]]);
     for (what, bytes, lines) in [
         ("a transaction", [array("MULTI"), echo.repeat(3)].concat(), 4),
+        ("a long name", [array("MULTI"), command(&[&vec![0xff; 20_000_000]])].concat(), 2),
         ("a blocking command", with_names(&[b"BLPOP"], &[b"0"]), 1),
         ("channels", with_names(&[b"SUBSCRIBE"], &[]), 20 * 5),
     ] {
