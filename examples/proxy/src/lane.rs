@@ -23,12 +23,13 @@ use tokio::net::TcpStream;
 use tokio::net::tcp::OwnedWriteHalf;
 use tokio::time::Instant;
 use tracing::debug;
-use zresp::encode::{ReplyShape, Shaped};
-use zresp::{Encode, Protocol, decode};
+use zresp::Protocol;
+use zresp::encode::ReplyShape;
 
 use crate::client::Client;
+use crate::due::{Due, Recipient};
 use crate::proxy::Proxy;
-use crate::redirect::{ASKING, Author, Retry, Tries};
+use crate::redirect::{ASKING, Author, Retry};
 use crate::replies::Reader;
 use crate::spread::Join;
 use crate::upstream::{Failure, Upstream};
@@ -39,29 +40,6 @@ const STUCK: Duration = Duration::from_millis(100);
 const KEPT: usize = 256 * 1024;
 /// While this many bytes of commands have yet to be written, clients wait before they add more.
 const UNSENT: usize = 256 * 1024;
-
-/// One or more consecutive replies that the upstream owes to the same recipient.
-pub(crate) struct Due {
-    pub(crate) to: Recipient,
-    pub(crate) count: usize,
-    pub(crate) since: Instant,
-    /// The command, kept if a cluster may redirect it.
-    pub(crate) command: Option<Bytes>,
-    /// How often it was sent again.
-    pub(crate) tries: Tries,
-    /// How to translate the reply, if the client has the other protocol.
-    pub(crate) shape: Option<ReplyShape>,
-}
-
-/// Where a reply goes.
-pub(crate) enum Recipient {
-    /// To a client, in one of its slots.
-    Client(Rc<Client>, u64),
-    /// To a join, as one of its parts.
-    Part(Rc<Join>, usize),
-    /// Nowhere: it answers `ASKING`.
-    Proxy,
-}
 
 /// Who uses a lane.
 #[derive(Clone, Copy, PartialEq)]
@@ -363,44 +341,6 @@ impl Lane {
                 }
                 _ => due.give(reply.clone()),
             }
-        }
-    }
-}
-
-impl Due {
-    pub(crate) fn new(
-        to: Recipient,
-        command: Option<Bytes>,
-        shape: Option<ReplyShape>,
-        since: Instant,
-    ) -> Self {
-        Self { to, count: 1, since, command, tries: Tries::default(), shape }
-    }
-
-    /// Gives a reply to the recipient, in the protocol of its client.
-    pub(crate) fn give(&self, mut reply: Bytes) {
-        if let (Some(shape), Some(client)) = (self.shape, self.to.client()) {
-            let frame = decode(&reply).ok().flatten();
-            let translated =
-                frame.map(|frame| Shaped::new(frame, shape).to_wire(client.protocol.get()));
-            let failure = || Failure::new("ERR the reply cannot be translated").to_reply();
-            reply = translated.and_then(Result::ok).unwrap_or_else(failure);
-        }
-        match &self.to {
-            Recipient::Client(client, slot) => client.deliver(*slot, &reply, 1),
-            Recipient::Part(join, part) => join.take(*part, reply),
-            Recipient::Proxy => {}
-        }
-    }
-}
-
-impl Recipient {
-    /// Returns the client that the reply is for in the end.
-    pub(crate) fn client(&self) -> Option<&Rc<Client>> {
-        match self {
-            Self::Client(client, _) => Some(client),
-            Self::Part(join, _) => Some(&join.client),
-            Self::Proxy => None,
         }
     }
 }

@@ -21,10 +21,12 @@
 mod client;
 mod connection;
 mod dispatch;
+mod due;
 mod feed;
 mod identity;
 mod join;
 mod lane;
+mod login;
 mod metrics;
 mod options;
 mod output;

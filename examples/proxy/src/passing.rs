@@ -12,13 +12,37 @@ use zresp::cluster::Redirect;
 use crate::client::Client;
 use crate::connection::in_time;
 use crate::replies::{REDIRECTION, reply_framer};
-use crate::session::{LARGE, Session};
-use crate::upstream::Upstream;
+use crate::routing::{Route, route_begun};
+use crate::session::{LARGE, NAME, Next, Session};
+use crate::upstream::{Failure, Upstream};
 
+/// The size in bytes of the largest command that is buffered because it must be whole to be routed.
+const WHOLE: usize = 64 * 1024 * 1024;
 /// Answers a command that was redirected. The proxy has not kept it, and cannot send it again.
 const MOVED: &[u8] = b"-TRYAGAIN the slot was moved while a large command was on its way\r\n";
 
 impl Session {
+    /// Returns what to do about a command that has not arrived whole.
+    pub(crate) fn judge_begun(&mut self, input: &[u8]) -> Next {
+        let is_large = input.len() + self.decoder.needed() > LARGE && !self.is_limited();
+        // Looking for the keys takes as long as there are arguments, so it waits until twice as many are there.
+        if !is_large || input.len() < 2 * self.judged && input.len() <= WHOLE {
+            return Next::Read;
+        }
+        self.judged = input.len();
+        let Some(command) = self.decoder.partial(input) else { return Next::Read };
+        let text = match route_begun(&command, &self.proxy.topology) {
+            _ if self.transaction.is_open && input.len() <= WHOLE => return Next::Read,
+            Some(Ok(Route::Own(upstream))) => return Next::Relay(upstream),
+            Some(Ok(Route::Shared(upstream))) => return Next::PassOn(upstream),
+            None if command.name().is_none() && input.len() > NAME => "ERR unknown command",
+            _ if input.len() <= WHOLE => return Next::Read,
+            _ => "ERR command is too large to be routed",
+        };
+        self.fail(&Failure::new(text));
+        Next::Leave
+    }
+
     /// Passes on a large command, of which `input` is the beginning, and then its reply. If the upstream fails, the
     /// command is still read to its end, where the next one begins.
     ///

@@ -8,7 +8,7 @@ use zresp::cluster::{Redirect, RedirectKind};
 use zresp::commands::{self, Categories};
 use zresp::requests;
 
-use crate::lane::Due;
+use crate::due::Due;
 use crate::routing::{Place, place};
 use crate::topology::Topology;
 use crate::upstream::Upstream;

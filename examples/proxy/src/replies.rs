@@ -15,7 +15,8 @@ use tokio::time::{Instant, Sleep, sleep};
 use zresp::{Framer, Limits, LinePolicy};
 
 use crate::client::Charge;
-use crate::lane::{Due, Kind, Lane, Recipient};
+use crate::due::{Due, Recipient};
+use crate::lane::{Kind, Lane};
 use crate::session::LARGE;
 use crate::upstream::WHOLE;
 

@@ -9,9 +9,9 @@ use zresp::command::PartialCommand;
 use zresp::commands::{Categories, CommandInfo, CommandTable, Flags, Keys, KeysError, PartialKeys};
 use zresp::{CommandRef, Encode, Protocol, Reply};
 
-use crate::identity::check;
 use crate::join::tip;
 use crate::lane::Kind;
+use crate::login::Hello;
 use crate::session::{LARGE, NAME, Session};
 use crate::spread::Spread;
 use crate::topology::Topology;
@@ -41,7 +41,7 @@ pub(crate) enum Route {
     Farewell(Bytes),
 }
 
-type Routed = Result<Route, Failure>;
+pub(crate) type Routed = Result<Route, Failure>;
 
 pub(crate) const OK: Bytes = Bytes::from_static(b"+OK\r\n");
 
@@ -159,59 +159,6 @@ impl Session {
             _ => return None,
         }))
     }
-
-    /// Returns where `HELLO` goes. The proxy keeps the name, but not a password.
-    fn greet(&self, hello: &Hello<'_>) -> Routed {
-        let topology = &self.proxy.topology;
-        match topology.only() {
-            Some(upstream) if hello.login.is_some() => return Ok(Route::Own(upstream)),
-            None if hello.login.is_some() => {
-                let failure = Failure::new("ERR AUTH needs one upstream, but there are several");
-                return Ok(Route::Farewell(failure.to_reply()));
-            }
-            _ => {}
-        }
-        hello.name.map_or(Ok(()), |name| check("Client names", name))?;
-        let wanted = hello.protocol.unwrap_or(self.client.protocol.get());
-        let shared = self.proxy.access.protocol.unwrap_or(wanted);
-        let name = hello.name.map(Bytes::copy_from_slice);
-        Ok(Route::Spread(Spread::hello(topology.any()?, shared, wanted, name)))
-    }
-
-    /// Checks a command of a client that has not authenticated, or any `AUTH` and `HELLO`, for the right password.
-    /// Without it, the command is refused.
-    fn authenticate(&mut self, command: &CommandRef<'_>) -> Routed {
-        let password = self.proxy.access.password.as_deref().unwrap_or_default();
-        let args = command.index();
-        let hello = command.is("hello").then(|| Hello::of(&args[1..])).flatten();
-        let login = match (&args[1..], &hello) {
-            ([given], _) if command.is("auth") => Some((&b"default"[..], *given)),
-            ([user, given], _) if command.is("auth") => Some((*user, *given)),
-            (_, Some(hello)) => hello.login,
-            _ => None,
-        };
-        let Some((user, given)) = login else {
-            return match hello {
-                _ if command.is("quit") => Ok(Route::Farewell(OK)),
-                Some(hello) if self.is_authenticated => self.greet(&hello),
-                _ if self.is_authenticated => refused(&self.proxy.topology),
-                _ => Err(Failure::new("NOAUTH Authentication required.")),
-            };
-        };
-        // It does not stop at the first difference, so that the time does not tell where that is.
-        let pairs = given.iter().zip(password.as_bytes());
-        let difference = pairs.fold(0, |all, (left, right)| all | (left ^ right));
-        if user != b"default" || given.len() != password.len() || difference != 0 {
-            return Err(Failure::new(
-                "WRONGPASS invalid username-password pair or user is disabled.",
-            ));
-        }
-        self.is_authenticated = true;
-        match hello {
-            Some(hello) => self.greet(&Hello { login: None, ..hello }),
-            None => Ok(Route::Answer(OK)),
-        }
-    }
 }
 
 /// Returns where a large command goes, by its beginning; `None` if more of it is needed to know that.
@@ -269,42 +216,6 @@ fn has_connection_category(info: &CommandInfo) -> bool {
 pub(crate) fn is_private(info: &CommandInfo) -> bool {
     let name = info.name.split_once('|').map_or(&*info.name, |(name, _)| name);
     matches!(name, "script" | "function") || info.flags.contains(Flags::ADMIN)
-}
-
-/// The arguments of `HELLO`.
-#[derive(Default)]
-struct Hello<'a> {
-    protocol: Option<Protocol>,
-    /// The user and the password.
-    login: Option<(&'a [u8], &'a [u8])>,
-    name: Option<&'a [u8]>,
-}
-
-impl<'a> Hello<'a> {
-    /// Returns `None` if they are malformed.
-    fn of(args: &[&'a [u8]]) -> Option<Self> {
-        let Some((version, mut options)) = args.split_first() else { return Some(Self::default()) };
-        let protocol = match *version {
-            b"2" => Protocol::Resp2,
-            b"3" => Protocol::Resp3,
-            _ => return None,
-        };
-        let mut hello = Self { protocol: Some(protocol), ..Self::default() };
-        loop {
-            options = match options {
-                [] => return Some(hello),
-                [word, user, password, rest @ ..] if word.eq_ignore_ascii_case(b"auth") => {
-                    hello.login = Some((user, password));
-                    rest
-                }
-                [word, name, rest @ ..] if word.eq_ignore_ascii_case(b"setname") => {
-                    hello.name = Some(name);
-                    rest
-                }
-                _ => return None,
-            }
-        }
-    }
 }
 
 /// Routes a command by its keys; without keys, by its policy.
@@ -396,7 +307,7 @@ pub(crate) fn shown(command: &CommandRef<'_>) -> String {
 }
 
 /// Lets any upstream complain about a malformed command, on a connection that is not used again.
-fn refused(topology: &Topology) -> Routed {
+pub(crate) fn refused(topology: &Topology) -> Routed {
     topology.any().map(|upstream| Route::Spread(Spread::one(upstream, Some(Kind::Single))))
 }
 

@@ -21,14 +21,12 @@ use crate::client::{Charge, Client};
 use crate::feed::Feeds;
 use crate::proxy::Proxy;
 use crate::relay;
-use crate::routing::{Route, route_begun};
+use crate::routing::Route;
 use crate::transaction::Transaction;
 use crate::upstream::{Failure, Upstream};
 
 /// Commands above this size are passed on while they arrive.
 pub(crate) const LARGE: usize = 64 * 1024;
-/// The size in bytes of the largest command that is buffered because it must be whole to be routed.
-const WHOLE: usize = 64 * 1024 * 1024;
 /// If the name has not arrived whole with this many bytes, it is longer than any that is known. Errors show no more.
 pub(crate) const NAME: usize = 128;
 const AUTHENTICATED: Limits = Limits::requests();
@@ -55,7 +53,7 @@ pub(crate) struct Session {
     /// How much of `input` was there when it was last looked at.
     seen: usize,
     /// How much of a large command there was when its destination was last looked for.
-    judged: usize,
+    pub(crate) judged: usize,
     /// Whether the client has closed its side.
     is_ended: bool,
     stall: Option<Stall>,
@@ -343,27 +341,6 @@ impl Session {
         taken
     }
 
-    /// Returns what to do about a command that has not arrived whole.
-    fn judge_begun(&mut self, input: &[u8]) -> Next {
-        let is_large = input.len() + self.decoder.needed() > LARGE && !self.is_limited();
-        // Looking for the keys takes as long as there are arguments, so it waits until twice as many are there.
-        if !is_large || input.len() < 2 * self.judged && input.len() <= WHOLE {
-            return Next::Read;
-        }
-        self.judged = input.len();
-        let Some(command) = self.decoder.partial(input) else { return Next::Read };
-        let text = match route_begun(&command, &self.proxy.topology) {
-            _ if self.transaction.is_open && input.len() <= WHOLE => return Next::Read,
-            Some(Ok(Route::Own(upstream))) => return Next::Relay(upstream),
-            Some(Ok(Route::Shared(upstream))) => return Next::PassOn(upstream),
-            None if command.name().is_none() && input.len() > NAME => "ERR unknown command",
-            _ if input.len() <= WHOLE => return Next::Read,
-            _ => "ERR command is too large to be routed",
-        };
-        self.fail(&Failure::new(text));
-        Next::Leave
-    }
-
     /// Returns the answer to broken input, in the words of Redis.
     pub(crate) fn protocol_failure(error: Error, input: &[u8]) -> Failure {
         match error.redis_message(input) {
@@ -373,7 +350,7 @@ impl Session {
     }
 
     /// Returns whether the limits for unauthenticated clients apply.
-    fn is_limited(&self) -> bool {
+    pub(crate) fn is_limited(&self) -> bool {
         !self.is_authenticated || self.proxy.topology.wants_password()
     }
 

@@ -1,0 +1,74 @@
+//! Replies that an upstream owes, and who gets them.
+
+use std::rc::Rc;
+
+use bytes::Bytes;
+use tokio::time::Instant;
+use zresp::encode::{ReplyShape, Shaped};
+use zresp::{Encode, decode};
+
+use crate::client::Client;
+use crate::redirect::Tries;
+use crate::spread::Join;
+use crate::upstream::Failure;
+
+/// One or more consecutive replies that the upstream owes to the same recipient.
+pub(crate) struct Due {
+    pub(crate) to: Recipient,
+    pub(crate) count: usize,
+    pub(crate) since: Instant,
+    /// The command, kept if a cluster may redirect it.
+    pub(crate) command: Option<Bytes>,
+    /// How often it was sent again.
+    pub(crate) tries: Tries,
+    /// How to translate the reply, if the client has the other protocol.
+    pub(crate) shape: Option<ReplyShape>,
+}
+
+/// Where a reply goes.
+pub(crate) enum Recipient {
+    /// To a client, in one of its slots.
+    Client(Rc<Client>, u64),
+    /// To a join, as one of its parts.
+    Part(Rc<Join>, usize),
+    /// Nowhere: it answers `ASKING`.
+    Proxy,
+}
+
+impl Due {
+    pub(crate) fn new(
+        to: Recipient,
+        command: Option<Bytes>,
+        shape: Option<ReplyShape>,
+        since: Instant,
+    ) -> Self {
+        Self { to, count: 1, since, command, tries: Tries::default(), shape }
+    }
+
+    /// Gives a reply to the recipient, in the protocol of its client.
+    pub(crate) fn give(&self, mut reply: Bytes) {
+        if let (Some(shape), Some(client)) = (self.shape, self.to.client()) {
+            let frame = decode(&reply).ok().flatten();
+            let translated =
+                frame.map(|frame| Shaped::new(frame, shape).to_wire(client.protocol.get()));
+            let failure = || Failure::new("ERR the reply cannot be translated").to_reply();
+            reply = translated.and_then(Result::ok).unwrap_or_else(failure);
+        }
+        match &self.to {
+            Recipient::Client(client, slot) => client.deliver(*slot, &reply, 1),
+            Recipient::Part(join, part) => join.take(*part, reply),
+            Recipient::Proxy => {}
+        }
+    }
+}
+
+impl Recipient {
+    /// Returns the client that the reply is for in the end.
+    pub(crate) fn client(&self) -> Option<&Rc<Client>> {
+        match self {
+            Self::Client(client, _) => Some(client),
+            Self::Part(join, _) => Some(&join.client),
+            Self::Proxy => None,
+        }
+    }
+}
