@@ -228,7 +228,8 @@ impl serde::de::Error for ConversionError {
             }
             _ => "",
         };
-        let text = format_args!("invalid type: {found}, expected {expected}{hint}");
-        <Self as serde::de::Error>::custom(text)
+        <Self as serde::de::Error>::custom(format_args!(
+            "invalid type: {found}, expected {expected}{hint}"
+        ))
     }
 }
