@@ -357,3 +357,76 @@ fn the_rest_of_a_frame_can_be_skipped_after_each_token() {
     stream.next().expect("a token");
     assert!(matches!(stream.skip_frame(), Err(StreamError::Decode { position: 8, .. })));
 }
+
+#[test]
+fn the_rest_of_a_frame_ends_with_a_long_payload() {
+    let frames: [&[u8]; 5] = [
+        b"$9\r\nlong text\r\n",
+        b"=13\r\ntxt:long text\r\n",
+        b"!9\r\nlong text\r\n",
+        b"|1\r\n+k\r\n:1\r\n$9\r\nlong text\r\n",
+        b"$?\r\n;5\r\nparts\r\n;4\r\nmore\r\n;0\r\n",
+    ];
+    for frame in frames {
+        // The next frame has two tokens, so that a missing one shows.
+        let bytes = [frame, b"*1\r\n:7\r\n"].concat();
+        for size in [1, 7, bytes.len()] {
+            let sizes = [size];
+            let mut stream = ReplyTokenStream::new(Pieces::new(&bytes, &sizes));
+            stream.set_whole(4);
+            while !matches!(stream.next(), Ok(Some(StreamToken::Payload(_)))) {
+                if stream.is_between_frames() {
+                    break; // all of it was in the buffer
+                }
+            }
+            stream.skip_frame().expect("the rest of the frame");
+            let next = stream.next_value().expect("a value").expect("the next frame");
+            assert_eq!(next.wire(), b"*1\r\n:7\r\n", "{frame:?} in pieces of {size}");
+        }
+        // Nothing is read after the end of the frame.
+        let sizes = [3];
+        let mut stream = ReplyTokenStream::new(Pieces::new(frame, &sizes));
+        stream.set_whole(4);
+        while !matches!(stream.next(), Ok(Some(StreamToken::Payload(_)))) {}
+        stream.skip_frame().expect("the rest of the frame");
+        assert!(stream.is_between_frames());
+    }
+}
+
+/// Would block before each of its bytes.
+struct Hesitant<'a> {
+    bytes: &'a [u8],
+    is_ready: bool,
+}
+
+impl Read for Hesitant<'_> {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        self.is_ready = !self.is_ready;
+        if !self.is_ready {
+            return Err(io::ErrorKind::WouldBlock.into());
+        }
+        let len = into.len().min(1);
+        self.bytes.read(&mut into[..len])
+    }
+}
+
+#[test]
+fn forwarding_goes_on_after_a_reader_that_would_block() {
+    let bytes = b"$9\r\nlong text\r\n+next\r\n";
+    let mut stream = ReplyTokenStream::new(Hesitant { bytes, is_ready: true });
+    stream.set_whole(4);
+    let mut out = Vec::new();
+    loop {
+        match stream.next() {
+            Err(_) => {}
+            Ok(Some(StreamToken::Payload(mut payload))) => {
+                while payload.forward(&mut out).is_err() {}
+                break;
+            }
+            Ok(_) => panic!("a payload"),
+        }
+    }
+    while stream.next().is_err() {}
+    out.extend_from_slice(stream.wire());
+    assert_eq!(out, bytes);
+}

@@ -119,7 +119,7 @@ fn assert_forwards<D: Direction>(bytes: &[u8], sound: usize, sizes: &[usize], wh
     let mut out = Vec::new();
     loop {
         let is_forwarded = match stream.next() {
-            Ok(Some(StreamToken::Payload(payload))) => payload.forward(&mut out).is_ok(),
+            Ok(Some(StreamToken::Payload(mut payload))) => payload.forward(&mut out).is_ok(),
             token => matches!(token, Ok(Some(_))),
         };
         if !is_forwarded {

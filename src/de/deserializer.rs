@@ -57,7 +57,7 @@ impl<'de> ReplyDeserializer<'de> {
 
     /// Gives text that is not UTF-8 as a sequence of numbers, not as bytes, to types that accept any value. A
     /// `serde_json::Value`, which accepts no bytes, is then what `serde_json::to_value` makes of the reply, except that
-    /// doubles as keys are written as RESP writes them.
+    /// doubles as keys are written as RESP writes them, and that a reply that is an error as a whole stays an error.
     ///
     /// ```
     /// use serde::Deserialize;

@@ -133,9 +133,7 @@ impl<R: Read, D: Direction> TokenStream<R, D> {
     /// has more bytes after its end.
     #[allow(clippy::should_implement_trait, reason = "an iterator could not lend its buffer")]
     pub fn next(&mut self) -> Result<Option<StreamToken<'_, R, D>>, StreamError> {
-        let passed = self.value.take().map_or(0, |value| value.size);
-        self.input.release(mem::take(&mut self.given) + passed);
-        self.skip_payload()?;
+        self.leave_token()?;
         // The borrow checker does not let a loop return what it borrows. So the loop finds the token, and it is
         // read again after the loop.
         let found = loop {
@@ -183,10 +181,20 @@ impl<R: Read, D: Direction> TokenStream<R, D> {
     /// # Errors
     /// Returns the errors of [`next`](Self::next). After an error of the reader, you may call again.
     pub fn skip_frame(&mut self) -> Result<(), StreamError> {
+        self.leave_token()?;
         while !self.tokens.is_between_frames() {
             self.next()?;
+            // The end of a payload may be that of the frame.
+            self.leave_token()?;
         }
         Ok(())
+    }
+
+    /// Releases what the last call returned, and skips what is left of its payload.
+    fn leave_token(&mut self) -> Result<(), StreamError> {
+        let passed = self.value.take().map_or(0, |value| value.size);
+        self.input.release(mem::take(&mut self.given) + passed);
+        self.skip_payload()
     }
 
     /// The error for an end of the stream inside a frame.
@@ -245,7 +253,7 @@ impl<R, D: Direction> TokenStream<R, D> {
     /// let mut tokens = ReplyTokenStream::new(reply.as_slice());
     /// let mut out = Vec::new(); // a socket, for example
     /// while let Some(token) = tokens.next()? {
-    ///     if let StreamToken::Payload(payload) = token {
+    ///     if let StreamToken::Payload(mut payload) = token {
     ///         payload.forward(&mut out)?;
     ///     }
     ///     out.extend_from_slice(tokens.wire());
@@ -328,8 +336,9 @@ impl<R: Read, D: Direction> PayloadReader<'_, R, D> {
     ///
     /// # Errors
     /// Returns the errors of [`TokenStream::next`], and those of the writer as [`StreamError::Io`]. After an error of the
-    /// writer, bytes that it was given are lost.
-    pub fn forward(self, out: &mut impl Write) -> Result<u64, StreamError> {
+    /// reader, such as `WouldBlock`, call again for the rest. After an error of the writer, bytes that it was given are
+    /// lost.
+    pub fn forward(&mut self, out: &mut impl Write) -> Result<u64, StreamError> {
         let mut size = 0;
         while self.stream.in_payload {
             size += self.stream.pass_part(|bytes| out.write_all(bytes))? as u64;
