@@ -759,7 +759,15 @@ fn any_reply_is_the_same_json_both_ways() {
         let frame = zresp::decode(&wire).expect(&text).expect("a whole frame");
         let reply = ReplyDeserializer::new(frame.reply()).with_bytes_as_numbers();
         let found = serde_json::Value::deserialize(reply).ok();
-        if text.starts_with("%1 ,inf") || text.starts_with("%?") && text.ends_with(",inf :1 .") {
+        let has_key = |key: &str| {
+            text.starts_with(&format!("%1 {key}"))
+                || text.starts_with("%?") && text.ends_with(&format!("{key} :1 ."))
+        };
+        // Old releases of `serde_json` refuse these as keys.
+        if (has_key(",0.5") || has_key("#t")) && serde_json::to_value(frame).is_err() {
+            continue;
+        }
+        if has_key(",inf") {
             // As a key it is text here, and refused by `serde_json`.
             assert!(serde_json::to_value(frame).is_err(), "{text}");
             continue;
