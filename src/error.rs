@@ -92,7 +92,10 @@ impl Error {
             }
             (ErrorKind::IntegerOverflow, Some(b'*')) => "invalid multibulk length",
             (ErrorKind::IntegerOverflow, Some(b'$')) => "invalid bulk length",
-            (ErrorKind::Unexpected { expected, .. }, Some(type_byte)) if expected.is_digit() => {
+            // A length that begins with 0 must end there. After a longer payload Redis does not check the CR.
+            (ErrorKind::Unexpected { expected, .. }, Some(type_byte @ (b'*' | b'$')))
+                if expected.is_digit() || expected == Expected::Cr && before.len() == line + 2 =>
+            {
                 if *type_byte == b'*' {
                     "invalid multibulk length"
                 } else {

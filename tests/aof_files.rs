@@ -117,6 +117,12 @@ fn only_the_last_file_may_be_cut() {
         let error = files.read().unwrap_err();
         assert!(error.kind.is_truncated(), "{error}");
         assert_eq!(error.is_last_file, broken == 3, "{error}");
+        // Or it is not there at all.
+        fs::remove_file(folder.0.join(broken.to_string())).unwrap();
+        let mut files = AofFiles::open(&folder.0).unwrap();
+        let error = (1..=broken).find_map(|_| files.read().err()).expect("a missing file");
+        assert!(matches!(error.kind, AofErrorKind::Io(_)), "{error}");
+        assert_eq!(error.is_last_file, broken == 3, "{error}");
     }
 }
 

@@ -230,7 +230,7 @@ fn broken_requests() -> Vec<(Vec<u8>, Option<&'static str>, Option<&'static str>
     let long = Some("unauthenticated bulk length");
     let inline = Some("too big inline request");
     let quotes = Some("unbalanced quotes in request");
-    let cases: [(&[u8], _, _); 24] = [
+    let cases: [(&[u8], _, _); 28] = [
         (b"*x\r\n", count, count),
         (b"*1x\r\n", count, count),
         (b"*2147483648\r\n", count, count),
@@ -250,6 +250,11 @@ fn broken_requests() -> Vec<(Vec<u8>, Option<&'static str>, Option<&'static str>
         (b"*1\r\n*1\r\n", Some("expected '$', got '*'"), Some("expected '$', got '*'")),
         (b"*1\r\n$x\r\n", length, length),
         (b"*1\r\n$4x\r\n", length, length),
+        // A 0 at the beginning must be the whole length.
+        (b"*01\r\n", count, count),
+        (b"*0x\r\n", count, count),
+        (b"*1\r\n$00\r\n", length, length),
+        (b"*1\r\n$04\r\nPING\r\n", length, length),
         (b"*1\r\n$-1\r\n", length, length),
         (b"*1\r\n$\r\n", length, length),
         (b"*1\r\n$536870913\r\n", length, length),

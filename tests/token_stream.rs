@@ -430,3 +430,17 @@ fn forwarding_goes_on_after_a_reader_that_would_block() {
     out.extend_from_slice(stream.wire());
     assert_eq!(out, bytes);
 }
+
+#[test]
+fn a_payload_comes_once_whatever_is_set_after_it() {
+    let bytes = b"$5\r\nhello\r\n+next\r\n";
+    let sizes = [6, 100];
+    let mut stream = ReplyTokenStream::new(Pieces::new(bytes, &sizes));
+    stream.set_whole(4);
+    assert!(matches!(stream.next(), Ok(Some(StreamToken::Payload(_)))));
+    stream.set_whole(10);
+    let Ok(Some(StreamToken::Token(Token::Scalar(next)))) = stream.next() else {
+        panic!("the next reply")
+    };
+    assert_eq!(next, ReplyRef::Simple(b"next"));
+}

@@ -481,3 +481,19 @@ fn a_reply_of_unknown_length_beyond_the_limit_is_an_error_that_changes_nothing()
         assert_eq!(zresp::replies(&out).flatten().count(), 2);
     }
 }
+
+#[test]
+fn an_announced_length_fits_if_its_header_does() {
+    let fits = |protocol, limit, open: fn(&mut ReplyWriter<'_>) -> bool| {
+        let mut out = BytesMut::new();
+        open(&mut ReplyWriter::with_limit(&mut out, protocol, limit))
+    };
+    for protocol in PROTOCOLS {
+        assert!(fits(protocol, 4, |writer| writer.open_array(9).is_ok()));
+        assert!(!fits(protocol, 4, |writer| writer.open_array(10).is_ok()));
+        // In RESP2 a map of 5 pairs is an array of 10 values, and attributes are left out.
+        let is_resp2 = protocol == Protocol::Resp2;
+        assert_eq!(fits(protocol, 4, |writer| writer.open_map(5).is_ok()), !is_resp2);
+        assert_eq!(fits(protocol, 4, |writer| writer.open_attribute(100).is_ok()), is_resp2);
+    }
+}

@@ -109,7 +109,9 @@ impl AofFiles {
                 }
             }
             let Some(path) = self.waiting.as_slice().first() else { return Ok(None) };
-            let file = File::open(path).map_err(|error| at(path, AofErrorKind::Io(error), 0))?;
+            let is_last_file = self.waiting.len() == 1;
+            let failed = |error| AofError { is_last_file, ..at(path, AofErrorKind::Io(error), 0) };
+            let file = File::open(path).map_err(failed)?;
             let reader = AofReader::with_limits(file, self.limits);
             self.current = self.waiting.next().map(|path| (path, reader));
         };

@@ -330,25 +330,28 @@ impl<'b> ReplyWriter<'b> {
 
     /// Opens an aggregate or an attribute.
     fn open(&mut self, kind: Kind, len: Option<usize>) -> Result<&mut Self, EncodeError> {
-        self.check_limit(|| {
-            let Some(len) = len else { return Ok(LateHeaders::SIZE) };
-            let mut size = ByteCount::default();
-            size.header(kind.type_byte(), len.saturating_mul(2));
-            Ok(size.get())
-        })?;
+        let is_array = self.protocol == Protocol::Resp2;
+        let type_byte = if is_array { b'*' } else { kind.type_byte() };
+        let announced = len.map(|len| len.saturating_mul(kind.values_per_element()));
+        let shown = if is_array { announced } else { len };
+        if !(is_array && kind == Kind::Attribute) {
+            self.check_limit(|| {
+                let Some(shown) = shown else { return Ok(LateHeaders::SIZE) };
+                let mut size = ByteCount::default();
+                size.header(type_byte, shown);
+                Ok(size.get())
+            })?;
+        }
         if kind == Kind::Attribute {
             self.check_room()?;
             self.dropped += usize::from(self.protocol == Protocol::Resp2);
         } else {
             self.count()?;
         }
-        let is_array = self.protocol == Protocol::Resp2;
-        let announced = len.map(|len| len.saturating_mul(kind.values_per_element()));
-        let type_byte = if is_array { b'*' } else { kind.type_byte() };
         let mut header = None;
         if self.dropped == 0 {
-            if let (Some(values), Some(len)) = (announced, len) {
-                Out(&mut *self.out).header(type_byte, if is_array { values } else { len });
+            if let Some(shown) = shown {
+                Out(&mut *self.out).header(type_byte, shown);
             } else {
                 header = Some(self.headers.push(self.out.len(), type_byte));
                 self.without_length += 1;

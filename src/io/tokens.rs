@@ -222,7 +222,8 @@ impl<R: Read, D: Direction> TokenStream<R, D> {
             return Err(self.cut());
         }
         let unread = self.input.unread();
-        let part = self.tokens.next_part(unread, self.whole);
+        // It has been returned as a payload, whatever has been set since then.
+        let part = self.tokens.next_part(unread, 0);
         let part = part.map_err(|error| StreamError::decode(error, self.frame_at))?;
         // Without a part, the token reader was reset, and the payload is not in progress any more.
         let (is_last, size) = part.map_or((true, 0), |(part, size)| (part.is_last, size));
@@ -348,9 +349,9 @@ impl<R: Read, D: Direction> PayloadReader<'_, R, D> {
 
     /// Reads once at most, and returns how many bytes of the payload were read.
     fn read_some(&mut self, into: &mut [u8]) -> Result<usize, StreamError> {
-        let TokenStream { input, tokens, whole, in_payload, frame_at, .. } = &mut *self.stream;
+        let TokenStream { input, tokens, in_payload, frame_at, .. } = &mut *self.stream;
         let failed = |error| StreamError::decode(error, *frame_at);
-        tokens.begin_parts(input.unread(), *whole);
+        tokens.begin_parts(input.unread(), 0);
         if input.unread().is_empty() {
             // Past the buffer, if the length is known.
             let direct = self.left.unwrap_or(0).min(into.len());
@@ -359,7 +360,7 @@ impl<R: Read, D: Direction> PayloadReader<'_, R, D> {
                 if count == 0 {
                     return Err(self.stream.cut());
                 }
-                tokens.next_part(room.get(..count).unwrap_or_default(), *whole).map_err(failed)?;
+                tokens.next_part(room.get(..count).unwrap_or_default(), 0).map_err(failed)?;
                 self.left = self.left.map(|left| left.saturating_sub(count));
                 return Ok(count);
             }
@@ -370,7 +371,7 @@ impl<R: Read, D: Direction> PayloadReader<'_, R, D> {
         // A part is at most as long as the bytes that it is found in.
         let unread = input.unread();
         let unread = unread.get(..into.len()).unwrap_or(unread);
-        let part = tokens.next_part(unread, *whole).map_err(failed)?;
+        let part = tokens.next_part(unread, 0).map_err(failed)?;
         let Some((part, size)) = part else { return Ok(0) };
         let count = part.bytes.len();
         if let Some(room) = into.get_mut(..count) {
