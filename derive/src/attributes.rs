@@ -96,9 +96,12 @@ impl Case {
             Self::Snake => words.join("_"),
             Self::Kebab => words.join("-"),
             Self::Camel => {
-                let capital = |(index, word): (usize, &String)| match word.split_at_checked(1) {
-                    Some((first, rest)) if index > 0 => first.to_uppercase() + rest,
-                    _ => word.clone(),
+                let capital = |(index, word): (usize, &String)| {
+                    let mut letters = word.chars();
+                    match letters.next().filter(|_| index > 0) {
+                        Some(first) => first.to_uppercase().chain(letters).collect(),
+                        None => word.clone(),
+                    }
                 };
                 words.iter().enumerate().map(capital).collect()
             }
@@ -127,7 +130,7 @@ fn words(name: &str) -> Vec<String> {
 }
 
 /// Calls the function for each option in `#[resp(…)]`.
-fn each(
+pub(crate) fn each(
     attributes: &[Attribute],
     mut option: impl FnMut(&ParseNestedMeta<'_>) -> Result<()>,
 ) -> Result<()> {
@@ -147,6 +150,7 @@ mod tests {
             (Case::Upper, "ReadOnly", "READONLY"),
             (Case::Camel, "tcp_port", "tcpPort"),
             (Case::Camel, "ReadOnly", "readOnly"),
+            (Case::Camel, "a_über", "aÜber"),
             (Case::Snake, "ReadOnly", "read_only"),
             (Case::Kebab, "tcp_port", "tcp-port"),
             (Case::Kebab, "_port", "port"),

@@ -8,7 +8,7 @@ use syn::{
     parse_quote,
 };
 
-use crate::attributes::{Case, Missing, Options};
+use crate::attributes::{Case, Missing, Options, each};
 
 /// Returns the implementation of `FromReply`.
 pub(crate) fn from_reply(input: &DeriveInput) -> Result<TokenStream> {
@@ -59,6 +59,11 @@ pub(crate) fn from_reply(input: &DeriveInput) -> Result<TokenStream> {
 /// The shape of a struct, and the body that reads it.
 fn structure(fields: &Fields, case: Case, reply: &Lifetime) -> Result<(TokenStream, TokenStream)> {
     let aggregate = quote!(::zresp::convert::TypeShape::Aggregate);
+    if let Fields::Unnamed(fields) = fields {
+        for field in &fields.unnamed {
+            each(&field.attrs, |meta| Err(meta.error("only a field with a name has options")))?;
+        }
+    }
     match fields {
         Fields::Named(fields) => {
             let (mut names, mut values) = (Vec::new(), Vec::new());
@@ -66,7 +71,11 @@ fn structure(fields: &Fields, case: Case, reply: &Lifetime) -> Result<(TokenStre
                 let Options { rename, missing } = Options::of_field(&field.attrs)?;
                 let identifier = field.ident.as_ref().map(IdentExt::unraw);
                 let name = identifier.map(|name| case.apply(&name.to_string()));
-                names.push(rename.or(name).unwrap_or_default());
+                let name = rename.or(name).unwrap_or_default();
+                if names.contains(&name) {
+                    return Err(Error::new_spanned(field, "another field has this name"));
+                }
+                names.push(name);
                 let take = match missing {
                     Missing::Refuse => quote!(fields.required(#index)?),
                     Missing::Default => {
@@ -128,4 +137,64 @@ fn enumeration(data: &DataEnum, case: Case) -> Result<TokenStream> {
             _ => ::core::result::Result::Err(::zresp::ConversionError::custom(#expected, &reply)),
         }
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn error(input: &DeriveInput) -> Option<String> {
+        from_reply(input).err().map(|error| error.to_string())
+    }
+
+    #[test]
+    fn options_without_effect_are_refused() {
+        assert_eq!(
+            error(&parse_quote!(
+                struct Named {
+                    #[resp(rename = "b")]
+                    a: u8,
+                    c: u8,
+                }
+            )),
+            None
+        );
+        let cases: [(DeriveInput, &str); 4] = [
+            (
+                parse_quote!(
+                    struct Pair(u8, #[resp(default)] u8);
+                ),
+                "only a field with a name",
+            ),
+            (
+                parse_quote!(
+                    struct One(#[resp(bogus = "x")] u8);
+                ),
+                "only a field with a name",
+            ),
+            (
+                parse_quote!(
+                    struct Twice {
+                        #[resp(rename = "b")]
+                        a: u8,
+                        b: u8,
+                    }
+                ),
+                "another field",
+            ),
+            (
+                parse_quote!(
+                    struct Wrong {
+                        #[resp(bogus)]
+                        a: u8,
+                    }
+                ),
+                "expected",
+            ),
+        ];
+        for (input, expected) in cases {
+            let found = error(&input).unwrap_or_default();
+            assert!(found.starts_with(expected), "{found}");
+        }
+    }
 }
