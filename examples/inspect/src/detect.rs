@@ -149,6 +149,9 @@ fn is_clear(head: &[u8]) -> bool {
         let size = start.len().min(head.len());
         head.get(..size) == start.get(..size)
     });
+    if CAPTURE_STARTS.iter().any(|start| head.starts_with(start)) {
+        return true;
+    }
     let is_request = !matches!(zresp::CommandDecoder::new().decode(head), Ok(None));
     !is_other && (is_request || matches!(zresp::decode(head), Ok(Some(_))))
 }

@@ -1,5 +1,6 @@
 //! Where the bytes come from: files, standard input, or the built-in capture.
 
+use std::env;
 use std::fs::File;
 use std::io::{self, BufRead, IsTerminal, Read};
 use std::path::PathBuf;
@@ -21,7 +22,8 @@ pub(crate) enum Input {
     File(PathBuf, Option<InputKind>),
     /// Standard input.
     Standard,
-    /// Standard input if it is piped and not empty, otherwise the built-in capture.
+    /// Standard input, or the built-in capture if that is a terminal, or empty in a call without options. Otherwise
+    /// what is empty stays so: the next program in a pipe must not get a capture that nobody asked for.
     StandardOrBuiltIn,
 }
 
@@ -81,9 +83,11 @@ impl Input {
                 (metadata.is_file().then_some(metadata.len()), Box::new(file))
             }
             Self::Standard => (None, Box::new(io::stdin())),
-            Self::StandardOrBuiltIn if io::stdin().is_terminal() => return Ok(built_in(options)),
             Self::StandardOrBuiltIn => {
-                if io::stdin().lock().fill_buf()?.is_empty() {
+                let is_plain = env::args_os().len() == 1;
+                let has_none = io::stdin().is_terminal() && !options.raw
+                    || is_plain && io::stdin().lock().fill_buf()?.is_empty();
+                if has_none {
                     return Ok(built_in(options));
                 }
                 (None, Box::new(io::stdin()))

@@ -29,8 +29,8 @@ pub(crate) struct Options {
     /// Files and directories, in order; `-` is standard input
     ///
     /// Of a directory with the manifest of a server, the files that the server would load are read. Another directory
-    /// is looked through. Without any, standard input is read. If that is a terminal or empty, a built-in capture is
-    /// shown instead.
+    /// is looked through. Without any, standard input is read. If that is a terminal, or empty and there are no options, a
+    /// built-in capture is shown instead; with --raw never.
     #[arg(value_name = "FILE")]
     pub(crate) files: Vec<PathBuf>,
 

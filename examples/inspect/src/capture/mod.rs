@@ -47,7 +47,10 @@ pub(crate) fn drain(
     pass: &mut Pass<'_>,
 ) -> io::Result<()> {
     let mut capture = Capture { connections: HashMap::new(), seen: 0, held: 0, known: KNOWN };
-    let read = packets::each(reader, |segment| capture.take(input, segment, ports, pass))?;
+    let read = packets::each(reader, |segment| match segment {
+        Some(segment) => capture.take(input, segment, ports, pass),
+        None => pass.flush().map(ControlFlow::Continue),
+    })?;
     let mut rest: Vec<_> = capture.connections.into_values().collect();
     rest.sort_by_key(Connection::order);
     for mut connection in rest {

@@ -51,14 +51,14 @@ struct Interface {
     offset: i64,
 }
 
-/// Calls a function with all TCP segments, until it wants no more. The inner result is an error of the capture file; the segments before it have
-/// been taken.
+/// Calls a function with all TCP segments, until it wants no more; and without one before each read, which may have to
+/// wait. The inner result is an error of the capture file; the segments before it have been taken.
 ///
 /// # Errors
 /// Errors of the function.
 pub(super) fn each(
     reader: impl Read + Send,
-    mut take: impl FnMut(&Segment<'_>) -> io::Result<ControlFlow<()>>,
+    mut take: impl FnMut(Option<&Segment<'_>>) -> io::Result<ControlFlow<()>>,
 ) -> io::Result<Result<(), String>> {
     let mut capture = match create_reader(BUFFER, reader) {
         Ok(capture) => capture,
@@ -76,7 +76,7 @@ pub(super) fn each(
                     if !is_known(link) {
                         unread.get_or_insert((link, 0)).1 += 1;
                     } else if let Some(segment) = segment(time, link, data) {
-                        if take(&segment)?.is_break() {
+                        if take(Some(&segment))?.is_break() {
                             return Ok(Ok(()));
                         }
                     }
@@ -106,6 +106,9 @@ pub(super) fn each(
                     capture.grow(buffer);
                 }
                 waiting = Some(held);
+                if take(None)?.is_break() {
+                    return Ok(Ok(()));
+                }
                 if let Err(error) = capture.refill() {
                     return Ok(Err(describe(&error)));
                 }
@@ -116,6 +119,14 @@ pub(super) fn each(
             }
         }
     }
+}
+
+/// Returns the units of a time in a second: a power of ten, or of two with the top bit.
+fn resolution(option: u8) -> u64 {
+    let exponent = u32::from(option & 0x7f);
+    let units =
+        if option & 0x80 == 0 { 10_u64.checked_pow(exponent) } else { 1_u64.checked_shl(exponent) };
+    units.unwrap_or(1_000_000)
 }
 
 fn describe<I: std::fmt::Debug>(error: &PcapError<I>) -> String {
@@ -152,7 +163,7 @@ fn packet<'a>(
         PcapBlockOwned::NG(Block::InterfaceDescription(interface)) => {
             interfaces.push(Interface {
                 link: interface.linktype,
-                resolution: interface.ts_resolution().unwrap_or(1_000_000).max(1),
+                resolution: resolution(interface.if_tsresol),
                 offset: interface.ts_offset(),
             });
             None

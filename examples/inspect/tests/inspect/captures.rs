@@ -1,10 +1,14 @@
 //! Packet captures whose commands are known: see `../captures/record.py`.
 
-use std::fs;
+use std::io::{BufRead, BufReader, Write};
+use std::process::{Command, Stdio};
+use std::sync::mpsc;
+use std::time::Duration;
+use std::{fs, thread};
 
 use serde_json::Value;
 
-use crate::program::{inspect, text};
+use crate::program::{PROGRAM, inspect, text};
 use crate::scratch::Scratch;
 
 const SESSION: &str = "tests/captures/session.pcap";
@@ -263,4 +267,32 @@ fn stats_of_a_capture_have_latencies() {
         let shown = micros(shown);
         assert!((shown - exact).abs() <= exact * 0.06, "{shown} {exact}: {get}");
     }
+}
+
+#[test]
+fn commands_are_shown_while_the_capture_goes_on() {
+    let capture = include_bytes!("../captures/session.pcap");
+    let mut child = Command::new(PROGRAM)
+        .arg("-")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("the program starts");
+    let mut input = child.stdin.take().expect("a pipe");
+    let output = child.stdout.take().expect("a pipe");
+    let (sender, receiver) = mpsc::channel();
+    thread::spawn(move || {
+        let mut line = String::new();
+        let _ = BufReader::new(output).read_line(&mut line);
+        let _ = sender.send(line);
+    });
+    // The first commands and their replies, in two writes, because the reader of captures begins with two reads. The
+    // pipe stays open.
+    input.write_all(&capture[..2000]).expect("the program reads");
+    thread::sleep(Duration::from_millis(200));
+    input.write_all(&capture[2000..3000]).expect("the program reads");
+    let line = receiver.recv_timeout(Duration::from_secs(20)).expect("a line");
+    assert!(!line.is_empty());
+    drop(input);
+    child.wait().expect("the program ends");
 }

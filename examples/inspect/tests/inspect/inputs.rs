@@ -22,6 +22,11 @@ fn without_input_the_built_in_capture_is_shown() {
     assert!(inspect(&[capture], b"").stdout == output.stdout, "not the replies of that file");
     let explicit = inspect(&["-"], b"");
     assert!(explicit.status.success() && explicit.stdout.is_empty(), "{explicit:?}");
+    // A pipe in which nothing comes is not replaced: it has a command that empties a server.
+    for options in [["--raw"].as_slice(), &["--raw", "--as", "requests"], &["--json"]] {
+        let output = inspect(options, b"");
+        assert!(output.status.success() && output.stdout.is_empty(), "{options:?}: {output:?}");
+    }
 }
 
 #[test]
