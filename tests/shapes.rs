@@ -109,7 +109,7 @@ const PAIRS: &[(&str, &str, &str)] = &[
         "%2 $1 a *2 ,1 _ $1 b *2 ,0 $1 x",
         "*6 $1 a $1 1 $-1 $1 b $1 0 $1 x",
     ),
-    // The value of a key that is no string has no form of its own.
+    // A form belongs to the value of one field. A key that is not a string names no field.
     ("CLIENT TRACKINGINFO", "%2 $5 flags ~1 $1 a :7 *1 $1 a", "*4 $5 flags *1 $1 a :7 *1 $1 a"),
     ("CLIENT TRACKINGINFO", "%2 $5 flags ~0 *0 *1 $1 a", "*4 $5 flags *0 *0 *1 $1 a"),
     // Pushes.

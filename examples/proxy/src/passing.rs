@@ -43,8 +43,8 @@ impl Session {
         Next::Leave
     }
 
-    /// Passes on a large command, of which `input` is the beginning, and then its reply. If the upstream fails, the
-    /// command is still read to its end, where the next one begins.
+    /// Passes on a large command, which begins with the bytes in `self.input`, and then its reply. If the upstream
+    /// fails, the command is still read to its end, where the next one begins.
     ///
     /// # Errors
     /// If the client has left.

@@ -78,7 +78,7 @@ fn compressed_input_that_is_damaged_is_an_error() {
     assert_eq!(text(&inspect(&["-"], &whole).stdout), "zstd\n");
     let zip = gzip(b"+gzip\r\n");
     for (name, file) in [("zstd", &whole), ("gzip", &zip)] {
-        // The header of gzip has ten bytes, some of which mean nothing.
+        // The first ten bytes of gzip are its header. Nothing checks some of them.
         for place in 10..file.len() {
             let mut damaged = file.clone();
             damaged[place] ^= 1;
