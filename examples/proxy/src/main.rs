@@ -51,7 +51,7 @@ use std::sync::Arc;
 
 use tokio::net::{TcpListener, TcpSocket};
 use tokio::runtime::Builder;
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 use tokio::task::{JoinSet, LocalSet};
 use tracing::{error, warn};
 use zresp_store::stop_signal;
@@ -97,26 +97,36 @@ async fn run(mut options: Options) -> io::Result<()> {
     }
     let stage = watch::Sender::new(Stage::Serving);
     let (mut threads, mut all_metrics) = (JoinSet::new(), Vec::new());
+    // Nothing is sent. It is closed when each thread has dropped its end, and so is ready.
+    let (starting, mut all_ready) = mpsc::channel::<()>(1);
     for listener in listeners {
         let (options, metrics) = (options.clone(), Arc::new(Metrics::new()));
         all_metrics.push(Arc::clone(&metrics));
-        let (listener, stage) = (listener.into_std()?, stage.subscribe());
+        let (listener, stage, starting) =
+            (listener.into_std()?, stage.subscribe(), starting.clone());
         threads.spawn_blocking(move || {
             let runtime = Builder::new_current_thread().enable_all().build()?;
             LocalSet::new().block_on(&runtime, async {
                 let listener = TcpListener::from_std(listener)?;
-                Proxy::new(&options, metrics, stage).await.serve(listener).await;
+                let proxy = Proxy::new(&options, metrics, stage).await;
+                drop(starting);
+                proxy.serve(listener).await;
                 io::Result::Ok(())
             })
         });
     }
     let (ip, port) = (address.ip(), address.port());
-    say(&format!("listening on {address}: try `redis-cli -h {ip} -p {port}`\n"));
+    let mut greeting = format!("listening on {address}: try `redis-cli -h {ip} -p {port}`\n");
     if let Some(metrics) = options.metrics {
         let listener = bind(metrics, false)?.listen(BACKLOG)?;
-        say(&format!("metrics on http://{}/metrics\n", listener.local_addr()?));
+        greeting += &format!("metrics on http://{}/metrics\n", listener.local_addr()?);
         tokio::spawn(metrics::serve(listener, all_metrics.into()));
     }
+    drop(starting);
+    tokio::spawn(async move {
+        all_ready.recv().await;
+        say(&greeting);
+    });
     if let Some(seconds) = options.demo {
         let demo = zresp_load::run(address, seconds, options.password.as_deref());
         tokio::select! { table = demo => say(&table?), () = stop => {} }

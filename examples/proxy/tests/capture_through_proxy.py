@@ -26,7 +26,8 @@ class ServerBehindProxy(record.Server):
         super().client()  # waits until the server answers
         self.clients.pop().socket.close()
         server = f"127.0.0.1:{self.port}"
-        command = [*proxy, "--listen", "127.0.0.1:0", "--upstream", server]
+        # One thread has asked all its questions before the first client, so MONITOR does not show them.
+        command = [*proxy, "--listen", "127.0.0.1:0", "--upstream", server, "--threads", "1"]
         self.proxy = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
         greeting = self.proxy.stdout.readline()
         self.proxy_port = int(greeting.split(": try")[0].rsplit(":")[-1])
