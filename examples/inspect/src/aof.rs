@@ -17,7 +17,7 @@ use crate::window::Window;
 /// # Errors
 /// Errors of the output.
 pub(crate) fn drain(input: &str, reader: impl Read, pass: &mut Pass<'_>) -> io::Result<()> {
-    let window = Window::new(reader);
+    let window = Window::new(0, reader);
     let (mut base, mut good, mut time) = (0, 0, None);
     loop {
         let mut reader = AofReader::new(&window);

@@ -19,6 +19,15 @@ impl Bound {
             Self::Time(bound) => time.map(|time| bound <= time),
         }
     }
+
+    /// Returns whether both are offsets or both are times, and this one is the larger.
+    pub(crate) fn is_after(self, other: Self) -> bool {
+        match (self, other) {
+            (Self::Offset(this), Self::Offset(other)) => this > other,
+            (Self::Time(this), Self::Time(other)) => this > other,
+            _ => false,
+        }
+    }
 }
 
 impl FromStr for Bound {
@@ -32,13 +41,22 @@ impl FromStr for Bound {
         }
         let wrong = || format!("`{text}` is neither an offset in bytes nor a time");
         if let Some(seconds) = text.strip_prefix('@') {
-            let seconds = seconds.parse().map_err(|_| wrong())?;
-            return Duration::try_from_secs_f64(seconds).map(Self::Time).map_err(|_| wrong());
+            return since_1970(seconds).map(Self::Time).ok_or_else(wrong);
         }
         let day = if text.len() == "2026-01-31".len() { "T00:00:00" } else { "" };
         let time = humantime::parse_rfc3339_weak(&format!("{text}{day}")).map_err(|_| wrong())?;
         time.duration_since(UNIX_EPOCH).map(Self::Time).map_err(|_| wrong())
     }
+}
+
+/// Reads seconds with at most nine digits after the point, exactly.
+pub(crate) fn since_1970(text: &str) -> Option<Duration> {
+    let (seconds, fraction) = text.split_once('.').unwrap_or((text, "0"));
+    let is_number = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    if !is_number(seconds) || !is_number(fraction) || fraction.len() > 9 {
+        return None;
+    }
+    Some(Duration::new(seconds.parse().ok()?, format!("{fraction:0<9}").parse().ok()?))
 }
 
 #[cfg(test)]
@@ -51,6 +69,8 @@ mod tests {
         let table = [
             ("4096", Ok(Bound::Offset(4096))),
             ("@1700000000.5", time(1_700_000_000, 500_000_000)),
+            ("@1700000000.123456789", time(1_700_000_000, 123_456_789)),
+            ("@18446744073709551615", time(u64::MAX, 0)),
             ("2023-11-14", time(1_699_920_000, 0)),
             ("2023-11-14 22:13:20", time(1_700_000_000, 0)),
             ("2023-11-14T22:13:20.25Z", time(1_700_000_000, 250_000_000)),
@@ -58,7 +78,21 @@ mod tests {
         for (text, expected) in table {
             assert_eq!(text.parse::<Bound>(), expected, "{text}");
         }
-        for text in ["", "-1", "yesterday", "@x", "@-1", "2023-13-01"] {
+        for text in [
+            "",
+            "-1",
+            "yesterday",
+            "@",
+            "@x",
+            "@-1",
+            "@+1",
+            "@1.",
+            "@.5",
+            "@1e3",
+            "@1.0123456789",
+            "@18446744073709551616",
+            "2023-13-01",
+        ] {
             assert!(text.parse::<Bound>().is_err(), "{text}");
         }
     }

@@ -7,6 +7,7 @@ use console::Term;
 use indicatif::{HumanBytes, HumanCount};
 
 use crate::histogram::Powers;
+use crate::width;
 
 /// The length of the longest bar, in columns.
 const COLUMNS: usize = 40;
@@ -25,24 +26,19 @@ pub(crate) fn write(
         (format!("below {}", name(power)), HumanCount(count).to_string(), count)
     });
     let counts: Vec<_> = counts.collect();
-    let width = counts.iter().map(|(name, ..)| name.chars().count()).max().unwrap_or_default();
+    let names = counts.iter().map(|(name, ..)| name.chars().count()).max().unwrap_or_default();
     let number = counts.iter().map(|(_, number, _)| number.len()).max().unwrap_or_default();
-    let room = columns().saturating_sub(10 + width + 2 + number + 1).clamp(8, COLUMNS);
+    let columns = width::columns(&Term::stdout()).unwrap_or(80);
+    let room = columns.saturating_sub(10 + names + 2 + number + 1).clamp(8, COLUMNS);
     for (index, (name, shown, count)) in counts.into_iter().enumerate() {
         let title = if index == 0 { title } else { "" };
         let eighths = u128::from(count) * (room as u128 * 8) / u128::from(most);
         let eighths = usize::try_from(eighths).unwrap_or_default();
         let bar = "█".repeat(eighths / 8) + PARTS.get(eighths % 8).unwrap_or(&"");
-        let line = format!("{title:10}{name:width$}  {shown:>number$} {bar}");
+        let line = format!("{title:10}{name:names$}  {shown:>number$} {bar}");
         writeln!(out, "{}", line.trim_end())?;
     }
     Ok(())
-}
-
-/// Returns how many columns the terminal has, or those of a usual one if the output is not a terminal.
-fn columns() -> usize {
-    let terminal = Term::stdout();
-    terminal.size_checked().map_or(80, |(_, columns)| columns.into())
 }
 
 /// Returns a number of bytes as text.

@@ -5,6 +5,7 @@ use std::io::{self, Read};
 use zresp::{Command, Error, ErrorKind, commands};
 
 use crate::kind::InputKind;
+use crate::{monitor, replication};
 
 /// The number of bytes that are looked at.
 pub(crate) const HEAD: usize = 4096;
@@ -34,8 +35,6 @@ pub(crate) enum Found {
     Tls,
     /// Requests or replies of HTTP.
     Http,
-    /// What a primary sends to a replica: a line, and then a snapshot, which is not RESP.
-    Replication,
     Empty,
     Unknown,
 }
@@ -53,7 +52,8 @@ pub(crate) fn detect(head: &[u8]) -> Found {
         _ if starts(&AOF_STARTS) => Found::Kind(InputKind::Aof),
         _ if is_tls(head) => Found::Tls,
         _ if starts(&HTTP_STARTS) => Found::Http,
-        _ if head.starts_with(b"+FULLRESYNC ") => Found::Replication,
+        _ if replication::begins(head) => Found::Kind(InputKind::Replication),
+        _ if monitor::begins(head) => Found::Kind(InputKind::Monitor),
         _ if is_append_only(head) => Found::Kind(InputKind::Aof),
         _ if is_requests(head) => Found::Kind(InputKind::Requests),
         [first, ..] if TYPES.contains(first) => Found::Kind(InputKind::Replies),

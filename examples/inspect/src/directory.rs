@@ -1,19 +1,21 @@
 //! The files of a directory.
 
 use std::fs;
-use std::io;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use zresp::aof::Manifest;
 
-use crate::input::Input;
+use crate::input::{self, Input};
 use crate::kind::InputKind;
 
 /// How deep directories are looked through.
 const DEPTH: usize = 16;
+/// The most bytes of a manifest: more than ten thousand files.
+const MANIFEST: u64 = 1024 * 1024;
 
 /// Adds the files of a directory to the inputs: those that its manifest lists, or if it has none, all files, in the order
-/// of their names, and those of the directories in it.
+/// of their names, and those of the directories in it. What is not a regular file is an error when it is opened.
 pub(crate) fn list(directory: &Path, inputs: &mut Vec<Result<Input, String>>) {
     let before = inputs.len();
     list_to_depth(directory, DEPTH, inputs);
@@ -42,23 +44,39 @@ fn list_to_depth(directory: &Path, depth: usize, inputs: &mut Vec<Result<Input, 
         // A link to a directory could lead around in a circle.
         if path.is_dir() && !path.is_symlink() && depth > 0 {
             list_to_depth(&path, depth - 1, inputs);
-        } else if path.is_file() {
-            inputs.push(Ok(Input::File(path, None)));
+        } else if !path.is_dir() {
+            inputs.push(Ok(Input::Listed(path, None)));
         }
     }
 }
 
 /// Adds the files that a server with this manifest would load.
 fn list_manifest(path: &Path, inputs: &mut Vec<Result<Input, String>>) {
-    let manifest = fs::read(path).map_err(|error| error.to_string());
-    match manifest.and_then(|bytes| Manifest::parse(&bytes).map_err(|error| error.to_string())) {
-        Ok(manifest) => inputs.extend(
-            manifest
-                .current()
-                .map(|file| Ok(Input::File(path.with_file_name(&file.name), Some(InputKind::Aof)))),
-        ),
+    match read_manifest(path)
+        .map_err(|error| error.to_string())
+        .and_then(|bytes| Manifest::parse(&bytes).map_err(|error| error.to_string()))
+    {
+        Ok(manifest) => {
+            inputs.extend(manifest.current().map(|file| {
+                Ok(Input::Listed(path.with_file_name(&file.name), Some(InputKind::Aof)))
+            }));
+        }
         Err(error) => inputs.push(Err(format!("{}: {error}", path.display()))),
     }
+}
+
+/// Reads a manifest.
+///
+/// # Errors
+/// Errors of the file, and [`io::ErrorKind::InvalidData`] if it has more than [`MANIFEST`] bytes.
+fn read_manifest(path: &Path) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    input::open_regular(path)?.take(MANIFEST + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > MANIFEST {
+        let error = format!("a manifest of more than {MANIFEST} bytes");
+        return Err(io::Error::new(io::ErrorKind::InvalidData, error));
+    }
+    Ok(bytes)
 }
 
 fn paths(directory: &Path) -> io::Result<Vec<PathBuf>> {

@@ -21,6 +21,8 @@ pub(crate) struct Filter {
     to: Option<Bound>,
     /// Which of the two frames of an exchange is left.
     only: Option<Side>,
+    /// Whether a condition is about the time.
+    pub(crate) needs_time: bool,
     /// Whether there are no conditions.
     pub(crate) accepts_all: bool,
 }
@@ -35,6 +37,9 @@ impl Filter {
             from: options.from,
             to: options.to,
             only: options.only,
+            needs_time: [options.from, options.to]
+                .iter()
+                .any(|bound| matches!(bound, Some(Bound::Time(_)))),
             accepts_all: false,
         };
         filter.accepts_all = filter.grep.is_none()

@@ -20,7 +20,7 @@ pub(crate) fn replies(input: &str, reader: impl Read, pass: &mut Pass<'_>) -> io
     let show = |reply: &Decoded<'_>, offset, pass: &mut Pass<'_>| {
         pass.record(&record(input, offset, Content::Reply(reply)))
     };
-    drain::<Replies>(input, reader, pass, resume::is_reply, show)
+    drain::<Replies>(input, &Window::new(0, reader), pass, resume::is_reply, show)
 }
 
 /// Shows all requests of an input, as [`replies`] does.
@@ -28,6 +28,19 @@ pub(crate) fn replies(input: &str, reader: impl Read, pass: &mut Pass<'_>) -> io
 /// # Errors
 /// Errors of the output.
 pub(crate) fn requests(input: &str, reader: impl Read, pass: &mut Pass<'_>) -> io::Result<()> {
+    requests_from(0, input, reader, pass)
+}
+
+/// Shows the requests of the rest of an input, which begins at an offset.
+///
+/// # Errors
+/// Errors of the output.
+pub(crate) fn requests_from(
+    start: u64,
+    input: &str,
+    reader: impl Read,
+    pass: &mut Pass<'_>,
+) -> io::Result<()> {
     let mut scratch = Vec::new();
     let show = |request: &Request<'_>, offset, pass: &mut Pass<'_>| {
         let wire = request.command().wire();
@@ -40,7 +53,7 @@ pub(crate) fn requests(input: &str, reader: impl Read, pass: &mut Pass<'_>) -> i
             Content::Request(Sent { command, wire }),
         ))
     };
-    drain::<Requests>(input, reader, pass, resume::is_command, show)
+    drain::<Requests>(input, &Window::new(start, reader), pass, resume::is_command, show)
 }
 
 const fn record<'a>(input: &'a str, offset: u64, content: Content<'a>) -> Record<'a> {
@@ -49,15 +62,14 @@ const fn record<'a>(input: &'a str, offset: u64, content: Content<'a>) -> Record
 
 fn drain<D: Direction>(
     input: &str,
-    reader: impl Read,
+    window: &Window<impl Read>,
     pass: &mut Pass<'_>,
     begins: fn(&[u8], bool) -> bool,
     mut show: impl FnMut(&D::Frame<'_>, u64, &mut Pass<'_>) -> io::Result<()>,
 ) -> io::Result<()> {
-    let window = Window::new(reader);
-    let (mut base, mut good) = (0, 0);
+    let (mut base, mut good) = (window.start(), 0);
     loop {
-        let mut frames = FrameReader::<_, D>::new(&window);
+        let mut frames = FrameReader::<_, D>::new(window);
         let error = loop {
             let offset = base + frames.consumed();
             if pass.ends_before(offset, None) {
@@ -80,8 +92,8 @@ fn drain<D: Direction>(
         };
         let offset = frame + error.offset as u64;
         let broken = Broken { input, offset, frame, good, message: error.kind.to_string() };
-        pass.fail(&broken.line(&window))?;
-        let Some(next) = skip(input, &window, frame, pass, begins)? else { return Ok(()) };
+        pass.fail(&broken.line(window))?;
+        let Some(next) = skip(input, window, frame, pass, begins)? else { return Ok(()) };
         (base, good) = (next, 0);
     }
 }

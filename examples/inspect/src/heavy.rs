@@ -1,4 +1,4 @@
-//! The most frequent items of a stream, in bounded memory.
+//! The items of a stream with the largest weights, in bounded memory. If each weight is one, they are the most frequent.
 //!
 //! This is the algorithm of Misra and Gries in batches (the "frequent items" sketch): each item has a counter. When all
 //! counters are taken, the median is subtracted from each, and those that come to zero are dropped. A count is then too low
@@ -11,7 +11,7 @@ const COUNTERS: usize = 16 * 1024;
 /// Items are compared by this many bytes.
 const ITEM: usize = 256;
 
-/// The counts of items.
+/// The total weights of items.
 #[derive(Debug, Default)]
 pub(crate) struct Heavy {
     counts: HashMap<Box<[u8]>, u64>,
@@ -20,16 +20,16 @@ pub(crate) struct Heavy {
 }
 
 impl Heavy {
-    pub(crate) fn add(&mut self, item: &[u8]) {
+    pub(crate) fn add(&mut self, item: &[u8], weight: u64) {
         let item = item.get(..ITEM).unwrap_or(item);
         if let Some(count) = self.counts.get_mut(item) {
-            *count += 1;
+            *count += weight;
             return;
         }
         if self.counts.len() == COUNTERS {
             self.make_room();
         }
-        self.counts.insert(item.into(), 1);
+        self.counts.insert(item.into(), weight);
     }
 
     fn make_room(&mut self) {
@@ -41,6 +41,11 @@ impl Heavy {
             *count = count.saturating_sub(*median);
             *count > 0
         });
+    }
+
+    /// Returns the count of an item, if it has one.
+    pub(crate) fn count(&self, item: &[u8]) -> Option<u64> {
+        self.counts.get(item).copied()
     }
 
     /// Returns the items with the highest counts, and by how much the counts may be too low.
@@ -71,8 +76,9 @@ mod tests {
             // Every third item is one of ten, the others are one of a hundred thousand.
             let item = if number % 3 == 0 { number / 3 % 10 } else { 10 + number % 100_000 };
             let item = item.to_string().into_bytes();
-            heavy.add(&item);
-            *exact.entry(item).or_default() += 1;
+            let weight = number % 7;
+            heavy.add(&item, weight);
+            *exact.entry(item).or_default() += weight;
         }
         assert!(exact.len() > COUNTERS && heavy.counts.len() <= COUNTERS);
         let (top, missed) = heavy.top(10);
@@ -88,7 +94,7 @@ mod tests {
     fn few_items_are_counted_exactly() {
         let mut heavy = Heavy::default();
         for item in ["a", "b", "a", "c", "a", "b"] {
-            heavy.add(item.as_bytes());
+            heavy.add(item.as_bytes(), 1);
         }
         let expected: Vec<(&[u8], u64)> = vec![(b"a", 3), (b"b", 2)];
         assert_eq!(heavy.top(2), (expected, 0));

@@ -1,9 +1,9 @@
 //! Where the bytes come from: files, standard input, or the built-in capture.
 
 use std::env;
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{self, BufRead, IsTerminal, Read};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::complain;
 use crate::directory;
@@ -18,8 +18,11 @@ const REQUESTS: &[u8] = include_bytes!("../../../tests/captures/resp3-session.re
 /// An input that has not been opened yet.
 #[derive(Debug)]
 pub(crate) enum Input {
-    /// A file by its path, and its kind if the manifest of a server tells.
-    File(PathBuf, Option<InputKind>),
+    /// A file of the command line. It may be a pipe or a device.
+    Named(PathBuf),
+    /// A file of a directory, and its kind if the manifest of a server tells. It must be a regular file: nobody has asked
+    /// for a pipe or a device, and to read one could have no end.
+    Listed(PathBuf, Option<InputKind>),
     /// Standard input.
     Standard,
     /// Standard input, or the built-in capture if that is a terminal, or empty in a call without options. Otherwise
@@ -49,7 +52,7 @@ impl Input {
             } else if file.is_dir() {
                 directory::list(file, &mut inputs);
             } else {
-                inputs.push(Ok(Self::File(file.clone(), None)));
+                inputs.push(Ok(Self::Named(file.clone())));
             }
         }
         inputs
@@ -58,7 +61,7 @@ impl Input {
     /// Returns its name in messages.
     pub(crate) fn name(&self) -> String {
         match self {
-            Self::File(path, _) => path.display().to_string(),
+            Self::Named(path) | Self::Listed(path, _) => path.display().to_string(),
             Self::Standard | Self::StandardOrBuiltIn => "standard input".to_owned(),
         }
     }
@@ -66,7 +69,7 @@ impl Input {
     /// Returns its kind, if that is known before it is read.
     pub(crate) const fn kind(&self) -> Option<InputKind> {
         match self {
-            Self::File(_, kind) => *kind,
+            Self::Listed(_, kind) => *kind,
             _ => None,
         }
     }
@@ -77,10 +80,14 @@ impl Input {
     /// Errors of the file, or of the first read from standard input.
     pub(crate) fn open(&self, options: &Options) -> io::Result<Source> {
         let (size, reader): (_, Box<dyn Read + Send>) = match self {
-            Self::File(path, _) => {
+            Self::Named(path) => {
                 let file = File::open(path)?;
                 let metadata = file.metadata()?;
                 (metadata.is_file().then_some(metadata.len()), Box::new(file))
+            }
+            Self::Listed(path, _) => {
+                let file = open_regular(path)?;
+                (Some(file.metadata()?.len()), Box::new(file))
             }
             Self::Standard => (None, Box::new(io::stdin())),
             Self::StandardOrBuiltIn => {
@@ -95,6 +102,16 @@ impl Input {
         };
         Ok(Source { name: self.name(), size, reader })
     }
+}
+
+/// Opens a file if it is a regular one. To open a pipe would wait for a writer.
+///
+/// # Errors
+/// Errors of the file, and [`io::ErrorKind::InvalidInput`] for anything else.
+pub(crate) fn open_regular(path: &Path) -> io::Result<File> {
+    let is_regular = fs::metadata(path)?.is_file();
+    let error = || io::Error::new(io::ErrorKind::InvalidInput, "not a regular file");
+    if is_regular { File::open(path) } else { Err(error()) }
 }
 
 /// Returns the built-in capture, and says on standard error that there was no input.

@@ -30,7 +30,8 @@ impl<W: Write> Json<W> {
             write!(self.0, ",\"time\":{}.{:06}", time.as_secs(), time.subsec_micros())?;
         }
         if let Some(connection) = record.connection {
-            write!(self.0, ",\"connection\":\"{connection}\"")?;
+            self.0.write_all(b",\"connection\":")?;
+            string(&mut self.0, connection)?;
         }
         if let Some(latency) = latency {
             write!(self.0, ",\"latency_us\":{}", latency.as_micros())?;
@@ -90,37 +91,34 @@ struct Level {
     kind: Kind,
     /// The number of values that have begun.
     begun: usize,
-    /// Whether the value that begins next has attributes, so that its object is open.
-    is_annotated: bool,
+    /// The number of values in the attributes of the value that begins next. If it has any attributes, its object and the
+    /// list of their pairs are open.
+    annotated: Option<usize>,
 }
 
 /// Writes a value and everything in it, in one pass.
 fn values(out: &mut impl Write, mut tokens: Tokens<'_>) -> io::Result<()> {
     let mut levels: Vec<Level> = Vec::new();
     // As in a level, for the value itself.
-    let mut is_annotated = false;
+    let mut annotated = None;
     loop {
         let wire = tokens.rest();
         let Some(token) = tokens.next() else { return Ok(()) };
         if let Token::Close(kind) = token {
             // The last pair and the list of pairs.
-            let has_values = levels.pop().is_some_and(|level| level.begun > 0);
-            out.write_all(if kind.has_pairs() && has_values { b"]]" } else { b"]" })?;
+            let begun = levels.pop().map_or(0, |level| level.begun);
             if kind == Kind::Attribute {
-                match levels.last_mut() {
-                    Some(level) => level.is_annotated = true,
-                    None => is_annotated = true,
-                }
+                // Several attributes before one value are one list.
+                *levels.last_mut().map_or(&mut annotated, |level| &mut level.annotated) =
+                    Some(begun);
             } else {
+                end(out, kind, begun)?;
                 out.write_all(b"}")?;
             }
             continue;
         }
-        let was_annotated = match levels.last_mut() {
-            Some(level) => std::mem::take(&mut level.is_annotated),
-            None => std::mem::take(&mut is_annotated),
-        };
-        if !was_annotated {
+        let before = levels.last_mut().map_or(&mut annotated, |level| &mut level.annotated).take();
+        if before.is_none() {
             if let Some(level) = levels.last_mut() {
                 separator(out, level)?;
                 level.begun += 1;
@@ -128,19 +126,19 @@ fn values(out: &mut impl Write, mut tokens: Tokens<'_>) -> io::Result<()> {
         }
         match token {
             Token::Open { kind: Kind::Attribute, .. } => {
-                // Several attributes before one value are separate lists.
-                let start: &[u8] =
-                    if was_annotated { b",\"more_attributes\":[" } else { b"{\"attributes\":[" };
-                out.write_all(start)?;
-                levels.push(Level { kind: Kind::Attribute, begun: 0, is_annotated: false });
+                if before.is_none() {
+                    out.write_all(b"{\"attributes\":[")?;
+                }
+                let begun = before.unwrap_or(0);
+                levels.push(Level { kind: Kind::Attribute, begun, annotated: None });
             }
             Token::Open { kind, .. } => {
-                begin(out, kind, was_annotated)?;
+                begin(out, kind, before)?;
                 out.write_all(b"[")?;
-                levels.push(Level { kind, begun: 0, is_annotated: false });
+                levels.push(Level { kind, begun: 0, annotated: None });
             }
             Token::Scalar(value) => {
-                begin(out, value.kind(), was_annotated)?;
+                begin(out, value.kind(), before)?;
                 scalar(out, &value, wire)?;
                 out.write_all(b"}")?;
             }
@@ -159,9 +157,17 @@ fn separator(out: &mut impl Write, level: &Level) -> io::Result<()> {
     })
 }
 
-/// Writes the type of a value.
-fn begin(out: &mut impl Write, kind: Kind, was_annotated: bool) -> io::Result<()> {
-    let start = if was_annotated { "," } else { "{" };
+/// Ends the list of the values of an aggregate: for pairs, the last pair and the list of pairs.
+fn end(out: &mut impl Write, kind: Kind, begun: usize) -> io::Result<()> {
+    out.write_all(if kind.has_pairs() && begun > 0 { b"]]" } else { b"]" })
+}
+
+/// Writes the type of a value, after its attributes if it has any.
+fn begin(out: &mut impl Write, kind: Kind, annotated: Option<usize>) -> io::Result<()> {
+    if let Some(begun) = annotated {
+        end(out, Kind::Attribute, begun)?;
+    }
+    let start = if annotated.is_some() { "," } else { "{" };
     write!(out, "{start}\"type\":\"{kind}\",\"value\":")
 }
 

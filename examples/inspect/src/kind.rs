@@ -11,6 +11,10 @@ pub(crate) enum InputKind {
     Requests,
     /// An append-only file, with or without a snapshot at its beginning
     Aof,
+    /// What a primary sends to a replica
+    Replication,
+    /// The text that `redis-cli monitor` prints
+    Monitor,
     /// A packet capture, pcap or pcapng
     Capture,
 }

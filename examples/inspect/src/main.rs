@@ -29,6 +29,7 @@ mod json;
 mod kind;
 #[cfg(feature = "manual")]
 mod manual;
+mod monitor;
 mod options;
 mod pass;
 mod pattern;
@@ -36,6 +37,7 @@ mod printer;
 mod progress;
 mod raw;
 mod record;
+mod replication;
 mod resume;
 mod run;
 mod safe;
@@ -48,12 +50,11 @@ mod text;
 mod time;
 mod top;
 mod unpack;
+mod width;
 mod window;
 
 use std::io::{self, BufWriter, ErrorKind, IsTerminal, Write};
 use std::process::ExitCode;
-
-use clap::Parser;
 
 use json::Json;
 use options::{Options, Side};
@@ -70,14 +71,19 @@ const OUTPUT_BUFFER: usize = 128 * 1024;
 const SHOWN: usize = 256;
 
 fn main() -> ExitCode {
-    let options = match Options::try_parse() {
+    let options = match Options::read() {
         Ok(options) => options,
         Err(error) if error.use_stderr() => {
             // An argument may be the name of a file, with anything in it.
-            let _ = safe::write(&mut io::stderr(), error.to_string().as_bytes());
+            for line in error.to_string().lines() {
+                let _ = writeln!(io::stderr(), "{}", safe::line(line));
+            }
             return ExitCode::from(2);
         }
-        Err(help) => help.exit(),
+        Err(help) => {
+            let _ = io::stdout().write_all(options::help(&help.render()).as_bytes());
+            return ExitCode::SUCCESS;
+        }
     };
     if options.raw && io::stdout().is_terminal() {
         complain(
@@ -100,7 +106,7 @@ fn main() -> ExitCode {
 /// Shows all inputs in the view that the options name.
 fn show(options: &Options, out: impl Write) -> io::Result<ExitCode> {
     #[cfg(feature = "manual")]
-    if let Some(what) = &options.manual {
+    if let Some(what) = options.manual {
         return manual::write(what, out);
     }
     if options.stats {
@@ -113,7 +119,7 @@ fn show(options: &Options, out: impl Write) -> io::Result<ExitCode> {
         run(options, &mut Raw { out, wants_replies: options.only == Some(Side::Replies) })
     } else {
         let most = if options.full { usize::MAX } else { SHOWN };
-        run(options, &mut Printer::new(out, most, Paint::new(options.color)))
+        run(options, &mut Printer::new(out, most, options.offsets, Paint::new(options.color)))
     }
 }
 

@@ -1,35 +1,49 @@
 //! The command line.
 
+use std::env;
 use std::path::PathBuf;
 
-use clap::{ColorChoice, Parser, ValueEnum};
+use clap::builder::StyledStr;
+use clap::error::ErrorKind;
+use clap::{ColorChoice, CommandFactory, FromArgMatches, Parser, ValueEnum};
+use console::Term;
 
 use crate::bound::Bound;
 use crate::kind::InputKind;
+use crate::style::Paint;
+use crate::width;
 
-const EXAMPLES: &str = "\
+/// The most columns of the help.
+const HELP_COLUMNS: usize = 100;
+
+/// What comes after the options in the help: paragraphs with a heading each.
+pub(crate) const AFTER: &str = "\
 Examples:
-  zresp-inspect /var/lib/redis/appendonlydir        every command of a server's append-only files
-  zresp-inspect --stats traffic.pcap                a table of commands, with latencies
-  zresp-inspect --top 10 traffic.pcap.gz            hottest keys, largest values, slowest commands
+  # every command of a server's append-only files
+  zresp-inspect /var/lib/redis/appendonlydir
+  # a table of commands, with latencies
+  zresp-inspect --stats traffic.pcap
+  # hottest keys, largest values, slowest commands
+  zresp-inspect --top 10 traffic.pcap.gz
   zresp-inspect --key 'user:*' --command SET appendonly.aof
-  zresp-inspect --json traffic.pcapng | jq .latency_us
+  zresp-inspect --json traffic.pcapng | jq '.latency_us // empty'
   zresp-inspect --raw --from 4096 --to 8192 appendonly.aof | redis-cli --pipe
   tcpdump -i lo -w - port 6379 | zresp-inspect -
 
-Exit status: 0 if all inputs were read to their ends, 1 if one was missing or broken, 2 for a wrong option.";
+Exit status:
+  0 if all inputs were read to their ends, even if nothing matched, 1 if one was missing or broken, 2 for a wrong option.";
 
 /// Shows Redis and Valkey traffic: append-only files, packet captures, requests and replies
 ///
 /// The kind of each input is found out by its first bytes. It may be compressed with gzip or zstd.
 #[allow(clippy::struct_excessive_bools, reason = "each is an option of the command line")]
 #[derive(Debug, Parser)]
-#[command(name = "zresp-inspect", version, after_help = EXAMPLES)]
+#[command(name = "zresp-inspect", version, after_help = AFTER)]
 pub(crate) struct Options {
     /// Files and directories, in order; `-` is standard input
     ///
     /// Of a directory with the manifest of a server, the files that the server would load are read. Another directory
-    /// is looked through. Without any, standard input is read. If that is a terminal, or empty and there are no options, a
+    /// is looked through. Pipes and devices are read only if they are named here. Without any, standard input is read. If that is a terminal, or empty and there are no options, a
     /// built-in capture is shown instead; with --raw never.
     #[arg(value_name = "FILE")]
     pub(crate) files: Vec<PathBuf>,
@@ -42,13 +56,13 @@ pub(crate) struct Options {
     #[arg(long, group = "view")]
     pub(crate) stats: bool,
 
-    /// Print the N hottest keys, largest values, largest replies and slowest commands
+    /// Print the N hottest and largest keys, largest values, largest replies and slowest commands
     #[arg(long, value_name = "N", group = "view", value_parser = clap::value_parser!(u16).range(1..))]
     pub(crate) top: Option<u16>,
 
     /// Print a line of JSON for each frame
     ///
-    /// A string is a JSON string if it is UTF-8, otherwise {"hex": "ff00"}.
+    /// A command of a capture and its reply are two lines. The second one has the latency. A string is a JSON string if it is UTF-8, otherwise {"hex": "ff00"}.
     #[arg(long, group = "view")]
     pub(crate) json: bool,
 
@@ -56,7 +70,7 @@ pub(crate) struct Options {
     #[arg(long, group = "view")]
     pub(crate) raw: bool,
 
-    /// Show only frames that contain this text
+    /// Show only frames that contain this text, as it was sent; case matters
     #[arg(long, value_name = "TEXT")]
     pub(crate) grep: Option<String>,
 
@@ -64,21 +78,29 @@ pub(crate) struct Options {
     #[arg(long, value_name = "NAME")]
     pub(crate) command: Vec<String>,
 
-    /// Show only commands with a key that matches this pattern, as in KEYS
+    /// Show only commands with a key that matches this pattern, as in KEYS, with escapes such as \x00 as they are shown
     #[arg(long, value_name = "PATTERN")]
     pub(crate) key: Option<String>,
 
-    /// Begin at this offset in bytes, or at this time (2026-01-31T12:00:00Z, @1769860800.5)
+    /// Begin with frames at this offset in bytes, or at this time in UTC
+    ///
+    /// A time is a day (2026-01-31), a day and a time (2026-01-31T12:00:00.25Z; a space may replace the T, and the Z may be
+    /// missing), or seconds since 1970 (@1769860800.5), with at most nine digits after the point. Frames without a time are
+    /// left out then. --offsets shows the offsets.
     #[arg(long, value_name = "OFFSET|TIME")]
     pub(crate) from: Option<Bound>,
 
-    /// End before this offset or time
+    /// End before this offset or time: a frame that begins there is left out
     #[arg(long, value_name = "OFFSET|TIME")]
     pub(crate) to: Option<Bound>,
 
     /// Show only requests, or only replies
     #[arg(long, value_name = "SIDE", value_enum)]
     pub(crate) only: Option<Side>,
+
+    /// Show the offset of each frame before it; times are shown if the input tells them
+    #[arg(long)]
+    pub(crate) offsets: bool,
 
     /// Show values in full, not only their first 256 bytes
     #[arg(long)]
@@ -97,9 +119,63 @@ pub(crate) struct Options {
     pub(crate) color: ColorChoice,
 
     /// Print the manual page, or the completions of a shell
-    #[cfg(feature = "manual")]
-    #[arg(long, value_name = "man|SHELL")]
-    pub(crate) manual: Option<String>,
+    #[arg(long, value_name = "WHAT", value_enum, hide = !cfg!(feature = "manual"))]
+    pub(crate) manual: Option<Manual>,
+}
+
+/// What `--manual` prints.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Manual {
+    Man,
+    Bash,
+    Elvish,
+    Fish,
+    Powershell,
+    Zsh,
+}
+
+impl Options {
+    /// Reads the command line.
+    ///
+    /// # Errors
+    /// Returns the text of the help or the version, and errors of the options.
+    pub(crate) fn read() -> Result<Self, clap::Error> {
+        let columns = width::columns(&Term::stdout()).unwrap_or(HELP_COLUMNS);
+        // With little room, what an option does is not beside it, but in the next line.
+        let mut command = Self::command().next_line_help(columns < HELP_COLUMNS);
+        let options = Self::from_arg_matches(&command.try_get_matches_from_mut(env::args_os())?)?;
+        let error = match (options.from, options.to) {
+            (Some(from), Some(to)) if from.is_after(to) => "--from is after --to",
+            _ if options.manual.is_some() && !cfg!(feature = "manual") => {
+                "--manual needs a program built with `--features manual`"
+            }
+            _ => return Ok(options),
+        };
+        Err(command.error(ErrorKind::ValueValidation, error))
+    }
+}
+
+/// Returns the help as it is shown: wrapped, and with colours if `--color` and the environment allow them.
+pub(crate) fn help(help: &StyledStr) -> String {
+    // The command line was not read to its end.
+    let arguments: Vec<_> = env::args().skip(1).collect();
+    let mut values = arguments.iter().enumerate().filter_map(|(index, argument)| {
+        match argument.strip_prefix("--color")? {
+            "" => arguments.get(index + 1).map(String::as_str),
+            value => value.strip_prefix('='),
+        }
+    });
+    let choice = values.next_back().and_then(|value| ColorChoice::from_str(value, false).ok());
+    let is_coloured = Paint::new(choice.unwrap_or(ColorChoice::Auto)).is_on();
+    let text = if is_coloured { help.ansi().to_string() } else { help.to_string() };
+    let columns = width::columns(&Term::stdout()).unwrap_or(HELP_COLUMNS);
+    let wrapped = text.lines().map(|line| {
+        let indent = line.len() - line.trim_start().len();
+        // The next line of an example would look like another one.
+        let hanging = if indent == 2 { 4 } else { indent };
+        width::wrap(line.trim_end(), columns.min(HELP_COLUMNS), hanging) + "\n"
+    });
+    wrapped.collect()
 }
 
 /// One of the two directions of a connection.

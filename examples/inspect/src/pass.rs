@@ -20,13 +20,15 @@ pub(crate) struct Pass<'a> {
     pub(crate) keep_going: bool,
     /// The number of connections in this input that are not RESP.
     strangers: u64,
+    /// The number of records in this input that have no time although the filter asks for it.
+    untimed: u64,
     /// Whether an input was missing or broken.
     pub(crate) has_failed: bool,
 }
 
 impl<'a> Pass<'a> {
     pub(crate) fn new(sink: &'a mut dyn Sink, filter: Filter, keep_going: bool) -> Self {
-        Self { sink, filter, keep_going, strangers: 0, has_failed: false }
+        Self { sink, filter, keep_going, strangers: 0, untimed: 0, has_failed: false }
     }
 
     /// Shows a record if the filter selects it.
@@ -38,6 +40,7 @@ impl<'a> Pass<'a> {
         if self.filter.accepts_all {
             return self.sink.record(record);
         }
+        self.untimed += u64::from(record.time.is_none() && self.filter.needs_time);
         match self.filter.select(record) {
             Some(selected) => self.sink.record(&selected),
             None => Ok(()),
@@ -79,6 +82,16 @@ impl<'a> Pass<'a> {
         match mem::take(&mut self.strangers).saturating_sub(STRANGERS) {
             0 => Ok(()),
             more => self.note(&format!("{input}: {more} more connections that are not RESP")),
+        }
+    }
+
+    /// Writes how many records were left out because the input does not tell their times, and forgets them.
+    pub(crate) fn note_untimed(&mut self, input: &str) -> io::Result<()> {
+        match mem::take(&mut self.untimed) {
+            0 => Ok(()),
+            count => {
+                self.note(&format!("{input}: frames without a time, which are left out: {count}"))
+            }
         }
     }
 

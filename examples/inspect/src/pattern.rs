@@ -1,6 +1,9 @@
-//! Patterns of keys, as in `KEYS` and `SCAN MATCH`.
+//! Patterns of keys, as in `KEYS` and `SCAN MATCH`, with the escapes that are shown in keys.
 
-/// Returns whether a key matches a pattern: `*`, `?`, `[abc]`, `[^a-z]`, and `\` before a byte that stands for itself.
+use crate::text;
+
+/// Returns whether a key matches a pattern: `*`, `?`, `[abc]`, `[^a-z]`, and `\` before an escape as it is
+/// shown, such as `\n` or `\xff`, or before a byte that stands for itself.
 pub(crate) fn matches(pattern: &[u8], key: &[u8]) -> bool {
     let (mut pattern, mut key) = (pattern, key);
     // Where to continue if the rest does not match: after the last `*`, with one more byte of the key taken by it.
@@ -31,7 +34,10 @@ fn one(pattern: &[u8], byte: u8) -> Option<&[u8]> {
     match pattern {
         [b'?', rest @ ..] => Some(rest),
         [b'[', rest @ ..] => class(rest, byte),
-        [b'\\', escaped, rest @ ..] => (*escaped == byte).then_some(rest),
+        [b'\\', rest @ ..] if !rest.is_empty() => {
+            let (escaped, rest) = text::unescape(rest)?;
+            (escaped == byte).then_some(rest)
+        }
         [literal, rest @ ..] => (*literal == byte).then_some(rest),
         [] => None,
     }
@@ -48,8 +54,9 @@ fn class(pattern: &[u8], byte: u8) -> Option<&[u8]> {
         rest = match rest {
             // A class that is not closed ends with the pattern.
             [] | [b']', ..] => break,
-            [b'\\', escaped, rest @ ..] => {
-                is_member |= *escaped == byte;
+            [b'\\', after @ ..] if !after.is_empty() => {
+                let (escaped, rest) = text::unescape(after)?;
+                is_member |= escaped == byte;
                 rest
             }
             [low, b'-', high, rest @ ..] => {
@@ -80,6 +87,10 @@ mod tests {
             ("h[c-a]t", &["hat", "hbt", "hct"], &["hdt"]),
             (r"a\*b", &["a*b"], &["axb", r"a\b"]),
             (r"[\]]x", &["]x"], &["ax"]),
+            // The escapes that are shown.
+            (r"a\x00\x2a\n", &["a\0*\n"], &["a\0b\n", r"a\x00*\n"]),
+            (r"[\x61-\t]\q\x6", &["aqx6", "\tqx6"], &["bqx6", "xqx6"]),
+            (r"a\", &[r"a\"], &["a"]),
             ("a[b", &["ab"], &["ac"]),
             ("a*b*c", &["abc", "aXbXbYc"], &["acb", "ab"]),
             ("", &[""], &["a"]),

@@ -33,6 +33,8 @@ pub(crate) struct Printer<W> {
     annotated: bool,
     /// How many bytes of a value are shown.
     most: usize,
+    /// Whether the offset of each frame is shown.
+    offsets: bool,
     paint: Paint,
 }
 
@@ -70,8 +72,9 @@ impl Level {
 
 impl<W: Write> Printer<W> {
     /// Returns a printer that shows at most this many bytes of a value.
-    pub(crate) fn new(out: W, most: usize, paint: Paint) -> Self {
-        Self { out, levels: Vec::new(), shapes: Shapes::default(), annotated: false, most, paint }
+    pub(crate) fn new(out: W, most: usize, offsets: bool, paint: Paint) -> Self {
+        let (levels, shapes) = (Vec::new(), Shapes::default());
+        Self { out, levels, shapes, annotated: false, most, offsets, paint }
     }
 
     /// Writes the text before a value: a new line, an index, an arrow.
@@ -203,13 +206,24 @@ impl<W: Write> Printer<W> {
         })
     }
 
-    /// Writes when and between whom, if the input tells: `2026-01-31T12:00:00.000000Z 127.0.0.1:50000 > 127.0.0.1:6379
-    /// 1.2ms `.
+    /// Writes the offset if that is wanted, and when and between whom, if the input tells:
+    /// `4096 2026-01-31T12:00:00.000000Z 127.0.0.1:50000 > 127.0.0.1:6379 1.2ms `.
     fn origin(&mut self, record: &Record<'_>) -> io::Result<()> {
-        let Some(connection) = record.connection else { return Ok(()) };
+        let Record { time, connection, .. } = *record;
+        if !self.offsets && time.is_none() && connection.is_none() {
+            return Ok(());
+        }
         let out = &mut self.out;
         out.write_all(self.paint.start(Role::Aside))?;
-        write!(out, "{} {connection} ", time::Instant(record.time.unwrap_or(Duration::ZERO)))?;
+        if self.offsets {
+            write!(out, "{} ", record.offset)?;
+        }
+        if let Some(time) = time {
+            write!(out, "{} ", time::Instant(time))?;
+        }
+        if let Some(connection) = connection {
+            write!(out, "{connection} ")?;
+        }
         if let Some(latency) = record.latency() {
             write!(out, "{latency:.1?} ")?;
         }

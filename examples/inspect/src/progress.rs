@@ -1,7 +1,6 @@
 //! A progress bar for inputs that take long.
 
 use std::io::{self, IsTerminal, Read};
-use std::iter;
 use std::time::{Duration, Instant};
 
 use console::Term;
@@ -9,6 +8,7 @@ use indicatif::{HumanBytes, HumanDuration, ProgressBar, ProgressStyle};
 
 use crate::options::Options;
 use crate::safe;
+use crate::width;
 
 /// How long an input is read before it gets a bar. Most inputs are done by then.
 const PATIENCE: Duration = Duration::from_millis(400);
@@ -73,7 +73,7 @@ impl<R: Read> Progress<R> {
 }
 
 fn new_bar(name: &str, size: Option<u64>) -> ProgressBar {
-    let columns = Term::stderr().size_checked().map_or(BAR_COLUMNS, |(_, columns)| columns.into());
+    let columns = width::columns(&Term::stderr()).unwrap_or(BAR_COLUMNS);
     let (bar, template) = match size {
         Some(size) if columns < BAR_COLUMNS => (ProgressBar::new(size), NARROW_TEMPLATE),
         Some(size) => (ProgressBar::new(size), TEMPLATE),
@@ -81,17 +81,8 @@ fn new_bar(name: &str, size: Option<u64>) -> ProgressBar {
     };
     let style = ProgressStyle::with_template(template);
     bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
-    bar.set_prefix(end_of(name, columns / 4));
+    bar.set_prefix(width::shorten(name, columns / 4));
     bar
-}
-
-/// Returns a name, or its last characters if it has more than that many.
-fn end_of(name: &str, most: usize) -> String {
-    let cut = name.chars().count().saturating_sub(most);
-    if cut == 0 {
-        return name.to_owned();
-    }
-    iter::once('…').chain(name.chars().skip(cut + 1)).collect()
 }
 
 /// Returns the rate, and the time that is left if the size is known.

@@ -8,11 +8,11 @@ use crate::detect::Found;
 use crate::filter::Filter;
 use crate::input::Input;
 use crate::kind::InputKind;
-use crate::options::Options;
+use crate::options::{Options, Side};
 use crate::pass::Pass;
 use crate::progress::Progress;
 use crate::sink::Sink;
-use crate::{aof, capture, directory, frames, unpack};
+use crate::{aof, capture, directory, frames, monitor, replication, unpack};
 
 /// Shows the frames of all inputs, in order, and returns the exit status.
 ///
@@ -25,7 +25,10 @@ pub(crate) fn run(options: &Options, sink: &mut dyn Sink) -> io::Result<ExitCode
     let mut pass = Pass::new(sink, Filter::new(options), options.keep_going);
     for input in Input::all(&options.files) {
         match input {
-            Ok(input) => drain(&input, options, &mut pass)?,
+            Ok(input) => {
+                drain(&input, options, &mut pass)?;
+                pass.note_untimed(&input.name())?;
+            }
             Err(error) => pass.fail(&error)?,
         }
     }
@@ -52,19 +55,20 @@ fn drain(input: &Input, options: &Options, pass: &mut Pass<'_>) -> io::Result<()
             InputKind::Replies => frames::replies(name, reader, pass),
             InputKind::Requests => frames::requests(name, reader, pass),
             InputKind::Aof => aof::drain(name, reader, pass),
+            InputKind::Replication => {
+                let wants_replies = !options.raw || options.only == Some(Side::Replies);
+                replication::drain(name, reader, wants_replies, pass)
+            }
+            InputKind::Monitor => monitor::drain(name, reader, pass),
             InputKind::Capture => capture::drain(name, reader, &options.port, pass),
         },
         (None, Found::Empty) => Ok(()),
         (None, Found::Tls) => pass.fail(&format!("{name}: a TLS stream, which is encrypted")),
         (None, Found::Http) => pass.fail(&format!("{name}: an HTTP exchange, not RESP")),
-        (None, Found::Replication) => {
-            let what = "what a primary sends to a replica, which is read in captures only";
-            pass.fail(&format!("{name}: {what}"))
-        }
         // A compressed form is taken off before.
         (None, Found::Unknown | Found::Gzip | Found::Zstd) => {
             let what = match input {
-                Input::File(path, _) if directory::is_manifest(path) => {
+                Input::Named(path) | Input::Listed(path, _) if directory::is_manifest(path) => {
                     "the manifest of append-only files; name its directory"
                 }
                 _ => "neither RESP nor a packet capture (--as tells what it is)",

@@ -7,8 +7,8 @@ use std::io::{self, Write};
 
 use crate::text;
 
-/// Writes text with the line ends and tabs in it, but all other control characters and all bytes that are not UTF-8 as
-/// escapes.
+/// Writes text with all control characters, and all bytes that are not UTF-8, as escapes. A line end would let a peer
+/// forge lines of the output.
 pub(crate) fn write(out: &mut impl Write, bytes: &[u8]) -> io::Result<()> {
     let mut rest = bytes;
     loop {
@@ -16,10 +16,6 @@ pub(crate) fn write(out: &mut impl Write, bytes: &[u8]) -> io::Result<()> {
         out.write_all(plain)?;
         rest = match after {
             [] => return Ok(()),
-            [b'\r', b'\n', after @ ..] => {
-                out.write_all(b"\r\n")?;
-                after
-            }
             [byte, after @ ..] if byte.is_ascii() => {
                 text::escape(out, *byte)?;
                 after
@@ -66,7 +62,7 @@ const fn turns(char: char) -> bool {
 }
 
 const fn is_plain(byte: u8) -> bool {
-    matches!(byte, b' '..=b'~' | b'\n' | b'\t')
+    matches!(byte, b' '..=b'~')
 }
 
 #[cfg(test)]
@@ -74,7 +70,7 @@ mod tests {
     #[test]
     fn control_characters_are_escaped() {
         let table: &[(&[u8], &str)] = &[
-            (b"OK\ttab\nline\r\nend", "OK\ttab\nline\r\nend"),
+            (b"OK\ttab\nline\r\nend", "OK\\ttab\\nline\\r\\nend"),
             (b"\x1b]0;title\x07", "\\x1b]0;title\\a"),
             (b"over\rwrite \"quoted\" \\", "over\\rwrite \"quoted\" \\"),
             (b"\x9b31m \xff\x7f", "\\x9b31m \\xff\\x7f"),

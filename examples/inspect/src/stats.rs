@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::io::{self, Write};
 use std::time::Duration;
 
+use console::Term;
 use indicatif::HumanCount;
 use zresp::{Decoded, Kind, Token};
 
@@ -14,6 +15,7 @@ use crate::record::{Content, Record};
 use crate::safe;
 use crate::sink::Sink;
 use crate::table::Table;
+use crate::width;
 
 /// Counts records, over all inputs.
 pub(crate) struct Stats<W> {
@@ -96,6 +98,12 @@ impl<W: Write> Stats<W> {
         }
     }
 
+    /// Writes a line that begins with a title, wrapped if the terminal is narrow.
+    fn line(&mut self, line: &str) -> io::Result<()> {
+        let columns = width::columns(&Term::stdout()).unwrap_or(usize::MAX);
+        writeln!(self.out, "{}", width::wrap(line, columns, 10))
+    }
+
     /// Writes how often each kind of value occurred.
     fn write_kinds(&mut self) -> io::Result<()> {
         let mut counts: Vec<_> = Kind::ALL.iter().zip(self.kinds).filter(|(_, n)| *n > 0).collect();
@@ -152,27 +160,23 @@ impl<W: Write> Sink for Stats<W> {
 
     fn finish(&mut self, elapsed: Duration) -> io::Result<()> {
         writeln!(self.out, "frames    {}", HumanCount(self.frames))?;
-        writeln!(
-            self.out,
+        self.line(&format!(
             "elements  {}, including the frames themselves",
             HumanCount(self.elements)
-        )?;
+        ))?;
         writeln!(self.out, "bytes     {}", HumanCount(self.bytes))?;
         if self.frames > 0 {
             let Largest { size, offset, input } = &self.largest;
             let (size, offset) = (HumanCount(*size), HumanCount(*offset));
-            writeln!(
-                self.out,
-                "largest   {size} bytes at offset {offset} of {}",
-                safe::line(input)
-            )?;
+            let input = safe::line(input);
+            self.line(&format!("largest   {size} bytes at offset {offset} of {input}"))?;
         }
         self.write_kinds()?;
         self.write_errors()?;
         self.calls.write(&mut self.out)?;
         chart::write(&mut self.out, "sizes", &self.sizes, chart::bytes)?;
         chart::write(&mut self.out, "latency", &self.latencies, chart::time)?;
-        writeln!(self.out, "pass      {elapsed:.1?}{}", rate(self.bytes, elapsed))?;
+        self.line(&format!("pass      {elapsed:.1?}{}", rate(self.bytes, elapsed)))?;
         self.out.flush()
     }
 }
@@ -182,11 +186,12 @@ pub(crate) fn nanos(duration: Duration) -> u64 {
     u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
 }
 
-/// Returns `, 870 MB/s`: the bytes of all frames, by the time from opening the first input to its last frame.
+/// Returns `, 870 MB/s, with reading`, or nothing if there are no bytes: the bytes of all frames, by the time from opening the first input to its last frame.
 fn rate(bytes: u64, elapsed: Duration) -> String {
-    // Bytes per nanosecond are gigabytes per second.
-    match u128::from(bytes).saturating_mul(1000).checked_div(elapsed.as_nanos()) {
-        Some(rate) => format!(", {rate} MB/s, with reading"),
-        None => String::new(),
+    match u128::from(bytes).saturating_mul(1_000_000_000).checked_div(elapsed.as_nanos()) {
+        Some(0) | None => String::new(),
+        Some(rate @ 1_000_000..) => format!(", {} MB/s, with reading", rate / 1_000_000),
+        Some(rate @ 1000..) => format!(", {} kB/s, with reading", rate / 1000),
+        Some(rate) => format!(", {rate} B/s, with reading"),
     }
 }

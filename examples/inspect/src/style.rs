@@ -34,6 +34,11 @@ impl Paint {
         })
     }
 
+    /// Returns whether text is coloured.
+    pub(crate) const fn is_on(self) -> bool {
+        self.0
+    }
+
     /// Returns what begins a colour.
     pub(crate) const fn start(self, role: Role) -> &'static [u8] {
         match role {

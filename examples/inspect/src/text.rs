@@ -65,6 +65,27 @@ pub(crate) fn escape(out: &mut impl Write, byte: u8) -> io::Result<()> {
     out.write_all(&[b'\\', letter])
 }
 
+/// Returns the byte that an escape stands for, after its backslash, and the bytes after it; `None` if there are none. A byte
+/// that does not begin an escape stands for itself.
+pub(crate) fn unescape(bytes: &[u8]) -> Option<(u8, &[u8])> {
+    let (letter, rest) = bytes.split_first()?;
+    if let (b'x', [high, low, after @ ..]) = (letter, rest) {
+        let digit = |byte: &u8| char::from(*byte).to_digit(16);
+        if let (Some(high), Some(low)) = (digit(high), digit(low)) {
+            return Some((u8::try_from(16 * high + low).ok()?, after));
+        }
+    }
+    let byte = match letter {
+        b'n' => b'\n',
+        b'r' => b'\r',
+        b't' => b'\t',
+        b'a' => 0x07,
+        b'b' => 0x08,
+        _ => *letter,
+    };
+    Some((byte, rest))
+}
+
 pub(crate) const fn hex_digit(value: u8) -> u8 {
     if value < 10 { b'0' + value } else { b'a' + value - 10 }
 }

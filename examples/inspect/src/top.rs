@@ -5,15 +5,17 @@ use std::collections::BinaryHeap;
 use std::io::{self, Write};
 use std::time::Duration;
 
+use console::Term;
 use indicatif::{HumanBytes, HumanCount};
-use zresp::{CommandRef, commands};
+use zresp::commands::Categories;
+use zresp::{CommandRef, ReplyRef, commands};
 
 use crate::chart;
 use crate::heavy::Heavy;
 use crate::record::{Record, Sent};
 use crate::sink::Sink;
 use crate::stats::nanos;
-use crate::text;
+use crate::{monitor, safe, text, width};
 
 /// How many bytes of a key or an argument are shown.
 const SHOWN: usize = 64;
@@ -24,7 +26,11 @@ const ARGUMENTS: usize = 4;
 pub(crate) struct Top<W> {
     out: W,
     number: usize,
-    keys: Heavy,
+    /// How often each key is accessed.
+    accesses: Heavy,
+    /// The bytes of the commands with a key and of their replies. Those of a command with several keys are divided among
+    /// them.
+    traffic: Heavy,
     values: Largest,
     replies: Largest,
     slowest: Largest,
@@ -34,23 +40,47 @@ impl<W: Write> Top<W> {
     pub(crate) fn new(out: W, number: usize) -> Self {
         let [values, replies, slowest] =
             [(); 3].map(|()| Largest { number, heap: BinaryHeap::new() });
-        Self { out, number, keys: Heavy::default(), values, replies, slowest }
+        let [accesses, traffic] = [(); 2].map(|()| Heavy::default());
+        Self { out, number, accesses, traffic, values, replies, slowest }
     }
 
-    fn write_keys(&mut self) -> io::Result<()> {
-        let (keys, missed) = self.keys.top(self.number);
+    /// Counts the keys of a command and its largest argument that is not one.
+    fn add_request(&mut self, record: &Record<'_>, Sent { command, wire }: Sent<'_>) {
+        let keys: Vec<_> = commands::keys(&command).into_iter().flatten().collect();
+        let reply = record.reply().map_or(0, |reply| reply.wire().len());
+        let share = (wire.len() + reply) / keys.len().max(1);
+        for key in &keys {
+            self.accesses.add(key.key, 1);
+            self.traffic.add(key.key, share as u64);
+        }
+        let about_connection = Categories::CONNECTION | Categories::ADMIN;
+        if commands::of(&command).is_some_and(|info| info.categories.intersects(about_connection)) {
+            return;
+        }
+        let is_key = |index| keys.iter().any(|key| key.index == index);
+        let values = command.args().enumerate().skip(1).filter(|(index, _)| !is_key(*index));
+        let largest = values.map(|(_, value)| value.len()).max().unwrap_or_default();
+        self.values.add(largest as u64, record, Some(command));
+    }
+
+    /// Writes the keys with the most accesses or bytes, each with both numbers.
+    fn write_keys(&mut self, title: &str, order: impl Fn(&Self) -> &Heavy) -> io::Result<()> {
+        let (keys, missed) = order(self).top(self.number);
+        let keys: Vec<_> = keys.into_iter().map(|(key, _)| key.to_vec()).collect();
         if keys.is_empty() {
             return Ok(());
         }
-        let out = &mut self.out;
         match missed {
-            0 => writeln!(out, "hottest keys, by accesses")?,
-            _ => writeln!(out, "hottest keys, by accesses (may be {} more)", HumanCount(missed))?,
+            0 => writeln!(self.out, "{title}")?,
+            _ => writeln!(self.out, "{title} (may be {} more)", HumanCount(missed))?,
         }
-        for (key, count) in keys {
-            write!(out, "{:>14}  ", HumanCount(count).to_string())?;
-            text::quoted(out, [key], SHOWN)?;
-            out.write_all(b"\n")?;
+        for key in keys {
+            let [accesses, bytes] = [&self.accesses, &self.traffic].map(|heavy| heavy.count(&key));
+            let accesses = accesses.map_or_else(String::new, |count| HumanCount(count).to_string());
+            let bytes = bytes.map_or_else(String::new, |bytes| HumanBytes(bytes).to_string());
+            let mut line = format!("{accesses:>10} {bytes:>12}  ").into_bytes();
+            text::quoted(&mut line, [&*key], SHOWN)?;
+            write_row(&mut self.out, &line, 25)?;
         }
         Ok(())
     }
@@ -59,16 +89,15 @@ impl<W: Write> Top<W> {
 impl<W: Write> Sink for Top<W> {
     fn record(&mut self, record: &Record<'_>) -> io::Result<()> {
         let request = record.request();
-        if let Some(Sent { command, .. }) = request {
-            for key in commands::keys(&command).into_iter().flatten() {
-                self.keys.add(key.key);
-            }
-            let largest = command.args().skip(1).map(<[u8]>::len).max().unwrap_or_default();
-            self.values.add(largest as u64, record, Some(command));
+        if let Some(sent) = request {
+            self.add_request(record, sent);
         }
         let command = request.map(|sent| sent.command);
         if let Some(reply) = record.reply() {
-            self.replies.add(reply.wire().len() as u64, record, command);
+            // What `MONITOR` shows is the command of another client.
+            if !matches!(reply.reply(), ReplyRef::Simple(line) if monitor::is_line(line)) {
+                self.replies.add(reply.wire().len() as u64, record, command);
+            }
         }
         if let Some(latency) = record.latency() {
             self.slowest.add(nanos(latency), record, command);
@@ -81,7 +110,8 @@ impl<W: Write> Sink for Top<W> {
     }
 
     fn finish(&mut self, _elapsed: Duration) -> io::Result<()> {
-        self.write_keys()?;
+        self.write_keys("hottest keys, by accesses", |top| &top.accesses)?;
+        self.write_keys("largest keys, by bytes", |top| &top.traffic)?;
         let size = |size| HumanBytes(size).to_string();
         self.values.write(&mut self.out, "largest values", size)?;
         self.replies.write(&mut self.out, "largest replies", size)?;
@@ -124,24 +154,30 @@ impl Largest {
             writeln!(out, "{title}")?;
         }
         for Reverse((size, _, what)) in sorted {
-            write!(out, "{:>14}  ", shown(size))?;
-            out.write_all(&what)?;
-            out.write_all(b"\n")?;
+            let row = [format!("{:>14}  ", shown(size)).as_bytes(), &what].concat();
+            write_row(out, &row, 16)?;
         }
         Ok(())
     }
 }
 
+/// Writes a row, wrapped to the width of the terminal: its last column begins after `indent` others.
+fn write_row(out: &mut impl Write, row: &[u8], indent: usize) -> io::Result<()> {
+    let columns = width::columns(&Term::stdout()).unwrap_or(usize::MAX);
+    writeln!(out, "{}", width::wrap(&String::from_utf8_lossy(row), columns, indent))
+}
+
 /// Returns the place of a record and the first arguments of its command.
 fn describe(record: &Record<'_>, command: Option<CommandRef<'_>>) -> Vec<u8> {
     let mut what = format!("at {} of ", HumanCount(record.offset)).into_bytes();
-    let input = record.connection.unwrap_or(record.input);
-    what.extend_from_slice(crate::safe::line(input).as_bytes());
+    let input = safe::line(record.connection.unwrap_or(record.input));
+    let half = width::columns(&Term::stdout()).map_or(usize::MAX, |columns| columns / 2);
+    what.extend_from_slice(width::shorten(&input, half).as_bytes());
     let arguments = command.iter().flat_map(CommandRef::args);
     for argument in arguments.take(ARGUMENTS) {
         what.extend_from_slice(b" ");
         // Writing to a vector cannot fail.
-        let _ = text::quoted(&mut what, [argument], SHOWN);
+        let _ = text::quoted(&mut what, [argument], SHOWN.min(half));
     }
     what
 }

@@ -29,9 +29,15 @@ struct Inner<R> {
 }
 
 impl<R: Read> Window<R> {
-    pub(crate) fn new(reader: R) -> Self {
+    /// Returns a window on an input from this offset on.
+    pub(crate) fn new(offset: u64, reader: R) -> Self {
         let bytes = vec![0; KEPT + CHUNK];
-        Self(RefCell::new(Inner { reader, bytes, fresh: 0..0, offset: 0 }))
+        Self(RefCell::new(Inner { reader, bytes, fresh: 0..0, offset }))
+    }
+
+    /// Returns the offset of the first byte that is remembered.
+    pub(crate) fn start(&self) -> u64 {
+        self.0.borrow().offset
     }
 
     /// Returns whether the next byte after this offset must be read, which may have to wait.

@@ -224,8 +224,7 @@ impl Connection {
         pass: &mut Pass<'_>,
     ) -> io::Result<State> {
         let found = detect::detect(segment.payload);
-        let is_resp =
-            matches!(found, Found::Kind(InputKind::Requests | InputKind::Replies | InputKind::Aof));
+        let is_resp = matches!(found, Found::Kind(kind) if kind != InputKind::Capture && kind != InputKind::Monitor);
         let what = match stranger(found) {
             Some(what) => what,
             None if is_resp || is_known_port => return Ok(State::Resp),

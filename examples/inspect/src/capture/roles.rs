@@ -21,7 +21,7 @@ pub(super) fn recognise(segment: &Segment<'_>, ports: &[u16]) -> Option<(SocketA
     }
     match detect::detect(payload) {
         Found::Kind(InputKind::Requests | InputKind::Aof) => forth,
-        Found::Kind(InputKind::Replies) | Found::Replication => back,
+        Found::Kind(InputKind::Replies | InputKind::Replication) => back,
         _ => None,
     }
 }

@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Records known traffic with a server on loopback: record.py PROGRAM.
 
-Writes session.pcap, a capture of whole connections, and middle.pcap, which begins when a connection is already in use.
+Writes session.pcap, a capture of whole connections, middle.pcap, which begins when a connection is already in use, and
+replica.pcap, a replica's full and partial synchronisation.
 Needs tcpdump, and the right to capture. The tests in ../inspect/captures.rs know the commands.
 """
 
@@ -77,9 +78,31 @@ def main(program):
             client.send(["INCR", "n"])
             client.send(["GET", "before"], ["NOSUCH"])
             stop(tcpdump)
+            tcpdump = capture(port, "replica.pcap")
+            synchronise(program, port, client)
+            stop(tcpdump)
         finally:
             server.terminate()
             server.wait()
+
+
+def synchronise(program, port, primary):
+    """Runs a replica: it synchronises, loses its connection, and continues where it was."""
+    with tempfile.TemporaryDirectory() as folder:
+        options = ["--port", str(free_port()), "--dir", folder, "--save", "", "--replicaof", "127.0.0.1", str(port)]
+        replica = subprocess.Popen([program, *options], stdout=subprocess.DEVNULL)
+        try:
+            # The primary waits before it makes a snapshot, for other replicas.
+            time.sleep(8)
+            primary.send(["SET", "while", "linked"])
+            time.sleep(0.5)
+            primary.send(["CLIENT", "KILL", "TYPE", "replica"], ["SET", "while", "away"])
+            time.sleep(3)
+            primary.send(["INCR", "n"])
+            time.sleep(1.5)
+        finally:
+            replica.terminate()
+            replica.wait()
 
 
 def session(port):

@@ -54,7 +54,7 @@ fn every_kind_is_found_in_a_pipe_that_writes_one_byte_at_a_time() {
         ),
         (b"+OK\r\n*1\r\n$4\r\nPING\r\n", "OK\n1) \"PING\"\n"),
         (b"#t\r\n", "(true)\n"),
-        (b"#TS:1700000000\r\n*1\r\n$4\r\nPING\r\n", "\"PING\"\n"),
+        (b"#TS:1700000000\r\n*1\r\n$4\r\nPING\r\n", "2023-11-14T22:13:20.000000Z \"PING\"\n"),
     ];
     for (input, expected) in table {
         for input in [input.to_vec(), gzip(input), gzip(&gzip(input))] {
@@ -110,10 +110,6 @@ fn what_is_not_resp_is_named_in_one_line() {
         (b"\x16\x03\x01\x02\x00\x01", "a TLS stream, which is encrypted"),
         (b"GET / HTTP/1.1\r\nHost: a\r\n\r\n", "an HTTP exchange, not RESP"),
         (b"HTTP/1.1 200 OK\r\n\r\n", "an HTTP exchange, not RESP"),
-        (
-            b"+FULLRESYNC 0123456789012345678901234567890123456789 0\r\n$5\r\nREDIS",
-            "what a primary sends to a replica, which is read in captures only",
-        ),
         (b"\x7fELF", "neither RESP nor a packet capture (--as tells what it is)"),
     ];
     for (input, expected) in table {
@@ -138,7 +134,7 @@ fn a_directory_is_read_by_its_manifest_or_looked_through() {
         let shown = text(&output.stdout);
         assert!(output.status.success(), "{server}: {}", text(&output.stderr));
         assert!(shown.starts_with("(snapshot: an RDB file of "), "{server}: {shown}");
-        assert!(shown.contains("\n\"SELECT\" \"0\"\n"), "{server}: {shown}");
+        assert!(shown.contains("\"SELECT\" \"0\"\n"), "{server}: {shown}");
     }
     let whole = text(&inspect(&["../../tests/append_only"], b"").stdout);
     assert_eq!(whole.matches("(snapshot: ").count(), 4, "{whole}");

@@ -1,5 +1,6 @@
 //! The views for machines: JSON and raw bytes. And what never reaches a terminal.
 
+use std::collections::HashSet;
 use std::fs;
 use std::io::{self, Write};
 use std::process::{Command, Stdio};
@@ -70,6 +71,63 @@ fn every_kind_has_a_form_in_json() {
     }
 }
 
+/// Returns a key that occurs twice in an object of a line of JSON. A parser would keep one of them.
+fn repeated_key(line: &str) -> Option<String> {
+    let mut objects: Vec<HashSet<String>> = Vec::new();
+    let mut rest = line;
+    while let Some(char) = rest.chars().next() {
+        let mut size = char.len_utf8();
+        match char {
+            '{' => objects.push(HashSet::new()),
+            '}' => drop(objects.pop()),
+            '"' => {
+                let mut strings = serde_json::Deserializer::from_str(rest).into_iter::<String>();
+                let string = strings.next().expect("a string").expect("a string");
+                size = strings.byte_offset();
+                let is_key = rest[size..].starts_with(':');
+                if is_key && !objects.last_mut().expect("an object").insert(string.clone()) {
+                    return Some(string);
+                }
+            }
+            _ => {}
+        }
+        rest = &rest[size..];
+    }
+    None
+}
+
+#[test]
+fn no_line_of_json_has_a_key_twice() {
+    assert_eq!(repeated_key(r#"{"a":[{"b":"a"},{"b":1}],"c":{"c":1}}"#), None);
+    assert_eq!(repeated_key(r#"{"a":{"b\"":1,"b\"":{}}}"#).as_deref(), Some("b\""));
+
+    // Several attributes before one value, in every place, are one list.
+    let attribute = b"|1\r\n+a\r\n:1\r\n".as_slice();
+    let nested = b"|1\r\n|1\r\n+b\r\n:2\r\n|0\r\n+c\r\n:3\r\n".as_slice();
+    let input =
+        [attribute, b"|0\r\n", nested, attribute, b"*1\r\n", attribute, attribute, b"|0\r\n:4\r\n"];
+    let output = inspect(&["--json", "--as", "replies", "-"], &input.concat());
+    let [line] = lines(&output.stdout).try_into().expect("a line");
+    assert_eq!(repeated_key(&text(&output.stdout)), None);
+    let integer = |value: u8| json!({"type": "integer", "value": value});
+    let text_of = |value: &str| json!({"type": "simple string", "value": value});
+    let pair = json!([text_of("a"), integer(1)]);
+    let key =
+        json!({"attributes": [[text_of("b"), integer(2)]], "type": "simple string", "value": "c"});
+    let value = json!({"attributes": [pair, pair], "type": "integer", "value": 4});
+    let attributes = json!([pair, [key, integer(3)], pair]);
+    let expected = json!({"attributes": attributes, "type": "array", "value": [value]});
+    assert_eq!(line["reply"], expected);
+
+    for path in ["../../tests/captures", "tests/captures", "../../tests/append_only"] {
+        let shown = text(&inspect(&["--json", path], b"").stdout);
+        assert!(shown.lines().count() > 20, "{path}: {shown}");
+        for line in shown.lines() {
+            assert_eq!(repeated_key(line), None, "{line}");
+        }
+    }
+}
+
 #[test]
 fn requests_have_a_form_in_json() {
     let output =
@@ -101,7 +159,7 @@ fn every_recorded_frame_has_a_line_of_json_and_raw_bytes() {
 #[test]
 fn control_characters_never_reach_the_terminal() {
     let evil =
-        b"+\x1b[2J\x07\r\n-ERR \x1b]0;x\x07 \x9b1m\r\n=9\r\ntxt:\x1bcab\x08\r\n!3\r\n\x1b[A\r\n\
+        b"=7\r\ntxt:\n\tx\r\n!3\r\n\ta\n\r\n+\x1b[2J\x07\r\n-ERR \x1b]0;x\x07 \x9b1m\r\n=9\r\ntxt:\x1bcab\x08\r\n!3\r\n\x1b[A\r\n\
         +\xc2\x9b2J \xe2\x80\xae\r\n>2\r\n$10\r\ninvalidate\r\n*1\r\n$3\r\n\x1b[B\r\n$2\r\n\x1b[\r\n$?\r\n;1\r\n\x1b\r\n;0\r\n";
     let requests = b"*2\r\n$3\r\nGET\r\n$2\r\n\x1b[\r\n*1\r\n$3\r\n\x1b[2\r\n";
     for arguments in [&["-"][..], &["--stats", "-"], &["--top", "3", "-"], &["--json", "-"]] {
@@ -125,9 +183,8 @@ fn control_characters_never_reach_the_terminal() {
 
 fn assert_safe(bytes: &[u8], arguments: &[&str]) {
     let shown = std::str::from_utf8(bytes).expect("UTF-8");
-    let is_unsafe = |char: char| {
-        char.is_control() && !matches!(char, '\n' | '\t') || matches!(char, '\u{202e}' | '\u{2028}')
-    };
+    let is_unsafe =
+        |char: char| char.is_control() && char != '\n' || matches!(char, '\u{202e}' | '\u{2028}');
     assert_eq!(shown.find(is_unsafe), None, "{arguments:?}: {}", bytes.escape_ascii());
 }
 

@@ -24,7 +24,7 @@ fn every_kind_is_printed_as_redis_cli_does() {
         (b",1.50\r\n", "(double) 1.50\n"),
         (b",0.10000000000000001\r\n", "(double) 0.10000000000000001\n"),
         (b",-INF\r\n,nan\r\n", "(double) -INF\n(double) nan\n"),
-        (b"=13\r\ntxt:one\r\n\"two\r\n", "one\r\n\"two\n"),
+        (b"=13\r\ntxt:one\r\n\"two\r\n", "one\\r\\n\"two\n"),
         (b"*0\r\n", "(empty array)\n"),
         (b"%0\r\n", "(empty hash)\n"),
         (b"~0\r\n", "(empty set)\n"),
@@ -73,7 +73,7 @@ fn nested_replies_are_indented_as_redis_cli_does() {
 fn types_that_redis_cli_does_not_know_are_printed_in_its_style() {
     let table: &[(&[u8], &str)] = &[
         (b"(-12345678901234567890\r\n", "(big number) -12345678901234567890\n"),
-        (b"!8\r\nERR a\r\nb\r\n", "(error) ERR a\r\nb\n"),
+        (b"!8\r\nERR a\r\nb\r\n", "(error) ERR a\\r\\nb\n"),
         (b"|1\r\n+ttl\r\n:9\r\n$1\r\nv\r\n", "1| ttl => (integer) 9\n\"v\"\n"),
         (b"|0\r\n|1\r\n+a\r\n+b\r\n+v\r\n", "(empty attribute)\n1| a => b\nv\n"),
         (

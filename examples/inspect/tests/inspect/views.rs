@@ -26,11 +26,12 @@ sizes     below 8 B   1 ██████████████████�
           below 32 B  2 ████████████████████████████████████████
 ";
     assert_eq!(counts, expected);
-    assert!(pass.ends_with(" MB/s, with reading\n"), "{pass}");
+    assert!(pass.ends_with("B/s, with reading\n") && !pass.contains(", 0 "), "{pass}");
 
     let nothing = text(&inspect(&["--stats", "-"], b"").stdout);
     let expected = "frames    0\nelements  0, including the frames themselves\nbytes     0\n";
-    assert!(nothing.starts_with(expected), "{nothing}");
+    let pass = nothing.strip_prefix(expected).expect("counts");
+    assert!(pass.starts_with("pass ") && !pass.contains("/s"), "{nothing}");
 }
 
 #[test]
@@ -64,7 +65,8 @@ fn append_only_files_are_read_with_their_snapshots() {
         let shown = text(&output.stdout);
         let commands = shown.lines().filter(|line| !line.starts_with("(snapshot: "));
         let commands: Vec<_> = commands.collect();
-        assert_eq!(commands.first(), Some(&"\"SELECT\" \"0\""), "{file}: {shown}");
+        let first = commands.first().expect("a command");
+        assert!(first.ends_with("\"SELECT\" \"0\""), "{file}: {shown}");
         assert_eq!(commands.len(), 10, "{file}: {shown}");
         assert!(output.status.success(), "{file}: {}", text(&output.stderr));
     }

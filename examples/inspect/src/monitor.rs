@@ -1,0 +1,107 @@
+//! What `MONITOR` shows: `1700000000.123456 [0 127.0.0.1:50000] "get" "a"`, a line for each command.
+
+use std::io::{self, BufRead, BufReader, Read};
+use std::time::Duration;
+
+use zresp::{Arguments, CommandFrame, EncodeCommand, Limits};
+
+use crate::bound;
+use crate::pass::Pass;
+use crate::record::{Content, Record, Sent};
+use crate::{safe, text};
+
+/// A line of `MONITOR`, split.
+struct Line<'a> {
+    time: Duration,
+    /// The number of the database and the address of the client.
+    origin: &'a [u8],
+    command: CommandFrame,
+}
+
+/// Returns whether bytes are such a line.
+pub(crate) fn is_line(bytes: &[u8]) -> bool {
+    bytes.first().is_some_and(u8::is_ascii_digit) && parse(bytes).is_some()
+}
+
+/// Returns whether the bytes begin with such a line, which may come after the reply to `MONITOR`.
+pub(crate) fn begins(head: &[u8]) -> bool {
+    let mut lines = head.split_inclusive(|byte| *byte == b'\n').map(<[u8]>::trim_ascii);
+    lines.find(|line| *line != b"OK").is_some_and(is_line)
+}
+
+/// Shows the commands of a text of `redis-cli monitor`, each in the form of an array.
+///
+/// # Errors
+/// Errors of the output.
+pub(crate) fn drain(input: &str, reader: impl Read, pass: &mut Pass<'_>) -> io::Result<()> {
+    let most = Limits::requests().frame() as u64;
+    let mut reader = BufReader::new(reader);
+    let (mut offset, mut line) = (0, Vec::new());
+    loop {
+        line.clear();
+        match reader.by_ref().take(most).read_until(b'\n', &mut line) {
+            Ok(0) => return Ok(()),
+            Ok(_) => {}
+            Err(error) => return pass.fail(&format!("{input}: {error}")),
+        }
+        match parse(line.trim_ascii()) {
+            Some(Line { time, origin, command }) => {
+                if pass.ends_before(offset, Some(time)) {
+                    return Ok(());
+                }
+                let mut scratch = Vec::new();
+                let command = command.command().to_array(&mut scratch);
+                let content = Content::Request(Sent { command, wire: command.wire() });
+                let origin = format!("[{}]", safe::line(&String::from_utf8_lossy(origin)));
+                let (time, connection) = (Some(time), Some(origin.as_str()));
+                pass.record(&Record { input, offset, time, connection, content })?;
+            }
+            None if matches!(line.trim_ascii(), b"" | b"OK") => {}
+            None => {
+                pass.fail(&format!("{input}: offset {offset}: not a line of MONITOR"))?;
+                if !pass.keep_going {
+                    return Ok(());
+                }
+            }
+        }
+        if reader.buffer().is_empty() {
+            pass.flush()?;
+        }
+        offset += line.len() as u64;
+    }
+}
+
+fn parse(line: &[u8]) -> Option<Line<'_>> {
+    let space = memchr::memchr(b' ', line)?;
+    let (time, rest) = line.split_at(space);
+    let time = bound::since_1970(std::str::from_utf8(time).ok()?)?;
+    let rest = rest.strip_prefix(b" [")?;
+    // The address may be a path with brackets in it.
+    let end = memchr::memmem::find(rest, b"] \"")?;
+    let (origin, mut rest) = (rest.get(..end)?, rest.get(end + 1..)?);
+    let mut arguments = Vec::new();
+    while let Some(after) = rest.strip_prefix(b" \"") {
+        let (argument, after) = unquote(after)?;
+        arguments.push(argument);
+        rest = after;
+    }
+    let command = Arguments(&arguments).to_frame().ok().filter(|_| rest.is_empty())?;
+    Some(Line { time, origin, command })
+}
+
+/// Returns the bytes of an argument and what follows its closing quote.
+fn unquote(mut rest: &[u8]) -> Option<(Vec<u8>, &[u8])> {
+    let mut bytes = Vec::new();
+    loop {
+        let end = memchr::memchr2(b'"', b'\\', rest)?;
+        bytes.extend_from_slice(rest.get(..end)?);
+        match rest.get(end..)? {
+            [b'"', after @ ..] => return Some((bytes, after)),
+            escape => {
+                let (byte, after) = text::unescape(escape.get(1..)?)?;
+                bytes.push(byte);
+                rest = after;
+            }
+        }
+    }
+}

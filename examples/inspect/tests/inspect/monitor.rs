@@ -1,0 +1,77 @@
+//! The text of `redis-cli monitor`.
+
+use crate::program::{inspect, text};
+
+const LINES: &str = "OK
+1700000000.123456 [0 127.0.0.1:50000] \"set\" \"a b\\\"\\x00\\n\" \"\"
+1700000001.500000 [15 lua] \"GET\" \"a\"
+1700000002.000000 [0 unix:/tmp/a] b] \"auth\" \"password\"
+";
+
+#[test]
+fn monitor_text_is_read_as_commands() {
+    let expected = r#"2023-11-14T22:13:20.123456Z [0 127.0.0.1:50000] "set" "a b\"\x00\n" ""
+2023-11-14T22:13:21.500000Z [15 lua] "GET" "a"
+2023-11-14T22:13:22.000000Z [0 unix:/tmp/a] b] "auth" "password"
+"#;
+    for input in [LINES.to_owned(), LINES.replace("OK\n", ""), LINES.replace('\n', "\r\n")] {
+        let output = inspect(&["-"], input.as_bytes());
+        assert_eq!(
+            (text(&output.stdout), text(&output.stderr)),
+            (expected.to_owned(), String::new())
+        );
+    }
+    let raw = inspect(&["--raw", "--to", "@1700000001.5", "-"], LINES.as_bytes()).stdout;
+    assert_eq!(raw, b"*3\r\n$3\r\nset\r\n$6\r\na b\"\0\n\r\n$0\r\n\r\n");
+}
+
+#[test]
+fn a_line_that_is_not_one_is_reported() {
+    for broken in [
+        "1700000000.1 [0 a] \"get\" \"a",
+        "1700000000.1 [0 a] \"get\" x",
+        "1700000000.1 [0 a]",
+        "1700000000.1 [0 a] \"a b\"",
+        "x",
+    ] {
+        let input = format!("{LINES}{broken}\n1700000003.0 [0 a] \"ping\"\n");
+        let output = inspect(&["--keep-going", "-"], input.as_bytes());
+        let error = format!("standard input: offset {}: not a line of MONITOR\n", LINES.len());
+        assert_eq!(text(&output.stderr), format!("zresp-inspect: {error}"), "{broken}");
+        assert!(text(&output.stdout).ends_with("Z [0 a] \"ping\"\n"), "{broken}");
+        let output = inspect(&["-"], input.as_bytes());
+        assert_eq!((text(&output.stdout).lines().count(), output.status.code()), (3, Some(1)));
+    }
+}
+
+#[test]
+fn the_largest_values_are_data_and_keys_have_bytes() {
+    let top = |input: &[u8]| text(&inspect(&["--top", "3", "-"], input).stdout);
+    let shown = top(LINES.as_bytes());
+    assert!(!shown.contains("password"), "{shown}");
+
+    let commands = "select 0\r\nauth some-long-password\r\nconfig set maxmemory 1000000000000\r\n\
+        set a-rather-long-key-without-a-value v\r\nset a 12345\r\nget a\r\nmget b c\r\npublish news 123\r\n";
+    let expected = "\
+hottest keys, by accesses
+         2         20 B  \"a\"
+         1         41 B  \"a-rather-long-key-without-a-value\"
+         1          5 B  \"b\"
+largest keys, by bytes
+         1         41 B  \"a-rather-long-key-without-a-value\"
+         2         20 B  \"a\"
+         1          5 B  \"b\"
+largest values
+           5 B  at 112 of standard input \"set\" \"a\" \"12345\"
+           4 B  at 142 of standard input \"publish\" \"news\" \"123\"
+           1 B  at 71 of standard input \"set\" \"a-rather-long-key-without-a-value\" \"v\"
+";
+    assert_eq!(top(commands.as_bytes()), expected);
+
+    // What MONITOR shows on a connection is not a reply to anything.
+    let replies = "+OK\r\n+1700000000.1 [0 127.0.0.1:1] \"get\" \"a\"\r\n:12\r\n";
+    assert_eq!(
+        top(replies.as_bytes()),
+        "largest replies\n           5 B  at 0 of standard input\n           5 B  at 46 of standard input\n"
+    );
+}
