@@ -8,9 +8,9 @@
 //! ```
 //!
 //! Each file has one job. An [`input`] yields bytes, [`unpack`] takes compression off and [`detect`] says what they are.
-//! [`frames`], [`aof`] or [`capture`] turns them into [`record`]s; a [`pass`] sends those that the [`filter`] selects to a
-//! [`Sink`](sink::Sink): the [`printer`], [`json`], [`raw`], [`stats`] or [`top`]. To add another view, write another
-//! `Sink`.
+//! [`frames`], [`aof`], [`replication`], [`monitor`] or [`capture`] turns them into [`record`]s; a [`pass`] sends those
+//! that the [`filter`] selects to a [`Sink`](sink::Sink): the [`printer`], [`json`], [`raw`], [`stats`] or [`top`]. To add
+//! another view, write another `Sink`.
 
 mod aof;
 mod bound;

@@ -114,7 +114,7 @@ pub(crate) struct Options {
     #[arg(long, value_name = "PORT", default_values_t = [6379, 6380, 7000, 7001, 26379])]
     pub(crate) port: Vec<u16>,
 
-    /// Whether to use colours
+    /// Whether to use colours, in the help too
     #[arg(long, value_name = "WHEN", value_enum, default_value_t = ColorChoice::Auto)]
     pub(crate) color: ColorChoice,
 

@@ -96,7 +96,7 @@ fn message(position: u64, size: Option<u64>, elapsed: Duration) -> String {
         Some(size) => {
             let rest = size.saturating_sub(position);
             let left = Duration::from_nanos(of(rest, elapsed.as_nanos(), position.into()));
-            format!("{rate}/s, {} left", HumanDuration(left))
+            format!("{rate}/s, {:#} left", HumanDuration(left))
         }
         None => format!("{rate}/s"),
     }

@@ -45,6 +45,8 @@ struct Largest {
 
 /// How many different codes of errors are counted. A server has few; other text could have any number.
 const CODES: usize = 64;
+/// How many columns the titles take.
+const TITLE: usize = 10;
 /// The longest code, in bytes.
 const CODE: usize = 32;
 
@@ -101,7 +103,7 @@ impl<W: Write> Stats<W> {
     /// Writes a line that begins with a title, wrapped if the terminal is narrow.
     fn line(&mut self, line: &str) -> io::Result<()> {
         let columns = width::columns(&Term::stdout()).unwrap_or(usize::MAX);
-        writeln!(self.out, "{}", width::wrap(line, columns, 10))
+        writeln!(self.out, "{}", width::wrap(line, columns, TITLE))
     }
 
     /// Writes how often each kind of value occurred.
@@ -168,7 +170,8 @@ impl<W: Write> Sink for Stats<W> {
         if self.frames > 0 {
             let Largest { size, offset, input } = &self.largest;
             let (size, offset) = (HumanCount(*size), HumanCount(*offset));
-            let input = safe::line(input);
+            let columns = width::columns(&Term::stdout()).unwrap_or(usize::MAX);
+            let input = width::shorten(&safe::line(input), columns - columns.min(TITLE));
             self.line(&format!("largest   {size} bytes at offset {offset} of {input}"))?;
         }
         self.write_kinds()?;

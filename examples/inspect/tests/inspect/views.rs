@@ -1,5 +1,8 @@
 //! The other views: statistics, and requests.
 
+use std::collections::HashSet;
+use std::fs;
+
 use crate::program::{inspect, text};
 
 #[test]
@@ -47,6 +50,30 @@ fn requests_are_printed_with_their_arguments_in_quotes() {
         2a 31 0d 0a [3a] 31 0d 0a (frame at offset 6, good frames before it: 1)\n";
     assert_eq!(text(&output.stderr), line);
     assert_eq!(output.status.code(), Some(1));
+}
+
+#[test]
+fn a_broken_append_only_file_is_sound_up_to_the_offset_in_its_error() {
+    let bytes = fs::read("../../tests/append_only/redis-7.0/appendonly.aof.2.incr.aof");
+    let bytes = bytes.expect("the recorded file");
+    let mut kept = HashSet::new();
+    for size in 0..bytes.len() {
+        let (part, _) = bytes.split_at(size);
+        for broken in [part.to_vec(), [part, b"*1\r\n:"].concat()] {
+            let error = text(&inspect(&["--as", "aof", "-"], &broken).stderr);
+            let Some((_, rest)) = error.split_once(", ok up to ") else {
+                assert_eq!(error, "", "{size}");
+                continue;
+            };
+            let digits = rest.split(|char: char| !char.is_ascii_digit()).next();
+            let end = digits.and_then(|digits| digits.parse::<usize>().ok()).expect("a number");
+            if kept.insert(end) {
+                let output = inspect(&["--as", "aof", "-"], &broken[..end]);
+                assert!(output.status.success(), "{end}: {}", text(&output.stderr));
+            }
+        }
+    }
+    assert!(kept.len() > 5, "{kept:?}");
 }
 
 #[test]
