@@ -153,5 +153,7 @@ fn is_clear(head: &[u8]) -> bool {
         return true;
     }
     let is_request = !matches!(zresp::CommandDecoder::new().decode(head), Ok(None));
-    !is_other && (is_request || matches!(zresp::decode(head), Ok(Some(_))))
+    !is_other
+        && !monitor::may_begin(head)
+        && (is_request || matches!(zresp::decode(head), Ok(Some(_))))
 }

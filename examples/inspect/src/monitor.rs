@@ -18,15 +18,22 @@ struct Line<'a> {
     command: CommandFrame,
 }
 
+/// The reply to `MONITOR`, which comes first.
+const REPLY: &[u8] = b"OK\n";
+
 /// Returns whether bytes are such a line.
 pub(crate) fn is_line(bytes: &[u8]) -> bool {
     bytes.first().is_some_and(u8::is_ascii_digit) && parse(bytes).is_some()
 }
 
-/// Returns whether the bytes begin with such a line, which may come after the reply to `MONITOR`.
+/// Returns whether the bytes begin with such a line, which need not be whole, or with the reply to `MONITOR` and a line.
 pub(crate) fn begins(head: &[u8]) -> bool {
-    let mut lines = head.split_inclusive(|byte| *byte == b'\n').map(<[u8]>::trim_ascii);
-    lines.find(|line| *line != b"OK").is_some_and(is_line)
+    split(head.strip_prefix(REPLY).unwrap_or(head)).is_some()
+}
+
+/// Returns whether the bytes are the reply to `MONITOR` and a part of a line, or nothing, so that more will tell.
+pub(crate) fn may_begin(head: &[u8]) -> bool {
+    head.strip_prefix(REPLY).is_some_and(|rest| !rest.contains(&b'\n'))
 }
 
 /// Shows the commands of a text of `redis-cli monitor`, each in the form of an array.
@@ -71,14 +78,19 @@ pub(crate) fn drain(input: &str, reader: impl Read, pass: &mut Pass<'_>) -> io::
     }
 }
 
-fn parse(line: &[u8]) -> Option<Line<'_>> {
+/// Returns the time, the origin, and the arguments as they are written.
+fn split(line: &[u8]) -> Option<(Duration, &[u8], &[u8])> {
     let space = memchr::memchr(b' ', line)?;
     let (time, rest) = line.split_at(space);
     let time = bound::since_1970(std::str::from_utf8(time).ok()?)?;
     let rest = rest.strip_prefix(b" [")?;
     // The address may be a path with brackets in it.
     let end = memchr::memmem::find(rest, b"] \"")?;
-    let (origin, mut rest) = (rest.get(..end)?, rest.get(end + 1..)?);
+    Some((time, rest.get(..end)?, rest.get(end + 1..)?))
+}
+
+fn parse(line: &[u8]) -> Option<Line<'_>> {
+    let (time, origin, mut rest) = split(line)?;
     let mut arguments = Vec::new();
     while let Some(after) = rest.strip_prefix(b" \"") {
         let (argument, after) = unquote(after)?;

@@ -1,6 +1,11 @@
 //! The text of `redis-cli monitor`.
 
-use crate::program::{inspect, text};
+use std::io::Write;
+use std::process::{Command, Stdio};
+use std::thread;
+use std::time::Duration;
+
+use crate::program::{PROGRAM, inspect, text};
 
 const LINES: &str = "OK
 1700000000.123456 [0 127.0.0.1:50000] \"set\" \"a b\\\"\\x00\\n\" \"\"
@@ -14,7 +19,8 @@ fn monitor_text_is_read_as_commands() {
 2023-11-14T22:13:21.500000Z [15 lua] "GET" "a"
 2023-11-14T22:13:22.000000Z [0 unix:/tmp/a] b] "auth" "password"
 "#;
-    for input in [LINES.to_owned(), LINES.replace("OK\n", ""), LINES.replace('\n', "\r\n")] {
+    let without_reply = LINES.replace("OK\n", "");
+    for input in [LINES.to_owned(), without_reply.replace('\n', "\r\n"), without_reply] {
         let output = inspect(&["-"], input.as_bytes());
         assert_eq!(
             (text(&output.stdout), text(&output.stderr)),
@@ -23,6 +29,31 @@ fn monitor_text_is_read_as_commands() {
     }
     let raw = inspect(&["--raw", "--to", "@1700000001.5", "-"], LINES.as_bytes()).stdout;
     assert_eq!(raw, b"*3\r\n$3\r\nset\r\n$6\r\na b\"\0\n\r\n$0\r\n\r\n");
+}
+
+#[test]
+fn monitor_text_is_recognised_while_it_is_written() {
+    let mut child = Command::new(PROGRAM)
+        .arg("-")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("the program starts");
+    let mut input = child.stdin.take().expect("a pipe");
+    let value = "x".repeat(10_000);
+    let line = format!("1700000000.5 [0 127.0.0.1:1] \"set\" \"k\" \"{value}\"\n");
+    for piece in ["OK\n", &line[..15], &line[15..6000], &line[6000..]] {
+        input.write_all(piece.as_bytes()).expect("the program reads");
+        input.flush().expect("the program reads");
+        thread::sleep(Duration::from_millis(100));
+    }
+    drop(input);
+    let output = child.wait_with_output().expect("the program ends");
+    let expected = format!(
+        "2023-11-14T22:13:20.500000Z [0 127.0.0.1:1] \"set\" \"k\" \"{}\"… 10000 bytes\n",
+        &value[..256]
+    );
+    assert_eq!(text(&output.stdout), expected);
 }
 
 #[test]

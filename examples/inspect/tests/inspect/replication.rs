@@ -113,6 +113,28 @@ fn a_stream_that_is_cut_or_broken_is_reported() {
     assert!(text(&output.stdout).ends_with("\"SET\" \"end\" \"1\"\n\"SET\" \"k\" \"v\"\n"));
 }
 
+#[test]
+fn changed_streams_never_end_the_program() {
+    let monitor = b"OK\n1700000000.123456 [0 127.0.0.1:1] \"set\" \"a\\x00\" \"\"\n".to_vec();
+    for (kind, stream) in [
+        ("replication", stream("disk")),
+        ("replication", stream("diskless")),
+        ("replication", stream("continue")),
+        ("monitor", monitor),
+    ] {
+        for place in 0..stream.len().min(140) {
+            for change in [0xff, 1] {
+                let mut changed = stream.clone();
+                changed[place] ^= change;
+                let output = inspect(&["--as", kind, "--keep-going", "-"], &changed);
+                let error = text(&output.stderr);
+                assert!(matches!(output.status.code(), Some(0 | 1)), "{kind} {place}: {error}");
+                assert!(error.lines().all(|line| line.starts_with("zresp-inspect: ")), "{error}");
+            }
+        }
+    }
+}
+
 /// Returns what a replica says and gets in the capture: without times, latencies, identifiers, and other clients.
 fn recorded() -> String {
     let output = inspect(&["tests/captures/replica.pcap"], b"");
