@@ -43,8 +43,8 @@ pub(crate) struct Options {
     /// Files and directories, in order; `-` is standard input
     ///
     /// Of a directory with the manifest of a server, the files that the server would load are read. Another directory
-    /// is looked through. Pipes and devices are read only if they are named here. Without any, standard input is read. If that is a terminal, or empty and there are no options, a
-    /// built-in capture is shown instead; with --raw never.
+    /// is looked through. Pipes and devices are read only if they are named here. Without any, standard input is read.
+    /// If that is a terminal, or empty and there are no options, a built-in capture is shown instead; with --raw never.
     #[arg(value_name = "FILE")]
     pub(crate) files: Vec<PathBuf>,
 
@@ -62,7 +62,8 @@ pub(crate) struct Options {
 
     /// Print a line of JSON for each frame
     ///
-    /// A command of a capture and its reply are two lines. The second one has the latency. A string is a JSON string if it is UTF-8, otherwise {"hex": "ff00"}.
+    /// A command of a capture and its reply are two lines. The second one has the latency. A string is a JSON string if
+    /// it is UTF-8, otherwise {"hex": "ff00"}.
     #[arg(long, group = "view")]
     pub(crate) json: bool,
 
@@ -158,7 +159,8 @@ impl Options {
 /// Returns the help as it is shown: wrapped, and with colours if `--color` and the environment allow them.
 pub(crate) fn help(help: &StyledStr) -> String {
     // The command line was not read to its end.
-    let arguments: Vec<_> = env::args().skip(1).collect();
+    let arguments: Vec<_> =
+        env::args_os().skip(1).map(|argument| argument.to_string_lossy().into_owned()).collect();
     let mut values = arguments.iter().enumerate().filter_map(|(index, argument)| {
         match argument.strip_prefix("--color")? {
             "" => arguments.get(index + 1).map(String::as_str),

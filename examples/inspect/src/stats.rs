@@ -189,7 +189,8 @@ pub(crate) fn nanos(duration: Duration) -> u64 {
     u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
 }
 
-/// Returns `, 870 MB/s, with reading`, or nothing if there are no bytes: the bytes of all frames, by the time from opening the first input to its last frame.
+/// Returns `, 870 MB/s, with reading`, or nothing if there are no bytes: the bytes of all frames, by the time from opening
+/// the first input to its last frame.
 fn rate(bytes: u64, elapsed: Duration) -> String {
     match u128::from(bytes).saturating_mul(1_000_000_000).checked_div(elapsed.as_nanos()) {
         Some(0) | None => String::new(),

@@ -57,8 +57,10 @@ impl<W: Write> Top<W> {
         if commands::of(&command).is_some_and(|info| info.categories.intersects(about_connection)) {
             return;
         }
-        let is_key = |index| keys.iter().any(|key| key.index == index);
-        let values = command.args().enumerate().skip(1).filter(|(index, _)| !is_key(*index));
+        let mut places: Vec<_> = keys.iter().map(|key| key.index).collect();
+        places.sort_unstable();
+        let is_value = |place: &usize| places.binary_search(place).is_err();
+        let values = command.args().enumerate().skip(1).filter(|(place, _)| is_value(place));
         let largest = values.map(|(_, value)| value.len()).max().unwrap_or_default();
         self.values.add(largest as u64, record, Some(command));
     }

@@ -57,6 +57,19 @@ fn the_help_has_colours_only_when_they_are_wanted() {
 }
 
 #[test]
+#[cfg(unix)]
+fn an_argument_need_not_be_text() {
+    use std::ffi::OsStr;
+    use std::os::unix::ffi::OsStrExt;
+
+    let name = OsStr::from_bytes(b"\xff\n");
+    for (arguments, status) in [([name, OsStr::new("--help")], 0), ([name, name], 1)] {
+        let output = Command::new(PROGRAM).args(arguments).output().expect("the program starts");
+        assert_eq!(output.status.code(), Some(status), "{}", text(&output.stderr));
+    }
+}
+
+#[test]
 fn options_that_contradict_each_other_are_refused() {
     for bounds in
         [["9", "3"], ["@1.000000001", "@1.000000000"], ["2026-01-31", "2026-01-30 23:59:59"]]
