@@ -1,10 +1,8 @@
 //! The help, its examples, and what is shown on a narrow terminal.
 
 use std::process::{Command, Output};
-use std::{env, fs};
 
 use crate::program::{PROGRAM, inspect, text};
-use crate::scratch::Scratch;
 
 fn with_environment(arguments: &[&str], environment: &[(&str, &str)]) -> Output {
     let mut command = Command::new(PROGRAM);
@@ -139,6 +137,10 @@ fn the_manual_has_names_of_values_and_examples_as_they_stand() {
 #[cfg(unix)]
 fn the_examples_of_the_help_work_as_they_stand() {
     use std::os::unix::fs::PermissionsExt;
+    use std::path::Path;
+    use std::{env, fs};
+
+    use crate::scratch::Scratch;
 
     let folder = Scratch::directory("examples");
     let path = |name: &str| format!("{}/{name}", folder.path());
@@ -155,7 +157,7 @@ fn the_examples_of_the_help_work_as_they_stand() {
         fs::set_permissions(path(name), fs::Permissions::from_mode(0o755)).expect("a program");
     }
     let programs = env::join_paths(
-        [folder.path().into(), std::path::Path::new(PROGRAM).parent().expect("a folder").into()]
+        [folder.path().into(), Path::new(PROGRAM).parent().expect("a folder").into()]
             .into_iter()
             .chain(env::split_paths(&env::var_os("PATH").expect("a PATH"))),
     );

@@ -231,6 +231,10 @@ fn terminals_get_colours_but_neither_with_no_color_nor_raw_bytes() {
     }
     let always = on_a_terminal(&format!("--color always {path}"), "TERM=xterm NO_COLOR=1");
     assert_eq!(always, Some(coloured));
+    for (environment, is_coloured) in [("TERM=xterm", true), ("TERM=xterm NO_COLOR=1", false)] {
+        let help = on_a_terminal("--help", environment).expect("a terminal");
+        assert_eq!(help.contains("\u{1b}["), is_coloured, "{environment}");
+    }
     let raw = on_a_terminal(&format!("--raw {path}"), "TERM=xterm").expect("a terminal");
     assert!(raw.contains("--raw writes bytes that are not safe on a terminal"), "{raw}");
 }
