@@ -2,7 +2,8 @@
 //!
 //! [`packets`] reads the file and finds the TCP segments in it, [`stream`] puts the segments of one direction together,
 //! [`half`] takes frames off the stream, [`roles`] finds out which side is the server, [`pairing`] finds the command that
-//! a reply belongs to, and [`primary`] reads what a primary sends to its replica.
+//! a reply belongs to, [`primary`] reads what a primary sends to its replica, and [`show`] hands all that is whole to the
+//! view.
 
 mod connection;
 mod half;
@@ -10,6 +11,7 @@ mod packets;
 mod pairing;
 mod primary;
 mod roles;
+mod show;
 mod stream;
 
 use std::collections::HashMap;
