@@ -82,12 +82,36 @@ pub(super) struct Pairing {
     bytes: usize,
     /// Replies that are still due to a command whose first one has come.
     due: usize,
-    subscriptions: HashSet<(Channels, Vec<u8>)>,
-    /// How many bytes of memory the subscriptions take.
-    subscribed: usize,
+    subscriptions: Subscriptions,
     is_resp3: bool,
     is_monitor: bool,
     silence: Silence,
+}
+
+/// The channels and patterns that a client listens to.
+#[derive(Debug, Default)]
+struct Subscriptions {
+    names: HashSet<(Channels, Vec<u8>)>,
+    /// How many there are of each kind.
+    counts: [usize; 3],
+    /// How many bytes of memory they take.
+    held: usize,
+}
+
+impl Subscriptions {
+    fn note(&mut self, kind: Channels, name: &[u8], begins: bool) {
+        let entry = (kind, name.to_vec());
+        let (size, count) = (name.len() + SUBSCRIPTION, &mut self.counts[kind as usize]);
+        if begins && self.names.insert(entry.clone()) {
+            (*count, self.held) = (*count + 1, self.held + size);
+        } else if !begins && self.names.remove(&entry) {
+            (*count, self.held) = (*count - 1, self.held - size);
+        }
+    }
+
+    const fn count(&self, kind: Channels) -> usize {
+        self.counts[kind as usize]
+    }
 }
 
 /// Which commands have no replies.
@@ -140,9 +164,7 @@ impl Pairing {
                 Replies::One => 0,
                 Replies::Channels(count) => count - 1,
                 // The first of them has just been removed.
-                Replies::AllChannels(kind) => {
-                    self.subscriptions.iter().filter(|(other, _)| *other == kind).count()
-                }
+                Replies::AllChannels(kind) => self.subscriptions.count(kind),
             };
         }
         self.note(&first, frame);
@@ -167,7 +189,7 @@ impl Pairing {
     /// Returns how many bytes of memory it holds.
     pub(super) fn held(&self) -> usize {
         let entry = size_of::<Waiting>();
-        self.bytes + self.waiting.capacity() * entry + self.subscribed
+        self.bytes + self.waiting.capacity() * entry + self.subscriptions.held
     }
 
     /// Forgets all commands, because bytes are lost, and returns them.
@@ -194,8 +216,7 @@ impl Pairing {
             self.is_monitor = true;
         } else if command.is("RESET") {
             (self.is_resp3, self.is_monitor) = (false, false);
-            self.subscriptions.clear();
-            self.subscribed = 0;
+            self.subscriptions = Subscriptions::default();
         }
     }
 
@@ -243,19 +264,16 @@ impl Pairing {
         let Some(ReplyRef::Bulk(channel)) = channel else {
             return channel.is_some_and(|channel| channel.is_null());
         };
-        let size = channel.len() + SUBSCRIPTION;
-        if begins && self.subscriptions.insert((kind, channel.to_vec())) {
-            self.subscribed += size;
-        } else if !begins && self.subscriptions.remove(&(kind, channel.to_vec())) {
-            self.subscribed -= size;
-        }
+        self.subscriptions.note(kind, channel, begins);
         true
     }
 
     /// Returns whether a reply is a message of RESP2, or what `MONITOR` shows.
     fn is_message(&self, frame: &Decoded<'_>) -> bool {
         match frame.reply() {
-            ReplyRef::Array(mut items) if !self.is_resp3 && !self.subscriptions.is_empty() => {
+            ReplyRef::Array(mut items)
+                if !self.is_resp3 && !self.subscriptions.names.is_empty() =>
+            {
                 matches!(items.next(), Some(ReplyRef::Bulk(b"message" | b"pmessage" | b"smessage")))
             }
             ReplyRef::Simple(text) => {

@@ -10,6 +10,7 @@ mod inputs;
 mod links;
 mod live;
 mod machines;
+mod many;
 mod monitor;
 mod packets;
 mod printing;
