@@ -6,6 +6,7 @@ use std::time::Duration;
 use zresp::aof::{AofContent, AofError, AofErrorKind, AofReader};
 
 use crate::broken::Broken;
+use crate::database;
 use crate::frames;
 use crate::pass::Pass;
 use crate::record::{Check, Content, Record, Sent, Snapshot};
@@ -19,6 +20,7 @@ use crate::window::Window;
 pub(crate) fn drain(input: &str, reader: impl Read, pass: &mut Pass<'_>) -> io::Result<()> {
     let window = Window::new(0, reader);
     let (mut base, mut good, mut time) = (0, 0, None);
+    let mut database = Some(0);
     loop {
         let mut reader = AofReader::new(&window);
         let mut end = base;
@@ -30,8 +32,10 @@ pub(crate) fn drain(input: &str, reader: impl Read, pass: &mut Pass<'_>) -> io::
             };
             let offset = base + entry.offset;
             end = offset + entry.size;
+            let before = database;
             let content = match entry.content {
                 AofContent::Command(command) => {
+                    database = database::after(before, &command);
                     Content::Request(Sent { command, wire: command.wire() })
                 }
                 AofContent::Snapshot(snapshot) => Content::Snapshot(Snapshot {
@@ -49,7 +53,8 @@ pub(crate) fn drain(input: &str, reader: impl Read, pass: &mut Pass<'_>) -> io::
             if pass.ends_before(offset, time) {
                 return Ok(());
             }
-            pass.record(&Record { input, offset, time, connection: None, content })?;
+            let record = Record::of_file(input, offset, content);
+            pass.record(&Record { time, database: before, ..record })?;
             if window.waits_at(end) {
                 pass.flush()?;
             }
@@ -68,6 +73,6 @@ pub(crate) fn drain(input: &str, reader: impl Read, pass: &mut Pass<'_>) -> io::
         let Some(next) = frames::skip(input, &window, end, pass, resume::is_entry)? else {
             return Ok(());
         };
-        (base, good) = (next, 0);
+        (base, good, database) = (next, 0, None);
     }
 }

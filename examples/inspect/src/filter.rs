@@ -1,5 +1,6 @@
 //! Which records are shown.
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use memchr::memmem;
@@ -23,6 +24,8 @@ pub(crate) struct Filter {
     only: Option<Side>,
     /// Whether a condition is about the time.
     pub(crate) needs_time: bool,
+    /// The client of the only connection of a capture that is shown. The capture selects it.
+    pub(crate) client: Option<SocketAddr>,
     /// Whether there are no conditions.
     pub(crate) accepts_all: bool,
 }
@@ -40,6 +43,7 @@ impl Filter {
             needs_time: [options.from, options.to]
                 .iter()
                 .any(|bound| matches!(bound, Some(Bound::Time(_)))),
+            client: options.connection,
             accepts_all: false,
         };
         filter.accepts_all = filter.grep.is_none()

@@ -1,12 +1,14 @@
 //! From bytes to frames: the loops around a reader of replies or of requests.
 
 use std::io::{self, Read};
+use std::mem;
 
 use zresp::frames::{Direction, Replies, Requests};
 use zresp::io::{FrameReader, StreamError};
 use zresp::{Decoded, Request};
 
 use crate::broken::Broken;
+use crate::database;
 use crate::pass::Pass;
 use crate::record::{Content, Record, Sent};
 use crate::resume;
@@ -18,7 +20,7 @@ use crate::window::Window;
 /// Errors of the output.
 pub(crate) fn replies(input: &str, reader: impl Read, pass: &mut Pass<'_>) -> io::Result<()> {
     let show = |reply: &Decoded<'_>, offset, pass: &mut Pass<'_>| {
-        pass.record(&record(input, offset, Content::Reply(reply)))
+        pass.record(&Record::of_file(input, offset, Content::Reply(reply)))
     };
     drain::<Replies>(input, &Window::new(0, reader), pass, resume::is_reply, show)
 }
@@ -28,36 +30,38 @@ pub(crate) fn replies(input: &str, reader: impl Read, pass: &mut Pass<'_>) -> io
 /// # Errors
 /// Errors of the output.
 pub(crate) fn requests(input: &str, reader: impl Read, pass: &mut Pass<'_>) -> io::Result<()> {
-    requests_from(0, input, reader, pass)
+    requests_from(0, Some(0), input, reader, pass)
 }
 
-/// Shows the requests of the rest of an input, which begins at an offset.
+/// Shows the requests of the rest of an input, which begins at an offset and in a database.
 ///
 /// # Errors
 /// Errors of the output.
 pub(crate) fn requests_from(
     start: u64,
+    mut database: Option<u32>,
     input: &str,
     reader: impl Read,
     pass: &mut Pass<'_>,
 ) -> io::Result<()> {
     let mut scratch = Vec::new();
+    let mut next = start;
     let show = |request: &Request<'_>, offset, pass: &mut Pass<'_>| {
         let wire = request.command().wire();
         let skipped = request.wire().len() - wire.len();
         scratch.clear();
         let command = request.command().to_array(&mut scratch);
-        pass.record(&record(
-            input,
-            offset + skipped as u64,
-            Content::Request(Sent { command, wire }),
-        ))
+        let content = Content::Request(Sent { command, wire });
+        let record = Record::of_file(input, offset + skipped as u64, content);
+        // After a broken frame, it is not known.
+        if offset != mem::replace(&mut next, offset + request.wire().len() as u64) {
+            database = None;
+        }
+        let before = database;
+        database = database::after(before, &command);
+        pass.record(&Record { database: before, ..record })
     };
     drain::<Requests>(input, &Window::new(start, reader), pass, resume::is_command, show)
-}
-
-const fn record<'a>(input: &'a str, offset: u64, content: Content<'a>) -> Record<'a> {
-    Record { input, offset, time: None, connection: None, content }
 }
 
 fn drain<D: Direction>(

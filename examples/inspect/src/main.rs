@@ -18,6 +18,7 @@ mod broken;
 mod calls;
 mod capture;
 mod chart;
+mod database;
 mod detect;
 mod directory;
 mod filter;
@@ -116,7 +117,7 @@ fn show(options: &Options, out: impl Write) -> io::Result<ExitCode> {
     } else if options.json {
         run(options, &mut Json(out))
     } else if options.raw {
-        run(options, &mut Raw { out, wants_replies: options.only == Some(Side::Replies) })
+        run(options, &mut Raw::new(out, options.only == Some(Side::Replies)))
     } else {
         let most = if options.full { usize::MAX } else { SHOWN };
         run(options, &mut Printer::new(out, most, options.offsets, Paint::new(options.color)))

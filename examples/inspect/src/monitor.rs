@@ -59,9 +59,13 @@ pub(crate) fn drain(input: &str, reader: impl Read, pass: &mut Pass<'_>) -> io::
                 let mut scratch = Vec::new();
                 let command = command.command().to_array(&mut scratch);
                 let content = Content::Request(Sent { command, wire: command.wire() });
+                let number = origin.split(|byte| *byte == b' ').next().unwrap_or_default();
+                let database =
+                    std::str::from_utf8(number).ok().and_then(|number| number.parse().ok());
                 let origin = format!("[{}]", safe::line(&String::from_utf8_lossy(origin)));
                 let (time, connection) = (Some(time), Some(origin.as_str()));
-                pass.record(&Record { input, offset, time, connection, content })?;
+                let record = Record::of_file(input, offset, content);
+                pass.record(&Record { time, connection, database, ..record })?;
             }
             None if matches!(line.trim_ascii(), b"" | b"OK") => {}
             None => {

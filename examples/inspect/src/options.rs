@@ -1,6 +1,7 @@
 //! The command line.
 
 use std::env;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::builder::StyledStr;
@@ -94,6 +95,10 @@ pub(crate) struct Options {
     /// End before this offset or time: a frame that begins there is left out
     #[arg(long, value_name = "OFFSET|TIME")]
     pub(crate) to: Option<Bound>,
+
+    /// Show only the connection of the client with this address, of a capture (127.0.0.1:50000, [::1]:50000)
+    #[arg(long, value_name = "ADDR:PORT")]
+    pub(crate) connection: Option<SocketAddr>,
 
     /// Show only requests, or only replies
     #[arg(long, value_name = "SIDE", value_enum)]

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::mem;
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use crate::complain;
@@ -43,7 +44,7 @@ impl<'a> Pass<'a> {
         self.untimed += u64::from(record.time.is_none() && self.filter.needs_time);
         match self.filter.select(record) {
             Some(selected) => self.sink.record(&selected),
-            None => Ok(()),
+            None => self.sink.omit(record),
         }
     }
 
@@ -57,6 +58,11 @@ impl<'a> Pass<'a> {
     /// Returns the time at which the part of a capture that is to be shown ends.
     pub(crate) const fn end_time(&self) -> Option<Duration> {
         self.filter.end_time()
+    }
+
+    /// Returns the client of the only connection that is to be shown of a capture.
+    pub(crate) const fn client(&self) -> Option<SocketAddr> {
+        self.filter.client
     }
 
     /// Writes everything that is buffered.

@@ -3,24 +3,118 @@
 use std::io::{self, Write};
 use std::time::Duration;
 
-use crate::record::{Content, Record};
+use crate::record::{Content, Record, Sent};
 use crate::sink::Sink;
+use crate::{complain, database};
 
 /// Writes the bytes of frames. Of an exchange, those of the request, so that they can be sent to a server again.
+///
+/// Before a command of another database than the last one, a `SELECT` is written: the filter may have left out the one
+/// that was sent.
 pub(crate) struct Raw<W> {
-    pub(crate) out: W,
+    out: W,
     /// Whether replies of a capture are wanted. Between its requests they would be of no use.
-    pub(crate) wants_replies: bool,
+    wants_replies: bool,
+    /// The database of the next command in the output.
+    database: u32,
+    /// The input and the connection of the first command.
+    origin: Option<(String, Option<String>)>,
+    has_warned: [bool; 3],
+}
+
+/// What a user could miss in the output.
+#[derive(Clone, Copy)]
+enum Warning {
+    Snapshot,
+    Connections,
+    Database,
+}
+
+impl<W: Write> Raw<W> {
+    pub(crate) const fn new(out: W, wants_replies: bool) -> Self {
+        Self { out, wants_replies, database: 0, origin: None, has_warned: [false; 3] }
+    }
+
+    fn request(&mut self, record: &Record<'_>, sent: Sent<'_>) -> io::Result<()> {
+        self.compare_origin(record)?;
+        if !sent.command.is("SELECT") {
+            self.select(record)?;
+        }
+        self.out.write_all(sent.wire)?;
+        let has_failed = record.reply().is_some_and(|reply| reply.reply().as_error().is_some());
+        if !has_failed {
+            let before = Some(self.database);
+            self.database = database::after(before, &sent.command).unwrap_or_default();
+        }
+        Ok(())
+    }
+
+    /// Writes a `SELECT` if the output is in another database than a record.
+    fn select(&mut self, record: &Record<'_>) -> io::Result<()> {
+        match record.database {
+            None => self.warn(record, Warning::Database),
+            Some(number) if number == self.database => Ok(()),
+            Some(number) => {
+                self.database = number;
+                let number = number.to_string();
+                write!(self.out, "*2\r\n$6\r\nSELECT\r\n${}\r\n{number}\r\n", number.len())
+            }
+        }
+    }
+
+    /// Warns if this is not the connection of the first command.
+    fn compare_origin(&mut self, record: &Record<'_>) -> io::Result<()> {
+        let Some((input, connection)) = &self.origin else {
+            self.origin = Some((record.input.to_owned(), record.connection.map(str::to_owned)));
+            return Ok(());
+        };
+        let is_first = input == record.input && connection.as_deref() == record.connection;
+        // Of `MONITOR`, it is the order in which the server took the commands.
+        if is_first || record.connection.is_none_or(|name| !name.contains(" > ")) {
+            return Ok(());
+        }
+        self.warn(record, Warning::Connections)
+    }
+
+    /// Writes a line to standard error, once for each kind.
+    fn warn(
+        &mut self,
+        Record { input, connection, .. }: &Record<'_>,
+        warning: Warning,
+    ) -> io::Result<()> {
+        if std::mem::replace(&mut self.has_warned[warning as usize], true) {
+            return Ok(());
+        }
+        self.out.flush()?;
+        complain(&match (warning, connection) {
+            (Warning::Snapshot, _) => format!("{input}: --raw does not write the snapshot"),
+            (Warning::Connections, _) => format!(
+                "{input}: --raw writes commands of more than one connection (--connection selects one)"
+            ),
+            (Warning::Database, connection) => format!(
+                "{input}: {}the database of some commands is not known, because what precedes them was not read",
+                connection.map(|name| format!("{name}: ")).unwrap_or_default()
+            ),
+        });
+        Ok(())
+    }
 }
 
 impl<W: Write> Sink for Raw<W> {
     fn record(&mut self, record: &Record<'_>) -> io::Result<()> {
         match record.content {
-            Content::Request(sent) | Content::Exchange(sent, ..) => self.out.write_all(sent.wire),
+            Content::Request(sent) | Content::Exchange(sent, ..) => self.request(record, sent),
             Content::Reply(_) if record.connection.is_some() && !self.wants_replies => Ok(()),
             Content::Reply(reply) => self.out.write_all(reply.wire()),
             // The reader passes over its bytes.
-            Content::Snapshot(..) => Ok(()),
+            Content::Snapshot(..) => self.warn(record, Warning::Snapshot),
+        }
+    }
+
+    fn omit(&mut self, record: &Record<'_>) -> io::Result<()> {
+        match record.content {
+            Content::Snapshot(..) if !self.wants_replies => self.warn(record, Warning::Snapshot),
+            _ => Ok(()),
         }
     }
 

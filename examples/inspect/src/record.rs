@@ -16,6 +16,10 @@ pub(crate) struct Record<'a> {
     pub(crate) time: Option<Duration>,
     /// The addresses of the client and the server, if the input is a capture.
     pub(crate) connection: Option<&'a str>,
+    /// The database that its command was sent in, if that is known.
+    pub(crate) database: Option<u32>,
+    /// The offset of its reply in the stream of the server, if it has both a command and a reply.
+    pub(crate) reply_offset: Option<u64>,
     pub(crate) content: Content<'a>,
 }
 
@@ -72,6 +76,12 @@ pub(crate) struct Sent<'a> {
 }
 
 impl<'a> Record<'a> {
+    /// Returns a record of an input that tells neither times nor connections.
+    pub(crate) const fn of_file(input: &'a str, offset: u64, content: Content<'a>) -> Self {
+        let (time, connection, database, reply_offset) = (None, None, None, None);
+        Self { input, offset, time, connection, database, reply_offset, content }
+    }
+
     pub(crate) const fn request(&self) -> Option<Sent<'a>> {
         match self.content {
             Content::Request(sent) | Content::Exchange(sent, ..) => Some(sent),

@@ -65,9 +65,13 @@ pub(crate) fn drain(
     wants_replies: bool,
     pass: &mut Pass<'_>,
 ) -> io::Result<()> {
-    let mut answer = Answer { input, reader: BufReader::new(reader), offset: 0, wants_replies };
+    let mut answer =
+        Answer { input, reader: BufReader::new(reader), offset: 0, database: None, wants_replies };
     match answer.show(pass)? {
-        Ok(End::Commands) => frames::requests_from(answer.offset, input, answer.reader, pass),
+        Ok(End::Commands) => {
+            let Answer { offset, database, reader, .. } = answer;
+            frames::requests_from(offset, database, input, reader, pass)
+        }
         Ok(End::Input) => Ok(()),
         Err(message) => pass.fail(&format!("{input}: offset {}: {message}", answer.offset)),
     }
@@ -79,6 +83,8 @@ struct Answer<'a, R> {
     reader: BufReader<R>,
     /// The offset of the next byte.
     offset: u64,
+    /// The database of the first command, if that is known.
+    database: Option<u32>,
     wants_replies: bool,
 }
 
@@ -183,6 +189,8 @@ impl<R: Read> Answer<'_, R> {
             self.offset += taken as u64;
             if let Some(snapshot) = snapshot {
                 let offset = payload.unwrap_or(self.offset);
+                // Before its first command of a database, the primary selects one.
+                self.database = Some(0);
                 pass.record(&self.record(offset, Content::Snapshot(snapshot)))?;
             }
         }
@@ -193,6 +201,6 @@ impl<R: Read> Answer<'_, R> {
     }
 
     const fn record<'b>(&'b self, offset: u64, content: Content<'b>) -> Record<'b> {
-        Record { input: self.input, offset, time: None, connection: None, content }
+        Record::of_file(self.input, offset, content)
     }
 }

@@ -50,6 +50,11 @@ fn drain(input: &Input, options: &Options, pass: &mut Pass<'_>) -> io::Result<()
         Err(error) => return pass.fail(&format!("{name}: {error}")),
     };
     let wanted = options.kind.or(input.kind());
+    if options.connection.is_some()
+        && wanted.map_or(found, Found::Kind) != Found::Kind(InputKind::Capture)
+    {
+        return pass.fail(&format!("{name}: not a capture, so it has no connections"));
+    }
     match (wanted, found) {
         (Some(kind), _) | (None, Found::Kind(kind)) => match kind {
             InputKind::Replies => frames::replies(name, reader, pass),

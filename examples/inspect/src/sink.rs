@@ -10,6 +10,11 @@ pub(crate) trait Sink {
     /// Takes a record.
     fn record(&mut self, record: &Record<'_>) -> io::Result<()>;
 
+    /// Takes note of a record that the filter does not select.
+    fn omit(&mut self, _record: &Record<'_>) -> io::Result<()> {
+        Ok(())
+    }
+
     /// Writes everything that is buffered, because the next record may take long to arrive.
     fn flush(&mut self) -> io::Result<()>;
 

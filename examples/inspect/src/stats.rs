@@ -40,6 +40,8 @@ pub(crate) struct Stats<W> {
 struct Largest {
     size: u64,
     input: String,
+    /// Of a capture, from whom to whom, with ` in ` after it.
+    stream: String,
     offset: u64,
 }
 
@@ -66,15 +68,24 @@ impl<W: Write> Stats<W> {
         }
     }
 
-    fn frame(&mut self, record: &Record<'_>, size: u64) {
+    fn frame(&mut self, record: &Record<'_>, size: u64, is_reply: bool) {
         self.frames += 1;
         self.bytes += size;
         self.sizes.add(size);
         if size > self.largest.size {
-            self.largest.size = size;
-            self.largest.offset = record.offset;
-            if self.largest.input != record.input {
-                record.input.clone_into(&mut self.largest.input);
+            let Largest { size: largest, offset, input, stream } = &mut self.largest;
+            (*largest, *offset) = (size, record.offset);
+            if input != record.input {
+                record.input.clone_into(input);
+            }
+            stream.clear();
+            let Some(connection) = record.connection else { return };
+            match connection.split_once(" > ") {
+                Some((client, server)) if is_reply => {
+                    *offset = record.reply_offset.unwrap_or(record.offset);
+                    stream.extend([server, " > ", client, " in "]);
+                }
+                _ => stream.extend([connection, " in "]),
             }
         }
     }
@@ -140,17 +151,17 @@ impl<W: Write> Sink for Stats<W> {
                 (Some(sent), Some(reply))
             }
             Content::Snapshot(snapshot) => {
-                self.frame(record, snapshot.size);
+                self.frame(record, snapshot.size, false);
                 return Ok(());
             }
         };
         if let Some(sent) = sent {
-            self.frame(record, sent.wire.len() as u64);
+            self.frame(record, sent.wire.len() as u64, false);
             self.elements += 1 + sent.command.len() as u64;
             self.calls.add(&sent, reply, record.latency());
         }
         if let Some(reply) = reply {
-            self.frame(record, reply.wire().len() as u64);
+            self.frame(record, reply.wire().len() as u64, true);
             self.reply(reply);
         }
         Ok(())
@@ -168,11 +179,11 @@ impl<W: Write> Sink for Stats<W> {
         ))?;
         writeln!(self.out, "bytes     {}", HumanCount(self.bytes))?;
         if self.frames > 0 {
-            let Largest { size, offset, input } = &self.largest;
+            let Largest { size, offset, input, stream } = &self.largest;
             let (size, offset) = (HumanCount(*size), HumanCount(*offset));
             let columns = width::columns(&Term::stdout()).unwrap_or(usize::MAX);
             let input = width::shorten(&safe::line(input), columns - columns.min(TITLE));
-            self.line(&format!("largest   {size} bytes at offset {offset} of {input}"))?;
+            self.line(&format!("largest   {size} bytes at offset {offset} of {stream}{input}"))?;
         }
         self.write_kinds()?;
         self.write_errors()?;

@@ -111,10 +111,16 @@ impl Connection {
         }
         if self.roles.is_none() {
             self.roles = recognise(segment, ports);
+            // A connection begins in the first database.
+            self.pairing.database = segment.syn.then_some(0);
         }
         let Some((client, server)) = self.roles else {
             return self.note_stranger(input, segment, pass);
         };
+        if pass.client().is_some_and(|wanted| wanted != client) {
+            self.state = State::Ignored;
+            return Ok(());
+        }
         if self.state == State::Unknown && !segment.payload.is_empty() {
             self.name = format!("{client} > {server}");
             self.state = self.judge(input, segment, ports.contains(&server.port()), pass)?;

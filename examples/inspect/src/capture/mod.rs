@@ -86,6 +86,21 @@ impl Capture {
         pass: &mut Pass<'_>,
     ) -> io::Result<ControlFlow<()>> {
         self.seen += 1;
+        if pass.client().is_none_or(|client| [segment.from, segment.to].contains(&client)) {
+            self.take_wanted(input, segment, ports, pass)?;
+        }
+        let is_over = pass.end_time().is_some_and(|end| self.is_over(end, segment.time));
+        Ok(if is_over { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
+    }
+
+    /// Takes a segment of a connection that is to be shown.
+    fn take_wanted(
+        &mut self,
+        input: &str,
+        segment: &Segment<'_>,
+        ports: &[u16],
+        pass: &mut Pass<'_>,
+    ) -> io::Result<()> {
         let ends = segment.ends();
         // A connection with the same ports begins.
         if segment.is_first() {
@@ -105,8 +120,7 @@ impl Capture {
         if self.held > HELD {
             self.give_up_largest(input, pass)?;
         }
-        let is_over = pass.end_time().is_some_and(|end| self.is_over(end, segment.time));
-        Ok(if is_over { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
+        Ok(())
     }
 
     fn forget(&mut self, input: &str, ends: &Ends, pass: &mut Pass<'_>) -> io::Result<()> {

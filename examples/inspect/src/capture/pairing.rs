@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use zresp::{CommandRef, Decoded, ReplyRef};
 
+use crate::database;
 use crate::record::Sent;
 
 /// How many commands wait for their replies. A capture of one side only has no replies at all.
@@ -30,6 +31,8 @@ pub(super) struct Waiting {
     /// The offset of its last byte and one.
     end: u64,
     replies: Replies,
+    /// The database that it was sent in, if that is known.
+    pub(super) database: Option<u32>,
     /// Whether it is `PSYNC` or `SYNC`.
     pub(super) begins_link: bool,
 }
@@ -83,6 +86,8 @@ pub(super) struct Pairing {
     /// Replies that are still due to a command whose first one has come.
     due: usize,
     subscriptions: Subscriptions,
+    /// The database that the next command is sent in, if that is known.
+    pub(super) database: Option<u32>,
     is_resp3: bool,
     is_monitor: bool,
     silence: Silence,
@@ -134,7 +139,9 @@ impl Pairing {
         let (end, wire) = (offset + wire.len() as u64, wire.to_vec());
         let replies = Replies::of(command);
         let begins_link = command.is("PSYNC") || command.is("SYNC");
-        let waiting = Waiting { wire, offset, time, end, replies, begins_link };
+        let database = self.database;
+        self.database = database::after(database, command);
+        let waiting = Waiting { wire, offset, time, end, replies, database, begins_link };
         if self.is_silent(command) {
             return Some(waiting);
         }
@@ -209,7 +216,9 @@ impl Pairing {
         let is_error = matches!(frame.reply(), ReplyRef::Error(_) | ReplyRef::BulkError(_));
         let Some(Ok(request)) = zresp::requests(&answered.wire).next() else { return };
         let command = request.command();
-        if is_error {
+        if is_error && command.is("SELECT") {
+            self.has_stayed_in(answered.database);
+        } else if is_error {
         } else if command.is("HELLO") {
             self.is_resp3 = matches!(frame.reply(), ReplyRef::Map(_));
         } else if command.is("MONITOR") {
@@ -218,6 +227,18 @@ impl Pairing {
             (self.is_resp3, self.is_monitor) = (false, false);
             self.subscriptions = Subscriptions::default();
         }
+    }
+
+    /// Takes note that a `SELECT` has failed: the commands after it were sent in the database before it.
+    fn has_stayed_in(&mut self, database: Option<u32>) {
+        for waiting in &mut self.waiting {
+            waiting.database = database;
+            let request = zresp::requests(&waiting.wire).next().and_then(Result::ok);
+            if request.is_some_and(|request| request.command().is("SELECT")) {
+                return;
+            }
+        }
+        self.database = database;
     }
 
     /// Returns whether a command has no reply, and takes note of `CLIENT REPLY`.

@@ -16,6 +16,8 @@ const REFUSAL: usize = 256;
 /// The server's side of a connection that has become a link to a replica.
 pub(super) struct Primary {
     pub(super) half: Half<Requests>,
+    /// The database of the next command, if that is known.
+    pub(super) database: Option<u32>,
     /// The answer, until the commands begin.
     answer: Option<Answer>,
 }
@@ -61,7 +63,7 @@ impl Primary {
     /// Returns the primary's side if its commands begin, or go on, with the next bytes of the server.
     pub(super) fn sending(server: &mut Half<Replies>) -> Self {
         let half = mem::replace(server, Half::new(resume::is_reply));
-        Self { half: half.into_kind(resume::is_command), answer: None }
+        Self { half: half.into_kind(resume::is_command), database: None, answer: None }
     }
 
     /// Returns what comes next in the answer, or `None` if it has ended and commands follow.

@@ -4,6 +4,7 @@ use std::io;
 
 use zresp::{Decoded, ReplyRef};
 
+use crate::database;
 use crate::pass::Pass;
 use crate::record::{Content, Record, Sent};
 
@@ -44,6 +45,7 @@ impl Connection {
                 }
                 Some(Event::Trouble(trouble)) => trouble,
             };
+            self.pairing.database = None;
             self.note(input, trouble, pass)?;
         }
         Ok(())
@@ -65,14 +67,17 @@ impl Connection {
                     let connection = Some(self.name.as_str());
                     let time = Some(self.now);
                     let content = Content::Reply(&reply);
-                    let record = Record { input, offset, time, connection, content };
+                    let record =
+                        Record { time, connection, ..Record::of_file(input, offset, content) };
                     let mut line = None;
                     if let Answered::To(waiting) = self.pairing.reply(&reply, self.received) {
                         let latency = self.now.saturating_sub(waiting.time);
                         waiting.with_command(|sent| {
                             let content = Content::Exchange(sent, &reply, latency);
-                            let (offset, time) = (waiting.offset, Some(waiting.time));
-                            pass.record(&Record { offset, time, content, ..record })
+                            let (time, database) = (Some(waiting.time), waiting.database);
+                            let (offset, reply_offset) = (waiting.offset, Some(offset));
+                            let record = Record { offset, reply_offset, ..record };
+                            pass.record(&Record { time, database, content, ..record })
                         })?;
                         if waiting.begins_link {
                             line = sync_line(&reply);
@@ -119,8 +124,10 @@ impl Connection {
                 match step {
                     Step::More => break,
                     Step::Snapshot(offset, snapshot) => {
-                        let content = Content::Snapshot(snapshot);
-                        pass.record(&Record { input, offset, time, connection, content })?;
+                        let record = Record::of_file(input, offset, Content::Snapshot(snapshot));
+                        pass.record(&Record { time, connection, ..record })?;
+                        // Before its first command of a database, the primary selects one.
+                        primary.database = Some(0);
                     }
                     Step::Refused(message) => {
                         pass.note(&format!("{input}: {}: refused: {message}", self.name))?;
@@ -144,11 +151,15 @@ impl Connection {
                     scratch.clear();
                     let command = command.to_array(&mut scratch);
                     let content = Content::Request(Sent { command, wire });
-                    pass.record(&Record { input, offset, time, connection, content })?;
+                    let record = Record::of_file(input, offset, content);
+                    let database = primary.database;
+                    primary.database = database::after(database, &command);
+                    pass.record(&Record { time, connection, database, ..record })?;
                     continue;
                 }
                 Some(Event::Trouble(trouble)) => trouble,
             };
+            primary.database = None;
             self.note(input, trouble, pass)?;
         }
         Ok(())
@@ -191,10 +202,10 @@ fn show_request(
     waiting: &Waiting,
     pass: &mut Pass<'_>,
 ) -> io::Result<()> {
-    let (offset, time, connection) = (waiting.offset, Some(waiting.time), Some(connection));
+    let (time, connection) = (Some(waiting.time), Some(connection));
     waiting.with_command(|sent| {
-        let content = Content::Request(sent);
-        pass.record(&Record { input, offset, time, connection, content })
+        let record = Record::of_file(input, waiting.offset, Content::Request(sent));
+        pass.record(&Record { time, connection, database: waiting.database, ..record })
     })
 }
 

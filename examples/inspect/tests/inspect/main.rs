@@ -15,6 +15,7 @@ mod monitor;
 mod packets;
 mod printing;
 mod program;
+mod raw;
 mod readme;
 mod replication;
 mod scratch;
