@@ -1,8 +1,9 @@
 //! The compressed forms around an input.
 
-use std::io::{self, BufRead, BufReader, Chain, Cursor, Read};
+use std::error::Error;
+use std::io::{self, BufRead, BufReader, Chain, Cursor, ErrorKind, Read};
 
-use flate2::read::MultiGzDecoder;
+use flate2::bufread::GzDecoder;
 use ruzstd::decoding::errors::{FrameDecoderError, ReadFrameHeaderError};
 use ruzstd::decoding::{BlockDecodingStrategy, FrameDecoder};
 
@@ -23,47 +24,159 @@ pub(crate) fn unpack(mut reader: Reader) -> io::Result<(Found, Reader)> {
         let found = detect::detect(&head);
         let whole: Chain<Cursor<Vec<u8>>, Reader> = Cursor::new(head).chain(reader);
         reader = match found {
-            Found::Gzip => Box::new(MultiGzDecoder::new(whole)),
-            Found::Zstd => Box::new(Zstd::new(Box::new(whole))),
+            Found::Gzip => Box::new(Gzip::new(Packed::new(Box::new(whole)))),
+            Found::Zstd => Box::new(Zstd::new(Packed::new(Box::new(whole)))),
             _ => return Ok((found, Box::new(whole))),
         };
     }
-    Err(io::Error::new(io::ErrorKind::InvalidData, "compressed more than four times"))
+    Err(io::Error::new(ErrorKind::InvalidData, "compressed more than four times"))
+}
+
+/// Bytes in a compressed form, and how many have been taken.
+struct Packed {
+    reader: BufReader<Reader>,
+    offset: u64,
+}
+
+impl Packed {
+    fn new(reader: Reader) -> Self {
+        Self { reader: BufReader::new(reader), offset: 0 }
+    }
+}
+
+impl Read for Packed {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        let count = self.reader.read(into)?;
+        self.offset += count as u64;
+        Ok(count)
+    }
+}
+
+impl BufRead for Packed {
+    fn fill_buf(&mut self) -> io::Result<&[u8]> {
+        self.reader.fill_buf()
+    }
+
+    fn consume(&mut self, count: usize) {
+        self.reader.consume(count);
+        self.offset += count as u64;
+    }
+}
+
+/// The content of all members of a file in the format of gzip.
+struct Gzip {
+    /// The next member, and where it begins.
+    member: Option<(GzDecoder<Packed>, u64)>,
+    /// What follows the last member, if there is none.
+    rest: Option<Packed>,
+}
+
+impl Gzip {
+    fn new(packed: Packed) -> Self {
+        Self { member: None, rest: Some(packed) }
+    }
+
+    /// Begins the next member, after zeros that fill up the last block of a medium. Returns whether there is one.
+    fn begin(&mut self) -> io::Result<bool> {
+        let Some(packed) = &mut self.rest else { return Ok(false) };
+        let mut is_padding = false;
+        loop {
+            let (start, next) = (packed.offset, packed.fill_buf()?);
+            let zeros = next.iter().take_while(|byte| **byte == 0).count();
+            match next.get(zeros) {
+                _ if next.is_empty() => return Ok(false),
+                _ if zeros > 0 && start > 0 => (),
+                Some(0x1f) if !is_padding => {
+                    let packed = self.rest.take();
+                    self.member = packed.map(|packed| (GzDecoder::new(packed), start));
+                    return Ok(true);
+                }
+                _ => return Err(garbage("gzip", start)),
+            }
+            is_padding = true;
+            packed.consume(zeros);
+        }
+    }
+}
+
+impl Read for Gzip {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        while self.member.is_some() || self.begin()? {
+            let Some((member, start)) = &mut self.member else { break };
+            match member.read(into) {
+                Ok(0) if !into.is_empty() => {
+                    self.rest = self.member.take().map(|(member, _)| member.into_inner());
+                }
+                Ok(count) => return Ok(count),
+                // Later on, what is not a member is not a part of the file.
+                Err(_) if *start > 0 && member.header().is_none() => {
+                    return Err(garbage("gzip", *start));
+                }
+                Err(error) => return Err(failed("gzip", error)),
+            }
+        }
+        Ok(0)
+    }
 }
 
 /// The content of all frames of a file in the format of zstd.
 struct Zstd {
-    reader: BufReader<Reader>,
+    packed: Packed,
     decoder: FrameDecoder,
+    /// What is wrong after the content that has not been read.
+    failed: Option<io::Error>,
 }
 
 impl Zstd {
-    fn new(reader: Reader) -> Self {
-        Self { reader: BufReader::new(reader), decoder: FrameDecoder::new() }
+    fn new(packed: Packed) -> Self {
+        Self { packed, decoder: FrameDecoder::new(), failed: None }
     }
 
     /// Begins the next frame, after those without content. Returns whether there is one.
     fn begin(&mut self) -> io::Result<bool> {
-        while !self.reader.fill_buf()?.is_empty() {
-            match self.decoder.reset(&mut self.reader) {
+        while !self.packed.fill_buf()?.is_empty() {
+            let start = self.packed.offset;
+            match self.decoder.reset(&mut self.packed) {
                 Ok(()) => return Ok(true),
                 Err(FrameDecoderError::ReadFrameHeaderError(ReadFrameHeaderError::SkipFrame {
                     length,
                     ..
                 })) => {
-                    io::copy(&mut self.reader.by_ref().take(length.into()), &mut io::sink())?;
+                    let length = u64::from(length);
+                    let passed = io::copy(&mut self.packed.by_ref().take(length), &mut io::sink())?;
+                    if passed < length {
+                        return Err(failed("zstd", ErrorKind::UnexpectedEof.into()));
+                    }
                 }
-                Err(error) => return Err(invalid(error)),
+                Err(FrameDecoderError::ReadFrameHeaderError(
+                    ReadFrameHeaderError::BadMagicNumber(_),
+                )) if start > 0 => return Err(garbage("zstd", start)),
+                Err(error) => return Err(failed("zstd", invalid(error))),
             }
         }
         Ok(false)
+    }
+
+    /// Decodes blocks until there is content to read, or the frame ends.
+    fn fill(&mut self, size: usize) {
+        while self.decoder.can_collect() == 0 && !self.decoder.is_finished() {
+            let strategy = BlockDecodingStrategy::UptoBytes(size);
+            if let Err(error) = self.decoder.decode_blocks(&mut self.packed, strategy) {
+                self.failed = Some(failed("zstd", invalid(error)));
+                // The decoder keeps what later blocks may refer to until the frame ends: here, with an empty block and
+                // four bytes for a checksum.
+                let end = [1, 0, 0, 0, 0, 0, 0];
+                let _ = self.decoder.decode_blocks(&end[..], BlockDecodingStrategy::All);
+                return;
+            }
+        }
     }
 
     /// Compares the checksum of the content of a frame with that in the frame, if it has one.
     fn check(&self) -> io::Result<()> {
         let sent = self.decoder.get_checksum_from_data();
         if sent.is_some() && sent != self.decoder.get_calculated_checksum() {
-            return Err(io::Error::new(io::ErrorKind::InvalidData, "checksum does not match"));
+            return Err(io::Error::new(ErrorKind::InvalidData, "checksum does not match"));
         }
         Ok(())
     }
@@ -72,13 +185,15 @@ impl Zstd {
 impl Read for Zstd {
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
         loop {
-            while self.decoder.can_collect() == 0 && !self.decoder.is_finished() {
-                let strategy = BlockDecodingStrategy::UptoBytes(into.len());
-                self.decoder.decode_blocks(&mut self.reader, strategy).map_err(invalid)?;
+            if self.failed.is_none() {
+                self.fill(into.len());
             }
             let count = self.decoder.read(into)?;
             if count > 0 {
                 return Ok(count);
+            }
+            if let Some(error) = self.failed.take() {
+                return Err(error);
             }
             self.check()?;
             if !self.begin()? {
@@ -88,6 +203,24 @@ impl Read for Zstd {
     }
 }
 
-fn invalid(error: impl std::error::Error + Send + Sync + 'static) -> io::Error {
-    io::Error::new(io::ErrorKind::InvalidData, error)
+fn invalid(error: impl Error + Send + Sync + 'static) -> io::Error {
+    io::Error::new(ErrorKind::InvalidData, error)
+}
+
+/// Returns what is wrong with a compressed form: that it ends too early, or that it is damaged.
+fn failed(form: &str, error: io::Error) -> io::Error {
+    let mut cause: Option<&(dyn Error + 'static)> = Some(&error);
+    while let Some(error) = cause {
+        let kind = error.downcast_ref::<io::Error>().map(io::Error::kind);
+        if kind == Some(ErrorKind::UnexpectedEof) {
+            return io::Error::new(ErrorKind::UnexpectedEof, format!("the {form} form is cut"));
+        }
+        cause = error.source();
+    }
+    io::Error::new(error.kind(), format!("the {form} form is damaged: {error}"))
+}
+
+fn garbage(form: &str, offset: u64) -> io::Error {
+    let message = format!("garbage after the {form} form, at offset {offset} of the file");
+    io::Error::new(ErrorKind::InvalidData, message)
 }

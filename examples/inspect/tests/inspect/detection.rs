@@ -105,6 +105,46 @@ fn compressed_input_that_is_damaged_is_an_error() {
 }
 
 #[test]
+fn what_is_whole_before_a_cut_is_shown_and_what_follows_the_compressed_form_is_reported() {
+    let checked = b"\x28\xb5\x2f\xfd\x24\x07\x39\x00\x00+zstd\r\n";
+    let whole = [checked.as_slice(), &ZSTD_SUM].concat();
+    // In a second block, and in the checksum.
+    let blocks = b"\x28\xb5\x2f\xfd\x00\x58\x20\x00\x00+a\r\n\x21\x00\x00+b\r\n".as_slice();
+    let cuts = [(whole.as_slice(), 16..20, "zstd\n"), (blocks, 13..20, "a\n")];
+    for (file, places, shown) in cuts {
+        for place in places {
+            let output = inspect(&["--as", "replies", "-"], &file[..place]);
+            let error = text(&output.stderr);
+            assert_eq!(text(&output.stdout), shown, "{place}: {error}");
+            assert!(error.ends_with(": the zstd form is cut\n"), "{place}: {error}");
+            assert_eq!(output.status.code(), Some(1));
+        }
+    }
+    assert_eq!(text(&inspect(&["-"], blocks).stdout), "a\nb\n");
+
+    let zip = gzip(b"+a\r\n");
+    let output = inspect(&["-"], &zip[..zip.len() - 1]);
+    assert_eq!(text(&output.stdout), "a\n");
+    assert!(text(&output.stderr).ends_with(": the gzip form is cut\n"), "{output:?}");
+
+    for (form, file, shown) in [("zstd", &whole, "zstd\n"), ("gzip", &zip, "a\n")] {
+        for garbage in [b"garbage".as_slice(), b"\x1f\x8cgarbage, longer"] {
+            let output = inspect(&["-"], &[file, garbage].concat());
+            let line =
+                format!(": garbage after the {form} form, at offset {} of the file\n", file.len());
+            assert_eq!((text(&output.stdout).as_str(), output.status.code()), (shown, Some(1)));
+            assert!(text(&output.stderr).ends_with(&line), "{}", text(&output.stderr));
+        }
+    }
+    // Zeros that fill up the last block of a tape are not garbage.
+    let padded = [zip.as_slice(), &[0; 10_000]].concat();
+    let output = inspect(&["-"], &padded);
+    assert!(output.status.success() && text(&output.stdout) == "a\n", "{output:?}");
+    let output = inspect(&["-"], &[padded, zip].concat());
+    assert!(text(&output.stderr).contains(": garbage after the gzip form, "), "{output:?}");
+}
+
+#[test]
 fn what_is_not_resp_is_named_in_one_line() {
     let table: &[(&[u8], &str)] = &[
         (b"\x16\x03\x01\x02\x00\x01", "a TLS stream, which is encrypted"),
