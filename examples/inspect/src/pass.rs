@@ -60,6 +60,11 @@ impl<'a> Pass<'a> {
         self.filter.end_time()
     }
 
+    /// Returns whether records are selected by their times.
+    pub(crate) const fn selects_by_time(&self) -> bool {
+        self.filter.selects_by_time()
+    }
+
     /// Returns the client of the only connection that is to be shown of a capture.
     pub(crate) const fn client(&self) -> Option<SocketAddr> {
         self.filter.client

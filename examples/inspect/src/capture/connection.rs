@@ -12,10 +12,10 @@ use crate::pass::Pass;
 use crate::resume;
 
 use super::half::{Frames, Half};
-use super::packets::Segment;
 use super::pairing::Pairing;
 use super::primary::Primary;
 use super::roles::{recognise, stranger};
+use super::segment::Segment;
 
 /// A connection.
 pub(super) struct Connection {

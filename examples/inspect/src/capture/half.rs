@@ -7,7 +7,7 @@ use zresp::frames::{Direction, FrameDecoder, FrameView};
 
 use crate::broken;
 
-use super::packets::Segment;
+use super::segment::Segment;
 use super::stream::{Piece, Stream};
 
 /// How many bytes of a frame are shown on either side of a wrong one.

@@ -1,18 +1,22 @@
 //! Packet captures: from packets to commands and their replies.
 //!
-//! [`packets`] reads the file and finds the TCP segments in it, [`stream`] puts the segments of one direction together,
+//! [`packets`] reads the file, [`blocks`] finds the packets in it and [`segment`] their TCP segments, and [`unread`] counts
+//! those that are not read. [`stream`] puts the segments of one direction together,
 //! [`half`] takes frames off the stream, [`roles`] finds out which side is the server, [`pairing`] finds the command that
 //! a reply belongs to, [`primary`] reads what a primary sends to its replica, and [`show`] hands all that is whole to the
 //! view.
 
+mod blocks;
 mod connection;
 mod half;
 mod packets;
 mod pairing;
 mod primary;
 mod roles;
+mod segment;
 mod show;
 mod stream;
+mod unread;
 
 use std::collections::HashMap;
 use std::io::{self, Read};
@@ -23,7 +27,7 @@ use std::time::Duration;
 use crate::pass::Pass;
 
 use connection::Connection;
-use packets::Segment;
+use segment::Segment;
 
 /// How many connections are known before those that have ended are forgotten. Until then, segments that come late are
 /// told from those of another connection.
@@ -49,7 +53,7 @@ pub(crate) fn drain(
     pass: &mut Pass<'_>,
 ) -> io::Result<()> {
     let mut capture = Capture { connections: HashMap::new(), seen: 0, held: 0, known: KNOWN };
-    let read = packets::each(reader, |segment| match segment {
+    let read = packets::each(reader, pass.selects_by_time(), |segment| match segment {
         Some(segment) => capture.take(input, segment, ports, pass),
         None => pass.flush().map(ControlFlow::Continue),
     })?;
@@ -59,10 +63,10 @@ pub(crate) fn drain(
         connection.finish(input, pass)?;
     }
     pass.note_strangers(input)?;
-    match read {
-        Ok(()) => Ok(()),
-        Err(error) => pass.fail(&format!("{input}: {error}")),
+    for line in read.unread.lines().into_iter().chain(read.error) {
+        pass.fail(&format!("{input}: {line}"))?;
     }
+    Ok(())
 }
 
 /// The connections of a capture.

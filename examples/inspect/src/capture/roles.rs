@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use crate::detect::{self, Found};
 use crate::kind::InputKind;
 
-use super::packets::Segment;
+use super::segment::Segment;
 
 /// Returns the client and the server: by who opens the connection, by the port, or by what they say.
 pub(super) fn recognise(segment: &Segment<'_>, ports: &[u16]) -> Option<(SocketAddr, SocketAddr)> {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::packets::Segment;
+use super::segment::Segment;
 
 /// How many bytes after a gap are kept.
 const AHEAD: usize = 8 * 1024 * 1024;

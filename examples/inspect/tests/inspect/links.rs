@@ -39,6 +39,8 @@ fn every_link_type_and_both_versions_of_ip_are_read() {
         Link::Ethernet,
         Link::Tagged(1),
         Link::Tagged(2),
+        Link::Tagged(3),
+        Link::Checked,
         Link::Cooked,
         Link::Cooked2,
         Link::Null,
@@ -57,8 +59,13 @@ fn every_link_type_and_both_versions_of_ip_are_read() {
     assert!(output.contains(" [fd00::1]:50000 > [fd00::2]:6379 \"GET\""), "{output}");
 
     let capture = Capture::new(Link::Other(105), Ip::V4).open().send(Client, GET);
-    let expected = "4 packets with unknown link headers (type 105)\n".to_owned();
-    assert_eq!(shown(&[], &capture), (String::new(), expected));
+    let line = "packets that were not read: 4 with unknown link headers (type 105)\n";
+    assert_eq!(shown(&[], &capture), (String::new(), line.to_owned()));
+
+    let capture = Capture::new(Link::Tagged(4), Ip::V4).open().send(Client, GET);
+    let line = "packets that were not read: 4 in tunnels or with more than 3 tags\n";
+    assert_eq!(shown(&[], &capture), (String::new(), line.to_owned()));
+    assert_eq!(inspect(&["-"], capture.file()).status.code(), Some(1));
 }
 
 #[test]

@@ -6,6 +6,8 @@ pub(crate) enum Link {
     Ethernet,
     /// Ethernet with this many VLAN tags.
     Tagged(usize),
+    /// With a checksum of four bytes after each packet.
+    Checked,
     /// "Linux cooked", of the first and of the second version.
     Cooked,
     Cooked2,
@@ -20,6 +22,7 @@ impl Link {
     const fn number(self) -> u32 {
         match self {
             Self::Ethernet | Self::Tagged(_) => 1,
+            Self::Checked => 0x2400_0001,
             Self::Cooked => 113,
             Self::Cooked2 => 276,
             Self::Null => 0,
@@ -32,7 +35,7 @@ impl Link {
     fn header(self, kind: u16) -> Vec<u8> {
         let kind = kind.to_be_bytes();
         match self {
-            Self::Ethernet | Self::Other(_) => [&[2; 12], &kind[..]].concat(),
+            Self::Ethernet | Self::Checked | Self::Other(_) => [&[2; 12], &kind[..]].concat(),
             Self::Tagged(count) => {
                 let tags = [0x81, 0, 0, 7].repeat(count);
                 [&[2; 12], &tags[..], &kind].concat()
@@ -170,6 +173,9 @@ impl Capture {
         if self.link == Link::Ethernet {
             // The shortest frame of Ethernet. The rest is padding.
             packet.resize(packet.len().max(60), 0);
+        }
+        if self.link == Link::Checked {
+            packet.extend([0xff; 4]);
         }
         let size = u32::try_from(packet.len()).expect("a size");
         let (seconds, millis) = (self.time / 1000, self.time % 1000);
