@@ -87,11 +87,6 @@ impl Filter {
         }
     }
 
-    /// Returns whether a bound is a time.
-    pub(crate) const fn selects_by_time(&self) -> bool {
-        matches!(self.from, Some(Bound::Time(_))) || matches!(self.to, Some(Bound::Time(_)))
-    }
-
     fn is_within(&self, offset: u64, time: Option<Duration>) -> bool {
         self.from.is_none_or(|from| from.is_at_or_before(offset, time) == Some(true))
             && self.to.is_none_or(|to| to.is_at_or_before(offset, time) == Some(false))

@@ -10,8 +10,33 @@ use crate::filter::Filter;
 use crate::record::Record;
 use crate::sink::Sink;
 
-/// How many connections that are not RESP are named.
-const STRANGERS: u64 = 20;
+/// How many connections are named for each matter. A capture may have any number.
+const NAMED: u64 = 20;
+
+/// What a line about a connection says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Matter {
+    Stranger,
+    Missing,
+    Ignored,
+    Late,
+    GivenUp,
+}
+
+impl Matter {
+    const ALL: [Self; 5] =
+        [Self::Stranger, Self::Missing, Self::Ignored, Self::Late, Self::GivenUp];
+
+    const fn describe(self) -> &'static str {
+        match self {
+            Self::Stranger => "that are not RESP",
+            Self::Missing => "of which bytes are missing",
+            Self::Ignored => "with segments that were ignored",
+            Self::Late => "with bytes after their ends",
+            Self::GivenUp => "that were given up",
+        }
+    }
+}
 
 /// Sends the records that are to be shown to the view, and keeps account of errors.
 pub(crate) struct Pass<'a> {
@@ -19,8 +44,8 @@ pub(crate) struct Pass<'a> {
     filter: Filter,
     /// Whether to look for the next frame after an error.
     pub(crate) keep_going: bool,
-    /// The number of connections in this input that are not RESP.
-    strangers: u64,
+    /// The number of connections in this input, by the matter.
+    connections: [u64; Matter::ALL.len()],
     /// The number of records in this input that have no time although the filter asks for it.
     untimed: u64,
     /// Whether an input was missing or broken.
@@ -29,7 +54,8 @@ pub(crate) struct Pass<'a> {
 
 impl<'a> Pass<'a> {
     pub(crate) fn new(sink: &'a mut dyn Sink, filter: Filter, keep_going: bool) -> Self {
-        Self { sink, filter, keep_going, strangers: 0, untimed: 0, has_failed: false }
+        let connections = [0; Matter::ALL.len()];
+        Self { sink, filter, keep_going, connections, untimed: 0, has_failed: false }
     }
 
     /// Shows a record if the filter selects it.
@@ -62,7 +88,7 @@ impl<'a> Pass<'a> {
 
     /// Returns whether records are selected by their times.
     pub(crate) const fn selects_by_time(&self) -> bool {
-        self.filter.selects_by_time()
+        self.filter.needs_time
     }
 
     /// Returns the client of the only connection that is to be shown of a capture.
@@ -82,18 +108,23 @@ impl<'a> Pass<'a> {
         Ok(())
     }
 
-    /// Writes a line about a connection that is not RESP. Only the first ones are written: a capture may have any number.
-    pub(crate) fn stranger(&mut self, line: &str) -> io::Result<()> {
-        self.strangers += 1;
-        if self.strangers <= STRANGERS { self.note(line) } else { Ok(()) }
+    /// Writes a line about a connection, if it is one of the first ones of this matter.
+    pub(crate) fn connection(&mut self, matter: Matter, line: &str) -> io::Result<()> {
+        self.has_failed |= matter == Matter::GivenUp;
+        let count = &mut self.connections[matter as usize];
+        *count += 1;
+        if *count <= NAMED { self.note(line) } else { Ok(()) }
     }
 
-    /// Writes how many connections were not RESP, apart from those that were named, and forgets them.
-    pub(crate) fn note_strangers(&mut self, input: &str) -> io::Result<()> {
-        match mem::take(&mut self.strangers).saturating_sub(STRANGERS) {
-            0 => Ok(()),
-            more => self.note(&format!("{input}: {more} more connections that are not RESP")),
+    /// Writes how many connections were not named, by the matter, and forgets them.
+    pub(crate) fn note_connections(&mut self, input: &str) -> io::Result<()> {
+        let counts = mem::take(&mut self.connections);
+        for (matter, count) in Matter::ALL.into_iter().zip(counts) {
+            if let Some(more @ 1..) = count.checked_sub(NAMED) {
+                self.note(&format!("{input}: {more} more connections {}", matter.describe()))?;
+            }
         }
+        Ok(())
     }
 
     /// Writes how many records were left out because the input does not tell their times, and forgets them.

@@ -1,6 +1,7 @@
 //! A connection: which side is the server, and where the bytes of both sides go.
 
 use std::io;
+use std::mem;
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -8,7 +9,7 @@ use zresp::frames::{Replies, Requests};
 
 use crate::detect::{self, Found};
 use crate::kind::InputKind;
-use crate::pass::Pass;
+use crate::pass::{Matter, Pass};
 use crate::resume;
 
 use super::half::{Frames, Half};
@@ -16,6 +17,7 @@ use super::pairing::Pairing;
 use super::primary::Primary;
 use super::roles::{recognise, stranger};
 use super::segment::Segment;
+use super::stream::Stream;
 
 /// A connection.
 pub(super) struct Connection {
@@ -32,9 +34,13 @@ pub(super) struct Connection {
     pub(super) received: Option<u64>,
     pub(super) pairing: Pairing,
     pub(super) state: State,
-    /// Which sides have ended their streams: 1 for the server, 2 for the client.
-    ended: u8,
+    /// Whether both sides have closed it, or one has reset it.
+    has_ended: bool,
+    /// What may begin another connection between the same ends.
+    opening: Option<Segment<'static>>,
     pub(super) lost: u64,
+    /// How many bytes came after the end.
+    late: u64,
     /// The time of the last segment, and its number in the capture.
     pub(super) now: Duration,
     pub(super) seen: u64,
@@ -47,6 +53,8 @@ pub(super) enum State {
     Resp,
     /// Not RESP, or no longer: nothing more is decoded.
     Ignored,
+    /// All of it has been shown.
+    Ended,
 }
 
 impl Connection {
@@ -61,8 +69,10 @@ impl Connection {
             received: None,
             pairing: Pairing::default(),
             state: State::Unknown,
-            ended: 0,
+            has_ended: false,
+            opening: None,
             lost: 0,
+            late: 0,
             now: Duration::ZERO,
             seen: 0,
         }
@@ -75,12 +85,35 @@ impl Connection {
 
     /// Returns whether both sides have closed it, or one has reset it.
     pub(super) const fn has_ended(&self) -> bool {
-        self.ended == 3
+        self.has_ended
     }
 
-    /// Returns whether this is the segment that began it, sent once more.
-    pub(super) fn began_with(&self, segment: &Segment<'_>) -> bool {
-        self.client.stream.began_with(segment)
+    /// Takes note of a segment that would open a connection between the same ends. Returns whether it is kept apart until
+    /// it is answered, because this connection has not ended: it may be forged, or late.
+    pub(super) fn keeps_apart(&mut self, segment: &Segment<'_>) -> bool {
+        if self.roles.is_none() || self.has_ended {
+            return false;
+        }
+        let opening = Segment { payload: &[], ..*segment };
+        let other = self.opening.replace(opening);
+        self.client.stream.ignored +=
+            u64::from(other.is_some_and(|other| other.sequence != opening.sequence));
+        true
+    }
+
+    /// Returns the segment that opened another connection between the same ends, if this one is the next of that.
+    pub(super) fn answered(&mut self, segment: &Segment<'_>) -> Option<Segment<'static>> {
+        let opening = self.opening?;
+        let next = opening.sequence.wrapping_add(1);
+        let is_answer =
+            segment.from == opening.to && segment.syn && segment.acknowledged == Some(next);
+        let goes_on = segment.from == opening.from && !segment.reset && segment.sequence == next;
+        if is_answer || goes_on { self.opening.take() } else { None }
+    }
+
+    /// Returns whether another connection than this one begins with a segment.
+    pub(super) fn is_before(&self, segment: &Segment<'_>) -> bool {
+        !self.client.stream.began_with(segment)
     }
 
     /// Returns how many bytes of memory it holds.
@@ -105,8 +138,8 @@ impl Connection {
         pass: &mut Pass<'_>,
     ) -> io::Result<()> {
         self.now = segment.time;
-        if self.state == State::Ignored {
-            self.note_end(segment);
+        if matches!(self.state, State::Ignored | State::Ended) {
+            self.pass(segment);
             return Ok(());
         }
         if self.roles.is_none() {
@@ -124,12 +157,32 @@ impl Connection {
         if self.state == State::Unknown && !segment.payload.is_empty() {
             self.name = format!("{client} > {server}");
             self.state = self.judge(input, segment, ports.contains(&server.port()), pass)?;
+            if self.state == State::Ignored {
+                self.pass(segment);
+                return Ok(());
+            }
         }
-        self.note_end(segment);
+        let is_client = segment.from == client;
+        if segment.reset {
+            self.has_ended = self.is_reset(is_client, segment);
+        } else if self.fits(is_client, segment) {
+            self.put(is_client, segment);
+        }
+        self.show(input, pass)?;
+        if self.has_ended {
+            return self.finish(input, pass);
+        }
         if self.state == State::Ignored {
-            return Ok(());
+            self.release();
+        } else {
+            self.settle();
         }
-        if segment.from == client {
+        Ok(())
+    }
+
+    /// Takes the bytes of a segment, what it acknowledges, and whether it ends the stream of its side.
+    fn put(&mut self, is_client: bool, segment: &Segment<'_>) {
+        if is_client {
             self.client.take(segment);
         } else if let Some(primary) = &mut self.primary {
             primary.half.take(segment);
@@ -137,10 +190,77 @@ impl Connection {
             self.server.take(segment);
         }
         if let Some(number) = segment.acknowledged {
-            self.acknowledge(segment.from == client, number);
+            self.acknowledge(is_client, number);
         }
-        self.show(input, pass)?;
-        if self.has_ended() { self.finish(input, pass) } else { Ok(()) }
+        if segment.fin {
+            self.streams(is_client).0.finish_at(segment);
+        }
+        self.note_end();
+    }
+
+    /// Passes over a segment of which nothing is shown.
+    fn pass(&mut self, segment: &Segment<'_>) {
+        let is_client = self.roles.is_some_and(|(client, _)| segment.from == client);
+        if segment.reset {
+            self.has_ended |= self.is_reset(is_client, segment);
+            return;
+        }
+        let fresh = self.streams(is_client).0.pass(segment);
+        if self.state == State::Ended {
+            self.late += fresh;
+        } else if segment.fin {
+            self.streams(is_client).0.finish_at(segment);
+            self.note_end();
+        }
+    }
+
+    /// Returns the stream of one side, and that of the other.
+    const fn streams(&mut self, is_client: bool) -> (&mut Stream, &mut Stream) {
+        let server = match &mut self.primary {
+            Some(primary) => &mut primary.half.stream,
+            None => &mut self.server.stream,
+        };
+        let client = &mut self.client.stream;
+        if is_client { (client, server) } else { (server, client) }
+    }
+
+    fn is_reset(&mut self, is_client: bool, segment: &Segment<'_>) -> bool {
+        let (own, other) = self.streams(is_client);
+        own.accepts_reset(segment, other)
+    }
+
+    /// Returns whether a segment that answers the opening of the connection has the number of that.
+    fn fits(&mut self, is_client: bool, segment: &Segment<'_>) -> bool {
+        let (own, other) = self.streams(is_client);
+        let is_answer = segment.syn && own.is_new() && !other.is_new();
+        let number = segment.acknowledged.and_then(|number| other.offset_of(number));
+        let fits = !is_answer || number.is_some_and(|at| at <= other.offset());
+        own.ignored += u64::from(!fits);
+        fits
+    }
+
+    fn note_end(&mut self) {
+        let (client, server) = self.streams(true);
+        self.has_ended |= client.has_ended() && server.has_ended();
+    }
+
+    /// Gives back memory that is not needed for the next segment.
+    fn settle(&mut self) {
+        self.client.settle();
+        match &mut self.primary {
+            Some(primary) => primary.half.settle(),
+            None => self.server.settle(),
+        }
+    }
+
+    /// Forgets everything but the places in the streams.
+    fn release(&mut self) {
+        self.client.release();
+        self.server.release();
+        if let Some(primary) = &mut self.primary {
+            primary.half.release();
+        }
+        self.pairing = Pairing::default();
     }
 
     /// Takes note of what a side has received from the other one.
@@ -153,12 +273,6 @@ impl Connection {
         } else {
             self.server.acknowledge(number);
         }
-    }
-
-    /// Takes note of whether a segment ends the stream of a side, or of both.
-    fn note_end(&mut self, segment: &Segment<'_>) {
-        let is_client = self.roles.is_some_and(|(client, _)| segment.from == client);
-        self.ended |= if segment.reset { 3 } else { u8::from(segment.fin) << u8::from(is_client) };
     }
 
     /// Takes note of a segment, as long as it is not known which side is the server.
@@ -174,7 +288,8 @@ impl Connection {
         self.name = format!("{} > {}", segment.from, segment.to);
         if let Some(what) = stranger(detect::detect(segment.payload)) {
             self.state = State::Ignored;
-            pass.stranger(&format!("{input}: {}: {what}", self.name))?;
+            self.roles = Some((segment.from, segment.to));
+            self.name_once(Matter::Stranger, what, input, pass)?;
         }
         Ok(())
     }
@@ -198,15 +313,36 @@ impl Connection {
         for at in broken.into_iter().flatten().filter(|_| is_wanted) {
             pass.note(&format!("{input}: {}: skipped the rest, from offset {at} on", self.name))?;
         }
-        if self.lost > 0 {
-            let lost = std::mem::take(&mut self.lost);
-            pass.note(&format!("{input}: {}: {lost} bytes are missing", self.name))?;
-        }
         if self.roles.is_none() && self.state == State::Unknown && !self.name.is_empty() {
             let what = "neither side looks like RESP (--port tells which is the server)";
-            pass.stranger(&format!("{input}: {}: {what}", self.name))?;
+            self.name_once(Matter::Stranger, what, input, pass)?;
         }
-        self.state = State::Ignored;
+        self.report(input, pass)?;
+        self.release();
+        if self.state != State::Ignored {
+            self.state = State::Ended;
+        }
+        Ok(())
+    }
+
+    /// Says what is missing, and what was ignored.
+    fn report(&mut self, input: &str, pass: &mut Pass<'_>) -> io::Result<()> {
+        let mut ignored = u64::from(self.opening.take().is_some());
+        let (client, server) = self.streams(true);
+        ignored += mem::take(&mut client.ignored) + mem::take(&mut server.ignored);
+        let (lost, late) = (mem::take(&mut self.lost), mem::take(&mut self.late));
+        if lost > 0 {
+            let what = format!("{lost} bytes are missing");
+            self.name_once(Matter::Missing, &what, input, pass)?;
+        }
+        if ignored > 0 {
+            let what = format!("{ignored} segments are ignored, because their numbers do not fit");
+            self.name_once(Matter::Ignored, &what, input, pass)?;
+        }
+        if late > 0 {
+            let what = format!("{late} bytes came after its end");
+            self.name_once(Matter::Late, &what, input, pass)?;
+        }
         Ok(())
     }
 
@@ -214,9 +350,21 @@ impl Connection {
     pub(super) fn give_up(&mut self, input: &str, pass: &mut Pass<'_>) -> io::Result<()> {
         self.show_waiting(input, pass)?;
         let held = self.held();
-        (self.client, self.server) = (Half::new(resume::is_command), Half::new(resume::is_reply));
-        (self.primary, self.pairing, self.state) = (None, Pairing::default(), State::Ignored);
-        pass.fail(&format!("{input}: {}: {held} bytes without an end, given up", self.name))
+        self.release();
+        self.state = State::Ignored;
+        let what = format!("{held} bytes without an end, given up");
+        self.name_once(Matter::GivenUp, &what, input, pass)
+    }
+
+    /// Writes a line about the connection, if it is one of the first ones of this matter.
+    fn name_once(
+        &self,
+        matter: Matter,
+        what: &str,
+        input: &str,
+        pass: &mut Pass<'_>,
+    ) -> io::Result<()> {
+        pass.connection(matter, &format!("{input}: {}: {what}", self.name))
     }
 
     /// Returns whether the content is RESP, by the first segment with data.
@@ -234,7 +382,7 @@ impl Connection {
             None if is_resp || is_known_port => return Ok(State::Resp),
             None => "not RESP",
         };
-        pass.stranger(&format!("{input}: {}: {what}", self.name))?;
+        self.name_once(Matter::Stranger, what, input, pass)?;
         Ok(State::Ignored)
     }
 }

@@ -12,8 +12,10 @@ use super::stream::{Piece, Stream};
 
 /// How many bytes of a frame are shown on either side of a wrong one.
 const AROUND: usize = 8;
-/// How many bytes of memory are kept for the next bytes of a stream.
-const ROOM: usize = 256 * 1024;
+/// How many bytes of memory are kept for the next bytes of a stream: little, because many connections may be idle.
+const ROOM: usize = 8 * 1024;
+/// The size from which on a buffer grows by a quarter, and no longer to twice its size.
+const LARGE: usize = 1024 * 1024;
 /// How many frames without an error make it certain that bytes are frames. Before, an error is one of the guess.
 const CERTAIN: u64 = 16;
 /// How many bytes a possible frame is judged by.
@@ -92,6 +94,21 @@ impl<D: Direction> Half<D> {
         Half { stream: self.stream, frames }
     }
 
+    /// Gives back memory that is not needed for the next segment.
+    pub(super) fn settle(&mut self) {
+        let Frames { bytes, taken, .. } = &mut self.frames;
+        if bytes.capacity() > ROOM && bytes.len() - *taken < ROOM / 2 {
+            bytes.drain(..std::mem::take(taken));
+            bytes.shrink_to(ROOM);
+        }
+    }
+
+    /// Forgets all bytes, because no more frames are wanted. The place in the stream stays known.
+    pub(super) fn release(&mut self) {
+        self.frames = Frames::new(self.frames.begins);
+        self.stream.release();
+    }
+
     /// Returns how many bytes of memory it holds.
     pub(super) fn held(&self) -> usize {
         let after: usize = self.frames.after_gaps.iter().map(|(_, bytes)| bytes.capacity()).sum();
@@ -119,14 +136,10 @@ impl<D: Direction> Frames<D> {
     fn put(&mut self, piece: &Piece<'_>) {
         match (piece, self.after_gaps.back_mut()) {
             (Piece::Lost(count), _) => self.after_gaps.push_back((*count, Vec::new())),
-            (Piece::Bytes(bytes), Some((_, after))) => after.extend_from_slice(bytes),
+            (Piece::Bytes(bytes), Some((_, after))) => append(after, bytes),
             (Piece::Bytes(bytes), None) => {
                 self.bytes.drain(..std::mem::take(&mut self.taken));
-                // After a large frame.
-                if self.bytes.capacity() > ROOM && self.bytes.len() < ROOM / 2 {
-                    self.bytes.shrink_to(ROOM);
-                }
-                self.bytes.extend_from_slice(bytes);
+                append(&mut self.bytes, bytes);
             }
         }
     }
@@ -246,4 +259,12 @@ impl<D: Direction> Frames<D> {
     pub(super) fn rest(&self) -> &[u8] {
         self.bytes.get(self.taken..).unwrap_or_default()
     }
+}
+
+/// Appends bytes to a buffer, which never has much more memory than bytes: that of all connections is limited.
+fn append(buffer: &mut Vec<u8>, bytes: &[u8]) {
+    if buffer.len() > LARGE && buffer.capacity() - buffer.len() < bytes.len() {
+        buffer.reserve_exact(bytes.len().max(buffer.len() / 4));
+    }
+    buffer.extend_from_slice(bytes);
 }

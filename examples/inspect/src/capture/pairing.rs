@@ -15,6 +15,8 @@ use crate::record::Sent;
 
 /// How many commands wait for their replies. A capture of one side only has no replies at all.
 const WAITING: usize = 64 * 1024;
+/// For how many commands memory is kept while none waits.
+const ROOM: usize = 64;
 /// How many bytes of commands wait.
 const BYTES: usize = 256 * 1024 * 1024;
 
@@ -208,6 +210,9 @@ impl Pairing {
     fn first(&mut self) -> Option<Waiting> {
         let first = self.waiting.pop_front()?;
         self.bytes -= first.wire.len();
+        if self.waiting.is_empty() && self.waiting.capacity() > ROOM {
+            self.waiting = VecDeque::new();
+        }
         Some(first)
     }
 

@@ -8,6 +8,8 @@ use super::segment::Segment;
 const AHEAD: usize = 8 * 1024 * 1024;
 /// How many bytes of memory a segment after a gap takes, in addition to its own.
 const ENTRY: usize = 64;
+/// The largest window of TCP, in bytes. What is further ahead does not belong to the stream.
+const WINDOW: u64 = 1 << 30;
 /// How many segments of the connection may come after the receiver has acknowledged a gap, before the bytes in it count as
 /// lost: a capture may record packets in another order than that of their arrival.
 const PATIENCE: u32 = 2;
@@ -26,6 +28,12 @@ pub(super) struct Stream {
     held: usize,
     /// How many segments came since the gap was acknowledged.
     since: u32,
+    /// Up to where the receiver has acknowledged the stream.
+    acknowledged: u64,
+    /// The offset at which the sender ends the stream.
+    end: Option<u64>,
+    /// How many segments were ignored, because their numbers do not fit.
+    pub(super) ignored: u64,
 }
 
 /// The next bytes, or how many are missing.
@@ -44,9 +52,19 @@ impl Stream {
         }
         self.next.get_or_insert(first);
         // Without data, a segment may have the number before the next one, to keep the connection alive.
-        let Some(at) = self.offset_of(first).filter(|_| !segment.payload.is_empty()) else {
+        if segment.payload.is_empty() {
+            return;
+        }
+        let Some(at) = self.offset_of(first).filter(|at| *at <= self.offset + WINDOW) else {
+            // Before the first byte of the capture, there may be bytes that are sent once more.
+            self.ignored += u64::from(self.first.is_some());
             return;
         };
+        // What the sender goes on after was not its end.
+        if self.end.is_some_and(|end| at + segment.payload.len() as u64 > end) {
+            self.end = None;
+            self.ignored += 1;
+        }
         self.put(at, segment.payload, &mut hand_on);
         if self.held > AHEAD {
             self.give_up(&mut hand_on);
@@ -55,8 +73,11 @@ impl Stream {
 
     /// Takes note of what the receiver has acknowledged, with every segment of the other direction.
     pub(super) fn acknowledge(&mut self, number: u32, mut hand_on: impl FnMut(Piece<'_>)) {
-        let has_gap = !self.ahead.is_empty();
-        if has_gap && self.offset_of(number).is_some_and(|at| at > self.offset) {
+        let Some(at) = self.offset_of(number).filter(|at| *at <= self.offset + WINDOW) else {
+            return;
+        };
+        self.acknowledged = self.acknowledged.max(at);
+        if at > self.offset && self.has_gap() {
             self.since += 1;
             if self.since > PATIENCE {
                 self.give_up(&mut hand_on);
@@ -66,9 +87,71 @@ impl Stream {
 
     /// Hands on what is left after gaps, at the end of the capture.
     pub(super) fn finish(&mut self, mut hand_on: impl FnMut(Piece<'_>)) {
-        while !self.ahead.is_empty() {
+        while self.has_gap() {
             self.give_up(&mut hand_on);
         }
+    }
+
+    /// Takes a segment that ends the stream, after its bytes, if its number fits.
+    pub(super) fn finish_at(&mut self, segment: &Segment<'_>) {
+        let size = segment.payload.len() + usize::from(segment.syn);
+        let number = segment.sequence.wrapping_add(u32::try_from(size).unwrap_or_default());
+        let is_next = |at: u64| self.offset <= at && at <= self.offset + WINDOW;
+        match self.offset_of(number) {
+            at if at.is_some() && at == self.end => {}
+            // One of two different ends is wrong.
+            Some(at) if is_next(at) => {
+                self.ignored += u64::from(self.end.replace(at).is_some());
+            }
+            _ => self.ignored += 1,
+        }
+    }
+
+    /// Returns whether the sender has ended the stream, and all of it has come.
+    pub(super) fn has_ended(&self) -> bool {
+        self.end.is_some_and(|end| self.offset >= end)
+    }
+
+    /// Returns whether a segment that resets the connection has a number that its receiver accepts: one of a byte that was
+    /// sent and not acknowledged, or of the next one. Otherwise it is ignored.
+    pub(super) fn accepts_reset(&mut self, segment: &Segment<'_>, other: &Self) -> bool {
+        let is_accepted = if self.is_new() {
+            // In place of an answer.
+            let answered = segment.acknowledged.and_then(|number| other.offset_of(number));
+            other.is_new() || answered == Some(other.offset)
+        } else {
+            let last = self.ahead.last_key_value();
+            let sent = last.map_or(0, |(at, bytes)| at + bytes.len() as u64);
+            let sent = sent.max(self.offset).max(self.end.map_or(0, |end| end + 1));
+            let first = self.acknowledged.min(self.offset);
+            self.offset_of(segment.sequence).is_some_and(|at| (first..=sent).contains(&at))
+        };
+        self.ignored += u64::from(!is_accepted);
+        is_accepted
+    }
+
+    /// Passes over the bytes of a segment and all before, and returns how many of them are new.
+    pub(super) fn pass(&mut self, segment: &Segment<'_>) -> u64 {
+        let first = segment.sequence.wrapping_add(u32::from(segment.syn));
+        self.next.get_or_insert(first);
+        let Some(at) = self.offset_of(first).filter(|at| *at <= self.offset + WINDOW) else {
+            return 0;
+        };
+        let end = at + segment.payload.len() as u64;
+        let fresh = end.saturating_sub(at.max(self.offset));
+        self.skip(end.saturating_sub(self.offset));
+        fresh
+    }
+
+    /// Forgets the segments after gaps.
+    pub(super) fn release(&mut self) {
+        (self.ahead, self.held) = (BTreeMap::new(), 0);
+    }
+
+    /// Returns whether bytes are missing before others, or before an end that the receiver has acknowledged.
+    fn has_gap(&self) -> bool {
+        let is_cut = |end| self.offset < end && end <= self.acknowledged;
+        !self.ahead.is_empty() || self.end.is_some_and(is_cut)
     }
 
     /// Returns the offset of the byte with a sequence number, which is less than 2 GiB away; `None` if it is before the
@@ -76,6 +159,11 @@ impl Stream {
     pub(super) fn offset_of(&self, number: u32) -> Option<u64> {
         let distance = i32::from_ne_bytes(number.wrapping_sub(self.next?).to_ne_bytes());
         self.offset.checked_add_signed(distance.into())
+    }
+
+    /// Returns how many bytes precede the next one.
+    pub(super) const fn offset(&self) -> u64 {
+        self.offset
     }
 
     /// Returns how many bytes of memory the segments after gaps take.
@@ -126,7 +214,11 @@ impl Stream {
 
     /// Gives up on the bytes in the first gap.
     fn give_up(&mut self, hand_on: &mut impl FnMut(Piece<'_>)) {
-        let Some((at, bytes)) = self.ahead.pop_first() else { return };
+        let Some((at, bytes)) = self.ahead.pop_first() else {
+            let lost = self.end.map_or(0, |end| end.saturating_sub(self.offset));
+            self.skip(lost);
+            return hand_on(Piece::Lost(lost));
+        };
         self.held -= bytes.len() + ENTRY;
         let lost = at.saturating_sub(self.offset);
         self.skip(lost);

@@ -3,6 +3,7 @@
 mod captures;
 mod check_aof;
 mod detection;
+mod ends;
 mod files;
 mod going_on;
 mod help;

@@ -62,9 +62,10 @@ pub(crate) enum From {
     Server,
 }
 
-const SYN: u8 = 2;
-const ACK: u8 = 16;
-const FIN: u8 = 1;
+pub(crate) const SYN: u8 = 2;
+pub(crate) const ACK: u8 = 16;
+pub(crate) const FIN: u8 = 1;
+pub(crate) const RST: u8 = 4;
 
 /// A connection, and a capture file of it.
 pub(crate) struct Capture {
@@ -130,6 +131,16 @@ impl Capture {
     pub(crate) fn forge(&mut self, from: From, next: [u32; 2], flags: u8, bytes: &[u8]) {
         self.next = next;
         self.put(from, flags, bytes);
+    }
+
+    /// A packet whose number is that far from the next one, and which changes nothing for its sender.
+    pub(crate) fn stray(mut self, from: From, distance: i32, flags: u8) -> Self {
+        let next = self.next;
+        let own = &mut self.next[usize::from(from == From::Server)];
+        *own = own.wrapping_add_signed(distance);
+        self.put(from, flags, b"");
+        self.next = next;
+        self
     }
 
     /// The packets that close a connection.
