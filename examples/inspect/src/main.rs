@@ -26,6 +26,7 @@ mod frames;
 mod heavy;
 mod histogram;
 mod input;
+mod interrupt;
 mod json;
 mod kind;
 #[cfg(feature = "manual")]

@@ -96,7 +96,7 @@ pub(crate) struct Options {
     #[arg(long, value_name = "OFFSET|TIME")]
     pub(crate) to: Option<Bound>,
 
-    /// Show only the connection of the client with this address, of a capture (127.0.0.1:50000, [::1]:50000)
+    /// Show only the connection of this client, of a capture (127.0.0.1:50000)
     #[arg(long, value_name = "ADDR:PORT")]
     pub(crate) connection: Option<SocketAddr>,
 
@@ -183,6 +183,13 @@ pub(crate) fn help(help: &StyledStr) -> String {
         width::wrap(line.trim_end(), columns.min(HELP_COLUMNS), hanging) + "\n"
     });
     wrapped.collect()
+}
+
+impl Options {
+    /// Returns whether nothing is shown before the end of all inputs.
+    pub(crate) const fn is_summary(&self) -> bool {
+        self.stats || self.top.is_some()
+    }
 }
 
 /// One of the two directions of a connection.

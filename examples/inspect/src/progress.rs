@@ -45,8 +45,7 @@ impl<R: Read> Progress<R> {
     /// The bar is drawn on standard error, and only if that is a terminal. Printed frames would mix with it, so it stays
     /// hidden while they go to a terminal or into a pipe, which may end at a terminal.
     pub(crate) fn new(reader: R, name: &str, size: Option<u64>, options: &Options) -> Self {
-        let is_summary = options.stats || options.top.is_some();
-        let is_shown = io::stderr().is_terminal() && (is_summary || output_is_stored());
+        let is_shown = io::stderr().is_terminal() && (options.is_summary() || output_is_stored());
         Self {
             reader,
             name: safe::line(name),

@@ -7,6 +7,7 @@ use std::time::Instant;
 use crate::detect::Found;
 use crate::filter::Filter;
 use crate::input::Input;
+use crate::interrupt::Interrupts;
 use crate::kind::InputKind;
 use crate::options::{Options, Side};
 use crate::pass::Pass;
@@ -23,10 +24,15 @@ use crate::{aof, capture, directory, frames, monitor, replication, unpack};
 pub(crate) fn run(options: &Options, sink: &mut dyn Sink) -> io::Result<ExitCode> {
     let start = Instant::now();
     let mut pass = Pass::new(sink, Filter::new(options), options.keep_going);
+    let interrupts = if options.is_summary() {
+        Interrupts::watch().unwrap_or_default()
+    } else {
+        Interrupts::default()
+    };
     for input in Input::all(&options.files) {
         match input {
             Ok(input) => {
-                drain(&input, options, &mut pass)?;
+                drain(&input, options, &interrupts, &mut pass)?;
                 pass.note_untimed(&input.name())?;
             }
             Err(error) => pass.fail(&error)?,
@@ -38,13 +44,23 @@ pub(crate) fn run(options: &Options, sink: &mut dyn Sink) -> io::Result<ExitCode
 }
 
 /// Shows the frames of one input, with a progress bar if that helps.
-fn drain(input: &Input, options: &Options, pass: &mut Pass<'_>) -> io::Result<()> {
+fn drain(
+    input: &Input,
+    options: &Options,
+    interrupts: &Interrupts,
+    pass: &mut Pass<'_>,
+) -> io::Result<()> {
     let source = match input.open(options) {
         Ok(source) => source,
         Err(error) => return pass.fail(&format!("{}: {error}", input.name())),
     };
     let name = source.name.as_str();
-    let reader = Progress::new(source.reader, name, source.size, options);
+    let reader = if options.is_summary() {
+        interrupts.clone().around(source.reader, source.size.is_none())
+    } else {
+        source.reader
+    };
+    let reader = Progress::new(reader, name, source.size, options);
     let (found, reader) = match unpack::unpack(Box::new(reader)) {
         Ok(unpacked) => unpacked,
         Err(error) => return pass.fail(&format!("{name}: {error}")),

@@ -112,7 +112,7 @@ impl Read for Gzip {
                 Err(_) if *start > 0 && member.header().is_none() => {
                     return Err(garbage("gzip", *start));
                 }
-                Err(error) => return Err(failed("gzip", error)),
+                Err(error) => return Err(failed("gzip", &error)),
             }
         }
         Ok(0)
@@ -145,13 +145,13 @@ impl Zstd {
                     let length = u64::from(length);
                     let passed = io::copy(&mut self.packed.by_ref().take(length), &mut io::sink())?;
                     if passed < length {
-                        return Err(failed("zstd", ErrorKind::UnexpectedEof.into()));
+                        return Err(failed("zstd", &ErrorKind::UnexpectedEof.into()));
                     }
                 }
                 Err(FrameDecoderError::ReadFrameHeaderError(
                     ReadFrameHeaderError::BadMagicNumber(_),
                 )) if start > 0 => return Err(garbage("zstd", start)),
-                Err(error) => return Err(failed("zstd", invalid(error))),
+                Err(error) => return Err(failed("zstd", &invalid(error))),
             }
         }
         Ok(false)
@@ -162,7 +162,7 @@ impl Zstd {
         while self.decoder.can_collect() == 0 && !self.decoder.is_finished() {
             let strategy = BlockDecodingStrategy::UptoBytes(size);
             if let Err(error) = self.decoder.decode_blocks(&mut self.packed, strategy) {
-                self.failed = Some(failed("zstd", invalid(error)));
+                self.failed = Some(failed("zstd", &invalid(error)));
                 // The decoder keeps what later blocks may refer to until the frame ends: here, with an empty block and
                 // four bytes for a checksum.
                 let end = [1, 0, 0, 0, 0, 0, 0];
@@ -208,8 +208,8 @@ fn invalid(error: impl Error + Send + Sync + 'static) -> io::Error {
 }
 
 /// Returns what is wrong with a compressed form: that it ends too early, or that it is damaged.
-fn failed(form: &str, error: io::Error) -> io::Error {
-    let mut cause: Option<&(dyn Error + 'static)> = Some(&error);
+fn failed(form: &str, error: &io::Error) -> io::Error {
+    let mut cause: Option<&(dyn Error + 'static)> = Some(error);
     while let Some(error) = cause {
         let kind = error.downcast_ref::<io::Error>().map(io::Error::kind);
         if kind == Some(ErrorKind::UnexpectedEof) {

@@ -65,7 +65,7 @@ fn is_known(link: Linktype) -> bool {
 
 /// The content of packets that is not read because TCP may be inside something else.
 const TUNNELS: [IpNumber; 3] = [ip_number::IPV4, ip_number::IPV6, ip_number::GRE];
-/// The same as numbers of Ethernet: MPLS, and sessions of PPPoE.
+/// The same as numbers of Ethernet: MPLS, and sessions of PPP.
 const ETHERNET_TUNNELS: [EtherType; 3] = [EtherType(0x8847), EtherType(0x8848), EtherType(0x8864)];
 const TAGS: [EtherType; 4] = [
     ether_type::VLAN_TAGGED_FRAME,

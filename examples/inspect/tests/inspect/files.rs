@@ -33,8 +33,8 @@ impl Order {
         self.block(0x0a0d_0d0a, &[&self.number(0x1a2b_3c4d), &version, &[0xff; 8]])
     }
 
-    /// An interface of Ethernet, with options: their codes and their values.
-    fn interface(self, options: &[(u16, &[u8])]) -> Vec<u8> {
+    /// An interface of Ethernet.
+    fn interface(self, options: Options<'_>) -> Vec<u8> {
         let half = |number: u16| {
             if self == Self::Big { number.to_be_bytes() } else { number.to_le_bytes() }
         };
@@ -58,6 +58,9 @@ impl Order {
         self.block(6, &[&self.number(interface), &high, &low, &size, &size, packet])
     }
 }
+
+/// Options of an interface: their codes and their values.
+type Options<'a> = &'a [(u16, &'a [u8])];
 
 /// A capture of a `PING`, without its reply.
 fn ping() -> Capture {
@@ -83,7 +86,7 @@ fn times_have_the_units_and_the_offset_of_their_interface() {
         };
         let (day, before) = (bytes(86_400), bytes(-2));
         // The options, the ticks, and the time.
-        let table: &[(&[(u16, &[u8])], u64, &str)] = &[
+        let table: &[(Options<'_>, u64, &str)] = &[
             (&[], 1_500_000, "1970-01-01T00:00:01.500000Z"),
             (&[(9, &[9])], 1_500_000_000, "1970-01-01T00:00:01.500000Z"),
             (&[(9, &[0x81])], 3, "1970-01-01T00:00:01.500000Z"),

@@ -21,4 +21,6 @@ mod raw;
 mod readme;
 mod replication;
 mod scratch;
+#[cfg(unix)]
+mod signals;
 mod views;

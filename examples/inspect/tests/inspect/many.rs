@@ -22,9 +22,9 @@ fn the_time_does_not_grow_with_the_product_of_subscriptions_and_commands() {
         let mut commands = format!("*{}\r\n$10\r\nPSUBSCRIBE\r\n", PATTERNS + 1);
         let mut replies = String::new();
         for index in 0..PATTERNS {
-            commands += &format!("$6\r\n{index:06}\r\n");
-            replies +=
-                &format!("*3\r\n$10\r\npsubscribe\r\n$6\r\n{index:06}\r\n:{}\r\n", index + 1);
+            commands.extend(["$6\r\n", &format!("{index:06}"), "\r\n"]);
+            let [name, count] = [format!("{index:06}"), (index + 1).to_string()];
+            replies.extend(["*3\r\n$10\r\npsubscribe\r\n$6\r\n", &name, "\r\n:", &count, "\r\n"]);
         }
         let capture = Capture::new(Link::Raw, Ip::V4).open();
         let capture = capture.send_in_pieces(Client, commands.as_bytes(), 60_000);

@@ -1,0 +1,71 @@
+//! What was counted is shown if the program is interrupted.
+
+use std::io::{Read, Write};
+use std::process::{Child, ChildStdin, Command, Stdio};
+
+use crate::program::{PROGRAM, text};
+
+const CAPTURE: &[u8] = include_bytes!("../captures/session.pcap");
+
+/// Starts to count, and returns once the program has read: the capture is longer than what a pipe holds.
+fn start(capture: &[u8]) -> (Child, ChildStdin) {
+    assert!(capture.len() > 128 * 1024);
+    let mut child = Command::new(PROGRAM)
+        .args(["--stats", "-"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the program starts");
+    let mut input = child.stdin.take().expect("a pipe");
+    input.write_all(capture).expect("the program reads");
+    (child, input)
+}
+
+fn signal(child: &Child, name: &str) {
+    let status = Command::new("kill").args([name, &child.id().to_string()]).status();
+    assert!(status.expect("kill starts").success());
+}
+
+/// Returns the exit status, the first line of standard output, and standard error.
+fn end(mut child: Child) -> (Option<i32>, String, String) {
+    let (mut shown, mut error) = (Vec::new(), Vec::new());
+    child.stdout.take().expect("a pipe").read_to_end(&mut shown).expect("output");
+    child.stderr.take().expect("a pipe").read_to_end(&mut error).expect("output");
+    let status = child.wait().expect("the program ends").code();
+    (status, text(&shown).lines().next().unwrap_or_default().to_owned(), text(&error))
+}
+
+#[test]
+fn the_end_of_the_input_soon_after_an_interrupt_is_its_end() {
+    for name in ["-INT", "-TERM"] {
+        let (child, mut input) = start(&CAPTURE[..140_000]);
+        signal(&child, name);
+        input.write_all(&CAPTURE[140_000..]).expect("the program reads");
+        drop(input);
+        assert_eq!(end(child), (Some(0), "frames    52".to_owned(), String::new()), "{name}");
+    }
+}
+
+#[test]
+fn an_input_without_an_end_is_counted_so_far() {
+    for name in ["-INT", "-TERM"] {
+        let (child, input) = start(CAPTURE);
+        signal(&child, name);
+        let line = "zresp-inspect: standard input: interrupted, so the rest is not counted\n";
+        assert_eq!(end(child), (Some(1), "frames    52".to_owned(), line.to_owned()), "{name}");
+        drop(input);
+    }
+}
+
+#[test]
+fn a_second_interrupt_ends_the_program() {
+    let (child, input) = start(CAPTURE);
+    signal(&child, "-INT");
+    // Two signals of the same kind may count as one until the first has been delivered.
+    signal(&child, "-TERM");
+    let (status, shown, error) = end(child);
+    assert_eq!((shown.as_str(), error.as_str()), ("", ""));
+    assert!(matches!(status, Some(130 | 143)), "{status:?}");
+    drop(input);
+}
