@@ -17,8 +17,8 @@ pub(crate) struct Raw<W> {
     wants_replies: bool,
     /// The database of the next command in the output.
     database: u32,
-    /// The input and the connection of the first command.
-    origin: Option<(String, Option<String>)>,
+    /// The input and the connection of the first frame, and the connection the other way around.
+    origin: Option<(String, [String; 2])>,
     has_warned: [bool; 3],
 }
 
@@ -36,7 +36,6 @@ impl<W: Write> Raw<W> {
     }
 
     fn request(&mut self, record: &Record<'_>, sent: Sent<'_>) -> io::Result<()> {
-        self.compare_origin(record)?;
         if !sent.command.is("SELECT") {
             self.select(record)?;
         }
@@ -62,18 +61,18 @@ impl<W: Write> Raw<W> {
         }
     }
 
-    /// Warns if this is not the connection of the first command.
+    /// Warns if this is not the connection of the first frame.
     fn compare_origin(&mut self, record: &Record<'_>) -> io::Result<()> {
-        let Some((input, connection)) = &self.origin else {
-            self.origin = Some((record.input.to_owned(), record.connection.map(str::to_owned)));
+        let Some(connection) = record.connection else { return Ok(()) };
+        // Of `MONITOR`, it is the order in which the server took the commands.
+        let Some((from, to)) = connection.split_once(" > ") else { return Ok(()) };
+        let Some((input, connections)) = &self.origin else {
+            let connections = [connection.to_owned(), format!("{to} > {from}")];
+            self.origin = Some((record.input.to_owned(), connections));
             return Ok(());
         };
-        let is_first = input == record.input && connection.as_deref() == record.connection;
-        // Of `MONITOR`, it is the order in which the server took the commands.
-        if is_first || record.connection.is_none_or(|name| !name.contains(" > ")) {
-            return Ok(());
-        }
-        self.warn(record, Warning::Connections)
+        let is_first = input == record.input && connections.iter().any(|first| first == connection);
+        if is_first { Ok(()) } else { self.warn(record, Warning::Connections) }
     }
 
     /// Writes a line to standard error, once for each kind.
@@ -89,7 +88,7 @@ impl<W: Write> Raw<W> {
         complain(&match (warning, connection) {
             (Warning::Snapshot, _) => format!("{input}: --raw does not write the snapshot"),
             (Warning::Connections, _) => format!(
-                "{input}: --raw writes commands of more than one connection (--connection selects one)"
+                "{input}: --raw writes frames of more than one connection (--connection selects one)"
             ),
             (Warning::Database, connection) => format!(
                 "{input}: {}the database of some commands is not known, because what precedes them was not read",
@@ -103,9 +102,15 @@ impl<W: Write> Raw<W> {
 impl<W: Write> Sink for Raw<W> {
     fn record(&mut self, record: &Record<'_>) -> io::Result<()> {
         match record.content {
-            Content::Request(sent) | Content::Exchange(sent, ..) => self.request(record, sent),
+            Content::Request(sent) | Content::Exchange(sent, ..) => {
+                self.compare_origin(record)?;
+                self.request(record, sent)
+            }
             Content::Reply(_) if record.connection.is_some() && !self.wants_replies => Ok(()),
-            Content::Reply(reply) => self.out.write_all(reply.wire()),
+            Content::Reply(reply) => {
+                self.compare_origin(record)?;
+                self.out.write_all(reply.wire())
+            }
             // The reader passes over its bytes.
             Content::Snapshot(..) => self.warn(record, Warning::Snapshot),
         }

@@ -107,7 +107,9 @@ impl Connection {
         let next = opening.sequence.wrapping_add(1);
         let is_answer =
             segment.from == opening.to && segment.syn && segment.acknowledged == Some(next);
+        let is_expected = self.client.stream.offset_of(next) == Some(self.client.stream.offset());
         let goes_on = segment.from == opening.from && !segment.reset && segment.sequence == next;
+        let goes_on = goes_on && !is_expected;
         if is_answer || goes_on { self.opening.take() } else { None }
     }
 
@@ -150,12 +152,14 @@ impl Connection {
         let Some((client, server)) = self.roles else {
             return self.note_stranger(input, segment, pass);
         };
+        if self.state == State::Unknown {
+            self.name = format!("{client} > {server}");
+        }
         if pass.client().is_some_and(|wanted| wanted != client) {
             self.state = State::Ignored;
             return Ok(());
         }
         if self.state == State::Unknown && !segment.payload.is_empty() {
-            self.name = format!("{client} > {server}");
             self.state = self.judge(input, segment, ports.contains(&server.port()), pass)?;
             if self.state == State::Ignored {
                 self.pass(segment);

@@ -56,8 +56,10 @@ impl Stream {
             return;
         }
         let Some(at) = self.offset_of(first).filter(|at| *at <= self.offset + WINDOW) else {
-            // Before the first byte of the capture, there may be bytes that are sent once more.
-            self.ignored += u64::from(self.first.is_some());
+            // Before the first byte of the capture, there may be bytes that are sent once more; and any byte before the
+            // first one of a stream keeps a connection alive.
+            let is_probe = segment.payload.len() == 1 && self.next == Some(first.wrapping_add(1));
+            self.ignored += u64::from(self.first.is_some() && !is_probe);
             return;
         };
         // What the sender goes on after was not its end.

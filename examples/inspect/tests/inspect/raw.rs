@@ -125,8 +125,11 @@ fn several_connections_are_named_and_one_can_be_selected() {
     let capture = exchange(capture.connection(50_001, 6379).open(), "SET b 2");
     let (commands, error) = raw(&[], capture.file());
     assert_eq!(commands, ["SET a 1", "SET b 2"]);
-    let line = "--raw writes commands of more than one connection (--connection selects one)\n";
+    let line = "--raw writes frames of more than one connection (--connection selects one)\n";
     assert_eq!(error, line);
+
+    let replies = inspect(&["--raw", "--only", "replies", "-"], capture.file());
+    assert!(text(&replies.stderr).ends_with(line), "{replies:?}");
 
     let selected = |address: &str| raw(&["--connection", address], capture.file());
     assert_eq!(selected("10.0.0.1:50001"), (vec!["SET b 2".to_owned()], String::new()));
@@ -156,4 +159,45 @@ fn the_largest_reply_is_named_by_its_place_in_the_stream_of_the_server() {
     let line =
         "\nlargest   22 bytes at offset 13 of 10.0.0.1:50000 > 10.0.0.2:6379 in standard input\n";
     assert!(stats.contains(line), "{stats}");
+}
+
+#[test]
+fn the_commands_of_a_primary_keep_their_database() {
+    let handshake = || {
+        let capture = Capture::new(Link::Raw, Ip::V4).open();
+        capture.send(Client, command("PSYNC ? -1").as_bytes())
+    };
+    let stream = std::fs::read("../../tests/captures/replication-disk.stream").expect("a stream");
+    let capture = handshake().send_in_pieces(Server, &stream, 60_000);
+    let (whole, error) = raw(&[], capture.file());
+    // Both directions of one connection, whose database is known from its beginning on.
+    assert_eq!(error, "--raw does not write the snapshot\n");
+    assert!(whole.first().is_some_and(|first| first.starts_with("PSYNC")), "{whole:?}");
+    assert!(whole.iter().any(|line| line.starts_with("SELECT")), "{whole:?}");
+
+    let answer = ["+CONTINUE\r\n".to_owned(), command("SELECT 2"), command("SET k v")].concat();
+    let capture = handshake().send(Server, answer.as_bytes());
+    let (selected, error) = raw(&["--key", "k"], capture.file());
+    assert_eq!((selected, error.as_str()), (owned(&["SELECT 2", "SET k v"]), ""));
+}
+
+#[test]
+fn commands_of_monitor_keep_their_database() {
+    let lines = "1700000000.1 [3 127.0.0.1:1] \"SET\" \"a\" \"1\"\n\
+        1700000000.2 [0 127.0.0.1:2] \"SET\" \"b\" \"2\"\n1700000000.3 [3 lua] \"SET\" \"a\" \"3\"\n";
+    let expected = owned(&["SELECT 3", "SET a 1", "SELECT 0", "SET b 2", "SELECT 3", "SET a 3"]);
+    assert_eq!(raw(&[], lines.as_bytes()), (expected, String::new()));
+    let expected = owned(&["SELECT 3", "SET a 1", "SET a 3"]);
+    assert_eq!(raw(&["--key", "a"], lines.as_bytes()), (expected, String::new()));
+}
+
+#[test]
+fn the_commands_of_a_replication_stream_keep_their_database() {
+    let stream = std::fs::read("../../tests/captures/replication-disk.stream").expect("a stream");
+    let (whole, error) = raw(&["--command", "SET", "--command", "SELECT"], &stream);
+    assert!(error == "--raw does not write the snapshot\n" && !whole.is_empty(), "{error}");
+    let answer = ["+CONTINUE\r\n".to_owned(), command("SET k v")].concat();
+    let (selected, error) = raw(&[], answer.as_bytes());
+    assert_eq!(selected, ["SET k v"]);
+    assert!(error.starts_with("the database of some commands is not known, "), "{error}");
 }
