@@ -36,16 +36,16 @@ impl<W: Write> Raw<W> {
     }
 
     fn request(&mut self, record: &Record<'_>, sent: Sent<'_>) -> io::Result<()> {
-        if !sent.command.is("SELECT") {
+        if !database::is_select(&sent.command) {
             self.select(record)?;
         }
-        self.out.write_all(sent.wire)?;
-        let has_failed = record.reply().is_some_and(|reply| reply.reply().as_error().is_some());
-        if !has_failed {
-            let before = Some(self.database);
-            self.database = database::after(before, &sent.command).unwrap_or_default();
+        let before = Some(self.database);
+        let after = database::after(before, &sent.command);
+        let has_failed = || record.reply().is_some_and(|reply| reply.reply().as_error().is_some());
+        if after != before && !has_failed() {
+            self.database = after.unwrap_or_default();
         }
-        Ok(())
+        self.out.write_all(sent.wire)
     }
 
     /// Writes a `SELECT` if the output is in another database than a record.
@@ -64,15 +64,19 @@ impl<W: Write> Raw<W> {
     /// Warns if this is not the connection of the first frame.
     fn compare_origin(&mut self, record: &Record<'_>) -> io::Result<()> {
         let Some(connection) = record.connection else { return Ok(()) };
+        if let Some((input, connections)) = &self.origin {
+            if input == record.input && connections.iter().any(|first| first == connection) {
+                return Ok(());
+            }
+        }
         // Of `MONITOR`, it is the order in which the server took the commands.
         let Some((from, to)) = connection.split_once(" > ") else { return Ok(()) };
-        let Some((input, connections)) = &self.origin else {
-            let connections = [connection.to_owned(), format!("{to} > {from}")];
-            self.origin = Some((record.input.to_owned(), connections));
-            return Ok(());
-        };
-        let is_first = input == record.input && connections.iter().any(|first| first == connection);
-        if is_first { Ok(()) } else { self.warn(record, Warning::Connections) }
+        if self.origin.is_some() {
+            return self.warn(record, Warning::Connections);
+        }
+        let connections = [connection.to_owned(), format!("{to} > {from}")];
+        self.origin = Some((record.input.to_owned(), connections));
+        Ok(())
     }
 
     /// Writes a line to standard error, once for each kind.

@@ -77,6 +77,7 @@ pub(crate) struct Sent<'a> {
 
 impl<'a> Record<'a> {
     /// Returns a record of an input that tells neither times nor connections.
+    #[inline]
     pub(crate) const fn of_file(input: &'a str, offset: u64, content: Content<'a>) -> Self {
         let (time, connection, database, reply_offset) = (None, None, None, None);
         Self { input, offset, time, connection, database, reply_offset, content }

@@ -52,7 +52,13 @@ pub(crate) fn drain(
     ports: &[u16],
     pass: &mut Pass<'_>,
 ) -> io::Result<()> {
-    let mut capture = Capture { connections: HashMap::new(), seen: 0, held: 0, known: KNOWN };
+    let mut capture = Capture {
+        connections: HashMap::new(),
+        seen: 0,
+        held: 0,
+        known: KNOWN,
+        has_openings: false,
+    };
     let read = packets::each(reader, pass.selects_by_time(), |segment| match segment {
         Some(segment) => capture.take(input, segment, ports, pass),
         None => pass.flush().map(ControlFlow::Continue),
@@ -78,6 +84,8 @@ struct Capture {
     held: usize,
     /// How many connections there may be before some are forgotten.
     known: usize,
+    /// Whether a segment was kept apart that may begin another connection.
+    has_openings: bool,
 }
 
 impl Capture {
@@ -106,10 +114,13 @@ impl Capture {
         pass: &mut Pass<'_>,
     ) -> io::Result<()> {
         let ends = segment.ends();
-        if let Some(old) = self.connections.get_mut(&ends) {
+        let may_begin = segment.is_first() || self.has_openings;
+        let old = may_begin.then(|| self.connections.get_mut(&ends)).flatten();
+        if let Some(old) = old {
             // A connection with the same ports begins.
             if segment.is_first() && old.is_before(segment) {
                 if old.keeps_apart(segment) {
+                    self.has_openings = true;
                     return Ok(());
                 }
                 self.forget(input, &ends, pass)?;
@@ -194,7 +205,13 @@ mod tests {
     fn held(flags: &[(bool, bool)]) -> (usize, usize) {
         let mut sink = Stats::new(io::sink());
         let mut pass = Pass::new(&mut sink, Filter::new(&Options::parse_from([""])), false);
-        let mut capture = Capture { connections: HashMap::new(), seen: 0, held: 0, known: KNOWN };
+        let mut capture = Capture {
+            connections: HashMap::new(),
+            seen: 0,
+            held: 0,
+            known: KNOWN,
+            has_openings: false,
+        };
         let value = vec![b'x'; VALUE];
         let command = [b"*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$2097152\r\n", &value[..], b"\r\n"].concat();
         let mut most = 0;

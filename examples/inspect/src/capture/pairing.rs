@@ -221,9 +221,10 @@ impl Pairing {
         let is_error = matches!(frame.reply(), ReplyRef::Error(_) | ReplyRef::BulkError(_));
         let Some(Ok(request)) = zresp::requests(&answered.wire).next() else { return };
         let command = request.command();
-        if is_error && command.is("SELECT") {
-            self.has_stayed_in(answered.database);
-        } else if is_error {
+        if is_error {
+            if database::is_select(&command.to_array(&mut Vec::new())) {
+                self.has_stayed_in(answered.database);
+            }
         } else if command.is("HELLO") {
             self.is_resp3 = matches!(frame.reply(), ReplyRef::Map(_));
         } else if command.is("MONITOR") {
