@@ -8,6 +8,7 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker, ready};
 
+use bytes::Bytes;
 use tokio::io::AsyncWrite;
 use tokio::net::tcp::OwnedWriteHalf;
 use tokio::time::Instant;
@@ -16,21 +17,12 @@ use zresp::encode::ReplyShape;
 use zresp::{CommandRef, Protocol};
 
 use crate::identity::Identity;
+use crate::join::Join;
 use crate::lane::{Kind, Lane};
-use crate::output::Replies;
+use crate::output::{BIG, BUFFERED, Replies};
 use crate::proxy::Proxy;
 use crate::session::LARGE;
 use crate::upstream::{Failure, Upstream};
-
-/// The most commands of one client that wait for their replies. A new client starts with one, and its window
-/// doubles with each reply, but only as far as the replies fit into `BUFFERED` bytes. This bounds what can
-/// still arrive for a client that has stopped reading.
-const WINDOW: usize = 128;
-/// No command is taken from a client while this many bytes of its commands are on their way, or of its replies
-/// wait for earlier ones.
-pub(crate) const BUFFERED: usize = 256 * 1024;
-/// Replies with more bytes than this are large enough for slow lanes.
-const BIG: usize = 16 * 1024;
 
 pub(crate) struct Client {
     pub(crate) peer: SocketAddr,
@@ -47,11 +39,8 @@ pub(crate) struct Client {
     pub(crate) identity: RefCell<Identity>,
     /// Wakes the session.
     session: Cell<Option<Waker>>,
-    /// Wakes the lane that waits until the client has room for more of a reply.
-    waiting_lane: Cell<Option<Waker>>,
-    /// The size of its latest replies in bytes, and how many bytes of the next one have arrived.
-    size: Cell<(usize, usize)>,
-    window: Cell<usize>,
+    /// Wakes the lanes that wait until the client has room for more of a reply.
+    waiting_lanes: RefCell<Vec<Waker>>,
     /// How many bytes are held for it in other places.
     charged: Cell<usize>,
     /// How many bytes the proxy counts as held for it.
@@ -71,10 +60,10 @@ pub(crate) struct Charge {
 
 impl Client {
     pub(crate) fn new(writer: OwnedWriteHalf, peer: SocketAddr, proxy: Rc<Proxy>) -> Self {
-        let (replies, lanes, session, waiting_lane) = Default::default();
+        let (replies, lanes, session, waiting_lanes) = Default::default();
         let (kind, identity) = (Cell::new((Kind::New, Protocol::Resp2)), RefCell::default());
-        let (size, charged, counted, is_waiting, is_cut_off) = Default::default();
-        let (protocol, window) = (Cell::new(Protocol::Resp2), Cell::new(1));
+        let (charged, counted, is_waiting, is_cut_off) = Default::default();
+        let protocol = Cell::new(Protocol::Resp2);
         let (writer, moved) = (RefCell::new(Some(writer)), Cell::new(Instant::now()));
         Self {
             peer,
@@ -86,9 +75,7 @@ impl Client {
             protocol,
             identity,
             session,
-            waiting_lane,
-            size,
-            window,
+            waiting_lanes,
             charged,
             counted,
             is_waiting,
@@ -117,7 +104,7 @@ impl Client {
     pub(crate) fn choose_lane(&self, wanted: Option<Kind>, protocol: Protocol) -> bool {
         // A busy lane is left only if no reply is due: on another one, a command could overtake.
         if self.is_answered() {
-            let kind = wanted.unwrap_or(match self.size.get().0 {
+            let kind = wanted.unwrap_or(match self.replies.borrow().size {
                 0 => Kind::New,
                 size if size > BIG => Kind::Slow,
                 _ => Kind::Usual,
@@ -173,8 +160,8 @@ impl Client {
         self.kind.get().0 == Kind::Blocking && !self.is_answered()
     }
 
-    pub(crate) fn open_slot(&self, bytes: usize) -> u64 {
-        self.replies.borrow_mut().open(bytes)
+    pub(crate) fn open_slot(&self, bytes: usize, join: Option<Join>) -> u64 {
+        self.replies.borrow_mut().open(bytes, join)
     }
 
     pub(crate) fn extend_slot(&self, slot: u64, bytes: usize) -> bool {
@@ -183,32 +170,55 @@ impl Client {
 
     /// Answers a command without an upstream. The reply waits for its turn like all others.
     pub(crate) fn answer(&self, reply: &[u8]) {
-        self.put(self.open_slot(0), reply, 1);
+        self.put(self.open_slot(0, None), reply, 1);
     }
 
     /// Takes the next bytes of a slot's replies. `complete` replies end in these bytes.
     pub(crate) fn deliver(&self, slot: u64, bytes: &[u8], complete: usize) {
-        self.weigh(bytes.len(), complete);
+        self.replies.borrow_mut().weigh(bytes.len(), complete);
         self.put(slot, bytes, complete);
+    }
+
+    /// Takes the reply to a part of a command. After the last one, they are joined.
+    pub(crate) fn take_part(&self, slot: u64, part: usize, reply: Bytes) {
+        let mut replies = self.replies.borrow_mut();
+        let Some(join) = replies.join(slot) else { return };
+        if !join.take(part, reply) {
+            return;
+        }
+        if let Some((protocol, name)) = join.greeting() {
+            self.protocol.set(protocol);
+            let mut identity = self.identity.borrow_mut();
+            identity.name = name.unwrap_or(std::mem::take(&mut identity.name));
+        }
+        join.finish(self.protocol.get());
+        let size = join.received;
+        replies.weigh(size, 1);
+        drop(replies);
+        self.put(slot, &[], 1);
+    }
+
+    /// Counts bytes of a part that have arrived. Returns whether to keep them.
+    pub(crate) fn keeps(&self, slot: u64, bytes: usize) -> bool {
+        let keeps = self.replies.borrow_mut().keeps(slot, bytes);
+        self.count();
+        keeps
     }
 
     fn put(&self, slot: u64, bytes: &[u8], complete: usize) {
         self.replies.borrow_mut().take(slot, bytes, complete, |bytes| self.offer(bytes));
+        self.turn();
         self.count();
         self.wake();
     }
 
-    /// Learns from replies how many of them the client may ask for at once.
-    fn weigh(&self, bytes: usize, complete: usize) {
-        let (before, begun) = self.size.get();
-        let Some(size) = (begun + bytes).checked_div(complete) else {
-            return self.size.set((before, begun + bytes));
-        };
-        // A larger reply counts at once, and smaller ones gradually.
-        let size = size.max(before.midpoint(size));
-        self.size.set((size, 0));
-        let most = (BUFFERED / size.max(1)).clamp(1, WINDOW);
-        self.window.set(most.min(2 * self.window.get()));
+    /// Moves replies whose turn it is to the output. Returns whether there is more.
+    fn turn(&self) -> bool {
+        let turned = self.replies.borrow_mut().turn(self.proxy.client_buffer);
+        turned.unwrap_or_else(|_| {
+            self.cut_off_because("an upstream sent an element that cannot be read");
+            false
+        })
     }
 
     /// Writes what the socket takes now, if that is cheaper than copying the bytes to the output. Returns how
@@ -227,33 +237,39 @@ impl Client {
     /// the socket has room.
     pub(crate) fn poll_flush(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         self.session.set(Some(cx.waker().clone()));
-        let mut writer = self.writer.borrow_mut();
-        let writer = writer.as_mut().ok_or(io::ErrorKind::NotConnected)?;
+        let is_joined = self.replies.borrow().are_joined();
+        let has_more = is_joined && self.turn();
         let before = self.replies.borrow().out.len();
-        let flushed = self.poll_out(writer, cx);
-        if self.replies.borrow().out.len() < before {
+        let flushed = self.poll_out(cx);
+        if has_more && flushed.is_ready() {
+            // Others have their turns before the next portion.
+            cx.waker().wake_by_ref();
+        }
+        let left = self.replies.borrow().out.len();
+        if left < before {
             self.moved.set(self.proxy.clock.get());
+        }
+        if left < before || is_joined {
             self.count();
+        }
+        if left < BUFFERED / 2 {
+            self.wake_lanes();
         }
         flushed
     }
 
-    fn poll_out(&self, writer: &mut OwnedWriteHalf, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let mut replies = self.replies.borrow_mut();
+    fn poll_out(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let (mut writer, mut replies) = (self.writer.borrow_mut(), self.replies.borrow_mut());
+        let writer = writer.as_mut().ok_or(io::ErrorKind::NotConnected)?;
         while !replies.out.is_empty() {
             let written = ready!(Pin::new(&mut *writer).poll_write(cx, replies.out.front()))?;
             replies.out.advance(written);
-            if replies.out.len() < BUFFERED / 2 {
-                self.wake_lane();
-            }
         }
         Poll::Ready(Ok(()))
     }
 
-    fn wake_lane(&self) {
-        if let Some(lane) = self.waiting_lane.take() {
-            lane.wake();
-        }
+    fn wake_lanes(&self) {
+        self.waiting_lanes.borrow_mut().drain(..).for_each(Waker::wake);
     }
 
     pub(crate) fn wake(&self) {
@@ -264,29 +280,26 @@ impl Client {
 
     /// Returns whether a lane may read more of a reply in this slot. If not, the lane is woken when it may.
     ///
-    /// A reply whose turn has not come never makes its lane wait: with two lanes, two clients could then wait
-    /// for each other. Nor does a reply that other clients wait for: it is held, as a server would hold it.
+    /// A reply that other clients wait for never makes its lane wait: it is held, as a server would hold it. With two
+    /// lanes, two clients could otherwise wait for each other.
     pub(crate) fn takes_more(&self, slot: u64, lane: &Lane, waker: &Waker) -> bool {
         let replies = self.replies.borrow();
         let most = if lane.is_begun.get() { BUFFERED } else { self.proxy.client_buffer };
-        if !replies.is_first(slot) || replies.out.len() < most || lane.is_awaited_besides(self) {
+        let is_first = replies.is_first(slot);
+        let has_room = if is_first { replies.out.len() < most } else { replies.held < BUFFERED };
+        if has_room || lane.is_awaited_besides(self, slot) {
             return true;
         }
-        self.waiting_lane.set(Some(waker.clone()));
+        let mut lanes = self.waiting_lanes.borrow_mut();
+        if !lanes.iter().any(|lane| lane.will_wake(waker)) {
+            lanes.push(waker.clone());
+        }
         false
     }
 
     /// Returns whether more commands can be taken from the client now.
     pub(crate) fn has_room(&self) -> bool {
-        let replies = self.replies.borrow();
-        // Small replies may wait for a client that does not take them yet. For large ones, their commands wait.
-        let is_big = self.size.get().0 > BIG;
-        let unread = if is_big { BUFFERED } else { self.proxy.client_buffer / 2 };
-        !self.is_waiting.get()
-            && replies.commands < self.window.get()
-            && replies.sent < BUFFERED
-            && replies.held < BUFFERED
-            && replies.out.len() < unread
+        !self.is_waiting.get() && self.replies.borrow().have_room(self.proxy.client_buffer / 2)
     }
 
     /// Returns whether more of a reply can be written soon.
@@ -295,7 +308,7 @@ impl Client {
     }
 
     /// Takes no more commands until every reply that is due has arrived. Called when a later command could
-    /// overtake an earlier one: after a split, a redirection, or a change of slots.
+    /// overtake an earlier one: after a redirection or a change of slots, or because it uses other lanes.
     pub(crate) fn hold_back(&self) {
         let mut replies = self.replies.borrow_mut();
         if !replies.are_complete() {
@@ -338,11 +351,11 @@ impl Client {
             return;
         }
         let replies = self.replies.borrow();
-        let (out, held) = (replies.out.len(), replies.held);
+        let (held, waiting) = (replies.out.len() + replies.held, replies.waiting());
         drop(replies);
-        let now = out + held + self.charged.get();
+        let now = held + self.charged.get();
         self.proxy.count_held(self.counted.replace(now), now);
-        if held > self.proxy.client_buffer {
+        if waiting > self.proxy.client_buffer {
             self.cut_off_because("too many replies wait for an earlier one");
         }
     }
@@ -364,7 +377,7 @@ impl Client {
         // What is held elsewhere is freed when the session ends. Until then, nothing is read from other clients.
         self.proxy.count_held(self.counted.take(), 0);
         self.wake();
-        self.wake_lane();
+        self.wake_lanes();
     }
 }
 

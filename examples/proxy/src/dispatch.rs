@@ -3,7 +3,7 @@
 use std::io;
 use std::rc::Rc;
 
-use bytes::{Bytes, BytesMut};
+use bytes::BytesMut;
 use tokio::time::Instant;
 use zresp::commands::{Categories, CommandInfo};
 use zresp::{Command, CommandFrame, CommandRef};
@@ -11,7 +11,7 @@ use zresp::{Command, CommandFrame, CommandRef};
 use crate::connection::Connection;
 use crate::lane::Kind;
 use crate::routing::Route;
-use crate::session::{Next, Session};
+use crate::session::{LARGE, Next, Session};
 use crate::spread::Spread;
 use crate::upstream::{Failure, Upstream};
 
@@ -54,6 +54,9 @@ impl Session {
                 self.answer(&reply);
                 return Ok(Some(Next::Leave));
             }
+            Route::Spread(spread) if command.wire().len() <= LARGE => {
+                return self.spread(spread, command);
+            }
             route => return Ok(Some(Next::Other(route, CommandFrame::from(*command)))),
         }
         Ok(None)
@@ -66,8 +69,8 @@ impl Session {
     pub(crate) async fn do_other(&mut self, route: Route, frame: CommandFrame) -> io::Result<()> {
         let Command::Array(command) = frame.command() else { return Ok(()) };
         match route {
-            Route::Spread(spread) => self.spread(spread, &command, frame.wire()).await,
-            Route::Unknown => self.ask_unknown(&command, frame.wire()).await,
+            Route::Spread(spread) => self.spread_large(spread, &command).await,
+            Route::Unknown => self.ask_unknown(&command).await,
             Route::Subscribe => self.subscribe(&command, frame.wire()).await,
             _ => {
                 self.step(&command).await;
@@ -78,7 +81,7 @@ impl Session {
 
     /// Sends a command that the table does not know on a connection that is not used again. If an upstream knows the
     /// command, it is taken again, with a new table.
-    async fn ask_unknown(&mut self, command: &CommandRef<'_>, wire: &Bytes) -> io::Result<()> {
+    async fn ask_unknown(&mut self, command: &CommandRef<'_>) -> io::Result<()> {
         let known = async {
             let topology = &self.proxy.topology;
             let (upstream, is_one) = (topology.any()?, topology.only().is_some());
@@ -88,10 +91,10 @@ impl Session {
         match known.await {
             Ok((false, upstream)) => {
                 let spread = Spread::one(upstream, Some(Kind::Single));
-                return self.spread(spread, command, wire).await;
+                return self.spread_large(spread, command).await;
             }
             Ok((true, _)) => {
-                let rest = std::mem::replace(&mut self.input, BytesMut::from(&wire[..]));
+                let rest = std::mem::replace(&mut self.input, BytesMut::from(command.wire()));
                 self.input.unsplit(rest);
             }
             Err(failure) => self.fail(&failure),

@@ -9,7 +9,6 @@ use zresp::{Encode, decode};
 
 use crate::client::Client;
 use crate::redirect::Tries;
-use crate::spread::Join;
 use crate::upstream::Failure;
 
 /// One or more consecutive replies that the upstream owes to the same recipient.
@@ -29,8 +28,8 @@ pub(crate) struct Due {
 pub(crate) enum Recipient {
     /// To a client, in one of its slots.
     Client(Rc<Client>, u64),
-    /// To a join, as one of its parts.
-    Part(Rc<Join>, usize),
+    /// The same, as a part of a joined reply.
+    Part(Rc<Client>, u64, usize),
     /// Nowhere: it answers `ASKING`.
     Proxy,
 }
@@ -56,7 +55,7 @@ impl Due {
         }
         match &self.to {
             Recipient::Client(client, slot) => client.deliver(*slot, &reply, 1),
-            Recipient::Part(join, part) => join.take(*part, reply),
+            Recipient::Part(client, slot, part) => client.take_part(*slot, *part, reply),
             Recipient::Proxy => {}
         }
     }
@@ -66,8 +65,7 @@ impl Recipient {
     /// Returns the client that the reply is for in the end.
     pub(crate) fn client(&self) -> Option<&Rc<Client>> {
         match self {
-            Self::Client(client, _) => Some(client),
-            Self::Part(join, _) => Some(&join.client),
+            Self::Client(client, _) | Self::Part(client, ..) => Some(client),
             Self::Proxy => None,
         }
     }

@@ -1,6 +1,7 @@
 //! Joins the replies of several upstreams to one command, as the table of commands says.
 
-use std::iter::once;
+use std::io;
+use std::iter::{empty, once};
 
 use bytes::{Bytes, BytesMut};
 use zresp::cluster::SLOTS;
@@ -10,7 +11,28 @@ use zresp::{
 };
 
 use crate::connection::number;
-use crate::replies::reply_framer;
+use crate::output::Output;
+use crate::replies::{TOO_LARGE, reply_framer};
+use crate::session::LARGE;
+use crate::upstream::{Failure, WHOLE};
+
+/// How many keys or elements are taken at once. Then others have their turns.
+pub(crate) const PORTION: usize = 1024;
+
+/// The replies to the parts of a command, and what they are joined to.
+pub(crate) struct Join {
+    how: How,
+    replies: Vec<Bytes>,
+    missing: usize,
+    /// The size of the parts of the command, and how many bytes of the replies have arrived.
+    command: usize,
+    pub(crate) received: usize,
+    /// What has yet to be written, once all replies have arrived.
+    pieces: Pieces,
+    piece: Bytes,
+    /// Whether a part of that has been written.
+    pub(crate) is_begun: bool,
+}
 
 /// How replies are joined. Except for [`Best`](Self::Best), an error among them is the result.
 pub(crate) enum How {
@@ -32,7 +54,80 @@ pub(crate) enum How {
 }
 
 /// A reply in pieces. One that is `None` could not be read.
-pub(crate) type Pieces<'a> = Box<dyn Iterator<Item = Option<Bytes>> + 'a>;
+type Pieces = Box<dyn Iterator<Item = Option<Bytes>>>;
+
+impl Join {
+    pub(crate) fn new(how: How, parts: usize, command: usize) -> Self {
+        let (replies, pieces) = (vec![Bytes::new(); parts], Box::new(empty()));
+        let (received, piece, is_begun) = Default::default();
+        Self { how, replies, missing: parts, command, received, pieces, piece, is_begun }
+    }
+
+    /// Returns how many bytes it holds.
+    pub(crate) fn held(&self) -> usize {
+        self.command + if self.received > WHOLE { 0 } else { self.received }
+    }
+
+    /// Counts bytes of replies that have arrived. Returns whether to keep them: there may be too many in all.
+    pub(crate) fn keeps(&mut self, bytes: usize) -> bool {
+        self.received += bytes;
+        let keeps = self.received <= WHOLE;
+        if !keeps {
+            self.replies.fill(Bytes::from_static(TOO_LARGE));
+        }
+        keeps
+    }
+
+    /// Takes the reply to a part. Returns whether it is the last one.
+    pub(crate) fn take(&mut self, part: usize, reply: Bytes) -> bool {
+        if let Some(place) = self.replies.get_mut(part) {
+            *place = reply;
+        }
+        self.missing -= 1;
+        self.missing == 0
+    }
+
+    /// Returns the protocol and the name that the client has now, if the reply says so.
+    pub(crate) fn greeting(&self) -> Option<(Protocol, Option<Bytes>)> {
+        match &self.how {
+            How::Hello(protocol, name) if !self.replies.first()?.starts_with(b"-") => {
+                Some((*protocol, name.clone()))
+            }
+            _ => None,
+        }
+    }
+
+    /// Joins the replies.
+    pub(crate) fn finish(&mut self, to: Protocol) {
+        let how = std::mem::replace(&mut self.how, How::Succeeded);
+        self.pieces = how.join(&std::mem::take(&mut self.replies), to).unwrap_or_else(|| {
+            let failure = Failure::new("ERR upstreams sent replies that do not fit together");
+            whole(failure.to_reply())
+        });
+    }
+
+    /// Moves a portion of the joined reply to the output. Returns whether there is more.
+    ///
+    /// # Errors
+    /// If an element cannot be read.
+    pub(crate) fn pour(&mut self, out: &mut Output) -> io::Result<bool> {
+        self.is_begun = true;
+        let mut room = LARGE;
+        for _ in 0..PORTION {
+            if self.piece.is_empty() {
+                let Some(piece) = self.pieces.next() else { return Ok(false) };
+                self.piece = piece.ok_or(io::ErrorKind::InvalidData)?;
+            }
+            let taken = self.piece.split_to(self.piece.len().min(room));
+            out.extend(&taken);
+            room -= taken.len();
+            if room == 0 {
+                break;
+            }
+        }
+        Ok(true)
+    }
+}
 
 impl How {
     /// Returns how the replies to a command are joined that all upstreams get.
@@ -51,47 +146,52 @@ impl How {
     }
 
     /// Joins replies, at least one. Returns `None` if they do not fit together.
-    pub(crate) fn join<'a>(&'a self, replies: &'a [Bytes], to: Protocol) -> Option<Pieces<'a>> {
+    fn join(self, replies: &[Bytes], to: Protocol) -> Option<Pieces> {
         let is_error = |reply: &&Bytes| reply.starts_with(b"-");
         let is_good = |reply: &&Bytes| {
             !is_error(reply) && ![&b"$-1\r\n"[..], b"*-1\r\n", b"_\r\n"].contains(&&reply[..])
         };
-        let whole = |reply: Bytes| -> Option<Pieces<'a>> { Some(Box::new(once(Some(reply)))) };
         let header = |len: usize| once(Some(Bytes::from(format!("*{len}\r\n"))));
         let lists = replies.iter().map(list).collect::<Option<Vec<_>>>();
         if let Some(error) = replies.iter().find(is_error).filter(|_| !matches!(self, Self::Best)) {
-            return whole(error.clone());
+            return Some(whole(error.clone()));
         }
         match (self, lists) {
             (Self::Values(sources), Some(mut lists)) => {
                 let mut lens = vec![0; lists.len()];
-                for source in sources {
+                for source in &sources {
                     lens[usize::from(*source)] += 1;
                 }
                 if !lists.iter().map(|(len, _)| *len).eq(lens) {
                     return None;
                 }
-                let mut framer = reply_framer();
-                let elements = sources.iter().map(move |source| {
-                    let rest = &mut lists[usize::from(*source)].1;
+                let (mut framer, len) = (reply_framer(), sources.len());
+                let elements = sources.into_iter().map(move |source| {
+                    let rest = &mut lists[usize::from(source)].1;
                     let progress = framer.advance(rest).ok().filter(|it| it.is_complete)?;
                     Some(rest.split_to(progress.taken))
                 });
-                Some(Box::new(header(sources.len()).chain(elements)))
+                Some(Box::new(header(len).chain(elements)))
             }
             (Self::Concat, Some(lists)) => {
                 let len = lists.iter().map(|(len, _)| len).sum();
                 Some(Box::new(header(len).chain(lists.into_iter().map(|(_, all)| Some(all)))))
             }
-            (Self::Integers(join), lists) => whole(integers(replies, *join, lists.is_some(), to)?),
-            (Self::Hello(protocol, _), _) => {
-                whole(named_protocol(replies.first()?, *protocol).ok()??)
-            }
-            (Self::Scan(slot, next), _) => whole(named_slot(replies.first()?, *slot, *next, to)?),
             (Self::Values(_), None) => None,
-            _ => whole(replies.iter().find(is_good).or(replies.first())?.clone()),
+            (Self::Integers(join), lists) => {
+                integers(replies, join, lists.is_some(), to).map(whole)
+            }
+            (Self::Hello(protocol, _), _) => {
+                named_protocol(replies.first()?, protocol).ok()?.map(whole)
+            }
+            (Self::Scan(slot, next), _) => named_slot(replies.first()?, slot, next, to).map(whole),
+            _ => replies.iter().find(is_good).or(replies.first()).cloned().map(whole),
         }
     }
+}
+
+fn whole(reply: Bytes) -> Pieces {
+    Box::new(once(Some(reply)))
 }
 
 /// Returns the number of elements of a list, and their bytes.

@@ -31,7 +31,6 @@ use crate::due::{Due, Recipient};
 use crate::proxy::Proxy;
 use crate::redirect::{ASKING, Author, Retry};
 use crate::replies::Reader;
-use crate::spread::Join;
 use crate::upstream::{Failure, Upstream};
 
 /// Nobody begins to use a lane that has been silent for this long while a reply is due.
@@ -138,23 +137,15 @@ impl Lane {
             *count += 1;
             return;
         }
-        let to = Recipient::Client(Rc::clone(client), client.open_slot(command.len()));
+        let to = Recipient::Client(Rc::clone(client), client.open_slot(command.len(), None));
         let command = may_move.then(|| Bytes::copy_from_slice(command));
         due.push_back(Due::new(to, command, shape, now));
     }
 
-    /// Sends a command whose reply is joined with others, or is the only part.
-    pub(crate) fn send_part(
-        &self,
-        join: &Rc<Join>,
-        part: usize,
-        command: Bytes,
-        shape: Option<ReplyShape>,
-    ) {
+    /// Sends a part of a command.
+    pub(crate) fn send_part(&self, due: impl FnOnce(Option<Bytes>) -> Due, command: Bytes) {
         self.write(&command);
-        let to = Recipient::Part(Rc::clone(join), part);
-        let command = self.proxy.topology.is_cluster().then_some(command);
-        self.due.borrow_mut().push_back(Due::new(to, command, shape, Instant::now()));
+        self.due.borrow_mut().push_back(due(self.proxy.topology.is_cluster().then_some(command)));
     }
 
     /// Sends a redirected command, if necessary after `ASKING`, which is not sent again if it is refused. The entry
@@ -224,11 +215,17 @@ impl Lane {
         is_full
     }
 
-    /// Returns whether another client than this one waits for the lane.
-    pub(crate) fn is_awaited_besides(&self, client: &Client) -> bool {
+    /// Returns whether another client than this one waits for the lane, or an earlier reply to the same one than that in
+    /// this slot, because its command was sent again.
+    pub(crate) fn is_awaited_besides(&self, client: &Client, slot: u64) -> bool {
         let (due, waiting) = (self.due.borrow(), self.waiting.borrow());
-        let mut others = due.iter().filter_map(|due| due.to.client()).chain(&*waiting);
-        others.any(|other| !ptr::eq(Rc::as_ptr(other), client) && !other.is_gone())
+        let is_other = |other: &Rc<Client>| !ptr::eq(Rc::as_ptr(other), client);
+        due.iter().any(|due| match &due.to {
+            Recipient::Client(other, at) | Recipient::Part(other, at, _) => {
+                !other.is_gone() && (is_other(other) || *at < slot)
+            }
+            Recipient::Proxy => false,
+        }) || waiting.iter().any(|other| is_other(other) && !other.is_gone())
     }
 
     /// Closes a connection that only one client may use, because that client does not need it any more.

@@ -1,13 +1,25 @@
 //! The replies to one client, in the order of its commands.
 //!
 //! The commands of one client may go to several upstreams, and their replies arrive in any order. So every
-//! command gets a slot in a queue. Only the replies of the first slot are written; those of later slots are
-//! held until it is their turn.
+//! command gets a slot in a queue. Only the replies of the first slot are written; those of later slots, and the parts
+//! of a reply that is joined, are held until it is their turn.
 
 use std::collections::VecDeque;
+use std::io;
 
 use bytes::{Buf, BytesMut};
 
+use crate::join::Join;
+
+/// The most commands of one client that wait for their replies. A new client starts with one, and its window
+/// doubles with each reply, but only as far as the replies fit into `BUFFERED` bytes. This bounds what can
+/// still arrive for a client that has stopped reading.
+const WINDOW: usize = 128;
+/// No command is taken from a client while this many bytes of its commands are on their way, or of its replies
+/// wait for earlier ones.
+pub(crate) const BUFFERED: usize = 256 * 1024;
+/// Replies with more bytes than this are large enough for slow lanes.
+pub(crate) const BIG: usize = 16 * 1024;
 /// Small replies are gathered in pieces of up to this many bytes.
 const PIECE: usize = 64 * 1024;
 /// An empty buffer with more capacity than this is freed, so that idle clients take little memory.
@@ -20,8 +32,12 @@ pub(crate) struct Replies {
     slots: VecDeque<Slot>,
     /// The number of the first slot. Slots are numbered from 0, in order.
     first: u64,
-    /// How many commands wait for their replies.
-    pub(crate) commands: usize,
+    /// How many commands wait for their replies, and how many may; 0 counts as 1.
+    commands: usize,
+    window: usize,
+    /// The size of the latest replies in bytes, and how many bytes of the next one have arrived.
+    pub(crate) size: usize,
+    begun: usize,
     /// How many bytes are held in slots.
     pub(crate) held: usize,
     /// How many bytes of commands have been sent since the last time that no reply was due.
@@ -32,8 +48,15 @@ pub(crate) struct Replies {
 struct Slot {
     /// How many have yet to arrive.
     remaining: usize,
-    /// Replies that arrived before it was their turn. The first slot holds none.
-    held: BytesMut,
+    held: Held,
+}
+
+/// What has arrived before it can be written.
+enum Held {
+    /// Replies whose turn has not come. The first slot holds none.
+    Bytes(BytesMut),
+    /// The parts of one reply.
+    Parts(Box<Join>),
 }
 
 /// Bytes in pieces, so that adding to many of them never moves them.
@@ -49,11 +72,13 @@ impl Replies {
         Self { first: u64::MAX, ..Self::default() }
     }
 
-    /// Opens a slot for the reply to a command of `bytes` bytes; returns its number.
-    pub(crate) fn open(&mut self, bytes: usize) -> u64 {
+    /// Opens a slot for the reply to a command of `bytes` bytes, which may be joined; returns its number.
+    pub(crate) fn open(&mut self, bytes: usize, join: Option<Join>) -> u64 {
         self.commands += 1;
         self.sent += bytes;
-        self.slots.push_back(Slot { remaining: 1, held: BytesMut::new() });
+        self.held += join.as_ref().map_or(0, Join::held);
+        let held = join.map_or_else(|| Held::Bytes(BytesMut::new()), |it| Held::Parts(it.into()));
+        self.slots.push_back(Slot { remaining: 1, held });
         self.first + self.slots.len() as u64 - 1
     }
 
@@ -69,6 +94,26 @@ impl Replies {
         true
     }
 
+    /// Learns from replies how many of them the client may ask for at once.
+    pub(crate) fn weigh(&mut self, bytes: usize, complete: usize) {
+        self.begun += bytes;
+        let Some(size) = self.begun.checked_div(complete) else { return };
+        // A larger reply counts at once, and smaller ones gradually.
+        self.size = size.max(self.size.midpoint(size));
+        self.begun = 0;
+        let most = (BUFFERED / self.size.max(1)).clamp(1, WINDOW);
+        self.window = most.min(2 * self.window.max(1));
+    }
+
+    /// Returns whether more commands can be taken. Small replies may wait for a client that does not take them yet, up
+    /// to `most` bytes. For large ones, their commands wait.
+    pub(crate) fn have_room(&self, most: usize) -> bool {
+        self.commands < self.window.max(1)
+            && self.sent < BUFFERED
+            && self.held < BUFFERED
+            && self.out.len() < if self.size > BIG { BUFFERED } else { most }
+    }
+
     /// Takes the next bytes of a slot. `complete` replies end in these bytes. If it is their turn, `offer`
     /// may write some of them at once, and returns how many.
     pub(crate) fn take(
@@ -78,30 +123,86 @@ impl Replies {
         complete: usize,
         offer: impl FnOnce(&[u8]) -> usize,
     ) {
-        let index = slot.checked_sub(self.first).and_then(|index| usize::try_from(index).ok());
-        let Some(index) = index.filter(|index| *index < self.slots.len()) else { return };
-        let entry = &mut self.slots[index];
+        let is_first = self.is_first(slot);
+        let Some(entry) = self.slot(slot) else { return };
         entry.remaining -= complete;
-        self.commands -= complete;
-        if index > 0 {
-            entry.held.extend_from_slice(bytes);
+        if let Held::Bytes(held) = &mut entry.held
+            && !is_first
+        {
+            held.extend_from_slice(bytes);
             self.held += bytes.len();
-            return;
+        } else {
+            let written = if self.out.is_empty() { offer(bytes) } else { 0 };
+            self.out.extend(&bytes[written..]);
         }
-        let written = if self.out.is_empty() { offer(bytes) } else { 0 };
-        self.out.extend(&bytes[written..]);
-        // If the first slot is finished, it is the turn of the next one, and of the replies that it holds.
-        while self.slots.front().is_some_and(|slot| slot.remaining == 0) {
+        self.commands -= complete;
+    }
+
+    /// Returns the join of a slot that is waiting for parts.
+    pub(crate) fn join(&mut self, slot: u64) -> Option<&mut Join> {
+        match &mut self.slot(slot)?.held {
+            Held::Parts(join) => Some(join),
+            Held::Bytes(_) => None,
+        }
+    }
+
+    /// Counts bytes of a part that have arrived. Returns whether to keep them: there may be too many, or the client has
+    /// gone.
+    pub(crate) fn keeps(&mut self, slot: u64, bytes: usize) -> bool {
+        let Some(join) = self.join(slot) else { return false };
+        let before = join.held();
+        let (keeps, after) = (join.keeps(bytes), join.held());
+        self.held = self.held + after - before;
+        keeps
+    }
+
+    /// Returns how many bytes wait for earlier replies.
+    pub(crate) fn waiting(&self) -> usize {
+        self.held
+            - self.slots.front().map_or(0, |slot| match &slot.held {
+                Held::Bytes(held) => held.len(),
+                Held::Parts(join) => join.held(),
+            })
+    }
+
+    /// Moves replies whose turn it is to the output, but only a portion of one that is joined, and only as long as less
+    /// than `most` bytes, or `BUFFERED` inside a reply, wait there. Returns whether more of it follows.
+    pub(crate) fn turn(&mut self, most: usize) -> io::Result<bool> {
+        while let Some(slot) = self.slots.front_mut() {
+            match &mut slot.held {
+                Held::Bytes(held) if held.is_empty() => {}
+                Held::Bytes(held) => {
+                    self.held -= held.len();
+                    self.out.append(std::mem::take(held));
+                }
+                Held::Parts(join) if slot.remaining == 0 => {
+                    let most = if join.is_begun { BUFFERED } else { most };
+                    if self.out.len() >= most || join.pour(&mut self.out)? {
+                        return Ok(true);
+                    }
+                    self.held -= join.held();
+                }
+                Held::Parts(_) => {}
+            }
+            if slot.remaining > 0 {
+                return Ok(false);
+            }
             self.slots.pop_front();
             self.first += 1;
-            if let Some(next) = self.slots.front_mut() {
-                self.held -= next.held.len();
-                self.out.append(std::mem::take(&mut next.held));
-            }
         }
-        if self.slots.is_empty() {
-            self.sent = 0;
-        }
+        self.sent = 0;
+        Ok(false)
+    }
+
+    /// Returns whether the next reply is a joined one.
+    pub(crate) fn are_joined(&self) -> bool {
+        let is_joined = |slot: &Slot| slot.remaining == 0 && matches!(slot.held, Held::Parts(_));
+        self.slots.front().is_some_and(is_joined)
+    }
+
+    fn slot(&mut self, slot: u64) -> Option<&mut Slot> {
+        let index = slot.checked_sub(self.first)?;
+        self.slots.get_mut(usize::try_from(index).ok()?)
     }
 
     pub(crate) fn is_first(&self, slot: u64) -> bool {
@@ -123,7 +224,7 @@ impl Output {
         self.len == 0
     }
 
-    fn extend(&mut self, bytes: &[u8]) {
+    pub(crate) fn extend(&mut self, bytes: &[u8]) {
         self.len += bytes.len();
         match self.pieces.back_mut() {
             Some(last) if last.len() + bytes.len() <= PIECE => last.extend_from_slice(bytes),

@@ -103,7 +103,7 @@ impl Session {
         upstream: &Rc<Upstream>,
         stream: &mut TcpStream,
     ) -> io::Result<bool> {
-        let (client, slot) = (Rc::clone(&self.client), self.client.open_slot(0));
+        let (client, slot) = (Rc::clone(&self.client), self.client.open_slot(0, None));
         let topology = Rc::clone(&self.proxy.topology);
         let (mut framer, mut input) = (reply_framer(), BytesMut::with_capacity(LARGE));
         let (mut reply, mut is_begun, mut is_push) = (BytesMut::new(), false, false);

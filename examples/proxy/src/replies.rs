@@ -110,12 +110,13 @@ impl<'a> Reader<'a> {
         if until > Instant::now() { Ok(until) } else { Err(io::Error::other("no reply in time")) }
     }
 
-    /// Returns whether to read more. If not, the client whose turn it is has no room, and no other one waits.
+    /// Returns whether to read more. If not, the client has no room for the next reply, and no other one waits.
     fn takes_more(&self, cx: &Context<'_>) -> bool {
         match self.lane.due.borrow().front() {
-            Some(Due { to: Recipient::Client(client, slot), .. }) => {
-                client.takes_more(*slot, self.lane, cx.waker())
-            }
+            Some(Due {
+                to: Recipient::Client(client, slot) | Recipient::Part(client, slot, _),
+                ..
+            }) => client.takes_more(*slot, self.lane, cx.waker()),
             _ => true,
         }
     }
@@ -174,7 +175,7 @@ impl<'a> Reader<'a> {
                 // Everything else is collected until it is complete.
                 to => {
                     let keeps = match to {
-                        Recipient::Part(join, _) => join.keeps(bytes.len()),
+                        Recipient::Part(client, slot, _) => client.keeps(*slot, bytes.len()),
                         to => {
                             let has_left = to.client().is_some_and(|client| client.is_gone());
                             self.partial.len() <= WHOLE && !has_left

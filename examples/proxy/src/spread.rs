@@ -1,28 +1,27 @@
-//! Commands that wait until every earlier one is answered: those for several upstreams, whose replies are
-//! [joined](crate::join), and those on a connection that is not shared.
+//! Commands for several upstreams, whose replies are [joined](crate::join), and those on a connection that is not
+//! shared.
 
-use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::io;
 use std::rc::Rc;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use tokio::task::yield_now;
+use tokio::time::Instant;
 use zresp::cluster::{SLOTS, key_slot};
+use zresp::command::Args;
 use zresp::commands::{BeginSearch, CommandInfo, FindKeys};
+use zresp::encode::ReplyShape;
 use zresp::{CommandBuf, CommandRef, EncodeCommand, Protocol};
 
-use crate::client::{Charge, Client};
+use crate::client::Client;
 use crate::connection::hello;
-use crate::join::{How, tip};
-use crate::lane::Kind;
-use crate::replies::TOO_LARGE;
-use crate::session::{LARGE, Session};
+use crate::due::{Due, Recipient};
+use crate::join::{How, Join, PORTION, tip};
+use crate::lane::{Kind, Lane};
+use crate::session::{Next, Session};
 use crate::topology::Topology;
-use crate::upstream::{Failure, Upstream, WHOLE};
-
-/// How many keys or elements are taken at once. Then others have their turns.
-const PORTION: usize = 1024;
+use crate::upstream::{Failure, Upstream};
 
 /// What to send to one or more upstreams.
 pub(crate) struct Spread {
@@ -42,24 +41,27 @@ enum To {
     },
 }
 
-/// The replies to the parts of a command.
-pub(crate) struct Join {
-    pub(crate) client: Rc<Client>,
-    replies: RefCell<Vec<Bytes>>,
-    missing: Cell<usize>,
-    /// The size of the parts of the command, and how many bytes of the replies have arrived.
-    command: usize,
-    received: Cell<usize>,
-    charge: Charge,
+/// A command that is being split. In a cluster it is split by the slots of its keys, because a node refuses a command
+/// with keys in several slots, otherwise by their upstreams.
+struct Split<'a> {
+    topology: &'a Topology,
+    name: &'a [u8],
+    /// The arguments that have yet to be taken.
+    args: Args<'a>,
+    step: usize,
+    how: How,
+    parts: Vec<(Rc<Upstream>, Part)>,
+    /// The parts for slots, or for upstreams.
+    indices: BTreeMap<(Option<u16>, *const Upstream), usize>,
+    /// The parts of the keys.
+    sources: Vec<u16>,
+    /// How many bytes all parts have, about.
+    size: usize,
 }
 
-/// Drops the replies when the session stops waiting for them. Lanes may keep the join for longer.
-struct Waiting(Rc<Join>);
-
-impl Drop for Waiting {
-    fn drop(&mut self) {
-        self.0.release(&Bytes::new());
-    }
+enum Part {
+    Whole(Bytes),
+    Keys(CommandBuf),
 }
 
 impl Spread {
@@ -128,45 +130,122 @@ impl Spread {
     }
 }
 
+impl<'a> Split<'a> {
+    fn new(spread: Spread, command: &CommandRef<'a>, topology: &'a Topology) -> Self {
+        let (mut args, mut size, mut parts) = (command.args(), command.wire().len(), Vec::new());
+        let step = match spread.to {
+            To::Keys { step } => step,
+            To::These(upstreams) => {
+                let whole = || Bytes::copy_from_slice(command.wire());
+                let wire = spread.instead.unwrap_or_else(whole);
+                size = upstreams.len() * wire.len();
+                parts.extend(upstreams.into_iter().map(|each| (each, Part::Whole(wire.clone()))));
+                0
+            }
+        };
+        let (name, how) = (args.next().unwrap_or_default(), spread.how);
+        let (indices, sources) = Default::default();
+        Self { topology, name, args, step, how, parts, indices, sources, size }
+    }
+
+    /// Takes a portion of the keys. Returns whether there are more.
+    fn take(&mut self) -> Result<bool, Failure> {
+        for _ in 0..PORTION {
+            let Some(values) = self.step.checked_sub(1) else { return Ok(false) };
+            let Some(key) = self.args.next() else { return Ok(false) };
+            let slot = key_slot(key);
+            let upstream = self.topology.of_slot(slot)?;
+            let group = (self.topology.is_cluster().then_some(slot), Rc::as_ptr(&upstream));
+            let index = *self.indices.entry(group).or_insert_with(|| {
+                self.parts.push((upstream, Part::Keys(CommandBuf::new(self.name))));
+                self.parts.len() - 1
+            });
+            if let Part::Keys(part) = &mut self.parts[index].1 {
+                part.push(key).extend(self.args.by_ref().take(values));
+            }
+            self.sources.push(u16::try_from(index).unwrap_or_default());
+        }
+        Ok(true)
+    }
+
+    /// Returns whether no command may follow until it is answered: a cluster may refuse a part with several keys for a
+    /// moment, and it must not be overtaken.
+    fn is_last(&self) -> bool {
+        self.step == 0 || self.topology.is_cluster() && self.parts.len() < self.sources.len()
+    }
+
+    /// Opens a slot for the reply. Returns its number, and the parts.
+    fn open(self, client: &Client) -> (u64, Vec<(Rc<Upstream>, Part)>) {
+        let Self { how, parts, sources, size, .. } = self;
+        let how = if let How::Concat = how
+            && !sources.is_empty()
+        {
+            How::Values(sources)
+        } else {
+            how
+        };
+        (client.open_slot(size, Some(Join::new(how, parts.len(), size))), parts)
+    }
+}
+
 impl Session {
-    /// Sends a command, waits for the replies, and answers with what they say. A command may have a million keys, so
-    /// other clients get their turns meanwhile.
+    /// Sends a command whose reply is joined. Returns what the session does next, if that is not the next command.
+    pub(crate) fn spread(
+        &self,
+        spread: Spread,
+        command: &CommandRef<'_>,
+    ) -> Result<Option<Next>, Failure> {
+        let client = &self.client;
+        let is_split = matches!(spread.to, To::Keys { .. });
+        let (protocol, shape) = self.protocol_of(&spread, command);
+        if !is_split && !client.is_answered() || !client.choose_lane(spread.kind, protocol) {
+            client.hold_back();
+            return Ok(Some(Next::Take));
+        }
+        let mut split = Split::new(spread, command, &self.proxy.topology);
+        while split.take()? {}
+        let lanes: Vec<_> = split.parts.iter().map(|(each, _)| client.lane(each)).collect();
+        if lanes.iter().flatten().any(|lane| lane.makes_wait(client)) {
+            return Ok(Some(Next::Take));
+        }
+        let is_last = split.is_last();
+        let (slot, parts) = split.open(client);
+        for (index, (lane, (_, part))) in lanes.into_iter().zip(parts).enumerate() {
+            let to = Recipient::Part(Rc::clone(client), slot, index);
+            send(lane, to, part, shape);
+        }
+        if is_last {
+            client.hold_back();
+        }
+        Ok(None)
+    }
+
+    /// The same for a large command, once every earlier one is answered. It may have a million keys, so other clients
+    /// get their turns meanwhile.
     ///
     /// # Errors
     /// If the client has left.
-    pub(crate) async fn spread(
+    pub(crate) async fn spread_large(
         &mut self,
         spread: Spread,
         command: &CommandRef<'_>,
-        wire: &Bytes,
     ) -> io::Result<()> {
-        let Spread { to, kind, mut how, instead } = spread;
-        let parts = match to {
-            To::These(upstreams) => {
-                let wire = instead.unwrap_or_else(|| wire.clone());
-                upstreams.into_iter().map(|upstream| (upstream, wire.clone())).collect()
-            }
-            To::Keys { step } => match self.split(command, step, &mut how).await {
-                Ok(parts) => parts,
+        let (client, topology) = (Rc::clone(&self.client), Rc::clone(&self.proxy.topology));
+        let (protocol, shape) = self.protocol_of(&spread, command);
+        client.choose_lane(spread.kind, protocol);
+        let mut split = Split::new(spread, command, &topology);
+        loop {
+            match split.take() {
+                Ok(true) => yield_now().await,
+                Ok(false) => break,
                 Err(failure) => {
                     self.fail(&failure);
                     return Ok(());
                 }
-            },
-        };
-        let client = Rc::clone(&self.client);
-        let (protocol, shape) = match how {
-            How::Hello(wanted, _) => (self.proxy.access.protocol.unwrap_or(wanted), None),
-            _ if kind.is_some_and(Kind::is_single) => (client.protocol.get(), None),
-            _ => client.protocol_of(command),
-        };
-        client.choose_lane(kind, protocol);
-        let slot = client.open_slot(0);
-        let len = parts.iter().map(|(_, wire)| wire.len()).sum();
-        let join = Join::new(&client, parts.len(), len);
-        let _waiting = Waiting(Rc::clone(&join));
-        for (index, (upstream, wire)) in parts.into_iter().enumerate() {
-            let is_large = wire.len() > LARGE;
+            }
+        }
+        let (slot, parts) = split.open(&client);
+        for (index, (upstream, part)) in parts.into_iter().enumerate() {
             let lane = loop {
                 match client.lane(&upstream) {
                     Ok(lane) if lane.makes_wait(&client) => {
@@ -175,143 +254,37 @@ impl Session {
                     lane => break lane,
                 }
             };
-            match lane {
-                Ok(lane) => lane.send_part(&join, index, wire, shape),
-                Err(failure) => join.take(index, failure.to_reply()),
-            }
-            if is_large {
-                yield_now().await;
-            }
+            let to = Recipient::Part(Rc::clone(&client), slot, index);
+            send(lane, to, part, shape);
+            yield_now().await;
         }
-        self.when(|_| join.missing.get() == 0).await?;
-        let replies = join.replies.take();
-        if let How::Hello(protocol, name) = &how
-            && !replies[0].starts_with(b"-")
-        {
-            client.protocol.set(*protocol);
-            if let Some(name) = name {
-                client.identity.borrow_mut().name = name.clone();
-            }
-        }
-        self.answer_joined(slot, &how, &replies).await
-    }
-
-    /// Joins replies, and gives the result to the client as fast as it takes it.
-    async fn answer_joined(&mut self, slot: u64, how: &How, replies: &[Bytes]) -> io::Result<()> {
-        let client = Rc::clone(&self.client);
-        let Some(pieces) = how.join(replies, client.protocol.get()) else {
-            let failure = Failure::new("ERR upstreams sent replies that do not fit together");
-            client.deliver(slot, &failure.to_reply(), 1);
-            return Ok(());
-        };
-        let len = replies.iter().map(Bytes::len).sum::<usize>();
-        let mut out = BytesMut::with_capacity(len.min(LARGE));
-        for (count, piece) in pieces.enumerate() {
-            give_way(count).await;
-            let Some(piece) = piece else {
-                client.cut_off_because("an upstream sent an element that cannot be read");
-                return Err(io::ErrorKind::InvalidData.into());
-            };
-            for piece in piece.chunks(LARGE) {
-                out.extend_from_slice(piece);
-                if out.len() >= LARGE {
-                    client.deliver(slot, &out, 0);
-                    out.clear();
-                    self.when(Client::takes_now).await?;
-                    yield_now().await;
-                }
-            }
-        }
-        client.deliver(slot, &out, 1);
+        client.hold_back();
         Ok(())
     }
 
-    /// Splits a command by the upstreams of its keys. In a cluster it is split by slots, because a node refuses a
-    /// command with keys in several slots.
-    async fn split(
+    /// Returns the protocol of the connections for a command, and how its reply is translated then.
+    fn protocol_of(
         &self,
+        spread: &Spread,
         command: &CommandRef<'_>,
-        step: usize,
-        how: &mut How,
-    ) -> Result<Vec<(Rc<Upstream>, Bytes)>, Failure> {
-        let topology = &self.proxy.topology;
-        let (mut parts, mut indices, mut sources) = (Vec::new(), BTreeMap::new(), Vec::new());
-        let mut args = command.args();
-        let name = args.next().unwrap_or_default();
-        while let Some(key) = args.next() {
-            let slot = key_slot(key);
-            let upstream = topology.of_slot(slot)?;
-            let group = (topology.is_cluster().then_some(slot), Rc::as_ptr(&upstream));
-            let index = *indices.entry(group).or_insert_with(|| {
-                parts.push((upstream, CommandBuf::new(name)));
-                parts.len() - 1
-            });
-            let part: &mut (_, CommandBuf) = &mut parts[index];
-            part.1.push(key).extend(args.by_ref().take(step - 1));
-            sources.push(u16::try_from(index).unwrap_or_default());
-            give_way(sources.len()).await;
+    ) -> (Protocol, Option<ReplyShape>) {
+        match spread.how {
+            How::Hello(wanted, _) => (self.proxy.access.protocol.unwrap_or(wanted), None),
+            _ if spread.kind.is_some_and(Kind::is_single) => (self.client.protocol.get(), None),
+            _ => self.client.protocol_of(command),
         }
-        let is_large = sources.len() > PORTION;
-        if let How::Concat = how {
-            *how = How::Values(sources);
-        }
-        let mut wires = Vec::with_capacity(parts.len());
-        for (upstream, part) in parts {
-            wires.push((upstream, part.to_wire().unwrap_or_default()));
-            if is_large {
-                yield_now().await;
-            }
-        }
-        Ok(wires)
     }
 }
 
-/// Lets others have their turns after each portion.
-async fn give_way(count: usize) {
-    if count % PORTION == PORTION - 1 {
-        yield_now().await;
-    }
-}
-
-impl Join {
-    fn new(client: &Rc<Client>, parts: usize, command: usize) -> Rc<Self> {
-        Rc::new(Self {
-            client: Rc::clone(client),
-            replies: RefCell::new(vec![Bytes::new(); parts]),
-            missing: Cell::new(parts),
-            command,
-            received: Cell::default(),
-            charge: Charge::new(client, command),
-        })
-    }
-
-    /// Counts bytes of replies that have arrived. Returns whether to keep them: there may be too many in all, or the
-    /// client may have gone.
-    pub(crate) fn keeps(&self, bytes: usize) -> bool {
-        self.received.set(self.received.get() + bytes);
-        let keeps = self.received.get() <= WHOLE && !self.client.is_gone();
-        if keeps {
-            self.charge.set(self.command + self.received.get());
-        } else {
-            self.release(&Bytes::from_static(TOO_LARGE));
-        }
-        keeps
-    }
-
-    /// Drops the replies that have arrived, and puts others in their place.
-    fn release(&self, instead: &Bytes) {
-        self.replies.borrow_mut().fill(instead.clone());
-        self.charge.set(0);
-    }
-
-    /// Takes the reply to a part. After the last one, the session of the client joins them.
-    pub(crate) fn take(&self, part: usize, reply: Bytes) {
-        if let Some(place) = self.replies.borrow_mut().get_mut(part) {
-            *place = reply;
-        }
-        self.missing.set(self.missing.get() - 1);
-        if self.missing.get() == 0 {
-            self.client.wake();
-        }
+/// Sends a part of a command, or answers it with an error.
+fn send(lane: Result<Rc<Lane>, Failure>, to: Recipient, part: Part, shape: Option<ReplyShape>) {
+    let wire = match part {
+        Part::Whole(wire) => wire,
+        Part::Keys(command) => command.to_wire().unwrap_or_default(),
+    };
+    let due = |command| Due::new(to, command, shape, Instant::now());
+    match lane {
+        Ok(lane) => lane.send_part(due, wire),
+        Err(failure) => due(None).give(failure.to_reply()),
     }
 }
