@@ -94,6 +94,7 @@ impl Client {
         }
         let (kind, protocol) = self.kind.get();
         let lane = to.lane(&self.proxy, protocol, kind)?;
+        lane.user.set(self);
         lanes.push(Rc::clone(&lane));
         Ok(lane)
     }
@@ -114,7 +115,7 @@ impl Client {
                 let is_like = lane.kind == kind && lane.protocol == protocol;
                 let is_kept = is_like && !lane.is_busy();
                 if !is_kept {
-                    lane.abandon();
+                    lane.abandon(self);
                 }
                 is_kept
             });
@@ -373,7 +374,7 @@ impl Client {
         }
         *self.writer.borrow_mut() = None;
         *self.replies.borrow_mut() = Replies::dropped();
-        self.lanes.take().iter().for_each(|lane| lane.abandon());
+        self.lanes.take().iter().for_each(|lane| lane.abandon(self));
         // What is held elsewhere is freed when the session ends. Until then, nothing is read from other clients.
         self.proxy.count_held(self.counted.take(), 0);
         self.wake();

@@ -86,6 +86,8 @@ pub(crate) struct Lane {
     /// Whether more may arrive than the replies to the client that uses it, so nobody else gets to use it.
     pub(crate) is_spoiled: Cell<bool>,
     is_closed: Cell<bool>,
+    /// The last client that began to use it, to compare with others.
+    pub(crate) user: Cell<*const Client>,
 }
 
 impl Lane {
@@ -110,6 +112,7 @@ impl Lane {
             has_large_reply: Cell::default(),
             is_spoiled: Cell::default(),
             is_closed: Cell::default(),
+            user: Cell::new(ptr::null()),
         });
         tokio::task::spawn_local(Rc::clone(&lane).run());
         lane
@@ -189,18 +192,16 @@ impl Lane {
         self.due.borrow().len()
     }
 
-    /// Returns whether another client uses it, and nobody else may.
+    /// Returns whether another client has begun to use it since this one did, and may be the only one to use it.
     pub(crate) fn is_taken_from(&self, client: &Client) -> bool {
-        let due = self.due.borrow();
-        let user = due.back().and_then(|due| due.to.client());
-        self.kind == Kind::Script && user.is_some_and(|user| !ptr::eq(Rc::as_ptr(user), client))
+        self.kind == Kind::Script && !ptr::eq(self.user.get(), client)
     }
 
     /// Notes that its client, unless that has left, is the last to use it.
     pub(crate) fn spoil(&self, client: Option<&Rc<Client>>) {
         self.is_spoiled.set(true);
         if client.is_none_or(|client| client.is_gone()) {
-            self.abandon();
+            self.end();
         }
     }
 
@@ -228,13 +229,17 @@ impl Lane {
         }) || waiting.iter().any(|other| is_other(other) && !other.is_gone())
     }
 
-    /// Closes a connection that only one client may use, because that client does not need it any more.
-    pub(crate) fn abandon(&self) {
-        if self.kind.is_single() || self.is_spoiled.get() {
-            self.is_closed.set(true);
-            self.out.take();
-            self.wake();
+    /// Closes a connection that only this client may use, because it does not need it any more.
+    pub(crate) fn abandon(&self, client: &Client) {
+        if self.kind.is_single() || self.is_spoiled.get() && !self.is_taken_from(client) {
+            self.end();
         }
+    }
+
+    fn end(&self) {
+        self.is_closed.set(true);
+        self.out.take();
+        self.wake();
     }
 
     async fn run(self: Rc<Self>) {

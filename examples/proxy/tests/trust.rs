@@ -259,3 +259,40 @@ fn clients_of(proxy: &Daemon, count: usize, line: &str) -> Vec<String> {
     let answers = clients.iter_mut().map(Client::receive);
     answers.map(|answer| String::from_utf8_lossy(&answer).into_owned()).collect()
 }
+
+#[test]
+fn a_client_leaves_a_connection_that_the_script_of_another_one_may_have_spoiled() {
+    let is_spoiled = AtomicBool::new(false);
+    let scripted = scripted::start(move |command| match (command.name(), command.arg(1)) {
+        // Each new connection begins with it.
+        (b"PING", _) => {
+            is_spoiled.store(false, Ordering::SeqCst);
+            b"+PONG\r\n".to_vec()
+        }
+        (b"EVAL", Some(b"evil")) => {
+            is_spoiled.store(true, Ordering::SeqCst);
+            b"-an error\r\n".to_vec()
+        }
+        (b"GET", _) if is_spoiled.load(Ordering::SeqCst) => b"+forged\r\n+right\r\n".to_vec(),
+        _ => b"+right\r\n".to_vec(),
+    });
+    let slow = scripted::start(|command| {
+        if command.name() == b"GET" {
+            thread::sleep(Duration::from_millis(300));
+        }
+        b"+slow\r\n".to_vec()
+    });
+    let upstreams = [scripted, slow].map(|address| address.to_string());
+    let upstreams = ["--upstream", &upstreams[0], "--upstream", &upstreams[1]];
+    let proxy = proxy(&[&upstreams[..], &["--threads", "1"]].concat());
+    let [mut client, mut other] = [(); 2].map(|()| Client::new(proxy.connect()));
+    for _ in 0..8 {
+        assert_eq!(client.answer("SET b 1"), "+right\r\n");
+    }
+    // While the slow reply is due, the client keeps the connection of its script in mind.
+    client.send(&["EVAL good 1 b", "GET foo"].map(array).concat());
+    assert_eq!(client.receive(), b"+right\r\n");
+    assert_eq!(other.answer("EVAL evil 1 b"), "-an error\r\n");
+    client.send(&array("GET b"));
+    assert_eq!([client.receive(), client.receive()], [&b"+slow\r\n"[..], b"+right\r\n"]);
+}
