@@ -42,7 +42,7 @@ pub(crate) struct Client {
     /// Wakes the lanes that wait until the client has room for more of a reply.
     waiting_lanes: RefCell<Vec<Waker>>,
     /// How many bytes are held for it in other places.
-    charged: Cell<usize>,
+    pub(crate) charged: Cell<usize>,
     /// How many bytes the proxy counts as held for it.
     counted: Cell<usize>,
     /// Whether it waits until a lane has written more.
@@ -50,12 +50,6 @@ pub(crate) struct Client {
     is_cut_off: Cell<bool>,
     /// When it last sent or took something.
     pub(crate) moved: Cell<Instant>,
-}
-
-/// Counts bytes that are held for a client outside of its replies, until it is dropped.
-pub(crate) struct Charge {
-    client: Rc<Client>,
-    bytes: Cell<usize>,
 }
 
 impl Client {
@@ -347,7 +341,7 @@ impl Client {
     }
 
     /// Counts what is held for the client, among what is held for all.
-    fn count(&self) {
+    pub(crate) fn count(&self) {
         if self.is_gone() {
             return;
         }
@@ -379,25 +373,5 @@ impl Client {
         self.proxy.count_held(self.counted.take(), 0);
         self.wake();
         self.wake_lanes();
-    }
-}
-
-impl Charge {
-    pub(crate) fn new(client: &Rc<Client>, bytes: usize) -> Self {
-        let charge = Self { client: Rc::clone(client), bytes: Cell::default() };
-        charge.set(bytes);
-        charge
-    }
-
-    pub(crate) fn set(&self, bytes: usize) {
-        let charged = &self.client.charged;
-        charged.set(charged.get() + bytes - self.bytes.replace(bytes));
-        self.client.count();
-    }
-}
-
-impl Drop for Charge {
-    fn drop(&mut self) {
-        self.set(0);
     }
 }

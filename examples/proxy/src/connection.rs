@@ -11,7 +11,7 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 use zresp::{CommandBuf, Decoder, EncodeCommand, Frame, Limits, Protocol};
 
-use crate::client::Charge;
+use crate::charge::Charge;
 use crate::upstream::{Failure, Upstream, WHOLE};
 
 /// How long a server may take to accept a connection.

@@ -16,7 +16,8 @@ use tracing::debug;
 use zresp::push::{Change, Confirmation, Push, Topic};
 use zresp::{CommandBuf, CommandRef, Encode, EncodeCommand, Frame, Reply};
 
-use crate::client::{Charge, Client};
+use crate::charge::Charge;
+use crate::client::Client;
 use crate::proxy::Proxy;
 use crate::redirect::{Author, Retry, Tries};
 use crate::routing::{Place, place};

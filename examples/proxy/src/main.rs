@@ -18,6 +18,7 @@
 //! gets them for its [transaction] and its [subscriptions](feed). What it says about its [identity] needs none. The
 //! rest is [options] and [metrics].
 
+mod charge;
 mod client;
 mod connection;
 mod dispatch;
@@ -119,7 +120,8 @@ async fn run(mut options: Options) -> io::Result<()> {
     let mut greeting = format!("listening on {address}: try `redis-cli -h {ip} -p {port}`\n");
     if let Some(metrics) = options.metrics {
         let listener = bind(metrics, false)?.listen(BACKLOG)?;
-        greeting += &format!("metrics on http://{}/metrics\n", listener.local_addr()?);
+        let address = listener.local_addr()?;
+        greeting = format!("{greeting}metrics on http://{address}/metrics\n");
         tokio::spawn(metrics::serve(listener, all_metrics.into()));
     }
     drop(starting);

@@ -14,7 +14,7 @@ use tokio::net::tcp::OwnedReadHalf;
 use tokio::time::{Instant, Sleep, sleep};
 use zresp::{Framer, Limits, LinePolicy};
 
-use crate::client::Charge;
+use crate::charge::Charge;
 use crate::due::{Due, Recipient};
 use crate::lane::{Kind, Lane};
 use crate::session::LARGE;

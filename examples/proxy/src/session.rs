@@ -17,7 +17,8 @@ use tokio::net::tcp::OwnedReadHalf;
 use tokio::time::{Instant, Sleep, sleep, timeout};
 use zresp::{Command, CommandDecoder, CommandFrame, Error, Limits};
 
-use crate::client::{Charge, Client};
+use crate::charge::Charge;
+use crate::client::Client;
 use crate::feed::Feeds;
 use crate::proxy::Proxy;
 use crate::relay;

@@ -11,7 +11,7 @@ use tokio::task::consume_budget;
 use tokio::time::sleep;
 use zresp::CommandRef;
 
-use crate::client::Charge;
+use crate::charge::Charge;
 use crate::connection::Connection;
 use crate::join::tip;
 use crate::redirect::{Author, Retry, Tries};
