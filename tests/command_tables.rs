@@ -136,6 +136,38 @@ fn a_command_can_be_added_and_replaced() {
 }
 
 #[test]
+fn keys_are_where_a_specification_says() {
+    use BeginSearch::{Index, Keyword};
+    let part = |step, limit| FindKeys::Range { last: -1, step, limit };
+    let counted = FindKeys::Count { index: 1, first: 2, step: 1 };
+    let one = FindKeys::Range { last: 0, step: 1, limit: 0 };
+    let word = |from| Keyword { keyword: "word".into(), from };
+    for (begin, find, line, expected) in [
+        (Index(1), part(1, 2), "c a b 0 0", Ok(vec![1, 2])),
+        (Index(1), part(1, 3), "c a b 0 0 0 0", Ok(vec![1, 2])),
+        (Index(1), part(2, 2), "c a 1 b 2 0 0 0 0", Ok(vec![1, 3])),
+        (Index(1), part(1, 2), "c a b 0", Err(KeysError::Syntax)),
+        (Index(1), part(1, 2), "c", Err(KeysError::Syntax)),
+        (word(1), part(1, 2), "c x word a 0", Ok(vec![3])),
+        (word(1), part(1, 2), "c x", Ok(vec![])),
+        (word(-3), one, "c word a b c", Ok(vec![2])),
+        (word(-3), one, "c word word b c", Ok(vec![3])),
+        (word(-3), one, "c a b word c", Ok(vec![])),
+        (Index(1), counted, "c x 2 a b 0", Ok(vec![3, 4])),
+        (Index(1), counted, "c x", Err(KeysError::Count { index: 2 })),
+        (Index(1), counted, "c", Err(KeysError::Count { index: 2 })),
+    ] {
+        let mut info = CommandInfo::new("c", -1);
+        info.key_specs = vec![KeySpec::new(Access::READ, begin, find)].into();
+        let mut table = CommandTable::new();
+        table.insert(info).expect("a command");
+        let bytes = encoded(line);
+        let found = table.keys(&command(&bytes)).map(|keys| keys.map(|key| key.index).collect());
+        assert_eq!(found, expected, "{line}: {find:?}");
+    }
+}
+
+#[test]
 fn a_reply_with_too_many_commands_or_specifications_is_refused_at_once() {
     let command = b"*6\r\n+a\r\n:1\r\n*0\r\n:0\r\n:0\r\n:0\r\n";
     let reply = [b"*4097\r\n".as_slice(), &command.repeat(4_097)].concat();

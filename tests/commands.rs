@@ -123,6 +123,7 @@ fn contradictory_command_lines_have_no_keys() {
         ("MIGRATE h 1 '' 0 1 KEY a", KeysError::Syntax),
         ("XREAD STREAMS a 0 1", KeysError::Syntax),
         ("XREAD COUNT 1 STREAMS", KeysError::Syntax),
+        ("XREAD COUNT 1 BLOCK 0", KeysError::Syntax),
         ("XREAD MORE 1 STREAMS a 0", KeysError::Syntax),
         ("XREAD NOACK STREAMS a 0", KeysError::Syntax),
         ("SORT k STORE", KeysError::Syntax),
@@ -151,6 +152,18 @@ fn keys_have_an_access_and_an_index() {
     let found: Vec<_> =
         keys(&command(&bytes)).unwrap().map(|key| (key.index, key.access)).collect();
     assert_eq!(found, [(1, read), (8, write)]);
+    let bytes = encoded("MIGRATE h 1 k 0 9");
+    let found: Vec<_> =
+        keys(&command(&bytes)).unwrap().map(|key| (key.index, key.access)).collect();
+    assert_eq!(found, [(3, read | Access::WRITE | Access::DELETE)]);
+}
+
+#[test]
+fn iterators_are_equal_if_they_return_the_same_keys() {
+    let lines = ["GET a", "GET b", "SET a 1", "MGET a b"].map(encoded);
+    let [get, others @ ..] = lines.each_ref().map(|bytes| keys(&command(bytes)).unwrap());
+    assert!(get == get.clone());
+    assert!(others.iter().all(|other| get != *other));
 }
 
 #[test]

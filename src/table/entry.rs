@@ -204,9 +204,14 @@ mod tests {
 
     /// Whether a lookup of `other` takes the entry of `name` for it.
     fn is_taken(name: &[u8], other: &[u8]) -> bool {
+        is_taken_in(NONE, name, other)
+    }
+
+    /// Whether a lookup of `other` in the container `parent` takes the entry of a command without one for it.
+    fn is_taken_in(parent: u16, name: &[u8], other: &[u8]) -> bool {
         let word = Word::of(name);
         let (first_bits, last_bits) = (significant(word.first), significant(word.last));
-        Entry { word, first_bits, last_bits, ..Entry::EMPTY }.is(Word::of(other), NONE)
+        Entry { word, first_bits, last_bits, ..Entry::EMPTY }.is(Word::of(other), parent)
     }
 
     /// Each byte is compared by itself, so this tries all that the comparison can meet.
@@ -240,6 +245,18 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn equal_differences_of_two_parts_do_not_cancel_out() {
+        let name = [0; 16];
+        assert!(is_taken(&name, &name));
+        let mut other = name;
+        other[8] = 1;
+        assert!(!is_taken_in(NONE ^ 1, &name, &other), "the last half and the container");
+        other[0] = 1;
+        assert!(!is_taken(&name, &other), "both halves");
+        assert!(!is_taken_in(NONE ^ 1, &name[..8], &name[..9]), "the length and the container");
     }
 
     #[test]
