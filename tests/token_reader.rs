@@ -244,6 +244,19 @@ fn a_buffer_that_shrank_or_changed_is_noticed() {
 }
 
 #[test]
+fn a_part_is_taken_only_from_the_bytes_that_were_examined() {
+    let mut reader = TokenReader::new();
+    let buf = b"$100\r\nabc";
+    assert_eq!(reader.next(buf), Ok(None));
+    for other in [b"$100\r\nabcd".as_slice(), b"$100\r\nab", b"$200\r\nabc", b""] {
+        assert_eq!(reader.next_part(other, 10), Ok(None), "{}", other.escape_ascii());
+    }
+    assert_eq!(reader.next_part(buf, 100), Ok(None), "the payload has no more");
+    let (part, size) = reader.next_part(buf, 99).unwrap().expect("a long payload");
+    assert_eq!((part.bytes, part.left, size), (b"abc".as_slice(), Some(97), buf.len()));
+}
+
+#[test]
 fn an_error_in_a_part_stays() {
     let mut reader = TokenReader::new();
     assert_eq!(reader.next(b"$3\r\nab"), Ok(None));
