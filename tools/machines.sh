@@ -93,11 +93,8 @@ cargo_test() { # TARGET [FILES that are not run]
   rustup target add "$1" || return "$left_out"
   for file in tests/*.rs; do
     name=$(basename "$file" .rs)
-    if ((is_few)); then
-      [[ " ${few[*]} " == *" $name "* ]] || continue
-    else
-      is_among "$name" "$everywhere ${2-}" && continue
-    fi
+    is_among "$name" "$everywhere ${2-}" && continue
+    ((is_few)) && ! is_among "$name" "${few[*]}" && continue
     files+=(--test "$name")
   done
   cargo test --no-fail-fast --target "$1" --lib "${files[@]}"
