@@ -150,6 +150,8 @@ fn keys_are_where_a_specification_says() {
         (Index(1), part(1, 2), "c", Err(KeysError::Syntax)),
         (word(1), part(1, 2), "c x word a 0", Ok(vec![3])),
         (word(1), part(1, 2), "c x", Ok(vec![])),
+        (word(0), one, "c word a", Ok(vec![2])),
+        (word(0), one, "c a word", Ok(vec![])),
         (word(-3), one, "c word a b c", Ok(vec![2])),
         (word(-3), one, "c word word b c", Ok(vec![3])),
         (word(-3), one, "c a b word c", Ok(vec![])),

@@ -5,8 +5,8 @@
 use zresp::frames::FrameDecoder;
 use zresp::io::{CommandReader, ReplyReader};
 use zresp::{
-    CommandDecoder, Decoder, ErrorKind, Framer, InlinePolicy, Limits, LinePolicy, ReplyRef, Token,
-    TokenReader,
+    CommandDecoder, Decoder, ErrorKind, Framer, InlinePolicy, Kind, Limits, LinePolicy, ReplyRef,
+    Token, TokenReader,
 };
 use zresp_testing::drive::ways;
 
@@ -465,8 +465,7 @@ fn a_reply_in_progress_keeps_its_policy_for_lines() {
         assert_eq!(decoder.decode(lines).unwrap().unwrap().wire(), lines, "cut at {cut}");
         assert_eq!(decoder.decode(lines).unwrap_err().offset, 2);
 
-        let mut reader = TokenReader::new();
-        reader.set_line_policy(LinePolicy::AsSent);
+        let mut reader = TokenReader::new().with_line_policy(LinePolicy::AsSent);
         assert!(reader.next(&lines[..cut]).unwrap().is_none());
         reader.set_line_policy(LinePolicy::Strict);
         let token = Token::Scalar(ReplyRef::Error(b"a\nb"));
@@ -483,6 +482,21 @@ fn a_reply_in_progress_keeps_its_policy_for_lines() {
     assert!(decoder.decode(b"(x\r\n").unwrap().is_some());
     decoder.set_line_policy(LinePolicy::Strict);
     assert!(decoder.decode(b"+O\n\r\n").is_err());
+}
+
+#[test]
+fn a_token_reader_applies_limits_from_the_next_frame_on() {
+    let [wide, narrow] = [2, 1].map(|bulk| Limits::new().with_bulk(bulk));
+    let mut reader = TokenReader::with_limits(wide);
+    assert_eq!(reader.limits(), wide);
+    assert!(reader.next(b"*1\r\n").unwrap().is_some());
+    reader.set_limits(narrow);
+    assert_eq!(reader.limits(), narrow);
+    let value = b"$2\r\nab\r\n";
+    let token = Token::Scalar(ReplyRef::Bulk(b"ab"));
+    assert_eq!(reader.next(value), Ok(Some((token, value.len()))));
+    assert_eq!(reader.next(b""), Ok(Some((Token::Close(Kind::Array), 0))));
+    assert_eq!(reader.next(value).unwrap_err().kind, ErrorKind::BulkTooLong { limit: 1 });
 }
 
 #[test]

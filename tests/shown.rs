@@ -11,7 +11,7 @@ use zresp::replication::{Event, SyncDecoder};
 use zresp::tree::StreamedString;
 use zresp::{
     Command, CommandBuf, CommandDecoder, Decoder, EncodeCommand, EncodeError, ErrorReply, Framer,
-    Kind, Limits, Protocol, Reply, ReplyRef, ReplyWriter, replies, requests,
+    Kind, Limits, Protocol, Reply, ReplyRef, ReplyWriter, TokenReader, replies, requests,
 };
 
 fn shown(value: &impl Debug) -> String {
@@ -198,6 +198,14 @@ fn encode_errors_have_messages() {
     }
 }
 
+#[test]
+fn a_token_reader_shows_how_far_it_is() {
+    let mut reader = TokenReader::new();
+    assert!(reader.next(b"*2\r\n:1").unwrap().is_some());
+    assert_eq!(reader.next(b":1"), Ok(None));
+    assert_eq!(shown(&reader), "FrameTokenReader { examined: 6, open: 1, .. }");
+}
+
 #[cfg(feature = "commands")]
 #[test]
 fn keys_and_their_errors_are_shown() {
@@ -210,6 +218,8 @@ fn keys_and_their_errors_are_shown() {
     let keys = zresp::commands::keys(&command).expect("keys");
     assert_eq!(shown(&keys), r#"Keys["a", "b"]"#);
     assert!(keys == keys.clone());
+    let key = r#"Key { key: "a", index: 1, access: Access(READ | ACCESS) }"#;
+    assert_eq!(keys.clone().next().map(|key| shown(&key)).as_deref(), Some(key));
     let mut table = CommandTable::new();
     table.insert(CommandInfo::new("GET", 2)).expect("room");
     assert_eq!(shown(&table), r#"CommandTable["get"]"#);
