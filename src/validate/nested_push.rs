@@ -182,4 +182,29 @@ mod tests {
         pushes.open(90);
         assert_eq!((pushes.start(), pushes.outer.map(|outer| outer.len())), (90, Some(0)));
     }
+    #[test]
+    fn a_push_stays_open_while_others_come_before_its_word() {
+        let mut pushes = NestedPushes::NONE;
+        pushes.open(7);
+        for start in [20, 40] {
+            pushes.open(start);
+            assert_eq!(pushes.start(), start);
+            pushes.begin_word();
+            FORMS[0].iter().for_each(|byte| assert!(pushes.take(*byte)));
+            assert_eq!(pushes.start(), 7);
+        }
+    }
+
+    #[test]
+    fn a_reset_forgets_all_pushes() {
+        let mut pushes = NestedPushes::NONE;
+        pushes.open(7);
+        pushes.open(20);
+        pushes.begin_word();
+        assert!(pushes.take(b'+'));
+        pushes.reset();
+        assert!(!pushes.is_in_word());
+        pushes.open(90);
+        assert_eq!(pushes.outer.map(|outer| outer.len()), Some(0));
+    }
 }
