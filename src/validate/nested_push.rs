@@ -182,6 +182,7 @@ mod tests {
         pushes.open(90);
         assert_eq!((pushes.start(), pushes.outer.map(|outer| outer.len())), (90, Some(0)));
     }
+
     #[test]
     fn a_push_stays_open_while_others_come_before_its_word() {
         let mut pushes = NestedPushes::NONE;
