@@ -46,8 +46,8 @@ pub(crate) struct Options {
     #[arg(long, value_name = "BYTES", default_value = "256MiB", value_parser = size)]
     pub(crate) client_buffer: usize,
 
-    /// The most bytes that all clients together make the proxy hold; then the one for whom most has been held for
-    /// the longest time is disconnected
+    /// The most bytes that all clients together make the proxy hold, in equal parts for the threads; then the one
+    /// for whom most has been held for the longest time is disconnected
     #[arg(long, value_name = "BYTES", default_value = "1GiB", value_parser = size)]
     pub(crate) all_buffers: usize,
 

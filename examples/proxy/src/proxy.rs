@@ -52,7 +52,7 @@ pub(crate) struct Proxy {
     pub(crate) stage: watch::Receiver<Stage>,
     /// The most bytes of replies and commands that wait for one client.
     pub(crate) client_buffer: usize,
-    /// The most such bytes for all clients together, and how many there are.
+    /// The most such bytes for all clients of this thread together, and how many there are.
     all_buffers: usize,
     held: Cell<usize>,
     /// How many sessions of disconnected clients have yet to end, and to free what they hold.

@@ -177,7 +177,8 @@ pub(crate) fn route_begun(command: &PartialCommand<'_>, topology: &Topology) -> 
         return Some(Ok(if is_own { Route::Own(upstream) } else { Route::Shared(upstream) }));
     }
     // Keys that have yet to arrive could be for another upstream.
-    let keys = table.partial_keys(command).ok().filter(|_| !is_own);
+    let is_whole = is_own || matches!(&*info.name, "copy" | "move");
+    let keys = table.partial_keys(command).ok().filter(|_| !is_whole);
     let Some(PartialKeys::All(keys)) = keys else { return None };
     let mut slots = keys.map(|key| key_slot(key.key));
     let first = slots.next()?;
@@ -194,14 +195,25 @@ pub(crate) fn concerns_connection<'a>(
         return info.name == "script|debug";
     }
     match &*info.name {
-        // Servers compare words up to a NUL.
-        "xread" | "xreadgroup" => args.into_iter().any(|word| {
-            let end = word.iter().position(|byte| *byte == 0).unwrap_or(word.len());
-            word[..end].eq_ignore_ascii_case(b"block")
-        }),
+        "xread" | "xreadgroup" => args.into_iter().any(|word| is_word(word, "block")),
         // `CLIENT` with an unknown subcommand; and a command without a reply.
         "client" | "cluster|syncslots" => true,
         _ => info.flags.intersects(CONNECTION_FLAGS) || has_connection_category(info),
+    }
+}
+
+/// Returns whether an argument is a word of the syntax. Servers compare words up to a NUL.
+fn is_word(argument: &[u8], word: &str) -> bool {
+    let end = argument.iter().position(|byte| *byte == 0).unwrap_or(argument.len());
+    argument[..end].eq_ignore_ascii_case(word.as_bytes())
+}
+
+/// Returns whether a command moves keys to another database. With several upstreams, clients have only the first one.
+pub(crate) fn leaves_database(info: &CommandInfo, command: &CommandRef<'_>) -> bool {
+    match &*info.name {
+        "swapdb" | "move" => true,
+        "copy" => command.args().skip(3).any(|word| is_word(word, "db")),
+        _ => false,
     }
 }
 
@@ -245,6 +257,9 @@ fn by_keys(
         None if may_wait && table.keys(command).is_ok_and(has_several) => Route::Last(upstream),
         None => Route::Shared(upstream),
     };
+    if leaves_database(info, command) {
+        return Err(Failure::needs_one(info));
+    }
     match place(info, command, &table)? {
         Place::Slot(slot) => return topology.of_slot(slot).map(to),
         Place::Several => return Spread::keys(info, command).map(Route::Spread),
@@ -261,10 +276,9 @@ fn by_keys(
             Spread::all(topology, info, kind).map(Route::Spread)
         }
         name if is_special && !HARMLESS.contains(&name) => {
-            let name = name.to_uppercase().replace('|', " ");
-            let failure = Failure(format!("ERR {name} needs one upstream, but there are several"));
+            let failure = Failure::needs_one(info);
             // The commands after it rely on the state that it would have set.
-            let sets_state = matches!(&*name, "SELECT" | "AUTH" | "CLIENT REPLY");
+            let sets_state = matches!(name, "select" | "auth" | "client|reply");
             if sets_state { Ok(Route::Farewell(failure.to_reply())) } else { Err(failure) }
         }
         _ if info.categories.contains(Categories::PUBSUB) => topology.of_channels().map(to),

@@ -15,7 +15,7 @@ use crate::charge::Charge;
 use crate::connection::Connection;
 use crate::join::tip;
 use crate::redirect::{Author, Retry, Tries};
-use crate::routing::{OK, Place, concerns_connection, place, shown};
+use crate::routing::{OK, Place, concerns_connection, leaves_database, place, shown};
 use crate::session::Session;
 use crate::upstream::Failure;
 
@@ -98,6 +98,9 @@ impl Session {
         let table = topology.commands();
         let name = shown(command).to_uppercase();
         let info = table.of(command).ok_or_else(|| Failure::unknown(command, &table))?;
+        if leaves_database(info, command) {
+            return Err(Failure::needs_one(info));
+        }
         match (place(info, command, &table)?, self.transaction.slot) {
             (Place::Slot(slot), Some(other)) if slot != other => {
                 let are_together = !topology.is_cluster()

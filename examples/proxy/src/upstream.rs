@@ -11,7 +11,7 @@ use bytes::Bytes;
 use tokio::net::TcpStream;
 use tokio::time::Instant;
 use tracing::warn;
-use zresp::commands::CommandTable;
+use zresp::commands::{CommandInfo, CommandTable};
 use zresp::{CommandBuf, CommandRef, Protocol};
 
 use crate::connection::Connection;
@@ -67,6 +67,12 @@ impl Failure {
 
     pub(crate) fn crossing() -> Self {
         Self::new("CROSSSLOT Keys in request don't hash to the same slot")
+    }
+
+    /// The error for a command that only one upstream could do.
+    pub(crate) fn needs_one(info: &CommandInfo) -> Self {
+        let name = info.name.to_uppercase().replace('|', " ");
+        Self(format!("ERR {name} needs one upstream, but there are several"))
     }
 
     /// Returns the error reply. Line breaks, which would end it, become spaces.

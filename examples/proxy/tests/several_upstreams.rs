@@ -155,11 +155,24 @@ fn commands_that_cannot_be_split_or_routed_are_refused() {
         let answer = spread.client.answer(line);
         assert!(answer.starts_with("-CROSSSLOT "), "{line}: {answer:?}");
     }
-    for line in ["MONITOR", "RESET", "SHUTDOWN", "CLIENT TRACKING ON"] {
-        let answer = spread.client.answer(line);
-        assert!(answer.starts_with("-ERR ") && answer.len() > 20, "{line}: {answer:?}");
-    }
     assert_eq!(spread.client.answer("SET k v"), "+OK\r\n");
+    for line in [
+        "MONITOR",
+        "RESET",
+        "SHUTDOWN",
+        "CLIENT TRACKING ON",
+        "SWAPDB 0 1",
+        "MOVE k 1",
+        "COPY k k DB 1",
+        "COPY k k REPLACE db 1",
+    ] {
+        let answer = spread.client.answer(line);
+        assert!(answer.contains(" needs one upstream"), "{line}: {answer:?}");
+    }
+    assert_eq!(spread.client.answer("MULTI"), "+OK\r\n");
+    assert!(spread.client.answer("MOVE k 1").contains(" needs one upstream"));
+    assert!(spread.client.answer("EXEC").starts_with("-EXECABORT "));
+    assert_eq!(spread.client.answer("COPY k k{k}"), ":1\r\n");
     assert_eq!(spread.client.ask(&array("GET k")), bulk(b"v"));
 }
 
