@@ -88,18 +88,21 @@ impl Proxy {
     /// Serves clients. Then delivers the replies that are due, until `GRACE` is over or the stage is
     /// [`Ending`](Stage::Ending).
     pub(crate) async fn serve(self: &Rc<Self>, listener: TcpListener) {
-        let (mut sessions, mut stage) = (JoinSet::new(), self.stage.clone());
+        let (mut sessions, mut stage, mut is_warned) = (JoinSet::new(), self.stage.clone(), false);
         loop {
             tokio::select! {
                 _ = stage.wait_for(|stage| *stage != Stage::Serving) => break,
                 accepted = listener.accept() => match accepted {
                     Ok((stream, peer)) => {
+                        is_warned = false;
                         debug!(%peer, "connected");
                         let _ = stream.set_nodelay(true);
                         sessions.spawn_local(Rc::clone(self).run_session(stream, peer));
                     }
                     Err(error) => {
-                        warn!(%error, "cannot accept");
+                        if !std::mem::replace(&mut is_warned, true) {
+                            warn!(%error, "cannot accept");
+                        }
                         sleep(PAUSE).await;
                     }
                 },

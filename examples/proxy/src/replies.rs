@@ -99,15 +99,15 @@ impl<'a> Reader<'a> {
     /// If that time has passed. That includes a lane that nobody has used for so long.
     fn silent_until(&self) -> io::Result<Instant> {
         let lane = self.lane;
-        let since = match lane.due.borrow().front() {
-            Some(due) => due.since.max(lane.heard.get()),
-            None => lane.heard.get(),
+        let (since, reason) = match lane.due.borrow().front() {
+            Some(due) => (due.since.max(lane.heard.get()), "no reply in time"),
+            None => (lane.heard.get(), "nobody used it"),
         };
         let until = since + lane.proxy.access.timeout;
         if lane.kind == Kind::Blocking {
             return Ok(Instant::now() + lane.proxy.access.timeout);
         }
-        if until > Instant::now() { Ok(until) } else { Err(io::Error::other("no reply in time")) }
+        if until > Instant::now() { Ok(until) } else { Err(io::Error::other(reason)) }
     }
 
     /// Returns whether to read more. If not, the client has no room for the next reply, and no other one waits.

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use tokio::sync::Notify;
 use tokio::time::{sleep, timeout};
-use tracing::{info, warn};
+use tracing::{debug, warn};
 use zresp::cluster::{Redirect, RedirectKind, SLOTS, Shard, SlotMap};
 use zresp::commands::CommandTable;
 use zresp::{CommandBuf, Protocol};
@@ -76,9 +76,9 @@ impl Topology {
                 let bound = |index| first_slot(index, configured.len());
                 let slots = bound(index)..=bound(index + 1) - 1;
                 topology.slots.borrow_mut().assign(slots, Rc::clone(&node));
-                let (kind, why) = (format!("the kind of {address}"), Some("in a cluster"));
+                let (what, why) = (format!("the kind of {address}"), Some("in a cluster"));
                 match timeout(CONNECT, node.is_in_cluster()).await {
-                    Ok(Ok(true)) if is_news(&kind, why) => {
+                    Ok(Ok(true)) if is_news(&what, why) => {
                         warn!(upstream = address, "this is a node of a cluster: use --cluster");
                     }
                     Err(_) if is_news(address, Some("silent")) => {
@@ -86,12 +86,17 @@ impl Topology {
                     }
                     _ => {}
                 }
+                let password = format!("the password of {address}");
+                let is_missing = kind == Kind::Spread && node.wants_password.get();
+                if is_missing && is_news(&password, Some("missing")) {
+                    warn!(upstream = address, "wants a password: use --password");
+                }
             }
         }
         if kind == Kind::Cluster {
             if let Err(failure) = topology.learn().await {
                 if is_news("slots", Some("unknown")) {
-                    warn!(reason = failure.0, "no node has sent the slots yet");
+                    warn!(reason = failure.0, "no slots yet; without a cluster, use --upstream");
                 }
                 topology.refresh();
             }
@@ -231,7 +236,7 @@ impl Topology {
                 Ok(()) => return Ok(()),
                 Err(failure) => last = failure,
             }
-            info!(reason = last.0, "node has not sent the slots");
+            debug!(reason = last.0, "node has not sent the slots");
         }
         Err(last)
     }

@@ -8,7 +8,7 @@ use std::thread;
 use std::time::Duration;
 
 use support::live_server::free_address;
-use support::{PROGRAM, Server};
+use support::{Client, PROGRAM, Server};
 
 /// How long the program may run before its messages are read.
 const RUN: Duration = Duration::from_millis(1500);
@@ -51,15 +51,17 @@ fn each_warning_is_given_once() {
     let port = free_address().port().to_string();
     let options = ["--cluster-enabled", "yes", "--cluster-port", &port];
     let (Some(plain), Some(node)) = (Server::start(), Server::start_with(&options)) else { return };
-    let [plain, node] = [plain.address(), node.address()].map(|address| address.to_string());
+    let Some(locked) = Server::start() else { return };
+    assert_eq!(Client::new(locked.connect()).answer("CONFIG SET requirepass p"), "+OK\r\n");
+    let [plain, node, locked] = [&plain, &node, &locked].map(|server| server.address().to_string());
     let down = free_address().to_string();
     for (options, expected) in [
-        (["--cluster", &plain], "This instance has cluster support disabled"),
-        (["--upstream", &node], "this is a node of a cluster: use --cluster"),
-        (["--upstream", &down], "not available"),
+        (&["--cluster", &plain][..], "without a cluster, use --upstream"),
+        (&["--upstream", &node], "this is a node of a cluster: use --cluster"),
+        (&["--upstream", &down], "not available"),
+        (&["--upstream", &plain, "--upstream", &locked], "wants a password: use --password"),
     ] {
-        let text =
-            messages(&[&options[..], &["--listen", "127.0.0.1:0", "--threads", "4"]].concat());
+        let text = messages(&[options, &["--listen", "127.0.0.1:0", "--threads", "4"]].concat());
         assert_eq!(text.lines().count(), 1, "{options:?}: {text}");
         assert!(text.contains(expected), "{options:?}: {text}");
     }
