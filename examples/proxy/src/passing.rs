@@ -14,10 +14,8 @@ use crate::connection::in_time;
 use crate::replies::{REDIRECTION, reply_framer};
 use crate::routing::{Route, route_begun};
 use crate::session::{LARGE, NAME, Next, Session};
-use crate::upstream::{Failure, Upstream};
+use crate::upstream::{Failure, Upstream, WHOLE};
 
-/// The size in bytes of the largest command that is buffered because it must be whole to be routed.
-const WHOLE: usize = 64 * 1024 * 1024;
 /// Answers a command that was redirected. The proxy has not kept it, and cannot send it again.
 const MOVED: &[u8] = b"-TRYAGAIN the slot was moved while a large command was on its way\r\n";
 

@@ -19,8 +19,9 @@ const REDIRECTIONS: u8 = 7;
 /// How often a command may be sent again while the cluster is not ready for it: for five seconds in all. A failover
 /// usually keeps a cluster down for one or two.
 const ATTEMPTS: u8 = 56;
-/// The first pause before a command is sent again. It doubles each time, up to the longest one.
-const PAUSE: (Duration, Duration) = (Duration::from_millis(1), Duration::from_millis(100));
+/// The pauses before a command is sent again. They double each time.
+const SHORTEST_PAUSE: Duration = Duration::from_millis(1);
+const LONGEST_PAUSE: Duration = Duration::from_millis(100);
 /// Makes a node accept the next command although its slot is still being moved to that node.
 pub(crate) const ASKING: &[u8] = b"*1\r\n$6\r\nASKING\r\n";
 
@@ -93,7 +94,7 @@ impl Retry {
         if *count == most {
             return None;
         }
-        let mut pause = PAUSE.0.saturating_mul(1 << (*count).min(10)).min(PAUSE.1);
+        let mut pause = SHORTEST_PAUSE.saturating_mul(1 << (*count).min(10)).min(LONGEST_PAUSE);
         if *count == 0 && redirect.is_some() {
             pause = Duration::ZERO;
         }

@@ -20,9 +20,9 @@ use crate::options::Options;
 use crate::redirect::Author;
 use crate::upstream::{Access, Failure, Upstream, is_news};
 
-/// The longest and the shortest time between two reads of the slots. They are read early if something seems
-/// wrong.
-const REFRESH: (Duration, Duration) = (Duration::from_secs(10), Duration::from_millis(100));
+/// The times between two reads of the slots. The shortest one is for when something seems wrong.
+const LONGEST: Duration = Duration::from_secs(10);
+const SHORTEST: Duration = Duration::from_millis(100);
 /// How long a node may take to send the slots.
 const ANSWER: Duration = Duration::from_secs(2);
 
@@ -76,26 +76,26 @@ impl Topology {
                 let bound = |index| first_slot(index, configured.len());
                 let slots = bound(index)..=bound(index + 1) - 1;
                 topology.slots.borrow_mut().assign(slots, Rc::clone(&node));
-                let (what, why) = (format!("the kind of {address}"), Some("in a cluster"));
+                let kind_of_node = format!("the kind of {address}");
                 match timeout(CONNECT, node.is_in_cluster()).await {
-                    Ok(Ok(true)) if is_news(&what, why) => {
+                    Ok(Ok(true)) if is_news(&kind_of_node, true) => {
                         warn!(upstream = address, "this is a node of a cluster: use --cluster");
                     }
-                    Err(_) if is_news(address, Some("silent")) => {
+                    Err(_) if is_news(address, true) => {
                         warn!(upstream = address, "does not answer yet");
                     }
                     _ => {}
                 }
                 let password = format!("the password of {address}");
                 let is_missing = kind == Kind::Spread && node.wants_password.get();
-                if is_missing && is_news(&password, Some("missing")) {
+                if is_missing && is_news(&password, true) {
                     warn!(upstream = address, "wants a password: use --password");
                 }
             }
         }
         if kind == Kind::Cluster {
             if let Err(failure) = topology.learn().await {
-                if is_news("slots", Some("unknown")) {
+                if is_news("slots", true) {
                     warn!(reason = failure.0, "no slots yet; without a cluster, use --upstream");
                 }
                 topology.refresh();
@@ -215,12 +215,12 @@ impl Topology {
     async fn keep_learning(self: Rc<Self>) {
         loop {
             // It does not matter whether `refresh` was called or the time is up.
-            let _ = timeout(REFRESH.0, self.outdated.notified()).await;
+            let _ = timeout(LONGEST, self.outdated.notified()).await;
             match self.learn().await {
                 Ok(()) => self.forget(),
                 Err(_) => self.refresh(),
             }
-            sleep(REFRESH.1).await;
+            sleep(SHORTEST).await;
         }
     }
 

@@ -17,10 +17,8 @@ use crate::join::tip;
 use crate::redirect::{Author, Retry, Tries};
 use crate::routing::{OK, Place, concerns_connection, leaves_database, place, shown};
 use crate::session::Session;
-use crate::upstream::Failure;
+use crate::upstream::{Failure, WHOLE};
 
-/// How many bytes of a transaction are kept.
-const KEPT: usize = 64 * 1024 * 1024;
 const MULTI: &[u8] = b"*1\r\n$5\r\nMULTI\r\n";
 const EXEC: &[u8] = b"*1\r\n$4\r\nEXEC\r\n";
 
@@ -79,7 +77,7 @@ impl Session {
                 if !is_open {
                     return self.forward(command.wire(), 1).await.map(|(reply, _)| reply);
                 }
-                if transaction.queued.len() + command.wire().len() > KEPT {
+                if transaction.queued.len() + command.wire().len() > WHOLE {
                     return Err(Failure::new("ERR the transaction is too large"));
                 }
                 transaction.queued.extend_from_slice(command.wire());

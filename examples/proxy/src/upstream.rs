@@ -19,11 +19,11 @@ use crate::lane::{Kind, Lane};
 use crate::proxy::Proxy;
 use crate::table::Table;
 
-/// The most bytes of a reply that is held whole.
+/// The most bytes of a reply, a command or a transaction that is held whole.
 pub(crate) const WHOLE: usize = 64 * 1024 * 1024;
-/// The shortest and the longest pause after a failure, before a new shared connection is attempted. It doubles
-/// with every failure.
-const BACK_OFF: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(2));
+/// The pauses after failures, before a new shared connection is attempted. They double with each failure.
+const SHORTEST_PAUSE: Duration = Duration::from_millis(50);
+const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 /// The most lanes of each kind that clients share, for each protocol. Usually there is one.
 const LANES: usize = 32;
 /// The most connections that are kept to be used again, each for as long as an upstream may be silent.
@@ -159,7 +159,7 @@ impl Upstream {
     ) -> Result<Connection, Failure> {
         let connection = Connection::open(self, protocol).await;
         let reason = connection.as_ref().err().map(|failure| &*failure.0);
-        if is_news(&self.address, reason) {
+        if is_news(&self.address, reason.is_some()) {
             if let Some(reason) = reason {
                 warn!(reason, "not available");
             } else {
@@ -172,7 +172,8 @@ impl Upstream {
             self.retry_at.set(None);
         } else if !self.is_away() {
             // Attempts at the same time count once, or the pause would soon be the longest.
-            let pause = BACK_OFF.0.saturating_mul(2_u32.saturating_pow(failures)).min(BACK_OFF.1);
+            let pause =
+                SHORTEST_PAUSE.saturating_mul(2_u32.saturating_pow(failures)).min(LONGEST_PAUSE);
             self.failures.set(failures.saturating_add(1));
             self.retry_at.set(Some(Instant::now() + pause));
         }
@@ -218,10 +219,10 @@ impl Upstream {
     }
 }
 
-/// Notes what is wrong with something, for all threads. Returns whether something was wrong with it until now, or is only
-/// now.
-pub(crate) fn is_news(what: &str, wrong: Option<&str>) -> bool {
+/// Notes for all threads whether something is wrong with `what`. Returns whether that has changed, so that each warning is
+/// given once.
+pub(crate) fn is_news(what: &str, is_wrong: bool) -> bool {
     static WRONG: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
     let mut all = WRONG.lock().unwrap_or_else(PoisonError::into_inner);
-    if wrong.is_some() { all.insert(what.to_owned()) } else { all.remove(what) }
+    if is_wrong { all.insert(what.to_owned()) } else { all.remove(what) }
 }
