@@ -21,6 +21,7 @@ use crate::join::Join;
 use crate::lane::{Kind, Lane};
 use crate::output::{BIG, BUFFERED, Replies};
 use crate::proxy::Proxy;
+use crate::redirect::Refused;
 use crate::session::LARGE;
 use crate::upstream::{Failure, Upstream};
 
@@ -37,6 +38,7 @@ pub(crate) struct Client {
     /// The protocol that it has chosen with `HELLO`.
     pub(crate) protocol: Cell<Protocol>,
     pub(crate) identity: RefCell<Identity>,
+    pub(crate) refused: RefCell<Refused>,
     /// Wakes the session.
     session: Cell<Option<Waker>>,
     /// Wakes the lanes that wait until the client has room for more of a reply.
@@ -54,7 +56,7 @@ pub(crate) struct Client {
 
 impl Client {
     pub(crate) fn new(writer: OwnedWriteHalf, peer: SocketAddr, proxy: Rc<Proxy>) -> Self {
-        let (replies, lanes, session, waiting_lanes) = Default::default();
+        let (replies, lanes, refused, session, waiting_lanes) = Default::default();
         let (kind, identity) = (Cell::new((Kind::New, Protocol::Resp2)), RefCell::default());
         let (charged, counted, is_waiting, is_cut_off) = Default::default();
         let protocol = Cell::new(Protocol::Resp2);
@@ -68,6 +70,7 @@ impl Client {
             kind,
             protocol,
             identity,
+            refused,
             session,
             waiting_lanes,
             charged,
@@ -369,6 +372,7 @@ impl Client {
         *self.writer.borrow_mut() = None;
         *self.replies.borrow_mut() = Replies::dropped();
         self.lanes.take().iter().for_each(|lane| lane.abandon(self));
+        self.refused.take();
         // What is held elsewhere is freed when the session ends. Until then, nothing is read from other clients.
         self.proxy.count_held(self.counted.take(), 0);
         self.wake();

@@ -8,7 +8,7 @@ use zresp::encode::{ReplyShape, Shaped};
 use zresp::{Encode, decode};
 
 use crate::client::Client;
-use crate::redirect::Tries;
+use crate::redirect::{Tries, Turn};
 use crate::upstream::Failure;
 
 /// One or more consecutive replies that the upstream owes to the same recipient.
@@ -18,8 +18,9 @@ pub(crate) struct Due {
     pub(crate) since: Instant,
     /// The command, kept if a cluster may redirect it.
     pub(crate) command: Option<Bytes>,
-    /// How often it was sent again.
+    /// How often it was sent again, and its turn if it is being sent again.
     pub(crate) tries: Tries,
+    pub(crate) turn: Option<Turn>,
     /// How to translate the reply, if the client has the other protocol.
     pub(crate) shape: Option<ReplyShape>,
 }
@@ -41,7 +42,7 @@ impl Due {
         shape: Option<ReplyShape>,
         since: Instant,
     ) -> Self {
-        Self { to, count: 1, since, command, tries: Tries::default(), shape }
+        Self { to, count: 1, since, command, tries: Tries::default(), turn: None, shape }
     }
 
     /// Gives a reply to the recipient, in the protocol of its client.
@@ -68,5 +69,16 @@ impl Recipient {
             Self::Client(client, _) | Self::Part(client, ..) => Some(client),
             Self::Proxy => None,
         }
+    }
+
+    /// Returns whether the reply is for another command of the same client than that of another recipient.
+    pub(crate) fn is_after(&self, other: &Self) -> bool {
+        let place = |to: &Self| match to {
+            Self::Client(client, slot) | Self::Part(client, slot, _) => {
+                Some((Rc::as_ptr(client), *slot))
+            }
+            Self::Proxy => None,
+        };
+        matches!((place(self), place(other)), (Some(this), Some(other)) if this.0 == other.0 && this.1 != other.1)
     }
 }

@@ -317,9 +317,13 @@ impl Lane {
             let author = || Author::of(command, self.is_spoiled.get(), topology);
             Retry::after(&reply, author, &self.upstream, due.tries, topology)
         });
+        // What follows on this connection may be executed before it could be sent again.
+        let is_followed = || self.due.borrow().iter().any(|later| later.to.is_after(&due.to));
         match retry {
-            Some(retry) => retry.send(due),
-            None => due.give(reply),
+            Some(retry) if !Rc::ptr_eq(&retry.upstream, &self.upstream) || !is_followed() => {
+                retry.send(due);
+            }
+            _ => due.give(reply),
         }
     }
 

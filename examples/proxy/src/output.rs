@@ -69,7 +69,7 @@ pub(crate) struct Output {
 impl Replies {
     /// No replies and no slots: replies that still arrive are dropped.
     pub(crate) fn dropped() -> Self {
-        Self { first: u64::MAX, ..Self::default() }
+        Self { first: u64::MAX / 2, ..Self::default() }
     }
 
     /// Opens a slot for the reply to a command of `bytes` bytes, which may be joined; returns its number.

@@ -1,5 +1,8 @@
 //! Commands that a cluster refused for now: where and when to send them again.
+//!
+//! A client's commands are sent again one at a time, so that they keep their order whatever the nodes answer.
 
+use std::collections::VecDeque;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -8,6 +11,7 @@ use zresp::cluster::{Redirect, RedirectKind};
 use zresp::commands::{self, Categories};
 use zresp::requests;
 
+use crate::client::Client;
 use crate::due::Due;
 use crate::routing::{Place, place};
 use crate::topology::Topology;
@@ -110,13 +114,25 @@ impl Retry {
         Some(Self { upstream, is_asking, pause, tries })
     }
 
-    /// Sends a command of a lane again.
+    /// Sends a command of a lane again, when it is its turn.
     pub(crate) fn send(self, mut due: Due) {
         due.tries = self.tries;
         // The refusal was counted, but the command has yet to get its reply.
         due.count = 1;
         let Some(client) = due.to.client().cloned() else { return };
         client.hold_back();
+        if due.turn.is_none() {
+            let mut refused = client.refused.borrow_mut();
+            if let Some(refused) = &mut *refused {
+                return refused.push_back((due, self));
+            }
+            *refused = Some(VecDeque::new());
+            due.turn = Some(Turn(Rc::clone(&client)));
+        }
+        self.start(client, due);
+    }
+
+    fn start(self, client: Rc<Client>, due: Due) {
         tokio::task::spawn_local(async move {
             if !self.pause.is_zero() {
                 sleep(self.pause).await;
@@ -129,5 +145,24 @@ impl Retry {
                 Err(failure) => due.give(failure.to_reply()),
             }
         });
+    }
+}
+
+/// The commands of a client that were refused and wait for their turns. `None` if none is being sent again.
+pub(crate) type Refused = Option<VecDeque<(Due, Retry)>>;
+
+/// A command has it while it is sent again. When the command has its reply, the next one gets a turn.
+pub(crate) struct Turn(Rc<Client>);
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        let mut refused = self.0.refused.borrow_mut();
+        match refused.as_mut().and_then(VecDeque::pop_front) {
+            Some((mut due, retry)) => {
+                due.turn = Some(Self(Rc::clone(&self.0)));
+                retry.start(Rc::clone(&self.0), due);
+            }
+            None => *refused = None,
+        }
     }
 }

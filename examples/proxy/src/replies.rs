@@ -192,7 +192,8 @@ impl<'a> Reader<'a> {
                     }
                     if complete > 0 {
                         self.charge = None;
-                        let reply = self.partial.split().freeze();
+                        // With its own memory: one that waits to be joined would keep that of its neighbours.
+                        let reply = std::mem::take(&mut self.partial).freeze();
                         let due = queue.pop_front();
                         drop(queue);
                         if let Some(due) = due {
@@ -203,7 +204,7 @@ impl<'a> Reader<'a> {
                         && due.shape.is_none()
                     {
                         self.charge = None;
-                        client.deliver(*slot, &self.partial.split(), 0);
+                        client.deliver(*slot, &std::mem::take(&mut self.partial), 0);
                         lane.is_begun.set(true);
                     }
                 }

@@ -46,12 +46,14 @@ impl Session {
         {
             return self.answer(error);
         }
+        let was_watching = self.transaction.connection.is_some() && !self.transaction.is_open;
         let taken = self.try_step(command).await;
         let reply = taken.unwrap_or_else(|failure| failure.to_reply());
         let transaction = &mut self.transaction;
-        let is_part =
-            transaction.is_open || transaction.connection.is_some() || command.is("watch");
-        if reply.starts_with(b"-") && is_part {
+        // Before `MULTI`, only keys that are not watched make it fail: now, or any more.
+        let is_unwatched = was_watching && transaction.connection.is_none()
+            || command.is("watch") && command.len() > 1;
+        if reply.starts_with(b"-") && (transaction.is_open || is_unwatched) {
             let reason = || String::from_utf8_lossy(reply[1..].trim_ascii()).into_owned();
             transaction.failed.get_or_insert_with(reason);
         }

@@ -63,6 +63,27 @@ fn everything_that_is_held_for_clients_counts_towards_the_buffers() {
 }
 
 #[test]
+fn a_shared_connection_does_not_keep_the_memory_of_a_large_reply() {
+    let _alone = alone();
+    let (Some(first), Some(second)) = (Server::start(), Server::start()) else { return };
+    let proxy = proxy_with([&first, &second], &SMALL);
+    let large = command(&[b"SET", b"large", &vec![b'x'; 16 << 20]]);
+    assert_eq!(Client::new(proxy.connect()).ask(&large), b"+OK\r\n");
+    // Each client gets a connection for large replies to itself, because the others have one that they do not take.
+    let mut clients: Vec<_> = (0..12).map(|_| Client::new(proxy.connect())).collect();
+    for client in &mut clients {
+        assert!(client.ask(&array("GETRANGE large 0 20000")).len() > 20_000);
+        assert!(client.ask(&array("MGET large a b c d")).len() > 16 << 20);
+        client.send(&array("GET large"));
+        thread::sleep(Duration::from_millis(50));
+    }
+    drop(clients);
+    thread::sleep(Duration::from_millis(300));
+    let mib = proxy.resident_kib() / 1024;
+    assert!(mib < 64, "{mib} MiB");
+}
+
+#[test]
 fn a_name_is_short() {
     let (Some(first), Some(second)) = (Server::start(), Server::start()) else { return };
     let proxy = proxy_with([&first, &second], &[]);

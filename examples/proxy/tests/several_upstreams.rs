@@ -250,6 +250,25 @@ fn commands_without_keys_follow_their_policies() {
 }
 
 #[test]
+fn an_error_before_a_transaction_does_not_make_it_fail() {
+    let Some(mut spread) = Spread::start() else { return };
+    for line in ["WATCH", "EXEC", "DISCARD", "MULTI x", "UNWATCH x", "SET k"] {
+        for is_watching in [false, true] {
+            if is_watching {
+                assert_eq!(spread.client.answer("WATCH k"), "+OK\r\n");
+            }
+            let error = spread.client.answer(line);
+            assert!(error.starts_with("-ERR "), "{line}: {error}");
+            spread.assert_answers(&[
+                ("MULTI", "+OK\r\n"),
+                ("SET k 1", "+QUEUED\r\n"),
+                ("EXEC", "*1\r\n+OK\r\n"),
+            ]);
+        }
+    }
+}
+
+#[test]
 fn transactions_with_keys_of_one_slot_work() {
     const CROSSING: &str = "CROSSSLOT Keys in request don't hash to the same slot";
     let Some(mut spread) = Spread::start() else { return };
