@@ -2,7 +2,7 @@
 //!
 //! A frame is an object: `input`, `offset`, `time` (seconds since 1970), `connection` and `latency_us` (microseconds) say
 //! where it is from, as far as the input tells. Then comes one of `request` (an array of strings), `reply` (a value) and
-//! `snapshot`. A value is an object with its `type` and its `value`, after the `attributes` before it: those are an
+//! `snapshot`. `unpaired` is `true` if a command or a reply cannot be paired. A value is an object with its `type` and its `value`, after the `attributes` before it: those are an
 //! array of pairs, and so is the value of a map. Numbers that JSON cannot hold, doubles and big numbers, are strings with
 //! the digits that were sent.
 //!
@@ -14,7 +14,7 @@ use std::time::Duration;
 use zresp::view::Tokens;
 use zresp::{CommandRef, Decoded, Kind, ReplyRef, Token};
 
-use crate::record::{Content, Record, Snapshot};
+use crate::record::{Content, Mark, Record, Snapshot};
 use crate::sink::Sink;
 use crate::{safe, text};
 
@@ -35,6 +35,9 @@ impl<W: Write> Json<W> {
         }
         if let Some(latency) = latency {
             write!(self.0, ",\"latency_us\":{}", latency.as_micros())?;
+        }
+        if record.mark == Some(Mark::Unpaired) {
+            self.0.write_all(b",\"unpaired\":true")?;
         }
         Ok(())
     }

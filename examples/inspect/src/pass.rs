@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use crate::complain;
 use crate::filter::Filter;
-use crate::record::Record;
+use crate::record::{Mark, Record};
 use crate::sink::Sink;
 
 /// How many connections are named for each matter. A capture may have any number.
@@ -48,6 +48,8 @@ pub(crate) struct Pass<'a> {
     connections: [u64; Matter::ALL.len()],
     /// The number of records in this input that have no time although the filter asks for it.
     untimed: u64,
+    /// The numbers of commands and of replies in this input that could not be paired.
+    unpaired: [u64; 2],
     /// Whether an input was missing or broken.
     pub(crate) has_failed: bool,
 }
@@ -55,7 +57,8 @@ pub(crate) struct Pass<'a> {
 impl<'a> Pass<'a> {
     pub(crate) fn new(sink: &'a mut dyn Sink, filter: Filter, keep_going: bool) -> Self {
         let connections = [0; Matter::ALL.len()];
-        Self { sink, filter, keep_going, connections, untimed: 0, has_failed: false }
+        let (untimed, unpaired, has_failed) = (0, [0; 2], false);
+        Self { sink, filter, keep_going, connections, untimed, unpaired, has_failed }
     }
 
     /// Shows a record if the filter selects it.
@@ -64,6 +67,10 @@ impl<'a> Pass<'a> {
     /// Errors of the output, as for all methods.
     #[inline]
     pub(crate) fn record(&mut self, record: &Record<'_>) -> io::Result<()> {
+        if record.mark == Some(Mark::Unpaired) {
+            let [commands, replies] = &mut self.unpaired;
+            *(if record.reply().is_some() { replies } else { commands }) += 1;
+        }
         if self.filter.accepts_all {
             return self.sink.record(record);
         }
@@ -134,6 +141,16 @@ impl<'a> Pass<'a> {
             count => {
                 self.note(&format!("{input}: frames without a time, which are left out: {count}"))
             }
+        }
+    }
+
+    /// Writes how many commands and replies could not be paired, if there are both, and forgets them.
+    pub(crate) fn note_unpaired(&mut self, input: &str) -> io::Result<()> {
+        match mem::take(&mut self.unpaired) {
+            [0, _] | [_, 0] => Ok(()),
+            [commands, replies] => self.note(&format!(
+                "{input}: {commands} commands and {replies} replies are not paired, because bytes before them are not in the capture"
+            )),
         }
     }
 

@@ -17,7 +17,7 @@ use std::time::Duration;
 use zresp::view::Elements;
 use zresp::{CommandRef, Decoded, Kind, ReplyRef, Token};
 
-use crate::record::{Check, Content, Record, Snapshot};
+use crate::record::{Check, Content, Mark, Record, Snapshot};
 use crate::safe;
 use crate::shape::{Lines, Shape, Shapes};
 use crate::sink::Sink;
@@ -226,6 +226,9 @@ impl<W: Write> Printer<W> {
         }
         if let Some(latency) = record.latency() {
             write!(out, "{latency:.1?} ")?;
+        }
+        if record.mark == Some(Mark::Unpaired) {
+            out.write_all(b"unpaired ")?;
         }
         out.write_all(self.paint.end())
     }

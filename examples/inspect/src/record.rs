@@ -20,7 +20,17 @@ pub(crate) struct Record<'a> {
     pub(crate) database: Option<u32>,
     /// The offset of its reply in the stream of the server, if it has both a command and a reply.
     pub(crate) reply_offset: Option<u64>,
+    pub(crate) mark: Option<Mark>,
     pub(crate) content: Content<'a>,
+}
+
+/// What sets frames of a capture apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Mark {
+    /// A command whose reply cannot be known, or a reply whose command cannot.
+    Unpaired,
+    /// From a primary to its replica: most of it was caused by commands of other connections.
+    Replication,
 }
 
 /// The frames of a record.
@@ -79,8 +89,9 @@ impl<'a> Record<'a> {
     /// Returns a record of an input that tells neither times nor connections.
     #[inline]
     pub(crate) const fn of_file(input: &'a str, offset: u64, content: Content<'a>) -> Self {
-        let (time, connection, database, reply_offset) = (None, None, None, None);
-        Self { input, offset, time, connection, database, reply_offset, content }
+        let (time, connection, database) = (None, None, None);
+        let (reply_offset, mark) = (None, None);
+        Self { input, offset, time, connection, database, reply_offset, mark, content }
     }
 
     pub(crate) const fn request(&self) -> Option<Sent<'a>> {
@@ -97,9 +108,11 @@ impl<'a> Record<'a> {
         }
     }
 
+    /// Returns the latency. One that the clock of a capture is too coarse for, or that a capture without times has, is not
+    /// known.
     pub(crate) const fn latency(&self) -> Option<Duration> {
         match self.content {
-            Content::Exchange(.., latency) => Some(latency),
+            Content::Exchange(.., latency) if !latency.is_zero() => Some(latency),
             _ => None,
         }
     }

@@ -146,8 +146,10 @@ impl<W: Write> Sink for Stats<W> {
         let (sent, reply) = match record.content {
             Content::Request(sent) => (Some(sent), None),
             Content::Reply(reply) => (None, Some(reply)),
-            Content::Exchange(sent, reply, latency) => {
-                self.latencies.add(nanos(latency));
+            Content::Exchange(sent, reply, _) => {
+                if let Some(latency) = record.latency() {
+                    self.latencies.add(nanos(latency));
+                }
                 (Some(sent), Some(reply))
             }
             Content::Snapshot(snapshot) => {

@@ -27,6 +27,8 @@ pub(super) struct Packet<'a> {
     pub(super) time: Option<Duration>,
     pub(super) link: Linktype,
     pub(super) data: &'a [u8],
+    /// Whether only the beginning of it was recorded.
+    pub(super) is_cut: bool,
 }
 
 /// The interfaces that have been described so far.
@@ -40,7 +42,7 @@ impl Interfaces {
         block: &PcapBlockOwned<'a>,
         unread: &mut Unread,
     ) -> Option<Packet<'a>> {
-        let (index, data, ticks) = match block {
+        let (index, data, ticks, is_cut) = match block {
             PcapBlockOwned::LegacyHeader(header) => {
                 let is_fine = header.is_nanosecond_precision();
                 let resolution = Some(if is_fine { 1_000_000_000 } else { 1_000_000 });
@@ -55,7 +57,7 @@ impl Interfaces {
                 let size = packet.data.len().saturating_sub(checksum);
                 let time = time(u64::from(packet.ts_sec), u64::from(packet.ts_usec), resolution?);
                 let data = packet.data.get(..size).unwrap_or_default();
-                return Some(Packet { time: Some(time), link, data });
+                return Some(Packet { time: Some(time), link, data, is_cut: !is_whole });
             }
             PcapBlockOwned::NG(Block::SectionHeader(_)) => {
                 self.0.clear();
@@ -79,9 +81,12 @@ impl Interfaces {
             PcapBlockOwned::NG(Block::EnhancedPacket(packet)) => {
                 let ticks = u64::from(packet.ts_high) << 32 | u64::from(packet.ts_low);
                 let data = packet.data.get(..packet.caplen as usize).unwrap_or(packet.data);
-                (packet.if_id, data, Some(ticks))
+                (packet.if_id, data, Some(ticks), packet.caplen < packet.origlen)
             }
-            PcapBlockOwned::NG(Block::SimplePacket(packet)) => (0, packet.data, None),
+            PcapBlockOwned::NG(Block::SimplePacket(packet)) => {
+                let is_cut = packet.data.len() < packet.origlen as usize;
+                (0, packet.data, None, is_cut)
+            }
             PcapBlockOwned::NG(Block::Unknown(block)) if OBSOLETE.contains(&block.block_type) => {
                 unread.add(Why::Obsolete);
                 return None;
@@ -100,7 +105,7 @@ impl Interfaces {
             let seconds = (ticks / resolution).saturating_add_signed(offset);
             time(seconds, ticks % resolution, resolution)
         });
-        Some(Packet { time, link, data })
+        Some(Packet { time, link, data, is_cut })
     }
 }
 

@@ -32,6 +32,8 @@ pub(super) struct Connection {
     pub(super) primary: Option<Primary>,
     /// Up to which offset the server has received the client's stream.
     pub(super) received: Option<u64>,
+    /// Up to which offset the server had received the client's stream when it last sent something.
+    answered: u64,
     pub(super) pairing: Pairing,
     pub(super) state: State,
     /// Whether both sides have closed it, or one has reset it.
@@ -67,6 +69,7 @@ impl Connection {
             server: Half::new(resume::is_reply),
             primary: None,
             received: None,
+            answered: 0,
             pairing: Pairing::default(),
             state: State::Unknown,
             has_ended: false,
@@ -148,6 +151,9 @@ impl Connection {
             self.roles = recognise(segment, ports);
             // A connection begins in the first database.
             self.pairing.database = segment.syn.then_some(0);
+            if !segment.syn {
+                self.pairing.doubt.begin_late();
+            }
         }
         let Some((client, server)) = self.roles else {
             return self.note_stranger(input, segment, pass);
@@ -187,11 +193,18 @@ impl Connection {
     /// Takes the bytes of a segment, what it acknowledges, and whether it ends the stream of its side.
     fn put(&mut self, is_client: bool, segment: &Segment<'_>) {
         if is_client {
+            if self.is_turn(segment) {
+                self.pairing.doubt.turn();
+            }
             self.client.take(segment);
         } else if let Some(primary) = &mut self.primary {
             primary.half.take(segment);
         } else {
+            let before = self.server.stream.offset();
             self.server.take(segment);
+            let number = segment.acknowledged.filter(|_| self.server.stream.offset() > before);
+            let answered = number.and_then(|number| self.client.stream.offset_of(number));
+            self.answered = self.answered.max(answered.unwrap_or_default());
         }
         if let Some(number) = segment.acknowledged {
             self.acknowledge(is_client, number);
@@ -200,6 +213,19 @@ impl Connection {
             self.streams(is_client).0.finish_at(segment);
         }
         self.note_end();
+    }
+
+    /// Returns whether the client begins to send after it has received all that the server has sent, and after the server
+    /// has sent something since it received all that the client has sent.
+    fn is_turn(&self, segment: &Segment<'_>) -> bool {
+        let (client, server) = (&self.client, &self.server);
+        let is_next = client.stream.is_new()
+            || client.stream.offset_of(segment.sequence) == Some(client.stream.offset());
+        let received = segment.acknowledged.and_then(|number| server.stream.offset_of(number));
+        let has_received = server.stream.is_new() || received == Some(server.stream.offset());
+        let is_answered = self.answered >= client.stream.offset();
+        let is_between = client.is_between_frames() && server.is_between_frames();
+        !segment.payload.is_empty() && is_next && has_received && is_answered && is_between
     }
 
     /// Passes over a segment of which nothing is shown.

@@ -109,6 +109,12 @@ impl<D: Direction> Half<D> {
         self.stream.release();
     }
 
+    /// Returns whether all bytes up to the next one of the stream have come, and are parts of whole frames.
+    pub(super) fn is_between_frames(&self) -> bool {
+        let Frames { after_gaps, .. } = &self.frames;
+        self.stream.held() == 0 && after_gaps.is_empty() && self.frames.rest().is_empty()
+    }
+
     /// Returns how many bytes of memory it holds.
     pub(super) fn held(&self) -> usize {
         let after: usize = self.frames.after_gaps.iter().map(|(_, bytes)| bytes.capacity()).sum();

@@ -3,11 +3,12 @@
 //! [`packets`] reads the file, [`blocks`] finds the packets in it and [`segment`] their TCP segments, and [`unread`] counts
 //! those that are not read. [`stream`] puts the segments of one direction together,
 //! [`half`] takes frames off the stream, [`roles`] finds out which side is the server, [`pairing`] finds the command that
-//! a reply belongs to, [`primary`] reads what a primary sends to its replica, and [`show`] hands all that is whole to the
+//! a reply belongs to, unless there is a [`doubt`], [`primary`] reads what a primary sends to its replica, and [`show`] hands all that is whole to the
 //! view.
 
 mod blocks;
 mod connection;
+mod doubt;
 mod half;
 mod packets;
 mod pairing;
@@ -69,6 +70,7 @@ pub(crate) fn drain(
         connection.finish(input, pass)?;
     }
     pass.note_connections(input)?;
+    pass.note_unpaired(input)?;
     for line in read.unread.lines().into_iter().chain(read.error) {
         pass.fail(&format!("{input}: {line}"))?;
     }

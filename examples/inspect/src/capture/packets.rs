@@ -95,6 +95,9 @@ fn read(
                     match found {
                         Ok(None) => {}
                         Ok(Some(segment)) => {
+                            if packet.is_cut {
+                                unread.add_cut();
+                            }
                             if take(Some(&segment))?.is_break() {
                                 return Ok(None);
                             }

@@ -3,6 +3,9 @@
 //! A server replies in the order of the commands, one reply for each, with these exceptions: it pushes messages to
 //! subscribers, invalidations and, after `MONITOR`, what others do; `SUBSCRIBE` and its like have a reply for each channel;
 //! `CLIENT REPLY` switches replies off. A reply can only belong to a command that the server had acknowledged.
+//!
+//! After bytes are lost, or if a connection began before the capture, it is not known how many replies are due. Nothing is
+//! paired until that is certain: see [`Doubt`].
 
 use std::collections::{HashSet, VecDeque};
 use std::io;
@@ -12,6 +15,8 @@ use zresp::{CommandRef, Decoded, ReplyRef};
 
 use crate::database;
 use crate::record::Sent;
+
+use super::doubt::Doubt;
 
 /// How many commands wait for their replies. A capture of one side only has no replies at all.
 const WAITING: usize = 64 * 1024;
@@ -37,6 +42,8 @@ pub(super) struct Waiting {
     pub(super) database: Option<u32>,
     /// Whether it is `PSYNC` or `SYNC`.
     pub(super) begins_link: bool,
+    /// Whether its reply cannot be known.
+    pub(super) is_unpaired: bool,
 }
 
 impl Waiting {
@@ -76,8 +83,10 @@ enum Channels {
 pub(super) enum Answered {
     /// The first reply to this command.
     To(Waiting),
-    /// A further reply, a push, or a reply to a command before the capture.
+    /// A further reply, a message or a push, which belongs to no command.
     Nothing,
+    /// A reply to a command that is not known.
+    Unknown,
 }
 
 /// The commands of a connection that have had no reply, and what they have changed.
@@ -93,6 +102,7 @@ pub(super) struct Pairing {
     is_resp3: bool,
     is_monitor: bool,
     silence: Silence,
+    pub(super) doubt: Doubt,
 }
 
 /// The channels and patterns that a client listens to.
@@ -131,7 +141,8 @@ enum Silence {
 }
 
 impl Pairing {
-    /// Takes a command. Returns one that will have no reply: this one, or one that has waited too long.
+    /// Takes a command. Returns one that will have no reply, or whose reply cannot be known: this one, or one that has
+    /// waited too long.
     pub(super) fn request(
         &mut self,
         command: &CommandRef<'_>,
@@ -143,8 +154,20 @@ impl Pairing {
         let begins_link = command.is("PSYNC") || command.is("SYNC");
         let database = self.database;
         self.database = database::after(database, command);
-        let waiting = Waiting { wire, offset, time, end, replies, database, begins_link };
+        let is_unpaired = false;
+        let waiting =
+            Waiting { wire, offset, time, end, replies, database, begins_link, is_unpaired };
+        // A replica sends it once all replies to its handshake have come.
+        if begins_link {
+            self.doubt.end();
+        }
+        let is_unpaired = self.doubt.exists();
+        let waiting = Waiting { is_unpaired, ..waiting };
         if self.is_silent(command) {
+            return Some(Waiting { is_unpaired: false, ..waiting });
+        }
+        if is_unpaired {
+            self.doubt.command();
             return Some(waiting);
         }
         self.bytes += waiting.wire.len();
@@ -159,14 +182,26 @@ impl Pairing {
             self.due -= 1;
             return Answered::Nothing;
         }
+        let is_push = matches!(frame.reply(), ReplyRef::Push(_));
+        let may_answer = if is_push { confirmed } else { !self.is_message(frame) };
+        if !may_answer || is_push && self.waiting.is_empty() {
+            return Answered::Nothing;
+        }
+        if self.doubt.exists() {
+            self.doubt.reply();
+            return Answered::Unknown;
+        }
         let is_answer = self.waiting.front().is_some_and(|first| {
-            let is_push = matches!(frame.reply(), ReplyRef::Push(_));
             let is_subscription = first.replies != Replies::One;
-            acknowledged.is_none_or(|end| end >= first.end)
-                && if is_push { confirmed && is_subscription } else { !self.is_message(frame) }
+            acknowledged.is_none_or(|end| end >= first.end) && (!is_push || is_subscription)
         });
         let Some(first) = is_answer.then(|| self.first()).flatten() else {
-            return Answered::Nothing;
+            if is_push {
+                return Answered::Nothing;
+            }
+            // Its command is not in the capture, or comes later.
+            self.doubt.begin();
+            return Answered::Unknown;
         };
         if confirmed {
             self.due = match first.replies {
@@ -201,10 +236,18 @@ impl Pairing {
         self.bytes + self.waiting.capacity() * entry + self.subscriptions.held
     }
 
-    /// Forgets all commands, because bytes are lost, and returns them.
+    /// Forgets all commands, because their replies will not be known, and returns them.
     pub(super) fn forget(&mut self) -> impl Iterator<Item = Waiting> + use<> {
         (self.bytes, self.due) = (0, 0);
-        std::mem::take(&mut self.waiting).into_iter()
+        let is_unpaired = self.doubt.exists();
+        let waiting = std::mem::take(&mut self.waiting).into_iter();
+        waiting.map(move |waiting| Waiting { is_unpaired, ..waiting })
+    }
+
+    /// Takes note that bytes of the commands or of their replies are lost. `CLIENT REPLY ON` may be among them.
+    pub(super) fn lose(&mut self) {
+        self.doubt.begin();
+        self.silence = Silence::None;
     }
 
     fn first(&mut self) -> Option<Waiting> {

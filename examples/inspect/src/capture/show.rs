@@ -6,7 +6,7 @@ use zresp::{Decoded, ReplyRef};
 
 use crate::database;
 use crate::pass::Pass;
-use crate::record::{Content, Record, Sent};
+use crate::record::{Content, Mark, Record, Sent};
 
 use super::connection::{Connection, State};
 use super::half::{Event, Trouble};
@@ -70,7 +70,8 @@ impl Connection {
                     let record =
                         Record { time, connection, ..Record::of_file(input, offset, content) };
                     let mut line = None;
-                    if let Answered::To(waiting) = self.pairing.reply(&reply, self.received) {
+                    let answered = self.pairing.reply(&reply, self.received);
+                    if let Answered::To(waiting) = answered {
                         let latency = self.now.saturating_sub(waiting.time);
                         waiting.with_command(|sent| {
                             let content = Content::Exchange(sent, &reply, latency);
@@ -83,7 +84,9 @@ impl Connection {
                             line = sync_line(&reply);
                         }
                     } else {
-                        pass.record(&record)?;
+                        let is_unknown = matches!(answered, Answered::Unknown);
+                        let mark = is_unknown.then_some(Mark::Unpaired);
+                        pass.record(&Record { mark, ..record })?;
                         // The command was before the capture.
                         line = sync_line(&reply).filter(|line| line.starts_with(b"+FULLRESYNC "));
                     }
@@ -91,6 +94,9 @@ impl Connection {
                     let primary = line.and_then(|line| Primary::answering(&mut self.server, &line));
                     if primary.is_some() {
                         return self.become_link(input, primary, pass);
+                    }
+                    if self.pairing.doubt.exists() {
+                        self.show_waiting(input, pass)?;
                     }
                     continue;
                 }
@@ -125,7 +131,8 @@ impl Connection {
                     Step::More => break,
                     Step::Snapshot(offset, snapshot) => {
                         let record = Record::of_file(input, offset, Content::Snapshot(snapshot));
-                        pass.record(&Record { time, connection, ..record })?;
+                        let mark = Some(Mark::Replication);
+                        pass.record(&Record { time, connection, mark, ..record })?;
                         // Before its first command of a database, the primary selects one.
                         primary.database = Some(0);
                     }
@@ -154,7 +161,8 @@ impl Connection {
                     let record = Record::of_file(input, offset, content);
                     let database = primary.database;
                     primary.database = database::after(database, &command);
-                    pass.record(&Record { time, connection, database, ..record })?;
+                    let mark = Some(Mark::Replication);
+                    pass.record(&Record { time, connection, database, mark, ..record })?;
                     continue;
                 }
                 Some(Event::Trouble(trouble)) => trouble,
@@ -191,6 +199,9 @@ impl Connection {
                 }
             }
         }
+        if self.primary.is_none() {
+            self.pairing.lose();
+        }
         self.show_waiting(input, pass)
     }
 }
@@ -205,7 +216,8 @@ fn show_request(
     let (time, connection) = (Some(waiting.time), Some(connection));
     waiting.with_command(|sent| {
         let record = Record::of_file(input, waiting.offset, Content::Request(sent));
-        pass.record(&Record { time, connection, database: waiting.database, ..record })
+        let mark = waiting.is_unpaired.then_some(Mark::Unpaired);
+        pass.record(&Record { time, connection, database: waiting.database, mark, ..record })
     })
 }
 

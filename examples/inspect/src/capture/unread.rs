@@ -26,6 +26,8 @@ pub(super) struct Unread {
     counts: BTreeMap<Why, u64>,
     /// How many packets have a time in units that are not known.
     units: u64,
+    /// How many packets are cut.
+    cut: u64,
 }
 
 /// How many types of links are counted apart. A file may have any number.
@@ -44,6 +46,11 @@ impl Unread {
         self.units += 1;
     }
 
+    /// Counts a packet of which only the beginning was recorded.
+    pub(super) const fn add_cut(&mut self) {
+        self.cut += 1;
+    }
+
     /// Returns lines that name what was not read.
     pub(super) fn lines(&self) -> Vec<String> {
         let mut lines = Vec::new();
@@ -55,6 +62,12 @@ impl Unread {
         if self.units > 0 {
             let units = self.units;
             lines.push(format!("packets with times in unknown units, shown as 1970: {units}"));
+        }
+        if self.cut > 0 {
+            let cut = self.cut;
+            lines.push(format!(
+                "packets that were cut when they were recorded (`tcpdump -s 0` records them whole): {cut}"
+            ));
         }
         lines
     }

@@ -11,7 +11,7 @@ use serde_json::Value;
 use crate::program::{PROGRAM, inspect, text};
 use crate::scratch::Scratch;
 
-const SESSION: &str = "tests/captures/session.pcap";
+pub(crate) const SESSION: &str = "tests/captures/session.pcap";
 const MIDDLE: &str = "tests/captures/middle.pcap";
 
 /// The commands of the session in the order of their replies, and the beginnings of these. Long values are cut.
@@ -95,17 +95,22 @@ fn commands_are_paired_with_their_replies() {
 #[test]
 fn a_connection_may_have_begun_before_the_capture() {
     // Nothing but the content tells which side is the server: the port is none of the usual ones.
-    let expected =
-        ["\"INCR\" \"n\" | (integer) 3", "\"GET\" \"before\" | \"1\"", "\"NOSUCH\" | (error) ERR "];
+    let expected = [
+        "| unpaired \"INCR\" \"n\"",
+        "| unpaired (integer) 3",
+        "\"GET\" \"before\" | \"1\"",
+        "\"NOSUCH\" | (error) ERR ",
+    ];
+    // A reply to a command before the capture could be due at its beginning.
     let records = shown(MIDDLE);
-    assert_eq!(records.len(), 3, "{records:?}");
+    assert_eq!(records.len(), 4, "{records:?}");
     for (record, expected) in records.iter().zip(expected) {
         assert!(record.starts_with(expected), "{record}");
     }
 }
 
 /// The packets of a pcap file, with their headers.
-fn packets(file: &[u8]) -> (Vec<u8>, Vec<Vec<u8>>) {
+pub(crate) fn packets(file: &[u8]) -> (Vec<u8>, Vec<Vec<u8>>) {
     let (header, mut rest) = file.split_at(24);
     let mut packets = Vec::new();
     while let Some(size) = rest.get(8..12) {
@@ -164,9 +169,9 @@ fn lost_segments_are_reported_and_cost_few_frames() {
         let records =
             text(&output.stdout).lines().filter(|line| line.contains("Z 127.0.0.1:")).count();
         // One packet has at most four commands or replies. Each may make two records of one, and so may those that come
-        // before the loss is certain.
+        // before it is certain again which reply belongs to which command.
         assert!(
-            records + 5 > whole && records < whole + 10,
+            records + 5 > whole && records < whole + 15,
             "{index}: {records}, {} bytes",
             lost.len()
         );
@@ -181,7 +186,9 @@ fn a_cut_capture_shows_what_is_whole() {
         let output = inspect(&["--as", "capture", "-"], bytes.split_at(size).0);
         let is_between = [24].contains(&size);
         assert!(
-            is_between || output.status.code() == Some(1) || output.stderr.is_empty(),
+            is_between
+                || output.status.code() == Some(1)
+                || text(&output.stderr).lines().all(|line| line.contains(" are not paired, ")),
             "{size}"
         );
     }

@@ -15,6 +15,7 @@ mod machines;
 mod many;
 mod monitor;
 mod packets;
+mod pairs;
 mod printing;
 mod program;
 mod raw;

@@ -96,7 +96,7 @@ fn a_database_that_is_not_known_is_reported() {
     assert_eq!(commands, ["SET a 1", "SET a 2"]);
     let line = "10.0.0.1:50000 > 10.0.0.2:6379: the database of some commands is not known, \
         because what precedes them was not read\n";
-    assert_eq!(error, line);
+    assert!(error.starts_with(line), "{error}");
 
     let broken = [command("SELECT 3"), "?\r\n".to_owned(), command("SET a 1")].concat();
     let arguments = ["--raw", "--keep-going", "--key", "a", "--as", "aof", "-"];

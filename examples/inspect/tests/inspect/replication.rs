@@ -138,7 +138,10 @@ fn changed_streams_never_end_the_program() {
 /// Returns what a replica says and gets in the capture: without times, latencies, identifiers, and other clients.
 fn recorded() -> String {
     let output = inspect(&["tests/captures/replica.pcap"], b"");
-    assert!(output.status.success() && output.stderr.is_empty(), "{}", text(&output.stderr));
+    // The connection of another client began before the capture.
+    let error = text(&output.stderr);
+    let line = ": 1 commands and 1 replies are not paired, because bytes before them are not in the capture\n";
+    assert!(output.status.success() && error.ends_with(line), "{error}");
     let shown = text(&output.stdout);
     let first = shown.lines().next().expect("a line");
     let primary = first.split(' ').nth(3).expect("an address");
@@ -172,10 +175,10 @@ OK
 > "PSYNC" "?" "-1"
 FULLRESYNC ID 14
 < (snapshot: an RDB file of Redis, version 10, 1033 bytes)
+> unpaired "SET" "while" "linked"
 < "SELECT" "0"
 < "SET" "while" "linked"
-> "SET" "while" "linked"
-OK
+> unpaired OK
 > "CLIENT" "KILL" "TYPE" "replica"
 (integer) 1
 > "SET" "while" "away"

@@ -1,0 +1,184 @@
+//! Commands and replies are only paired while it is certain which reply belongs to which command.
+
+use std::collections::HashMap;
+use std::fs;
+
+use serde_json::Value;
+
+use crate::captures::{SESSION, packets};
+use crate::links::shown;
+use crate::packets::From::{Client, Server};
+use crate::packets::{Capture, Ip, Link};
+use crate::program::{inspect, text};
+
+/// The place of a command with a reply, and both.
+type Pairs = HashMap<(String, u64), (Value, Value)>;
+
+/// Returns the commands with replies.
+fn pairs(file: &[u8]) -> Pairs {
+    let output = inspect(&["--json", "-"], file);
+    let mut pairs = HashMap::new();
+    let mut last = Value::Null;
+    for line in text(&output.stdout).lines() {
+        let line: Value = serde_json::from_str(line).expect("a line of JSON");
+        if line["request"].is_array() {
+            last = line;
+        } else if line["latency_us"].is_number() {
+            let place = (line["connection"].to_string(), line["offset"].as_u64().expect("a place"));
+            assert_eq!(line["offset"], last["offset"]);
+            assert_eq!(line.get("unpaired"), None);
+            pairs.insert(place, (last["request"].clone(), line["reply"].clone()));
+        }
+    }
+    pairs
+}
+
+/// Checks that a capture has no pairs that the whole one does not have. Returns how many it has.
+fn assert_true(file: &[u8], whole: &Pairs, what: &str) -> usize {
+    let pairs = pairs(file);
+    for (place, pair) in &pairs {
+        assert_eq!(Some(pair), whole.get(place), "{what}: {place:?}");
+    }
+    pairs.len()
+}
+
+#[test]
+fn no_lost_packet_makes_a_wrong_pair() {
+    let file = fs::read(SESSION).expect("the capture");
+    let (header, packets) = packets(&file);
+    let whole = pairs(&file);
+    assert!(whole.len() > 20, "{whole:?}");
+    // Without the packets that open the connection, offsets would begin at another byte.
+    for index in 2..packets.len() {
+        for count in [1, 2, 5] {
+            let rest = packets.iter().enumerate();
+            let rest = rest.filter(|(at, _)| !(index..index + count).contains(at));
+            let rest: Vec<_> = rest.flat_map(|(_, packet)| packet).copied().collect();
+            assert_true(&[&*header, &rest].concat(), &whole, &format!("{index}, {count}"));
+        }
+    }
+}
+
+/// A command that tells its number, or the reply to it.
+fn echo(number: usize) -> Vec<u8> {
+    format!("*2\r\n$4\r\nECHO\r\n$4\r\n{number:04}\r\n").into_bytes()
+}
+
+fn reply(number: usize) -> Vec<u8> {
+    format!("$4\r\n{number:04}\r\n").into_bytes()
+}
+
+/// Returns the numbers of commands that have the reply to another one, and how many have their own.
+fn judged(capture: &Capture) -> (Vec<Value>, usize) {
+    let pairs = pairs(capture.file());
+    let is_wrong = |(request, reply): &(Value, Value)| request[1] != reply["value"];
+    let wrong = pairs.values().filter(|pair| is_wrong(pair)).map(|pair| pair.0.clone()).collect();
+    (wrong, pairs.len())
+}
+
+const EXCHANGES: usize = 60;
+
+#[test]
+fn pairs_begin_again_after_lost_commands_and_lost_replies() {
+    for lost in [Client, Server] {
+        let mut capture = Capture::new(Link::Raw, Ip::V4).open();
+        for number in 0..EXCHANGES {
+            for (from, bytes) in [(Client, echo(number)), (Server, reply(number))] {
+                let is_lost = from == lost && number % 20 == 9;
+                capture =
+                    if is_lost { capture.lose(from, &bytes) } else { capture.send(from, &bytes) };
+            }
+        }
+        let (wrong, count) = judged(&capture);
+        assert_eq!(wrong, [Value::Null; 0], "{lost:?}");
+        // Each loss costs a few pairs.
+        assert!((EXCHANGES - 3 * 8..EXCHANGES - 3 * 2).contains(&count), "{lost:?}: {count}");
+
+        let output = inspect(&["--stats", "-"], capture.file());
+        let error = text(&output.stderr);
+        let line = " replies are not paired, because bytes before them are not in the capture\n";
+        assert!(error.ends_with(line), "{error}");
+        let (whole, _) = shown(&[], &capture);
+        assert!(whole.contains("> unpaired \"ECHO\" "), "{whole}");
+        assert!(whole.contains("> unpaired \"00"), "{whole}");
+        assert!(!whole.contains("0.0ns"), "{whole}");
+        let json = text(&inspect(&["--json", "-"], capture.file()).stdout);
+        assert!(json.contains(",\"unpaired\":true,\"request\":[\"ECHO\","), "{json}");
+        assert!(json.contains(",\"unpaired\":true,\"reply\":{"), "{json}");
+    }
+}
+
+#[test]
+fn a_pipeline_with_a_lost_packet_costs_its_own_pairs_and_few_others() {
+    let mut capture = Capture::new(Link::Raw, Ip::V4).open();
+    for round in 0..10 {
+        for number in 10 * round..10 * round + 10 {
+            let command = echo(number);
+            let is_lost = number == 23;
+            capture = if is_lost {
+                capture.lose(Client, &command)
+            } else {
+                capture.send(Client, &command)
+            };
+        }
+        for number in 10 * round..10 * round + 10 {
+            capture = capture.send(Server, &reply(number));
+        }
+    }
+    let (wrong, count) = judged(&capture);
+    assert_eq!(wrong, [Value::Null; 0]);
+    assert!((50..=73).contains(&count), "{count}");
+}
+
+#[test]
+fn a_capture_that_begins_within_a_pipeline_makes_no_wrong_pairs() {
+    let mut capture = Capture::new(Link::Raw, Ip::V4);
+    capture = capture.lose(Client, &[echo(0), echo(1)].concat());
+    for number in 2..5 {
+        capture = capture.send(Client, &echo(number));
+    }
+    for number in 0..5 {
+        capture = capture.send(Server, &reply(number));
+    }
+    for number in 10..20 {
+        capture = capture.send(Client, &echo(number)).send(Server, &reply(number));
+    }
+    let (wrong, count) = judged(&capture);
+    assert!(wrong.is_empty() && count >= 7, "{wrong:?}, {count}");
+}
+
+#[test]
+fn a_reply_before_its_command_does_not_shift_all_pairs() {
+    // The packets of both directions were recorded in another order than they were sent.
+    let mut capture = Capture::new(Link::Raw, Ip::V4).open();
+    for number in 0..20 {
+        let (command, reply) = (echo(number), reply(number));
+        capture = if number == 5 {
+            capture.send(Server, &reply).send(Client, &command)
+        } else {
+            capture.send(Client, &command).send(Server, &reply)
+        };
+    }
+    let (wrong, count) = judged(&capture);
+    assert!(wrong.is_empty() && count >= 15, "{wrong:?}, {count}");
+}
+
+#[test]
+fn packets_that_were_cut_are_counted() {
+    let (header, packets) = packets(&fs::read(SESSION).expect("the capture"));
+    let mut file = header;
+    let mut cut = 0;
+    for packet in packets {
+        // The headers of Ethernet, IP and TCP with its options, and a few bytes.
+        let kept = packet.len().min(16 + 14 + 20 + 40 + 4);
+        cut += usize::from(kept < packet.len());
+        let size = u32::try_from(kept - 16).expect("a size").to_le_bytes();
+        file.extend([&packet[..8], &size, &packet[12..kept]].concat());
+    }
+    let output = inspect(&["--stats", "-"], &file);
+    let line = format!("(`tcpdump -s 0` records them whole): {cut}\n");
+    assert!(text(&output.stderr).ends_with(&line), "{}", text(&output.stderr));
+    assert_eq!(output.status.code(), Some(1));
+    // In a whole capture, none is.
+    assert_eq!(text(&inspect(&["--stats", SESSION], b"").stderr), "");
+}
