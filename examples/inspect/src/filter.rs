@@ -39,7 +39,8 @@ impl Filter {
             key: options.key.clone().map(String::into_bytes),
             from: options.from,
             to: options.to,
-            only: options.only,
+            // The view of raw bytes looks at the replies, although it does not write them.
+            only: options.only.filter(|side| !options.raw || *side == Side::Replies),
             needs_time: [options.from, options.to]
                 .iter()
                 .any(|bound| matches!(bound, Some(Bound::Time(_)))),

@@ -116,6 +116,7 @@ pub(crate) fn skip<R: Read>(
     if !pass.keep_going {
         return Ok(None);
     }
+    pass.lose(None)?;
     let next = match window.resume(frame + 1, begins) {
         Ok(next) => next,
         Err(error) => {

@@ -10,9 +10,11 @@
 //! Each file has one job. An [`input`] yields bytes, [`unpack`] takes compression off and [`detect`] says what they are.
 //! [`frames`], [`aof`], [`replication`], [`monitor`] or [`capture`] turns them into [`record`]s; a [`pass`] sends those
 //! that the [`filter`] selects to a [`Sink`](sink::Sink): the [`printer`], [`json`], [`raw`], [`stats`] or [`top`]. To add
-//! another view, write another `Sink`.
+//! another view, write another `Sink`. [`apart`] keeps links to replicas out of sums, and [`transactions`] keeps commands
+//! without effect out of the raw bytes.
 
 mod aof;
+mod apart;
 mod bound;
 mod broken;
 mod calls;
@@ -51,6 +53,7 @@ mod table;
 mod text;
 mod time;
 mod top;
+mod transactions;
 mod unpack;
 mod width;
 mod window;
@@ -58,8 +61,9 @@ mod window;
 use std::io::{self, BufWriter, ErrorKind, IsTerminal, Write};
 use std::process::ExitCode;
 
+use apart::Apart;
 use json::Json;
-use options::{Options, Side};
+use options::Options;
 use printer::Printer;
 use raw::Raw;
 use run::run;
@@ -112,13 +116,14 @@ fn show(options: &Options, out: impl Write) -> io::Result<ExitCode> {
         return manual::write(what, out);
     }
     if options.stats {
-        run(options, &mut Stats::new(out))
+        run(options, &mut Apart::new(options, Stats::new(io::stdout()), Stats::new(out)))
     } else if let Some(number) = options.top {
-        run(options, &mut Top::new(out, number.into()))
+        let tops = (Top::new(io::stdout(), number.into()), Top::new(out, number.into()));
+        run(options, &mut Apart::new(options, tops.0, tops.1))
     } else if options.json {
         run(options, &mut Json(out))
     } else if options.raw {
-        run(options, &mut Raw::new(out, options.only == Some(Side::Replies)))
+        run(options, &mut Raw::new(out, options))
     } else {
         let most = if options.full { usize::MAX } else { SHOWN };
         run(options, &mut Printer::new(out, most, options.offsets, Paint::new(options.color)))

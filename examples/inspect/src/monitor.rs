@@ -70,6 +70,8 @@ pub(crate) fn drain(input: &str, reader: impl Read, pass: &mut Pass<'_>) -> io::
             None if matches!(line.trim_ascii(), b"" | b"OK") => {}
             None => {
                 pass.fail(&format!("{input}: offset {offset}: not a line of MONITOR"))?;
+                // It is not known whose.
+                pass.lose(None)?;
                 if !pass.keep_going {
                     return Ok(());
                 }

@@ -81,6 +81,11 @@ impl<'a> Pass<'a> {
         }
     }
 
+    /// Takes note that frames before the next one are missing: of a connection, or of the input if that tells none.
+    pub(crate) fn lose(&mut self, connection: Option<&str>) -> io::Result<()> {
+        self.sink.lose(connection)
+    }
+
     /// Returns whether the part of an input that is to be shown ends before a record at this offset and this time, so
     /// that the rest need not be read.
     #[inline]

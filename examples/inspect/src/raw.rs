@@ -3,11 +3,18 @@
 use std::io::{self, Write};
 use std::time::Duration;
 
-use crate::record::{Content, Record, Sent};
+use zresp::CommandRef;
+
+use crate::options::{Options, Side};
+use crate::record::{Content, Mark, Record, Sent};
 use crate::sink::Sink;
+use crate::transactions::{Kept, Step, Transactions};
 use crate::{complain, database};
 
 /// Writes the bytes of frames. Of an exchange, those of the request, so that they can be sent to a server again.
+///
+/// Commands that would change how the connection of the replay answers are left out, and so are those of transactions
+/// that were not executed or not read to their ends. A transaction is written once its end has come.
 ///
 /// Before a command of another database than the last one, a `SELECT` is written: the filter may have left out the one
 /// that was sent.
@@ -15,11 +22,31 @@ pub(crate) struct Raw<W> {
     out: W,
     /// Whether replies of a capture are wanted. Between its requests they would be of no use.
     wants_replies: bool,
+    wants_requests: bool,
+    /// Whether the commands from primaries to replicas are wanted.
+    wants_replication: bool,
+    /// Those commands, as long as there are no others.
+    replication: Option<Vec<Kept>>,
+    transactions: Transactions,
+    /// The input of the last record.
+    input: String,
+    left_out: LeftOut,
     /// The database of the next command in the output.
     database: u32,
     /// The input and the connection of the first frame, and the connection the other way around.
     origin: Option<(String, [String; 2])>,
     has_warned: [bool; 3],
+}
+
+/// How many commands are left out.
+#[derive(Default)]
+struct LeftOut {
+    /// They are about the connection.
+    modes: u64,
+    /// They were run by scripts.
+    scripts: u64,
+    /// They are from primaries to replicas.
+    replication: u64,
 }
 
 /// What a user could miss in the output.
@@ -31,11 +58,78 @@ enum Warning {
 }
 
 impl<W: Write> Raw<W> {
-    pub(crate) const fn new(out: W, wants_replies: bool) -> Self {
-        Self { out, wants_replies, database: 0, origin: None, has_warned: [false; 3] }
+    pub(crate) fn new(out: W, options: &Options) -> Self {
+        Self {
+            out,
+            wants_replies: options.only == Some(Side::Replies),
+            wants_requests: options.only == Some(Side::Requests),
+            wants_replication: options.connection.is_some(),
+            replication: Some(Vec::new()),
+            transactions: Transactions::default(),
+            input: String::new(),
+            left_out: LeftOut::default(),
+            database: 0,
+            origin: None,
+            has_warned: [false; 3],
+        }
     }
 
-    fn request(&mut self, record: &Record<'_>, sent: Sent<'_>) -> io::Result<()> {
+    /// Takes a command, which may be written once a transaction has ended.
+    fn request(
+        &mut self,
+        record: &Record<'_>,
+        sent: Sent<'_>,
+        is_selected: bool,
+    ) -> io::Result<()> {
+        if self.input != record.input {
+            self.end_input()?;
+            record.input.clone_into(&mut self.input);
+        }
+        // `EVAL` runs them again.
+        if record.connection.is_some_and(|origin| origin.ends_with(" lua]")) {
+            self.left_out.scripts += u64::from(is_selected);
+            return Ok(());
+        }
+        let is_mode = changes_mode(&sent.command, record.connection.is_some());
+        match self.transactions.take(record, &sent, is_selected && !is_mode) {
+            Step::Commands(commands) => {
+                for kept in commands {
+                    self.write_kept(Some(record), &kept)?;
+                }
+            }
+            Step::Outside if is_selected && !is_mode => self.write(record, sent)?,
+            Step::Outside | Step::Inside => {}
+        }
+        self.left_out.modes += u64::from(is_selected && is_mode);
+        Ok(())
+    }
+
+    /// Writes a command that was kept. `record` is one of the same connection.
+    fn write_kept(&mut self, record: Option<&Record<'_>>, kept: &Kept) -> io::Result<()> {
+        let Some(Ok(request)) = zresp::requests(&kept.wire).next() else { return Ok(()) };
+        let mut scratch = Vec::new();
+        let command = request.command().to_array(&mut scratch);
+        let sent = Sent { command, wire: &kept.wire };
+        let (input, mark) = (self.input.clone(), record.and_then(|record| record.mark));
+        let connection = record.and_then(|record| record.connection);
+        let content = Content::Request(sent);
+        let of_file = Record::of_file(&input, 0, content);
+        let database = kept.database;
+        self.write(&Record { connection, database, mark, ..of_file }, sent)
+    }
+
+    /// Writes a command, unless it is from a primary to its replica and others are written.
+    fn write(&mut self, record: &Record<'_>, sent: Sent<'_>) -> io::Result<()> {
+        if record.mark == Some(Mark::Replication) && !self.wants_replication {
+            self.left_out.replication += 1;
+            if let Some(replication) = &mut self.replication {
+                let (wire, database) = (sent.wire.to_vec(), record.database);
+                replication.push(Kept { wire, database });
+            }
+            return Ok(());
+        }
+        self.replication = None;
+        self.compare_origin(record)?;
         if !database::is_select(&sent.command) {
             self.select(record)?;
         }
@@ -46,6 +140,14 @@ impl<W: Write> Raw<W> {
             self.database = after.unwrap_or_default();
         }
         self.out.write_all(sent.wire)
+    }
+
+    /// Writes what is left of an input.
+    fn end_input(&mut self) -> io::Result<()> {
+        for kept in self.transactions.finish() {
+            self.write_kept(None, &kept)?;
+        }
+        Ok(())
     }
 
     /// Writes a `SELECT` if the output is in another database than a record.
@@ -107,10 +209,10 @@ impl<W: Write> Sink for Raw<W> {
     fn record(&mut self, record: &Record<'_>) -> io::Result<()> {
         match record.content {
             Content::Request(sent) | Content::Exchange(sent, ..) => {
-                self.compare_origin(record)?;
-                self.request(record, sent)
+                self.request(record, sent, true)
             }
             Content::Reply(_) if record.connection.is_some() && !self.wants_replies => Ok(()),
+            Content::Reply(_) if self.wants_requests => Ok(()),
             Content::Reply(reply) => {
                 self.compare_origin(record)?;
                 self.out.write_all(reply.wire())
@@ -123,6 +225,9 @@ impl<W: Write> Sink for Raw<W> {
     fn omit(&mut self, record: &Record<'_>) -> io::Result<()> {
         match record.content {
             Content::Snapshot(..) if !self.wants_replies => self.warn(record, Warning::Snapshot),
+            Content::Request(sent) | Content::Exchange(sent, ..) if !self.wants_replies => {
+                self.request(record, sent, false)
+            }
             _ => Ok(()),
         }
     }
@@ -131,7 +236,66 @@ impl<W: Write> Sink for Raw<W> {
         self.out.flush()
     }
 
-    fn finish(&mut self, _elapsed: Duration) -> io::Result<()> {
-        self.out.flush()
+    fn lose(&mut self, connection: Option<&str>) -> io::Result<()> {
+        self.transactions.lose(connection);
+        Ok(())
     }
+
+    fn finish(&mut self, _elapsed: Duration) -> io::Result<()> {
+        self.end_input()?;
+        if let Some(replication) = self.replication.take() {
+            (self.wants_replication, self.left_out.replication) = (true, 0);
+            for kept in replication {
+                self.write_kept(None, &kept)?;
+            }
+        }
+        self.out.flush()?;
+        let LeftOut { modes, scripts, replication } = self.left_out;
+        let dropped = self.transactions.dropped;
+        for (count, what) in [
+            (dropped, "commands of transactions that were not executed, or not read to their ends"),
+            (modes, "commands about their connection, such as SUBSCRIBE, AUTH and CLIENT REPLY"),
+            (scripts, "commands of scripts, which EVAL runs again"),
+            (replication, REPLICATION),
+        ] {
+            if count > 0 {
+                complain(&format!("--raw leaves out {count} {what}"));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// What the commands from primaries to replicas are.
+pub(crate) const REPLICATION: &str = "commands from primaries to replicas, which repeat those of clients \
+    (--connection with the address of a replica selects its connection)";
+
+/// Returns whether a command changes how its connection answers, or what it answers to, so that a replay would end or go
+/// wrong. `PING`, with which links to replicas begin, does nothing in a replay of a capture.
+fn changes_mode(command: &CommandRef<'_>, is_capture: bool) -> bool {
+    const NAMES: [&str; 16] = [
+        "AUTH",
+        "HELLO",
+        "MONITOR",
+        "PSUBSCRIBE",
+        "PSYNC",
+        "PUNSUBSCRIBE",
+        "QUIT",
+        "REPLCONF",
+        "RESET",
+        "SSUBSCRIBE",
+        "SUBSCRIBE",
+        "SUNSUBSCRIBE",
+        "SYNC",
+        "UNSUBSCRIBE",
+        "UNWATCH",
+        "WATCH",
+    ];
+    let has_word = |word: &str| {
+        command.arg(1).is_some_and(|argument| argument.eq_ignore_ascii_case(word.as_bytes()))
+    };
+    NAMES.iter().any(|name| command.is(name))
+        || is_capture && command.len() == 1 && command.is("PING")
+        || command.is("CLIENT")
+            && ["REPLY", "TRACKING", "CACHING"].iter().any(|word| has_word(word))
 }

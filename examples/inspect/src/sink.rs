@@ -15,6 +15,11 @@ pub(crate) trait Sink {
         Ok(())
     }
 
+    /// Takes note that frames before the next one are missing: of a connection, or of the input if that tells none.
+    fn lose(&mut self, _connection: Option<&str>) -> io::Result<()> {
+        Ok(())
+    }
+
     /// Writes everything that is buffered, because the next record may take long to arrive.
     fn flush(&mut self) -> io::Result<()>;
 

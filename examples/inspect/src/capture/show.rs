@@ -185,6 +185,12 @@ impl Connection {
     ///
     /// After a broken frame, nothing more of the connection is decoded, unless the next frame is to be looked for.
     fn note(&mut self, input: &str, trouble: Trouble, pass: &mut Pass<'_>) -> io::Result<()> {
+        if !matches!(trouble, Trouble::Skipped(..)) {
+            pass.lose(Some(&self.name))?;
+            if let Some((client, server)) = self.roles.filter(|_| self.primary.is_some()) {
+                pass.lose(Some(&format!("{server} > {client}")))?;
+            }
+        }
         match trouble {
             Trouble::Lost(count) => self.lost += count,
             Trouble::Skipped(from, to) => {

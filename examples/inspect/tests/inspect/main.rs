@@ -20,6 +20,7 @@ mod printing;
 mod program;
 mod raw;
 mod readme;
+mod replay;
 mod replication;
 mod scratch;
 #[cfg(unix)]

@@ -1,5 +1,7 @@
 //! Captures made in a test: whatever a loopback interface cannot record.
 
+use std::collections::HashMap;
+
 /// What packets begin with, before the header of IP.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Link {
@@ -75,6 +77,8 @@ pub(crate) struct Capture {
     ports: [u16; 2],
     /// The next sequence numbers of both.
     next: [u32; 2],
+    /// Those of connections that were left for another one, by their ports.
+    earlier: HashMap<[u16; 2], [u32; 2]>,
     /// Milliseconds since 1970, of the next packet.
     pub(crate) time: u64,
     file: Vec<u8>,
@@ -88,12 +92,22 @@ impl Capture {
         }
         // One sequence number wraps around soon.
         let next = [u32::MAX - 9, 1000];
-        Self { link, ip, ports: [50_000, 6379], next, time: 1_700_000_000_000, file }
+        let (ports, earlier) = ([50_000, 6379], HashMap::new());
+        Self { link, ip, ports, next, earlier, time: 1_700_000_000_000, file }
     }
 
     /// Continues with another connection.
     pub(crate) fn connection(mut self, client: u16, server: u16) -> Self {
+        self.earlier.insert(self.ports, self.next);
         (self.ports, self.next) = ([client, server], [u32::MAX - 9, 1000]);
+        self
+    }
+
+    /// Continues with a connection that was left for another one.
+    pub(crate) fn resume(mut self, client: u16, server: u16) -> Self {
+        self.earlier.insert(self.ports, self.next);
+        self.ports = [client, server];
+        self.next = self.earlier[&self.ports];
         self
     }
 

@@ -6,14 +6,14 @@ use crate::program::{inspect, text};
 use crate::scratch::Scratch;
 
 /// Returns a command in the form of an array.
-fn command(line: &str) -> String {
+pub(crate) fn command(line: &str) -> String {
     let words: Vec<_> = line.split(' ').collect();
     let arguments = words.iter().map(|word| format!("${}\r\n{word}\r\n", word.len()));
     format!("*{}\r\n{}", words.len(), arguments.collect::<String>())
 }
 
 /// Returns the commands as lines.
-fn lines(raw: &[u8]) -> Vec<String> {
+pub(crate) fn lines(raw: &[u8]) -> Vec<String> {
     zresp::requests(raw)
         .map(|request| {
             let (request, mut scratch) = (request.expect("a command"), Vec::new());
@@ -31,7 +31,7 @@ fn raw(arguments: &[&str], input: &[u8]) -> (Vec<String>, String) {
     (lines(&output.stdout), text(&output.stderr).replace("zresp-inspect: standard input: ", ""))
 }
 
-fn owned(lines: &[&str]) -> Vec<String> {
+pub(crate) fn owned(lines: &[&str]) -> Vec<String> {
     lines.iter().copied().map(str::to_owned).collect()
 }
 
@@ -171,8 +171,8 @@ fn the_commands_of_a_primary_keep_their_database() {
     let capture = handshake().send_in_pieces(Server, &stream, 60_000);
     let (whole, error) = raw(&[], capture.file());
     // Both directions of one connection, whose database is known from its beginning on.
-    assert_eq!(error, "--raw does not write the snapshot\n");
-    assert!(whole.first().is_some_and(|first| first.starts_with("PSYNC")), "{whole:?}");
+    assert!(error.starts_with("--raw does not write the snapshot\n"), "{error}");
+    assert!(!whole.iter().any(|line| line.starts_with("PSYNC")), "{whole:?}");
     assert!(whole.iter().any(|line| line.starts_with("SELECT")), "{whole:?}");
 
     let answer = ["+CONTINUE\r\n".to_owned(), command("SELECT 2"), command("SET k v")].concat();
@@ -185,10 +185,12 @@ fn the_commands_of_a_primary_keep_their_database() {
 fn commands_of_monitor_keep_their_database() {
     let lines = "1700000000.1 [3 127.0.0.1:1] \"SET\" \"a\" \"1\"\n\
         1700000000.2 [0 127.0.0.1:2] \"SET\" \"b\" \"2\"\n1700000000.3 [3 lua] \"SET\" \"a\" \"3\"\n";
-    let expected = owned(&["SELECT 3", "SET a 1", "SELECT 0", "SET b 2", "SELECT 3", "SET a 3"]);
-    assert_eq!(raw(&[], lines.as_bytes()), (expected, String::new()));
-    let expected = owned(&["SELECT 3", "SET a 1", "SET a 3"]);
-    assert_eq!(raw(&["--key", "a"], lines.as_bytes()), (expected, String::new()));
+    // What a script ran is not written: EVAL runs it again.
+    let line = "zresp-inspect: --raw leaves out 1 commands of scripts, which EVAL runs again\n";
+    let expected = owned(&["SELECT 3", "SET a 1", "SELECT 0", "SET b 2"]);
+    assert_eq!(raw(&[], lines.as_bytes()), (expected, line.to_owned()));
+    let expected = owned(&["SELECT 3", "SET a 1"]);
+    assert_eq!(raw(&["--key", "a"], lines.as_bytes()), (expected, line.to_owned()));
 }
 
 #[test]
