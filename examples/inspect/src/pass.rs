@@ -50,6 +50,8 @@ pub(crate) struct Pass<'a> {
     untimed: u64,
     /// The numbers of commands and of replies in this input that could not be paired.
     unpaired: [u64; 2],
+    /// How many bytes of commands and of replies in this input are not a whole frame.
+    unfinished: [usize; 2],
     /// Whether an input was missing or broken.
     pub(crate) has_failed: bool,
 }
@@ -57,8 +59,8 @@ pub(crate) struct Pass<'a> {
 impl<'a> Pass<'a> {
     pub(crate) fn new(sink: &'a mut dyn Sink, filter: Filter, keep_going: bool) -> Self {
         let connections = [0; Matter::ALL.len()];
-        let (untimed, unpaired, has_failed) = (0, [0; 2], false);
-        Self { sink, filter, keep_going, connections, untimed, unpaired, has_failed }
+        let (untimed, unpaired, unfinished, has_failed) = (0, [0; 2], [0; 2], false);
+        Self { sink, filter, keep_going, connections, untimed, unpaired, unfinished, has_failed }
     }
 
     /// Shows a record if the filter selects it.
@@ -155,6 +157,22 @@ impl<'a> Pass<'a> {
             [0, _] | [_, 0] => Ok(()),
             [commands, replies] => self.note(&format!(
                 "{input}: {commands} commands and {replies} replies are not paired, because bytes before them are not in the capture"
+            )),
+        }
+    }
+
+    /// Takes note of bytes of a command and of a reply that have no end.
+    pub(crate) const fn add_unfinished(&mut self, command: usize, reply: usize) {
+        let [commands, replies] = &mut self.unfinished;
+        (*commands, *replies) = (*commands + command, *replies + reply);
+    }
+
+    /// Writes how many bytes of commands and replies have no end, and forgets them.
+    pub(crate) fn note_unfinished(&mut self, input: &str) -> io::Result<()> {
+        match mem::take(&mut self.unfinished) {
+            [0, 0] => Ok(()),
+            [commands, replies] => self.fail(&format!(
+                "{input}: {commands} bytes of commands and {replies} bytes of replies without their ends are left out"
             )),
         }
     }

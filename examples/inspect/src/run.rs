@@ -4,6 +4,7 @@ use std::io;
 use std::process::ExitCode;
 use std::time::Instant;
 
+use crate::capture::Capture;
 use crate::detect::Found;
 use crate::filter::Filter;
 use crate::input::Input;
@@ -13,7 +14,7 @@ use crate::options::{Options, Side};
 use crate::pass::Pass;
 use crate::progress::Progress;
 use crate::sink::Sink;
-use crate::{aof, capture, directory, frames, monitor, replication, unpack};
+use crate::{aof, directory, frames, monitor, replication, unpack};
 
 /// Shows the frames of all inputs, in order, and returns the exit status.
 ///
@@ -29,15 +30,17 @@ pub(crate) fn run(options: &Options, sink: &mut dyn Sink) -> io::Result<ExitCode
     } else {
         Interrupts::default()
     };
+    let mut capture = Capture::default();
     for input in Input::all(&options.files) {
         match input {
             Ok(input) => {
-                drain(&input, options, &interrupts, &mut pass)?;
+                drain(&input, options, &interrupts, &mut capture, &mut pass)?;
                 pass.note_untimed(&input.name())?;
             }
             Err(error) => pass.fail(&error)?,
         }
     }
+    capture.finish(&mut pass)?;
     let has_failed = pass.has_failed;
     sink.finish(start.elapsed())?;
     Ok(if has_failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
@@ -48,6 +51,7 @@ fn drain(
     input: &Input,
     options: &Options,
     interrupts: &Interrupts,
+    capture: &mut Capture,
     pass: &mut Pass<'_>,
 ) -> io::Result<()> {
     let source = match input.open(options) {
@@ -81,7 +85,7 @@ fn drain(
                 replication::drain(name, reader, wants_replies, pass)
             }
             InputKind::Monitor => monitor::drain(name, reader, pass),
-            InputKind::Capture => capture::drain(name, reader, &options.port, pass),
+            InputKind::Capture => capture.drain(name, reader, &options.port, pass),
         },
         (None, Found::Empty) => Ok(()),
         (None, Found::Tls) => pass.fail(&format!("{name}: a TLS stream, which is encrypted")),

@@ -333,6 +333,14 @@ impl Connection {
         }
         self.show(input, pass)?;
         self.show_waiting(input, pass)?;
+        // After the end of the part that is shown, nothing is left out.
+        if self.state == State::Resp && pass.end_time().is_none() {
+            let server = self.primary.as_ref().map_or_else(
+                || self.server.frames.rest().len(),
+                |primary| primary.half.frames.rest().len(),
+            );
+            pass.add_unfinished(self.client.frames.rest().len(), server);
+        }
         let primary = self.primary.as_ref().map(|primary| &primary.half.frames);
         let broken = [
             self.client.frames.broken_at(),

@@ -21,6 +21,7 @@ mod unread;
 
 use std::collections::HashMap;
 use std::io::{self, Read};
+use std::mem;
 use std::net::SocketAddr;
 use std::ops::ControlFlow;
 use std::time::Duration;
@@ -37,48 +38,19 @@ const KNOWN: usize = 1024;
 const MOST: usize = 32 * 1024;
 /// How many bytes of memory all connections may hold together: enough for a value of the largest size that servers accept.
 const HELD: usize = 1024 * 1024 * 1024;
+/// The longest time between two files of one capture. Files of other captures may have connections between the same ends.
+const PAUSE: Duration = Duration::from_secs(60);
 /// How long after the end of the part that is shown packets may still be out of order.
 const DISORDER: Duration = Duration::from_secs(1);
 
 /// The addresses of both sides, the lower one first.
 type Ends = (SocketAddr, SocketAddr);
 
-/// Shows all commands of a capture with their replies, in the order of the replies.
-///
-/// # Errors
-/// Errors of the output.
-pub(crate) fn drain(
-    input: &str,
-    reader: impl Read + Send,
-    ports: &[u16],
-    pass: &mut Pass<'_>,
-) -> io::Result<()> {
-    let mut capture = Capture {
-        connections: HashMap::new(),
-        seen: 0,
-        held: 0,
-        known: KNOWN,
-        has_openings: false,
-    };
-    let read = packets::each(reader, pass.selects_by_time(), |segment| match segment {
-        Some(segment) => capture.take(input, segment, ports, pass),
-        None => pass.flush().map(ControlFlow::Continue),
-    })?;
-    let mut rest: Vec<_> = capture.connections.into_values().collect();
-    rest.sort_by_key(Connection::order);
-    for mut connection in rest {
-        connection.finish(input, pass)?;
-    }
-    pass.note_connections(input)?;
-    pass.note_unpaired(input)?;
-    for line in read.unread.lines().into_iter().chain(read.error) {
-        pass.fail(&format!("{input}: {line}"))?;
-    }
-    Ok(())
-}
-
-/// The connections of a capture.
-struct Capture {
+/// The connections of a capture, which may be several files: those that were written one after the other.
+pub(crate) struct Capture {
+    /// The name of the last file, and the time of its last segment.
+    input: String,
+    end: Duration,
     connections: HashMap<Ends, Connection>,
     /// The number of segments so far.
     seen: u64,
@@ -90,7 +62,70 @@ struct Capture {
     has_openings: bool,
 }
 
+impl Default for Capture {
+    fn default() -> Self {
+        Self {
+            input: String::new(),
+            end: Duration::ZERO,
+            connections: HashMap::new(),
+            seen: 0,
+            held: 0,
+            known: KNOWN,
+            has_openings: false,
+        }
+    }
+}
+
 impl Capture {
+    /// Shows all commands of a file with their replies, in the order of the replies. What has not ended may go on in the
+    /// next file.
+    ///
+    /// # Errors
+    /// Errors of the output.
+    pub(crate) fn drain(
+        &mut self,
+        input: &str,
+        reader: impl Read + Send,
+        ports: &[u16],
+        pass: &mut Pass<'_>,
+    ) -> io::Result<()> {
+        let mut is_first = true;
+        let read = packets::each(reader, pass.selects_by_time(), |segment| match segment {
+            Some(segment) => {
+                if mem::take(&mut is_first) {
+                    let since = segment.time.checked_sub(self.end);
+                    if since.is_none_or(|since| since > PAUSE) {
+                        self.finish(pass)?;
+                    }
+                    input.clone_into(&mut self.input);
+                }
+                self.end = self.end.max(segment.time);
+                self.take(input, segment, ports, pass)
+            }
+            None => pass.flush().map(ControlFlow::Continue),
+        })?;
+        for line in read.unread.lines().into_iter().chain(read.error) {
+            pass.fail(&format!("{input}: {line}"))?;
+        }
+        Ok(())
+    }
+
+    /// Shows what is left of all connections, and says what is missing.
+    ///
+    /// # Errors
+    /// Errors of the output.
+    pub(crate) fn finish(&mut self, pass: &mut Pass<'_>) -> io::Result<()> {
+        let Self { input, connections, .. } = mem::take(self);
+        let mut rest: Vec<_> = connections.into_values().collect();
+        rest.sort_by_key(Connection::order);
+        for mut connection in rest {
+            connection.finish(&input, pass)?;
+        }
+        pass.note_connections(&input)?;
+        pass.note_unpaired(&input)?;
+        pass.note_unfinished(&input)
+    }
+
     /// Takes a segment. Returns whether more are wanted.
     fn take(
         &mut self,
@@ -207,13 +242,7 @@ mod tests {
     fn held(flags: &[(bool, bool)]) -> (usize, usize) {
         let mut sink = Stats::new(io::sink());
         let mut pass = Pass::new(&mut sink, Filter::new(&Options::parse_from([""])), false);
-        let mut capture = Capture {
-            connections: HashMap::new(),
-            seen: 0,
-            held: 0,
-            known: KNOWN,
-            has_openings: false,
-        };
+        let mut capture = Capture::default();
         let value = vec![b'x'; VALUE];
         let command = [b"*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$2097152\r\n", &value[..], b"\r\n"].concat();
         let mut most = 0;

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::fs;
+use std::process::Output;
 
 use serde_json::Value;
 
@@ -10,6 +11,7 @@ use crate::links::shown;
 use crate::packets::From::{Client, Server};
 use crate::packets::{Capture, Ip, Link};
 use crate::program::{inspect, text};
+use crate::scratch::Scratch;
 
 /// The place of a command with a reply, and both.
 type Pairs = HashMap<(String, u64), (Value, Value)>;
@@ -177,8 +179,65 @@ fn packets_that_were_cut_are_counted() {
     }
     let output = inspect(&["--stats", "-"], &file);
     let line = format!("(`tcpdump -s 0` records them whole): {cut}\n");
-    assert!(text(&output.stderr).ends_with(&line), "{}", text(&output.stderr));
+    assert!(text(&output.stderr).contains(&line), "{}", text(&output.stderr));
     assert_eq!(output.status.code(), Some(1));
     // In a whole capture, none is.
     assert_eq!(text(&inspect(&["--stats", SESSION], b"").stderr), "");
+}
+
+/// The program with files of these packets.
+fn of_files(name: &str, arguments: &[&str], header: &[u8], files: &[&[Vec<u8>]]) -> Output {
+    let files = files.iter().enumerate().map(|(index, packets)| {
+        Scratch::new(&format!("{name}-{index}"), &[header, &packets.concat()].concat())
+    });
+    let files: Vec<_> = files.collect();
+    let paths: Vec<_> = files.iter().map(Scratch::path).collect();
+    inspect(&[arguments, &paths].concat(), b"")
+}
+
+#[test]
+fn connections_go_on_in_the_next_file_of_a_capture() {
+    let file = fs::read(SESSION).expect("the capture");
+    let (header, packets) = packets(&file);
+    let whole = text(&inspect(&[SESSION], b"").stdout);
+    for size in [1, 3, 10, 40] {
+        let files: Vec<_> = packets.chunks(size).collect();
+        let output = of_files("rotated", &[], &header, &files);
+        assert_eq!(text(&output.stdout), whole, "{size}");
+        assert!(output.status.success() && output.stderr.is_empty(), "{}", text(&output.stderr));
+    }
+
+    // Files of other captures: in the wrong order, or much later.
+    let (first, second) = packets.split_at(packets.len() / 2);
+    let output = of_files("reversed", &[], &header, &[second, first]);
+    assert_ne!(text(&output.stdout), whole);
+    let mut later = second.to_vec();
+    for packet in &mut later {
+        packet[3] += 1;
+    }
+    let output = of_files("later", &[], &header, &[first, &later]);
+    assert!(text(&output.stdout).contains(" unpaired ") && !whole.contains(" unpaired "));
+}
+
+#[test]
+fn a_capture_that_ends_within_a_frame_is_named() {
+    let command = echo(1);
+    let opened = || Capture::new(Link::Raw, Ip::V4).open();
+    let line = |commands, replies| {
+        format!(
+            "{commands} bytes of commands and {replies} bytes of replies without their ends are left out\n"
+        )
+    };
+    let died = opened().send(Client, &command).send(Server, &reply(1)).send(Client, &command[..7]);
+    let cases = [
+        (opened().send(Client, &command[..9]), line(9, 0)),
+        // The client died.
+        (died.close(), line(7, 0)),
+        (opened().send(Client, &command).send(Server, b"$4\r\n00"), line(0, 6)),
+    ];
+    for (capture, expected) in cases {
+        let output = inspect(&["--stats", "-"], capture.file());
+        let expected = format!("zresp-inspect: standard input: {expected}");
+        assert_eq!((text(&output.stderr), output.status.code()), (expected, Some(1)));
+    }
 }
