@@ -88,6 +88,11 @@ impl<'a> Pass<'a> {
         self.sink.lose(connection)
     }
 
+    /// Says that inputs end here, and nothing of them goes on in the next one.
+    pub(crate) fn end(&mut self) -> io::Result<()> {
+        self.sink.end()
+    }
+
     /// Returns whether the part of an input that is to be shown ends before a record at this offset and this time, so
     /// that the rest need not be read.
     #[inline]

@@ -33,8 +33,8 @@ pub(crate) struct Raw<W> {
     left_out: LeftOut,
     /// The database of the next command in the output.
     database: u32,
-    /// The input and the connection of the first frame, and the connection the other way around.
-    origin: Option<(String, [String; 2])>,
+    /// The connection of the first frame, also the other way around. No connection has these names once it has ended.
+    origin: Option<[String; 2]>,
     has_warned: [bool; 3],
 }
 
@@ -82,7 +82,10 @@ impl<W: Write> Raw<W> {
         is_selected: bool,
     ) -> io::Result<()> {
         if self.input != record.input {
-            self.end_input()?;
+            // What is not a capture ends with its input.
+            if record.connection.is_none() {
+                self.end()?;
+            }
             record.input.clone_into(&mut self.input);
         }
         // `EVAL` runs them again.
@@ -142,14 +145,6 @@ impl<W: Write> Raw<W> {
         self.out.write_all(sent.wire)
     }
 
-    /// Writes what is left of an input.
-    fn end_input(&mut self) -> io::Result<()> {
-        for kept in self.transactions.finish() {
-            self.write_kept(None, &kept)?;
-        }
-        Ok(())
-    }
-
     /// Writes a `SELECT` if the output is in another database than a record.
     fn select(&mut self, record: &Record<'_>) -> io::Result<()> {
         match record.database {
@@ -166,8 +161,8 @@ impl<W: Write> Raw<W> {
     /// Warns if this is not the connection of the first frame.
     fn compare_origin(&mut self, record: &Record<'_>) -> io::Result<()> {
         let Some(connection) = record.connection else { return Ok(()) };
-        if let Some((input, connections)) = &self.origin {
-            if input == record.input && connections.iter().any(|first| first == connection) {
+        if let Some(connections) = &self.origin {
+            if connections.iter().any(|first| first == connection) {
                 return Ok(());
             }
         }
@@ -177,7 +172,7 @@ impl<W: Write> Raw<W> {
             return self.warn(record, Warning::Connections);
         }
         let connections = [connection.to_owned(), format!("{to} > {from}")];
-        self.origin = Some((record.input.to_owned(), connections));
+        self.origin = Some(connections);
         Ok(())
     }
 
@@ -241,8 +236,18 @@ impl<W: Write> Sink for Raw<W> {
         Ok(())
     }
 
+    fn end(&mut self) -> io::Result<()> {
+        for kept in self.transactions.finish() {
+            self.write_kept(None, &kept)?;
+        }
+        if let Some(connections) = &mut self.origin {
+            *connections = [String::new(), String::new()];
+        }
+        Ok(())
+    }
+
     fn finish(&mut self, _elapsed: Duration) -> io::Result<()> {
-        self.end_input()?;
+        self.end()?;
         if let Some(replication) = self.replication.take() {
             (self.wants_replication, self.left_out.replication) = (true, 0);
             for kept in replication {

@@ -75,6 +75,9 @@ fn drain(
     {
         return pass.fail(&format!("{name}: not a capture, so it has no connections"));
     }
+    if wanted.map_or(found, Found::Kind) != Found::Kind(InputKind::Capture) {
+        capture.finish(pass)?;
+    }
     match (wanted, found) {
         (Some(kind), _) | (None, Found::Kind(kind)) => match kind {
             InputKind::Replies => frames::replies(name, reader, pass),

@@ -20,6 +20,11 @@ pub(crate) trait Sink {
         Ok(())
     }
 
+    /// Says that inputs end here, and nothing of them goes on in the next one.
+    fn end(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+
     /// Writes everything that is buffered, because the next record may take long to arrive.
     fn flush(&mut self) -> io::Result<()>;
 

@@ -121,6 +121,7 @@ impl Capture {
         for mut connection in rest {
             connection.finish(&input, pass)?;
         }
+        pass.end()?;
         pass.note_connections(&input)?;
         pass.note_unpaired(&input)?;
         pass.note_unfinished(&input)

@@ -205,6 +205,9 @@ fn connections_go_on_in_the_next_file_of_a_capture() {
         let output = of_files("rotated", &[], &header, &files);
         assert_eq!(text(&output.stdout), whole, "{size}");
         assert!(output.status.success() && output.stderr.is_empty(), "{}", text(&output.stderr));
+        // A transaction may be in several files.
+        let raw = of_files("rotated-raw", &["--raw"], &header, &files);
+        assert_eq!(raw.stdout, inspect(&["--raw", SESSION], b"").stdout, "{size}");
     }
 
     // Files of other captures: in the wrong order, or much later.
