@@ -296,11 +296,12 @@ fn changes_mode(command: &CommandRef<'_>, is_capture: bool) -> bool {
         "UNWATCH",
         "WATCH",
     ];
+    let (name, size) = (command.name(), command.name().len());
+    let is = |word: &str| size == word.len() && name.eq_ignore_ascii_case(word.as_bytes());
     let has_word = |word: &str| {
         command.arg(1).is_some_and(|argument| argument.eq_ignore_ascii_case(word.as_bytes()))
     };
-    NAMES.iter().any(|name| command.is(name))
-        || is_capture && command.len() == 1 && command.is("PING")
-        || command.is("CLIENT")
-            && ["REPLY", "TRACKING", "CACHING"].iter().any(|word| has_word(word))
+    NAMES.into_iter().any(is)
+        || is_capture && command.len() == 1 && is("PING")
+        || is("CLIENT") && ["REPLY", "TRACKING", "CACHING"].into_iter().any(has_word)
 }

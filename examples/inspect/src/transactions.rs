@@ -50,7 +50,8 @@ impl Transactions {
     /// Takes a command. It is left out of its transaction unless it is selected.
     pub(crate) fn take(&mut self, record: &Record<'_>, sent: &Sent<'_>, is_selected: bool) -> Step {
         let command = &sent.command;
-        let is = |name| command.is(name);
+        let (name, size) = (command.name(), command.name().len());
+        let is = |word: &str| size == word.len() && name.eq_ignore_ascii_case(word.as_bytes());
         let (is_begin, is_exec) = (is("MULTI"), is("EXEC"));
         let is_end = is_exec || is("DISCARD") || is("RESET");
         if self.open.is_empty() && !is_begin && !is_end {
