@@ -13,6 +13,9 @@ use crate::record::{Check, Content, Record, Sent, Snapshot};
 use crate::resume;
 use crate::window::Window;
 
+/// The size of the end of a snapshot: the byte 0xFF and the checksum.
+const SNAPSHOT_END: usize = 9;
+
 /// Shows all commands of an append-only file, with the time of the annotation before them, and says where a snapshot is.
 ///
 /// # Errors
@@ -63,9 +66,7 @@ pub(crate) fn drain(input: &str, reader: impl Read, pass: &mut Pass<'_>) -> io::
         if let AofErrorKind::Io(error) = kind {
             return pass.fail(&format!("{input}: {error}"));
         }
-        // After an error inside the file, the number that `redis-check-aof` prints is not known.
-        let ok_up_to = if base == 0 { format!(", ok up to {ok_up_to}") } else { String::new() };
-        let (offset, message) = (base + offset, format!("{kind}{ok_up_to}"));
+        let (offset, message) = (base + offset, message(&kind, base, ok_up_to, &window));
         pass.fail(&Broken { input, offset, frame: end, good, message }.line(&window))?;
         if matches!(kind, AofErrorKind::TransactionTruncated) {
             return Ok(());
@@ -73,6 +74,23 @@ pub(crate) fn drain(input: &str, reader: impl Read, pass: &mut Pass<'_>) -> io::
         let Some(next) = frames::skip(input, &window, end, pass, resume::is_entry)? else {
             return Ok(());
         };
-        (base, good, database) = (next, 0, None);
+        (base, database) = (next, None);
+    }
+}
+
+/// Returns what is wrong, and up to where the file is sound.
+fn message<R: Read>(kind: &AofErrorKind, base: u64, ok_up_to: u64, window: &Window<R>) -> String {
+    match kind {
+        AofErrorKind::Snapshot => {
+            let end = window.last(SNAPSHOT_END);
+            // An end that is whole, but does not fit what precedes it.
+            let is_whole = end.len() == SNAPSHOT_END && end.first() == Some(&0xff);
+            let what = if is_whole { "has a wrong checksum" } else { "is cut or damaged" };
+            format!("snapshot {what}, no part of the file can be used")
+        }
+        AofErrorKind::SnapshotWithoutChecksum { .. } => kind.to_string(),
+        // After an error inside the file, the number that `redis-check-aof` prints is not known.
+        _ if base > 0 => kind.to_string(),
+        _ => format!("{kind}, ok up to {ok_up_to}"),
     }
 }

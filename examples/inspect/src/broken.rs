@@ -16,7 +16,7 @@ pub(crate) struct Broken<'a> {
     pub(crate) offset: u64,
     /// The offset of the first byte of the frame.
     pub(crate) frame: u64,
-    /// The number of frames before it.
+    /// The number of good frames before it, from the beginning of the input.
     pub(crate) good: u64,
     /// What was expected there.
     pub(crate) message: String,

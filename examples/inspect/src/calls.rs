@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use std::time::Duration;
 
 use indicatif::HumanCount;
-use zresp::{CommandRef, Decoded, Kind, commands};
+use zresp::{CommandRef, Decoded, commands};
 
 use crate::chart;
 use crate::histogram::Histogram;
@@ -53,25 +53,31 @@ struct Tally {
 }
 
 impl Calls {
-    /// Counts a command, with its reply and latency if they are known.
+    /// Counts a command, with its reply and latency if they are known. Returns the place of its tally.
     #[inline]
     pub(crate) fn add(
         &mut self,
         sent: &Sent<'_>,
         reply: Option<&Decoded<'_>>,
         latency: Option<Duration>,
-    ) {
+    ) -> usize {
         let place = self.place(&sent.command);
-        let Some(tally) = self.tallies.get_mut(place) else { return };
+        let Some(tally) = self.tallies.get_mut(place) else { return place };
         tally.calls += 1;
         tally.bytes_in += sent.wire.len() as u64;
         if let Some(reply) = reply {
             tally.bytes_out += reply.wire().len() as u64;
-            let is_error = matches!(reply.reply().kind(), Kind::Error | Kind::BulkError);
-            tally.errors += u64::from(is_error);
         }
         if let Some(latency) = latency {
             tally.latencies.get_or_insert_default().add(nanos(latency));
+        }
+        place
+    }
+
+    /// Counts an error of the command whose tally is at a place.
+    pub(crate) fn add_error(&mut self, place: usize) {
+        if let Some(tally) = self.tallies.get_mut(place) {
+            tally.errors += 1;
         }
     }
 

@@ -1,6 +1,7 @@
 //! Finds out what an input is, by its first bytes.
 
 use std::io::{self, Read};
+use std::path::Path;
 
 use zresp::{Command, Error, ErrorKind, commands};
 
@@ -39,6 +40,21 @@ pub(crate) enum Found {
     Unknown,
 }
 
+impl Found {
+    /// Returns what it is if it has this name: the name of an append-only file decides between commands, replies and
+    /// damaged bytes.
+    pub(crate) fn with_name(self, name: &str) -> Self {
+        let name = [".gz", ".zst"].iter().find_map(|end| name.strip_suffix(end)).unwrap_or(name);
+        let is_aof = Path::new(name).extension().is_some_and(|end| end.eq_ignore_ascii_case("aof"));
+        match self {
+            Self::Kind(InputKind::Replies | InputKind::Requests) | Self::Unknown if is_aof => {
+                Self::Kind(InputKind::Aof)
+            }
+            found => found,
+        }
+    }
+}
+
 /// Returns what an input with these first bytes is.
 pub(crate) fn detect(head: &[u8]) -> Found {
     let starts = |list: &[&[u8]]| list.iter().any(|start| head.starts_with(start));
@@ -67,40 +83,53 @@ fn is_tls(head: &[u8]) -> bool {
 }
 
 /// Returns whether the bytes are commands as a server writes them to an append-only file: `SELECT` comes first, or an
-/// annotation between them.
+/// annotation between them. What follows `SELECT` may be damaged: a reply does not begin like this.
 fn is_append_only(head: &[u8]) -> bool {
-    if !head.starts_with(b"*") || !is_requests(head) {
+    if !head.starts_with(b"*") {
         return false;
     }
     let mut requests = zresp::requests(head).map_while(Result::ok);
     let is_annotation = |name: &[u8]| name.starts_with(b"#TS:");
     requests.next().is_some_and(|first| first.command().is("SELECT"))
-        || requests.any(|request| is_annotation(&request.command().name()))
+        || is_requests(head) && requests.any(|request| is_annotation(&request.command().name()))
 }
 
-/// Returns whether the bytes are requests: all that is whole has their form, and the table of commands knows the names
-/// of a quarter of them. An array of strings is also a reply.
+/// Returns whether the bytes are requests: all frames up to the first one that is damaged have their form, and the table
+/// of commands knows the names of a quarter of them. An array of strings is also a reply.
 pub(crate) fn is_requests(head: &[u8]) -> bool {
-    let (mut known, mut count) = (0, 0);
+    let (mut known, mut count, mut rest) = (0, 0, head);
     for request in zresp::requests(head) {
         match request {
             Ok(request) => {
-                if is_line_of_reply(&request.command()) {
+                let command = request.command();
+                if is_line_of_reply(&command) {
                     return false;
                 }
-                let is_known = commands::lookup(&request.command().name()).is_some();
+                let is_known = commands::lookup(&command.name()).is_some();
+                if head.starts_with(b"*") && !is_known && is_line(&command) {
+                    // A piece of an array whose beginning is damaged.
+                    break;
+                }
                 count += 1;
                 known += usize::from(is_known);
+                rest = rest.get(request.wire().len()..).unwrap_or_default();
             }
             Err(Error { kind: ErrorKind::UnexpectedEnd, .. }) => break,
-            Err(_) if count == 0 => return false,
-            // Broken later on. A reply of another type is more likely than an error if it begins there.
-            Err(Error { offset, .. }) => {
-                return !head.get(offset).is_some_and(|byte| TYPES.contains(byte));
-            }
+            Err(_) => match zresp::decode(rest) {
+                // A reply that is not a request.
+                Ok(Some(_)) => return false,
+                Ok(None) if known < count || count == 0 => return false,
+                // A damaged request: it is not a reply, or one without an end.
+                Ok(None) | Err(_) => break,
+            },
         }
     }
     if count == 0 { is_first_argument_known(head) } else { 4 * known >= count }
+}
+
+/// Returns whether a command is a line, and not an annotation of an append-only file.
+fn is_line(command: &Command<'_>) -> bool {
+    matches!(command, Command::Inline(line) if !line.wire().starts_with(b"#TS:"))
 }
 
 /// Returns whether what could be an inline command begins like a reply.
@@ -110,10 +139,9 @@ fn is_line_of_reply(command: &Command<'_>) -> bool {
     wire.first().is_some_and(|byte| TYPES.contains(byte)) && !wire.starts_with(b"#TS:")
 }
 
-/// Returns whether the bytes begin with the header and the name of a command whose arguments have not all arrived.
+/// Returns whether the bytes begin with the header and the name of a command whose other arguments are damaged or have not
+/// all arrived.
 fn is_first_argument_known(head: &[u8]) -> bool {
-    let mut decoder = zresp::CommandDecoder::new();
-    let Ok(None) = decoder.decode(head) else { return false };
     let mut lines = head.split(|byte| *byte == b'\n');
     let (Some([b'*', ..]), Some([b'$', ..])) = (lines.next(), lines.next()) else { return false };
     let name = lines.next().and_then(|line| line.strip_suffix(b"\r"));

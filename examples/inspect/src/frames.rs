@@ -98,7 +98,7 @@ fn drain<D: Direction>(
         let broken = Broken { input, offset, frame, good, message: error.kind.to_string() };
         pass.fail(&broken.line(window))?;
         let Some(next) = skip(input, window, frame, pass, begins)? else { return Ok(()) };
-        (base, good) = (next, 0);
+        base = next;
     }
 }
 

@@ -8,8 +8,8 @@ use std::collections::HashMap;
 
 /// The number of counters.
 const COUNTERS: usize = 16 * 1024;
-/// Items are compared by this many bytes.
-const ITEM: usize = 256;
+/// Items are compared by this many bytes: four of the database, and the first ones of the key.
+const ITEM: usize = 260;
 
 /// The total weights of items.
 #[derive(Debug, Default)]

@@ -1,8 +1,10 @@
 //! Records as lines of JSON, one for each frame.
 //!
-//! A frame is an object: `input`, `offset`, `time` (seconds since 1970), `connection` and `latency_us` (microseconds) say
-//! where it is from, as far as the input tells. Then comes one of `request` (an array of strings), `reply` (a value) and
-//! `snapshot`. `unpaired` is `true` if a command or a reply cannot be paired. A value is an object with its `type` and its `value`, after the `attributes` before it: those are an
+//! A frame is an object: `input`, `offset`, `time` (seconds since 1970), `connection` and `db` say where it is from, as far
+//! as the input tells. A command of a capture and its reply have the same number, `exchange`; the reply has the name of the
+//! `command`, and `latency_us` (microseconds). `unpaired` is `true` if they cannot be paired. Then comes one of `request`
+//! (an array of strings), `reply` (a value) and `snapshot`. A value is an object with its `type` and its `value`, after the
+//! `attributes` before it: those are an
 //! array of pairs, and so is the value of a map. Numbers that JSON cannot hold, doubles and big numbers, are strings with
 //! the digits that were sent.
 //!
@@ -12,51 +14,75 @@ use std::io::{self, Write};
 use std::time::Duration;
 
 use zresp::view::Tokens;
-use zresp::{CommandRef, Decoded, Kind, ReplyRef, Token};
+use zresp::{CommandRef, Decoded, Kind, ReplyRef, Token, commands};
 
-use crate::record::{Content, Mark, Record, Snapshot};
+use crate::record::{Check, Content, Mark, Record, Snapshot};
+use crate::secrets::Secrets;
 use crate::sink::Sink;
 use crate::{safe, text};
 
 /// Writes a line for each frame.
-pub(crate) struct Json<W>(pub(crate) W);
+pub(crate) struct Json<W> {
+    out: W,
+    secrets: Secrets,
+    /// How many exchanges have been written.
+    exchanges: u64,
+}
 
 impl<W: Write> Json<W> {
-    fn line(&mut self, record: &Record<'_>, latency: Option<Duration>) -> io::Result<()> {
-        self.0.write_all(b"{\"input\":")?;
-        string(&mut self.0, record.input)?;
-        write!(self.0, ",\"offset\":{}", record.offset)?;
+    pub(crate) const fn new(out: W, secrets: Secrets) -> Self {
+        Self { out, secrets, exchanges: 0 }
+    }
+
+    /// Begins a line: where a frame is from.
+    fn line(&mut self, record: &Record<'_>) -> io::Result<()> {
+        self.out.write_all(b"{\"input\":")?;
+        string(&mut self.out, record.input)?;
+        write!(self.out, ",\"offset\":{}", record.offset)?;
         if let Some(time) = record.time {
-            write!(self.0, ",\"time\":{}.{:06}", time.as_secs(), time.subsec_micros())?;
+            write!(self.out, ",\"time\":{}.{:06}", time.as_secs(), time.subsec_micros())?;
         }
         if let Some(connection) = record.connection {
-            self.0.write_all(b",\"connection\":")?;
-            string(&mut self.0, connection)?;
+            self.out.write_all(b",\"connection\":")?;
+            string(&mut self.out, connection)?;
         }
-        if let Some(latency) = latency {
-            write!(self.0, ",\"latency_us\":{}", latency.as_micros())?;
+        if let Some(database) = record.database {
+            self.out.write_all(b",\"db\":")?;
+            text::integer(&mut self.out, database.into())?;
+        }
+        if let Content::Exchange(..) = record.content {
+            write!(self.out, ",\"exchange\":{}", self.exchanges)?;
         }
         if record.mark == Some(Mark::Unpaired) {
-            self.0.write_all(b",\"unpaired\":true")?;
+            self.out.write_all(b",\"unpaired\":true")?;
         }
         Ok(())
     }
 
     fn request(&mut self, record: &Record<'_>, command: &CommandRef<'_>) -> io::Result<()> {
-        self.line(record, None)?;
-        self.0.write_all(b",\"request\":[")?;
+        self.line(record)?;
+        self.out.write_all(b",\"request\":[")?;
+        let hidden = self.secrets.of(command);
         for (index, argument) in command.args().enumerate() {
-            self.0.write_all(if index == 0 { b"" } else { b"," })?;
-            bytes(&mut self.0, argument)?;
+            self.out.write_all(if index == 0 { b"" } else { b"," })?;
+            bytes(&mut self.out, hidden.show(index, argument))?;
         }
-        self.0.write_all(b"]}\n")
+        self.out.write_all(b"]}\n")
     }
 
     fn reply(&mut self, record: &Record<'_>, reply: &Decoded<'_>) -> io::Result<()> {
-        self.line(record, record.latency())?;
-        self.0.write_all(b",\"reply\":")?;
-        values(&mut self.0, reply.tokens())?;
-        self.0.write_all(b"}\n")
+        self.line(record)?;
+        if let Content::Exchange(sent, _, latency) = record.content {
+            self.out.write_all(b",\"command\":")?;
+            match commands::of(&sent.command) {
+                Some(info) => string(&mut self.out, &info.name)?,
+                None => bytes(&mut self.out, &sent.command.name().to_ascii_lowercase())?,
+            }
+            write!(self.out, ",\"latency_us\":{}", latency.as_micros())?;
+        }
+        self.out.write_all(b",\"reply\":")?;
+        values(&mut self.out, reply.tokens())?;
+        self.out.write_all(b"}\n")
     }
 }
 
@@ -66,26 +92,32 @@ impl<W: Write> Sink for Json<W> {
             Content::Request(sent) => self.request(record, &sent.command),
             Content::Reply(reply) => self.reply(record, reply),
             Content::Exchange(sent, reply, _) => {
+                self.exchanges += 1;
                 self.request(record, &sent.command)?;
                 self.reply(record, reply)
             }
-            Content::Snapshot(Snapshot { format, size, .. }) => {
-                self.line(record, None)?;
-                self.0.write_all(b",\"snapshot\":{")?;
+            Content::Snapshot(Snapshot { format, size, check }) => {
+                self.line(record)?;
+                self.out.write_all(b",\"snapshot\":{")?;
                 if let Some((_, version)) = format {
-                    write!(self.0, "\"version\":{version},")?;
+                    write!(self.out, "\"version\":{version},")?;
                 }
-                writeln!(self.0, "\"bytes\":{size}}}}}")
+                let check = match check {
+                    Check::Holds => "holds",
+                    Check::Missing => "missing",
+                    Check::Skipped => "not computed",
+                };
+                writeln!(self.out, "\"bytes\":{size},\"checksum\":\"{check}\"}}}}")
             }
         }
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        self.0.flush()
+        self.out.flush()
     }
 
     fn finish(&mut self, _elapsed: Duration) -> io::Result<()> {
-        self.0.flush()
+        self.out.flush()
     }
 }
 

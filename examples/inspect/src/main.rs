@@ -20,6 +20,8 @@ mod broken;
 mod calls;
 mod capture;
 mod chart;
+mod client;
+mod clients;
 mod database;
 mod detect;
 mod directory;
@@ -39,12 +41,14 @@ mod pass;
 mod pattern;
 mod printer;
 mod progress;
+mod queued;
 mod raw;
 mod record;
 mod replication;
 mod resume;
 mod run;
 mod safe;
+mod secrets;
 mod shape;
 mod sink;
 mod stats;
@@ -67,6 +71,7 @@ use options::Options;
 use printer::Printer;
 use raw::Raw;
 use run::run;
+use secrets::Secrets;
 use stats::Stats;
 use style::Paint;
 use top::Top;
@@ -115,18 +120,21 @@ fn show(options: &Options, out: impl Write) -> io::Result<ExitCode> {
     if let Some(what) = options.manual {
         return manual::write(what, out);
     }
+    let secrets = Secrets::new(options.secrets);
     if options.stats {
         run(options, &mut Apart::new(options, Stats::new(io::stdout()), Stats::new(out)))
     } else if let Some(number) = options.top {
-        let tops = (Top::new(io::stdout(), number.into()), Top::new(out, number.into()));
+        let number = number.into();
+        let tops = (Top::new(io::stdout(), number, secrets), Top::new(out, number, secrets));
         run(options, &mut Apart::new(options, tops.0, tops.1))
     } else if options.json {
-        run(options, &mut Json(out))
+        run(options, &mut Json::new(out, secrets))
     } else if options.raw {
-        run(options, &mut Raw::new(out, options))
+        run(options, &mut Raw::new(out, options, secrets))
     } else {
         let most = if options.full { usize::MAX } else { SHOWN };
-        run(options, &mut Printer::new(out, most, options.offsets, Paint::new(options.color)))
+        let paint = Paint::new(options.color);
+        run(options, &mut Printer::new(out, most, options.offsets, secrets, paint))
     }
 }
 

@@ -59,13 +59,14 @@ pub(crate) fn drain(input: &str, reader: impl Read, pass: &mut Pass<'_>) -> io::
                 let mut scratch = Vec::new();
                 let command = command.command().to_array(&mut scratch);
                 let content = Content::Request(Sent { command, wire: command.wire() });
-                let number = origin.split(|byte| *byte == b' ').next().unwrap_or_default();
-                let database =
-                    std::str::from_utf8(number).ok().and_then(|number| number.parse().ok());
-                let origin = format!("[{}]", safe::line(&String::from_utf8_lossy(origin)));
-                let (time, connection) = (Some(time), Some(origin.as_str()));
+                let origin = String::from_utf8_lossy(origin);
+                let (number, client) = origin.split_once(' ').unwrap_or(("", &origin));
+                let (database, client) = (number.parse().ok(), safe::line(client));
+                let (time, connection) = (Some(time), Some(client.as_str()));
                 let record = Record::of_file(input, offset, content);
-                pass.record(&Record { time, connection, database, ..record })?;
+                if pass.selects_named(&client) {
+                    pass.record(&Record { time, connection, database, ..record })?;
+                }
             }
             None if matches!(line.trim_ascii(), b"" | b"OK") => {}
             None => {

@@ -1,15 +1,16 @@
 //! The command line.
 
 use std::env;
-use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::builder::StyledStr;
 use clap::error::ErrorKind;
 use clap::{ColorChoice, CommandFactory, FromArgMatches, Parser, ValueEnum};
 use console::Term;
 
-use crate::bound::Bound;
+use crate::bound::{self, Bound};
+use crate::client::Client;
 use crate::kind::InputKind;
 use crate::style::Paint;
 use crate::width;
@@ -27,12 +28,14 @@ Examples:
   # hottest keys, largest values, slowest commands
   zresp-inspect --top 10 traffic.pcap.gz
   zresp-inspect --key 'user:*' --command SET appendonly.aof
-  zresp-inspect --json traffic.pcapng | jq '.latency_us // empty'
+  # slow commands, each with its reply: both lines have the number of the exchange
+  zresp-inspect --json --slower 1.5 traffic.pcapng | jq -sc 'group_by(.exchange)[] | add'
   zresp-inspect --raw --from 4096 --to 8192 appendonly.aof | redis-cli --pipe
-  tcpdump -i lo -w - port 6379 | zresp-inspect -
+  # live: -U writes each packet at once
+  tcpdump -i any -U -w - 'tcp port 6379' | zresp-inspect -
 
 Exit status:
-  0 if all inputs were read to their ends, even if nothing matched, 1 if one was missing or broken, 2 for a wrong option.";
+  0 if all inputs were read to their ends, even if nothing matched, 1 if one was missing or broken or an interrupt ended --stats or --top, 2 for a wrong option.";
 
 /// Shows Redis and Valkey traffic: append-only files, packet captures, requests and replies
 ///
@@ -63,7 +66,8 @@ pub(crate) struct Options {
 
     /// Print a line of JSON for each frame
     ///
-    /// A command of a capture and its reply are two lines. The second one has the latency. A string is a JSON string if
+    /// A command of a capture and its reply are two lines with the same `exchange` number. The second one has the latency and
+    /// the name of the command. A string is a JSON string if
     /// it is UTF-8, otherwise {"hex": "ff00"}.
     #[arg(long, group = "view")]
     pub(crate) json: bool,
@@ -76,7 +80,7 @@ pub(crate) struct Options {
     #[arg(long, value_name = "TEXT")]
     pub(crate) grep: Option<String>,
 
-    /// Show only this command, or subcommand (CONFIG|GET); may be repeated
+    /// Show only this command, or subcommand (CONFIG|GET), or those that match a pattern (*SET, CONFIG|*); may be repeated
     #[arg(long, value_name = "NAME")]
     pub(crate) command: Vec<String>,
 
@@ -84,11 +88,20 @@ pub(crate) struct Options {
     #[arg(long, value_name = "PATTERN")]
     pub(crate) key: Option<String>,
 
+    /// Show only commands of this database, where it is known
+    #[arg(long, value_name = "N")]
+    pub(crate) db: Option<u32>,
+
+    /// Show only commands of a capture whose replies took at least this many milliseconds (1.5)
+    #[arg(long, value_name = "MS", value_parser = milliseconds)]
+    pub(crate) slower: Option<Duration>,
+
     /// Begin with frames at this offset in bytes, or at this time in UTC
     ///
-    /// A time is a day (2026-01-31), a day and a time (2026-01-31T12:00:00.25Z; a space may replace the T, and the Z may be
-    /// missing), or seconds since 1970 (@1769860800.5), with at most nine digits after the point. Frames without a time are
-    /// left out then. --offsets shows the offsets.
+    /// A time is one of the day on which the input begins (12:03, 12:03:04.5), a day (2026-01-31), a day and a time
+    /// (2026-01-31T12:03:04.5Z, 2026-01-31 12:03), any of them with an offset to UTC (+01:00), or seconds since 1970
+    /// (@1769860800.5), with at most nine digits after the point. Frames without a time are left out then. --offsets shows
+    /// the offsets.
     #[arg(long, value_name = "OFFSET|TIME")]
     pub(crate) from: Option<Bound>,
 
@@ -96,9 +109,9 @@ pub(crate) struct Options {
     #[arg(long, value_name = "OFFSET|TIME")]
     pub(crate) to: Option<Bound>,
 
-    /// Show only the connection of this client, of a capture (127.0.0.1:50000)
-    #[arg(long, value_name = "ADDR:PORT")]
-    pub(crate) connection: Option<SocketAddr>,
+    /// Show only the connections of this client or host, of a capture or a text of MONITOR (127.0.0.1:50000, 10.0.0.7)
+    #[arg(long, value_name = "ADDR[:PORT]")]
+    pub(crate) connection: Option<Client>,
 
     /// Show only requests, or only replies
     #[arg(long, value_name = "SIDE", value_enum)]
@@ -107,6 +120,10 @@ pub(crate) struct Options {
     /// Show the offset of each frame before it; times are shown if the input tells them
     #[arg(long)]
     pub(crate) offsets: bool,
+
+    /// Show passwords, such as those of AUTH and CONFIG SET requirepass, which are (redacted) otherwise
+    #[arg(long)]
+    pub(crate) secrets: bool,
 
     /// Show values in full, not only their first 256 bytes
     #[arg(long)]
@@ -190,6 +207,12 @@ impl Options {
     pub(crate) const fn is_summary(&self) -> bool {
         self.stats || self.top.is_some()
     }
+}
+
+/// Reads a number of milliseconds.
+fn milliseconds(text: &str) -> Result<Duration, &'static str> {
+    let number = bound::since_1970(text).map(|number| number / 1000);
+    number.ok_or("not a number of milliseconds, such as 1.5")
 }
 
 /// One of the two directions of a connection.

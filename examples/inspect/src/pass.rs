@@ -52,6 +52,8 @@ pub(crate) struct Pass<'a> {
     unpaired: [u64; 2],
     /// How many bytes of commands and of replies in this input are not a whole frame.
     unfinished: [usize; 2],
+    /// Whether this input has had a client that the filter asks for.
+    has_client: bool,
     /// Whether an input was missing or broken.
     pub(crate) has_failed: bool,
 }
@@ -59,8 +61,17 @@ pub(crate) struct Pass<'a> {
 impl<'a> Pass<'a> {
     pub(crate) fn new(sink: &'a mut dyn Sink, filter: Filter, keep_going: bool) -> Self {
         let connections = [0; Matter::ALL.len()];
-        let (untimed, unpaired, unfinished, has_failed) = (0, [0; 2], [0; 2], false);
-        Self { sink, filter, keep_going, connections, untimed, unpaired, unfinished, has_failed }
+        Self {
+            sink,
+            filter,
+            keep_going,
+            connections,
+            untimed: 0,
+            unpaired: [0; 2],
+            unfinished: [0; 2],
+            has_client: false,
+            has_failed: false,
+        }
     }
 
     /// Shows a record if the filter selects it.
@@ -76,6 +87,7 @@ impl<'a> Pass<'a> {
         if self.filter.accepts_all {
             return self.sink.record(record);
         }
+        self.filter.note_time(record.time);
         self.untimed += u64::from(record.time.is_none() && self.filter.needs_time);
         match self.filter.select(record) {
             Some(selected) => self.sink.record(&selected),
@@ -96,7 +108,8 @@ impl<'a> Pass<'a> {
     /// Returns whether the part of an input that is to be shown ends before a record at this offset and this time, so
     /// that the rest need not be read.
     #[inline]
-    pub(crate) fn ends_before(&self, offset: u64, time: Option<Duration>) -> bool {
+    pub(crate) fn ends_before(&mut self, offset: u64, time: Option<Duration>) -> bool {
+        self.filter.note_time(time);
         self.filter.ends_before(offset, time)
     }
 
@@ -110,9 +123,23 @@ impl<'a> Pass<'a> {
         self.filter.needs_time
     }
 
-    /// Returns the client of the only connection that is to be shown of a capture.
-    pub(crate) const fn client(&self) -> Option<SocketAddr> {
-        self.filter.client
+    /// Returns whether a connection is to be shown if one of its sides, with this address, is the client.
+    pub(crate) fn wants(&self, address: SocketAddr) -> bool {
+        self.filter.client.as_ref().is_none_or(|client| client.has(address))
+    }
+
+    /// Returns whether the connections of a client are to be shown, and takes note that there is one.
+    pub(crate) fn selects(&mut self, client: SocketAddr) -> bool {
+        let is_wanted = self.wants(client);
+        self.has_client |= is_wanted;
+        is_wanted
+    }
+
+    /// As [`selects`](Self::selects), for a client as `MONITOR` shows it.
+    pub(crate) fn selects_named(&mut self, client: &str) -> bool {
+        let is_wanted = self.filter.client.as_ref().is_none_or(|wanted| wanted.is_named(client));
+        self.has_client |= is_wanted;
+        is_wanted
     }
 
     /// Writes everything that is buffered.
@@ -146,8 +173,17 @@ impl<'a> Pass<'a> {
         Ok(())
     }
 
-    /// Writes how many records were left out because the input does not tell their times, and forgets them.
-    pub(crate) fn note_untimed(&mut self, input: &str) -> io::Result<()> {
+    /// Writes that this input has no connection of the client that was asked for, if that is so.
+    pub(crate) fn note_client(&mut self, input: &str) -> io::Result<()> {
+        if mem::take(&mut self.has_client) || self.filter.client.is_none() {
+            return Ok(());
+        }
+        self.note(&format!("{input}: no connection of the client that --connection names"))
+    }
+
+    /// Ends an input, and writes how many records were left out because it does not tell their times.
+    pub(crate) fn end_input(&mut self, input: &str) -> io::Result<()> {
+        self.filter.forget_time();
         match mem::take(&mut self.untimed) {
             0 => Ok(()),
             count => {

@@ -19,6 +19,7 @@ use zresp::{CommandRef, Decoded, Kind, ReplyRef, Token};
 
 use crate::record::{Check, Content, Mark, Record, Snapshot};
 use crate::safe;
+use crate::secrets::Secrets;
 use crate::shape::{Lines, Shape, Shapes};
 use crate::sink::Sink;
 use crate::style::{Paint, Role};
@@ -35,6 +36,7 @@ pub(crate) struct Printer<W> {
     most: usize,
     /// Whether the offset of each frame is shown.
     offsets: bool,
+    secrets: Secrets,
     paint: Paint,
 }
 
@@ -72,9 +74,9 @@ impl Level {
 
 impl<W: Write> Printer<W> {
     /// Returns a printer that shows at most this many bytes of a value.
-    pub(crate) fn new(out: W, most: usize, offsets: bool, paint: Paint) -> Self {
+    pub(crate) fn new(out: W, most: usize, offsets: bool, secrets: Secrets, paint: Paint) -> Self {
         let (levels, shapes) = (Vec::new(), Shapes::default());
-        Self { out, levels, shapes, annotated: false, most, offsets, paint }
+        Self { out, levels, shapes, annotated: false, most, offsets, secrets, paint }
     }
 
     /// Writes the text before a value: a new line, an index, an arrow.
@@ -183,9 +185,10 @@ impl<W: Write> Printer<W> {
     /// Writes the arguments on a line, each in quotes, as `MONITOR` does.
     fn request(&mut self, command: &CommandRef<'_>) -> io::Result<()> {
         self.out.write_all(self.paint.start(Role::Request))?;
+        let hidden = self.secrets.of(command);
         for (index, argument) in command.args().enumerate() {
             self.out.write_all(if index == 0 { b"" } else { b" " })?;
-            text::quoted(&mut self.out, [argument], self.most)?;
+            text::quoted(&mut self.out, [hidden.show(index, argument)], self.most)?;
         }
         self.out.write_all(self.paint.end())?;
         self.out.write_all(b"\n")
@@ -206,11 +209,12 @@ impl<W: Write> Printer<W> {
         })
     }
 
-    /// Writes the offset if that is wanted, and when and between whom, if the input tells:
-    /// `4096 2026-01-31T12:00:00.000000Z 127.0.0.1:50000 > 127.0.0.1:6379 1.2ms `.
+    /// Writes the offset if that is wanted, when and between whom, if the input tells, and the database if it is not the
+    /// first one: `4096 2026-01-31T12:00:00.000000Z 127.0.0.1:50000 > 127.0.0.1:6379 1.2ms db=5 `.
     fn origin(&mut self, record: &Record<'_>) -> io::Result<()> {
         let Record { time, connection, .. } = *record;
-        if !self.offsets && time.is_none() && connection.is_none() {
+        let database = record.database.filter(|database| *database != 0);
+        if !self.offsets && time.is_none() && connection.is_none() && database.is_none() {
             return Ok(());
         }
         let out = &mut self.out;
@@ -229,6 +233,9 @@ impl<W: Write> Printer<W> {
         }
         if record.mark == Some(Mark::Unpaired) {
             out.write_all(b"unpaired ")?;
+        }
+        if let Some(database) = database {
+            write!(out, "db={database} ")?;
         }
         out.write_all(self.paint.end())
     }

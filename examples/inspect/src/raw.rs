@@ -7,6 +7,7 @@ use zresp::CommandRef;
 
 use crate::options::{Options, Side};
 use crate::record::{Content, Mark, Record, Sent};
+use crate::secrets::Secrets;
 use crate::sink::Sink;
 use crate::transactions::{Kept, Step, Transactions};
 use crate::{complain, database};
@@ -28,6 +29,7 @@ pub(crate) struct Raw<W> {
     /// Those commands, as long as there are no others.
     replication: Option<Vec<Kept>>,
     transactions: Transactions,
+    secrets: Secrets,
     /// The input of the last record.
     input: String,
     left_out: LeftOut,
@@ -35,7 +37,7 @@ pub(crate) struct Raw<W> {
     database: u32,
     /// The connection of the first frame, also the other way around. No connection has these names once it has ended.
     origin: Option<[String; 2]>,
-    has_warned: [bool; 3],
+    has_warned: [bool; 4],
 }
 
 /// How many commands are left out.
@@ -55,10 +57,11 @@ enum Warning {
     Snapshot,
     Connections,
     Database,
+    Secrets,
 }
 
 impl<W: Write> Raw<W> {
-    pub(crate) fn new(out: W, options: &Options) -> Self {
+    pub(crate) fn new(out: W, options: &Options, secrets: Secrets) -> Self {
         Self {
             out,
             wants_replies: options.only == Some(Side::Replies),
@@ -66,11 +69,12 @@ impl<W: Write> Raw<W> {
             wants_replication: options.connection.is_some(),
             replication: Some(Vec::new()),
             transactions: Transactions::default(),
+            secrets,
             input: String::new(),
             left_out: LeftOut::default(),
             database: 0,
             origin: None,
-            has_warned: [false; 3],
+            has_warned: [false; 4],
         }
     }
 
@@ -89,7 +93,7 @@ impl<W: Write> Raw<W> {
             record.input.clone_into(&mut self.input);
         }
         // `EVAL` runs them again.
-        if record.connection.is_some_and(|origin| origin.ends_with(" lua]")) {
+        if record.connection == Some("lua") {
             self.left_out.scripts += u64::from(is_selected);
             return Ok(());
         }
@@ -142,6 +146,9 @@ impl<W: Write> Raw<W> {
         if after != before && !has_failed() {
             self.database = after.unwrap_or_default();
         }
+        if !self.secrets.of(&sent.command).is_empty() {
+            self.warn(record, Warning::Secrets)?;
+        }
         self.out.write_all(sent.wire)
     }
 
@@ -191,6 +198,9 @@ impl<W: Write> Raw<W> {
             (Warning::Connections, _) => format!(
                 "{input}: --raw writes frames of more than one connection (--connection selects one)"
             ),
+            (Warning::Secrets, _) => {
+                format!("{input}: --raw writes passwords as they are (--secrets omits this line)")
+            }
             (Warning::Database, connection) => format!(
                 "{input}: {}the database of some commands is not known, because what precedes them was not read",
                 connection.map(|name| format!("{name}: ")).unwrap_or_default()

@@ -14,7 +14,7 @@ pub(crate) struct Record<'a> {
     pub(crate) offset: u64,
     /// When it was written or sent, since 1970, if the input tells.
     pub(crate) time: Option<Duration>,
-    /// The addresses of the client and the server, if the input is a capture.
+    /// The addresses of the client and the server, if the input is a capture; of `MONITOR`, that of the client.
     pub(crate) connection: Option<&'a str>,
     /// The database that its command was sent in, if that is known.
     pub(crate) database: Option<u32>,

@@ -35,7 +35,7 @@ pub(crate) fn run(options: &Options, sink: &mut dyn Sink) -> io::Result<ExitCode
         match input {
             Ok(input) => {
                 drain(&input, options, &interrupts, &mut capture, &mut pass)?;
-                pass.note_untimed(&input.name())?;
+                pass.end_input(&input.name())?;
             }
             Err(error) => pass.fail(&error)?,
         }
@@ -69,11 +69,16 @@ fn drain(
         Ok(unpacked) => unpacked,
         Err(error) => return pass.fail(&format!("{name}: {error}")),
     };
+    let found = found.with_name(name);
     let wanted = options.kind.or(input.kind());
     if options.connection.is_some()
-        && wanted.map_or(found, Found::Kind) != Found::Kind(InputKind::Capture)
+        && !matches!(
+            wanted.map_or(found, Found::Kind),
+            Found::Kind(InputKind::Capture | InputKind::Monitor)
+        )
     {
-        return pass.fail(&format!("{name}: not a capture, so it has no connections"));
+        let what = "neither a capture nor a text of MONITOR, so it has no connections";
+        return pass.fail(&format!("{name}: {what}"));
     }
     if wanted.map_or(found, Found::Kind) != Found::Kind(InputKind::Capture) {
         capture.finish(pass)?;
@@ -87,8 +92,14 @@ fn drain(
                 let wants_replies = !options.raw || options.only == Some(Side::Replies);
                 replication::drain(name, reader, wants_replies, pass)
             }
-            InputKind::Monitor => monitor::drain(name, reader, pass),
-            InputKind::Capture => capture.drain(name, reader, &options.port, pass),
+            InputKind::Monitor => {
+                monitor::drain(name, reader, pass)?;
+                pass.note_client(name)
+            }
+            InputKind::Capture => {
+                capture.drain(name, reader, &options.port, pass)?;
+                pass.note_client(name)
+            }
         },
         (None, Found::Empty) => Ok(()),
         (None, Found::Tls) => pass.fail(&format!("{name}: a TLS stream, which is encrypted")),

@@ -6,12 +6,14 @@ use std::time::Duration;
 
 use console::Term;
 use indicatif::HumanCount;
-use zresp::{Decoded, Kind, Token};
+use zresp::{CommandRef, Decoded, Kind, ReplyRef, Token};
 
 use crate::calls::Calls;
 use crate::chart;
+use crate::clients::{Client, Clients};
 use crate::histogram::Powers;
-use crate::record::{Content, Record};
+use crate::queued::{self, Queued};
+use crate::record::{Content, Record, Sent};
 use crate::safe;
 use crate::sink::Sink;
 use crate::table::Table;
@@ -28,7 +30,9 @@ pub(crate) struct Stats<W> {
     /// Number of values of each kind, in the order of `Kind::ALL`.
     kinds: [u64; Kind::ALL.len()],
     calls: Calls,
-    /// Number of errors with each code.
+    queued: Queued,
+    clients: Clients,
+    /// Number of errors with each code, whether they are replies or values in them.
     errors: HashMap<String, u64>,
     sizes: Powers,
     latencies: Powers,
@@ -47,6 +51,8 @@ struct Largest {
 
 /// How many different codes of errors are counted. A server has few; other text could have any number.
 const CODES: usize = 64;
+/// The code that stands for all others.
+const OTHERS: &str = "(others)";
 /// How many columns the titles take.
 const TITLE: usize = 10;
 /// The longest code, in bytes.
@@ -61,6 +67,8 @@ impl<W: Write> Stats<W> {
             elements: 0,
             kinds: [0; Kind::ALL.len()],
             calls: Calls::default(),
+            queued: Queued::default(),
+            clients: Clients::default(),
             errors: HashMap::new(),
             sizes: Powers::default(),
             latencies: Powers::default(),
@@ -90,11 +98,49 @@ impl<W: Write> Stats<W> {
         }
     }
 
-    fn reply(&mut self, reply: &Decoded<'_>) {
+    /// Counts the reply and the client of a record, whose command has a place in the table of commands.
+    #[inline(never)]
+    fn answer(
+        &mut self,
+        record: &Record<'_>,
+        sent: Option<&Sent<'_>>,
+        place: usize,
+        reply: Option<&Decoded<'_>>,
+    ) {
+        let mut client = Client::default();
+        if let Some(sent) = sent {
+            (client.commands, client.bytes) = (1, sent.wire.len() as u64);
+        }
+        if let Some(latency) = record.latency() {
+            self.latencies.add(nanos(latency));
+        }
+        if let Some(reply) = reply {
+            let size = reply.wire().len() as u64;
+            self.frame(record, size, true);
+            client.bytes += size;
+            client.errors = self.reply(reply);
+            if let Some(sent) = sent {
+                self.blame(record.connection, (&sent.command, place), reply, client.errors);
+            }
+        }
+        if let Some(connection) = record.connection {
+            self.clients.add(connection, client);
+        }
+    }
+
+    /// Counts the values of a reply, and returns how many of them are errors.
+    fn reply(&mut self, reply: &Decoded<'_>) -> u64 {
+        let mut errors = 0;
         for token in reply.tokens() {
             let kind = match token {
                 Token::Open { kind, .. } => kind,
-                Token::Scalar(scalar) => scalar.kind(),
+                Token::Scalar(scalar) => {
+                    if let Some(message) = scalar.as_error() {
+                        errors += 1;
+                        self.error(message);
+                    }
+                    scalar.kind()
+                }
                 _ => continue,
             };
             self.elements += u64::from(kind != Kind::Attribute);
@@ -102,12 +148,35 @@ impl<W: Write> Stats<W> {
                 *count += 1;
             }
         }
-        if let Some(message) = reply.reply().as_error() {
-            let code = message.split(|byte| *byte == b' ').next().unwrap_or_default();
-            let code = &*String::from_utf8_lossy(code.get(..CODE).unwrap_or(code));
-            if self.errors.len() < CODES || self.errors.contains_key(code) {
-                *self.errors.entry(code.to_owned()).or_default() += 1;
-            }
+        errors
+    }
+
+    /// Counts an error by its code.
+    fn error(&mut self, message: &[u8]) {
+        let code = message.split(|byte| *byte == b' ').next().unwrap_or_default();
+        let code = &*String::from_utf8_lossy(code.get(..CODE).unwrap_or(code));
+        let is_counted = self.errors.len() < CODES || self.errors.contains_key(code);
+        *self.errors.entry(if is_counted { code } else { OTHERS }.to_owned()).or_default() += 1;
+    }
+
+    /// Counts the errors of a reply for the commands that have failed: those in the reply to `EXEC` for the queued commands.
+    fn blame(
+        &mut self,
+        connection: Option<&str>,
+        (command, place): (&CommandRef<'_>, usize),
+        reply: &Decoded<'_>,
+        errors: u64,
+    ) {
+        let connection = connection.unwrap_or_default();
+        if reply.reply() == ReplyRef::Simple(b"QUEUED") {
+            self.queued.queue(connection, place);
+            return;
+        }
+        let ends = ["EXEC", "DISCARD", "MULTI", "RESET"].iter().any(|name| command.is(name));
+        let queued = if ends { self.queued.end(connection) } else { Vec::new() };
+        if errors > 0 {
+            let add = |place| self.calls.add_error(place);
+            queued::each_error(reply, &queued, place, add);
         }
     }
 
@@ -143,28 +212,24 @@ impl<W: Write> Stats<W> {
 impl<W: Write> Sink for Stats<W> {
     #[inline]
     fn record(&mut self, record: &Record<'_>) -> io::Result<()> {
-        let (sent, reply) = match record.content {
+        let (sent, reply) = match &record.content {
             Content::Request(sent) => (Some(sent), None),
-            Content::Reply(reply) => (None, Some(reply)),
-            Content::Exchange(sent, reply, _) => {
-                if let Some(latency) = record.latency() {
-                    self.latencies.add(nanos(latency));
-                }
-                (Some(sent), Some(reply))
-            }
+            Content::Reply(reply) => (None, Some(*reply)),
+            Content::Exchange(sent, reply, _) => (Some(sent), Some(*reply)),
             Content::Snapshot(snapshot) => {
                 self.frame(record, snapshot.size, false);
                 return Ok(());
             }
         };
+        let mut place = 0;
         if let Some(sent) = sent {
             self.frame(record, sent.wire.len() as u64, false);
             self.elements += 1 + sent.command.len() as u64;
-            self.calls.add(&sent, reply, record.latency());
+            place = self.calls.add(sent, reply, record.latency());
         }
-        if let Some(reply) = reply {
-            self.frame(record, reply.wire().len() as u64, true);
-            self.reply(reply);
+        // Of files, most records are only a command.
+        if reply.is_some() || record.connection.is_some() {
+            self.answer(record, sent, place, reply);
         }
         Ok(())
     }
@@ -190,6 +255,7 @@ impl<W: Write> Sink for Stats<W> {
         self.write_kinds()?;
         self.write_errors()?;
         self.calls.write(&mut self.out)?;
+        self.clients.write(&mut self.out)?;
         chart::write(&mut self.out, "sizes", &self.sizes, chart::bytes)?;
         chart::write(&mut self.out, "latency", &self.latencies, chart::time)?;
         self.line(&format!("pass      {elapsed:.1?}{}", rate(self.bytes, elapsed)))?;

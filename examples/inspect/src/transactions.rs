@@ -58,7 +58,7 @@ impl Transactions {
             return Step::Outside;
         }
         let kept = || Kept { wire: sent.wire.to_vec(), database: record.database };
-        let key = key(record.connection);
+        let key = record.connection.unwrap_or_default();
         if is_begin {
             let before = self.open.get(key).and_then(|open| open.before_gap);
             // One within another is an error, and changes nothing.
@@ -121,11 +121,4 @@ impl Transactions {
         self.dropped += inside as u64;
         open.commands.split_off(inside.min(open.commands.len()))
     }
-}
-
-/// Returns what tells a connection from others. In the text of `MONITOR`, the database before the address may change.
-fn key(connection: Option<&str>) -> &str {
-    let connection = connection.unwrap_or_default();
-    let address = connection.strip_prefix('[').and_then(|origin| origin.split_once(' '));
-    address.map_or(connection, |(_, address)| address)
 }

@@ -25,13 +25,15 @@ pub(crate) fn shorten(name: &str, most: usize) -> String {
     head.chain(iter::once('…')).chain(tail).collect()
 }
 
-/// Returns a line, wrapped at spaces. The further lines begin with `indent` spaces, but at most half a line. Escape sequences
-/// that colour text take no columns.
+/// Returns a line, wrapped at spaces. The further lines begin with `indent` spaces, but at most half a line, and less before
+/// a word that would not fit. Escape sequences that colour text take no columns.
 pub(crate) fn wrap(line: &str, columns: usize, indent: usize) -> String {
     let indent = indent.min(columns / 2);
     let (mut wrapped, mut column) = (String::new(), 0);
     for word in line.split_inclusive(' ') {
-        if column > indent && column + visible(word.trim_end()) > columns {
+        let width = visible(word.trim_end());
+        let indent = columns.checked_sub(width).map_or(indent, |room| indent.min(room));
+        if column > indent && column + width > columns {
             wrapped.truncate(wrapped.trim_end().len());
             wrapped.push('\n');
             wrapped.extend(iter::repeat_n(' ', indent));
@@ -71,8 +73,9 @@ mod tests {
             ("  one two three", 9, 4, "  one two\n    three"),
             ("  incomprehensible word", 8, 2, "  incomprehensible\n  word"),
             ("\x1b[1mone\x1b[0m two", 7, 0, "\x1b[1mone\x1b[0m two"),
+            ("     one twenty three", 8, 4, "     one\n  twenty\n   three"),
             ("one two", 80, 4, "one two"),
-            ("one two three", 6, 50, "one\n   two\n   three"),
+            ("one two three", 6, 50, "one\n   two\n three"),
         ];
         for (line, columns, indent, expected) in table {
             assert_eq!(wrap(line, columns, indent), expected);

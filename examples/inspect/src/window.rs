@@ -40,6 +40,13 @@ impl<R: Read> Window<R> {
         self.0.borrow().offset
     }
 
+    /// Returns the last bytes that were read.
+    pub(crate) fn last(&self, size: usize) -> Vec<u8> {
+        let inner = self.0.borrow();
+        let read = inner.bytes.get(..inner.fresh.end).unwrap_or_default();
+        read.get(read.len().saturating_sub(size)..).unwrap_or(read).to_vec()
+    }
+
     /// Returns whether the next byte after this offset must be read, which may have to wait.
     pub(crate) fn waits_at(&self, offset: u64) -> bool {
         let inner = self.0.borrow();

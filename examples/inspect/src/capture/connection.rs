@@ -161,7 +161,7 @@ impl Connection {
         if self.state == State::Unknown {
             self.name = format!("{client} > {server}");
         }
-        if pass.client().is_some_and(|wanted| wanted != client) {
+        if !pass.selects(client) {
             self.state = State::Ignored;
             return Ok(());
         }

@@ -136,7 +136,7 @@ impl Capture {
         pass: &mut Pass<'_>,
     ) -> io::Result<ControlFlow<()>> {
         self.seen += 1;
-        if pass.client().is_none_or(|client| [segment.from, segment.to].contains(&client)) {
+        if pass.wants(segment.from) || pass.wants(segment.to) {
             self.take_wanted(input, segment, ports, pass)?;
         }
         let is_over = pass.end_time().is_some_and(|end| self.is_over(end, segment.time));

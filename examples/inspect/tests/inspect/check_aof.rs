@@ -45,7 +45,9 @@ fn inspected(path: &str) -> (Sound, usize, String) {
         return (Sound::Whole, 0, error);
     }
     assert_eq!(error.lines().count(), 1, "{error}");
-    let up_to = number_after(&error, ", ok up to ").expect("how far it is sound");
+    let has_snapshot = error.contains(": snapshot ");
+    let up_to = number_after(&error, ", ok up to ").or(has_snapshot.then_some(0));
+    let up_to = up_to.expect("how far it is sound");
     (Sound::UpTo(up_to), number_after(&error, ": offset ").expect("an offset"), error)
 }
 

@@ -195,3 +195,58 @@ fn a_directory_is_read_by_its_manifest_or_looked_through() {
     assert!(text(&output.stderr).ends_with(": no files in this directory\n"), "{output:?}");
     assert_eq!(output.status.code(), Some(1));
 }
+
+#[test]
+fn damage_in_the_first_bytes_does_not_change_the_kind() {
+    let select = b"*2\r\n$6\r\nSELECT\r\n$1\r\n0\r\n";
+    let file = fs::read("../../tests/append_only/redis-6.2.aof").expect("the recorded file");
+    let start = file.windows(select.len()).position(|bytes| bytes == select);
+    let (whole, select) = (file.split_at(start.expect("a command")).1, select.len());
+    let named = Scratch::new("damaged.aof", b"");
+    for place in (0..whole.len()).step_by(3) {
+        let (before, after) = whole.split_at(place);
+        for (form, damaged) in [
+            ("changed", [before, b"\xff", &after[1..]].concat()),
+            ("inserted", [before, b"+", after].concat()),
+            ("removed", [before, &after[1..]].concat()),
+        ] {
+            let expected = inspect(&["--as", "aof", "-"], &damaged);
+            let expected = (text(&expected.stdout), text(&expected.stderr));
+            if place >= select {
+                let found = inspect(&["-"], &damaged);
+                let found = (text(&found.stdout), text(&found.stderr));
+                assert_eq!(found, expected, "{form} at {place}");
+            }
+            fs::write(named.path(), &damaged).expect("a file");
+            let found = text(&inspect(&[named.path()], b"").stdout);
+            assert_eq!(found, expected.0, "{form} at {place}");
+        }
+    }
+    // Without SELECT, a reply tells replies from damaged requests.
+    let set = b"*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$1\r\nv\r\n".as_slice();
+    for (rest, shown) in [
+        (b"*3\r\n$3\r\nSET\r\n$1\r\nkk\r\n$1\r\nv\r\n".as_slice(), "\"SET\" \"k\" \"v\"\n"),
+        (b"*3\r\n$3\r\nSET\r\n$1\r\n$\r\r\n$1\r\nv\r\n", "\"SET\" \"k\" \"v\"\n"),
+        (
+            b"*3000\r\n$3\r\nSET\r\n$1\r\nk\r\n$1\r\nv\r\n*1\r\n$4\r\nPING\r\n",
+            "\"SET\" \"k\" \"v\"\n",
+        ),
+        (b"*2\r\n$1\r\na\r\n:1\r\n", "1) \"SET\"\n2) \"k\"\n3) \"v\"\n1) \"a\"\n2) (integer) 1\n"),
+        (b"+OK\r\n", "1) \"SET\"\n2) \"k\"\n3) \"v\"\nOK\n"),
+    ] {
+        let output = inspect(&["-"], &[set, rest].concat());
+        assert_eq!(text(&output.stdout), shown, "{}", rest.escape_ascii());
+    }
+    // The name of a file decides if its content may be anything.
+    for (end, content) in
+        [("aof", b"\0*1\r\n".to_vec()), ("AOF.gz", gzip(b"*1\r\n$5\r\nhello\r\n"))]
+    {
+        let file = Scratch::new(&format!("named.{end}"), &content);
+        let found = inspect(&["--json", file.path()], b"");
+        let expected = inspect(&["--json", "--as", "aof", file.path()], b"");
+        assert_eq!((found.stdout, found.stderr), (expected.stdout, expected.stderr), "{end}");
+    }
+    let capture = fs::read("tests/captures/session.pcap").expect("the capture");
+    let capture = Scratch::new("capture.aof", &capture);
+    assert!(inspect(&[capture.path()], b"").status.success());
+}

@@ -21,6 +21,9 @@ fn replies_continue_at_the_next_frame() {
     let [first, skipped, second, rest] = errors.as_slice() else { panic!("{errors:?}") };
     assert!(first.starts_with("offset 10: expected CR, found `c`: "), "{first}");
     assert_eq!(skipped, "skipped 9 bytes, to offset 13");
+    // Frames are counted from the beginning of the input.
+    assert!(first.ends_with("good frames before it: 1)"), "{first}");
+    assert!(second.ends_with("good frames before it: 2)"), "{second}");
     assert!(second.starts_with("offset 17: expected a type byte, found `?`: "), "{second}");
     assert_eq!(rest, "skipped 3 bytes, to offset 20");
 

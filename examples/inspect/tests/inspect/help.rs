@@ -22,6 +22,15 @@ fn everything_fits_forty_columns() {
             assert!(line.chars().count() <= 40, "{arguments:?}: {line}");
         }
     }
+    // Addresses are whole.
+    let top = with_environment(&["--top", "5", capture], &[("COLUMNS", "40")]);
+    assert!(!text(&top.stdout).contains("…:") && text(&top.stdout).contains("127.0.0.1:36238"));
+    let addresses = text(&top.stdout);
+    let addresses =
+        addresses.split_whitespace().filter(|word| word.contains("127") || word.contains("362"));
+    for address in addresses {
+        assert!(address.starts_with("127.0.0.1:") && address.len() == 15, "{address}");
+    }
     // Nothing of the table is lost.
     let [wide, narrow] = ["200", "40"].map(|columns| {
         let output = with_environment(&["--stats", capture], &[("COLUMNS", columns)]);

@@ -133,8 +133,7 @@ fn requests_have_a_form_in_json() {
     let output =
         inspect(&["--json", "-"], b"#TS:1700000000\r\n*2\r\n$3\r\nGET\r\n$2\r\n\xc3\xa9\r\n");
     let time = 1_700_000_000.0;
-    let expected =
-        json!({"input": "standard input", "offset": 16, "time": time, "request": ["GET", "é"]});
+    let expected = json!({"input": "standard input", "offset": 16, "time": time, "db": 0, "request": ["GET", "é"]});
     assert_eq!(lines(&output.stdout), [expected]);
 }
 

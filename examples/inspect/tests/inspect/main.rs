@@ -23,6 +23,8 @@ mod readme;
 mod replay;
 mod replication;
 mod scratch;
+mod secrets;
+mod selecting;
 #[cfg(unix)]
 mod signals;
 mod views;

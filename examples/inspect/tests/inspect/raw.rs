@@ -135,12 +135,14 @@ fn several_connections_are_named_and_one_can_be_selected() {
     assert_eq!(selected("10.0.0.1:50001"), (vec!["SET b 2".to_owned()], String::new()));
     assert_eq!(selected("10.0.0.1:50000"), (vec!["SET a 1".to_owned()], String::new()));
     // The server is not a client.
-    assert_eq!(selected("10.0.0.2:6379"), (Vec::new(), String::new()));
+    let none = "no connection of the client that --connection names\n";
+    assert_eq!(selected("10.0.0.2:6379"), (Vec::new(), none.to_owned()));
     let stats = inspect(&["--stats", "--connection", "10.0.0.1:50001", "-"], capture.file());
     assert!(stats.stdout.starts_with(b"frames    2\n"), "{stats:?}");
 
     let output = inspect(&["--connection", "10.0.0.1:50000", "-"], b"+OK\r\n");
-    let line = "zresp-inspect: standard input: not a capture, so it has no connections\n";
+    let line = "zresp-inspect: standard input: neither a capture nor a text of MONITOR, \
+        so it has no connections\n";
     assert_eq!((text(&output.stderr).as_str(), output.status.code()), (line, Some(1)));
     assert_eq!(inspect(&["--connection", "localhost", "-"], b"").status.code(), Some(2));
 }

@@ -3,6 +3,8 @@
 use std::collections::HashSet;
 use std::fs;
 
+use crate::packets::From::{Client, Server};
+use crate::packets::{Capture, Ip, Link};
 use crate::program::{inspect, text};
 
 #[test]
@@ -78,14 +80,26 @@ fn a_broken_append_only_file_is_sound_up_to_the_offset_in_its_error() {
 
 #[test]
 fn append_only_files_are_read_with_their_snapshots() {
-    for snapshot in [b"REDIS0011\xfa\tredis-ver\x05\xff\n*1\r\n".as_slice(), b"REDIS0009\"\n"] {
+    for (snapshot, what) in [
+        (b"REDIS0011\xfa\tredis-ver\x05\xff\n*1\r\n".as_slice(), "is cut or damaged"),
+        (b"REDIS0009\"\n", "is cut or damaged"),
+        (b"REDIS0011\xfa\tredis-ver\x05\xff12345678", "has a wrong checksum"),
+    ] {
         let output = inspect(&["-"], snapshot);
         assert!(output.stdout.is_empty());
-        let error = format!("offset {}: snapshot is cut or damaged, ok up to 0: ", snapshot.len());
+        // Nothing that invites to cut the file to nothing.
+        let error = format!(
+            "offset {}: snapshot {what}, no part of the file can be used: ",
+            snapshot.len()
+        );
         let line = text(&output.stderr);
         assert!(line.starts_with(&format!("zresp-inspect: standard input: {error}")), "{line}");
         assert_eq!(output.status.code(), Some(1));
     }
+
+    let base = "../../tests/append_only/redis-7.0/appendonly.aof.2.base.rdb";
+    let json = text(&inspect(&["--json", base], b"").stdout);
+    assert!(json.ends_with(",\"checksum\":\"holds\"}}\n"), "{json}");
 
     for file in ["redis-6.2.aof", "valkey-9.1/appendonly.aof.2.incr.aof"] {
         let output = inspect(&[&format!("../../tests/append_only/{file}")], b"");
@@ -104,4 +118,79 @@ fn append_only_files_are_read_with_their_snapshots() {
     let stats = text(&output.stdout);
     assert!(stats.contains("\ncommands ") && stats.contains("\nset "), "{stats}");
     assert!(output.status.success());
+}
+
+#[test]
+fn errors_count_for_the_command_that_failed_and_add_up() {
+    let exchanges: [(&str, &str); 9] = [
+        ("MULTI", "+OK\r\n"),
+        ("SET k v", "+QUEUED\r\n"),
+        ("INCR k", "+QUEUED\r\n"),
+        ("HGETALL k", "+QUEUED\r\n"),
+        ("EXEC", "*3\r\n+OK\r\n-ERR value\r\n-WRONGTYPE kind\r\n"),
+        ("INCR k", "-ERR value\r\n"),
+        ("EVAL s 0", "*2\r\n-ERR a\r\n*1\r\n!5\r\nMY no\r\n"),
+        ("MULTI", "+OK\r\n"),
+        ("EXEC", "-EXECABORT x\r\n"),
+    ];
+    let command = |line: &str| {
+        let words: Vec<_> = line.split(' ').collect();
+        let arguments = words.iter().map(|word| format!("${}\r\n{word}\r\n", word.len()));
+        format!("*{}\r\n{}", words.len(), arguments.collect::<String>())
+    };
+    let send = |capture: Capture, (line, reply): &(&str, &str)| {
+        capture.send(Client, command(line).as_bytes()).send(Server, reply.as_bytes())
+    };
+    let capture = exchanges.iter().fold(Capture::new(Link::Raw, Ip::V4).open(), send);
+    let shown = text(&inspect(&["--stats", "-"], capture.file()).stdout);
+    let errors = |name: &str| {
+        let line = shown.lines().find(|line| line.split_whitespace().next() == Some(name));
+        let cells = line.expect("a line").split_whitespace().nth(4).expect("errors");
+        cells.parse::<u64>().expect("a number")
+    };
+    let names = ["set", "incr", "hgetall", "exec", "eval", "multi"];
+    assert_eq!(names.map(errors), [0, 2, 1, 1, 2, 0], "{shown}");
+    let codes = "errors    ERR        3\n          EXECABORT  1\n          MY         1\n          WRONGTYPE  1\n";
+    assert!(shown.contains(codes), "{shown}");
+    assert!(
+        shown.contains("          error              5 ") || shown.contains("error          5 "),
+        "{shown}"
+    );
+    let client = shown.lines().find(|line| line.starts_with("10.0.0.1:50000 ")).expect("a client");
+    let cells: Vec<_> = client.split_whitespace().collect();
+    assert_eq!((cells[1], cells[3]), ("9", "6"), "{shown}");
+
+    // With some of the commands of a transaction left out, it is not known which one failed.
+    let some = ["--stats", "--command", "incr", "--command", "exec", "-"];
+    let shown = text(&inspect(&some, capture.file()).stdout);
+    let exec = shown.lines().find(|line| line.starts_with("exec ")).expect("a line");
+    assert_eq!(exec.split_whitespace().nth(4), Some("3"), "{shown}");
+
+    // More codes than are counted are one line.
+    let replies = (0..100).map(|number| format!("-E{number} x\r\n")).collect::<Vec<_>>().concat();
+    let shown = text(&inspect(&["--stats", "-"], replies.as_bytes()).stdout);
+    assert!(shown.contains("errors    (others)  36\n"), "{shown}");
+}
+
+#[test]
+fn the_ten_clients_with_most_bytes_are_shown() {
+    let mut capture = Capture::new(Link::Raw, Ip::V4);
+    for port in 1..=12 {
+        capture = capture.connection(50_000 + port, 6379).open();
+        for _ in 0..port {
+            capture = capture.send(Client, b"PING\r\n").send(Server, b"+PONG\r\n");
+        }
+    }
+    let shown = text(&inspect(&["--stats", "-"], capture.file()).stdout);
+    let (_, table) = shown.split_once("\nclients (10 of 12)  ").expect("a table");
+    let clients: Vec<_> = table.lines().filter(|line| line.starts_with("10.0.0.1:")).collect();
+    assert_eq!(clients.len(), 10, "{shown}");
+    let monitor = b"1700000000.0 [0 127.0.0.1:1] \"PING\"\n1700000000.0 [0 lua] \"GET\" \"a\"\n";
+    let stats = text(&inspect(&["--stats", "-"], monitor).stdout);
+    assert!(stats.contains("\n127.0.0.1:1         1     14       0\n"), "{stats}");
+    let long = format!("1700000000.0 [0 unix:/{}] \"PING\"\n", "é".repeat(1000));
+    let stats = text(&inspect(&["--stats", "-"], long.as_bytes()).stdout);
+    assert!(stats.contains(&format!("\nunix:/{}  ", "é".repeat(61))), "{stats}");
+    let first: Vec<_> = clients[0].split_whitespace().collect();
+    assert_eq!(first, ["10.0.0.1:50012", "12", "156", "0"]);
 }
