@@ -8,7 +8,7 @@ use zresp::aof::{AofContent, AofError, AofErrorKind, AofReader};
 use crate::broken::Broken;
 use crate::database;
 use crate::frames;
-use crate::pass::Pass;
+use crate::pass::{Matter, Pass};
 use crate::record::{Check, Content, Record, Sent, Snapshot};
 use crate::resume;
 use crate::window::Window;
@@ -67,11 +67,12 @@ pub(crate) fn drain(input: &str, reader: impl Read, pass: &mut Pass<'_>) -> io::
             return pass.fail(&format!("{input}: {error}"));
         }
         let (offset, message) = (base + offset, message(&kind, base, ok_up_to, &window));
-        pass.fail(&Broken { input, offset, frame: end, good, message }.line(&window))?;
+        let broken = Broken { input, offset, frame: end, good, message };
+        pass.connection(Matter::Broken, &broken.line(&window))?;
         if matches!(kind, AofErrorKind::TransactionTruncated) {
             return Ok(());
         }
-        let Some(next) = frames::skip(input, &window, end, pass, resume::is_entry)? else {
+        let Some(next) = frames::skip(input, &window, [end, offset], pass, resume::entry)? else {
             return Ok(());
         };
         (base, database) = (next, None);

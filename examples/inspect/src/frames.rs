@@ -1,6 +1,6 @@
 //! From bytes to frames: the loops around a reader of replies or of requests.
 
-use std::io::{self, Read};
+use std::io::{self, ErrorKind, Read};
 use std::mem;
 
 use zresp::frames::{Direction, Replies, Requests};
@@ -9,10 +9,10 @@ use zresp::{Decoded, Request};
 
 use crate::broken::Broken;
 use crate::database;
-use crate::pass::Pass;
+use crate::pass::{Matter, Pass};
 use crate::record::{Content, Record, Sent};
-use crate::resume;
-use crate::window::Window;
+use crate::resume::{self, Begins};
+use crate::window::{Pausing, Window};
 
 /// Shows all replies of an input. The memory used is that of the largest frame.
 ///
@@ -22,7 +22,7 @@ pub(crate) fn replies(input: &str, reader: impl Read, pass: &mut Pass<'_>) -> io
     let show = |reply: &Decoded<'_>, offset, pass: &mut Pass<'_>| {
         pass.record(&Record::of_file(input, offset, Content::Reply(reply)))
     };
-    drain::<Replies>(input, &Window::new(0, reader), pass, resume::is_reply, show)
+    drain::<Replies>(input, &Window::new(0, reader), pass, resume::reply, show)
 }
 
 /// Shows all requests of an input, as [`replies`] does.
@@ -61,19 +61,19 @@ pub(crate) fn requests_from(
         database = database::after(before, &command);
         pass.record(&Record { database: before, ..record })
     };
-    drain::<Requests>(input, &Window::new(start, reader), pass, resume::is_command, show)
+    drain::<Requests>(input, &Window::new(start, reader), pass, resume::command, show)
 }
 
 fn drain<D: Direction>(
     input: &str,
     window: &Window<impl Read>,
     pass: &mut Pass<'_>,
-    begins: fn(&[u8], bool) -> bool,
+    begins: Begins,
     mut show: impl FnMut(&D::Frame<'_>, u64, &mut Pass<'_>) -> io::Result<()>,
 ) -> io::Result<()> {
     let (mut base, mut good) = (window.start(), 0);
     loop {
-        let mut frames = FrameReader::<_, D>::new(window);
+        let mut frames = FrameReader::<_, D>::new(Pausing::new(window));
         let error = loop {
             let offset = base + frames.consumed();
             if pass.ends_before(offset, None) {
@@ -82,12 +82,13 @@ fn drain<D: Direction>(
             match frames.read() {
                 Ok(Some(frame)) => show(&frame, offset, pass)?,
                 Ok(None) => return Ok(()),
+                Err(StreamError::Io(error)) if error.kind() == ErrorKind::WouldBlock => {
+                    pass.flush()?;
+                    continue;
+                }
                 Err(error) => break error,
             }
             good += 1;
-            if window.waits_at(base + frames.consumed()) {
-                pass.flush()?;
-            }
         };
         let frame = base + frames.position();
         let error = match error {
@@ -96,28 +97,29 @@ fn drain<D: Direction>(
         };
         let offset = frame + error.offset as u64;
         let broken = Broken { input, offset, frame, good, message: error.kind.to_string() };
-        pass.fail(&broken.line(window))?;
-        let Some(next) = skip(input, window, frame, pass, begins)? else { return Ok(()) };
+        pass.connection(Matter::Broken, &broken.line(window))?;
+        let Some(next) = skip(input, window, [frame, offset], pass, begins)? else { return Ok(()) };
         base = next;
     }
 }
 
-/// Looks for the next frame after a broken one if that is wanted, and says what it skips. Returns where to continue.
+/// Looks for the next frame after one that is broken if that is wanted, and says what it skips. The offsets are those of the
+/// frame and of what is wrong. Returns where to continue.
 ///
 /// # Errors
 /// Errors of the output.
 pub(crate) fn skip<R: Read>(
     input: &str,
     window: &Window<R>,
-    frame: u64,
+    [frame, wrong]: [u64; 2],
     pass: &mut Pass<'_>,
-    begins: fn(&[u8], bool) -> bool,
+    begins: Begins,
 ) -> io::Result<Option<u64>> {
     if !pass.keep_going {
         return Ok(None);
     }
     pass.lose(None)?;
-    let next = match window.resume(frame + 1, begins) {
+    let next = match window.resume(frame, wrong, begins) {
         Ok(next) => next,
         Err(error) => {
             pass.fail(&format!("{input}: {error}"))?;
@@ -127,7 +129,8 @@ pub(crate) fn skip<R: Read>(
     match next {
         Some(next) => {
             let skipped = next - frame;
-            pass.note(&format!("{input}: skipped {skipped} bytes, to offset {next}"))?;
+            let line = format!("{input}: skipped {skipped} bytes, to offset {next}");
+            pass.connection(Matter::Skipped, &line)?;
         }
         None => pass.note(&format!("{input}: skipped the rest, from offset {frame} on"))?,
     }

@@ -81,9 +81,12 @@ impl Input {
     pub(crate) fn open(&self, options: &Options) -> io::Result<Source> {
         let (size, reader): (_, Box<dyn Read + Send>) = match self {
             Self::Named(path) => {
-                let file = File::open(path)?;
-                let metadata = file.metadata()?;
-                (metadata.is_file().then_some(metadata.len()), Box::new(file))
+                if fs::metadata(path)?.is_file() {
+                    let file = File::open(path)?;
+                    (Some(file.metadata()?.len()), Box::new(file))
+                } else {
+                    (None, Box::new(Unopened { path: path.clone(), file: None }))
+                }
             }
             Self::Listed(path, _) => {
                 let file = open_regular(path)?;
@@ -101,6 +104,22 @@ impl Input {
             }
         };
         Ok(Source { name: self.name(), size, reader })
+    }
+}
+
+/// A pipe or a device, which is opened by the first read: that may wait until something writes to a pipe.
+struct Unopened {
+    path: PathBuf,
+    file: Option<File>,
+}
+
+impl Read for Unopened {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        let file = match &mut self.file {
+            Some(file) => file,
+            none => none.insert(File::open(&self.path)?),
+        };
+        file.read(into)
     }
 }
 

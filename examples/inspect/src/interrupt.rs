@@ -1,9 +1,9 @@
 //! Interrupts while something is counted: what was counted so far is shown, and not lost.
 
 use std::io::{self, ErrorKind, Read};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
+use std::sync::{Arc, OnceLock};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -20,7 +20,11 @@ const CHUNKS: usize = 4;
 
 /// Whether the program has been interrupted. A second interrupt ends it.
 #[derive(Debug, Default, Clone)]
-pub(crate) struct Interrupts(Arc<AtomicBool>);
+pub(crate) struct Interrupts {
+    has_come: Arc<AtomicBool>,
+    /// When nothing more is read, of any input.
+    deadline: Arc<OnceLock<Instant>>,
+}
 
 impl Interrupts {
     /// Takes note of interrupts from now on.
@@ -30,36 +34,36 @@ impl Interrupts {
     pub(crate) fn watch() -> io::Result<Self> {
         let interrupts = Self::default();
         for signal in [SIGINT, SIGTERM] {
+            let has_come = &interrupts.has_come;
             // As a shell shows the end by a signal.
-            flag::register_conditional_shutdown(signal, 128 + signal, Arc::clone(&interrupts.0))?;
-            flag::register(signal, Arc::clone(&interrupts.0))?;
+            flag::register_conditional_shutdown(signal, 128 + signal, Arc::clone(has_come))?;
+            flag::register(signal, Arc::clone(has_come))?;
         }
         Ok(interrupts)
     }
 
-    /// Returns a reader that ends with an error some time after an interrupt.
+    /// Returns a reader that ends with an error some time after an interrupt, also while it waits.
     ///
     /// Reads from a pipe may have to wait, and go on after a signal. Another thread reads from it.
-    pub(crate) fn around(
-        self,
-        reader: Box<dyn Read + Send>,
-        may_wait: bool,
-    ) -> Box<dyn Read + Send> {
-        let (interrupts, deadline) = (self, None);
-        if may_wait {
-            let chunks = chunks(reader);
-            Box::new(Waiting { chunks, chunk: io::Cursor::default(), interrupts, deadline })
-        } else {
-            Box::new(Reading { reader, interrupts, deadline })
-        }
+    pub(crate) fn around_pipe(&self, reader: Box<dyn Read + Send>) -> Box<dyn Read + Send> {
+        let (chunks, interrupts) = (chunks(reader), self.clone());
+        Box::new(Waiting { chunks, chunk: io::Cursor::default(), interrupts })
+    }
+
+    /// Returns a reader that ends with an error some time after an interrupt, once it has bytes.
+    pub(crate) fn around(&self, reader: Box<dyn Read + Send>) -> Box<dyn Read + Send> {
+        Box::new(Reading { reader, interrupts: self.clone() })
     }
 
     /// Fails if the time after an interrupt is over.
-    fn check(&self, deadline: &mut Option<Instant>) -> io::Result<()> {
-        if !self.0.load(Ordering::Relaxed) {
+    ///
+    /// # Errors
+    /// An error that says so.
+    pub(crate) fn check(&self) -> io::Result<()> {
+        if !self.has_come.load(Ordering::Relaxed) {
             return Ok(());
         }
-        if Instant::now() < *deadline.get_or_insert_with(|| Instant::now() + GRACE) {
+        if Instant::now() < *self.deadline.get_or_init(|| Instant::now() + GRACE) {
             return Ok(());
         }
         Err(io::Error::other("interrupted, so the rest is not counted"))
@@ -93,12 +97,11 @@ fn chunks(mut reader: Box<dyn Read + Send>) -> Receiver<io::Result<Vec<u8>>> {
 struct Reading {
     reader: Box<dyn Read + Send>,
     interrupts: Interrupts,
-    deadline: Option<Instant>,
 }
 
 impl Read for Reading {
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
-        self.interrupts.check(&mut self.deadline)?;
+        self.interrupts.check()?;
         self.reader.read(into)
     }
 }
@@ -108,7 +111,6 @@ struct Waiting {
     chunks: Receiver<io::Result<Vec<u8>>>,
     chunk: io::Cursor<Vec<u8>>,
     interrupts: Interrupts,
-    deadline: Option<Instant>,
 }
 
 impl Read for Waiting {
@@ -118,7 +120,7 @@ impl Read for Waiting {
             if count > 0 || into.is_empty() {
                 return Ok(count);
             }
-            self.interrupts.check(&mut self.deadline)?;
+            self.interrupts.check()?;
             match self.chunks.recv_timeout(PERIOD) {
                 Ok(chunk) => self.chunk = io::Cursor::new(chunk?),
                 Err(RecvTimeoutError::Timeout) => {}

@@ -218,7 +218,12 @@ fn scalar(out: &mut impl Write, scalar: &ReplyRef<'_>, wire: &[u8]) -> io::Resul
             out.write_all(b",\"format\":")?;
             bytes(out, format)
         }
-        ReplyRef::Streamed(chunks) => bytes(out, &chunks.collect::<Vec<_>>().concat()),
+        ReplyRef::Streamed(chunks) => {
+            // There may be as many chunks as bytes.
+            let mut text = Vec::new();
+            chunks.for_each(|chunk| text.extend_from_slice(chunk));
+            bytes(out, &text)
+        }
         ReplyRef::Integer(number) => text::integer(out, number),
         ReplyRef::Boolean(value) => write!(out, "{value}"),
         ReplyRef::Double(_) => {
@@ -236,7 +241,9 @@ fn string(out: &mut impl Write, text: &str) -> io::Result<()> {
     }
     for char in serde_json::to_string(text)?.chars() {
         if safe::is_unsafe(char) {
-            write!(out, "\\u{:04x}", u32::from(char))?;
+            for unit in char.encode_utf16(&mut [0; 2]) {
+                write!(out, "\\u{unit:04x}")?;
+            }
         } else {
             write!(out, "{char}")?;
         }

@@ -62,6 +62,8 @@ mod unpack;
 mod width;
 mod window;
 
+use std::env;
+use std::ffi::OsString;
 use std::io::{self, BufWriter, ErrorKind, IsTerminal, Write};
 use std::process::ExitCode;
 
@@ -72,6 +74,7 @@ use printer::Printer;
 use raw::Raw;
 use run::run;
 use secrets::Secrets;
+use sink::Sink;
 use stats::Stats;
 use style::Paint;
 use top::Top;
@@ -82,59 +85,66 @@ const OUTPUT_BUFFER: usize = 128 * 1024;
 const SHOWN: usize = 256;
 
 fn main() -> ExitCode {
-    let options = match Options::read() {
-        Ok(options) => options,
+    let mut has_failed = false;
+    let shown = match Options::read(env::args_os()) {
+        Ok(options) if options.raw && io::stdout().is_terminal() => {
+            complain(
+                "--raw writes bytes that are not safe on a terminal: send them to a file or a pipe",
+            );
+            return ExitCode::from(2);
+        }
+        Ok(options) => {
+            let out = BufWriter::with_capacity(OUTPUT_BUFFER, io::stdout().lock());
+            show(&options, out, &mut has_failed)
+        }
         Err(error) if error.use_stderr() => {
             // An argument may be the name of a file, with anything in it.
+            let shown = |argument: OsString| safe::line(&argument.to_string_lossy()).into();
+            let error = Options::read(env::args_os().map(shown)).err().unwrap_or(error);
             for line in error.to_string().lines() {
                 let _ = writeln!(io::stderr(), "{}", safe::line(line));
             }
             return ExitCode::from(2);
         }
         Err(help) => {
-            let _ = io::stdout().write_all(options::help(&help.render()).as_bytes());
-            return ExitCode::SUCCESS;
+            let mut out = io::stdout();
+            let written = out.write_all(options::help(&help.render()).as_bytes());
+            written.and_then(|()| out.flush())
         }
     };
-    if options.raw && io::stdout().is_terminal() {
-        complain(
-            "--raw writes bytes that are not safe on a terminal: send them to a file or a pipe",
-        );
-        return ExitCode::from(2);
-    }
-    let out = BufWriter::with_capacity(OUTPUT_BUFFER, io::stdout().lock());
-    match show(&options, out) {
-        Ok(code) => code,
-        // The reader of the output has seen enough.
-        Err(error) if error.kind() == ErrorKind::BrokenPipe => ExitCode::SUCCESS,
-        Err(error) => {
+    match shown {
+        // The reader of the output may have seen enough.
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => {
             complain(&format!("standard output: {error}"));
-            ExitCode::FAILURE
+            has_failed = true;
         }
+        _ => {}
     }
+    if has_failed { ExitCode::FAILURE } else { ExitCode::SUCCESS }
 }
 
-/// Shows all inputs in the view that the options name.
-fn show(options: &Options, out: impl Write) -> io::Result<ExitCode> {
+/// Shows all inputs in the view that the options name, and says whether one was missing or broken.
+fn show(options: &Options, out: impl Write, has_failed: &mut bool) -> io::Result<()> {
     #[cfg(feature = "manual")]
     if let Some(what) = options.manual {
         return manual::write(what, out);
     }
     let secrets = Secrets::new(options.secrets);
+    let mut run = |sink: &mut dyn Sink| run(options, sink, has_failed);
     if options.stats {
-        run(options, &mut Apart::new(options, Stats::new(io::stdout()), Stats::new(out)))
+        run(&mut Apart::new(options, Stats::new(io::stdout()), Stats::new(out)))
     } else if let Some(number) = options.top {
         let number = number.into();
         let tops = (Top::new(io::stdout(), number, secrets), Top::new(out, number, secrets));
-        run(options, &mut Apart::new(options, tops.0, tops.1))
+        run(&mut Apart::new(options, tops.0, tops.1))
     } else if options.json {
-        run(options, &mut Json::new(out, secrets))
+        run(&mut Json::new(out, secrets))
     } else if options.raw {
-        run(options, &mut Raw::new(out, options, secrets))
+        run(&mut Raw::new(out, options, secrets))
     } else {
         let most = if options.full { usize::MAX } else { SHOWN };
         let paint = Paint::new(options.color);
-        run(options, &mut Printer::new(out, most, options.offsets, secrets, paint))
+        run(&mut Printer::new(out, most, options.offsets, secrets, paint))
     }
 }
 

@@ -1,7 +1,6 @@
 //! The manual page and the completions of shells.
 
 use std::io::{self, Write};
-use std::process::ExitCode;
 
 use clap::{Arg, CommandFactory};
 use clap_complete::Shell;
@@ -10,10 +9,10 @@ use clap_mangen::Man;
 use crate::options::{AFTER, Manual, Options};
 
 /// Writes the manual page or the completions of a shell.
-pub(crate) fn write(what: Manual, mut out: impl Write) -> io::Result<ExitCode> {
+pub(crate) fn write(what: Manual, mut out: impl Write) -> io::Result<()> {
     let mut command = Options::command();
     let shell = match what {
-        Manual::Man => return page(&Man::new(command), &mut out).map(|()| ExitCode::SUCCESS),
+        Manual::Man => return page(&Man::new(command), &mut out),
         Manual::Bash => Shell::Bash,
         Manual::Elvish => Shell::Elvish,
         Manual::Fish => Shell::Fish,
@@ -21,8 +20,7 @@ pub(crate) fn write(what: Manual, mut out: impl Write) -> io::Result<ExitCode> {
         Manual::Zsh => Shell::Zsh,
     };
     clap_complete::generate(shell, &mut command, "zresp-inspect", &mut out);
-    out.flush()?;
-    Ok(ExitCode::SUCCESS)
+    out.flush()
 }
 
 /// Writes the page. The synopsis has the names of the values, and examples are lines as they stand; those that

@@ -1,6 +1,7 @@
 //! The command line.
 
 use std::env;
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -158,15 +159,15 @@ pub(crate) enum Manual {
 }
 
 impl Options {
-    /// Reads the command line.
+    /// Reads a command line.
     ///
     /// # Errors
     /// Returns the text of the help or the version, and errors of the options.
-    pub(crate) fn read() -> Result<Self, clap::Error> {
+    pub(crate) fn read(arguments: impl Iterator<Item = OsString>) -> Result<Self, clap::Error> {
         let columns = width::columns(&Term::stdout()).unwrap_or(HELP_COLUMNS);
         // With little room, what an option does is not beside it, but in the next line.
         let mut command = Self::command().next_line_help(columns < HELP_COLUMNS);
-        let options = Self::from_arg_matches(&command.try_get_matches_from_mut(env::args_os())?)?;
+        let options = Self::from_arg_matches(&command.try_get_matches_from_mut(arguments)?)?;
         let error = match (options.from, options.to) {
             (Some(from), Some(to)) if from.is_after(to) => "--from is after --to",
             _ if options.manual.is_some() && !cfg!(feature = "manual") => {

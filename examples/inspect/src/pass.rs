@@ -10,10 +10,10 @@ use crate::filter::Filter;
 use crate::record::{Mark, Record};
 use crate::sink::Sink;
 
-/// How many connections are named for each matter. A capture may have any number.
+/// How many lines of an input are written for each matter. There may be any number of connections and errors.
 const NAMED: u64 = 20;
 
-/// What a line about a connection says.
+/// What a line about a connection or a frame says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Matter {
     Stranger,
@@ -21,19 +21,30 @@ pub(crate) enum Matter {
     Ignored,
     Late,
     GivenUp,
+    Broken,
+    Skipped,
 }
 
 impl Matter {
-    const ALL: [Self; 5] =
-        [Self::Stranger, Self::Missing, Self::Ignored, Self::Late, Self::GivenUp];
+    const ALL: [Self; 7] = [
+        Self::Stranger,
+        Self::Missing,
+        Self::Ignored,
+        Self::Late,
+        Self::GivenUp,
+        Self::Broken,
+        Self::Skipped,
+    ];
 
     const fn describe(self) -> &'static str {
         match self {
-            Self::Stranger => "that are not RESP",
-            Self::Missing => "of which bytes are missing",
-            Self::Ignored => "with segments that were ignored",
-            Self::Late => "with bytes after their ends",
-            Self::GivenUp => "that were given up",
+            Self::Stranger => "connections that are not RESP",
+            Self::Missing => "connections of which bytes are missing",
+            Self::Ignored => "connections with segments that were ignored",
+            Self::Late => "connections with bytes after their ends",
+            Self::GivenUp => "connections that were given up",
+            Self::Broken => "errors",
+            Self::Skipped => "parts that were skipped",
         }
     }
 }
@@ -44,7 +55,7 @@ pub(crate) struct Pass<'a> {
     filter: Filter,
     /// Whether to look for the next frame after an error.
     pub(crate) keep_going: bool,
-    /// The number of connections in this input, by the matter.
+    /// The number of connections and frames in this input, by the matter.
     connections: [u64; Matter::ALL.len()],
     /// The number of records in this input that have no time although the filter asks for it.
     untimed: u64,
@@ -149,25 +160,26 @@ impl<'a> Pass<'a> {
 
     /// Writes a line about an input to standard error, after everything that was shown before.
     pub(crate) fn note(&mut self, line: &str) -> io::Result<()> {
-        self.sink.flush()?;
+        // If nothing more can be shown, the line still can.
+        let flushed = self.sink.flush();
         complain(line);
-        Ok(())
+        flushed
     }
 
-    /// Writes a line about a connection, if it is one of the first ones of this matter.
+    /// Writes a line about a connection or a frame, if it is one of the first ones of this matter.
     pub(crate) fn connection(&mut self, matter: Matter, line: &str) -> io::Result<()> {
-        self.has_failed |= matter == Matter::GivenUp;
+        self.has_failed |= matches!(matter, Matter::GivenUp | Matter::Broken);
         let count = &mut self.connections[matter as usize];
         *count += 1;
         if *count <= NAMED { self.note(line) } else { Ok(()) }
     }
 
-    /// Writes how many connections were not named, by the matter, and forgets them.
+    /// Writes how many connections and frames were not named, by the matter, and forgets them.
     pub(crate) fn note_connections(&mut self, input: &str) -> io::Result<()> {
         let counts = mem::take(&mut self.connections);
         for (matter, count) in Matter::ALL.into_iter().zip(counts) {
             if let Some(more @ 1..) = count.checked_sub(NAMED) {
-                self.note(&format!("{input}: {more} more connections {}", matter.describe()))?;
+                self.note(&format!("{input}: {more} more {}", matter.describe()))?;
             }
         }
         Ok(())

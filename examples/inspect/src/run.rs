@@ -1,7 +1,6 @@
 //! From the command line's inputs to the view.
 
 use std::io;
-use std::process::ExitCode;
 use std::time::Instant;
 
 use crate::capture::Capture;
@@ -16,15 +15,21 @@ use crate::progress::Progress;
 use crate::sink::Sink;
 use crate::{aof, directory, frames, monitor, replication, unpack};
 
-/// Shows the frames of all inputs, in order, and returns the exit status.
-///
-/// An input that is missing or broken does not stop the ones after it, but makes the status a failure.
+/// Shows the frames of all inputs, in order, and says whether one was missing or broken. That does not stop the ones
+/// after it.
 ///
 /// # Errors
 /// Only errors of the output, because nothing more can be shown then.
-pub(crate) fn run(options: &Options, sink: &mut dyn Sink) -> io::Result<ExitCode> {
+pub(crate) fn run(options: &Options, sink: &mut dyn Sink, has_failed: &mut bool) -> io::Result<()> {
     let start = Instant::now();
     let mut pass = Pass::new(sink, Filter::new(options), options.keep_going);
+    let shown = drain_all(options, &mut pass);
+    *has_failed = pass.has_failed;
+    shown?;
+    sink.finish(start.elapsed())
+}
+
+fn drain_all(options: &Options, pass: &mut Pass<'_>) -> io::Result<()> {
     let interrupts = if options.is_summary() {
         Interrupts::watch().unwrap_or_default()
     } else {
@@ -34,16 +39,17 @@ pub(crate) fn run(options: &Options, sink: &mut dyn Sink) -> io::Result<ExitCode
     for input in Input::all(&options.files) {
         match input {
             Ok(input) => {
-                drain(&input, options, &interrupts, &mut capture, &mut pass)?;
+                if let Err(error) = interrupts.check() {
+                    pass.fail(&format!("{}: {error}", input.name()))?;
+                    break;
+                }
+                drain(&input, options, &interrupts, &mut capture, pass)?;
                 pass.end_input(&input.name())?;
             }
             Err(error) => pass.fail(&error)?,
         }
     }
-    capture.finish(&mut pass)?;
-    let has_failed = pass.has_failed;
-    sink.finish(start.elapsed())?;
-    Ok(if has_failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+    capture.finish(pass)
 }
 
 /// Shows the frames of one input, with a progress bar if that helps.
@@ -59,13 +65,13 @@ fn drain(
         Err(error) => return pass.fail(&format!("{}: {error}", input.name())),
     };
     let name = source.name.as_str();
-    let reader = if options.is_summary() {
-        interrupts.clone().around(source.reader, source.size.is_none())
+    let reader = if options.is_summary() && source.size.is_none() {
+        interrupts.around_pipe(source.reader)
     } else {
         source.reader
     };
     let reader = Progress::new(reader, name, source.size, options);
-    let (found, reader) = match unpack::unpack(Box::new(reader)) {
+    let (found, reader) = match unpack::unpack(Box::new(reader), interrupts) {
         Ok(unpacked) => unpacked,
         Err(error) => return pass.fail(&format!("{name}: {error}")),
     };
@@ -80,7 +86,8 @@ fn drain(
         let what = "neither a capture nor a text of MONITOR, so it has no connections";
         return pass.fail(&format!("{name}: {what}"));
     }
-    if wanted.map_or(found, Found::Kind) != Found::Kind(InputKind::Capture) {
+    let is_capture = wanted.map_or(found, Found::Kind) == Found::Kind(InputKind::Capture);
+    if !is_capture {
         capture.finish(pass)?;
     }
     match (wanted, found) {
@@ -114,5 +121,7 @@ fn drain(
             };
             pass.fail(&format!("{name}: {what}"))
         }
-    }
+    }?;
+    // The next file may go on with a capture.
+    if is_capture { Ok(()) } else { pass.note_connections(name) }
 }

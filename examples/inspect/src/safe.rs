@@ -33,9 +33,10 @@ pub(crate) fn line(text: &str) -> String {
     text.chars().map(shown).collect()
 }
 
-/// Returns whether a character could change how a terminal shows others: a control character, or one that [`turns`].
+/// Returns whether a character could change how a terminal shows others: a control character, or one that shows nothing of
+/// its own.
 pub(crate) fn is_unsafe(char: char) -> bool {
-    char.is_control() || turns(char)
+    char.is_control() || is_invisible(char)
 }
 
 /// Writes the first character, which is not ASCII, and returns the bytes after it.
@@ -56,9 +57,16 @@ fn other<'a>(out: &mut impl Write, bytes: &'a [u8]) -> io::Result<&'a [u8]> {
     Ok(rest)
 }
 
-/// Returns whether a character is a line separator or a mark of direction.
-const fn turns(char: char) -> bool {
-    matches!(char, '\u{061c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+/// Returns whether a character shows nothing of its own: a line separator, a format character (Unicode category Cf), which
+/// marks of direction are, or another one that is ignored by default.
+const fn is_invisible(char: char) -> bool {
+    matches!(char,
+        '\u{ad}' | '\u{34f}' | '\u{600}'..='\u{605}' | '\u{61c}' | '\u{6dd}' | '\u{70f}'
+        | '\u{890}'..='\u{891}' | '\u{8e2}' | '\u{115f}'..='\u{1160}' | '\u{17b4}'..='\u{17b5}'
+        | '\u{180b}'..='\u{180f}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
+        | '\u{2060}'..='\u{206f}' | '\u{3164}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{ffa0}'
+        | '\u{fff0}'..='\u{fffb}' | '\u{110bd}' | '\u{110cd}' | '\u{13430}'..='\u{1343f}'
+        | '\u{1bca0}'..='\u{1bca3}' | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e0fff}')
 }
 
 const fn is_plain(byte: u8) -> bool {
@@ -75,6 +83,14 @@ mod tests {
             (b"over\rwrite \"quoted\" \\", "over\\rwrite \"quoted\" \\"),
             (b"\x9b31m \xff\x7f", "\\x9b31m \\xff\\x7f"),
             ("né \u{9b}31m \u{202e}x".as_bytes(), "né \\u{9b}31m \\u{202e}x"),
+            (
+                "a\u{200b}\u{2060}\u{feff}\u{ad}\u{206a}\u{206f}".as_bytes(),
+                "a\\u{200b}\\u{2060}\\u{feff}\\u{ad}\\u{206a}\\u{206f}",
+            ),
+            (
+                "\u{fff9}\u{fffb}\u{e0001}\u{e007f}b".as_bytes(),
+                "\\u{fff9}\\u{fffb}\\u{e0001}\\u{e007f}b",
+            ),
             ("cut é".as_bytes().split_at(5).0, "cut \\xc3"),
         ];
         for (bytes, expected) in table {

@@ -26,10 +26,26 @@ pub(crate) enum Lines {
     Several,
 }
 
+/// A shape in little memory, because a frame may have a hundred million. It never has as many values as a number of 31 bits.
+#[derive(Debug, Clone, Copy)]
+struct Packed(u32);
+
+impl Packed {
+    fn new(Shape { len, lines }: Shape) -> Self {
+        let len = u32::try_from(len).unwrap_or(u32::MAX) & u32::MAX >> 1;
+        Self(len << 1 | u32::from(lines == Lines::Several))
+    }
+
+    const fn shape(self) -> Shape {
+        let lines = if self.0 & 1 == 0 { Lines::One } else { Lines::Several };
+        Shape { len: (self.0 >> 1) as usize, lines }
+    }
+}
+
 /// The shapes of the aggregates that the lookahead has seen, in the order in which they open.
 #[derive(Debug, Default)]
 pub(crate) struct Shapes {
-    ahead: VecDeque<Shape>,
+    ahead: VecDeque<Packed>,
 }
 
 impl Shapes {
@@ -44,7 +60,7 @@ impl Shapes {
         rest: &Tokens<'_>,
     ) -> Shape {
         if let Some(shape) = self.ahead.pop_front() {
-            return shape;
+            return shape.shape();
         }
         match announced {
             Some(0) => Shape::default(),
@@ -64,7 +80,7 @@ impl Shapes {
                 Token::Open { kind, .. } => {
                     let place = self.ahead.len();
                     let inner = Tally::new(kind, place, annotated);
-                    self.ahead.push_back(Shape::default());
+                    self.ahead.push_back(Packed(0));
                     outer.push(std::mem::replace(&mut innermost, inner));
                     annotated = false;
                 }
@@ -73,7 +89,7 @@ impl Shapes {
                     let Some(parent) = outer.pop() else { return shape };
                     let closed = std::mem::replace(&mut innermost, parent);
                     if let Some(place) = self.ahead.get_mut(closed.place) {
-                        *place = shape;
+                        *place = Packed::new(shape);
                     }
                     if kind == Kind::Attribute {
                         annotated = true;

@@ -66,12 +66,13 @@ impl<W: Write> Top<W> {
 
     /// Counts the keys of a command and its largest argument that is not one.
     fn add_request(&mut self, record: &Record<'_>, Sent { command, wire }: Sent<'_>) {
-        let keys: Vec<_> = commands::keys(&command).into_iter().flatten().collect();
+        // Found twice, and not kept: there may be a hundred million.
+        let keys = || commands::keys(&command).into_iter().flatten();
         let reply = record.reply().map_or(0, |reply| reply.wire().len());
-        let share = (wire.len() + reply) / keys.len().max(1);
+        let share = (wire.len() + reply) / keys().count().max(1);
         self.has_database |= record.database.is_some();
         let mut item = Vec::new();
-        for key in &keys {
+        for key in keys() {
             item.clear();
             item.extend_from_slice(&record.database.unwrap_or(UNKNOWN).to_be_bytes());
             item.extend_from_slice(key.key);
@@ -82,11 +83,14 @@ impl<W: Write> Top<W> {
         if commands::of(&command).is_some_and(|info| info.categories.intersects(about_connection)) {
             return;
         }
-        let mut places: Vec<_> = keys.iter().map(|key| key.index).collect();
-        places.sort_unstable();
-        let is_value = |place: &usize| places.binary_search(place).is_err();
-        let values = command.args().enumerate().skip(1).filter(|(place, _)| is_value(place));
-        let largest = values.map(|(_, value)| value.len()).max().unwrap_or_default();
+        let mut is_key = vec![false; command.len()];
+        for key in keys() {
+            if let Some(is_key) = is_key.get_mut(key.index) {
+                *is_key = true;
+            }
+        }
+        let values = command.args().zip(is_key).skip(1).filter(|(_, is_key)| !is_key);
+        let largest = values.map(|(value, _)| value.len()).max().unwrap_or_default();
         self.values.add(largest as u64, record, Some(command), self.secrets);
     }
 

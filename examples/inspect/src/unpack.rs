@@ -8,22 +8,26 @@ use ruzstd::decoding::errors::{FrameDecoderError, ReadFrameHeaderError};
 use ruzstd::decoding::{BlockDecodingStrategy, FrameDecoder};
 
 use crate::detect::{self, Found};
+use crate::interrupt::Interrupts;
 
 /// How many layers of compression are taken off.
 const LAYERS: usize = 4;
 
 type Reader = Box<dyn Read + Send>;
 
-/// Takes the compression off, and returns what the content is with a reader of the whole content.
+/// Takes the compression off, and returns what the content is with a reader of the whole content. Each layer ends some time
+/// after an interrupt: it may be many times as long as that around it.
 ///
 /// # Errors
 /// Errors of the reader and of the compressed form.
-pub(crate) fn unpack(mut reader: Reader) -> io::Result<(Found, Reader)> {
-    for _ in 0..LAYERS {
+pub(crate) fn unpack(mut reader: Reader, interrupts: &Interrupts) -> io::Result<(Found, Reader)> {
+    for layer in 0..=LAYERS {
+        reader = interrupts.around(reader);
         let head = detect::read_head(&mut reader)?;
         let found = detect::detect(&head);
         let whole: Chain<Cursor<Vec<u8>>, Reader> = Cursor::new(head).chain(reader);
         reader = match found {
+            Found::Gzip | Found::Zstd if layer == LAYERS => break,
             Found::Gzip => Box::new(Gzip::new(Packed::new(Box::new(whole)))),
             Found::Zstd => Box::new(Zstd::new(Packed::new(Box::new(whole)))),
             _ => return Ok((found, Box::new(whole))),
@@ -123,19 +127,22 @@ impl Read for Gzip {
 struct Zstd {
     packed: Packed,
     decoder: FrameDecoder,
+    /// How many bytes of the frame have been read.
+    size: u64,
     /// What is wrong after the content that has not been read.
     failed: Option<io::Error>,
 }
 
 impl Zstd {
     fn new(packed: Packed) -> Self {
-        Self { packed, decoder: FrameDecoder::new(), failed: None }
+        Self { packed, decoder: FrameDecoder::new(), size: 0, failed: None }
     }
 
     /// Begins the next frame, after those without content. Returns whether there is one.
     fn begin(&mut self) -> io::Result<bool> {
         while !self.packed.fill_buf()?.is_empty() {
             let start = self.packed.offset;
+            self.size = 0;
             match self.decoder.reset(&mut self.packed) {
                 Ok(()) => return Ok(true),
                 Err(FrameDecoderError::ReadFrameHeaderError(ReadFrameHeaderError::SkipFrame {
@@ -172,8 +179,15 @@ impl Zstd {
         }
     }
 
-    /// Compares the checksum of the content of a frame with that in the frame, if it has one.
+    /// Compares the size and the checksum of the content of a frame with those in the frame, if it has them. A size of
+    /// zero counts as none: the decoder does not tell them apart.
     fn check(&self) -> io::Result<()> {
+        if ![0, self.size].contains(&self.decoder.content_size()) {
+            return Err(io::Error::new(
+                ErrorKind::InvalidData,
+                "size of the content does not match",
+            ));
+        }
         let sent = self.decoder.get_checksum_from_data();
         if sent.is_some() && sent != self.decoder.get_calculated_checksum() {
             return Err(io::Error::new(ErrorKind::InvalidData, "checksum does not match"));
@@ -190,6 +204,7 @@ impl Read for Zstd {
             }
             let count = self.decoder.read(into)?;
             if count > 0 {
+                self.size += count as u64;
                 return Ok(count);
             }
             if let Some(error) = self.failed.take() {

@@ -27,8 +27,8 @@ pub(super) struct Packet<'a> {
     pub(super) time: Option<Duration>,
     pub(super) link: Linktype,
     pub(super) data: &'a [u8],
-    /// Whether only the beginning of it was recorded.
-    pub(super) is_cut: bool,
+    /// How many bytes at its end were not recorded.
+    pub(super) missing: u64,
 }
 
 /// The interfaces that have been described so far.
@@ -42,7 +42,7 @@ impl Interfaces {
         block: &PcapBlockOwned<'a>,
         unread: &mut Unread,
     ) -> Option<Packet<'a>> {
-        let (index, data, ticks, is_cut) = match block {
+        let (index, data, size, ticks) = match block {
             PcapBlockOwned::LegacyHeader(header) => {
                 let is_fine = header.is_nanosecond_precision();
                 let resolution = Some(if is_fine { 1_000_000_000 } else { 1_000_000 });
@@ -57,7 +57,8 @@ impl Interfaces {
                 let size = packet.data.len().saturating_sub(checksum);
                 let time = time(u64::from(packet.ts_sec), u64::from(packet.ts_usec), resolution?);
                 let data = packet.data.get(..size).unwrap_or_default();
-                return Some(Packet { time: Some(time), link, data, is_cut: !is_whole });
+                let missing = packet.origlen.saturating_sub(packet.caplen).into();
+                return Some(Packet { time: Some(time), link, data, missing });
             }
             PcapBlockOwned::NG(Block::SectionHeader(_)) => {
                 self.0.clear();
@@ -81,11 +82,10 @@ impl Interfaces {
             PcapBlockOwned::NG(Block::EnhancedPacket(packet)) => {
                 let ticks = u64::from(packet.ts_high) << 32 | u64::from(packet.ts_low);
                 let data = packet.data.get(..packet.caplen as usize).unwrap_or(packet.data);
-                (packet.if_id, data, Some(ticks), packet.caplen < packet.origlen)
+                (packet.if_id, data, packet.origlen, Some(ticks))
             }
             PcapBlockOwned::NG(Block::SimplePacket(packet)) => {
-                let is_cut = packet.data.len() < packet.origlen as usize;
-                (0, packet.data, None, is_cut)
+                (0, packet.data, packet.origlen, None)
             }
             PcapBlockOwned::NG(Block::Unknown(block)) if OBSOLETE.contains(&block.block_type) => {
                 unread.add(Why::Obsolete);
@@ -105,7 +105,8 @@ impl Interfaces {
             let seconds = (ticks / resolution).saturating_add_signed(offset);
             time(seconds, ticks % resolution, resolution)
         });
-        Some(Packet { time, link, data, is_cut })
+        let missing = u64::from(size).saturating_sub(data.len() as u64);
+        Some(Packet { time, link, data, missing })
     }
 }
 

@@ -6,6 +6,7 @@ use zresp::Error;
 use zresp::frames::{Direction, FrameDecoder, FrameView};
 
 use crate::broken;
+use crate::resume::{Begins, Effort};
 
 use super::segment::Segment;
 use super::stream::{Piece, Stream};
@@ -45,8 +46,9 @@ pub(super) struct Frames<D> {
     broken_at: Option<u64>,
     /// The number of frames since the last gap or error.
     good: u64,
+    effort: Effort,
     /// What the beginning of a frame looks like.
-    begins: fn(&[u8], bool) -> bool,
+    begins: Begins,
 }
 
 /// What comes next in a stream.
@@ -67,7 +69,7 @@ pub(super) enum Trouble {
 }
 
 impl<D: Direction> Half<D> {
-    pub(super) fn new(begins: fn(&[u8], bool) -> bool) -> Self {
+    pub(super) fn new(begins: Begins) -> Self {
         Self { stream: Stream::default(), frames: Frames::new(begins) }
     }
 
@@ -88,7 +90,7 @@ impl<D: Direction> Half<D> {
     }
 
     /// Returns this direction with frames of another kind from the next byte on.
-    pub(super) fn into_kind<E: Direction>(self, begins: fn(&[u8], bool) -> bool) -> Half<E> {
+    pub(super) fn into_kind<E: Direction>(self, begins: Begins) -> Half<E> {
         let Frames { bytes, taken, offset, after_gaps, is_aligned, .. } = self.frames;
         let frames = Frames { bytes, taken, offset, after_gaps, is_aligned, ..Frames::new(begins) };
         Half { stream: self.stream, frames }
@@ -123,7 +125,7 @@ impl<D: Direction> Half<D> {
 }
 
 impl<D: Direction> Frames<D> {
-    fn new(begins: fn(&[u8], bool) -> bool) -> Self {
+    fn new(begins: Begins) -> Self {
         Self {
             decoder: FrameDecoder::new(),
             bytes: Vec::new(),
@@ -134,6 +136,7 @@ impl<D: Direction> Frames<D> {
             is_guess: false,
             broken_at: None,
             good: 0,
+            effort: Effort::default(),
             begins,
         }
     }
@@ -195,7 +198,8 @@ impl<D: Direction> Frames<D> {
     /// look at each for a frame that would be broken in the same place takes too long.
     fn pass_broken(&mut self, error: Error) {
         (self.is_aligned, self.good) = (false, 0);
-        self.pass(error.offset.saturating_sub(JUDGED).max(1));
+        let passed = self.effort.pass(self.offset, error.offset);
+        self.pass(passed.max(error.offset.saturating_sub(JUDGED)));
     }
 
     /// Returns a line about what is wrong with the next frame.
@@ -252,11 +256,14 @@ impl<D: Direction> Frames<D> {
             if rest.is_empty() {
                 return false;
             }
-            if (self.begins)(rest.get(..JUDGED).unwrap_or(rest), false) {
+            let Err(wrong) = (self.begins)(rest.get(..JUDGED).unwrap_or(rest), false) else {
                 (self.is_aligned, self.is_guess) = (true, self.broken_at.is_none());
                 return true;
-            }
-            let skipped = memchr::memchr(b'\n', rest).map_or(rest.len(), |end| end + 1);
+            };
+            let size = rest.len();
+            let passed = self.effort.pass(self.offset, wrong) - 1;
+            let line = memchr::memchr(b'\n', self.rest().get(passed..).unwrap_or_default());
+            let skipped = line.map_or(size, |end| passed + end + 1);
             self.pass(skipped);
         }
     }

@@ -122,6 +122,9 @@ impl Capture {
             connection.finish(&input, pass)?;
         }
         pass.end()?;
+        if input.is_empty() {
+            return Ok(());
+        }
         pass.note_connections(&input)?;
         pass.note_unpaired(&input)?;
         pass.note_unfinished(&input)

@@ -92,12 +92,12 @@ fn read(
                     let found = time
                         .ok_or(Why::Time)
                         .and_then(|time| segment(time, packet.link, packet.data));
+                    if !matches!(found, Ok(None)) {
+                        unread.add_cut(packet.missing);
+                    }
                     match found {
                         Ok(None) => {}
                         Ok(Some(segment)) => {
-                            if packet.is_cut {
-                                unread.add_cut();
-                            }
                             if take(Some(&segment))?.is_break() {
                                 return Ok(None);
                             }

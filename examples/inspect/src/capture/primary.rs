@@ -62,8 +62,8 @@ impl Primary {
 
     /// Returns the primary's side if its commands begin, or go on, with the next bytes of the server.
     pub(super) fn sending(server: &mut Half<Replies>) -> Self {
-        let half = mem::replace(server, Half::new(resume::is_reply));
-        Self { half: half.into_kind(resume::is_command), database: None, answer: None }
+        let half = mem::replace(server, Half::new(resume::reply));
+        Self { half: half.into_kind(resume::command), database: None, answer: None }
     }
 
     /// Returns what comes next in the answer, or `None` if it has ended and commands follow.

@@ -5,7 +5,7 @@ use std::io;
 use zresp::{Decoded, ReplyRef};
 
 use crate::database;
-use crate::pass::Pass;
+use crate::pass::{Matter, Pass};
 use crate::record::{Content, Mark, Record, Sent};
 
 use super::connection::{Connection, State};
@@ -196,10 +196,11 @@ impl Connection {
             Trouble::Skipped(from, to) => {
                 let skipped = to - from;
                 let line = format!("skipped {skipped} bytes, to offset {to}");
-                return pass.note(&format!("{input}: {}: {line}", self.name));
+                let line = format!("{input}: {}: {line}", self.name);
+                return pass.connection(Matter::Skipped, &line);
             }
             Trouble::Broken(line) => {
-                pass.fail(&format!("{input}: {}: {line}", self.name))?;
+                pass.connection(Matter::Broken, &format!("{input}: {}: {line}", self.name))?;
                 if !pass.keep_going {
                     self.state = State::Ignored;
                 }

@@ -13,6 +13,8 @@ pub(super) enum Why {
     Obsolete,
     /// It is in a tunnel, or has too many tags.
     Tunnel,
+    /// Its protocol is not known.
+    Protocol,
     Fragment,
     /// One of its headers is cut or broken.
     Header,
@@ -26,8 +28,8 @@ pub(super) struct Unread {
     counts: BTreeMap<Why, u64>,
     /// How many packets have a time in units that are not known.
     units: u64,
-    /// How many packets are cut.
-    cut: u64,
+    /// How many packets were recorded without their ends, and how many bytes these have.
+    cut: (u64, u64),
 }
 
 /// How many types of links are counted apart. A file may have any number.
@@ -46,9 +48,10 @@ impl Unread {
         self.units += 1;
     }
 
-    /// Counts a packet of which only the beginning was recorded.
-    pub(super) const fn add_cut(&mut self) {
-        self.cut += 1;
+    /// Counts a packet that was recorded without its last bytes, if any are missing.
+    pub(super) fn add_cut(&mut self, missing: u64) {
+        let (packets, bytes) = self.cut;
+        self.cut = (packets + u64::from(missing > 0), bytes.saturating_add(missing));
     }
 
     /// Returns lines that name what was not read.
@@ -63,10 +66,9 @@ impl Unread {
             let units = self.units;
             lines.push(format!("packets with times in unknown units, shown as 1970: {units}"));
         }
-        if self.cut > 0 {
-            let cut = self.cut;
+        if let (packets @ 1.., bytes) = self.cut {
             lines.push(format!(
-                "packets that were cut when they were recorded (`tcpdump -s 0` records them whole): {cut}"
+                "packets cut by the snap length: {packets}, {bytes} bytes of them are missing"
             ));
         }
         lines
@@ -80,6 +82,7 @@ impl Why {
             Self::Interface => "of interfaces that are not described".to_owned(),
             Self::Obsolete => "in obsolete packet blocks".to_owned(),
             Self::Tunnel => "in tunnels or with more than 3 tags".to_owned(),
+            Self::Protocol => "of unknown protocols".to_owned(),
             Self::Fragment => "in fragments".to_owned(),
             Self::Header => "with headers that are cut or broken".to_owned(),
             Self::Time => "without a time, which --from or --to selects by".to_owned(),

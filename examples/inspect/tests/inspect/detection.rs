@@ -96,10 +96,21 @@ fn compressed_input_that_is_damaged_is_an_error() {
     // A window of 2 TiB is refused before memory for it is allocated.
     let output = inspect(&["-"], b"\x28\xb5\x2f\xfd\x00\xff\x01\0\0");
     assert_eq!(output.status.code(), Some(1));
-    let mut nested = b"+OK\r\n".to_vec();
-    for _ in 0..6 {
-        nested = gzip(&nested);
+    // The size of the content in the header is wrong.
+    for size in [6, 8, 200] {
+        let mut file = ZSTD.to_vec();
+        file[5] = size;
+        let output = inspect(&["-"], &file);
+        let error = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(1), "{size}");
+        assert!(error.ends_with(": size of the content does not match\n"), "{error}");
     }
+    let mut nested = b"+OK\r\n".to_vec();
+    for _ in 0..4 {
+        nested = gzip(&nested);
+        assert_eq!(text(&inspect(&["-"], &nested).stdout), "OK\n");
+    }
+    nested = gzip(&nested);
     let error = text(&inspect(&["-"], &nested).stderr);
     assert!(error.ends_with(": compressed more than four times\n"), "{error}");
 }

@@ -1,6 +1,15 @@
 //! `--keep-going` resumes after an error and says what it skipped, and filters select what is shown.
 
-use crate::program::{inspect, text};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::process::{Command, Stdio};
+use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
+
+use crate::links::shown;
+use crate::packets::From::Server;
+use crate::packets::{Capture, Ip, Link};
+use crate::program::{PROGRAM, inspect, text};
 use crate::scratch::Scratch;
 
 /// Returns the standard output and the lines of standard error without the name of the program and the input.
@@ -121,4 +130,75 @@ fn nothing_is_read_after_the_end_of_the_part_that_is_shown() {
         assert_eq!(text(&output.stderr), "", "{kind} {to}");
         assert!(!inspect(&["--as", kind, "-"], input).status.success(), "{kind}");
     }
+}
+
+#[test]
+fn few_of_many_errors_are_named() {
+    let (_, errors) = kept_going(&["--as", "replies"], &b"$30000\r\n".repeat(200_000));
+    let (lines, rest) = errors.split_at(40);
+    assert!(lines.iter().all(|line| line.starts_with("offset ") || line.starts_with("skipped ")));
+    let [_, errors, parts] = rest else { panic!("{rest:?}") };
+    assert!(errors.ends_with(" more errors"), "{errors}");
+    assert!(parts.ends_with(" more parts that were skipped"), "{parts}");
+
+    let lines = "1700000000.1 [0 a]\n".repeat(100);
+    let (_, errors) = kept_going(&["--as", "monitor"], lines.as_bytes());
+    assert_eq!((errors.len(), errors.last().map(String::as_str)), (21, Some("80 more errors")));
+
+    let mut capture = Capture::new(Link::Raw, Ip::V4).open();
+    for _ in 0..100 {
+        capture = capture.send(Server, b"?\r\n+OK\r\n");
+    }
+    let (_, error) = shown(&["--keep-going"], &capture);
+    assert_eq!(error.lines().count(), 42, "{error}");
+}
+
+/// Returns what the program writes to standard output and to standard error before its input goes on.
+fn written_at_once(arguments: &[&str], input: &[u8], lines: [usize; 2]) -> [String; 2] {
+    let mut child = Command::new(PROGRAM)
+        .args(arguments)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the program starts");
+    let mut stdin = child.stdin.take().expect("a pipe");
+    stdin.write_all(input).expect("the program reads");
+    let outputs: [Box<dyn Read + Send>; 2] = [
+        Box::new(child.stdout.take().expect("a pipe")),
+        Box::new(child.stderr.take().expect("a pipe")),
+    ];
+    let mut index = 0;
+    let written = outputs.map(|output| {
+        let (sender, receiver) = mpsc::channel();
+        let reader = BufReader::new(output);
+        thread::spawn(move || {
+            reader.lines().map_while(Result::ok).try_for_each(|line| sender.send(line))
+        });
+        index += 1;
+        let wait = || receiver.recv_timeout(Duration::from_secs(10)).expect("a line in time");
+        (0..lines[index - 1]).map(|_| wait() + "\n").collect()
+    });
+    drop(stdin);
+    child.wait().expect("the program ends");
+    written
+}
+
+#[test]
+fn what_is_whole_is_shown_and_what_is_wrong_is_reported_while_the_input_goes_on() {
+    let error = "zresp-inspect: standard input: offset 6: expected a digit or a sign, found `a`: \
+        3a [61] 0d 0a (frame at offset 5, good frames before it: 1)\n";
+    let [shown, errors] = written_at_once(&["-"], b"+OK\r\n:a\r\n", [1, 1]);
+    assert_eq!((shown.as_str(), errors.as_str()), ("OK\n", error));
+    // A frame that has not come to its end does not hold back the one before.
+    assert_eq!(written_at_once(&["-"], b"+OK\r\n:1", [1, 0])[0], "OK\n");
+    let command = b"*1\r\n$4\r\nPING\r\n*2\r\n$3\r\nGET";
+    assert_eq!(written_at_once(&["-"], command, [1, 0])[0], "\"PING\"\n");
+    let line = b"1700000000.1 [0 a] \"ping\"\n1700000000.2";
+    assert_eq!(written_at_once(&["-"], line, [1, 0])[0].matches("ping").count(), 1);
+    // What follows an error.
+    let input = b"+OK\r\n:a\r\nx\r\n+b\r\n";
+    let [shown, errors] = written_at_once(&["--keep-going", "-"], input, [2, 2]);
+    assert_eq!(shown, "OK\nb\n");
+    assert!(errors.ends_with("standard input: skipped 7 bytes, to offset 12\n"), "{errors}");
 }

@@ -6,7 +6,7 @@ use std::os::unix::fs::symlink;
 use std::process::Command;
 use std::thread;
 
-use crate::program::{inspect, text};
+use crate::program::{PROGRAM, inspect, text};
 use crate::scratch::Scratch;
 
 fn pipe(path: &str) {
@@ -65,4 +65,26 @@ fn a_pipe_that_is_named_is_read() {
         let output = inspect(&[&path], b"");
         assert_eq!((text(&output.stdout), output.status.code()), ("OK\n".to_owned(), Some(0)));
     });
+}
+
+/// Much in few bytes takes little more memory than the bytes.
+#[cfg(target_os = "linux")]
+#[test]
+fn millions_of_empty_values_take_little_memory() {
+    let many = 4_400_000;
+    let inputs: [(&str, [&[u8]; 3]); 4] = [
+        ("--color=never", [b"1700000000.1 [0 a] \"del\"", b" \"\"", b"\n"]),
+        ("--color=never", [b"*?\r\n", b"*0\r\n", b".\r\n"]),
+        ("--json", [b"$?\r\n", b";1\r\nx\r\n", b";0\r\n"]),
+        ("--top=1", [b"*4400001\r\n$3\r\nDEL\r\n", b"$0\r\n\r\n", b""]),
+    ];
+    for (view, [before, value, after]) in inputs {
+        let file = Scratch::new("large", &[before, &value.repeat(many), after].concat());
+        // Kibibytes of addresses.
+        let line = "ulimit -v 90000; exec \"$0\" \"$1\" \"$2\" >/dev/null";
+        let mut shell = Command::new("sh");
+        shell.args(["-c", line, PROGRAM, view, file.path()]);
+        let output = shell.output().expect("a shell");
+        assert!(output.status.success(), "{view}: {}", text(&output.stderr));
+    }
 }

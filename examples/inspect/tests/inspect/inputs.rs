@@ -122,17 +122,52 @@ fn every_capture_is_read_to_its_end() {
 #[test]
 fn a_closed_output_ends_the_program_quietly() {
     let file = Scratch::new("long", &b"$10\r\n0123456789\r\n".repeat(200_000));
-    let mut child = Command::new(PROGRAM)
-        .arg(file.path())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .expect("the program starts");
-    let mut line = [0; 13];
-    let mut stdout = child.stdout.take().expect("a pipe");
-    stdout.read_exact(&mut line).expect("the first line");
-    drop(stdout);
-    assert_eq!(&line, b"\"0123456789\"\n");
-    let output = child.wait_with_output().expect("the program ends");
-    assert_eq!((output.status.code(), text(&output.stderr)), (Some(0), String::new()));
+    let broken = Scratch::new("broken", b":a\r\n");
+    // An error before counts, and so does one that is found when nothing more can be shown.
+    for (paths, status) in [
+        (&[file.path()][..], 0),
+        (&[broken.path(), file.path()], 1),
+        (&["no-such-file", file.path()], 1),
+    ] {
+        let mut child = Command::new(PROGRAM)
+            .args(paths)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("the program starts");
+        let mut line = [0; 13];
+        let mut stdout = child.stdout.take().expect("a pipe");
+        stdout.read_exact(&mut line).expect("the first line");
+        drop(stdout);
+        assert_eq!(&line, b"\"0123456789\"\n");
+        let output = child.wait_with_output().expect("the program ends");
+        let lines = text(&output.stderr).lines().count();
+        assert_eq!((output.status.code(), lines), (Some(status), paths.len() - 1), "{paths:?}");
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn an_output_that_takes_nothing_is_an_error() {
+    for arguments in
+        [&["--help"][..], &["--version"], &["../../tests/captures/resp3-session.replies"]]
+    {
+        let full = std::fs::File::options().write(true).open("/dev/full").expect("the device");
+        let output =
+            Command::new(PROGRAM).args(arguments).stdout(full).output().expect("it starts");
+        let error = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(1), "{arguments:?}");
+        assert!(error.starts_with("zresp-inspect: standard output: "), "{error}");
+    }
+}
+
+#[test]
+fn wrong_arguments_do_not_forge_lines() {
+    for argument in ["--bogus\nzresp-inspect: forged", "--from=1\nzresp-inspect: forged"] {
+        let output = inspect(&[argument], b"");
+        let error = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(2));
+        assert!(error.contains("\\nzresp-inspect: forged"), "{error}");
+        assert!(!error.contains("\nzresp-inspect: "), "{error}");
+    }
 }

@@ -27,4 +27,5 @@ mod secrets;
 mod selecting;
 #[cfg(unix)]
 mod signals;
+mod unread;
 mod views;

@@ -76,6 +76,26 @@ fn a_line_that_is_not_one_is_reported() {
 }
 
 #[test]
+fn a_line_without_its_end_is_cut() {
+    let offset = LINES.trim_end().rfind('\n').expect("a line") + 1;
+    for view in [&["-"][..], &["--raw", "-"], &["--keep-going", "-"]] {
+        let output = inspect(view, LINES.trim_end().as_bytes());
+        let whole = inspect(view, &LINES.as_bytes()[..offset]);
+        assert_eq!((&output.stdout, whole.status.code()), (&whole.stdout, Some(0)));
+        let line = format!("standard input: offset {offset}: the input ends inside a line\n");
+        let error = format!("zresp-inspect: {line}");
+        let expected = error + &text(&whole.stderr);
+        assert_eq!((text(&output.stderr), output.status.code()), (expected, Some(1)));
+    }
+    // It comes after the end of the part that is shown.
+    let output = inspect(&["--to", "@1700000002", "-"], LINES.trim_end().as_bytes());
+    assert!(output.status.success() && output.stderr.is_empty());
+    // An idle server.
+    let output = inspect(&["-"], b"OK\n");
+    assert!(output.status.success() && output.stdout.is_empty() && output.stderr.is_empty());
+}
+
+#[test]
 fn the_largest_values_are_data_and_keys_have_bytes() {
     let top = |input: &[u8]| text(&inspect(&["--top", "3", "-"], input).stdout);
     let shown = top(LINES.as_bytes());

@@ -81,6 +81,8 @@ pub(crate) struct Capture {
     earlier: HashMap<[u16; 2], [u32; 2]>,
     /// Milliseconds since 1970, of the next packet.
     pub(crate) time: u64,
+    /// The most bytes that are recorded of a packet.
+    snap: usize,
     file: Vec<u8>,
 }
 
@@ -92,8 +94,21 @@ impl Capture {
         }
         // One sequence number wraps around soon.
         let next = [u32::MAX - 9, 1000];
-        let (ports, earlier) = ([50_000, 6379], HashMap::new());
-        Self { link, ip, ports, next, earlier, time: 1_700_000_000_000, file }
+        let (ports, earlier, snap) = ([50_000, 6379], HashMap::new(), usize::MAX);
+        Self { link, ip, ports, next, earlier, time: 1_700_000_000_000, snap, file }
+    }
+
+    /// Continues with packets that are cut after so many bytes.
+    pub(crate) fn snap(mut self, size: usize) -> Self {
+        self.snap = size;
+        self
+    }
+
+    /// A packet of another protocol, after the header of the link.
+    pub(crate) fn other(mut self, kind: u16, bytes: &[u8]) -> Self {
+        let packet = [self.link.header(kind), bytes.to_vec()].concat();
+        self.record(&packet);
+        self
     }
 
     /// Continues with another connection.
@@ -202,16 +217,18 @@ impl Capture {
         if self.link == Link::Checked {
             packet.extend([0xff; 4]);
         }
-        let size = u32::try_from(packet.len()).expect("a size");
-        let (seconds, millis) = (self.time / 1000, self.time % 1000);
-        for word in [seconds, millis * 1000] {
-            self.file.extend(u32::try_from(word).expect("32 bits").to_le_bytes());
-        }
-        self.file.extend(size.to_le_bytes());
-        self.file.extend(size.to_le_bytes());
-        self.file.extend(packet);
+        self.record(&packet);
         let sent = payload.len() + usize::from(flags & (SYN | FIN) != 0);
         self.next[own] = self.next[own].wrapping_add(u32::try_from(sent).expect("32 bits"));
+    }
+
+    fn record(&mut self, packet: &[u8]) {
+        let recorded = &packet[..packet.len().min(self.snap)];
+        let (seconds, millis) = (self.time / 1000, self.time % 1000);
+        for word in [seconds, millis * 1000, recorded.len() as u64, packet.len() as u64] {
+            self.file.extend(u32::try_from(word).expect("32 bits").to_le_bytes());
+        }
+        self.file.extend(recorded);
         self.time += 1;
     }
 }

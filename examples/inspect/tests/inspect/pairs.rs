@@ -178,7 +178,7 @@ fn packets_that_were_cut_are_counted() {
         file.extend([&packet[..8], &size, &packet[12..kept]].concat());
     }
     let output = inspect(&["--stats", "-"], &file);
-    let line = format!("(`tcpdump -s 0` records them whole): {cut}\n");
+    let line = format!("packets cut by the snap length: {cut}, ");
     assert!(text(&output.stderr).contains(&line), "{}", text(&output.stderr));
     assert_eq!(output.status.code(), Some(1));
     // In a whole capture, none is.

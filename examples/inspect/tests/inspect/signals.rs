@@ -2,8 +2,14 @@
 
 use std::io::{Read, Write};
 use std::process::{Child, ChildStdin, Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use flate2::Compression;
+use flate2::write::GzEncoder;
 
 use crate::program::{PROGRAM, text};
+use crate::scratch::Scratch;
 
 const CAPTURE: &[u8] = include_bytes!("../captures/session.pcap");
 
@@ -68,4 +74,45 @@ fn a_second_interrupt_ends_the_program() {
     assert_eq!((shown.as_str(), error.as_str()), ("", ""));
     assert!(matches!(status, Some(130 | 143)), "{status:?}");
     drop(input);
+}
+
+/// Returns how the program ends that counts these inputs, after an interrupt, and how long that takes.
+fn end_of_interrupted(paths: &[&str]) -> ((Option<i32>, String, String), Duration) {
+    let child = Command::new(PROGRAM)
+        .arg("--stats")
+        .args(paths)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the program starts");
+    thread::sleep(Duration::from_millis(300));
+    let start = Instant::now();
+    signal(&child, "-INT");
+    (end(child), start.elapsed())
+}
+
+#[test]
+fn an_interrupt_ends_all_inputs_whatever_they_wait_for() {
+    // 4 GiB of replies in two layers of compression: it takes several seconds to count them.
+    let zip = |bytes: &[u8], times| {
+        let mut zip = GzEncoder::new(Vec::new(), Compression::fast());
+        for _ in 0..times {
+            zip.write_all(bytes).expect("a vector is written to");
+        }
+        zip.finish().expect("a vector is written to")
+    };
+    let member = zip(&b"+OK\r\n".repeat(200_000), 64);
+    let bomb = Scratch::new("bomb", &zip(&member, 64));
+    let pipe = Scratch::directory("pipe");
+    let name = format!("{}/fifo", pipe.path());
+    let made = Command::new("mkfifo").arg(&name).status().expect("mkfifo starts");
+    assert!(made.success());
+    for paths in [[bomb.path(), bomb.path()], [&name, &name]] {
+        let ((status, _, error), time) = end_of_interrupted(&paths);
+        let line = "interrupted, so the rest is not counted\n";
+        let lines = paths.map(|path| format!("zresp-inspect: {path}: {line}"));
+        assert_eq!((status, error), (Some(1), lines.concat()));
+        assert!(time < Duration::from_secs(4), "{time:?}");
+    }
 }

@@ -194,3 +194,26 @@ fn the_ten_clients_with_most_bytes_are_shown() {
     let first: Vec<_> = clients[0].split_whitespace().collect();
     assert_eq!(first, ["10.0.0.1:50012", "12", "156", "0"]);
 }
+
+#[test]
+fn characters_that_show_nothing_are_escaped() {
+    let hidden = [
+        '\u{ad}',
+        '\u{200b}',
+        '\u{2060}',
+        '\u{206f}',
+        '\u{feff}',
+        '\u{fff9}',
+        '\u{e0001}',
+        '\u{e007f}',
+    ];
+    for char in hidden {
+        let input = format!("+a{char}b\r\n");
+        let output = inspect(&["-"], input.as_bytes());
+        assert_eq!(text(&output.stdout), format!("a{}b\n", char.escape_unicode()));
+        let json = text(&inspect(&["--json", "-"], input.as_bytes()).stdout);
+        assert!(json.is_ascii(), "{json}");
+        let line: serde_json::Value = serde_json::from_str(&json).expect("JSON");
+        assert_eq!(line["reply"]["value"], format!("a{char}b"));
+    }
+}
