@@ -6,7 +6,7 @@ use std::time::Duration;
 use zresp::aof::{AofContent, AofError, AofErrorKind, AofReader};
 
 use crate::broken::Broken;
-use crate::database;
+use crate::database::Database;
 use crate::frames;
 use crate::pass::{Matter, Pass};
 use crate::record::{Check, Content, Record, Sent, Snapshot};
@@ -23,7 +23,7 @@ const SNAPSHOT_END: usize = 9;
 pub(crate) fn drain(input: &str, reader: impl Read, pass: &mut Pass<'_>) -> io::Result<()> {
     let window = Window::new(0, reader);
     let (mut base, mut good, mut time) = (0, 0, None);
-    let mut database = Some(0);
+    let mut database = Database::new(Some(0));
     loop {
         let mut reader = AofReader::new(&window);
         let mut end = base;
@@ -35,10 +35,10 @@ pub(crate) fn drain(input: &str, reader: impl Read, pass: &mut Pass<'_>) -> io::
             };
             let offset = base + entry.offset;
             end = offset + entry.size;
-            let before = database;
+            let mut sent_in = None;
             let content = match entry.content {
                 AofContent::Command(command) => {
-                    database = database::after(before, &command);
+                    sent_in = database.take(&command);
                     Content::Request(Sent { command, wire: command.wire() })
                 }
                 AofContent::Snapshot(snapshot) => Content::Snapshot(Snapshot {
@@ -57,7 +57,7 @@ pub(crate) fn drain(input: &str, reader: impl Read, pass: &mut Pass<'_>) -> io::
                 return Ok(());
             }
             let record = Record::of_file(input, offset, content);
-            pass.record(&Record { time, database: before, ..record })?;
+            pass.record(&Record { time, database: sent_in, ..record })?;
             if window.waits_at(end) {
                 pass.flush()?;
             }
@@ -75,7 +75,7 @@ pub(crate) fn drain(input: &str, reader: impl Read, pass: &mut Pass<'_>) -> io::
         let Some(next) = frames::skip(input, &window, [end, offset], pass, resume::entry)? else {
             return Ok(());
         };
-        (base, database) = (next, None);
+        (base, database) = (next, Database::default());
     }
 }
 

@@ -8,7 +8,7 @@ use zresp::io::{FrameReader, StreamError};
 use zresp::{Decoded, Request};
 
 use crate::broken::Broken;
-use crate::database;
+use crate::database::Database;
 use crate::pass::{Matter, Pass};
 use crate::record::{Content, Record, Sent};
 use crate::resume::{self, Begins};
@@ -39,13 +39,13 @@ pub(crate) fn requests(input: &str, reader: impl Read, pass: &mut Pass<'_>) -> i
 /// Errors of the output.
 pub(crate) fn requests_from(
     start: u64,
-    mut database: Option<u32>,
+    database: Option<u32>,
     input: &str,
     reader: impl Read,
     pass: &mut Pass<'_>,
 ) -> io::Result<()> {
     let mut scratch = Vec::new();
-    let mut next = start;
+    let (mut next, mut database) = (start, Database::new(database));
     let show = |request: &Request<'_>, offset, pass: &mut Pass<'_>| {
         let wire = request.command().wire();
         let skipped = request.wire().len() - wire.len();
@@ -55,11 +55,9 @@ pub(crate) fn requests_from(
         let record = Record::of_file(input, offset + skipped as u64, content);
         // After a broken frame, it is not known.
         if offset != mem::replace(&mut next, offset + request.wire().len() as u64) {
-            database = None;
+            database = Database::default();
         }
-        let before = database;
-        database = database::after(before, &command);
-        pass.record(&Record { database: before, ..record })
+        pass.record(&Record { database: database.take(&command), ..record })
     };
     drain::<Requests>(input, &Window::new(start, reader), pass, resume::command, show)
 }

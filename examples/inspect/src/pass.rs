@@ -209,7 +209,7 @@ impl<'a> Pass<'a> {
         match mem::take(&mut self.unpaired) {
             [0, _] | [_, 0] => Ok(()),
             [commands, replies] => self.note(&format!(
-                "{input}: {commands} commands and {replies} replies are not paired, because bytes before them are not in the capture"
+                "{input}: {commands} commands and {replies} replies are not paired: it is not certain which of them belong together"
             )),
         }
     }

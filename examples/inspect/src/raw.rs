@@ -5,12 +5,13 @@ use std::time::Duration;
 
 use zresp::CommandRef;
 
+use crate::complain;
+use crate::database::{self, Database};
 use crate::options::{Options, Side};
 use crate::record::{Content, Mark, Record, Sent};
 use crate::secrets::Secrets;
 use crate::sink::Sink;
 use crate::transactions::{Kept, Step, Transactions};
-use crate::{complain, database};
 
 /// Writes the bytes of frames. Of an exchange, those of the request, so that they can be sent to a server again.
 ///
@@ -137,14 +138,15 @@ impl<W: Write> Raw<W> {
         }
         self.replication = None;
         self.compare_origin(record)?;
-        if !database::is_select(&sent.command) {
+        // The end of a transaction has no database of its own.
+        if !database::is_select(&sent.command) && !sent.command.is("EXEC") {
             self.select(record)?;
         }
-        let before = Some(self.database);
-        let after = database::after(before, &sent.command);
+        let mut after = Database::new(Some(self.database));
+        after.take(&sent.command);
         let has_failed = || record.reply().is_some_and(|reply| reply.reply().as_error().is_some());
-        if after != before && !has_failed() {
-            self.database = after.unwrap_or_default();
+        if after.now() != Some(self.database) && !has_failed() {
+            self.database = after.now().unwrap_or_default();
         }
         if !self.secrets.of(&sent.command).is_empty() {
             self.warn(record, Warning::Secrets)?;

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use zresp::frames::{Replies, Requests};
 
+use crate::database::Database;
 use crate::detect::{self, Found};
 use crate::kind::InputKind;
 use crate::pass::{Matter, Pass};
@@ -150,7 +151,7 @@ impl Connection {
         if self.roles.is_none() {
             self.roles = recognise(segment, ports);
             // A connection begins in the first database.
-            self.pairing.database = segment.syn.then_some(0);
+            self.pairing.database = Database::new(segment.syn.then_some(0));
             if !segment.syn {
                 self.pairing.doubt.begin_late();
             }

@@ -16,6 +16,7 @@ mod primary;
 mod roles;
 mod segment;
 mod show;
+mod silence;
 mod stream;
 mod unread;
 

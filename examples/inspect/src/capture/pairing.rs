@@ -13,10 +13,11 @@ use std::time::Duration;
 
 use zresp::{CommandRef, Decoded, ReplyRef};
 
-use crate::database;
+use crate::database::{self, Database};
 use crate::record::Sent;
 
 use super::doubt::Doubt;
+use super::silence::Silence;
 
 /// How many commands wait for their replies. A capture of one side only has no replies at all.
 const WAITING: usize = 64 * 1024;
@@ -96,9 +97,11 @@ pub(super) struct Pairing {
     bytes: usize,
     /// Replies that are still due to a command whose first one has come.
     due: usize,
+    /// Replies that are due to commands that do not wait any more, because there were too many. They come first.
+    given_up: usize,
     subscriptions: Subscriptions,
-    /// The database that the next command is sent in, if that is known.
-    pub(super) database: Option<u32>,
+    /// The database that the next command is sent in.
+    pub(super) database: Database,
     is_resp3: bool,
     is_monitor: bool,
     silence: Silence,
@@ -131,15 +134,6 @@ impl Subscriptions {
     }
 }
 
-/// Which commands have no replies.
-#[derive(Debug, Default, PartialEq, Eq)]
-enum Silence {
-    #[default]
-    None,
-    Next,
-    All,
-}
-
 impl Pairing {
     /// Takes a command. Returns one that will have no reply, or whose reply cannot be known: this one, or one that has
     /// waited too long.
@@ -152,8 +146,7 @@ impl Pairing {
         let (end, wire) = (offset + wire.len() as u64, wire.to_vec());
         let replies = Replies::of(command);
         let begins_link = command.is("PSYNC") || command.is("SYNC");
-        let database = self.database;
-        self.database = database::after(database, command);
+        let database = self.database.take(command);
         let is_unpaired = false;
         let waiting =
             Waiting { wire, offset, time, end, replies, database, begins_link, is_unpaired };
@@ -163,7 +156,8 @@ impl Pairing {
         }
         let is_unpaired = self.doubt.exists();
         let waiting = Waiting { is_unpaired, ..waiting };
-        if self.is_silent(command) {
+        // A replica's `REPLCONF ACK` never has a reply.
+        if is_acknowledgement(command) || self.silence.take(command) {
             return Some(Waiting { is_unpaired: false, ..waiting });
         }
         if is_unpaired {
@@ -172,7 +166,11 @@ impl Pairing {
         }
         self.bytes += waiting.wire.len();
         self.waiting.push_back(waiting);
-        (self.waiting.len() > WAITING || self.bytes > BYTES).then(|| self.first()).flatten()
+        if self.waiting.len() <= WAITING && self.bytes <= BYTES {
+            return None;
+        }
+        self.given_up += 1;
+        self.first().map(|first| Waiting { is_unpaired: true, ..first })
     }
 
     /// Takes a reply. `acknowledged` is the offset up to which the server has received commands.
@@ -189,6 +187,10 @@ impl Pairing {
         }
         if self.doubt.exists() {
             self.doubt.reply();
+            return Answered::Unknown;
+        }
+        if self.given_up > 0 && !is_push {
+            self.given_up -= 1;
             return Answered::Unknown;
         }
         let is_answer = self.waiting.front().is_some_and(|first| {
@@ -222,7 +224,7 @@ impl Pairing {
 
     /// Says that no command has a reply from now on, because replicas acknowledge and do not ask.
     pub(super) const fn become_link(&mut self) {
-        self.silence = Silence::All;
+        self.silence = Silence::LINK;
     }
 
     /// Returns when the first command that has had no reply was sent.
@@ -238,7 +240,7 @@ impl Pairing {
 
     /// Forgets all commands, because their replies will not be known, and returns them.
     pub(super) fn forget(&mut self) -> impl Iterator<Item = Waiting> + use<> {
-        (self.bytes, self.due) = (0, 0);
+        (self.bytes, self.due, self.given_up) = (0, 0, 0);
         let is_unpaired = self.doubt.exists();
         let waiting = std::mem::take(&mut self.waiting).into_iter();
         waiting.map(move |waiting| Waiting { is_unpaired, ..waiting })
@@ -247,7 +249,7 @@ impl Pairing {
     /// Takes note that bytes of the commands or of their replies are lost. `CLIENT REPLY ON` may be among them.
     pub(super) fn lose(&mut self) {
         self.doubt.begin();
-        self.silence = Silence::None;
+        self.silence = Silence::default();
     }
 
     fn first(&mut self) -> Option<Waiting> {
@@ -264,10 +266,18 @@ impl Pairing {
         let is_error = matches!(frame.reply(), ReplyRef::Error(_) | ReplyRef::BulkError(_));
         let Some(Ok(request)) = zresp::requests(&answered.wire).next() else { return };
         let command = request.command();
-        if is_error {
-            if database::is_select(&command.to_array(&mut Vec::new())) {
-                self.has_stayed_in(answered.database);
-            }
+        let is_aborted = command.is("EXEC") && !matches!(frame.reply(), ReplyRef::Array(_));
+        // One of the errors may be that of a `SELECT`.
+        let is_unsure = command.is("EXEC")
+            && self.database.now() != answered.database
+            && matches!(frame.reply(), ReplyRef::Array(items) if items.clone().any(|item| item.is_error()));
+        if is_unsure {
+            self.has_stayed_in(None);
+        } else if is_aborted || is_error && database::is_select(&command.to_array(&mut Vec::new()))
+        {
+            self.has_stayed_in(answered.database);
+        } else if is_error {
+            // Nothing has changed.
         } else if command.is("HELLO") {
             self.is_resp3 = matches!(frame.reply(), ReplyRef::Map(_));
         } else if command.is("MONITOR") {
@@ -278,7 +288,7 @@ impl Pairing {
         }
     }
 
-    /// Takes note that a `SELECT` has failed: the commands after it were sent in the database before it.
+    /// Takes note that a `SELECT` or a transaction has failed: the commands after it were sent in the database before it.
     fn has_stayed_in(&mut self, database: Option<u32>) {
         for waiting in &mut self.waiting {
             waiting.database = database;
@@ -287,34 +297,7 @@ impl Pairing {
                 return;
             }
         }
-        self.database = database;
-    }
-
-    /// Returns whether a command has no reply, and takes note of `CLIENT REPLY`.
-    ///
-    /// A replica's `REPLCONF ACK` never has one.
-    fn is_silent(&mut self, command: &CommandRef<'_>) -> bool {
-        let argument = |index, word: &[u8]| has_argument(command, index, word);
-        if is_acknowledgement(command) {
-            return true;
-        }
-        if command.is("CLIENT") && argument(1, b"REPLY") {
-            self.silence = match () {
-                () if argument(2, b"OFF") => Silence::All,
-                () if argument(2, b"SKIP") && self.silence == Silence::None => Silence::Next,
-                () if argument(2, b"ON") => Silence::None,
-                () => return self.silence == Silence::All,
-            };
-            return self.silence != Silence::None;
-        }
-        match self.silence {
-            Silence::None => false,
-            Silence::All => true,
-            Silence::Next => {
-                self.silence = Silence::None;
-                true
-            }
-        }
+        self.database.stay(database);
     }
 
     /// Returns whether a reply confirms a subscription or its end, and takes note of it.
@@ -331,6 +314,15 @@ impl Pairing {
             return false;
         };
         let Some((kind, begins)) = subscription(word) else { return false };
+        // A script, for example, may have such a reply in RESP2.
+        let is_expected = match self.waiting.front() {
+            _ if matches!(frame.reply(), ReplyRef::Push(_)) || self.due > 0 => true,
+            Some(first) => first.replies != Replies::One || !self.subscriptions.names.is_empty(),
+            None => true,
+        };
+        if !is_expected {
+            return false;
+        }
         let Some(ReplyRef::Bulk(channel)) = channel else {
             return channel.is_some_and(|channel| channel.is_null());
         };
@@ -371,7 +363,7 @@ pub(super) fn is_acknowledgement(command: &CommandRef<'_>) -> bool {
     command.is("REPLCONF") && has_argument(command, 1, b"ACK")
 }
 
-fn has_argument(command: &CommandRef<'_>, index: usize, word: &[u8]) -> bool {
+pub(super) fn has_argument(command: &CommandRef<'_>, index: usize, word: &[u8]) -> bool {
     command.arg(index).is_some_and(|argument| argument.eq_ignore_ascii_case(word))
 }
 

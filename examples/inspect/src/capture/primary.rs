@@ -5,6 +5,7 @@ use std::mem;
 use zresp::frames::{Replies, Requests};
 use zresp::replication::{Event, SyncDecoder};
 
+use crate::database::Database;
 use crate::record::{Check, Snapshot};
 use crate::resume;
 
@@ -16,8 +17,8 @@ const REFUSAL: usize = 256;
 /// The server's side of a connection that has become a link to a replica.
 pub(super) struct Primary {
     pub(super) half: Half<Requests>,
-    /// The database of the next command, if that is known.
-    pub(super) database: Option<u32>,
+    /// The database of the next command.
+    pub(super) database: Database,
     /// The answer, until the commands begin.
     answer: Option<Answer>,
 }
@@ -63,7 +64,7 @@ impl Primary {
     /// Returns the primary's side if its commands begin, or go on, with the next bytes of the server.
     pub(super) fn sending(server: &mut Half<Replies>) -> Self {
         let half = mem::replace(server, Half::new(resume::reply));
-        Self { half: half.into_kind(resume::command), database: None, answer: None }
+        Self { half: half.into_kind(resume::command), database: Database::default(), answer: None }
     }
 
     /// Returns what comes next in the answer, or `None` if it has ended and commands follow.

@@ -4,7 +4,7 @@ use std::io;
 
 use zresp::{Decoded, ReplyRef};
 
-use crate::database;
+use crate::database::Database;
 use crate::pass::{Matter, Pass};
 use crate::record::{Content, Mark, Record, Sent};
 
@@ -45,7 +45,7 @@ impl Connection {
                 }
                 Some(Event::Trouble(trouble)) => trouble,
             };
-            self.pairing.database = None;
+            self.pairing.database = Database::default();
             self.note(input, trouble, pass)?;
         }
         Ok(())
@@ -134,7 +134,7 @@ impl Connection {
                         let mark = Some(Mark::Replication);
                         pass.record(&Record { time, connection, mark, ..record })?;
                         // Before its first command of a database, the primary selects one.
-                        primary.database = Some(0);
+                        primary.database = Database::new(Some(0));
                     }
                     Step::Refused(message) => {
                         pass.note(&format!("{input}: {}: refused: {message}", self.name))?;
@@ -159,15 +159,14 @@ impl Connection {
                     let command = command.to_array(&mut scratch);
                     let content = Content::Request(Sent { command, wire });
                     let record = Record::of_file(input, offset, content);
-                    let database = primary.database;
-                    primary.database = database::after(database, &command);
+                    let database = primary.database.take(&command);
                     let mark = Some(Mark::Replication);
                     pass.record(&Record { time, connection, database, mark, ..record })?;
                     continue;
                 }
                 Some(Event::Trouble(trouble)) => trouble,
             };
-            primary.database = None;
+            primary.database = Database::default();
             self.note(input, trouble, pass)?;
         }
         Ok(())

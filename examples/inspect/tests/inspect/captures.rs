@@ -188,7 +188,7 @@ fn a_cut_capture_shows_what_is_whole() {
         assert!(
             is_between
                 || output.status.code() == Some(1)
-                || text(&output.stderr).lines().all(|line| line.contains(" are not paired, ")),
+                || text(&output.stderr).lines().all(|line| line.contains(" are not paired: ")),
             "{size}"
         );
     }

@@ -219,7 +219,7 @@ fn a_broken_connection_is_reported_and_can_be_continued() {
         error,
         format!(
             "{line}10.0.0.1:50000 > 10.0.0.2:6379: skipped 11 bytes, to offset 18\n\
-            2 commands and 1 replies are not paired, because bytes before them are not in the capture\n"
+            2 commands and 1 replies are not paired: it is not certain which of them belong together\n"
         )
     );
 

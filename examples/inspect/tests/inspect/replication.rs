@@ -140,7 +140,7 @@ fn recorded() -> String {
     let output = inspect(&["tests/captures/replica.pcap"], b"");
     // The connection of another client began before the capture.
     let error = text(&output.stderr);
-    let line = ": 1 commands and 1 replies are not paired, because bytes before them are not in the capture\n";
+    let line = ": 1 commands and 1 replies are not paired: it is not certain which of them belong together\n";
     assert!(output.status.success() && error.ends_with(line), "{error}");
     let shown = text(&output.stdout);
     let first = shown.lines().next().expect("a line");
