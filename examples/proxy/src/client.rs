@@ -50,6 +50,8 @@ pub(crate) struct Client {
     /// Whether it waits until a lane has written more.
     is_waiting: Cell<bool>,
     is_cut_off: Cell<bool>,
+    /// Whether it may have written data on a connection that is not its own.
+    pub(crate) has_written: Cell<bool>,
     /// When it last sent or took something.
     pub(crate) moved: Cell<Instant>,
 }
@@ -58,7 +60,7 @@ impl Client {
     pub(crate) fn new(writer: OwnedWriteHalf, peer: SocketAddr, proxy: Rc<Proxy>) -> Self {
         let (replies, lanes, refused, session, waiting_lanes) = Default::default();
         let (kind, identity) = (Cell::new((Kind::New, Protocol::Resp2)), RefCell::default());
-        let (charged, counted, is_waiting, is_cut_off) = Default::default();
+        let (charged, counted, is_waiting, is_cut_off, has_written) = Default::default();
         let protocol = Cell::new(Protocol::Resp2);
         let (writer, moved) = (RefCell::new(Some(writer)), Cell::new(Instant::now()));
         Self {
@@ -77,6 +79,7 @@ impl Client {
             counted,
             is_waiting,
             is_cut_off,
+            has_written,
             moved,
         }
     }
@@ -155,7 +158,7 @@ impl Client {
 
     /// Returns whether the client waits for a command that blocks.
     pub(crate) fn is_blocked(&self) -> bool {
-        self.kind.get().0 == Kind::Blocking && !self.is_answered()
+        self.kind.get().0.is_blocking() && !self.is_answered()
     }
 
     pub(crate) fn open_slot(&self, bytes: usize, join: Option<Join>) -> u64 {

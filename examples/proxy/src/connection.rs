@@ -40,8 +40,9 @@ impl Connection {
 
     /// Connects, authenticates, selects the protocol, and checks with `PING` whether the server takes commands.
     ///
-    /// The `PING` is also needed for `WAIT`, which waits for the writes before the last command of its
-    /// connection. After a `PING` here, these include what the client wrote on another connection.
+    /// The `PING` is also needed for `WAIT`, which before Redis 7.2 waits for the writes before the last command of its
+    /// connection. After a `PING` here, these include what the client wrote on another connection. Later servers need a
+    /// [mark](crate::mark).
     pub(crate) async fn open(upstream: &Rc<Upstream>, to: Protocol) -> Result<Self, Failure> {
         let connected = in_time(CONNECT, TcpStream::connect(upstream.address.as_str())).await;
         let stream = connected.and_then(|stream| {

@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use bytes::BytesMut;
 use tokio::time::Instant;
-use zresp::commands::{Categories, CommandInfo};
+use zresp::commands::{Categories, CommandInfo, Flags};
 use zresp::{Command, CommandFrame, CommandRef};
 
 use crate::connection::Connection;
@@ -14,6 +14,9 @@ use crate::routing::Route;
 use crate::session::{LARGE, Next, Session};
 use crate::spread::Spread;
 use crate::upstream::{Failure, Upstream};
+
+/// The flags of commands that servers send to their replicas. Servers that need a [mark](crate::mark) have both.
+const WRITES: Flags = Flags::WRITE.union(Flags::MAY_REPLICATE);
 
 impl Session {
     /// Sends a command on its way. Returns what the session does next, if that is not the next command.
@@ -25,6 +28,10 @@ impl Session {
         now: Instant,
     ) -> Result<Option<Next>, Failure> {
         let is_last = matches!(route, Route::Last(_));
+        let may_write = |info: &CommandInfo| info.flags.intersects(WRITES);
+        if info.is_some_and(may_write) && !matches!(route, Route::Own(_)) {
+            self.client.has_written.set(true);
+        }
         match route {
             Route::Shared(upstream) | Route::Last(upstream) => {
                 // A script may be endless. And it may return types that only one of the protocols has.

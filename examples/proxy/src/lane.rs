@@ -28,6 +28,7 @@ use zresp::encode::ReplyShape;
 
 use crate::client::Client;
 use crate::due::{Due, Recipient};
+use crate::mark;
 use crate::proxy::Proxy;
 use crate::redirect::{ASKING, Author, Retry};
 use crate::replies::Reader;
@@ -56,11 +57,17 @@ pub(crate) enum Kind {
     Single,
     /// The same, for as long as the client wants to wait for the reply.
     Blocking,
+    /// The same for `WAIT` and `WAITAOF` of a client that has written: they need a [mark](crate::mark).
+    Wait,
 }
 
 impl Kind {
     pub(crate) const fn is_single(self) -> bool {
-        matches!(self, Self::Single | Self::Blocking)
+        matches!(self, Self::Single) || self.is_blocking()
+    }
+
+    pub(crate) const fn is_blocking(self) -> bool {
+        matches!(self, Self::Blocking | Self::Wait)
     }
 }
 
@@ -244,11 +251,14 @@ impl Lane {
 
     async fn run(self: Rc<Self>) {
         let mut connecting = pin!(async {
-            if self.kind.is_single() {
-                self.upstream.connect(self.protocol).await
-            } else {
-                self.upstream.borrow(self.protocol).await
+            if !self.kind.is_single() {
+                return self.upstream.borrow(self.protocol).await;
             }
+            let mut connection = self.upstream.connect(self.protocol).await?;
+            if self.kind == Kind::Wait {
+                mark::make(&mut connection, &self.proxy.topology).await?;
+            }
+            Ok(connection)
         });
         let connection = poll_fn(|cx| {
             self.waker.set(Some(cx.waker().clone()));

@@ -28,6 +28,7 @@ mod identity;
 mod join;
 mod lane;
 mod login;
+mod mark;
 mod metrics;
 mod options;
 mod output;

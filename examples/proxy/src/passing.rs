@@ -49,6 +49,7 @@ impl Session {
     pub(crate) async fn pass_on(&mut self, upstream: &Rc<Upstream>) -> io::Result<()> {
         let (proxy, patience) = (Rc::clone(&self.proxy), self.proxy.access.timeout);
         self.client.choose_lane(None, self.client.protocol.get());
+        self.client.has_written.set(true);
         let mut framer = self.decoder.take_framer(&self.input);
         let (mut unsent, mut is_complete) = (self.input.split(), false);
         let mut to = upstream.borrow(self.client.protocol.get()).await;

@@ -104,7 +104,7 @@ impl<'a> Reader<'a> {
             None => (lane.heard.get(), "nobody used it"),
         };
         let until = since + lane.proxy.access.timeout;
-        if lane.kind == Kind::Blocking {
+        if lane.kind.is_blocking() {
             return Ok(Instant::now() + lane.proxy.access.timeout);
         }
         if until > Instant::now() { Ok(until) } else { Err(io::Error::other(reason)) }

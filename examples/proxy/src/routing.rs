@@ -12,6 +12,7 @@ use zresp::{CommandRef, Encode, Protocol, Reply};
 use crate::join::tip;
 use crate::lane::Kind;
 use crate::login::Hello;
+use crate::mark::is_wait;
 use crate::session::{LARGE, NAME, Session};
 use crate::spread::Spread;
 use crate::topology::Topology;
@@ -110,7 +111,16 @@ impl Session {
             (Some(upstream), _) => Ok(Route::Shared(upstream)),
             (None, "multi" | "exec" | "discard" | "watch" | "unwatch") => Ok(Route::Step),
             (None, name) if name.ends_with("subscribe") => Ok(Route::Subscribe),
-            (None, _) => by_keys(info, command, concerns_connection, topology),
+            (None, _) => {
+                let needs_mark = is_wait(info.name.as_bytes()) && self.client.has_written.get();
+                let kind = match () {
+                    () if needs_mark => Some(Kind::Wait),
+                    () if concerns_connection => Some(Kind::Blocking),
+                    () if is_private(info) => Some(Kind::Single),
+                    () => None,
+                };
+                by_keys(info, command, kind, topology)
+            }
         }
     }
 
@@ -230,11 +240,11 @@ pub(crate) fn is_private(info: &CommandInfo) -> bool {
     matches!(name, "script" | "function") || info.flags.contains(Flags::ADMIN)
 }
 
-/// Routes a command by its keys; without keys, by its policy.
+/// Routes a command by its keys; without keys, by its policy. `None` is a command that may share connections.
 fn by_keys(
     info: &CommandInfo,
     command: &CommandRef<'_>,
-    concerns_connection: bool,
+    kind: Option<Kind>,
     topology: &Topology,
 ) -> Routed {
     // The keys of a large command are looked at while others get their turns.
@@ -243,11 +253,6 @@ fn by_keys(
     {
         return Ok(Route::Spread(spread));
     }
-    let kind = match () {
-        () if concerns_connection => Some(Kind::Blocking),
-        () if is_private(info) => Some(Kind::Single),
-        () => None,
-    };
     let table = topology.commands();
     // While a slot moves, its keys may be in different places for a moment.
     let may_wait = topology.is_cluster() && !info.categories.contains(Categories::SCRIPTING);
