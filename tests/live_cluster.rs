@@ -15,7 +15,7 @@ use zresp::cluster::{
 };
 use zresp::io::ReplyReader;
 use zresp::{Frame, ReplyRef};
-use zresp_testing::drive::live_server::{Server, free_address};
+use zresp_testing::drive::live_server::Server;
 
 /// How long a cluster may take to agree on something.
 const AGREEMENT: Duration = Duration::from_secs(30);
@@ -74,12 +74,9 @@ fn cluster() -> Option<Vec<Member>> {
     .into_iter()
     .enumerate()
     {
-        let bus = free_address().port().to_string();
         let server = Server::start_with(&[
             "--cluster-enabled",
             "yes",
-            "--cluster-port",
-            &bus,
             "--cluster-node-timeout",
             "1000",
             "--cluster-replica-validity-factor",
@@ -102,6 +99,7 @@ fn cluster() -> Option<Vec<Member>> {
         let id = client.text("CLUSTER MYID");
         if let Some(Member { server: first, .. }) = members.first() {
             let port = server.address().port();
+            let bus = server.bus();
             let meet = format!("CLUSTER MEET 127.0.0.1 {port} {bus}");
             assert!(Client::speaking(2, first).agrees(&meet));
         }

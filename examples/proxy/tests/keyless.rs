@@ -80,9 +80,7 @@ fn errors_in_transactions_are_those_of_servers() {
 
 #[test]
 fn a_cluster_has_read_only_clients() {
-    let port = support::live_server::free_address().port().to_string();
-    let options = ["--cluster-enabled", "yes", "--cluster-port", &port];
-    let Some(node) = Server::start_with(&options) else { return };
+    let Some(node) = Server::start_with(&["--cluster-enabled", "yes"]) else { return };
     let mut direct = Client::new(node.connect());
     assert_eq!(direct.answer("CLUSTER ADDSLOTSRANGE 0 16383"), "+OK\r\n");
     let proxy = proxy(&["--cluster", &node.address().to_string()]);

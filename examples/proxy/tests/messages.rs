@@ -48,8 +48,7 @@ fn wrong_options_are_refused_at_the_start() {
 
 #[test]
 fn each_warning_is_given_once() {
-    let port = free_address().port().to_string();
-    let options = ["--cluster-enabled", "yes", "--cluster-port", &port];
+    let options = ["--cluster-enabled", "yes"];
     let (Some(plain), Some(node)) = (Server::start(), Server::start_with(&options)) else { return };
     let Some(locked) = Server::start() else { return };
     assert_eq!(Client::new(locked.connect()).answer("CONFIG SET requirepass p"), "+OK\r\n");

@@ -37,14 +37,11 @@ impl Cluster {
 
     fn start_with(start: impl Fn(&[&str]) -> Option<Server>) -> Option<Self> {
         let cli = program("redis-cli")?;
-        let buses: [SocketAddr; NODES] = array::from_fn(|_| live_server::free_address());
         let mut nodes = Vec::new();
-        for bus in buses {
+        for _ in 0..NODES {
             nodes.push(start(&[
                 "--cluster-enabled",
                 "yes",
-                "--cluster-port",
-                &bus.port().to_string(),
                 "--cluster-node-timeout",
                 NODE_TIMEOUT_MS,
                 "--cluster-replica-validity-factor",
@@ -53,8 +50,7 @@ impl Cluster {
                 "0",
             ])?);
         }
-        let names = nodes.iter().zip(buses);
-        let names = names.map(|(node, bus)| format!("{}@{}", node.address(), bus.port()));
+        let names = nodes.iter().map(|node| format!("{}@{}", node.address(), node.bus()));
         let names: Vec<_> = names.collect();
         let cluster = Self { nodes: nodes.try_into().expect("six nodes"), cli };
         let options = ["--cluster-replicas", "1", "--cluster-yes"];

@@ -26,6 +26,7 @@ pub struct Server {
     command: Command,
     folder: PathBuf,
     address: SocketAddr,
+    bus: u16,
 }
 
 impl Server {
@@ -69,7 +70,7 @@ impl Server {
         let name = format!("{PROGRAM}-{}-{number}", process::id());
         let folder = env::temp_dir().join(&name);
         fs::create_dir_all(&folder).expect("a folder for the server");
-        let address = free_address();
+        let (address, bus) = (free_address(), free_address().port());
         let mut command = Command::new(program);
         command
             .args(["--port", &address.port().to_string(), "--bind", "127.0.0.1"])
@@ -79,14 +80,22 @@ impl Server {
             .stdin(Stdio::null())
             .stdout(File::create(folder.join("log")).expect("a file for the log"))
             .stderr(Stdio::null());
+        if options.contains(&"--cluster-enabled") {
+            command.args(["--cluster-port", &bus.to_string()]);
+        }
         let child = command.spawn().expect("the server starts");
-        let mut server = Self { child, command, folder, address };
+        let mut server = Self { child, command, folder, address, bus };
         server.wait_until_it_answers(&name).then_some(server)
     }
 
     /// The address that it listens on.
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// The port for other nodes, if it is one of a cluster.
+    pub fn bus(&self) -> u16 {
+        self.bus
     }
 
     /// The number of its process, which a restart changes.
