@@ -8,7 +8,7 @@ use std::str::FromStr;
 pub(crate) enum Client {
     Host(IpAddr),
     Address(SocketAddr),
-    /// What `MONITOR` shows if there is no address: `lua`, or the path of a socket.
+    /// `MONITOR` shows this instead of an address: `lua`, or the path of a socket.
     Named(String),
 }
 

@@ -39,7 +39,7 @@ impl Matter {
     const fn describe(self) -> &'static str {
         match self {
             Self::Stranger => "connections that are not RESP",
-            Self::Missing => "connections of which bytes are missing",
+            Self::Missing => "connections with missing bytes",
             Self::Ignored => "connections with segments that were ignored",
             Self::Late => "connections with bytes after their ends",
             Self::GivenUp => "connections that were given up",

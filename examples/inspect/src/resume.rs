@@ -47,8 +47,8 @@ const FACTOR: u64 = 4;
 pub(crate) struct Effort(u64);
 
 impl Effort {
-    /// Takes note of a frame at an offset that is broken so many bytes further on. Returns how many bytes to pass: one, or
-    /// those before the broken one if too many were looked at in vain.
+    /// Takes note of a broken frame at `offset`; `wrong` is the distance to the wrong byte. Returns how many bytes to skip:
+    /// usually one. If too many bytes were read for nothing, all up to the wrong one.
     pub(crate) fn pass(&mut self, offset: u64, wrong: usize) -> usize {
         self.0 = self.0.saturating_add(wrong as u64);
         let most = offset.saturating_mul(FACTOR).saturating_add(FREE);

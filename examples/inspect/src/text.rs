@@ -65,8 +65,8 @@ pub(crate) fn escape(out: &mut impl Write, byte: u8) -> io::Result<()> {
     out.write_all(&[b'\\', letter])
 }
 
-/// Returns the byte that an escape stands for, after its backslash, and the bytes after it; `None` if there are none. A byte
-/// that does not begin an escape stands for itself.
+/// Reads what follows a backslash. Returns the byte that the escape stands for, and the rest; `None` if nothing follows.
+/// A byte that does not begin an escape stands for itself.
 pub(crate) fn unescape(bytes: &[u8]) -> Option<(u8, &[u8])> {
     let (letter, rest) = bytes.split_first()?;
     if let (b'x', [high, low, after @ ..]) = (letter, rest) {

@@ -98,8 +98,8 @@ impl Transactions {
         Step::Commands(self.rest(open))
     }
 
-    /// Takes note that frames are missing here: of a connection, or of any if it is not known of which. What comes between
-    /// two such places is not known to be outside of the transaction.
+    /// Takes note that frames of a connection are missing here; without a name, they may be of any connection. Commands
+    /// between two such places may still be in the transaction.
     pub(crate) fn lose(&mut self, connection: Option<&str>) {
         for (key, open) in &mut self.open {
             if connection.is_none_or(|connection| connection == key) {
@@ -114,8 +114,8 @@ impl Transactions {
         open.into_values().flat_map(|open| self.rest(open)).collect()
     }
 
-    /// Returns the commands of a transaction without an end that were not in it: those after missing frames, one of which
-    /// was the end.
+    /// Ends a transaction whose `EXEC` was not seen. Frames may be missing in it: then `EXEC` was among them, and the
+    /// commands that follow the gap are returned, because they were not in the transaction.
     fn rest(&mut self, mut open: Transaction) -> Vec<Kept> {
         let inside = open.before_gap.unwrap_or(open.commands.len());
         self.dropped += inside as u64;

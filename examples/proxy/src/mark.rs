@@ -25,8 +25,9 @@ const SCRIPT: &str = "return redis.call('set',KEYS[1],'','nx') and redis.call('d
 pub(crate) const MADE: &[u8] = b":1\r\n";
 /// How many names are tried to find a key of an upstream. Almost surely they have every slot.
 const NAMES: u32 = 1 << 18;
-/// How often a mark is tried while slots move, and how long to wait in between.
-const TRIES: (u8, Duration) = (10, Duration::from_millis(100));
+/// How often a mark is tried while slots move, and the pause between two tries.
+const TRIES: u8 = 10;
+const PAUSE: Duration = Duration::from_millis(100);
 
 /// Returns the command that makes a mark on a connection to an upstream. It has a new key each time.
 pub(crate) fn mark(upstream: &Rc<Upstream>, topology: &Topology) -> Result<Bytes, Failure> {
@@ -43,7 +44,7 @@ pub(crate) fn mark(upstream: &Rc<Upstream>, topology: &Topology) -> Result<Bytes
 /// Makes a mark on a connection where no reply is due.
 pub(crate) async fn make(connection: &mut Connection, topology: &Topology) -> Result<(), Failure> {
     let upstream = Rc::clone(&connection.upstream);
-    for _ in 0..TRIES.0 {
+    for _ in 0..TRIES {
         let reply = connection.send(&mark(&upstream, topology)?).await?;
         match reply.wire().strip_prefix(b"-").map(<[u8]>::trim_ascii_end) {
             None if *reply.wire() == *MADE => return Ok(()),
@@ -51,7 +52,7 @@ pub(crate) async fn make(connection: &mut Connection, topology: &Topology) -> Re
             // The slot of this key is on its way to another node, but others may stay.
             Some(error) if topology.is_cluster() && Redirect::parse(error).is_some() => {
                 topology.refresh();
-                sleep(TRIES.1).await;
+                sleep(PAUSE).await;
             }
             Some(error) => return Err(Failure(String::from_utf8_lossy(error).into_owned())),
         }

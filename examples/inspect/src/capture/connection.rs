@@ -229,7 +229,7 @@ impl Connection {
         !segment.payload.is_empty() && is_next && has_received && is_answered && is_between
     }
 
-    /// Passes over a segment of which nothing is shown.
+    /// Takes a segment of a connection that is not shown.
     fn pass(&mut self, segment: &Segment<'_>) {
         let is_client = self.roles.is_some_and(|(client, _)| segment.from == client);
         if segment.reset {

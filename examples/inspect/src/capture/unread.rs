@@ -9,7 +9,7 @@ pub(super) enum Why {
     Link(i32),
     /// Its interface is not described.
     Interface,
-    /// Its block is of a type that is no longer written.
+    /// It is in a block of an obsolete type.
     Obsolete,
     /// It is in a tunnel, or has too many tags.
     Tunnel,

@@ -1,14 +1,13 @@
 //! Packet captures whose commands are known: see `../captures/record.py`.
 
 use std::io::{BufRead, BufReader, Write};
-use std::process::{Command, Stdio};
 use std::sync::mpsc;
 use std::time::Duration;
 use std::{fs, thread};
 
 use serde_json::Value;
 
-use crate::program::{PROGRAM, inspect, text};
+use crate::program::{inspect, start, text};
 use crate::scratch::Scratch;
 
 pub(crate) const SESSION: &str = "tests/captures/session.pcap";
@@ -280,13 +279,7 @@ fn stats_of_a_capture_have_latencies() {
 #[test]
 fn commands_are_shown_while_the_capture_goes_on() {
     let capture = include_bytes!("../captures/session.pcap");
-    let mut child = Command::new(PROGRAM)
-        .arg("-")
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .expect("the program starts");
-    let mut input = child.stdin.take().expect("a pipe");
+    let (mut child, mut input) = start(&["-"]);
     let output = child.stdout.take().expect("a pipe");
     let (sender, receiver) = mpsc::channel();
     thread::spawn(move || {

@@ -121,7 +121,7 @@ fn few_of_many_connections_are_named() {
     let error = text(&output.stderr);
     assert_eq!(error.matches(": 4 bytes are missing\n").count(), 20, "{error}");
     assert_eq!(error.matches(": 1 segments are ignored, ").count(), 20, "{error}");
-    let rest = "zresp-inspect: standard input: 80 more connections of which bytes are missing\n\
+    let rest = "zresp-inspect: standard input: 80 more connections with missing bytes\n\
         zresp-inspect: standard input: 80 more connections with segments that were ignored\n";
     assert!(error.contains(rest) && error.lines().count() == 43, "{error}");
     assert!(output.status.success());

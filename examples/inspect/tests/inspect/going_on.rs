@@ -1,7 +1,6 @@
 //! `--keep-going` resumes after an error and says what it skipped, and filters select what is shown.
 
 use std::io::{BufRead, BufReader, Read, Write};
-use std::process::{Command, Stdio};
 use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
@@ -9,7 +8,7 @@ use std::time::Duration;
 use crate::links::shown;
 use crate::packets::From::Server;
 use crate::packets::{Capture, Ip, Link};
-use crate::program::{PROGRAM, inspect, text};
+use crate::program::{inspect, start, text};
 use crate::scratch::Scratch;
 
 /// Returns the standard output and the lines of standard error without the name of the program and the input.
@@ -155,14 +154,7 @@ fn few_of_many_errors_are_named() {
 
 /// Returns what the program writes to standard output and to standard error before its input goes on.
 fn written_at_once(arguments: &[&str], input: &[u8], lines: [usize; 2]) -> [String; 2] {
-    let mut child = Command::new(PROGRAM)
-        .args(arguments)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .expect("the program starts");
-    let mut stdin = child.stdin.take().expect("a pipe");
+    let (mut child, mut stdin) = start(arguments);
     stdin.write_all(input).expect("the program reads");
     let outputs: [Box<dyn Read + Send>; 2] = [
         Box::new(child.stdout.take().expect("a pipe")),

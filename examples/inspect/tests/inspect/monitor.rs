@@ -1,11 +1,10 @@
 //! The text of `redis-cli monitor`.
 
 use std::io::Write;
-use std::process::{Command, Stdio};
 use std::thread;
 use std::time::Duration;
 
-use crate::program::{PROGRAM, inspect, text};
+use crate::program::{inspect, start, text};
 
 const LINES: &str = "OK
 1700000000.123456 [0 127.0.0.1:50000] \"set\" \"a b\\\"\\x00\\n\" \"\"
@@ -33,13 +32,7 @@ fn monitor_text_is_read_as_commands() {
 
 #[test]
 fn monitor_text_is_recognised_while_it_is_written() {
-    let mut child = Command::new(PROGRAM)
-        .arg("-")
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .expect("the program starts");
-    let mut input = child.stdin.take().expect("a pipe");
+    let (child, mut input) = start(&["-"]);
     let value = "x".repeat(10_000);
     let line = format!("1700000000.5 [0 127.0.0.1:1] \"set\" \"k\" \"{value}\"\n");
     for piece in ["OK\n", &line[..15], &line[15..6000], &line[6000..]] {

@@ -1,14 +1,14 @@
 //! Runs the program.
 
 use std::io::Write;
-use std::process::{Command, Output, Stdio};
+use std::process::{Child, ChildStdin, Command, Output, Stdio};
 use std::thread;
 
 /// The program under test.
 pub(crate) const PROGRAM: &str = env!("CARGO_BIN_EXE_zresp-inspect");
 
-/// Runs the program with bytes on its standard input.
-pub(crate) fn inspect(arguments: &[&str], input: &[u8]) -> Output {
+/// Starts the program with pipes.
+pub(crate) fn start(arguments: &[&str]) -> (Child, ChildStdin) {
     let mut child = Command::new(PROGRAM)
         .args(arguments)
         .stdin(Stdio::piped())
@@ -16,7 +16,13 @@ pub(crate) fn inspect(arguments: &[&str], input: &[u8]) -> Output {
         .stderr(Stdio::piped())
         .spawn()
         .expect("the program starts");
-    let mut stdin = child.stdin.take().expect("a pipe");
+    let stdin = child.stdin.take().expect("a pipe");
+    (child, stdin)
+}
+
+/// Runs the program with bytes on its standard input.
+pub(crate) fn inspect(arguments: &[&str], input: &[u8]) -> Output {
+    let (child, mut stdin) = start(arguments);
     // The program may write before it has read everything.
     thread::scope(|scope| {
         scope.spawn(move || {

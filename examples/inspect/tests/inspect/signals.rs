@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use flate2::Compression;
 use flate2::write::GzEncoder;
 
-use crate::program::{PROGRAM, text};
+use crate::program::{self, PROGRAM, text};
 use crate::scratch::Scratch;
 
 const CAPTURE: &[u8] = include_bytes!("../captures/session.pcap");
@@ -16,14 +16,7 @@ const CAPTURE: &[u8] = include_bytes!("../captures/session.pcap");
 /// Starts to count, and returns once the program has read: the capture is longer than what a pipe holds.
 fn start(capture: &[u8]) -> (Child, ChildStdin) {
     assert!(capture.len() > 128 * 1024);
-    let mut child = Command::new(PROGRAM)
-        .args(["--stats", "-"])
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .expect("the program starts");
-    let mut input = child.stdin.take().expect("a pipe");
+    let (child, mut input) = program::start(&["--stats", "-"]);
     input.write_all(capture).expect("the program reads");
     (child, input)
 }

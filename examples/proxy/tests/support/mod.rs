@@ -3,6 +3,7 @@
 #![allow(dead_code, unused_imports, reason = "each test file uses only a part")]
 
 pub(crate) mod checker;
+mod checking_client;
 pub(crate) mod clients;
 pub(crate) mod cluster;
 pub(crate) mod fake;
@@ -13,6 +14,7 @@ pub(crate) mod relay;
 pub(crate) mod scripted;
 #[path = "../../../store/tests/support/mod.rs"]
 mod shared;
+pub(crate) mod spread;
 
 use std::io::{self, Read, Write};
 use std::sync::{Mutex, MutexGuard, PoisonError};
