@@ -161,29 +161,29 @@ impl Client {
         self.kind.get().0.is_blocking() && !self.is_answered()
     }
 
-    pub(crate) fn open_slot(&self, bytes: usize, join: Option<Join>) -> u64 {
+    pub(crate) fn open_entry(&self, bytes: usize, join: Option<Join>) -> u64 {
         self.replies.borrow_mut().open(bytes, join)
     }
 
-    pub(crate) fn extend_slot(&self, slot: u64, bytes: usize) -> bool {
-        self.replies.borrow_mut().extend(slot, bytes)
+    pub(crate) fn extend_entry(&self, ticket: u64, bytes: usize) -> bool {
+        self.replies.borrow_mut().extend(ticket, bytes)
     }
 
     /// Answers a command without an upstream. The reply waits for its turn like all others.
     pub(crate) fn answer(&self, reply: &[u8]) {
-        self.put(self.open_slot(0, None), reply, 1);
+        self.put(self.open_entry(0, None), reply, 1);
     }
 
-    /// Takes the next bytes of a slot's replies. `complete` replies end in these bytes.
-    pub(crate) fn deliver(&self, slot: u64, bytes: &[u8], complete: usize) {
+    /// Takes the next bytes of an entry's replies. `complete` replies end in these bytes.
+    pub(crate) fn deliver(&self, ticket: u64, bytes: &[u8], complete: usize) {
         self.replies.borrow_mut().weigh(bytes.len(), complete);
-        self.put(slot, bytes, complete);
+        self.put(ticket, bytes, complete);
     }
 
     /// Takes the reply to a part of a command. After the last one, they are joined.
-    pub(crate) fn take_part(&self, slot: u64, part: usize, reply: Bytes) {
+    pub(crate) fn take_part(&self, ticket: u64, part: usize, reply: Bytes) {
         let mut replies = self.replies.borrow_mut();
-        let Some(join) = replies.join(slot) else { return };
+        let Some(join) = replies.join(ticket) else { return };
         if !join.take(part, reply) {
             return;
         }
@@ -196,18 +196,18 @@ impl Client {
         let size = join.received;
         replies.weigh(size, 1);
         drop(replies);
-        self.put(slot, &[], 1);
+        self.put(ticket, &[], 1);
     }
 
     /// Counts bytes of a part that have arrived. Returns whether to keep them.
-    pub(crate) fn keeps(&self, slot: u64, bytes: usize) -> bool {
-        let keeps = self.replies.borrow_mut().keeps(slot, bytes);
+    pub(crate) fn keeps(&self, ticket: u64, bytes: usize) -> bool {
+        let keeps = self.replies.borrow_mut().keeps(ticket, bytes);
         self.count();
         keeps
     }
 
-    fn put(&self, slot: u64, bytes: &[u8], complete: usize) {
-        self.replies.borrow_mut().take(slot, bytes, complete, |bytes| self.offer(bytes));
+    fn put(&self, ticket: u64, bytes: &[u8], complete: usize) {
+        self.replies.borrow_mut().take(ticket, bytes, complete, |bytes| self.offer(bytes));
         self.turn();
         self.count();
         self.wake();
@@ -279,16 +279,16 @@ impl Client {
         }
     }
 
-    /// Returns whether a lane may read more of a reply in this slot. If not, the lane is woken when it may.
+    /// Returns whether a lane may read more of a reply with this ticket. If not, the lane is woken when it may.
     ///
     /// A reply that other clients wait for never makes its lane wait: it is held, as a server would hold it. With two
     /// lanes, two clients could otherwise wait for each other.
-    pub(crate) fn takes_more(&self, slot: u64, lane: &Lane, waker: &Waker) -> bool {
+    pub(crate) fn takes_more(&self, ticket: u64, lane: &Lane, waker: &Waker) -> bool {
         let replies = self.replies.borrow();
         let most = if lane.is_begun.get() { BUFFERED } else { self.proxy.client_buffer };
-        let is_first = replies.is_first(slot);
+        let is_first = replies.is_first(ticket);
         let has_room = if is_first { replies.out.len() < most } else { replies.held < BUFFERED };
-        if has_room || lane.is_awaited_besides(self, slot) {
+        if has_room || lane.is_awaited_besides(self, ticket) {
             return true;
         }
         let mut lanes = self.waiting_lanes.borrow_mut();

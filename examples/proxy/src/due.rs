@@ -27,7 +27,7 @@ pub(crate) struct Due {
 
 /// Where a reply goes.
 pub(crate) enum Recipient {
-    /// To a client, in one of its slots.
+    /// To a client, with this ticket.
     Client(Rc<Client>, u64),
     /// The same, as a part of a joined reply.
     Part(Rc<Client>, u64, usize),
@@ -55,8 +55,8 @@ impl Due {
             reply = translated.and_then(Result::ok).unwrap_or_else(failure);
         }
         match &self.to {
-            Recipient::Client(client, slot) => client.deliver(*slot, &reply, 1),
-            Recipient::Part(client, slot, part) => client.take_part(*slot, *part, reply),
+            Recipient::Client(client, ticket) => client.deliver(*ticket, &reply, 1),
+            Recipient::Part(client, ticket, part) => client.take_part(*ticket, *part, reply),
             Recipient::Proxy => {}
         }
     }
@@ -74,8 +74,8 @@ impl Recipient {
     /// Returns whether the reply is for another command of the same client than that of another recipient.
     pub(crate) fn is_after(&self, other: &Self) -> bool {
         let place = |to: &Self| match to {
-            Self::Client(client, slot) | Self::Part(client, slot, _) => {
-                Some((Rc::as_ptr(client), *slot))
+            Self::Client(client, ticket) | Self::Part(client, ticket, _) => {
+                Some((Rc::as_ptr(client), *ticket))
             }
             Self::Proxy => None,
         };

@@ -11,8 +11,8 @@ use zresp::{
 };
 
 use crate::connection::number;
+use crate::lane_reader::{TOO_LARGE, reply_framer};
 use crate::output::Output;
-use crate::replies::{TOO_LARGE, reply_framer};
 use crate::session::LARGE;
 use crate::upstream::{Failure, WHOLE};
 

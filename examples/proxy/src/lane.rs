@@ -5,7 +5,7 @@
 //! commands of one client share an entry, with a count.
 //!
 //! A client does not wait for another one's slow work: that has its own [kind](Kind) of lane. The
-//! [replies](crate::replies) are read in another file.
+//! [replies](crate::lane_reader) are read in another file.
 
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
@@ -28,10 +28,10 @@ use zresp::encode::ReplyShape;
 
 use crate::client::Client;
 use crate::due::{Due, Recipient};
+use crate::lane_reader::LaneReader;
 use crate::mark;
 use crate::proxy::Proxy;
 use crate::redirect::{ASKING, Author, Retry};
-use crate::replies::Reader;
 use crate::upstream::{Failure, Upstream};
 
 /// Nobody begins to use a lane that has been silent for this long while a reply is due.
@@ -125,7 +125,7 @@ impl Lane {
         lane
     }
 
-    /// Sends a command of a client. Its reply goes to a new slot of the client, or extends the last one.
+    /// Sends a command of a client. Its reply goes to a new entry of the client, or extends the last one.
     pub(crate) fn send(
         &self,
         client: &Rc<Client>,
@@ -137,17 +137,17 @@ impl Lane {
         let mut due = self.due.borrow_mut();
         // A command that may be redirected has its own entry, which moves with it.
         let may_move = self.proxy.topology.is_cluster();
-        if let Some(Due { to: Recipient::Client(last, slot), count, shape: None, .. }) =
+        if let Some(Due { to: Recipient::Client(last, ticket), count, shape: None, .. }) =
             due.back_mut()
             && !may_move
             && shape.is_none()
             && Rc::ptr_eq(last, client)
-            && client.extend_slot(*slot, command.len())
+            && client.extend_entry(*ticket, command.len())
         {
             *count += 1;
             return;
         }
-        let to = Recipient::Client(Rc::clone(client), client.open_slot(command.len(), None));
+        let to = Recipient::Client(Rc::clone(client), client.open_entry(command.len(), None));
         let command = may_move.then(|| Bytes::copy_from_slice(command));
         due.push_back(Due::new(to, command, shape, now));
     }
@@ -223,14 +223,14 @@ impl Lane {
         is_full
     }
 
-    /// Returns whether another client than this one waits for the lane, or an earlier reply to the same one than that in
-    /// this slot, because its command was sent again.
-    pub(crate) fn is_awaited_besides(&self, client: &Client, slot: u64) -> bool {
+    /// Returns whether another client than this one waits for the lane. Or this one waits for an earlier reply than that
+    /// with this ticket, because that one's command was sent again.
+    pub(crate) fn is_awaited_besides(&self, client: &Client, ticket: u64) -> bool {
         let (due, waiting) = (self.due.borrow(), self.waiting.borrow());
         let is_other = |other: &Rc<Client>| !ptr::eq(Rc::as_ptr(other), client);
         due.iter().any(|due| match &due.to {
             Recipient::Client(other, at) | Recipient::Part(other, at, _) => {
-                !other.is_gone() && (is_other(other) || *at < slot)
+                !other.is_gone() && (is_other(other) || *at < ticket)
             }
             Recipient::Proxy => false,
         }) || waiting.iter().any(|other| is_other(other) && !other.is_gone())
@@ -279,7 +279,7 @@ impl Lane {
     async fn serve(&self, stream: TcpStream) -> Failure {
         let (reader, writer) = stream.into_split();
         *self.writer.borrow_mut() = Some(writer);
-        let mut reader = Reader::new(self, reader);
+        let mut reader = LaneReader::new(self, reader);
         let end = poll_fn(|cx| {
             self.waker.set(Some(cx.waker().clone()));
             self.poll_write(cx)?;
@@ -352,8 +352,8 @@ impl Lane {
         for due in due {
             self.proxy.metrics.passed(due.count, due.count, reply.len() * due.count);
             match due.to {
-                Recipient::Client(client, slot) => {
-                    client.deliver(slot, &reply.repeat(due.count), due.count);
+                Recipient::Client(client, ticket) => {
+                    client.deliver(ticket, &reply.repeat(due.count), due.count);
                 }
                 _ => due.give(reply.clone()),
             }

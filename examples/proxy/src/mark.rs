@@ -14,7 +14,7 @@ use zresp::cluster::{Redirect, key_slot};
 use zresp::{CommandBuf, CommandDecoder, EncodeCommand, Framer};
 
 use crate::connection::Connection;
-use crate::replies::UNLIMITED;
+use crate::lane_reader::UNLIMITED;
 use crate::session::NAME;
 use crate::topology::Topology;
 use crate::upstream::{Failure, Upstream};

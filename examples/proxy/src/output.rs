@@ -1,8 +1,8 @@
 //! The replies to one client, in the order of its commands.
 //!
 //! The commands of one client may go to several upstreams, and their replies arrive in any order. So every
-//! command gets a slot in a queue. Only the replies of the first slot are written; those of later slots, and the parts
-//! of a reply that is joined, are held until it is their turn.
+//! command has an entry in a queue, and a ticket, the number of the entry. Only the replies of the first entry are
+//! written; those of later entries, and the parts of a reply that is joined, are held until it is their turn.
 
 use std::collections::VecDeque;
 use std::io;
@@ -29,8 +29,8 @@ const KEPT: usize = 1024;
 pub(crate) struct Replies {
     /// Replies whose turn it is, but which have not been written yet.
     pub(crate) out: Output,
-    slots: VecDeque<Slot>,
-    /// The number of the first slot. Slots are numbered from 0, in order.
+    queue: VecDeque<Entry>,
+    /// The ticket of the first entry. Tickets are numbered from 0, in order.
     first: u64,
     /// How many commands wait for their replies, and how many may; 0 counts as 1.
     commands: usize,
@@ -38,14 +38,14 @@ pub(crate) struct Replies {
     /// The size of the latest replies in bytes, and how many bytes of the next one have arrived.
     pub(crate) size: usize,
     begun: usize,
-    /// How many bytes are held in slots.
+    /// How many bytes are held in the queue.
     pub(crate) held: usize,
     /// How many bytes of commands have been sent since the last time that no reply was due.
     pub(crate) sent: usize,
 }
 
 /// The replies to one command, or to consecutive commands that use the same lane.
-struct Slot {
+struct Entry {
     /// How many have yet to arrive.
     remaining: usize,
     held: Held,
@@ -53,7 +53,7 @@ struct Slot {
 
 /// What has arrived before it can be written.
 enum Held {
-    /// Replies whose turn has not come. The first slot holds none.
+    /// Replies whose turn has not come. The first entry holds none.
     Bytes(BytesMut),
     /// The parts of one reply.
     Parts(Box<Join>),
@@ -67,25 +67,25 @@ pub(crate) struct Output {
 }
 
 impl Replies {
-    /// No replies and no slots: replies that still arrive are dropped.
+    /// No replies and no entries: replies that still arrive are dropped.
     pub(crate) fn dropped() -> Self {
         Self { first: u64::MAX / 2, ..Self::default() }
     }
 
-    /// Opens a slot for the reply to a command of `bytes` bytes, which may be joined; returns its number.
+    /// Adds an entry for the reply to a command of `bytes` bytes, which may be joined; returns its ticket.
     pub(crate) fn open(&mut self, bytes: usize, join: Option<Join>) -> u64 {
         self.commands += 1;
         self.sent += bytes;
         self.held += join.as_ref().map_or(0, Join::held);
         let held = join.map_or_else(|| Held::Bytes(BytesMut::new()), |it| Held::Parts(it.into()));
-        self.slots.push_back(Slot { remaining: 1, held });
-        self.first + self.slots.len() as u64 - 1
+        self.queue.push_back(Entry { remaining: 1, held });
+        self.first + self.queue.len() as u64 - 1
     }
 
-    /// Adds the reply to one more command to a slot, if it is the last slot; returns whether it is.
-    pub(crate) fn extend(&mut self, slot: u64, bytes: usize) -> bool {
-        let next = self.first + self.slots.len() as u64;
-        let Some(last) = self.slots.back_mut().filter(|_| slot + 1 == next) else {
+    /// Adds the reply to one more command to an entry, if it is the last one; returns whether it is.
+    pub(crate) fn extend(&mut self, ticket: u64, bytes: usize) -> bool {
+        let next = self.first + self.queue.len() as u64;
+        let Some(last) = self.queue.back_mut().filter(|_| ticket + 1 == next) else {
             return false;
         };
         last.remaining += 1;
@@ -114,17 +114,17 @@ impl Replies {
             && self.out.len() < if self.size > BIG { BUFFERED } else { most }
     }
 
-    /// Takes the next bytes of a slot. `complete` replies end in these bytes. If it is their turn, `offer`
+    /// Takes the next bytes of an entry. `complete` replies end in these bytes. If it is their turn, `offer`
     /// may write some of them at once, and returns how many.
     pub(crate) fn take(
         &mut self,
-        slot: u64,
+        ticket: u64,
         bytes: &[u8],
         complete: usize,
         offer: impl FnOnce(&[u8]) -> usize,
     ) {
-        let is_first = self.is_first(slot);
-        let Some(entry) = self.slot(slot) else { return };
+        let is_first = self.is_first(ticket);
+        let Some(entry) = self.entry(ticket) else { return };
         entry.remaining -= complete;
         if let Held::Bytes(held) = &mut entry.held
             && !is_first
@@ -138,9 +138,9 @@ impl Replies {
         self.commands -= complete;
     }
 
-    /// Returns the join of a slot that is waiting for parts.
-    pub(crate) fn join(&mut self, slot: u64) -> Option<&mut Join> {
-        match &mut self.slot(slot)?.held {
+    /// Returns the join of an entry that is waiting for parts.
+    pub(crate) fn join(&mut self, ticket: u64) -> Option<&mut Join> {
+        match &mut self.entry(ticket)?.held {
             Held::Parts(join) => Some(join),
             Held::Bytes(_) => None,
         }
@@ -148,8 +148,8 @@ impl Replies {
 
     /// Counts bytes of a part that have arrived. Returns whether to keep them: there may be too many, or the client has
     /// gone.
-    pub(crate) fn keeps(&mut self, slot: u64, bytes: usize) -> bool {
-        let Some(join) = self.join(slot) else { return false };
+    pub(crate) fn keeps(&mut self, ticket: u64, bytes: usize) -> bool {
+        let Some(join) = self.join(ticket) else { return false };
         let before = join.held();
         let (keeps, after) = (join.keeps(bytes), join.held());
         self.held = self.held + after - before;
@@ -159,7 +159,7 @@ impl Replies {
     /// Returns how many bytes wait for earlier replies.
     pub(crate) fn waiting(&self) -> usize {
         self.held
-            - self.slots.front().map_or(0, |slot| match &slot.held {
+            - self.queue.front().map_or(0, |entry| match &entry.held {
                 Held::Bytes(held) => held.len(),
                 Held::Parts(join) => join.held(),
             })
@@ -168,14 +168,14 @@ impl Replies {
     /// Moves replies whose turn it is to the output, but only a portion of one that is joined, and only as long as less
     /// than `most` bytes, or `BUFFERED` inside a reply, wait there. Returns whether more of it follows.
     pub(crate) fn turn(&mut self, most: usize) -> io::Result<bool> {
-        while let Some(slot) = self.slots.front_mut() {
-            match &mut slot.held {
+        while let Some(entry) = self.queue.front_mut() {
+            match &mut entry.held {
                 Held::Bytes(held) if held.is_empty() => {}
                 Held::Bytes(held) => {
                     self.held -= held.len();
                     self.out.append(std::mem::take(held));
                 }
-                Held::Parts(join) if slot.remaining == 0 => {
+                Held::Parts(join) if entry.remaining == 0 => {
                     let most = if join.is_begun { BUFFERED } else { most };
                     if self.out.len() >= most || join.pour(&mut self.out)? {
                         return Ok(true);
@@ -184,10 +184,10 @@ impl Replies {
                 }
                 Held::Parts(_) => {}
             }
-            if slot.remaining > 0 {
+            if entry.remaining > 0 {
                 return Ok(false);
             }
-            self.slots.pop_front();
+            self.queue.pop_front();
             self.first += 1;
         }
         self.sent = 0;
@@ -196,22 +196,23 @@ impl Replies {
 
     /// Returns whether the next reply is a joined one.
     pub(crate) fn are_joined(&self) -> bool {
-        let is_joined = |slot: &Slot| slot.remaining == 0 && matches!(slot.held, Held::Parts(_));
-        self.slots.front().is_some_and(is_joined)
+        let is_joined =
+            |entry: &Entry| entry.remaining == 0 && matches!(entry.held, Held::Parts(_));
+        self.queue.front().is_some_and(is_joined)
     }
 
-    fn slot(&mut self, slot: u64) -> Option<&mut Slot> {
-        let index = slot.checked_sub(self.first)?;
-        self.slots.get_mut(usize::try_from(index).ok()?)
+    fn entry(&mut self, ticket: u64) -> Option<&mut Entry> {
+        let index = ticket.checked_sub(self.first)?;
+        self.queue.get_mut(usize::try_from(index).ok()?)
     }
 
-    pub(crate) fn is_first(&self, slot: u64) -> bool {
-        slot == self.first
+    pub(crate) fn is_first(&self, ticket: u64) -> bool {
+        ticket == self.first
     }
 
     /// Returns whether no command waits for its reply.
     pub(crate) fn are_complete(&self) -> bool {
-        self.slots.is_empty()
+        self.queue.is_empty()
     }
 }
 

@@ -11,7 +11,7 @@ use zresp::cluster::Redirect;
 
 use crate::client::Client;
 use crate::connection::in_time;
-use crate::replies::{REDIRECTION, reply_framer};
+use crate::lane_reader::{REDIRECTION, reply_framer};
 use crate::routing::{Route, route_begun};
 use crate::session::{LARGE, NAME, Next, Session};
 use crate::upstream::{Failure, Upstream, WHOLE};
@@ -102,7 +102,7 @@ impl Session {
         upstream: &Rc<Upstream>,
         stream: &mut TcpStream,
     ) -> io::Result<bool> {
-        let (client, slot) = (Rc::clone(&self.client), self.client.open_slot(0, None));
+        let (client, ticket) = (Rc::clone(&self.client), self.client.open_entry(0, None));
         let topology = Rc::clone(&self.proxy.topology);
         let (mut framer, mut input) = (reply_framer(), BytesMut::with_capacity(LARGE));
         let (mut reply, mut is_begun, mut is_push) = (BytesMut::new(), false, false);
@@ -120,7 +120,7 @@ impl Session {
                 }
                 let failure = upstream.failure(reason).to_reply();
                 self.proxy.metrics.passed(1, 1, failure.len());
-                client.deliver(slot, &failure, 1);
+                client.deliver(ticket, &failure, 1);
                 return Ok(false);
             }
             while !input.is_empty() {
@@ -144,7 +144,7 @@ impl Session {
                 }
                 let complete = usize::from(progress.is_complete);
                 self.proxy.metrics.passed(complete, complete & usize::from(is_error), reply.len());
-                client.deliver(slot, &reply, complete);
+                client.deliver(ticket, &reply, complete);
                 reply.clear();
                 is_begun = true;
                 if progress.is_complete {

@@ -16,9 +16,9 @@ use tokio::time::{Instant, sleep, timeout};
 use zresp::{Framer, Progress};
 
 use crate::connection::{Connection, in_time};
+use crate::lane_reader::{UNLIMITED, reply_framer};
 use crate::mark::{Gate, MADE, Next, mark};
 use crate::proxy::{Proxy, Stage};
-use crate::replies::{UNLIMITED, reply_framer};
 use crate::session::Session;
 use crate::upstream::{Failure, Upstream};
 

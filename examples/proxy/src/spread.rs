@@ -174,7 +174,7 @@ impl<'a> Split<'a> {
         self.step == 0 || self.topology.is_cluster() && self.parts.len() < self.sources.len()
     }
 
-    /// Opens a slot for the reply. Returns its number, and the parts.
+    /// Adds an entry for the reply. Returns its ticket, and the parts.
     fn open(self, client: &Client) -> (u64, Vec<(Rc<Upstream>, Part)>) {
         let Self { how, parts, sources, size, .. } = self;
         let how = if let How::Concat = how
@@ -184,7 +184,7 @@ impl<'a> Split<'a> {
         } else {
             how
         };
-        (client.open_slot(size, Some(Join::new(how, parts.len(), size))), parts)
+        (client.open_entry(size, Some(Join::new(how, parts.len(), size))), parts)
     }
 }
 
@@ -209,9 +209,9 @@ impl Session {
             return Ok(Some(Next::Take));
         }
         let is_last = split.is_last();
-        let (slot, parts) = split.open(client);
+        let (ticket, parts) = split.open(client);
         for (index, (lane, (_, part))) in lanes.into_iter().zip(parts).enumerate() {
-            let to = Recipient::Part(Rc::clone(client), slot, index);
+            let to = Recipient::Part(Rc::clone(client), ticket, index);
             send(lane, to, part, shape);
         }
         if is_last {
@@ -244,7 +244,7 @@ impl Session {
                 }
             }
         }
-        let (slot, parts) = split.open(&client);
+        let (ticket, parts) = split.open(&client);
         for (index, (upstream, part)) in parts.into_iter().enumerate() {
             let lane = loop {
                 match client.lane(&upstream) {
@@ -254,7 +254,7 @@ impl Session {
                     lane => break lane,
                 }
             };
-            let to = Recipient::Part(Rc::clone(&client), slot, index);
+            let to = Recipient::Part(Rc::clone(&client), ticket, index);
             send(lane, to, part, shape);
             yield_now().await;
         }

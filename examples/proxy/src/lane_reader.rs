@@ -36,7 +36,7 @@ pub(crate) fn reply_framer() -> Framer {
     Framer::replies(UNLIMITED).with_line_policy(LinePolicy::AsSent)
 }
 
-pub(crate) struct Reader<'a> {
+pub(crate) struct LaneReader<'a> {
     lane: &'a Lane,
     socket: OwnedReadHalf,
     framer: Framer,
@@ -50,7 +50,7 @@ pub(crate) struct Reader<'a> {
     silence: Pin<Box<Sleep>>,
 }
 
-impl<'a> Reader<'a> {
+impl<'a> LaneReader<'a> {
     pub(crate) fn new(lane: &'a Lane, socket: OwnedReadHalf) -> Self {
         let silence = Box::pin(sleep(lane.proxy.access.timeout));
         let (partial, charge, is_push) = Default::default();
@@ -114,9 +114,9 @@ impl<'a> Reader<'a> {
     fn takes_more(&self, cx: &Context<'_>) -> bool {
         match self.lane.due.borrow().front() {
             Some(Due {
-                to: Recipient::Client(client, slot) | Recipient::Part(client, slot, _),
+                to: Recipient::Client(client, ticket) | Recipient::Part(client, ticket, _),
                 ..
-            }) => client.takes_more(*slot, self.lane, cx.waker()),
+            }) => client.takes_more(*ticket, self.lane, cx.waker()),
             _ => true,
         }
     }
@@ -163,10 +163,10 @@ impl<'a> Reader<'a> {
             lane.proxy.metrics.passed(complete, errors, bytes.len());
             lane.proxy.metrics.waited(complete, now - due.since);
             match &due.to {
-                Recipient::Client(client, slot)
+                Recipient::Client(client, ticket)
                     if !may_move && due.shape.is_none() && self.partial.is_empty() =>
                 {
-                    client.deliver(*slot, bytes, complete);
+                    client.deliver(*ticket, bytes, complete);
                     lane.is_begun.set(seen.is_ok() && !framer.is_between_frames());
                     if due.count == 0 {
                         queue.pop_front();
@@ -175,7 +175,7 @@ impl<'a> Reader<'a> {
                 // Everything else is collected until it is complete.
                 to => {
                     let keeps = match to {
-                        Recipient::Part(client, slot, _) => client.keeps(*slot, bytes.len()),
+                        Recipient::Part(client, ticket, _) => client.keeps(*ticket, bytes.len()),
                         to => {
                             let has_left = to.client().is_some_and(|client| client.is_gone());
                             self.partial.len() <= WHOLE && !has_left
@@ -199,12 +199,12 @@ impl<'a> Reader<'a> {
                         if let Some(due) = due {
                             lane.settle(due, reply);
                         }
-                    } else if let Recipient::Client(client, slot) = to
+                    } else if let Recipient::Client(client, ticket) = to
                         && self.partial.len() > REDIRECTION
                         && due.shape.is_none()
                     {
                         self.charge = None;
-                        client.deliver(*slot, &std::mem::take(&mut self.partial), 0);
+                        client.deliver(*ticket, &std::mem::take(&mut self.partial), 0);
                         lane.is_begun.set(true);
                     }
                 }
