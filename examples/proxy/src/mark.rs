@@ -70,6 +70,8 @@ pub(crate) struct Gate {
     /// Finds the end of a command whose beginning has been passed on.
     rest: Option<Framer>,
     is_in_transaction: bool,
+    /// Whether a transaction may have turned replies off: then nothing tells whether one is due.
+    is_unsure: bool,
 }
 
 /// What follows the bytes that can be passed on.
@@ -79,14 +81,14 @@ pub(crate) enum Next {
     More,
     /// A command that needs a mark.
     Wait,
-    /// The same, in a transaction, where no mark can be made.
-    QueuedWait,
+    /// The same, where no mark can be made.
+    LateWait,
 }
 
 impl Gate {
     pub(crate) fn new() -> Self {
         let decoder = CommandDecoder::with_limits(UNLIMITED);
-        Self { decoder, rest: None, is_in_transaction: false }
+        Self { decoder, rest: None, is_in_transaction: false, is_unsure: false }
     }
 
     /// Returns how many bytes can be passed on, and what follows. The other bytes must be at the beginning of the input
@@ -106,8 +108,8 @@ impl Gate {
             match self.decoder.decode(&input[taken..]) {
                 Ok(Some(request)) => {
                     let command = request.command().to_array(&mut inline);
-                    if needs_mark(command.name(), command.arg(1)) {
-                        return (taken, self.wait());
+                    if let Some(next) = self.before(command.name(), command.arg(1)) {
+                        return (taken, next);
                     }
                     match &*command.name().to_ascii_lowercase() {
                         b"multi" => self.is_in_transaction = true,
@@ -123,8 +125,8 @@ impl Gate {
                         return (taken, Next::More);
                     };
                     let word = command.arg(1);
-                    if command.name().is_some_and(|name| needs_mark(name, word)) {
-                        return (taken, self.wait());
+                    if let Some(next) = command.name().and_then(|name| self.before(name, word)) {
+                        return (taken, next);
                     }
                     if word.is_none() && rest.len() <= NAME {
                         return (taken, Next::More);
@@ -138,16 +140,21 @@ impl Gate {
         (input.len(), Next::More)
     }
 
-    fn wait(&self) -> Next {
-        if self.is_in_transaction { Next::QueuedWait } else { Next::Wait }
+    /// Returns what must come before a command. A mark must come before `CLIENT REPLY`, too: after it, nothing tells whether
+    /// a reply is due.
+    fn before(&mut self, name: &[u8], word: Option<&[u8]>) -> Option<Next> {
+        let is_reply = name.eq_ignore_ascii_case(b"client")
+            && word.is_some_and(|word| word.eq_ignore_ascii_case(b"reply"));
+        let is_late = self.is_in_transaction || self.is_unsure;
+        self.is_unsure |= is_reply && is_late;
+        match (is_reply, is_late) {
+            (true, true) => None,
+            (true, false) => Some(Next::Wait),
+            (false, _) => {
+                is_wait(name).then_some(if is_late { Next::LateWait } else { Next::Wait })
+            }
+        }
     }
-}
-
-/// Returns whether a mark must come before a command. After `CLIENT REPLY`, it would be too late: nothing tells then
-/// whether a reply is due.
-fn needs_mark(name: &[u8], word: Option<&[u8]>) -> bool {
-    let is_reply = || word.is_some_and(|word| word.eq_ignore_ascii_case(b"reply"));
-    is_wait(name) || name.eq_ignore_ascii_case(b"client") && is_reply()
 }
 
 /// Returns whether a command of this name waits for replicas.

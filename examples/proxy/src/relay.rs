@@ -28,8 +28,8 @@ const HEAD: usize = 24;
 const TICK: Duration = Duration::from_millis(10);
 
 /// Answers `WAIT` where its number could be too high, and no [mark](crate::mark) can be made.
-const QUEUED_WAIT: &str =
-    "ERR WAIT and CLIENT REPLY in a transaction need a WAIT before it, because of earlier writes";
+const LATE_WAIT: &str =
+    "ERR the first WAIT after writes must not follow MULTI, nor CLIENT REPLY in a transaction";
 
 /// Passes bytes unchanged between a client and its own connection, until one of them closes it or the proxy
 /// has been told to stop and no reply is due.
@@ -60,8 +60,8 @@ pub(crate) async fn relay(session: Session, connection: Connection) -> io::Resul
                 Next::More => {
                     is_open = read(&mut reader, &proxy, &mut unsent).await.unwrap_or(false);
                 }
-                Next::QueuedWait => {
-                    refusal.set(Some(Failure::new(QUEUED_WAIT)));
+                Next::LateWait => {
+                    refusal.set(Some(Failure::new(LATE_WAIT)));
                     is_open = false;
                 }
                 Next::Wait if !balance.borrow().is_even() => {
