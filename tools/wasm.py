@@ -1,5 +1,5 @@
 """Runs a program for wasm32-wasip1 in Wasmtime, which PyPI has as `wasmtime`. Cargo runs tests with it; see
-`tools/machines.sh`. The program sees the current folder and the environment."""
+`tools/machines.sh`. The program sees the environment, and the current folder if paths are absolute."""
 
 import os
 import sys

@@ -192,7 +192,8 @@ impl<D: Direction> FrameDecoder<D> {
         self.validator.forget_skipped()
     }
 
-    /// Returns the smallest number of further bytes that can complete the frame; 0 after an error.
+    /// Returns the smallest number of further bytes that can complete the frame; 0 after an error, and `usize::MAX` if it is
+    /// more than that.
     ///
     /// It is exact if the frame ends with the payload that is arriving. Between frames it is the size
     /// of the shortest frame. Of the limits, only [`Limits::depth`] affects it. The call takes time

@@ -56,7 +56,7 @@ impl<A: AsRef<[u8]>> Writable<()> for Arguments<'_, A> {
     }
 }
 
-/// Refuses a command without a name, and one whose name contains a space or a control character, such as `SET key value`:
+/// Refuses a command without a name, and one whose name contains a space or a lower byte, such as `SET key value`:
 /// servers would look for a command of that name.
 #[inline]
 pub(super) fn check_name(name: Option<&[u8]>) -> Result<(), EncodeError> {
@@ -95,7 +95,7 @@ macro_rules! cmd {
 
 /// A command that is built argument by argument. [`cmd!`](crate::cmd) makes one in one line.
 ///
-/// The name is the first argument. It must not contain spaces or control characters, or the command cannot be written: use
+/// The name is the first argument. It must not contain spaces or lower bytes, or the command cannot be written: use
 /// `CommandBuf::new("SET").arg("k")`, or `CommandBuf::new(("CONFIG", "GET"))`, and not `CommandBuf::new("SET k")`. Other
 /// arguments may contain any bytes.
 ///

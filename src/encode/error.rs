@@ -27,7 +27,8 @@ pub enum EncodeError {
     },
     /// A command has no arguments, not even a name.
     NoArguments,
-    /// The name of a command contains a space or a control character, as in `CommandBuf::new("SET k v")`. Each argument is added on its own.
+    /// The name of a command contains a space or a lower byte, as in `CommandBuf::new("SET k v")`. Each argument is
+    /// added on its own.
     SpaceInName {
         /// Offset of the first such byte in the name.
         offset: usize,

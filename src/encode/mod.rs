@@ -181,7 +181,7 @@ pub trait EncodeCommand: Writable<()> {
     ///
     /// # Errors
     /// Returns [`EncodeError::NoArguments`] if there is not even a name, and [`EncodeError::SpaceInName`] if the name of
-    /// a [`CommandBuf`] or of [`Arguments`] contains a space or a control character.
+    /// a [`CommandBuf`] or of [`Arguments`] contains a space or a lower byte.
     fn encoded_len(&self) -> Result<usize, EncodeError> {
         encoded_len(self, ())
     }

@@ -27,7 +27,7 @@ fn short(input: &[u8]) -> Option<u64> {
     Some(low | high << (8 * (input.len() - 4)))
 }
 
-/// Returns whether the text contains a space or a control character.
+/// Returns whether the text contains a space or a lower byte.
 ///
 /// It is asked for the name of each command that is written, and most names have three to eight bytes: a loop over them
 /// takes 22 instructions for `SET`.

@@ -60,8 +60,8 @@
 //! | maps | maps, in order and with all keys |
 //! | attributes | nothing |
 //!
-//! In JSON, bytes are arrays of numbers, and integers as keys are text. JSON has no form for keys that are aggregates or
-//! bytes, nor for infinite doubles as keys: `serde_json` returns an error, and writes such doubles elsewhere as null. Values
+//! In JSON, bytes are arrays of numbers, and integers as keys are text. JSON has no form for keys that are aggregates,
+//! errors, nulls or bytes, nor for infinite doubles as keys: `serde_json` returns an error, and writes such doubles elsewhere as null. Values
 //! nested deeper than 128 levels are an error.
 //!
 //! ```

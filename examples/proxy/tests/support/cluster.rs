@@ -16,7 +16,7 @@ const NODES: usize = 6;
 /// A primary that is silent for this long is replaced.
 const NODE_TIMEOUT_MS: &str = "2000";
 /// How long the cluster may take to agree on something.
-const AGREEMENT: Duration = Duration::from_secs(30);
+const AGREEMENT: Duration = Duration::from_secs(60);
 
 #[derive(Debug)]
 pub(crate) struct Cluster {
