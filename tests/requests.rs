@@ -89,14 +89,20 @@ fn the_limits_before_authentication_are_those_of_redis_and_can_be_lifted() {
 
 #[test]
 fn lowered_limits_hold_for_recent_commands() {
-    let mut decoder = CommandDecoder::new();
     let command = b"*2\r\n$3\r\nGET\r\n$5\r\nabcde\r\n";
-    for _ in 0..5 {
-        assert!(decoder.decode(command).unwrap().is_some());
+    for (limits, kind) in [
+        (Limits::new().with_bulk(4), ErrorKind::BulkTooLong { limit: 4 }),
+        // These hold for what such commands have in common.
+        (Limits::new().with_bulk(2), ErrorKind::BulkTooLong { limit: 2 }),
+        (Limits::new().with_elements(1), ErrorKind::TooManyElements { limit: 1 }),
+    ] {
+        let mut decoder = CommandDecoder::new();
+        for _ in 0..5 {
+            assert!(decoder.decode(command).unwrap().is_some());
+        }
+        decoder.set_limits(limits);
+        assert_eq!(decoder.decode(command).unwrap_err().kind, kind);
     }
-    decoder.set_limits(Limits::new().with_bulk(4));
-    let error = decoder.decode(command).unwrap_err();
-    assert_eq!(error.kind, ErrorKind::BulkTooLong { limit: 4 });
 }
 
 #[test]
