@@ -201,9 +201,20 @@ fn frame() {
 
 #[test]
 fn a_frame_that_is_too_long_is_refused_by_its_header() {
-    let limits = Limits::new().with_frame(1_000);
-    let error = Decoder::with_limits(limits).decode(b"*2\r\n_\r\n$2000").unwrap_err();
-    assert_eq!((error.kind, error.offset), (ErrorKind::FrameTooLong { limit: 1_000 }, 11));
+    for (limit, input, offset) in
+        [(1_000, &b"*2\r\n_\r\n$2000"[..], 11), (14, b"$9\r\nabcdefgh", 1)]
+    {
+        let limits = Limits::new().with_frame(limit);
+        let error = Decoder::with_limits(limits).decode(input).unwrap_err();
+        assert_eq!((error.kind, error.offset), (ErrorKind::FrameTooLong { limit }, offset));
+    }
+}
+
+#[test]
+fn a_value_of_a_full_streamed_aggregate_is_refused_before_it_is_whole() {
+    let limits = Limits::new().with_elements(1);
+    let error = Decoder::with_limits(limits).decode(b"*?\r\n_\r\n$10\r\nabc").unwrap_err();
+    assert_eq!((error.kind, error.offset), (ErrorKind::TooManyElements { limit: 1 }, 7));
 }
 
 #[test]
