@@ -65,7 +65,8 @@ impl<B: BufMut> Sink for Out<'_, B> {
     }
 }
 
-/// Counts the bytes that would be written.
+/// Counts the bytes that would be written. The count stops at `usize::MAX`: on 32 bits, values that share a payload
+/// can be longer.
 #[derive(Default)]
 pub(crate) struct ByteCount(usize);
 
@@ -73,19 +74,44 @@ impl ByteCount {
     pub(crate) const fn get(&self) -> usize {
         self.0
     }
+
+    #[inline]
+    const fn add(&mut self, count: usize) {
+        self.0 = self.0.saturating_add(count);
+    }
 }
 
 impl Sink for ByteCount {
     #[inline]
     fn put(&mut self, bytes: &[u8]) {
-        self.0 += bytes.len();
+        self.add(bytes.len());
     }
 
     #[inline]
     fn header(&mut self, _: u8, number: usize) {
-        // The type byte, the digits, and CR and LF.
-        self.0 += 1 + number.checked_ilog10().unwrap_or(0) as usize + 1 + 2;
+        self.add(header_size(number));
     }
+
+    /// Adds once. No slice is so long that the sum overflows.
+    #[inline]
+    fn payload(&mut self, _: u8, payload: &[u8]) {
+        self.add(header_size(payload.len()) + payload.len() + 2);
+    }
+
+    #[inline]
+    fn line(&mut self, _: u8, text: &[u8]) {
+        self.add(1 + text.len() + 2);
+    }
+}
+
+/// Returns the size of a type byte, the digits of a number, and CR and LF.
+#[inline]
+const fn header_size(number: usize) -> usize {
+    let more_digits = match number.checked_ilog10() {
+        Some(more) => more as usize,
+        None => 0,
+    };
+    1 + 1 + more_digits + 2
 }
 
 /// Writes a text with a space in place of each CR and LF.

@@ -57,6 +57,48 @@ fn assert_left<P: AsRef<[u8]>>(segments: &Segments<P>, mut expected: &[u8], case
     assert!(expected.is_empty(), "{case}: {} bytes are missing", expected.len());
 }
 
+/// Takes one slice with each write, and notes how many it was given.
+#[derive(Default)]
+struct OneByOne {
+    taken: Vec<u8>,
+    writes: usize,
+    given: usize,
+}
+
+impl std::io::Write for OneByOne {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.taken.extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn write_vectored(&mut self, slices: &[IoSlice<'_>]) -> std::io::Result<usize> {
+        self.writes += 1;
+        self.given += slices.len();
+        self.write(slices.first().map_or(&[], |slice| slice))
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+#[test]
+fn writing_takes_linear_time_however_little_the_writer_takes() {
+    let payload = vec![b'x'; LARGE];
+    for count in [1, 63, 64, 65, 1_000] {
+        let mut arguments = vec![payload.as_slice(); count];
+        arguments.insert(0, b"DEL");
+        let mut writer = OneByOne::default();
+        Segments::of_arguments(&arguments)
+            .expect("a name")
+            .write_to(&mut writer)
+            .expect("no error");
+        assert!(writer.taken == Arguments(&arguments).to_wire().expect("a name"), "{count}");
+        assert_eq!(writer.writes, 2 * count + 1);
+        assert!(writer.given <= 64 * writer.writes, "{} slices", writer.given);
+    }
+}
+
 /// Asserts that the parts make up these bytes, in every way of consuming them.
 fn assert_is<P: AsRef<[u8]> + Clone>(segments: &Segments<P>, expected: &[u8], case: &str) {
     assert_left(segments, expected, case);

@@ -33,11 +33,11 @@ pub enum EncodeError {
         /// Offset of the first such byte in the name.
         offset: usize,
     },
-    /// The buffer is too small and cannot grow.
+    /// The buffer is too small and cannot grow, or the value is longer than any buffer can be.
     NoRoom {
-        /// How many bytes the value needs.
+        /// How many bytes the value needs; `usize::MAX` if they are more than can be counted or copied.
         needed: usize,
-        /// How many bytes the buffer has room for.
+        /// How many bytes the buffer has room for, at most `isize::MAX`.
         room: usize,
     },
     /// A value exceeds the length that was announced for its aggregate or attribute.

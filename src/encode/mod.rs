@@ -124,7 +124,8 @@ pub trait Encode: Writable<Protocol> {
     /// Returns the number of bytes that [`encode`](Self::encode) writes.
     ///
     /// # Errors
-    /// Returns an error if the value has no form on the wire: see [`EncodeError`].
+    /// Returns an error if the value has no form on the wire: see [`EncodeError`]. Returns [`EncodeError::NoRoom`] if
+    /// the number does not fit in a `usize`, as on 32 bits if many elements share a long payload.
     fn encoded_len(&self, protocol: Protocol) -> Result<usize, EncodeError> {
         encoded_len(self, protocol)
     }
@@ -143,7 +144,7 @@ pub trait Encode: Writable<Protocol> {
     /// Returns the wire form in one allocation of the exact size.
     ///
     /// # Errors
-    /// Returns an error if the value has no form on the wire.
+    /// Returns an error if the value has no form on the wire, or is longer than an allocation can be.
     fn to_wire(&self, protocol: Protocol) -> Result<Bytes, EncodeError> {
         to_wire(self, protocol)
     }
@@ -181,7 +182,8 @@ pub trait EncodeCommand: Writable<()> {
     ///
     /// # Errors
     /// Returns [`EncodeError::NoArguments`] if there is not even a name, and [`EncodeError::SpaceInName`] if the name of
-    /// a [`CommandBuf`] or of [`Arguments`] contains a space or a lower byte.
+    /// a [`CommandBuf`] or of [`Arguments`] contains a space or a lower byte. Returns [`EncodeError::NoRoom`] if
+    /// the number does not fit in a `usize`, as on 32 bits if many arguments are the same long slice.
     fn encoded_len(&self) -> Result<usize, EncodeError> {
         encoded_len(self, ())
     }
@@ -201,7 +203,8 @@ pub trait EncodeCommand: Writable<()> {
     /// Returns the wire form in one allocation of the exact size.
     ///
     /// # Errors
-    /// Returns the errors of [`encoded_len`](Self::encoded_len).
+    /// Returns the errors of [`encoded_len`](Self::encoded_len), and [`EncodeError::NoRoom`] if the command is longer
+    /// than an allocation can be.
     fn to_wire(&self) -> Result<Bytes, EncodeError> {
         to_wire(self, ())
     }
@@ -218,7 +221,7 @@ pub trait EncodeCommand: Writable<()> {
     /// ```
     ///
     /// # Errors
-    /// Returns the errors of [`encoded_len`](Self::encoded_len).
+    /// Returns the errors of [`to_wire`](Self::to_wire).
     fn to_frame(&self) -> Result<CommandFrame, EncodeError> {
         self.to_wire().map(CommandFrame::of_command)
     }
@@ -302,7 +305,7 @@ fn encoded_len<P: Copy>(
     value.check(protocol)?;
     let mut length = ByteCount::default();
     value.write(protocol, &mut length);
-    Ok(length.get())
+    countable(length.get())
 }
 
 fn encode<P: Copy, T: Writable<P> + ?Sized>(
@@ -311,21 +314,36 @@ fn encode<P: Copy, T: Writable<P> + ?Sized>(
     out: &mut impl BufMut,
 ) -> Result<(), EncodeError> {
     value.check(protocol)?;
-    let room = out.remaining_mut();
-    // A buffer that grows says that it has more room than any value needs.
-    let is_large_enough =
-        room > isize::MAX as usize / 2 || value.bound().is_some_and(|bound| bound <= room);
-    if !is_large_enough && !T::IS_REPEATABLE {
-        let wire = to_wire(value, protocol)?;
-        fits(wire.len(), room)?;
-        out.put_slice(&wire);
-        return Ok(());
-    }
+    // A buffer that grows may say that it has more room than an allocation can have.
+    let room = out.remaining_mut().min(MOST);
+    let is_large_enough = room > MOST_IN_MEMORY || value.bound().is_some_and(|bound| bound <= room);
     if !is_large_enough {
-        fits(encoded_len(value, protocol)?, room)?;
+        let size = encoded_len(value, protocol)?;
+        fits(size, room)?;
+        if !T::IS_REPEATABLE {
+            let wire = written(value, protocol, size);
+            fits(wire.len(), room)?;
+            out.put_slice(&wire);
+            return Ok(());
+        }
     }
     value.write(protocol, &mut Out(out));
     Ok(())
+}
+
+/// The most bytes of an allocation.
+const MOST: usize = isize::MAX as usize;
+
+/// More bytes than any value or slice has, so that a buffer with more room grows. On 32 bits, a slice can have as much
+/// room as a buffer that grows, and values that share a payload can be too long for both: they are measured.
+const MOST_IN_MEMORY: usize = if usize::BITS < 64 { MOST } else { MOST / 2 };
+
+/// Refuses a sum of sizes that has stopped at the maximum of `usize`.
+const fn countable(size: usize) -> Result<usize, EncodeError> {
+    match size {
+        usize::MAX => Err(EncodeError::NoRoom { needed: size, room: MOST }),
+        size => Ok(size),
+    }
 }
 
 /// Refuses a value that the buffer has no room for.
@@ -337,7 +355,14 @@ fn to_wire<P: Copy>(
     value: &(impl Writable<P> + ?Sized),
     protocol: P,
 ) -> Result<Bytes, EncodeError> {
-    let mut wire = Vec::with_capacity(encoded_len(value, protocol)?);
+    let size = encoded_len(value, protocol)?;
+    fits(size, MOST)?;
+    Ok(written(value, protocol, size).into())
+}
+
+/// Returns the wire form of a value that was measured. The `AsRef` of a user may have changed its mind since then.
+fn written<P: Copy>(value: &(impl Writable<P> + ?Sized), protocol: P, size: usize) -> Vec<u8> {
+    let mut wire = Vec::with_capacity(size);
     value.write(protocol, &mut Out(&mut wire));
-    Ok(wire.into())
+    wire
 }

@@ -78,7 +78,7 @@ impl Writable<Protocol> for ReplyRef<'_> {
 
     fn bound(&self) -> Option<usize> {
         // The header of an aggregate, or the text of a number, is not part of the content.
-        Some(64 + MOST_PER_BYTE * self.content().len())
+        Some(self.content().len().saturating_mul(MOST_PER_BYTE).saturating_add(64))
     }
 }
 
@@ -116,7 +116,7 @@ impl Writable<Protocol> for Decoded<'_> {
     }
 
     fn bound(&self) -> Option<usize> {
-        Some(MOST_PER_BYTE * self.wire().len())
+        Some(self.wire().len().saturating_mul(MOST_PER_BYTE))
     }
 }
 
@@ -136,7 +136,7 @@ impl Writable<Protocol> for Frame {
     }
 
     fn bound(&self) -> Option<usize> {
-        Some(MOST_PER_BYTE * self.wire().len())
+        Some(self.wire().len().saturating_mul(MOST_PER_BYTE))
     }
 }
 

@@ -12,11 +12,16 @@ use crate::sink::Sink;
 
 use super::command::check_name;
 use super::sealed::Writable;
-use super::{Encode, EncodeCommand, EncodeError, Protocol};
+use super::{Encode, EncodeCommand, EncodeError, MOST, Protocol, countable};
 
 /// Payloads of at least this many bytes are parts of their own. Writing one more part costs about as much as
 /// copying this many bytes.
 const LARGE: usize = 4096;
+
+/// How many parts one write takes. With all parts, the list would be made again for each write, and the time of all
+/// writes would be quadratic. Systems take at most 16 to 1024.
+#[cfg(feature = "std")]
+const AT_ONCE: usize = 64;
 
 /// The wire form of a reply or a command in parts, so that large payloads need not be copied.
 ///
@@ -171,7 +176,7 @@ impl Segments<Bytes> {
         value.check(protocol)?;
         let mut parts = SharedParts { segments: Self::new(), source, lent: Bytes::new() };
         value.write(protocol, &mut parts);
-        Ok(parts.segments)
+        parts.segments.counted()
     }
 
     /// Returns the parts that have not been written yet. None of them is empty.
@@ -221,7 +226,7 @@ impl<'a> Segments<&'a [u8]> {
             }
             segments.push_small(b"\r\n");
         }
-        Ok(segments)
+        segments.counted()
     }
 }
 
@@ -231,8 +236,13 @@ impl<P> Segments<P> {
     }
 
     fn push_large(&mut self, payload: P, len: usize) {
-        self.remaining += len;
+        self.remaining = self.remaining.saturating_add(len);
         self.parts.push(Part::Large(payload));
+    }
+
+    /// Refuses parts with more bytes than a `usize` can count.
+    fn counted(self) -> Result<Self, EncodeError> {
+        countable(self.remaining).map(|_| self)
     }
 }
 
@@ -244,7 +254,7 @@ impl<P: AsRef<[u8]>> Segments<P> {
         self.slices().map(std::io::IoSlice::new).collect()
     }
 
-    /// Writes all parts that have not been written yet to a blocking writer. After an error you may call again: it
+    /// Writes all parts that have not been written yet to a blocking writer, up to 64 parts with each write. After an error you may call again: it
     /// continues where it stopped. (With tokio, pass `&mut segments` to `AsyncWriteExt::write_all_buf`.)
     ///
     /// # Errors
@@ -252,7 +262,16 @@ impl<P: AsRef<[u8]>> Segments<P> {
     #[cfg(feature = "std")]
     pub fn write_to(&mut self, writer: &mut impl std::io::Write) -> std::io::Result<()> {
         while self.has_remaining() {
-            match writer.write_vectored(&self.io_slices()) {
+            let mut slices = [std::io::IoSlice::new(&[]); AT_ONCE];
+            let mut room = MOST;
+            let fitting = self.slices().take_while(|slice| {
+                let rest = room.checked_sub(slice.len());
+                room = rest.unwrap_or(0);
+                rest.is_some()
+            });
+            let filled = slices.iter_mut().zip(fitting);
+            let count = filled.map(|(slot, slice)| *slot = std::io::IoSlice::new(slice)).count();
+            match writer.write_vectored(slices.get(..count).unwrap_or_default()) {
                 Ok(0) => return Err(std::io::ErrorKind::WriteZero.into()),
                 Ok(count) => self.advance(count),
                 Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
@@ -324,8 +343,13 @@ impl<P> Segments<P> {
         if bytes.is_empty() {
             return;
         }
+        // On 32 bits, arguments that are the same slice can be longer than a vector can be.
+        if usize::BITS < 64 && self.small.try_reserve(bytes.len()).is_err() {
+            self.remaining = usize::MAX;
+            return;
+        }
         self.small.extend_from_slice(bytes);
-        self.remaining += bytes.len();
+        self.remaining = self.remaining.saturating_add(bytes.len());
         let end = self.small.len();
         match self.parts.last_mut() {
             Some(Part::Small(range)) => range.end = end,

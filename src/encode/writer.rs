@@ -62,6 +62,9 @@ pub struct ReplyWriter<'b> {
     limit: usize,
 }
 
+/// On 32 bits, a value that shares a payload can be longer than a buffer can be, so values are measured there.
+const NO_LIMIT: usize = if usize::BITS < 64 { isize::MAX as usize } else { usize::MAX };
+
 /// An aggregate or an attribute that is open.
 struct Unclosed {
     kind: Kind,
@@ -86,7 +89,7 @@ impl<'b> ReplyWriter<'b> {
             without_length: 0,
             is_annotated: false,
             dropped: 0,
-            limit: usize::MAX,
+            limit: NO_LIMIT,
         }
     }
 
@@ -119,7 +122,7 @@ impl<'b> ReplyWriter<'b> {
     #[must_use]
     pub fn with_limit(out: &'b mut BytesMut, protocol: Protocol, limit: usize) -> Self {
         let mut writer = Self::new(out, protocol);
-        writer.limit = limit;
+        writer.limit = limit.min(NO_LIMIT);
         writer
     }
 
