@@ -45,6 +45,9 @@ pub struct Framer {
     validator: Validator,
     /// The type byte of the frame in progress, once its value has begun.
     type_byte: Option<u8>,
+    /// How many bytes a request has skipped in earlier chunks. The validator forgets them, because their number has no
+    /// limit.
+    skipped: usize,
 }
 
 /// How far a chunk has brought a frame.
@@ -78,19 +81,19 @@ impl Framer {
     /// Returns a framer of replies.
     #[must_use]
     pub fn replies(limits: Limits) -> Self {
-        Self { validator: Validator::new(Grammar::REPLIES, limits), type_byte: None }
+        Self::within(Validator::new(Grammar::REPLIES, limits), None)
     }
 
     /// Returns a framer of requests that accepts inline commands. A request includes the empty lines and
     /// empty arrays before its command; forwarding them does no harm, because servers skip them.
     #[must_use]
     pub fn requests(limits: Limits) -> Self {
-        Self { validator: Validator::new(Grammar::REQUESTS, limits), type_byte: None }
+        Self::within(Validator::new(Grammar::REQUESTS, limits), None)
     }
 
     /// Returns a framer for the rest of a frame.
     pub(super) const fn within(validator: Validator, type_byte: Option<u8>) -> Self {
-        Self { validator, type_byte }
+        Self { validator, type_byte, skipped: 0 }
     }
 
     /// Returns the framer with this policy for inline commands. It has no effect on a framer of replies.
@@ -117,7 +120,7 @@ impl Framer {
     ///
     /// # Errors
     /// Returns an error if the input cannot be part of a frame, or if it exceeds a limit. The offset
-    /// counts from the frame's first byte, and the bytes before that offset were valid. Every further
+    /// counts from the frame's first byte, up to `usize::MAX`, and the bytes before that offset were valid. Every further
     /// call returns the same error until [`reset`](Self::reset).
     #[inline]
     pub fn advance(&mut self, chunk: &[u8]) -> Result<Progress, Error> {
@@ -127,6 +130,7 @@ impl Framer {
         }
         match self.fast(chunk) {
             Ok(taken) => {
+                self.skipped = 0;
                 // Such a frame has no attributes, and is not an inline command.
                 let type_byte = chunk.first().copied();
                 Ok(Progress { taken, is_complete: true, type_byte })
@@ -165,12 +169,17 @@ impl Framer {
     fn advance_slow(&mut self, chunk: &[u8], before: usize) -> Result<Progress, Error> {
         let seen = self.validator.offset() - before;
         let unseen = chunk.get(seen..).unwrap_or_default();
-        let end = self.validator.advance(unseen)?.map(|end| seen + end);
+        let end = self.validator.advance(unseen).map_err(|Error { kind, offset, .. }| {
+            Error::new(kind, offset.saturating_add(self.skipped))
+        })?;
+        let end = end.map(|end| seen + end);
         let taken = end.unwrap_or(chunk.len());
         self.see(chunk.get(..taken).unwrap_or_default(), before);
         let type_byte = self.type_byte;
         if end.is_some() {
             self.reset();
+        } else {
+            self.skipped = self.skipped.saturating_add(self.validator.forget_skipped());
         }
         Ok(Progress { taken, is_complete: end.is_some(), type_byte })
     }
@@ -218,6 +227,7 @@ impl Framer {
     pub fn reset(&mut self) {
         self.validator.reset();
         self.type_byte = None;
+        self.skipped = 0;
     }
 }
 
@@ -252,7 +262,7 @@ impl<D: Direction> FrameDecoder<D> {
     /// ```
     #[must_use]
     pub fn take_framer(&mut self, buf: &[u8]) -> Framer {
-        let mut framer = Framer { validator: self.validator.clone(), type_byte: None };
+        let mut framer = Framer::within(self.validator.clone(), None);
         framer.see(buf, 0);
         self.validator.reset();
         framer
@@ -265,5 +275,36 @@ impl fmt::Debug for Framer {
             .field("examined", &self.validator.offset())
             .field("needed", &self.needed())
             .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Their number has no limit, and on 32 bits their bytes may be more than a `usize` counts.
+    #[test]
+    fn skipped_lines_are_forgotten_and_still_counted_by_the_offset_of_an_error() {
+        const SKIPPED: &[u8] = b"\r\n*0\r\n\n";
+        let mut framer = Framer::requests(Limits::requests());
+        for begun in ["", "*", "*1\r\n$2\r\nPI"] {
+            let chunk = [SKIPPED, begun.as_bytes()].concat();
+            for skipped in [0, usize::MAX - 3] {
+                framer.reset();
+                framer.skipped = skipped;
+                let progress = framer.advance(&chunk).expect("the beginning of a request");
+                assert_eq!((progress.taken, progress.is_complete), (chunk.len(), false));
+                assert_eq!(framer.validator.offset(), begun.len());
+                assert_eq!(framer.is_between_frames(), begun.is_empty());
+                let error = framer.advance(b"*x\r\n").expect_err("no request");
+                let refused = chunk.len() + usize::from(begun.is_empty());
+                assert_eq!(error.offset, skipped.saturating_add(refused), "{begun}");
+                assert_eq!(framer.advance(b"*"), Err(error));
+            }
+        }
+        framer.reset();
+        framer.advance(SKIPPED).expect("skipped lines");
+        assert!(framer.advance(b"*1\r\n$4\r\nPING\r\n").expect("a command").is_complete);
+        assert_eq!(framer.advance(b"*x").expect_err("no request").offset, 1);
     }
 }
