@@ -23,7 +23,7 @@ pub(crate) fn text(payload: &[u8], f: &mut fmt::Formatter<'_>) -> fmt::Result {
     let shown = payload.get(..TEXT).unwrap_or(payload);
     for chunk in shown.utf8_chunks() {
         for char in chunk.valid().chars() {
-            let moves = matches!(char, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+            let moves = matches!(char, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
             if moves || char.is_control() {
                 write!(f, "{}", char.escape_default())?;
             } else {
@@ -59,6 +59,15 @@ pub(crate) fn list<P: AsRef<[u8]>>(
         bytes(payload.as_ref(), f)?;
     }
     f.write_str("]")
+}
+
+/// A payload. `Debug` writes its first bytes.
+pub(crate) struct Beginning<'a>(pub(crate) &'a [u8]);
+
+impl fmt::Debug for Beginning<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        bytes(self.0, f)
+    }
 }
 
 /// A list. `Debug` writes at most [`VALUES`] of its values.

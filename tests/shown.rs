@@ -6,16 +6,23 @@ use std::fmt::Debug;
 
 use bytes::BytesMut;
 use zresp::command::ArgIndex;
-use zresp::encode::{CommandPatch, ReplyPatch};
+use zresp::encode::{CommandPatch, ReplyPatch, ReplyShape, Shaped};
 use zresp::replication::{Event, SyncDecoder};
 use zresp::tree::StreamedString;
 use zresp::{
-    Command, CommandBuf, CommandDecoder, Decoder, EncodeCommand, EncodeError, ErrorReply, Framer,
-    Kind, Limits, Protocol, Reply, ReplyRef, ReplyWriter, TokenReader, replies, requests,
+    Arguments, Command, CommandBuf, CommandDecoder, CommandTokenReader, Decoder, EncodeCommand,
+    EncodeError, ErrorReply, Framer, Kind, Limits, Protocol, Reply, ReplyRef, ReplyWriter,
+    TokenReader, replies, requests,
 };
 
 fn shown(value: &impl Debug) -> String {
     format!("{value:?}")
+}
+
+/// Asserts that a text is bounded, and has no control characters.
+fn assert_is_short(text: &str) {
+    assert!(text.len() < 5_000, "{} bytes: {text:.200}", text.len());
+    assert!(!text.contains(char::is_control), "{text:.200}");
 }
 
 fn of(wire: &[u8]) -> zresp::Decoded<'_> {
@@ -143,9 +150,139 @@ fn long_values_are_shown_shortened() {
         shown(&zresp::commands::keys(&command).expect("a key").next()),
     ];
     for value in values {
-        assert!(value.len() < 5_000, "{} bytes: {value:.200}", value.len());
+        assert_is_short(&value);
     }
     assert_eq!(shown(&patch).matches("[1]").count(), 1, "{patch:?}");
+}
+
+#[test]
+fn tokens_and_parts_are_shown_shortened() {
+    let long = "\n".repeat(1_000_000);
+    let wire = Arguments(&["SET", &long, &long]).to_wire().expect("a form");
+    assert_is_short(&shown(&Arguments(&["SET", &long, &long])));
+    assert_is_short(&shown(&Arguments(&vec!["k"; 1_000])));
+    let mut reader = CommandTokenReader::new();
+    let mut tokens = reader.tokens(&wire);
+    assert_is_short(&shown(&tokens));
+    let all: Vec<_> = tokens.by_ref().map(|token| shown(&token.expect("a command"))).collect();
+    all.iter().for_each(|token| assert_is_short(token));
+    assert_eq!((&*all[0], &*all[1]), ("Open { len: 3 }", r#"Argument("SET")"#));
+    assert_eq!(all[4], "Close");
+    let line = format!("GET {}\r\n", "x".repeat(60_000));
+    let token = shown(&CommandTokenReader::new().next(line.as_bytes()));
+    assert_is_short(&token);
+    assert!(token.contains("Inline("), "{token}");
+
+    let reply = format!("${}\r\n{long}", long.len() + 1);
+    let mut reader = TokenReader::new();
+    assert_eq!(reader.next(reply.as_bytes()), Ok(None));
+    let part = reader.next_part(reply.as_bytes(), 1).expect("a part");
+    assert_is_short(&shown(&part));
+    assert!(shown(&part).contains("… 1000000 bytes"), "{part:?}");
+    let shape = ReplyShape::of_words(["GET", "k"]);
+    assert_is_short(&shown(&Shaped::exec(Reply::Null, &vec![shape; 1_000])));
+}
+
+#[cfg(feature = "codec")]
+#[test]
+fn owned_tokens_are_shown_shortened() {
+    use tokio_util::codec::Decoder as _;
+    use zresp::codec::{CommandTokenCodec, ReplyTokenCodec};
+
+    let long = "\n".repeat(1_000_000);
+    let wire = Arguments(&["SET", &long]).to_wire().expect("a form");
+    let line = format!("GET {}\r\n", "x".repeat(60_000));
+    let unfinished = format!("*1\r\n${}\r\n{long}", long.len() + 1);
+    for input in [wire.as_ref(), line.as_bytes(), unfinished.as_bytes()] {
+        let (mut codec, mut buffer) = (CommandTokenCodec::new(), BytesMut::from(input));
+        assert_is_short(&shown(&codec));
+        while let Some(token) = codec.decode(&mut buffer).expect("a command") {
+            assert_is_short(&shown(&token));
+        }
+    }
+    let (mut codec, mut buffer) = (ReplyTokenCodec::new(), BytesMut::from(unfinished.as_bytes()));
+    while let Some(token) = codec.decode(&mut buffer).expect("a reply") {
+        assert_is_short(&shown(&token));
+    }
+}
+
+#[cfg(feature = "commands")]
+#[test]
+fn facts_about_commands_are_shown_shortened() {
+    use std::borrow::Cow;
+    use zresp::commands::{Access, BeginSearch, CommandInfo, FindKeys, KeySpec};
+
+    let long: Cow<'static, str> = "\n".repeat(1_000_000).into();
+    let mut info = CommandInfo::new(long.clone(), 2);
+    let begin = BeginSearch::Keyword { keyword: long.clone(), from: 1 };
+    assert_is_short(&shown(&begin));
+    let spec = KeySpec::new(Access::READ, begin, FindKeys::Unknown);
+    assert_is_short(&shown(&spec));
+    info.tips = vec![Cow::Borrowed("tip"); 1_000].into();
+    info.unknown = vec![long; 2].into();
+    info.key_specs = vec![spec; 2].into();
+    assert_is_short(&shown(&info));
+    info.key_specs = vec![info.key_specs[0].clone(); 1_000].into();
+    assert!(shown(&info).len() < 64 * 400, "{} bytes", shown(&info).len());
+}
+
+#[cfg(feature = "aof")]
+#[test]
+fn names_of_files_are_shown_shortened_and_escaped() {
+    use zresp::aof::{AofErrorKind, AofFiles, AofReader, Manifest};
+
+    let name = "n".repeat(900);
+    let lines = |count: u64| -> String {
+        (1..=count).map(|number| format!("file {name} seq {number} type i\n")).collect()
+    };
+    for count in [1, 10_000] {
+        let manifest = Manifest::parse(lines(count).as_bytes()).expect("a manifest");
+        assert!(shown(&manifest).len() < 64 * 200, "{} bytes", shown(&manifest).len());
+        assert_is_short(&shown(&manifest.files()[0]));
+    }
+
+    let forged = "a\n2026-01-01 all files are sound\x1b[2K\u{202e}";
+    let mut error = AofReader::new(b"x\r\n".as_slice()).read().expect_err("no entry");
+    error.file = Some(forged.into());
+    assert_is_short(&error.to_string());
+    assert_is_short(&shown(&error));
+    assert!(error.to_string().starts_with(r"a\n2026-01-01 all files are sound\u{1b}[2K\u{202e}: "));
+    error.file = Some(format!("{forged}{}", "n".repeat(100_000)).into());
+    assert_is_short(&error.to_string());
+    assert_is_short(&shown(&error));
+
+    let error = AofFiles::open(forged).expect_err("no such file");
+    assert!(matches!(error.kind, AofErrorKind::Io(_)), "{error}");
+    assert_is_short(&error.to_string());
+    let path = std::env::temp_dir().join(format!("zresp-shown-{}.manifest", std::process::id()));
+    std::fs::write(&path, lines(10_000)).expect("a file");
+    let files = AofFiles::open(&path).expect("a manifest");
+    assert!(shown(&files).len() < 64 * 200, "{} bytes", shown(&files).len());
+    std::fs::remove_file(&path).expect("the same file");
+}
+
+#[cfg(feature = "serde")]
+#[test]
+fn errors_of_serde_are_shown_shortened() {
+    use serde::ser::Error as _;
+    use zresp::ser::SerializeError;
+
+    let error = SerializeError::custom("\n".repeat(1_000_000));
+    assert_is_short(&shown(&error));
+    assert_eq!(shown(&error), format!("SerializeError({error})"));
+}
+
+#[test]
+fn a_long_path_to_a_value_is_shown_shortened() {
+    type Nested<T> = Vec<Vec<Vec<Vec<Vec<Vec<Vec<Vec<T>>>>>>>>;
+    type Deep = Nested<Nested<Nested<Nested<Nested<Nested<Nested<Nested<Nested<u8>>>>>>>>>;
+
+    let wire = format!("{}+x\r\n", "*1\r\n".repeat(72));
+    let frame = of(wire.as_bytes());
+    let error = frame.reply().to::<Deep>().expect_err("no number");
+    assert_eq!(error.path().count(), 72);
+    assert_eq!(error.to_string().matches("element 0").count(), 64, "{error}");
+    assert!(error.to_string().ends_with(", …"), "{error}");
 }
 
 #[test]
@@ -155,8 +292,8 @@ fn errors_are_shown_on_one_line() {
     assert_eq!(shown(&reply), r"ErrorReply(ERR a\nb)");
     assert_eq!((reply.message(), reply.code()), (b"ERR a\nb".as_slice(), b"ERR".as_slice()));
     assert!(reply.source().is_none());
-    let turned = ErrorReply::new("a\u{2028}\u{202e}\u{2066}\u{200f}é b");
-    assert_eq!(turned.to_string(), r"a\u{2028}\u{202e}\u{2066}\u{200f}é b");
+    let turned = ErrorReply::new("a\u{61c}\u{2028}\u{202e}\u{2066}\u{200f}é b");
+    assert_eq!(turned.to_string(), r"a\u{61c}\u{2028}\u{202e}\u{2066}\u{200f}é b");
     let error = of(b"*2\r\n:1\r\n$2\r\nx\n\r\n").reply().to::<Vec<u8>>().unwrap_err();
     assert_eq!(shown(&error), format!("ConversionError({error})"));
     assert!(error.source().is_none() && !error.to_string().contains('\n'), "{error}");

@@ -5,11 +5,11 @@ use std::io;
 use std::path::PathBuf;
 
 use crate::error::ErrorKind;
+use crate::escape::{self, Beginning};
 
 use super::manifest::ManifestError;
 
 /// Why an append-only file could not be read further, and where.
-#[derive(Debug)]
 #[non_exhaustive]
 pub struct AofError {
     /// The kind of the error.
@@ -93,9 +93,26 @@ impl fmt::Display for AofErrorKind {
 impl fmt::Display for AofError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Some(file) = &self.file {
-            write!(f, "{}: ", file.display())?;
+            escape::text(file.as_os_str().as_encoded_bytes(), f)?;
+            f.write_str(": ")?;
         }
         write!(f, "{} at offset {} (ok up to {})", self.kind, self.offset, self.ok_up_to)
+    }
+}
+
+impl fmt::Debug for AofError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { kind, file, is_last_file, offset, ok_up_to } = self;
+        f.debug_struct("AofError")
+            .field("kind", kind)
+            .field(
+                "file",
+                &file.as_ref().map(|file| Beginning(file.as_os_str().as_encoded_bytes())),
+            )
+            .field("is_last_file", is_last_file)
+            .field("offset", offset)
+            .field("ok_up_to", ok_up_to)
+            .finish()
     }
 }
 

@@ -1,10 +1,12 @@
 //! All files of a server: [`AofFiles`].
 
+use std::fmt;
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::vec::{self, Vec};
 
+use crate::escape::Beginning;
 use crate::limits::Limits;
 
 use super::entry::AofEntry;
@@ -31,7 +33,6 @@ const TEMPORARY: &str = "temp-";
 /// }
 /// # Ok::<(), zresp::aof::AofError>(())
 /// ```
-#[derive(Debug)]
 #[doc(alias = "appendonlydir")]
 pub struct AofFiles {
     manifest: Option<Manifest>,
@@ -116,6 +117,19 @@ impl AofFiles {
             self.current = self.waiting.next().map(|path| (path, reader));
         };
         Ok(self.current.as_ref().map(|(path, reader)| (path.as_path(), reader.view(&found))))
+    }
+}
+
+impl fmt::Debug for AofFiles {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let current = self.current.as_ref();
+        let current =
+            current.map(|(path, reader)| (Beginning(path.as_os_str().as_encoded_bytes()), reader));
+        f.debug_struct("AofFiles")
+            .field("manifest", &self.manifest)
+            .field("current", &current)
+            .field("waiting", &self.waiting.len())
+            .finish_non_exhaustive()
     }
 }
 

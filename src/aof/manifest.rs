@@ -6,6 +6,7 @@ use std::vec::Vec;
 
 use crate::command::InlineCommand;
 use crate::decode::requests;
+use crate::escape::{Beginning, First};
 
 /// The longest line, in bytes, including its LF: the limit of Redis and Valkey.
 const LINE: usize = 1024;
@@ -25,13 +26,13 @@ const LINE: usize = 1024;
 /// assert_eq!(manifest.files()[1].kind, ManifestFileKind::History);
 /// # Ok::<(), zresp::aof::ManifestError>(())
 /// ```
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Manifest {
     files: Vec<ManifestFile>,
 }
 
 /// A line of a [`Manifest`].
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ManifestFile {
     /// The name of the file in the directory. It contains no slash and no backslash.
@@ -175,6 +176,22 @@ impl ManifestFile {
             _ => return Err(ManifestErrorKind::Kind),
         };
         Ok(Self { name, sequence, kind })
+    }
+}
+
+impl fmt::Debug for Manifest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Manifest").field("files", &First(&self.files)).finish()
+    }
+}
+
+impl fmt::Debug for ManifestFile {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ManifestFile")
+            .field("name", &Beginning(self.name.as_bytes()))
+            .field("sequence", &self.sequence)
+            .field("kind", &self.kind)
+            .finish()
     }
 }
 

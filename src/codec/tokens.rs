@@ -1,11 +1,14 @@
 //! Tokens from an asynchronous connection: [`TokenCodec`].
 
+use std::fmt;
+
 use bytes::{Bytes, BytesMut};
 
 use crate::command::CommandToken;
 use crate::decode::{Direction, FrameTokenReader, Replies, Requests};
 use crate::encode::{Encode, EncodeCommand, Protocol};
 use crate::error::{Error, ErrorKind};
+use crate::escape::Beginning;
 use crate::io::StreamError;
 use crate::kind::Kind;
 use crate::limits::Limits;
@@ -88,7 +91,7 @@ pub enum OwnedToken {
 }
 
 /// A token of a request: what a [`CommandTokenCodec`] returns. What servers skip is left out.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum OwnedCommandToken {
     /// An array of this many arguments begins.
@@ -108,7 +111,7 @@ pub enum OwnedCommandToken {
 }
 
 /// A part of a payload: a [`PayloadPart`](crate::frames::PayloadPart) that owns its bytes.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct OwnedPart {
     /// The kind of the value.
@@ -384,5 +387,33 @@ impl<T: Encode> tokio_util::codec::Encoder<T> for CommandTokenCodec {
     /// Returns [`StreamError::Encode`] if the reply has no form on the wire. The buffer stays as it is.
     fn encode(&mut self, reply: T, buffer: &mut BytesMut) -> Result<(), StreamError> {
         Ok(reply.encode(self.protocol, buffer)?)
+    }
+}
+
+impl fmt::Debug for OwnedCommandToken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Open { len } => f.debug_struct("Open").field("len", len).finish(),
+            Self::Argument(argument) => {
+                f.debug_tuple("Argument").field(&Beginning(argument)).finish()
+            }
+            Self::Part(part) => f.debug_tuple("Part").field(part).finish(),
+            Self::Close => f.write_str("Close"),
+            Self::Inline(line) => f.debug_tuple("Inline").field(&Beginning(line)).finish(),
+        }
+    }
+}
+
+impl fmt::Debug for OwnedPart {
+    /// Writes the fields as for a [`PayloadPart`](crate::frames::PayloadPart).
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { kind, bytes, offset, left, is_last } = self;
+        f.debug_struct("OwnedPart")
+            .field("kind", kind)
+            .field("bytes", &Beginning(bytes))
+            .field("offset", offset)
+            .field("left", left)
+            .field("is_last", is_last)
+            .finish()
     }
 }

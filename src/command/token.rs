@@ -1,9 +1,13 @@
 //! Commands as flat sequences: [`CommandToken`].
 
+use core::fmt;
+
+use crate::escape::Beginning;
+
 use super::InlineCommand;
 
 /// What a [`CommandTokenReader`](crate::CommandTokenReader) returns.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum CommandToken<'a> {
     /// An array begins. Its arguments follow, then its [`Close`](CommandToken::Close).
@@ -19,4 +23,18 @@ pub enum CommandToken<'a> {
     Inline(InlineCommand<'a>),
     /// An empty line or an empty array, which servers skip between two commands.
     Skipped,
+}
+
+impl fmt::Debug for CommandToken<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Open { len } => f.debug_struct("Open").field("len", len).finish(),
+            Self::Argument(argument) => {
+                f.debug_tuple("Argument").field(&Beginning(argument)).finish()
+            }
+            Self::Close => f.write_str("Close"),
+            Self::Inline(line) => f.debug_tuple("Inline").field(line).finish(),
+            Self::Skipped => f.write_str("Skipped"),
+        }
+    }
 }

@@ -206,6 +206,10 @@ impl fmt::Display for ConversionError {
         }?;
         for (number, place) in self.path().enumerate() {
             f.write_str(if number == 0 { " at " } else { ", " })?;
+            if number == escape::VALUES {
+                f.write_str("…")?;
+                break;
+            }
             fmt::Display::fmt(place, f)?;
         }
         if self.problem == Problem::ErrorReply {

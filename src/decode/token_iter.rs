@@ -2,6 +2,7 @@
 
 #![deny(clippy::arithmetic_side_effects)]
 
+use core::fmt;
 use core::iter::FusedIterator;
 
 use crate::error::Error;
@@ -12,7 +13,6 @@ use super::direction::Direction;
 use super::token_reader::FrameTokenReader;
 
 /// The tokens that lie whole in a buffer: see [`FrameTokenReader::tokens`].
-#[derive(Debug)]
 pub struct TokenIter<'r, 'a, D> {
     reader: &'r mut FrameTokenReader<D>,
     rest: &'a [u8],
@@ -109,3 +109,12 @@ impl<'a, D: Direction> Iterator for TokenIter<'_, 'a, D> {
 }
 
 impl<D: Direction> FusedIterator for TokenIter<'_, '_, D> {}
+
+impl<D> fmt::Debug for TokenIter<'_, '_, D> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TokenIter")
+            .field("reader", &self.reader)
+            .field("rest", &self.rest.len())
+            .finish_non_exhaustive()
+    }
+}

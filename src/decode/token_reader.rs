@@ -6,6 +6,7 @@ use core::fmt;
 use core::marker::PhantomData;
 
 use crate::error::{Error, ErrorKind};
+use crate::escape::Beginning;
 use crate::kind::Kind;
 use crate::limits::{InlinePolicy, Limits, LinePolicy};
 use crate::validate::{Grammar, Payload, TokenEnd, Validator};
@@ -92,7 +93,7 @@ pub struct FrameTokenReader<D> {
 }
 
 /// A part of a payload: see [`FrameTokenReader::next_part`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct PayloadPart<'a> {
     /// The kind of the value: [`Bulk`](Kind::Bulk), [`Streamed`](Kind::Streamed),
@@ -415,5 +416,18 @@ impl<D> fmt::Debug for FrameTokenReader<D> {
             .field("examined", &self.validator.offset())
             .field("open", &self.validator.depth())
             .finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for PayloadPart<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { kind, bytes, offset, left, is_last } = self;
+        f.debug_struct("PayloadPart")
+            .field("kind", kind)
+            .field("bytes", &Beginning(bytes))
+            .field("offset", offset)
+            .field("left", left)
+            .field("is_last", is_last)
+            .finish()
     }
 }

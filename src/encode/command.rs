@@ -19,6 +19,9 @@ const HEADER: usize = 1 + 20 + 2 + 2;
 ///
 /// To mix types, use [`cmd!`](crate::cmd) or a [`CommandBuf`].
 ///
+/// If `as_ref` of an argument panics, the beginning of the command may be left in a buffer that grows: clear it if you
+/// catch the panic. Those of `[u8]`, `str` and the types that own them do not panic.
+///
 /// ```
 /// use zresp::{Arguments, EncodeCommand};
 ///
@@ -26,7 +29,6 @@ const HEADER: usize = 1 + 20 + 2 + 2;
 /// assert_eq!(set.to_wire()?, "*3\r\n$3\r\nSET\r\n$3\r\nkey\r\n$5\r\nvalue\r\n");
 /// # Ok::<(), zresp::EncodeError>(())
 /// ```
-#[derive(Debug)]
 pub struct Arguments<'a, A>(pub &'a [A]);
 
 impl<A> Clone for Arguments<'_, A> {
@@ -36,6 +38,12 @@ impl<A> Clone for Arguments<'_, A> {
 }
 
 impl<A> Copy for Arguments<'_, A> {}
+
+impl<A: AsRef<[u8]>> fmt::Debug for Arguments<'_, A> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        escape::list("Arguments", self.0, f)
+    }
+}
 
 impl<A: AsRef<[u8]>> EncodeCommand for Arguments<'_, A> {}
 

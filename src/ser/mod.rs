@@ -126,12 +126,19 @@ pub fn push_arguments<T: Serialize + ?Sized>(
 }
 
 /// A value that cannot be written as a reply or as arguments.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct SerializeError(Box<str>);
 
 impl fmt::Display for SerializeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         escape::text(self.0.as_bytes(), f)
+    }
+}
+
+impl fmt::Debug for SerializeError {
+    /// Writes the message.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "SerializeError({self})")
     }
 }
 

@@ -1,6 +1,9 @@
 //! The facts about a command: [`CommandInfo`], and where its keys are.
 
 use alloc::borrow::Cow;
+use core::fmt;
+
+use crate::escape::{self, Beginning, First};
 
 use super::options::Options;
 use super::{Access, Categories, Flags};
@@ -9,7 +12,7 @@ use super::{Access, Categories, Flags};
 ///
 /// A command of your own is made with [`new`](Self::new) and its public fields: see
 /// [`CommandTable::insert`](super::CommandTable::insert).
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct CommandInfo {
     /// The name in lower case. That of a subcommand begins with the name of its container: `config|get`.
@@ -154,7 +157,7 @@ impl KeySpec {
 }
 
 /// Where the search for keys begins.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub enum BeginSearch {
     /// At the argument with this index.
     Index(usize),
@@ -194,4 +197,42 @@ pub enum FindKeys {
     },
     /// Not specified.
     Unknown,
+}
+
+impl fmt::Debug for CommandInfo {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("CommandInfo")
+            .field("name", &Beginning(self.name.as_bytes()))
+            .field("arity", &self.arity)
+            .field("flags", &self.flags)
+            .field("categories", &self.categories)
+            .field("key_specs", &First(&self.key_specs))
+            .field("tips", &Texts(&self.tips))
+            .field("unknown", &Texts(&self.unknown))
+            .field("is_container", &self.is_container)
+            .finish()
+    }
+}
+
+impl fmt::Debug for BeginSearch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Index(index) => f.debug_tuple("Index").field(index).finish(),
+            Self::Keyword { keyword, from } => f
+                .debug_struct("Keyword")
+                .field("keyword", &Beginning(keyword.as_bytes()))
+                .field("from", from)
+                .finish(),
+            Self::Unknown => f.write_str("Unknown"),
+        }
+    }
+}
+
+/// Texts. `Debug` writes the first ones.
+struct Texts<'a>(&'a [Cow<'static, str>]);
+
+impl fmt::Debug for Texts<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        escape::list("", self.0.iter().map(|text| text.as_bytes()), f)
+    }
 }

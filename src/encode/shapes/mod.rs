@@ -11,6 +11,7 @@ mod undecided;
 use core::fmt;
 
 use crate::command::Command;
+use crate::escape::First;
 use crate::sink::{ByteCount, Sink};
 
 use super::sealed::{Tokenize, Writable};
@@ -164,7 +165,7 @@ impl fmt::Debug for ReplyShape {
 ///
 /// Other replies are not checked against the command: an integer as the reply to `HGETALL` is written as it is. So this
 /// does not detect replies that are matched with the wrong commands.
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone, Copy)]
 pub struct Shaped<'q, T> {
     reply: T,
     shape: ReplyShape,
@@ -195,6 +196,16 @@ impl<'q, T> Shaped<'q, T> {
     #[must_use]
     pub const fn exec(reply: T, queued: &'q [ReplyShape]) -> Self {
         Self { reply, shape: ReplyShape::EXEC, queued }
+    }
+}
+
+impl<T: fmt::Debug> fmt::Debug for Shaped<'_, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Shaped")
+            .field("reply", &self.reply)
+            .field("shape", &self.shape)
+            .field("queued", &First(self.queued))
+            .finish()
     }
 }
 
