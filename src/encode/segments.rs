@@ -12,7 +12,7 @@ use crate::sink::Sink;
 
 use super::command::check_name;
 use super::sealed::Writable;
-use super::{Encode, EncodeCommand, EncodeError, MOST, Protocol, countable};
+use super::{Encode, EncodeCommand, EncodeError, Protocol, countable};
 
 /// Payloads of at least this many bytes are parts of their own. Writing one more part costs about as much as
 /// copying this many bytes.
@@ -263,7 +263,7 @@ impl<P: AsRef<[u8]>> Segments<P> {
     pub fn write_to(&mut self, writer: &mut impl std::io::Write) -> std::io::Result<()> {
         while self.has_remaining() {
             let mut slices = [std::io::IoSlice::new(&[]); AT_ONCE];
-            let mut room = MOST;
+            let mut room = super::MOST;
             let fitting = self.slices().take_while(|slice| {
                 let rest = room.checked_sub(slice.len());
                 room = rest.unwrap_or(0);
