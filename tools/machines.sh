@@ -123,8 +123,11 @@ if [[ ${1-} == --few ]]; then
   is_few=1
   shift
 fi
-machines=("$@")
-((${#machines[@]})) || mapfile -t machines < <(sed -nE 's/^#   ([a-z0-9]+) {3,}.*/\1/p' tools/machines.sh)
+mapfile -t all < <(sed -nE 's/^#   ([a-z0-9]+) {3,}.*/\1/p' tools/machines.sh)
+machines=("${@:-${all[@]}}")
+for machine in "${machines[@]}"; do
+  is_among "$machine" "${all[*]}" || { echo "no machine $machine; there are ${all[*]}" >&2; exit 2; }
+done
 
 rows=() failed=0
 for machine in "${machines[@]}"; do
@@ -136,6 +139,8 @@ for machine in "${machines[@]}"; do
   counts=$(awk '/^test result:/ { passed += $4; failed += $6 } END { printf "%6d %6d", passed, failed }' \
     "$folder/$machine.log")
   [[ $machine == bare ]] && counts=$(printf '%13s' 'only built')
+  # A machine that ran no test has not passed.
+  ((status)) || [[ $machine == bare || $counts =~ ^\ *[1-9] ]] || status=1
   case $status in
     0) verdict=ok ;;
     "$left_out")
