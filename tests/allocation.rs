@@ -1,13 +1,15 @@
-//! Decoding allocates nothing, except for the stack of open aggregates beyond sixteen levels. Owning and
-//! encoding allocate only as often as counted here.
+//! Decoding allocates nothing, except for the stack of open aggregates beyond sixteen levels and for pushes in an
+//! attribute of the first element of another push. Owning and encoding allocate only as often as counted here.
 
 use allocation_counter::{AllocationInfo, measure};
 use bytes::{Bytes, BytesMut};
+use proptest::prelude::*;
 use zresp::encode::CommandPatch;
 use zresp::{
-    Arguments, Command, CommandDecoder, Decoded, Decoder, Encode, EncodeCommand, Frame, Protocol,
-    Reply, ReplyRef,
+    Arguments, Command, CommandDecoder, Decoded, Decoder, Encode, EncodeCommand, Frame, Framer,
+    Kind, Limits, Protocol, Reply, ReplyRef, Token, TokenReader,
 };
+use zresp_testing::generate;
 
 /// The header of each kind of aggregate, with a key if its value needs one.
 const NESTED: [&str; 5] =
@@ -50,6 +52,125 @@ fn decoding_and_reading_up_to_sixteen_levels_allocates_nothing() {
             }
             assert!(decoder.decode(&frame).unwrap().is_some());
         });
+    }
+}
+
+/// The most allocations of a pass over a push that another one waits for.
+const MOST_FOR_PUSHES: u64 = 3;
+
+/// Whether a push inside another value is in an attribute of the first element of another such push.
+fn has_push_before_first_element(frame: Decoded<'_>) -> bool {
+    // Whether each open aggregate is such a push whose first element is still to come.
+    let mut open = Vec::new();
+    for token in frame.tokens() {
+        match token {
+            Token::Close(_) => _ = open.pop(),
+            Token::Open { kind: Kind::Attribute, .. } => open.push(false),
+            value => {
+                let is_push = matches!(value, Token::Open { kind: Kind::Push, .. });
+                if let Some(waits) = open.last_mut() {
+                    *waits = false;
+                }
+                if is_push && open.contains(&true) {
+                    return true;
+                }
+                if matches!(value, Token::Open { .. }) {
+                    open.push(is_push && !open.is_empty());
+                }
+            }
+        }
+    }
+    false
+}
+
+/// The most allocations of one way to decode the frame, and of one step of a nested iterator over it.
+fn most_allocations(frame: Decoded<'_>) -> (u64, u64) {
+    let wire = frame.wire();
+    assert_free("tokens", || assert!(frame.tokens().count() > 0));
+    let ways = [
+        count(|| zresp::decode(wire).is_ok()),
+        count(|| {
+            let mut decoder = Decoder::new();
+            (0..=wire.len()).all(|end| decoder.decode(&wire[..end]).is_ok())
+        }),
+        count(|| {
+            let mut framer = Framer::replies(Limits::new());
+            wire.chunks(1).all(|byte| framer.advance(byte).is_ok())
+        }),
+        count(|| TokenReader::new().tokens(wire).all(|token| token.is_ok())),
+    ];
+    (ways.into_iter().max().unwrap_or_default(), most_of_steps(frame))
+}
+
+fn most_of_steps(frame: Decoded<'_>) -> u64 {
+    let in_pair = |(key, value)| most_of_steps(key).max(most_of_steps(value));
+    let in_attributes = most_of_all(frame.attributes().annotated(), in_pair);
+    in_attributes.max(match frame.reply() {
+        ReplyRef::Array(items) | ReplyRef::Set(items) | ReplyRef::Push(items) => {
+            most_of_all(items, |_| 0).max(most_of_all(items.annotated(), most_of_steps))
+        }
+        ReplyRef::Map(pairs) => {
+            most_of_all(pairs, |_| 0).max(most_of_all(pairs.annotated(), in_pair))
+        }
+        _ => 0,
+    })
+}
+
+/// The most allocations of a step of the iterator, and of what is done with an item.
+fn most_of_all<T>(mut items: impl Iterator<Item = T>, mut inside: impl FnMut(T) -> u64) -> u64 {
+    let mut most = 0;
+    loop {
+        let mut item = None;
+        most = most.max(count(|| item = items.next()));
+        let Some(item) = item else { return most };
+        most = most.max(inside(item));
+    }
+}
+
+#[test]
+fn a_push_in_an_attribute_of_the_first_element_of_another_allocates() {
+    let waiting =
+        |count| format!("*2\r\n{}>1\r\n+subscribe\r\n", ">1\r\n|1\r\n+a\r\n".repeat(count));
+    // A step of an iterator starts inside the outermost of them.
+    let most = [
+        (0, 0, 0),
+        (1, 2, 0),
+        (2, 2, 2),
+        (4, 2, 2),
+        (5, MOST_FOR_PUSHES, 2),
+        (7, MOST_FOR_PUSHES, MOST_FOR_PUSHES),
+    ];
+    for (count, decoding, step) in most {
+        let frame = waiting(count) + &"+subscribe\r\n".repeat(count) + ":1\r\n";
+        let frame = decoded(frame.as_bytes());
+        assert_eq!(has_push_before_first_element(frame), count > 0);
+        assert_eq!(most_allocations(frame), (decoding, step), "{count}");
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 2048, ..ProptestConfig::default() })]
+
+    #[test]
+    fn generated_frames_allocate_only_for_a_push_before_the_first_element_of_another(
+        frame in generate::frame(),
+    ) {
+        let frame = decoded(&frame.0);
+        let (mut depth, mut deepest) = (0, 0);
+        for token in frame.tokens() {
+            match token {
+                Token::Open { .. } => depth += 1,
+                Token::Close(_) => depth -= 1,
+                Token::Scalar(_) => {}
+                _ => unreachable!(),
+            }
+            deepest = deepest.max(depth);
+        }
+        prop_assume!(deepest <= 16);
+        // A step over a pair passes two values.
+        let most = if has_push_before_first_element(frame) { (MOST_FOR_PUSHES, 2 * MOST_FOR_PUSHES) } else { (0, 0) };
+        let (decoding, step) = most_allocations(frame);
+        prop_assert!(decoding <= most.0 && step <= most.1, "{decoding}, {step}");
     }
 }
 

@@ -77,7 +77,7 @@ pub type CommandTokenReader = FrameTokenReader<Requests>;
 /// ([`NestedPush`](ErrorKind::NestedPush)).
 ///
 /// The caller keeps the token in progress in its buffer, and drops what each token takes. Up to sixteen
-/// levels of nesting need no allocation.
+/// levels of nesting need no allocation, with one rare exception (`SECURITY.md`).
 #[derive(Clone)]
 pub struct FrameTokenReader<D> {
     pub(super) validator: Validator,

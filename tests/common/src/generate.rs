@@ -27,10 +27,13 @@ pub fn frame() -> impl Strategy<Value = Input> {
 }
 
 fn frames() -> Bytes {
-    let leaf = annotated(scalar());
-    let values = leaf.prop_recursive(6, 64, 6, |value| annotated(aggregate(value.boxed()))).boxed();
+    let leaf = annotated(scalar(), scalar());
+    let values = leaf
+        .prop_recursive(6, 64, 6, |value| annotated(aggregate(value.clone()), value.boxed()))
+        .boxed();
     // Only a push that is the frame's value may begin with anything.
-    let push = annotated(vec(values.clone(), 0..6).prop_map(|elements| counted(b'>', &elements)));
+    let elements = vec(values.clone(), 0..6);
+    let push = annotated(elements.prop_map(|elements| counted(b'>', &elements)), values.clone());
     prop_oneof![6 => values, 1 => push].boxed()
 }
 
@@ -203,13 +206,10 @@ fn byte() -> impl Strategy<Value = u8> {
     ]
 }
 
-/// A value with any number of attributes, mostly none.
-fn annotated(value: impl Strategy<Value = Vec<u8>> + 'static) -> Bytes {
-    let attribute = vec((scalar(), scalar()), 0..3).prop_map(|pairs| {
-        let mut wire = format!("|{}\r\n", pairs.len()).into_bytes();
-        wire.extend(pairs.into_iter().flat_map(|(key, value)| [key, value]).flatten());
-        wire
-    });
+/// A value with any number of attributes, mostly none. Their keys and values are of `content`.
+fn annotated(value: impl Strategy<Value = Vec<u8>> + 'static, content: Bytes) -> Bytes {
+    let attribute = vec((content.clone(), content), 0..3)
+        .prop_map(|pairs| [format!("|{}\r\n", pairs.len()).into_bytes(), flat(pairs)].concat());
     let attributes = prop_oneof![
         8 => Just(Vec::new()),
         1 => vec(attribute, 1..3).prop_map(|attributes| attributes.concat()),
@@ -219,11 +219,11 @@ fn annotated(value: impl Strategy<Value = Vec<u8>> + 'static) -> Bytes {
 
 fn aggregate(value: Bytes) -> Bytes {
     let elements = vec(value.clone(), 0..6);
-    let pairs = vec((value.clone(), value), 0..4);
+    let pairs = vec((value.clone(), value.clone()), 0..4);
     prop_oneof![
         2 => (select(b"*~".as_slice()), elements.clone())
             .prop_map(|(kind, elements)| counted(kind, &elements)),
-        1 => (annotated(confirming_word()), elements.clone())
+        1 => (annotated(confirming_word(), value), elements.clone())
             .prop_map(|(word, elements)| counted(b'>', &[vec![word], elements].concat())),
         2 => (select(b"*~".as_slice()), elements)
             .prop_map(|(kind, elements)| streamed(kind, &elements.concat())),
