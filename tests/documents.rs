@@ -184,6 +184,24 @@ fn links_lead_to_files_and_headings() {
     assert_no_problem(&problems);
 }
 
+/// Whether a file has a function of this name that is run as a test.
+fn has_test(file: &str, name: &str) -> bool {
+    let Some((before, _)) = file.split_once(&format!("fn {name}(")) else { return false };
+    let attributes = before.rsplit("}\n").next().unwrap_or_default();
+    ["#[test]", "#[tokio::test]"].iter().any(|test| attributes.contains(test))
+        && !attributes.contains("#[ignore")
+}
+
+#[test]
+fn only_functions_that_are_run_are_tests() {
+    let file = "#[test]\nfn a() {\n}\nfn b() {}\n#[cfg(unix)]\n#[test]\nfn c() {}\n#[test]\n#[ignore]\nfn d() {}\n\
+        #[ignore = \"slow\"]\n#[tokio::test]\nasync fn e() {}\n#[tokio::test]\nasync fn f() {}\n";
+    assert_eq!(
+        ["a", "b", "c", "d", "e", "f", "g"].map(|name| has_test(file, name)),
+        [true, false, true, false, false, true, false]
+    );
+}
+
 #[test]
 fn tests_that_are_named_exist() {
     let (mut problems, mut count) = (Vec::new(), 0);
@@ -192,7 +210,7 @@ fn tests_that_are_named_exist() {
         for (file, name) in document.spans().filter_map(named_test) {
             count += 1;
             let tests = fs::read_to_string(format!("tests/{file}.rs")).unwrap_or_default();
-            if !tests.contains(&format!("fn {name}(")) {
+            if !has_test(&tests, name) {
                 problems.push(format!("{}: no test {file}::{name}", document.path.display()));
             }
         }
