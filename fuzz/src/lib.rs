@@ -45,11 +45,6 @@ pub fn sizes_and_bytes(input: &[u8]) -> (Vec<usize>, &[u8]) {
     (if sizes.is_empty() { vec![1] } else { sizes }, bytes)
 }
 
-/// The tokens of a tree as text, because a NaN does not equal itself.
-pub fn shown(reply: &Reply) -> Vec<String> {
-    reply.tokens().map(|token| format!("{token:?}")).collect()
-}
-
 /// A value on the wire; asserts that it is as long as `encoded_len` said.
 pub fn written(value: &impl Encode, protocol: Protocol) -> Bytes {
     let wire = value.to_wire(protocol).expect("a form on the wire");
