@@ -1,6 +1,6 @@
 //! Any value that is added to a command becomes the arguments that its documentation says, and no implementation of
-//! `ToArguments` or `AsRef` that returns can write a broken frame. (One that panics can leave half a frame in a buffer that
-//! grows.)
+//! `ToArguments` or `AsRef` that returns can write a broken frame. (One that panics can leave half a frame in a buffer
+//! that grows.)
 #![cfg(feature = "std")]
 
 use std::borrow::Cow;

@@ -120,8 +120,8 @@ impl Framer {
     ///
     /// # Errors
     /// Returns an error if the input cannot be part of a frame, or if it exceeds a limit. The offset
-    /// counts from the frame's first byte, up to `usize::MAX`, and the bytes before that offset were valid. Every further
-    /// call returns the same error until [`reset`](Self::reset).
+    /// counts from the frame's first byte, up to `usize::MAX`, and the bytes before that offset were valid. Every
+    /// further call returns the same error until [`reset`](Self::reset).
     #[inline]
     pub fn advance(&mut self, chunk: &[u8]) -> Result<Progress, Error> {
         let before = self.validator.offset();

@@ -40,8 +40,8 @@ impl LateHeaders {
         self.0.first().map(|header| header.at)
     }
 
-    /// Moves all places towards the front, by a number of bytes that is at most the place of the first. They are visited
-    /// only if they move: once the first is at the front, none moves until the headers are inserted.
+    /// Moves all places towards the front, by a number of bytes that is at most the place of the first. They are
+    /// visited only if they move: once the first is at the front, none moves until the headers are inserted.
     pub(super) fn move_back(&mut self, bytes: usize) {
         if bytes == 0 {
             return;

@@ -254,8 +254,8 @@ impl<P: AsRef<[u8]>> Segments<P> {
         self.slices().map(std::io::IoSlice::new).collect()
     }
 
-    /// Writes all parts that have not been written yet to a blocking writer, up to 64 parts with each write. After an error you may call again: it
-    /// continues where it stopped. (With tokio, pass `&mut segments` to `AsyncWriteExt::write_all_buf`.)
+    /// Writes all parts that have not been written yet to a blocking writer, up to 64 parts with each write. After an
+    /// error you may call again: it continues where it stopped. (With tokio, pass `&mut segments` to `AsyncWriteExt::write_all_buf`.)
     ///
     /// # Errors
     /// Returns the error of the writer, and `WriteZero` if it takes no more bytes. `Interrupted` is retried.
