@@ -62,9 +62,9 @@ pub(crate) fn list<P: AsRef<[u8]>>(
 }
 
 /// A payload. `Debug` writes its first bytes.
-pub(crate) struct Beginning<'a>(pub(crate) &'a [u8]);
+pub(crate) struct Shortened<'a>(pub(crate) &'a [u8]);
 
-impl fmt::Debug for Beginning<'_> {
+impl fmt::Debug for Shortened<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         bytes(self.0, f)
     }

@@ -165,7 +165,9 @@ fn tokens_and_parts_are_shown_shortened() {
     let mut tokens = reader.tokens(&wire);
     assert_is_short(&shown(&tokens));
     let all: Vec<_> = tokens.by_ref().map(|token| shown(&token.expect("a command"))).collect();
-    all.iter().for_each(|token| assert_is_short(token));
+    for token in &all {
+        assert_is_short(token);
+    }
     assert_eq!((&*all[0], &*all[1]), ("Open { len: 3 }", r#"Argument("SET")"#));
     assert_eq!(all[4], "Close");
     let line = format!("GET {}\r\n", "x".repeat(60_000));
@@ -233,7 +235,8 @@ fn names_of_files_are_shown_shortened_and_escaped() {
 
     let name = "n".repeat(900);
     let lines = |count: u64| -> String {
-        (1..=count).map(|number| format!("file {name} seq {number} type i\n")).collect()
+        let line = |number| format!("file {name} seq {number} type i\n");
+        (1..=count).map(line).collect::<Vec<_>>().concat()
     };
     for count in [1, 10_000] {
         let manifest = Manifest::parse(lines(count).as_bytes()).expect("a manifest");
@@ -251,7 +254,8 @@ fn names_of_files_are_shown_shortened_and_escaped() {
     assert_is_short(&error.to_string());
     assert_is_short(&shown(&error));
 
-    let error = AofFiles::open(forged).expect_err("no such file");
+    let mut files = AofFiles::open(forged).expect("a file that is opened later");
+    let error = files.read().expect_err("no such file");
     assert!(matches!(error.kind, AofErrorKind::Io(_)), "{error}");
     assert_is_short(&error.to_string());
     let path = std::env::temp_dir().join(format!("zresp-shown-{}.manifest", std::process::id()));

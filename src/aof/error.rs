@@ -5,7 +5,7 @@ use std::io;
 use std::path::PathBuf;
 
 use crate::error::ErrorKind;
-use crate::escape::{self, Beginning};
+use crate::escape::{self, Shortened};
 
 use super::manifest::ManifestError;
 
@@ -107,7 +107,7 @@ impl fmt::Debug for AofError {
             .field("kind", kind)
             .field(
                 "file",
-                &file.as_ref().map(|file| Beginning(file.as_os_str().as_encoded_bytes())),
+                &file.as_ref().map(|file| Shortened(file.as_os_str().as_encoded_bytes())),
             )
             .field("is_last_file", is_last_file)
             .field("offset", offset)

@@ -6,7 +6,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::vec::{self, Vec};
 
-use crate::escape::Beginning;
+use crate::escape::Shortened;
 use crate::limits::Limits;
 
 use super::entry::AofEntry;
@@ -124,7 +124,7 @@ impl fmt::Debug for AofFiles {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let current = self.current.as_ref();
         let current =
-            current.map(|(path, reader)| (Beginning(path.as_os_str().as_encoded_bytes()), reader));
+            current.map(|(path, reader)| (Shortened(path.as_os_str().as_encoded_bytes()), reader));
         f.debug_struct("AofFiles")
             .field("manifest", &self.manifest)
             .field("current", &current)

@@ -6,7 +6,7 @@ use std::vec::Vec;
 
 use crate::command::InlineCommand;
 use crate::decode::requests;
-use crate::escape::{Beginning, First};
+use crate::escape::{First, Shortened};
 
 /// The longest line, in bytes, including its LF: the limit of Redis and Valkey.
 const LINE: usize = 1024;
@@ -188,7 +188,7 @@ impl fmt::Debug for Manifest {
 impl fmt::Debug for ManifestFile {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ManifestFile")
-            .field("name", &Beginning(self.name.as_bytes()))
+            .field("name", &Shortened(self.name.as_bytes()))
             .field("sequence", &self.sequence)
             .field("kind", &self.kind)
             .finish()

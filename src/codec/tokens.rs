@@ -8,7 +8,7 @@ use crate::command::CommandToken;
 use crate::decode::{Direction, FrameTokenReader, Replies, Requests};
 use crate::encode::{Encode, EncodeCommand, Protocol};
 use crate::error::{Error, ErrorKind};
-use crate::escape::Beginning;
+use crate::escape::Shortened;
 use crate::io::StreamError;
 use crate::kind::Kind;
 use crate::limits::Limits;
@@ -395,11 +395,11 @@ impl fmt::Debug for OwnedCommandToken {
         match self {
             Self::Open { len } => f.debug_struct("Open").field("len", len).finish(),
             Self::Argument(argument) => {
-                f.debug_tuple("Argument").field(&Beginning(argument)).finish()
+                f.debug_tuple("Argument").field(&Shortened(argument)).finish()
             }
             Self::Part(part) => f.debug_tuple("Part").field(part).finish(),
             Self::Close => f.write_str("Close"),
-            Self::Inline(line) => f.debug_tuple("Inline").field(&Beginning(line)).finish(),
+            Self::Inline(line) => f.debug_tuple("Inline").field(&Shortened(line)).finish(),
         }
     }
 }
@@ -410,7 +410,7 @@ impl fmt::Debug for OwnedPart {
         let Self { kind, bytes, offset, left, is_last } = self;
         f.debug_struct("OwnedPart")
             .field("kind", kind)
-            .field("bytes", &Beginning(bytes))
+            .field("bytes", &Shortened(bytes))
             .field("offset", offset)
             .field("left", left)
             .field("is_last", is_last)

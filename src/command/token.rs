@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-use crate::escape::Beginning;
+use crate::escape::Shortened;
 
 use super::InlineCommand;
 
@@ -30,7 +30,7 @@ impl fmt::Debug for CommandToken<'_> {
         match self {
             Self::Open { len } => f.debug_struct("Open").field("len", len).finish(),
             Self::Argument(argument) => {
-                f.debug_tuple("Argument").field(&Beginning(argument)).finish()
+                f.debug_tuple("Argument").field(&Shortened(argument)).finish()
             }
             Self::Close => f.write_str("Close"),
             Self::Inline(line) => f.debug_tuple("Inline").field(line).finish(),

@@ -286,25 +286,27 @@ mod tests {
     #[test]
     fn skipped_lines_are_forgotten_and_still_counted_by_the_offset_of_an_error() {
         const SKIPPED: &[u8] = b"\r\n*0\r\n\n";
+        let state = |progress: Progress| (progress.taken, progress.is_complete);
         let mut framer = Framer::requests(Limits::requests());
         for begun in ["", "*", "*1\r\n$2\r\nPI"] {
             let chunk = [SKIPPED, begun.as_bytes()].concat();
             for skipped in [0, usize::MAX - 3] {
                 framer.reset();
                 framer.skipped = skipped;
-                let progress = framer.advance(&chunk).expect("the beginning of a request");
-                assert_eq!((progress.taken, progress.is_complete), (chunk.len(), false));
+                assert_eq!(framer.advance(&chunk).map(state), Ok((chunk.len(), false)));
                 assert_eq!(framer.validator.offset(), begun.len());
                 assert_eq!(framer.is_between_frames(), begun.is_empty());
-                let error = framer.advance(b"*x\r\n").expect_err("no request");
                 let refused = chunk.len() + usize::from(begun.is_empty());
-                assert_eq!(error.offset, skipped.saturating_add(refused), "{begun}");
-                assert_eq!(framer.advance(b"*"), Err(error));
+                let offset = Err(skipped.saturating_add(refused));
+                for broken in ["*x\r\n", "*"] {
+                    let error = framer.advance(broken.as_bytes()).map(state);
+                    assert_eq!(error.map_err(|error| error.offset), offset, "{begun}");
+                }
             }
         }
         framer.reset();
-        framer.advance(SKIPPED).expect("skipped lines");
-        assert!(framer.advance(b"*1\r\n$4\r\nPING\r\n").expect("a command").is_complete);
-        assert_eq!(framer.advance(b"*x").expect_err("no request").offset, 1);
+        assert_eq!(framer.advance(SKIPPED).map(state), Ok((SKIPPED.len(), false)));
+        assert_eq!(framer.advance(b"*1\r\n$4\r\nPING\r\n").map(state), Ok((14, true)));
+        assert_eq!(framer.advance(b"*x").map_err(|error| error.offset).map(state), Err(1));
     }
 }

@@ -6,7 +6,7 @@ use core::fmt;
 use core::marker::PhantomData;
 
 use crate::error::{Error, ErrorKind};
-use crate::escape::Beginning;
+use crate::escape::Shortened;
 use crate::kind::Kind;
 use crate::limits::{InlinePolicy, Limits, LinePolicy};
 use crate::validate::{Grammar, Payload, TokenEnd, Validator};
@@ -424,7 +424,7 @@ impl fmt::Debug for PayloadPart<'_> {
         let Self { kind, bytes, offset, left, is_last } = self;
         f.debug_struct("PayloadPart")
             .field("kind", kind)
-            .field("bytes", &Beginning(bytes))
+            .field("bytes", &Shortened(bytes))
             .field("offset", offset)
             .field("left", left)
             .field("is_last", is_last)

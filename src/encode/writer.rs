@@ -62,8 +62,8 @@ pub struct ReplyWriter<'b> {
     limit: usize,
 }
 
-/// On 32 bits, a value that shares a payload can be longer than a buffer can be, so values are measured there.
-const NO_LIMIT: usize = if usize::BITS < 64 { isize::MAX as usize } else { usize::MAX };
+/// A buffer cannot hold more. On 32 bits, a value that shares a payload can be longer.
+const MOST: usize = isize::MAX as usize;
 
 /// An aggregate or an attribute that is open.
 struct Unclosed {
@@ -89,7 +89,7 @@ impl<'b> ReplyWriter<'b> {
             without_length: 0,
             is_annotated: false,
             dropped: 0,
-            limit: NO_LIMIT,
+            limit: MOST,
         }
     }
 
@@ -122,7 +122,7 @@ impl<'b> ReplyWriter<'b> {
     #[must_use]
     pub fn with_limit(out: &'b mut BytesMut, protocol: Protocol, limit: usize) -> Self {
         let mut writer = Self::new(out, protocol);
-        writer.limit = limit.min(NO_LIMIT);
+        writer.limit = limit.min(MOST);
         writer
     }
 

@@ -3,7 +3,7 @@
 use alloc::borrow::Cow;
 use core::fmt;
 
-use crate::escape::{self, Beginning, First};
+use crate::escape::{self, First, Shortened};
 
 use super::options::Options;
 use super::{Access, Categories, Flags};
@@ -202,7 +202,7 @@ pub enum FindKeys {
 impl fmt::Debug for CommandInfo {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("CommandInfo")
-            .field("name", &Beginning(self.name.as_bytes()))
+            .field("name", &Shortened(self.name.as_bytes()))
             .field("arity", &self.arity)
             .field("flags", &self.flags)
             .field("categories", &self.categories)
@@ -220,7 +220,7 @@ impl fmt::Debug for BeginSearch {
             Self::Index(index) => f.debug_tuple("Index").field(index).finish(),
             Self::Keyword { keyword, from } => f
                 .debug_struct("Keyword")
-                .field("keyword", &Beginning(keyword.as_bytes()))
+                .field("keyword", &Shortened(keyword.as_bytes()))
                 .field("from", from)
                 .finish(),
             Self::Unknown => f.write_str("Unknown"),
