@@ -1,5 +1,6 @@
 """Runs a program for wasm32-wasip1 in Wasmtime, which PyPI has as `wasmtime`. Cargo runs tests with it; see
-`tools/machines.sh`. The program sees the environment, and the current folder if paths are absolute."""
+`tools/machines.sh`. The program sees the current folder and the environment, except for `PATH`,
+since it cannot start other programs."""
 
 import os
 import sys
@@ -12,10 +13,11 @@ config.cache = True
 engine = Engine(config)
 wasi = WasiConfig()
 wasi.argv = arguments
-wasi.env = list(os.environ.items())
+wasi.env = [(name, value) for name, value in os.environ.items() if name != "PATH"]
 wasi.inherit_stdout()
 wasi.inherit_stderr()
-wasi.preopen_dir(os.getcwd(), os.getcwd())
+for name in os.getcwd(), ".":
+    wasi.preopen_dir(os.getcwd(), name)
 store = Store(engine)
 store.set_wasi(wasi)
 linker = Linker(engine)

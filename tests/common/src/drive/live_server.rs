@@ -244,8 +244,9 @@ impl Program {
 /// Returns the program on the `PATH`, and those that a variable lists, which is written like `PATH`.
 pub fn programs(name: &str, variable: &str) -> Vec<PathBuf> {
     let found = on_the_path(name);
-    let listed = env::var_os(variable).unwrap_or_default();
-    let listed = env::split_paths(&listed).filter(|path| !path.as_os_str().is_empty());
+    let listed = env::var_os(variable);
+    let listed =
+        listed.iter().flat_map(env::split_paths).filter(|path| !path.as_os_str().is_empty());
     let programs: Vec<_> = found.clone().into_iter().chain(listed).collect();
     if found.is_none() {
         assert!(
