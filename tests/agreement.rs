@@ -16,7 +16,7 @@ fn agree(input: &[u8], cuts: &[usize], naive_limits: &oracle::Limits) -> Result<
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 2048, ..ProptestConfig::default() })]
+    #![proptest_config(generate::cases(2048))]
 
     #[test]
     fn valid_frames_agree(

@@ -113,7 +113,7 @@ fn assert_agree(bytes: &[u8], sizes: &[usize], policy: LinePolicy) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 512, ..ProptestConfig::default() })]
+    #![proptest_config(generate::cases(512))]
 
     #[test]
     fn arriving_replies_become_what_whole_ones_become(
@@ -130,7 +130,7 @@ proptest! {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 64, ..ProptestConfig::default() })]
+    #![proptest_config(generate::cases(64))]
 
     #[test]
     fn every_cut_of_a_reply_gives_the_same_bytes(input in generate::frame()) {

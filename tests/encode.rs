@@ -71,7 +71,7 @@ fn assert_fits_exactly(value: &(impl Encode + Debug), protocol: Protocol) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 512, ..ProptestConfig::default() })]
+    #![proptest_config(generate::cases(512))]
 
     #[test]
     fn a_tree_equals_the_view_that_it_was_made_from(input in input()) {

@@ -112,7 +112,7 @@ fn assert_requests_agree(input: &[u8], cuts: &[usize], limits: Limits) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 1024, ..ProptestConfig::default() })]
+    #![proptest_config(generate::cases(1024))]
 
     #[test]
     fn replies_are_framed_as_they_are_decoded(

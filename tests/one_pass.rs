@@ -60,7 +60,7 @@ fn assert_agree(stream: &[u8], sizes: &[usize], decoder: &Decoder) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 1024, ..ProptestConfig::default() })]
+    #![proptest_config(generate::cases(1024))]
 
     #[test]
     fn trees_are_those_of_frames_however_the_bytes_are_cut(

@@ -29,7 +29,7 @@ fn tree() -> impl Strategy<Value = Reply> + Clone {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 384, ..ProptestConfig::default() })]
+    #![proptest_config(generate::cases(384))]
 
     #[test]
     fn a_patched_command_equals_one_made_from_the_changed_arguments(

@@ -14,7 +14,7 @@ fn policy(accepts_inline: bool) -> InlinePolicy {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 2048, ..ProptestConfig::default() })]
+    #![proptest_config(generate::cases(2048))]
 
     #[test]
     fn requests_agree(

@@ -438,7 +438,7 @@ fn only_confirmations_become_pushes_in_a_transaction() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 1024, ..ProptestConfig::default() })]
+    #![proptest_config(generate::cases(1024))]
 
     #[test]
     fn any_reply_with_any_shape_is_written_alike_in_every_way(

@@ -14,7 +14,7 @@ fn sizes() -> impl Strategy<Value = Vec<usize>> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 1024, ..ProptestConfig::default() })]
+    #![proptest_config(generate::cases(1024))]
 
     #[test]
     fn every_way_agrees_on_replies(

@@ -17,7 +17,7 @@ use zresp_testing::drive::verdicts;
 use zresp_testing::generate;
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 2048, ..ProptestConfig::default() })]
+    #![proptest_config(generate::cases(2048))]
 
     #[test]
     fn tokens_are_those_of_a_decoder_however_the_bytes_are_cut(

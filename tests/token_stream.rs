@@ -197,7 +197,7 @@ fn assert_agree<D: Owned>(bytes: &[u8], sizes: &[usize], policy: LinePolicy) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 1024, ..ProptestConfig::default() })]
+    #![proptest_config(generate::cases(1024))]
 
     #[test]
     fn tokens_are_those_of_a_decoder(

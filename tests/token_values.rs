@@ -159,7 +159,7 @@ fn assert_replies_are_forwarded(bytes: &[u8], sizes: &[usize], whole: usize) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 1024, ..ProptestConfig::default() })]
+    #![proptest_config(generate::cases(1024))]
 
     #[test]
     fn values_are_those_of_a_decoder(

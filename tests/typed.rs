@@ -335,7 +335,7 @@ fn an_announced_count_alone_allocates_nothing() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(512))]
+    #![proptest_config(generate::cases(512))]
 
     #[test]
     fn frames_agree(frame in generate::frame(), limits in generate::limits()) {

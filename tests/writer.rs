@@ -105,7 +105,7 @@ fn trees() -> impl Strategy<Value = Vec<Reply>> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 512, ..ProptestConfig::default() })]
+    #![proptest_config(generate::cases(512))]
 
     #[test]
     fn replies_written_value_by_value_equal_those_written_as_trees(trees in trees(), ways in ways()) {

@@ -45,7 +45,8 @@ emulated() { # MACHINE, and its name in Debian
   variable=${variable//-/_}
   install qemu-user "gcc-$1-linux-gnu" "libc6-dev-$2-cross" || return "$left_out"
   export "${variable}_LINKER=$1-linux-gnu-gcc" "${variable}_RUNNER=qemu-$1 -L /usr/$1-linux-gnu"
-  ZRESP_ENUMERATE=${ZRESP_ENUMERATE-3} cargo_test "$target"
+  # QEMU takes about twenty times as long.
+  ZRESP_ENUMERATE=${ZRESP_ENUMERATE-3} PROPTEST_CASES=${PROPTEST_CASES-64} cargo_test "$target"
 }
 
 wasm() {

@@ -1,7 +1,7 @@
 //! Strategies that make input: valid frames, frames with a few bytes changed, and soup.
 
-use std::fmt;
 use std::ops::Range;
+use std::{env, fmt};
 
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -18,6 +18,16 @@ pub struct Input(pub Vec<u8>);
 impl fmt::Debug for Input {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} bytes: {:.2000}", self.0.len(), self.0.escape_ascii().to_string())
+    }
+}
+
+/// A configuration with this number of cases, or with the number in the variable `PROPTEST_CASES`.
+pub fn cases(cases: u32) -> ProptestConfig {
+    let default = ProptestConfig::default();
+    if env::var_os("PROPTEST_CASES").is_some() {
+        default
+    } else {
+        ProptestConfig { cases, ..default }
     }
 }
 
