@@ -100,7 +100,7 @@ pub(crate) fn of(text: &[u8]) -> u16 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::lex::every_word::each_half;
+    use crate::lex::every_word::{each_half, step};
     use std::vec::Vec;
 
     /// The checksum, bit by bit.
@@ -116,7 +116,7 @@ mod tests {
     fn a_checksum_is_that_of_the_naive_twin() {
         assert_eq!(of(b"123456789"), 0x31c3, "the check value of XMODEM");
         let text: Vec<u8> = (0..200u8).map(|at| at.wrapping_mul(89) ^ 0xa5).collect();
-        for length in 0..text.len() {
+        for length in (0..text.len()).step_by(step(13)) {
             for start in [0, 1, 7] {
                 let text = text.get(start..length.max(start)).unwrap();
                 assert_eq!(of(text), naive(text), "{start}..{length}");
@@ -130,7 +130,7 @@ mod tests {
     #[test]
     fn a_brace_is_found_at_every_place() {
         for length in 0..=16 {
-            for byte in 0..=u8::MAX {
+            for byte in (0..=u8::MAX).step_by(step(41)) {
                 let text = vec![byte; length];
                 assert_eq!(Block::new(&text).unwrap().has_brace(), text.contains(&b'{'));
                 for place in 0..length {

@@ -193,7 +193,7 @@ fn a_buffer_with_a_different_start_is_an_error() {
 fn a_buffer_that_changed_further_on_is_safe_to_read() {
     let before = b"*3\r\n$1\r\na\r\n*2\r\n$1\r\nb\r\n%1\r\n+k\r\n";
     for place in 8..before.len() {
-        for byte in 0..=u8::MAX {
+        for byte in (0..=u8::MAX).step_by(if cfg!(miri) { 51 } else { 1 }) {
             let mut changed = [before.as_slice(), b"+v\r\n_\r\n"].concat();
             changed[place] = byte;
             let mut decoder = Decoder::new();

@@ -587,7 +587,7 @@ fn refusals(frame: Decoded<'_>, case: &str, refusals: &mut Vec<EncodeError>) {
 fn a_line_that_was_taken_as_it_was_sent_is_never_written() {
     for (wire, expected) in AS_SENT {
         let mut decoder = Decoder::new().with_line_policy(LinePolicy::AsSent);
-        for cut in 0..wire.len() {
+        for cut in (0..wire.len()).step_by(if cfg!(miri) { 7 } else { 1 }) {
             decoder.reset();
             let part = decoder.decode(&wire.as_bytes()[..cut]);
             assert!(matches!(part, Ok(None)), "{wire:?}, {cut}");

@@ -81,7 +81,8 @@ fn debug(frame: &[u8]) -> String {
 fn debug_output_is_bounded() {
     let long = format!("$100000\r\n{}\r\n", "x".repeat(100_000));
     assert_eq!(debug(long.as_bytes()), format!(r#"Bulk("{}"… 100000 bytes)"#, "x".repeat(64)));
-    let wide = format!("*100000\r\n{}", ":1\r\n".repeat(100_000));
+    let count = if cfg!(miri) { 1_000 } else { 100_000 };
+    let wide = format!("*{count}\r\n{}", ":1\r\n".repeat(count));
     assert!(debug(wide.as_bytes()).len() < 1_000);
     assert!(debug(wide.as_bytes()).ends_with("Integer(1), …"));
     let chunks = format!("$?\r\n{};0\r\n", ";1\r\na\r\n".repeat(1_000));
