@@ -112,12 +112,14 @@ fn check<F: FnMut(&[u8]) -> Result<Option<usize>, Error>>(
     let rows = rows(column);
     assert!(!rows.is_empty(), "no table has the column {column:?}");
     for Row { line, limits, input, verdict } in rows {
+        // Miri takes a thousand times as long.
+        if cfg!(miri) && input.len() > 1_000 {
+            continue;
+        }
         assert_eq!(written(word, decoder(limits)(&input)), verdict, "line {line}, whole");
 
         let mut decode = decoder(limits);
-        // Miri takes a thousand times as long.
-        let piece = if cfg!(miri) { 1 + input.len() / 100 } else { 1 };
-        let mut pieces = input.chunks(piece).map(&mut decode);
+        let mut pieces = input.chunks(1).map(&mut decode);
         let piecewise = pieces.find(|verdict| verdict != &Ok(None)).unwrap_or(Ok(None));
         assert_eq!(written(word, piecewise), verdict, "line {line}, byte by byte");
     }
