@@ -5,7 +5,7 @@ use std::fmt;
 use bytes::{Bytes, BytesMut};
 
 use crate::command::CommandToken;
-use crate::decode::{Direction, FrameTokenReader, Replies, Requests};
+use crate::decode::{Direction, FrameTokenReader, PayloadPart, Replies, Requests};
 use crate::encode::{Encode, EncodeCommand, Protocol};
 use crate::error::{Error, ErrorKind};
 use crate::escape::Shortened;
@@ -110,7 +110,7 @@ pub enum OwnedCommandToken {
     Inline(Bytes),
 }
 
-/// A part of a payload: a [`PayloadPart`](crate::frames::PayloadPart) that owns its bytes.
+/// A part of a payload: a [`PayloadPart`] that owns its bytes.
 #[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct OwnedPart {
@@ -405,15 +405,9 @@ impl fmt::Debug for OwnedCommandToken {
 }
 
 impl fmt::Debug for OwnedPart {
-    /// Writes the fields as for a [`PayloadPart`](crate::frames::PayloadPart).
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { kind, bytes, offset, left, is_last } = self;
-        f.debug_struct("OwnedPart")
-            .field("kind", kind)
-            .field("bytes", &Shortened(bytes))
-            .field("offset", offset)
-            .field("left", left)
-            .field("is_last", is_last)
-            .finish()
+        let Self { kind, ref bytes, offset, left, is_last } = *self;
+        let part = PayloadPart { kind, bytes, offset, left, is_last };
+        f.debug_tuple("OwnedPart").field(&part).finish()
     }
 }

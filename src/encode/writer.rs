@@ -11,7 +11,7 @@ use crate::tree::Reply;
 use crate::view::ReplyRef;
 
 use super::late::LateHeaders;
-use super::{Encode, EncodeError, Protocol};
+use super::{Encode, EncodeError, MOST, Protocol};
 
 /// Writes replies to the end of a buffer, value by value, in either protocol.
 ///
@@ -62,9 +62,6 @@ pub struct ReplyWriter<'b> {
     limit: usize,
 }
 
-/// A buffer cannot hold more. On 32 bits, a value that shares a payload can be longer.
-const MOST: usize = isize::MAX as usize;
-
 /// An aggregate or an attribute that is open.
 struct Unclosed {
     kind: Kind,
@@ -89,6 +86,7 @@ impl<'b> ReplyWriter<'b> {
             without_length: 0,
             is_annotated: false,
             dropped: 0,
+            // A buffer cannot hold more. On 32 bits, a value that shares a payload can be longer.
             limit: MOST,
         }
     }
