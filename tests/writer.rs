@@ -420,8 +420,13 @@ fn an_impossible_length_leaves_nothing_written() {
     for protocol in PROTOCOLS {
         let mut out = BytesMut::from("before");
         let mut writer = ReplyWriter::new(&mut out, protocol);
-        writer.open_map(usize::MAX).unwrap().null().unwrap();
-        assert!(matches!(writer.close().err(), Some(EncodeError::TooFewValues { .. })));
+        for pairs in [usize::MAX / 2 + 1, usize::MAX] {
+            let refused = [writer.open_map(pairs).err(), writer.open_attribute(pairs).err()];
+            assert!(refused.iter().all(|error| matches!(error, Some(EncodeError::NoRoom { .. }))));
+        }
+        writer.open_map(usize::MAX / 2).unwrap().null().unwrap();
+        let error = EncodeError::TooFewValues { kind: Kind::Map, missing: usize::MAX - 2 };
+        assert_eq!(writer.close().err(), Some(error));
         drop(writer);
         assert_eq!(out, "before", "{protocol:?}");
     }

@@ -11,7 +11,7 @@ use crate::tree::Reply;
 use crate::view::ReplyRef;
 
 use super::late::LateHeaders;
-use super::{Encode, EncodeError, MOST, Protocol};
+use super::{Encode, EncodeError, MOST, Protocol, countable};
 
 /// Writes replies to the end of a buffer, value by value, in either protocol.
 ///
@@ -294,7 +294,7 @@ impl<'b> ReplyWriter<'b> {
     /// alternately.
     ///
     /// # Errors
-    /// Returns an error if the open aggregate is full.
+    /// Returns an error if the open aggregate is full, or if the values are more than a `usize` counts.
     pub fn open_map(&mut self, pairs: impl Into<Option<usize>>) -> Result<&mut Self, EncodeError> {
         self.open(Kind::Map, pairs.into())
     }
@@ -321,7 +321,8 @@ impl<'b> ReplyWriter<'b> {
     /// It annotates the value that is written after it is closed. In RESP2 it is left out.
     ///
     /// # Errors
-    /// Returns an error if the open aggregate is full, so that no value could follow the attribute.
+    /// Returns an error if the open aggregate is full, so that no value could follow the attribute, or if the values are
+    /// more than a `usize` counts.
     pub fn open_attribute(
         &mut self,
         pairs: impl Into<Option<usize>>,
@@ -333,7 +334,8 @@ impl<'b> ReplyWriter<'b> {
     fn open(&mut self, kind: Kind, len: Option<usize>) -> Result<&mut Self, EncodeError> {
         let is_array = self.protocol == Protocol::Resp2;
         let type_byte = if is_array { b'*' } else { kind.type_byte() };
-        let announced = len.map(|len| len.saturating_mul(kind.values_per_element()));
+        let values = len.map(|len| len.saturating_mul(kind.values_per_element()));
+        let announced = values.map(countable).transpose()?;
         let shown = if is_array { announced } else { len };
         if !(is_array && kind == Kind::Attribute) {
             self.check_limit(|| {
