@@ -170,12 +170,23 @@ impl Cluster {
     pub(crate) fn reshard(&self, slots: u16, from: usize, to: usize) {
         let (from, to, slots) = (self.id(from), self.id(to), slots.to_string());
         let options = ["--cluster-from", &from, "--cluster-to", &to, "--cluster-slots", &slots];
-        let entry = [self.nodes[0].address().to_string()];
-        // All nodes must know about the previous move before the next one starts.
+        // All nodes must know about the previous move before the next one starts, and about this one before a primary is
+        // replaced: a replica that has not heard that its primary got a slot does not claim it.
+        self.settle();
+        self.manage("reshard", &[self.entry()], &[&options[..], &["--cluster-yes"]].concat());
+        self.settle();
+    }
+
+    /// Waits until all nodes agree which primary has which slot.
+    fn settle(&self) {
         until("an agreement", AGREEMENT, || {
-            self.try_to_manage("check", &entry, &[]).status.success().then_some(())
+            self.try_to_manage("check", &[self.entry()], &[]).status.success().then_some(())
         });
-        self.manage("reshard", &entry, &[&options[..], &["--cluster-yes"]].concat());
+    }
+
+    /// Returns the address of a node.
+    fn entry(&self) -> String {
+        self.nodes[0].address().to_string()
     }
 
     /// Moves slots with their keys at one moment, as Redis does from 8.4 on, and Valkey from 9.0 on.
