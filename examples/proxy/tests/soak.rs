@@ -183,6 +183,9 @@ impl Upstream for Moving {
         let primaries: Vec<_> =
             (0..cluster.nodes.len()).filter(|at| !cluster.slots(*at).is_empty()).collect();
         let [from, to] = [(); 2].map(|()| primaries[random.usize(..primaries.len())]);
+        // A primary without slots would become a replica, and two primaries are too few to replace one.
+        let slots = |at: &usize| cluster.slots(*at).iter().map(ExactSizeIterator::len).sum::<usize>();
+        let largest = primaries.iter().copied().max_by_key(slots).expect("a primary");
         match random.u8(..10) {
             0 => {
                 let slot = *cluster.slots(from)[0].start();
@@ -193,8 +196,8 @@ impl Upstream for Moving {
                 "a primary that is replaced"
             }
             1..4 => stop(cluster.nodes[from].id(), Duration::from_secs(1), random),
-            4..7 if from != to => {
-                cluster.reshard(random.u16(1..300), from, to);
+            4..7 if largest != to => {
+                cluster.reshard(random.u16(1..300), largest, to);
                 "slots that move"
             }
             _ => {
