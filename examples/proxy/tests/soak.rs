@@ -184,7 +184,8 @@ impl Upstream for Moving {
             (0..cluster.nodes.len()).filter(|at| !cluster.slots(*at).is_empty()).collect();
         let [from, to] = [(); 2].map(|()| primaries[random.usize(..primaries.len())]);
         // A primary without slots would become a replica, and two primaries are too few to replace one.
-        let slots = |at: &usize| cluster.slots(*at).iter().map(ExactSizeIterator::len).sum::<usize>();
+        let slots =
+            |at: &usize| cluster.slots(*at).iter().map(ExactSizeIterator::len).sum::<usize>();
         let largest = primaries.iter().copied().max_by_key(slots).expect("a primary");
         match random.u8(..10) {
             0 => {
