@@ -300,10 +300,12 @@ fn enumerate<D: Shown>(input: &mut Vec<u8>, left: usize, count: &mut usize) {
 #[test]
 fn every_short_input_gets_the_verdict_of_a_decoder() {
     let longest = std::env::var("ZRESP_ENUMERATE").ok().and_then(|most| most.parse().ok());
+    let longest = longest.unwrap_or(4).min(5);
     let mut count = 0;
-    enumerate::<Replies>(&mut Vec::new(), longest.unwrap_or(4).min(5), &mut count);
+    enumerate::<Replies>(&mut Vec::new(), longest, &mut count);
     let replies = count;
-    enumerate::<Requests>(&mut Vec::new(), longest.unwrap_or(4).min(5) - 1, &mut count);
+    enumerate::<Requests>(&mut Vec::new(), longest - 1, &mut count);
     println!("{replies} replies, {} requests", count - replies);
-    assert!(replies > 10_000 && count - replies > 10_000, "only {count} inputs");
+    let least = if longest < 4 { 100 } else { 10_000 };
+    assert!(replies > least && count - replies > least, "only {count} inputs");
 }
