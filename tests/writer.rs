@@ -424,6 +424,7 @@ fn an_impossible_length_leaves_nothing_written() {
             let refused = [writer.open_map(pairs).err(), writer.open_attribute(pairs).err()];
             assert!(refused.iter().all(|error| matches!(error, Some(EncodeError::NoRoom { .. }))));
         }
+        writer.open_array(usize::MAX).unwrap();
         writer.open_map(usize::MAX / 2).unwrap().null().unwrap();
         let error = EncodeError::TooFewValues { kind: Kind::Map, missing: usize::MAX - 2 };
         assert_eq!(writer.close().err(), Some(error));

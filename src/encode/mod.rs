@@ -338,10 +338,13 @@ const MOST: usize = isize::MAX as usize;
 /// room as a buffer that grows, and values that share a payload can be too long for both: they are measured.
 const MOST_IN_MEMORY: usize = if usize::BITS < 64 { MOST } else { MOST / 2 };
 
+/// More bytes or values than a `usize` counts.
+const UNCOUNTABLE: EncodeError = EncodeError::NoRoom { needed: usize::MAX, room: MOST };
+
 /// Refuses a sum of sizes that has stopped at the maximum of `usize`.
 const fn countable(size: usize) -> Result<usize, EncodeError> {
     match size {
-        usize::MAX => Err(EncodeError::NoRoom { needed: size, room: MOST }),
+        usize::MAX => Err(UNCOUNTABLE),
         size => Ok(size),
     }
 }

@@ -11,7 +11,7 @@ use crate::tree::Reply;
 use crate::view::ReplyRef;
 
 use super::late::LateHeaders;
-use super::{Encode, EncodeError, MOST, Protocol, countable};
+use super::{Encode, EncodeError, MOST, Protocol, UNCOUNTABLE};
 
 /// Writes replies to the end of a buffer, value by value, in either protocol.
 ///
@@ -334,8 +334,8 @@ impl<'b> ReplyWriter<'b> {
     fn open(&mut self, kind: Kind, len: Option<usize>) -> Result<&mut Self, EncodeError> {
         let is_array = self.protocol == Protocol::Resp2;
         let type_byte = if is_array { b'*' } else { kind.type_byte() };
-        let values = len.map(|len| len.saturating_mul(kind.values_per_element()));
-        let announced = values.map(countable).transpose()?;
+        let values = |len: usize| len.checked_mul(kind.values_per_element()).ok_or(UNCOUNTABLE);
+        let announced = len.map(values).transpose()?;
         let shown = if is_array { announced } else { len };
         if !(is_array && kind == Kind::Attribute) {
             self.check_limit(|| {
